@@ -1,0 +1,1 @@
+"""Pictures in: sources, the packed store, augmentation, seeded and resumable loading."""

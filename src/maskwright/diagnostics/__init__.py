@@ -1,0 +1,1 @@
+"""Questions about behavior, each answered by names and values."""

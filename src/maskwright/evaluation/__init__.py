@@ -1,0 +1,1 @@
+"""Frozen things are measured here."""

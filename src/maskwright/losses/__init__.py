@@ -1,0 +1,1 @@
+"""Loss terms: each turns a Prediction and the images into one number."""

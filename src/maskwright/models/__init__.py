@@ -1,0 +1,1 @@
+"""Vision transformers as plain modules: strangers to masking, the mask is an input."""

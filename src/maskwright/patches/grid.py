@@ -1,0 +1,42 @@
+"""The arrangement of an image's patches: rows, columns and the side of a patch in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskwright.support.errors import MaskwrightError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A rows x cols arrangement of square patches; ids count row by row from 0."""
+
+    rows: int
+    cols: int
+    patch_size: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.cols, self.patch_size) < 1:
+            raise MaskwrightError(f"A grid needs at least one row, column and pixel; got {self}.")
+
+    @classmethod
+    def of_image(cls, height: int, width: int, patch_size: int) -> Grid:
+        """Divide a height x width image; raises MaskwrightError with the nearest legal size when it does not divide."""
+        if height % patch_size or width % patch_size or height < patch_size or width < patch_size:
+            legal = "x".join(str(max(1, round(side / patch_size)) * patch_size) for side in (height, width))
+            raise MaskwrightError(
+                f"A {height}x{width} image does not divide into {patch_size}-pixel patches; use {legal}."
+            )
+        return cls(height // patch_size, width // patch_size, patch_size)
+
+    @property
+    def num_patches(self) -> int:
+        return self.rows * self.cols
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.rows * self.patch_size, self.cols * self.patch_size
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.cols} grid of {self.patch_size}-pixel patches"

@@ -1,0 +1,78 @@
+"""Pixels in and out of patches, per-patch statistics, and the scale between stored bytes and the model's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+from maskwright.support.errors import MaskwrightError
+
+
+def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
+    """Cut (B, C, H, W) images into (B, N, P) patches, P = patch_size**2 * C ordered (row, column, channel) as in the official MAE.
+
+    Raises MaskwrightError when the image does not divide.
+    """
+    batch, channels, height, width = images_BCHW.shape
+    grid = Grid.of_image(height, width, patch_size)
+    cut = images_BCHW.reshape(batch, channels, grid.rows, patch_size, grid.cols, patch_size)
+    return cut.permute(0, 2, 4, 3, 5, 1).reshape(batch, grid.num_patches, patch_size * patch_size * channels)
+
+
+def unpatchify(patches_BNP: Tensor, grid: Grid) -> Tensor:
+    """Put (B, N, P) patches back into (B, C, H, W) images; the inverse of `patchify`."""
+    batch, count, values = patches_BNP.shape
+    side = grid.patch_size
+    if count != grid.num_patches or values % (side * side):
+        raise MaskwrightError(f"{count} patches of {values} values do not fill a {grid}.")
+    channels = values // (side * side)
+    cut = patches_BNP.reshape(batch, grid.rows, grid.cols, side, side, channels)
+    return cut.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, *grid.image_size)
+
+
+@dataclass(frozen=True)
+class PatchStats:
+    """Mean and standard deviation of each patch, both (B, N, 1)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def normalize(self, patches: Tensor) -> Tensor:
+        return (patches - self.mean) / self.std
+
+    def restore(self, normalized: Tensor) -> Tensor:
+        return normalized * self.std + self.mean
+
+
+def patch_stats(patches_BNP: Tensor) -> PatchStats:
+    """Measure each patch with the unbiased variance and 1e-6 inside the root, as in the official MAE."""
+    variance, mean = torch.var_mean(patches_BNP.float(), dim=-1, keepdim=True)
+    return PatchStats(mean, torch.sqrt(variance + 1e-6))
+
+
+@dataclass(frozen=True)
+class PixelScale:
+    """How stored pixels in [0, 255] become the model's numbers: (pixel / 255 - mean) / std per channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    def to_model(self, images: Tensor) -> Tensor:
+        """Scale (B, C, H, W) uint8 (0..255) or float (0..1) images to the model's float32 numbers."""
+        unit = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+        return (unit - self._column(self.mean, unit)) / self._column(self.std, unit)
+
+    def to_display(self, values: Tensor) -> Tensor:
+        """Bring the model's numbers back to float pixels clipped to [0, 1]."""
+        return (values.float() * self._column(self.std, values) + self._column(self.mean, values)).clamp(0, 1)
+
+    @staticmethod
+    def _column(numbers: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.float32, device=like.device)[:, None, None]

@@ -1,0 +1,80 @@
+"""What a masked autoencoder says about the hidden patches, and how it becomes a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask, put, take
+from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify
+
+Target = Literal["raw", "normalized"]
+Stats = Literal["raw", "visible", "target"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Reconstructed images (B, C, H, W) in the model's numbers, with the statistics that undid a normalized target on record."""
+
+    reconstruction: Tensor
+    composite: Tensor
+    stats: Stats
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted patches beside everything a loss or a figure needs.
+
+    values: (B, K, P) in the space of `target`, at `mask.predicted_ids`; patches: (B, N, P) the true pixels;
+    target: `raw` pixels or each patch `normalized` by its own mean and deviation; latent: (B, prefix + V, D) encoder output.
+    """
+
+    values: Tensor
+    mask: PatchMask
+    patches: Tensor
+    grid: Grid
+    target: Target
+    latent: Tensor
+    num_prefix: int = 1
+
+    def targets(self) -> Tensor:
+        """(B, K, P) float32: what `values` is compared with."""
+        truth = take(self.patches, self.mask.predicted_ids).float()
+        return patch_stats(truth).normalize(truth) if self.target == "normalized" else truth
+
+    def to_picture(self, stats: Literal["visible", "target"] = "visible") -> Picture:
+        """Turn the prediction into images; patches that were not predicted keep their true pixels in both pictures' visible part.
+
+        stats: how a normalized target is undone - `visible` interpolates mean and deviation from visible patches (nothing leaks),
+        `target` uses the hidden patch's own statistics (an oracle; label it so). A raw target needs neither.
+        """
+        values, used = self._pixel_values(stats)
+        composite = put(self.patches.float(), self.mask.predicted_ids, values)
+        blank = torch.zeros_like(self.patches, dtype=torch.float32)
+        alone = put(blank, self.mask.predicted_ids, values)
+        return Picture(unpatchify(alone, self.grid), unpatchify(composite, self.grid), used)
+
+    def _pixel_values(self, stats: Literal["visible", "target"]) -> tuple[Tensor, Stats]:
+        if self.target == "raw":
+            return self.values.float(), "raw"
+        known = patch_stats(self.patches)
+        source = known if stats == "target" else _interpolate(known, self.mask, self.grid)
+        ids = self.mask.predicted_ids
+        at_ids = PatchStats(take(source.mean, ids), take(source.std, ids))
+        return at_ids.restore(self.values.float()), stats
+
+
+def _interpolate(known: PatchStats, mask: PatchMask, grid: Grid) -> PatchStats:
+    """Guess every patch's statistics as an average over visible patches with Gaussian weights of one patch width.
+
+    The softmax keeps the nearest visible patch in charge however far it is.
+    """
+    ids = torch.arange(grid.num_patches, device=mask.visible_ids.device)
+    places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
+    squared = torch.cdist(places.expand(mask.visible_ids.shape[0], -1, -1), places[mask.visible_ids]).square()
+    weights = torch.softmax(-squared / 2, dim=-1)
+    return PatchStats(weights @ take(known.mean, mask.visible_ids), weights @ take(known.std, mask.visible_ids))

@@ -1,0 +1,191 @@
+"""Numbers that change with training time: value at a progress in [0, 1]; for ratio, temperature, weights and mixing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.shorthand import Call, parse_value
+
+
+class Schedule(Protocol):
+    """A number at a progress; `draw` in [0, 1) is this step's own random number, used by random schedules alone."""
+
+    def at(self, progress: float, draw: float = 0.5) -> float: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same value always."""
+
+    value: float
+
+    def at(self, progress: float, draw: float = 0.5) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:g}"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A straight ramp from start to end, reached at `until` (a share of the training) and held; both endpoints exact."""
+
+    start: float
+    end: float
+    until: float = 1.0
+
+    def at(self, progress: float, draw: float = 0.5) -> float:
+        return _between(self.start, self.end, _share(progress, self.until))
+
+    def __str__(self) -> str:
+        ramp = f"{self.start:g}->{self.end:g}"
+        return ramp if self.until == 1 else f"linear({ramp}, until={self.until:g})"
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from start to end: slow, fast, slow; both endpoints exact."""
+
+    start: float
+    end: float
+    until: float = 1.0
+
+    def at(self, progress: float, draw: float = 0.5) -> float:
+        return _between(self.start, self.end, 0.5 - 0.5 * math.cos(math.pi * _share(progress, self.until)))
+
+    def __str__(self) -> str:
+        more = "" if self.until == 1 else f", until={self.until:g}"
+        return f"cosine({self.start:g}->{self.end:g}{more})"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One value after another; the change points are shares of the training, evenly spread unless given."""
+
+    values: tuple[float, ...]
+    at_progress: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.at_progress) != len(self.values) - 1 or list(self.at_progress) != sorted(self.at_progress):
+            raise MaskwrightError(
+                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...])."
+            )
+
+    def at(self, progress: float, draw: float = 0.5) -> float:
+        return self.values[sum(progress >= point for point in self.at_progress)]
+
+    def __str__(self) -> str:
+        return (
+            f"steps({', '.join(f'{v:g}' for v in self.values)}, at=[{', '.join(f'{p:g}' for p in self.at_progress)}])"
+        )
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A fresh value from [low, high] at every step, one for the whole batch (R2MAE, Dong et al. 2025)."""
+
+    low: float
+    high: float
+
+    def at(self, progress: float, draw: float = 0.5) -> float:
+        return self.low + (self.high - self.low) * draw
+
+    def __str__(self) -> str:
+        return f"uniform({self.low:g}, {self.high:g})"
+
+
+def parse_schedule(value: Any) -> Schedule:
+    """Build a schedule from 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)", "steps(0.5, 0.75, at=[0.4])"
+    or "uniform(0.6, 0.9)".
+
+    Raises MaskwrightError for anything else.
+    """
+    if isinstance(value, (Constant, Linear, Cosine, Steps, Uniform)):
+        return value
+    if isinstance(value, str):
+        value = _arrow(value) or parse_value(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Constant(float(value))
+    if isinstance(value, Call):
+        return _from_call(value)
+    if isinstance(value, str) and (ramp := _arrow(value)):
+        return ramp
+    if isinstance(value, Linear):
+        return value
+    raise MaskwrightError(
+        f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9)."
+    )
+
+
+def _from_call(call: Call) -> Schedule:
+    if call.name not in _SHAPES:
+        raise unknown_name("schedule", call.name, _SHAPES)
+    try:
+        return _SHAPES[call.name](*call.args, **call.options)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MaskwrightError):
+            raise
+        raise MaskwrightError(f"'{call}' does not fit: write {_FORMS[call.name]}.") from error
+
+
+def _build_linear(ramp: str, until: float = 1.0) -> Schedule:
+    start, end = _ends(ramp)
+    return Linear(start, end, _checked_until(until))
+
+
+def _build_cosine(ramp: str, until: float = 1.0) -> Schedule:
+    start, end = _ends(ramp)
+    return Cosine(start, end, _checked_until(until))
+
+
+def _build_steps(*values: float, at: list[float] | None = None) -> Schedule:
+    points = at if at is not None else [index / len(values) for index in range(1, len(values))]
+    return Steps(tuple(map(float, values)), tuple(map(float, points)))
+
+
+def _build_uniform(low: float, high: float) -> Schedule:
+    if low > high:
+        raise MaskwrightError(f"uniform(low, high) needs low <= high; got {low:g} and {high:g}.")
+    return Uniform(float(low), float(high))
+
+
+_SHAPES = {"linear": _build_linear, "cosine": _build_cosine, "steps": _build_steps, "uniform": _build_uniform}
+_FORMS = {
+    "linear": "linear(0.5->0.75, until=0.4)",
+    "cosine": "cosine(0.5->0.75)",
+    "steps": "steps(0.5, 0.75, at=[0.4])",
+    "uniform": "uniform(0.6, 0.9)",
+}
+
+
+def _arrow(text: str) -> Linear | None:
+    parts = text.split("->")
+    try:
+        return Linear(float(parts[0]), float(parts[1])) if len(parts) == 2 else None
+    except ValueError:
+        return None
+
+
+def _ends(ramp: Any) -> tuple[float, float]:
+    line = _arrow(ramp) if isinstance(ramp, str) else None
+    if line is None:
+        raise TypeError("a ramp is written start->end")
+    return line.start, line.end
+
+
+def _checked_until(until: float) -> float:
+    if not 0 < until <= 1:
+        raise MaskwrightError(f"'until' is a share of the training in (0, 1]; got {until:g}.")
+    return float(until)
+
+
+def _share(progress: float, until: float) -> float:
+    return min(max(progress, 0.0) / until, 1.0)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Interpolate so that both ends come out exactly: start + (end - start) need not equal end in floating point."""
+    return end if share >= 1 else start + (end - start) * share

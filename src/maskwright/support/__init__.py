@@ -1,0 +1,1 @@
+"""Things every room may use and that know nothing of masks."""

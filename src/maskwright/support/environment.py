@@ -1,0 +1,100 @@
+"""What the machine offers and asks: device, precision, caches. The only file that reads environment variables."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from maskwright.support.errors import MaskwrightError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that is really there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise MaskwrightError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.") from error
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise MaskwrightError(f"Device '{name}' is not available here; use --device auto or cpu.")
+    return device
+
+
+@lru_cache
+def cpu_has_fast_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16): about 4x float32 there, slower elsewhere."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def pick_precision(device: torch.device) -> str:
+    """Choose Lightning's precision word for a device: bf16 where it is fast, else float32."""
+    if device.type == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    if device.type == "cpu" and cpu_has_fast_bf16():
+        return "bf16-mixed"
+    return "32-true"
+
+
+def cache_folder() -> Path:
+    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright."""
+    if chosen := os.environ.get("MASKWRIGHT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskwright"
+
+
+def cpu_count() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def process_rank() -> tuple[int, int]:
+    """(rank, world size) as told by the launcher; (0, 1) for a single process."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def hush_trackers() -> None:
+    """Switch off the telemetry of optional trackers, unless the user asked for it."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device for people: 'NVIDIA H200', 'Apple MPS' or 'CPU, 2 cores'."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple MPS" if device.type == "mps" else f"CPU, {cpu_count()} cores"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes: Python, torch and this package's commit where it runs from a git checkout."""
+    from maskwright import __version__
+
+    return {
+        "maskwright": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return "unknown"
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return asked.stdout.strip() or "unknown"

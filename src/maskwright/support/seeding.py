@@ -1,0 +1,95 @@
+"""One seed becomes named random streams that depend on what they are for, never on when or where they are drawn.
+
+A mask must be the same for (seed, epoch, sample) whatever the batch, worker, device or resume point, so the numbers come from
+a counter-based generator: a 64-bit hash (the SplitMix64 finalizer, Steele et al. 2014) of (key of the sample, position in its stream).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+_GAMMA = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_A = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_B = 0x94D049BB133111EB - (1 << 64)
+
+
+def derive_seed(seed: int, *names: object) -> int:
+    """Hash a seed and the names of a purpose into a new 63-bit seed, the same on every machine."""
+    text = "/".join(str(part) for part in (seed, *names))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def torch_generator(seed: int, *names: object) -> torch.Generator:
+    """Build a CPU generator for one named purpose, e.g. `torch_generator(0, "weights")`."""
+    return torch.Generator().manual_seed(derive_seed(seed, *names))
+
+
+def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask") -> KeyedRng:
+    """Build the stream of each sample of a batch: it depends on (seed, purpose, epoch, sample id) alone.
+
+    sample_ids: (B,) integers. The draws come on the device of `sample_ids`.
+    """
+    base = derive_seed(seed, purpose, epoch)
+    return KeyedRng(_mix(_mix(sample_ids.long() * _GAMMA + base) + base))
+
+
+class KeyedRng:
+    """Random numbers for a batch, one independent stream per row; every call draws the next stretch of each stream."""
+
+    def __init__(self, keys: Tensor) -> None:
+        """keys: (B,) int64, one well-mixed key per sample."""
+        self._keys = keys
+        self._drawn = 0
+
+    @property
+    def batch_size(self) -> int:
+        return self._keys.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        return self._keys.device
+
+    def bits(self, *shape: int) -> Tensor:
+        """Draw (B, *shape) int64 values with 64 random bits each."""
+        count = 1
+        for size in shape:
+            count *= size
+        steps = torch.arange(self._drawn + 1, self._drawn + count + 1, device=self.device) * _GAMMA
+        self._drawn += count
+        return _mix(self._keys[:, None] + steps[None, :]).view(self.batch_size, *shape)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw (B, *shape) float32 values in [0, 1), each a multiple of 2**-24."""
+        return _shift_right(self.bits(*shape), 40).float() * 2.0**-24
+
+    def integers(self, low: int, high: int, *shape: int) -> Tensor:
+        """Draw (B, *shape) int64 values in [low, high); the modulo bias is below 2**-40 for ranges under 2**23."""
+        return low + _shift_right(self.bits(*shape), 1) % (high - low)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw (B, *shape) float32 standard normal values (Box-Muller)."""
+        radius = torch.sqrt(-2.0 * torch.log1p(-self.uniform(*shape)))
+        return radius * torch.cos(2.0 * torch.pi * self.uniform(*shape))
+
+    def gumbel(self, *shape: int) -> Tensor:
+        """Draw (B, *shape) float32 standard Gumbel values."""
+        return -torch.log(-torch.log(self.uniform(*shape).clamp(2.0**-25, 1 - 2.0**-24)))
+
+    def fork(self, name: str) -> KeyedRng:
+        """Return independent streams for a named part, so that adding draws in one part does not move another."""
+        return KeyedRng(_mix(self._keys ^ derive_seed(0, name)))
+
+
+def _shift_right(value: Tensor, bits: int) -> Tensor:
+    """Shift right filling with zeros; torch's own shift of int64 copies the sign."""
+    return (value >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(value: Tensor) -> Tensor:
+    """Scramble 64-bit integers (SplitMix64 finalizer); int64 products wrap around as wanted."""
+    value = (value ^ _shift_right(value, 30)) * _MIX_A
+    value = (value ^ _shift_right(value, 27)) * _MIX_B
+    return value ^ _shift_right(value, 31)

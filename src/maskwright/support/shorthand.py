@@ -1,0 +1,108 @@
+"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual`.
+
+A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskwright.support.errors import MaskwrightError
+
+_ARROW = re.compile(r"(-?\d*\.?\d+(?:e-?\d+)?)\s*->\s*(-?\d*\.?\d+(?:e-?\d+)?)")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with arguments: `block(size=4)` is Call("block", (), {"size": 4})."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = [_show(value) for value in self.args] + [f"{key}={_show(value)}" for key, value in self.options.items()]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """One summand of a sum: a weight (a number or schedule text) times a call."""
+
+    weight: float | str
+    call: Call
+
+
+def parse_value(text: str) -> Any:
+    """Parse one line to a number, a string such as '0.5->0.75', a Call, or a list of Weighted for a sum or a product.
+
+    Raises MaskwrightError when the line does not follow the grammar.
+    """
+    quoted = _ARROW.sub(lambda match: f"'{match[1]}->{match[2]}'", text.strip())
+    try:
+        return _value(ast.parse(quoted, mode="eval").body)
+    except (SyntaxError, _Unreadable) as error:
+        raise MaskwrightError(
+            f"Could not read '{text}'; write it like block(size=4), 0.5->0.75 or 0.5*random + 0.5*grid."
+        ) from error
+
+
+def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
+    """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4} to a list of weighted calls."""
+    if isinstance(value, Mapping):
+        options = dict(value)
+        if "name" not in options:
+            raise MaskwrightError(f"A part given as a mapping needs a 'name'; got {dict(value)}.")
+        return [Weighted(1.0, Call(str(options.pop("name")), (), options))]
+    parsed = parse_value(value)
+    if isinstance(parsed, Call):
+        return [Weighted(1.0, parsed)]
+    if isinstance(parsed, list) and parsed and all(isinstance(item, Weighted) for item in parsed):
+        return parsed
+    raise MaskwrightError(f"Expected a name such as random or block(size=4); got '{value}'.")
+
+
+class _Unreadable(Exception):
+    """The expression holds something that the grammar does not have."""
+
+
+def _value(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.Name(id=name):
+            return Call(name)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(word.arg for word in keywords):
+            return Call(name, tuple(map(_value, args)), {str(word.arg): _value(word.value) for word in keywords})
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_value(item) for item in items]
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _terms(left) + _terms(right)
+        case ast.BinOp(op=ast.Mult()):
+            return _terms(node)
+    raise _Unreadable
+
+
+def _terms(node: ast.expr) -> list[Weighted]:
+    match node:
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _terms(left) + _terms(right)
+        case ast.BinOp(op=ast.Mult(), left=left, right=right):
+            weight, call = _value(left), _value(right)
+            if isinstance(weight, (int, float, str, Call)) and isinstance(call, Call):
+                return [Weighted(weight if isinstance(weight, (int, float)) else str(weight), call)]
+        case ast.Name() | ast.Call():
+            return [Weighted(1.0, _value(node))]
+    raise _Unreadable
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, str):
+        return value if "->" in value else repr(value)
+    return f"[{', '.join(map(_show, value))}]" if isinstance(value, (list, tuple)) else str(value)

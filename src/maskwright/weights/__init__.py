@@ -1,0 +1,1 @@
+"""Every weight file format."""

@@ -1,0 +1,1 @@
+"""The composition root: settings in, run folders out."""
