@@ -70,17 +70,13 @@ class Steps:
 
     def __post_init__(self) -> None:
         if len(self.at_progress) != len(self.values) - 1 or list(self.at_progress) != sorted(self.at_progress):
-            raise MaskwrightError(
-                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...])."
-            )
+            raise MaskwrightError(f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...]).")
 
     def at(self, progress: float, draw: float = 0.5) -> float:
         return self.values[sum(progress >= point for point in self.at_progress)]
 
     def __str__(self) -> str:
-        return (
-            f"steps({', '.join(f'{v:g}' for v in self.values)}, at=[{', '.join(f'{p:g}' for p in self.at_progress)}])"
-        )
+        return f"steps({', '.join(f'{v:g}' for v in self.values)}, at=[{', '.join(f'{p:g}' for p in self.at_progress)}])"
 
 
 @dataclass(frozen=True)
@@ -115,9 +111,7 @@ def parse_schedule(value: Any) -> Schedule:
         return ramp
     if isinstance(value, Linear):
         return value
-    raise MaskwrightError(
-        f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9)."
-    )
+    raise MaskwrightError(f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9).")
 
 
 def _from_call(call: Call) -> Schedule:

@@ -58,9 +58,7 @@ class Scene:
     def prior(self, name: str) -> Tensor:
         """The (B, N) map of that name; raises MaskwrightError when the data has none."""
         if name not in self.priors:
-            raise MaskwrightError(
-                f"This policy needs a '{name}' map for each picture; the data has {sorted(self.priors) or 'none'}."
-            )
+            raise MaskwrightError(f"This policy needs a '{name}' map for each picture; the data has {sorted(self.priors) or 'none'}.")
         return self.priors[name]
 
     def forked(self, name: str) -> Scene:

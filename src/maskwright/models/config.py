@@ -48,9 +48,7 @@ class ModelConfig:
             if width % heads:
                 raise MaskwrightError(f"{whose}width {width} does not divide into {heads} heads.")
             if self.positions in ("sincos", "rotary") and width % 4:
-                raise MaskwrightError(
-                    f"{self.positions} positions need {whose}width to be a multiple of 4; got {width}."
-                )
+                raise MaskwrightError(f"{self.positions} positions need {whose}width to be a multiple of 4; got {width}.")
 
     @property
     def num_prefix(self) -> int:

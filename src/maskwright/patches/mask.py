@@ -32,9 +32,7 @@ class PatchMask:
             raise MaskwrightError(f"Every image needs the same number of masked patches; got {counts.tolist()[:8]}.")
         masked = int(counts[0])
         if not 0 < masked < is_masked.shape[1]:
-            raise MaskwrightError(
-                f"A mask needs visible and masked patches; got {masked} masked of {is_masked.shape[1]}."
-            )
+            raise MaskwrightError(f"A mask needs visible and masked patches; got {masked} masked of {is_masked.shape[1]}.")
         order = torch.argsort(is_masked.to(torch.uint8), dim=1, descending=True, stable=True)
         return cls(order[:, masked:], order[:, :masked], order[:, :masked])
 
@@ -80,9 +78,7 @@ def check_ratio(num_patches: int, ratio: float) -> None:
         most = math.floor((1 - 1 / num_patches) * 1000) / 1000
         raise MaskwrightError(f"Ratio {ratio:g} leaves no visible patch of {num_patches}; use at most {most:g}.")
     if visible_count(num_patches, ratio) == num_patches:
-        raise MaskwrightError(
-            f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}."
-        )
+        raise MaskwrightError(f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}.")
 
 
 def split(score_BN: Tensor, num_visible: int, num_predicted: int | None = None, *, rng: KeyedRng) -> PatchMask:
@@ -92,13 +88,11 @@ def split(score_BN: Tensor, num_visible: int, num_predicted: int | None = None, 
     num_predicted: how many masked patches the loss scores, a random subset; all when None.
     Two keys are sorted (score, then 64 random bits): adding small noise to the score would not break ties in float32 above 1.
     """
-    batch, count = score_BN.shape
+    count = score_BN.shape[1]
     if not 0 < num_visible < count:
         raise MaskwrightError(f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}.")
     if score_BN.device.type == "cpu" and (torch.isnan(score_BN).any() or torch.isposinf(score_BN).any()):
-        raise MaskwrightError(
-            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first')."
-        )
+        raise MaskwrightError("A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first').")
     shuffled = torch.argsort(rng.bits(count), dim=1)
     by_score = torch.argsort(score_BN.gather(1, shuffled), dim=1, descending=True, stable=True)
     order = shuffled.gather(1, by_score)
@@ -122,6 +116,4 @@ def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:
 
 def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:
     """Return a copy of the tokens with `values` written at `ids`; the inverse of `take`."""
-    return tokens_BND.scatter(
-        1, ids_BK[:, :, None].expand(-1, -1, tokens_BND.shape[2]), values_BKD.to(tokens_BND.dtype)
-    )
+    return tokens_BND.scatter(1, ids_BK[:, :, None].expand(-1, -1, tokens_BND.shape[2]), values_BKD.to(tokens_BND.dtype))
