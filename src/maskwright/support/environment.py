@@ -96,3 +96,19 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return asked.stdout.strip() or "unknown"
+
+
+def tracker_mode() -> str:
+    """What WANDB_MODE says; offline when it says nothing, so that nothing leaves the machine unasked."""
+    return os.environ.get("WANDB_MODE", "offline")
+
+
+def join_folder(path: Path) -> None:
+    """Tell processes that are started from this one which run folder they belong to."""
+    os.environ["MASKWRIGHT_RUN"] = str(path)
+
+
+def joined_folder() -> Path | None:
+    """The run folder that the first process has settled, when this is another process of the same run."""
+    rank, _ = process_rank()
+    return Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None

@@ -1,0 +1,80 @@
+"""The only printer: sentences, tables and a progress bar on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+log = logging.getLogger("maskwright")
+
+
+class ConsoleReporter:
+    """Speaks to the person at the screen; every sentence also goes to the log file of the run."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        """seconds: time between plain progress lines where there is no terminal."""
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._seconds, self._live, self._last = seconds, None, ("", float("-inf"), "")
+        self._drawn = float("-inf")
+        self._live: Live | None = None
+
+    def say(self, text: str) -> None:
+        log.info(text)
+        self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        log.warning(text)
+        self.console.print(Text(f"note: {text}", style="yellow"))
+
+    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+        now = time.monotonic()
+        if self.console.is_terminal:
+            self._draw(label, done, total, detail, now)
+        if self._last[0] != label or (now - self._last[1] >= self._seconds and detail != self._last[2]):
+            self._last = (label, now, detail)
+            line = f"{label} {done / max(total, 1e-9):4.0%}  {detail}"
+            log.info(line)
+            if not self.console.is_terminal and detail:
+                self.console.print(line, markup=False)
+
+    def finish(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._last = ("", float("-inf"), "")
+
+    def _draw(self, label: str, done: float, total: float, detail: str, now: float) -> None:
+        if now - self._drawn < 0.1 and done < total:
+            return
+        self._drawn = now
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(label), ProgressBar(total=total, completed=done, width=24), Text(f"{done / max(total, 1e-9):4.0%}"), Text(detail))
+        if self._live is None:
+            self._live = Live(row, console=self.console, transient=False, auto_refresh=False)
+            self._live.start()
+        self._live.update(row, refresh=True)
+
+
+def print_text(text: str) -> None:
+    """Print plain text."""
+    print(text)
+
+
+def print_error(text: str) -> None:
+    """Print a sentence on standard error."""
+    print(f"maskwright: {text}", file=sys.stderr)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns aligned to the left."""
+    widths = [max(len(str(row[column])) for row in [headings, *rows]) for column in range(len(headings))]
+    for row in [headings, ["-" * width for width in widths], *rows]:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

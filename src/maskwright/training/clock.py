@@ -1,0 +1,55 @@
+"""How far a training is: by optimizer steps, or by minutes on the wall."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Clock:
+    """Progress of a training that ends after `total_steps`, or after `minutes` when those are given.
+
+    Seconds of earlier, interrupted parts of the run are counted in `earlier_seconds`.
+    """
+
+    total_steps: int | None
+    minutes: float | None = None
+    earlier_seconds: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of training so far."""
+        return self.earlier_seconds + time.monotonic() - self._started
+
+    def progress(self, step: int) -> float:
+        """Share done before optimizer step `step` (from 0): 0 at the first step and exactly 1 at the last."""
+        if self.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.minutes))
+        return min(1.0, step / max(1, (self.total_steps or 1) - 1))
+
+    def rate_progress(self, step: int) -> float:
+        """Share for the learning rate: the middle of the step, so that no step has a rate of zero."""
+        if self.minutes is not None:
+            return self.progress(step)
+        return min(1.0, (step + 0.5) / max(1, self.total_steps or 1))
+
+    def is_over(self) -> bool:
+        """Whether the minutes are used up; a training counted in steps is ended by the trainer."""
+        return self.minutes is not None and self.seconds >= 60 * self.minutes
+
+    def remaining_seconds(self, step: int) -> float:
+        """A guess at the seconds left, from the speed so far."""
+        if self.minutes is not None:
+            return max(0.0, 60 * self.minutes - self.seconds)
+        return self.seconds / max(1, step) * max(0, (self.total_steps or 0) - step)
+
+
+def count_steps(epochs: float, batches_per_epoch: int, accumulate: int) -> int:
+    """Optimizer steps in that many epochs; the last, shorter accumulation of an epoch is a step too."""
+    return max(1, round(epochs * math.ceil(batches_per_epoch / accumulate)))

@@ -1,0 +1,65 @@
+"""Work that is done on the frozen model at the end of some epochs: held-out loss, pictures, k-NN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from maskwright.training.checkpoints import Checkpoints, agreed
+from maskwright.training.recorder import Row
+
+
+@dataclass(frozen=True)
+class EpochTask:
+    """A measurement with its own pace: `run(module, epoch)` returns numbers for the record."""
+
+    name: str
+    every: int
+    run: Callable[[Any, int], Row]
+
+
+class EpochTasks(Callback):
+    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the last epoch; keeps the best k-NN."""
+
+    def __init__(self, tasks: Sequence[EpochTask], emit: Callable[[Row], None], checkpoints: Checkpoints, last_epoch: int | None) -> None:
+        self.tasks, self.emit, self.checkpoints, self.last_epoch = tasks, emit, checkpoints, last_epoch
+        self.best = float("-inf")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.checkpoints.interrupted:
+            return
+        epoch = trainer.current_epoch + 1
+        final = trainer.should_stop or epoch == self.last_epoch
+        due = [task for task in self.tasks if final or epoch == 1 or epoch % task.every == 0]
+        row: Row = {"step": trainer.global_step, "epoch": epoch}
+        if due and trainer.is_global_zero:
+            with frozen(pl_module), trainer.precision_plugin.forward_context():
+                for task in due:
+                    row |= task.run(pl_module, epoch)
+            self.emit(row)
+        if agreed(trainer, row.get("knn_top1", float("-inf")) > self.best):
+            self.best = row.get("knn_top1", self.best)
+            trainer.save_checkpoint(self.checkpoints.folder / "best_knn.ckpt")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
+
+@contextmanager
+def frozen(module: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the earlier mode comes back."""
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(was_training)

@@ -1,0 +1,82 @@
+"""What a training says about itself while it runs: one row of numbers every few steps, and how far it is at every step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from maskwright.support.reporting import Reporter
+
+Row = dict[str, Any]
+
+
+class Recorder(Callback):
+    """Averages the loss between rows and measures speed and the share of time spent waiting for pictures."""
+
+    def __init__(self, emit: Callable[[Row], None], reporter: Reporter, every: int, beside: str, epochs: float | None) -> None:
+        """emit: receives each row; every: optimizer steps between rows; beside: trivial baselines, shown after the loss."""
+        self.emit, self.reporter, self.every, self.beside, self.epochs = emit, reporter, every, beside, epochs
+        self._ended = self._row_started = time.perf_counter()
+        self._waited = 0.0
+        self._losses: list[Any] = []
+        self._images = 0
+        self._shown = ""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._ended = self._row_started = time.perf_counter()
+        self._images = pl_module.counts["images"]
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._waited += time.perf_counter() - self._ended
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._losses.append(pl_module.latest["loss"])
+        self._ended = time.perf_counter()
+        step = trainer.global_step
+        due = step % self.every == 0 or step == 1 or step == trainer.max_steps
+        if due and self._losses and trainer.is_global_zero:
+            row = self._row(trainer, pl_module, step)
+            self.emit(row)
+            self._shown = self._line(row, trainer, pl_module)
+        if trainer.is_global_zero:
+            self.reporter.progress("pretrain", pl_module.clock.progress(step), 1.0, self._shown)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.reporter.finish()
+
+    def _row(self, trainer: Trainer, module: LightningModule, step: int) -> Row:
+        now = time.perf_counter()
+        spent = max(now - self._row_started, 1e-9)
+        losses = [float(loss) for loss in self._losses]
+        row: Row = {
+            "step": step,
+            "epoch": trainer.current_epoch + 1,
+            "loss": sum(losses) / len(losses),
+            **{name: float(value) for name, value in module.latest.items() if name != "loss"},
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
+            "data_wait": self._waited / spent,
+            "seconds": module.clock.seconds,
+            **{name: value * trainer.world_size for name, value in module.counts.items() if name != "skipped_steps"},
+            "skipped_steps": module.counts["skipped_steps"],
+        }
+        self._losses, self._waited, self._row_started, self._images = [], 0.0, now, module.counts["images"]
+        return row
+
+    def _line(self, row: Row, trainer: Trainer, module: LightningModule) -> str:
+        epochs = f"epoch {row['epoch']}" + (f"/{self.epochs:g}" if self.epochs else "")
+        return (
+            f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e}  {row['images_per_s']:,.0f} img/s  "
+            f"data-wait {row['data_wait']:.0%}  masked {row['masked']:.1%}  eta {spell_time(module.clock.remaining_seconds(row['step']))}"
+        )
+
+
+def spell_time(seconds: float) -> str:
+    """Spell seconds as people read them: 42s, 3m10s, 2h05m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -1,0 +1,74 @@
+"""Lightning's Trainer as this project runs it: quiet, atomic, no hidden resampling of data."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+
+from maskwright.training.checkpoints import AtomicCheckpointIO
+from maskwright.training.clock import Clock
+
+QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
+
+
+def build_trainer(
+    *,
+    folder: Path,
+    device: torch.device,
+    devices: int,
+    nodes: int,
+    strategy: str,
+    precision: str,
+    accumulate: int,
+    clock: Clock,
+    callbacks: Sequence[Callback],
+) -> Trainer:
+    """Build the trainer; it ends after the clock's steps, or when a callback says so."""
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    accelerator = {"cuda": "gpu", "mps": "mps"}.get(device.type, "cpu")
+    chosen: Any = [device.index] if device.type == "cuda" and device.index is not None else devices
+    return Trainer(
+        accelerator=accelerator,
+        devices=chosen,
+        num_nodes=nodes,
+        strategy=strategy,
+        precision=precision,  # type: ignore[arg-type]
+        max_epochs=-1,
+        max_steps=clock.total_steps if clock.total_steps is not None else -1,
+        accumulate_grad_batches=accumulate,
+        gradient_clip_val=1.0,  # asks for the module's own clipping, which knows the real limit
+        callbacks=list(callbacks),
+        plugins=[AtomicCheckpointIO()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's adverts and known harmless warnings away from the person at the screen."""
+    with warnings.catch_warnings():
+        for message in (
+            r".*LeafSpec.*",
+            r".*is not supported by the model summary.*",
+            r".*does not have many workers.*",
+            r".*`max_epochs` was not set.*",
+            r".*dataloader is not resumable.*",
+            r".*num_workers.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
+        yield

@@ -1,0 +1,75 @@
+"""Settings become parts: the model's shape, the policy, the objective, the training module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskwright.losses.objective import build_objective
+from maskwright.masking.policy import Policy
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import ModelConfig
+from maskwright.models.sizes import SIZES
+from maskwright.patches import Grid, PixelScale
+from maskwright.patches.mask import check_ratio
+from maskwright.schedules import parse_schedule
+from maskwright.support.errors import unknown_name
+from maskwright.support.seeding import torch_generator
+from maskwright.training.clock import Clock
+from maskwright.training.module import PretrainModule, Recipe
+from maskwright.training.schedule_lr import LearningRate
+from maskwright.workflows.policies import build_checked_policy
+from maskwright.workflows.settings import PretrainSettings, parse_size
+
+
+def model_config(settings: PretrainSettings) -> ModelConfig:
+    """The shape of the model from complete settings: a named size, single numbers replaced."""
+    chosen = settings.model
+    if chosen.model not in SIZES:
+        raise unknown_name("model", str(chosen.model), SIZES)
+    size = SIZES[chosen.model]
+    height, width = parse_size(settings.data.image_size or 0)
+    Grid.of_image(height, width, chosen.patch_size or 1)
+    return ModelConfig(
+        image_size=(height, width),
+        patch_size=chosen.patch_size or 1,
+        channels=settings.data.channels or 3,
+        width=chosen.width or size.width,
+        depth=chosen.depth or size.depth,
+        heads=chosen.heads or size.heads,
+        positions=chosen.positions,
+        class_token=chosen.class_token,
+        registers=chosen.registers,
+        decoder=chosen.decoder,
+        decoder_width=chosen.decoder_width or size.decoder_width,
+        decoder_depth=chosen.decoder_depth or size.decoder_depth,
+        decoder_heads=chosen.decoder_heads or size.decoder_heads,
+        target=chosen.target,
+    )
+
+
+def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
+    """Build the policy and refuse a ratio that leaves nothing to see or to predict at any time of the training."""
+    schedule = parse_schedule(settings.mask.ratio)
+    for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
+        for draw in (0.0, 1.0):
+            check_ratio(grid.num_patches, schedule.at(progress, draw))
+    return build_checked_policy(settings.mask.policy, grid, schedule)
+
+
+def build_module(settings: PretrainSettings, scale: PixelScale, clock: Clock, described: dict[str, Any]) -> PretrainModule:
+    """Build everything that trains, with weights drawn from the seed."""
+    config = model_config(settings)
+    model = MaskedAutoencoder(config, torch_generator(settings.train.seed, "weights"))
+    policy = check_masks(settings, model.grid)
+    train = settings.train
+    recipe = Recipe(
+        seed=train.seed,
+        rate=LearningRate(train.lr or 0.0, train.min_lr, train.warmup),
+        weight_decay=train.weight_decay,
+        beta2=train.beta2,
+        clip=train.clip,
+        masks_per_image=settings.mask.masks_per_image,
+        predict=settings.mask.predict,
+    )
+    objective = build_objective(train.loss)
+    return PretrainModule(model, policy, parse_schedule(settings.mask.ratio), objective, scale, recipe, clock, described)

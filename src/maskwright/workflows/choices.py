@@ -1,0 +1,132 @@
+"""What a run does where the person said nothing: each choice fits the data and the machine, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskwright.models.sizes import SIZES
+from maskwright.support.errors import unknown_name
+from maskwright.workflows.settings import PretrainSettings, parse_size
+
+SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
+KEEPABLE_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """What choices depend on: the pictures and the machine."""
+
+    count: int
+    short_side: int
+    channels: int
+    device: str
+    cores: int
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that was chosen, and why."""
+
+    name: str
+    value: object
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}: {self.reason}"
+
+
+def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
+    """Fill every open setting; returns the complete settings and what was chosen."""
+    choices: list[Choice] = []
+    for rule in (_image_size, _channels, _patch_size, _model, _batch_size, _rate, _length, _pace):
+        for choice in rule(settings, found):
+            choices.append(choice)
+            settings = settings.with_values(**{choice.name: choice.value})
+    return settings, choices
+
+
+def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.data.image_size is not None:
+        return []
+    most = 96 if found.device == "cpu" else 224
+    side = next((side for side in SIDES if side <= min(most, found.short_side)), max(8, found.short_side // 4 * 4))
+    limit = f"at most {most} on {found.device}" if found.short_side > most else "no enlarging"
+    return [Choice("image_size", side, f"half of the pictures are at least {found.short_side} pixels wide and high; {limit}")]
+
+
+def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.data.channels is not None:
+        return []
+    return [Choice("channels", found.channels, "as found in the pictures")]
+
+
+def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.model.patch_size is not None:
+        return []
+    height, width = parse_size(settings.data.image_size or 0)
+    least = max(1, min(height, width) // (14 if min(height, width) >= 160 else 12 if min(height, width) >= 96 else 8))
+    side = next((side for side in range(least, min(height, width) + 1) if height % side == 0 and width % side == 0), 1)
+    return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
+
+
+def _model(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.model.model is not None:
+        if settings.model.model not in SIZES:
+            raise unknown_name("model", settings.model.model, SIZES)
+        return []
+    if found.device == "cpu":
+        name, reason = "stl10_192x8", "small enough to train on a CPU"
+    elif found.count < 50_000:
+        name, reason = "vit_tiny", f"{found.count:,} pictures are few"
+    else:
+        name, reason = ("vit_small", "enough pictures for it") if found.count < 500_000 else ("vit_base", "many pictures")
+    return [Choice("model", name, reason)]
+
+
+def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    share = found.count // found.processes
+    if settings.train.batch_size is None:
+        usual = 64 if found.device == "cpu" else 256
+        size = max(1, min(usual, share // 4 or share))
+        why = f"usual on {found.device}" if size == usual else f"a quarter of the {found.count:,} pictures"
+        return [Choice("batch_size", size, why)]
+    if settings.train.batch_size > share:
+        return [Choice("batch_size", max(1, share), f"the batch asked for is larger than the data set ({found.count:,} pictures)")]
+    return []
+
+
+def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.train.lr is not None:
+        return []
+    batch = effective_batch(settings)
+    rate = settings.train.base_lr * batch / 256
+    return [Choice("lr", float(f"{rate:.6g}"), f"{settings.train.base_lr:.1e} x {batch} / 256 = {rate:.1e}")]
+
+
+def effective_batch(settings: PretrainSettings) -> int:
+    """Pictures (times masks per picture) behind one optimizer step, over all processes."""
+    run, train = settings.run, settings.train
+    return (train.batch_size or 1) * train.accumulate * run.devices * run.nodes * settings.mask.masks_per_image
+
+
+def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
+    train = settings.train
+    if train.epochs is not None or train.steps is not None or train.minutes is not None:
+        return []
+    wanted = 200_000 if found.device == "cpu" else 20_000_000
+    epochs = float(min(400, max(10, round(wanted / found.count))))
+    return [
+        Choice("epochs", epochs, f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length")
+    ]
+
+
+def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:
+    epochs = settings.train.epochs or KEEPABLE_SAMPLES
+    pace = max(1, round(epochs / KEEPABLE_SAMPLES))
+    chosen = []
+    if settings.run.sample_every is None:
+        chosen.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
+    if settings.run.knn_every is None:
+        chosen.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
+    return chosen

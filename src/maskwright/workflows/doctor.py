@@ -1,0 +1,95 @@
+"""Self-checks: what this machine has, and whether the mathematics comes out right on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from maskwright.masking.catalog import build_policy
+from maskwright.masking.policy import Scene, mask_scene
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import ModelConfig
+from maskwright.patches import Grid, patchify, unpatchify
+from maskwright.support.environment import cache_folder, describe_device, pick_device, pick_precision
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import sample_rng, torch_generator
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: its name, what came out, what that means."""
+
+    name: str
+    result: str
+    meaning: str
+    failed: bool = False
+
+
+def examine() -> list[Finding]:
+    """Run all checks; a failed one means that results on this machine cannot be trusted."""
+    return [*_machine(), *(_check(name, meaning, test) for name, meaning, test in CHECKS)]
+
+
+def _machine() -> Iterator[Finding]:
+    device = pick_device()
+    yield Finding("device", describe_device(device), f"used by default, with precision {pick_precision(device)}")
+    for package in ("torch", "torchvision", "lightning", "timm"):
+        yield Finding(package, importlib.metadata.version(package), "installed")
+    place = next(parent for parent in (cache_folder(), *cache_folder().parents) if parent.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    yield Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {cache_folder()}")
+    yield Finding("here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free", "runs are written under this folder")
+
+
+def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
+    try:
+        passed = test()
+    except (RuntimeError, MaskwrightError, AssertionError) as error:
+        return Finding(name, f"FAILED: {error}", meaning, failed=True)
+    return Finding(name, "ok" if passed else "FAILED", meaning, failed=not passed)
+
+
+def _patches_come_back() -> bool:
+    images = torch.rand(2, 5, 12, 20)
+    return torch.equal(unpatchify(patchify(images, 4), Grid(3, 5, 4)), images)
+
+
+def _counts_are_exact() -> bool:
+    grid = Grid(7, 9)
+    masks = [mask_scene(build_policy(name), _scene(grid, 40)) for name in ("random", "block(size=2)", "rectangles", "green")]
+    return all(mask.num_masked == 40 and bool((mask.is_masked.sum(1) == 40).all()) for mask in masks)
+
+
+def _seeds_repeat() -> bool:
+    grid = Grid(8, 8)
+    first, second = (mask_scene(build_policy("random"), _scene(grid, 48)).masked_ids for _ in range(2))
+    return torch.equal(first, second)
+
+
+def _masked_pixels_are_unseen() -> bool:
+    config = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=2, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2)
+    model = MaskedAutoencoder(config, torch_generator(0, "doctor")).eval()
+    mask = mask_scene(build_policy("random"), _scene(model.grid, 12))
+    images = torch.rand(4, 3, 16, 16, generator=torch_generator(0, "images"))
+    patches = patchify(images, 4)
+    patches[mask.is_masked] = 0.5
+    changed = unpatchify(patches, model.grid)
+    with torch.no_grad():
+        return torch.equal(model(images, mask).values, model(changed, mask).values)
+
+
+def _scene(grid: Grid, num_masked: int) -> Scene:
+    return Scene(grid=grid, num_masked=num_masked, rng=sample_rng(0, 0, torch.arange(4)))
+
+
+CHECKS: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+    ("patches", "cutting into patches and putting back changes nothing", _patches_come_back),
+    ("counts", "policies mask exactly as many patches as asked", _counts_are_exact),
+    ("seeds", "the same seed gives the same masks", _seeds_repeat),
+    ("blindness", "masked pixels never reach the prediction", _masked_pixels_are_unseen),
+)

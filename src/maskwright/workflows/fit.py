@@ -1,0 +1,246 @@
+"""The training itself: parts and callbacks put together, run, and the run folder left in a true state whatever happens."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.transforms import Augment
+from maskwright.models.cost import count_step
+from maskwright.support.environment import cpu_count, describe_device, join_folder, pick_device, process_rank, versions
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_text
+from maskwright.support.reporting import Reporter
+from maskwright.training.checkpoints import Checkpoints
+from maskwright.training.clock import Clock, count_steps
+from maskwright.training.epoch_tasks import EpochTasks
+from maskwright.training.module import NonFiniteLoss, PretrainModule
+from maskwright.training.recorder import Recorder, Row, spell_time
+from maskwright.training.trackers import Tracker, open_trackers
+from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.weights.checkpoint import load_model
+from maskwright.weights.timm_vit import export_encoder
+from maskwright.workflows.build import build_module
+from maskwright.workflows.loading import Pictures
+from maskwright.workflows.mask_sheet import save_mask_gallery
+from maskwright.workflows.processes import asked_to_stop
+from maskwright.workflows.recipes import dump_recipe
+from maskwright.workflows.run_folder import RunFolder, now
+from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.start_weights import start_from
+from maskwright.workflows.watch import Watcher, save_png
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Where a running training writes: metrics.jsonl, run.json, trackers and pictures."""
+
+    folder: RunFolder
+    trackers: list[Tracker]
+
+    def emit(self, row: Row) -> None:
+        """Add one row of numbers everywhere."""
+        self.folder.append_metrics(row)
+        self.folder.update_status(step=row["step"], epoch=row["epoch"])
+        numbers = {name: float(value) for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}
+        for tracker in self.trackers:
+            tracker.numbers(numbers, row["step"])
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        """Keep a sheet as a file named by epoch and mirror it to the trackers."""
+        epoch = self.folder.status().get("epoch", 0)
+        save_png(self.folder.samples / f"epoch_{epoch:04d}.png", image)
+        for tracker in self.trackers:
+            tracker.picture(name, image, step)
+
+    def close(self) -> None:
+        for tracker in self.trackers:
+            tracker.close()
+
+
+def fit(
+    settings: PretrainSettings, pictures: Pictures, folder: RunFolder, fingerprint: str, reporter: Reporter, *, resume: bool, joined: bool
+) -> None:
+    """Train to the end, to a request to stop, or to an error; the state in run.json says which."""
+    device = pick_device(settings.run.device)
+    loader = build_batches(settings, pictures, device)
+    clock = build_clock(settings, len(loader))
+    described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
+    module = build_module(settings, pictures.scale, clock, described)
+    described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
+    if settings.train.init and not resume:
+        reporter.say(start_from(settings.train.init, module.model))
+    if not joined:
+        _begin(settings, pictures, folder, fingerprint, module, clock, reporter, resume)
+    join_folder(folder.path)
+    journal = Journal(folder, [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()))
+    try:
+        stopped = _train(settings, pictures, folder, module, loader, clock, journal, reporter, resume)
+    except BaseException as error:
+        _fail(folder, error, module)
+        raise
+    finally:
+        journal.close()
+    if not joined:
+        _end(folder, module, clock, reporter, stopped)
+
+
+def build_batches(settings: PretrainSettings, pictures: Pictures, device: torch.device) -> ResumableLoader:
+    """The seeded loader of training batches for this process."""
+    rank, world = process_rank()
+    data = settings.data
+    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip)
+    workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
+    return build_loader(
+        pictures.train,
+        augment,
+        batch_size=settings.train.batch_size or 1,
+        seed=settings.train.seed,
+        workers=workers,
+        rank=rank,
+        world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
+        pin=device.type == "cuda",
+    )
+
+
+def build_clock(settings: PretrainSettings, batches: int) -> Clock:
+    """How long the training is, in optimizer steps or minutes."""
+    train = settings.train
+    if train.minutes is not None:
+        return Clock(None, train.minutes)
+    return Clock(train.steps if train.steps is not None else count_steps(train.epochs or 1, batches, train.accumulate))
+
+
+def _begin(
+    settings: PretrainSettings,
+    pictures: Pictures,
+    folder: RunFolder,
+    fingerprint: str,
+    module: PretrainModule,
+    clock: Clock,
+    reporter: Reporter,
+    resume: bool,
+) -> None:
+    parameters = sum(parameter.numel() for parameter in module.model.parameters())
+    held = 0 if pictures.held is None else len(pictures.held)
+    grid = module.model.grid
+    reporter.say(
+        f"{settings.model.model} with a {settings.model.decoder} decoder, {parameters / 1e6:.1f}M parameters, {grid}; "
+        f"{len(pictures.train):,} pictures to train on, {held:,} held out; "
+        + (f"{clock.total_steps:,} steps" if clock.total_steps else f"{clock.minutes:g} minutes")
+    )
+    if resume:
+        folder.update_status(state="running")
+        return
+    write_text(folder.config, dump_recipe(settings, f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"))
+    folder.update_status(
+        state="running",
+        started=now(),
+        seed=settings.train.seed,
+        device=describe_device(pick_device(settings.run.device)),
+        data_fingerprint=fingerprint,
+        pictures=len(pictures.train),
+        held_out=held,
+        parameters=parameters,
+        total_steps=clock.total_steps,
+        step=0,
+        epoch=0,
+        versions=versions(),
+    )
+    save_mask_gallery(folder.masks / "gallery.png", module.policy, grid, pictures, module.ratio, settings.train.seed)
+
+
+def _train(
+    settings: PretrainSettings,
+    pictures: Pictures,
+    folder: RunFolder,
+    module: PretrainModule,
+    loader: ResumableLoader,
+    clock: Clock,
+    journal: Journal,
+    reporter: Reporter,
+    resume: bool,
+) -> bool:
+    device = pick_device(settings.run.device)
+    watcher = Watcher(settings, pictures, journal.picture)
+    baselines = watcher.baselines(module, torch.device("cpu"))
+    folder.update_status(baselines={"patch_mean": baselines.patch_mean, "bilinear": baselines.bilinear})
+    beside = f"patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
+    steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
+    last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
+    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
+    with asked_to_stop() as wants_stop, quiet_lightning():
+        checkpoints = Checkpoints(folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, wants_stop)
+        tasks = EpochTasks(watcher.tasks(), journal.emit, checkpoints, last_epoch)
+        trainer = build_trainer(
+            folder=folder.path,
+            device=device,
+            devices=settings.run.devices,
+            nodes=settings.run.nodes,
+            strategy=settings.run.strategy,
+            precision=settings.run.precision or "32-true",
+            accumulate=settings.train.accumulate,
+            clock=clock,
+            callbacks=[Recorder(journal.emit, reporter, every, beside, settings.train.epochs), tasks, checkpoints, *averaging(settings)],
+        )
+        if resume:
+            place = read_place(folder)
+            folder.cut_metrics(place["step"])
+            loader.set_epoch(place["epoch"])
+            loader.start_at(place["batches"])
+        clock.start()
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
+    return checkpoints.interrupted
+
+
+def averaging(settings: PretrainSettings) -> list[Any]:
+    """The callback that averages weights, when asked for."""
+    if not settings.train.ema:
+        return []
+    from lightning.pytorch.callbacks import EMAWeightAveraging
+
+    return [EMAWeightAveraging(decay=settings.train.ema)]
+
+
+def read_place(folder: RunFolder) -> dict[str, int]:
+    """Where in the order of pictures the last checkpoint was written."""
+    try:
+        return dict(torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"])
+    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
+        raise MaskwrightError(f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init.") from error
+
+
+def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
+    folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+    if isinstance(error, NonFiniteLoss):
+        kept = f"The last good checkpoint is {folder.last}" if folder.last.exists() else "No checkpoint had been written yet"
+        raise MaskwrightError(f"{error} {kept}. A lower --lr or --precision 32-true usually helps; --init starts from it.") from error
+
+
+def _end(folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
+    step = folder.status().get("step", 0)
+    spent = {"seconds": round(clock.seconds, 2), "ended": now(), **module.counts, "training_flops": training_flops(module)}
+    if stopped:
+        folder.update_status(state="stopped", **spent)
+        reporter.say(f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}")
+        return
+    loaded = load_model(folder.last)
+    export_encoder(folder.exported / "encoder.safetensors", loaded.model, loaded.scale, note=f"maskwright run {folder.path.name}")
+    folder.update_status(state="finished", **spent)
+    reporter.say(
+        f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; "
+        f"the encoder is {folder.exported / 'encoder.safetensors'}; measure it with: maskwright evaluate {folder} --data LABELED"
+    )
+
+
+def training_flops(module: PretrainModule) -> int:
+    """Operations spent so far: images times the analytic cost of their mean numbers of visible and predicted patches."""
+    images = max(1, module.counts["images"])
+    visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
+    cost = count_step(module.model.config, round(visible), round(module.counts["decoder_tokens"] / images))
+    return cost.training * images

@@ -1,0 +1,75 @@
+"""What can be named: policies, models, recipes, schedules, losses; rows for a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from maskwright.workflows.recipes import read_recipe_heading, recipe_names
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def list_policies() -> Table:
+    """Policies with their options and defaults."""
+    from maskwright.masking.catalog import POLICIES
+
+    rows = []
+    for name, entry in POLICIES.items():
+        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return ("policy", "what it masks", "options"), rows
+
+
+def list_models() -> Table:
+    """Model sizes with both halves and a count of weights."""
+    from maskwright.models.sizes import SIZES
+
+    rows = [
+        (
+            name,
+            f"{size.width}x{size.depth}, {size.heads} heads",
+            f"{size.decoder_width}x{size.decoder_depth}, {size.decoder_heads} heads",
+            f"{size.encoder_parameters / 1e6:.1f}M + {(size.parameters - size.encoder_parameters) / 1e6:.1f}M",
+            size.summary,
+        )
+        for name, size in SIZES.items()
+    ]
+    return ("model", "encoder", "decoder", "weights", "for"), rows
+
+
+def list_recipes() -> Table:
+    """Recipes that come with the package."""
+    return ("recipe", "what it does"), [(name, read_recipe_heading(name)) for name in recipe_names()]
+
+
+def list_schedules() -> Table:
+    """Ways to write a number that changes with training."""
+    return ("write", "meaning"), [
+        ("0.75", "always 0.75"),
+        ("0.5->0.75", "a straight ramp over the whole training"),
+        ("linear(0.5->0.75, until=0.4)", "a straight ramp, held after 40%"),
+        ("cosine(0.5->0.75)", "half a cosine: slow, fast, slow"),
+        ("steps(0.5, 0.6, 0.75, at=[0.3, 0.6])", "one value after another"),
+        ("uniform(0.6, 0.9)", "a new value at every step"),
+    ]
+
+
+def list_losses() -> Table:
+    """Loss terms, to be summed with weights."""
+    from maskwright.losses.catalog import TERMS
+
+    return ("term", "what it compares"), [(name, entry.summary) for name, entry in TERMS.items()]
+
+
+LISTS: dict[str, Callable[[], Table]] = {
+    "policies": list_policies,
+    "models": list_models,
+    "recipes": list_recipes,
+    "schedules": list_schedules,
+    "losses": list_losses,
+}
+
+
+def _option(item: dataclasses.Field[object]) -> str:
+    return item.name if item.default is dataclasses.MISSING else f"{item.name}={item.default}"

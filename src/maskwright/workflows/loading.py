@@ -1,0 +1,119 @@
+"""From the words of the data settings to pictures ready to train on: found, decoded once, a part held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.data.loader import Batch
+from maskwright.data.packed import PackedStore, pack, split_holdout
+from maskwright.data.sources import Source, open_source
+from maskwright.data.survey import Survey, survey
+from maskwright.data.transforms import Augment
+from maskwright.patches import PixelScale
+from maskwright.support.environment import cache_folder
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.settings import DataSettings, parse_size
+
+MOST_HELD_OUT = 1000
+HELD_OUT_SHARE = 0.05
+FEWEST_TO_HOLD_OUT_FROM = 160
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels are scaled."""
+
+    train: PackedStore
+    held: PackedStore | None
+    scale: PixelScale
+    size: tuple[int, int]
+
+    @property
+    def fixed(self) -> PackedStore:
+        """Where fixed pictures for sheets and baselines come from: held out, or trained on when nothing is held out."""
+        return self.held if self.held is not None else self.train
+
+
+def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
+    """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
+    opened = open_source(settings.data if source is None else source, split=settings.split, labels=settings.labels)
+    found = survey(opened)
+    reporter.say(str(found))
+    return opened, found
+
+
+def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
+    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out."""
+    size = parse_size(settings.image_size or 0)
+    store = packed(source, size, settings.channels or 3, reporter)
+    if settings.limit is not None and settings.limit < len(store):
+        store = store.subset(torch.randperm(len(store), generator=torch.Generator().manual_seed(seed))[: settings.limit].sort().values)
+    train, held = _hold_out(settings, store, size, seed, reporter)
+    return Pictures(train, held, store.pixel_scale(), size)
+
+
+def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
+    """Decode a source into the cache with a margin for cropping, or find it there."""
+    short_side = max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
+    folder = cache_folder() / "packed" / f"{source.name}-{source.fingerprint}-{short_side}-{channels}"
+
+    def show(done: int, total: int) -> None:
+        reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
+
+    store = pack(source, short_side=short_side, channels=channels, folder=folder, progress=show)
+    reporter.finish()
+    if store.skipped:
+        named = "; ".join(f"{key} ({reason})" for key, reason in store.skipped[:5])
+        reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
+    return store
+
+
+def eval_batches(store: PackedStore, size: tuple[int, int], batch_size: int = 128) -> Iterator[Batch]:
+    """All pictures in order, shrunk and center-cropped without chance."""
+    view = Augment.for_evaluation(size)
+    for start in range(0, len(store), batch_size):
+        ids = torch.arange(start, min(start + batch_size, len(store)))
+        yield Batch(view.apply_batch(store, ids), ids, None if store.labels is None else store.labels[ids])
+
+
+def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
+    """The first `count` pictures as (count, C, H, W) uint8, center-cropped."""
+    view = Augment.for_evaluation(size)
+    return view.apply_batch(store, torch.arange(min(count, len(store))))
+
+
+def _hold_out(
+    settings: DataSettings, store: PackedStore, size: tuple[int, int], seed: int, reporter: Reporter
+) -> tuple[PackedStore, PackedStore | None]:
+    share = _held_share(settings.val, len(store))
+    if share is None:
+        other = open_source(str(settings.val), split=None, labels=None)
+        return store, packed(other, size, settings.channels or 3, reporter)
+    if share == 0:
+        return store, None
+    train, held = split_holdout(store, share, seed)
+    if not len(train) or not len(held):
+        raise MaskwrightError(f"--val {settings.val} of {len(store):,} pictures leaves {len(train)} to train on and {len(held)} held out.")
+    return train, held
+
+
+def _held_share(val: str | None, count: int) -> float | None:
+    """The share held out; None when `val` names other data."""
+    if val is None:
+        return 0.0 if count < FEWEST_TO_HOLD_OUT_FROM else min(HELD_OUT_SHARE, MOST_HELD_OUT / count)
+    try:
+        number = float(val)
+    except ValueError:
+        return None
+    if number >= 1 and number == int(number) and not Path(val).exists():
+        return min(1.0, int(number) / count)
+    if 0 <= number < 1:
+        return number
+    raise MaskwrightError(f"--val is a share such as 0.1, a count such as 500, or other data; got '{val}'.")

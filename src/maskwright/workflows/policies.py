@@ -1,0 +1,72 @@
+"""Policies from settings: by shorthand, and from the user's own mask files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from maskwright.masking.catalog import build_policy
+from maskwright.masking.given import GivenPolicy, cover_patches
+from maskwright.masking.policy import Policy, check_fits
+from maskwright.patches import Grid, visible_count
+from maskwright.schedules import Schedule
+from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.shorthand import Call
+
+GIVEN_OPTIONS = ("path", "cover", "choose")
+
+
+def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
+    """Build a policy for a grid and refuse settings that make no sense on it at the first or the last ratio."""
+    policy = build_policy(value, build_given=lambda call: given_policy(call, grid))
+    for progress in (0.0, 1.0):
+        check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress)))
+    return policy
+
+
+def given_policy(call: Call, grid: Grid) -> Policy:
+    """Build `given(path="mask.png", cover="half", choose="by_chance")` by reading the file or folder it names."""
+    options = {**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options}
+    for name in options:
+        if name not in GIVEN_OPTIONS:
+            raise MaskwrightError(f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has: path, cover, choose.")
+    if "path" not in options:
+        raise MaskwrightError("policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them.")
+    masks = torch.cat([_as_patches(array, grid, options.get("cover", "half")) for array in read_masks(Path(str(options["path"])))])
+    return GivenPolicy(masks=masks, choose=options.get("choose", "by_chance"))
+
+
+def read_masks(path: Path) -> list[np.ndarray]:
+    """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of either; boolean (n, H, W) each."""
+    if not path.exists():
+        raise MaskwrightError(f"There is no mask at '{path}'.")
+    files = sorted(item for item in path.iterdir() if item.suffix.lower() in (".png", ".npy", ".bmp", ".webp")) if path.is_dir() else [path]
+    if not files:
+        raise MaskwrightError(f"The folder '{path}' holds no masks (.png or .npy).")
+    return [_read_mask(file) for file in files]
+
+
+def _read_mask(file: Path) -> np.ndarray:
+    try:
+        if file.suffix.lower() == ".npy":
+            array = np.load(file, allow_pickle=False)
+        else:
+            with Image.open(file) as image:
+                array = np.asarray(image.convert("L")) > 127
+    except (OSError, ValueError) as error:
+        raise MaskwrightError(f"Could not read the mask '{file}': {error}.") from error
+    if array.ndim not in (2, 3):
+        raise MaskwrightError(f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks, height, width).")
+    return array.reshape(-1, *array.shape[-2:])
+
+
+def _as_patches(masks: np.ndarray, grid: Grid, cover: Any) -> Tensor:
+    """(n, N) booleans from masks of pixels, or of patches when they have the grid's own shape."""
+    tensor = torch.from_numpy(np.ascontiguousarray(masks)).bool()
+    return tensor.flatten(1) if masks.shape[1:] == (grid.rows, grid.cols) else cover_patches(tensor, grid, cover)

@@ -1,0 +1,141 @@
+"""Pretraining from the first word to the exported encoder: find, choose, decode, train, keep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.data.sources import Source
+from maskwright.patches import Grid
+from maskwright.support.environment import cpu_count, describe_device, joined_folder, pick_device, pick_precision
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import LogReporter, Reporter, log, write_log_file
+from maskwright.training.trackers import check_trackers
+from maskwright.workflows.build import check_masks, model_config
+from maskwright.workflows.choices import Found, choose
+from maskwright.workflows.fit import fit
+from maskwright.workflows.loading import find, load
+from maskwright.workflows.recipes import build_settings, flatten, read_recipe
+from maskwright.workflows.run import Run
+from maskwright.workflows.run_folder import RunFolder, default_folder, refuse_existing
+from maskwright.workflows.settings import PretrainSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that can start: complete settings, opened data, a folder; `resume` goes on from its last checkpoint."""
+
+    settings: PretrainSettings
+    source: Source
+    folder: RunFolder
+    resume: bool
+    joined: bool = False
+
+
+def pretrain(
+    data: Any = None,
+    *,
+    recipe: str | Path | None = None,
+    assignments: Iterable[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Run:
+    """Pretrain a masked autoencoder; only `data` is required.
+
+    data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch Dataset; recipe: a YAML file, or a recipe's
+    name; settings: any name from `maskwright pretrain --help`, e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20; resume: go on with
+    the interrupted run in `out`; overwrite: delete the run in `out` first. Returns the run. Raises MaskwrightError for what a user can mend.
+    """
+    reporter = reporter or LogReporter()
+    given = {name: value for name, value in settings.items() if value is not None}
+    by_name = data is None or isinstance(data, (str, Path))
+    if data is not None:
+        given["data"] = str(data) if by_name else "python"
+    plan = _plan(given, None if by_name else data, recipe and str(recipe), assignments, resume, overwrite, reporter)
+    handler = None if plan.joined else write_log_file(_made(plan.folder))
+    try:
+        _say_start(plan, reporter)
+        pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
+        fit(plan.settings, pictures, plan.folder, plan.source.fingerprint, reporter, resume=plan.resume, joined=plan.joined)
+    finally:
+        if handler is not None:
+            log.removeHandler(handler)
+            handler.close()
+    return Run(plan.folder)
+
+
+def _plan(
+    given: dict[str, Any], source: Any, recipe: str | None, assignments: Iterable[str], resume: bool, overwrite: bool, reporter: Reporter
+) -> Plan:
+    joined = joined_folder()
+    if joined is not None or resume:
+        return _plan_again(given, source, RunFolder(joined) if joined else None, joined is not None, reporter)
+    settings = build_settings(recipe, assignments, **given)
+    check_trackers(settings.run.track)
+    device = pick_device(settings.run.device)
+    settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
+    opened, found = find(settings.data, source, reporter)
+    processes = settings.run.devices * settings.run.nodes
+    facts = Found(len(opened), found.short_side, found.channels, device.type, cpu_count(), processes)
+    settings, choices = choose(settings, facts)
+    reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
+    for choice in choices:
+        reporter.say(f"  {choice}")
+    check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
+    folder = (
+        RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
+    )
+    if overwrite:
+        folder.clear()
+    refuse_existing(folder)
+    return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
+
+
+def _plan_again(given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter) -> Plan:
+    """Plan from a folder's own settings: an interrupted run, or another process of a run that has started."""
+    if folder is None:
+        if "out" not in given:
+            raise MaskwrightError("--resume needs the run to go on with: maskwright pretrain --resume --out RUN.")
+        folder = RunFolder(given["out"])
+        if folder.status()["state"] == "finished":
+            raise MaskwrightError(f"{folder.describe()}; there is nothing to resume. --overwrite starts it again, --out NEW another.")
+        if not folder.last.exists():
+            raise MaskwrightError(f"{folder} stopped before its first checkpoint; start it again with --overwrite.")
+    settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
+    _refuse_changes(settings, given)
+    opened, _ = find(settings.data, source, reporter)
+    if opened.fingerprint != folder.status()["data_fingerprint"]:
+        raise MaskwrightError(
+            f"The pictures in '{settings.data.data}' have changed since {folder} began; start a new run, with --init {folder}."
+        )
+    return Plan(settings, opened, folder, resume=folder.last.exists() and not joined, joined=joined)
+
+
+def _refuse_changes(settings: PretrainSettings, given: dict[str, Any]) -> None:
+    """A resumed run keeps its settings; say which ones differ."""
+    asked = build_settings(None, (), **{"data": settings.data.data, **given}).to_flat()
+    kept = settings.to_flat()
+    changed = [f"{name} ({kept[name]} there, {asked[name]} asked)" for name in given if name != "out" and asked[name] != kept[name]]
+    if changed:
+        raise MaskwrightError(f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --init for a new run.")
+
+
+def _policy_name(settings: PretrainSettings) -> str:
+    policy = settings.mask.policy
+    return policy if isinstance(policy, str) else "_".join(str(value) for value in policy.values())
+
+
+def _made(folder: RunFolder) -> Path:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return folder.log_file
+
+
+def _say_start(plan: Plan, reporter: Reporter) -> None:
+    verb = "Going on with" if plan.resume else "Writing to"
+    reporter.say(f"{verb} {plan.folder}  (watch: tensorboard --logdir {plan.folder})")
+    log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

@@ -1,0 +1,129 @@
+"""Where settings come from: defaults, then a recipe file, then flags or arguments; a typo gets the nearest known name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.workflows.fields import Leaf, leaves
+from maskwright.workflows.settings import SECTIONS, PretrainSettings
+
+
+def build_settings(recipe: str | None = None, assignments: Iterable[str] = (), **given: Any) -> PretrainSettings:
+    """Merge a recipe (file or name), `section.name=value` assignments and named values, later ones winning, into checked settings.
+
+    Raises MaskwrightError for unknown names, wrong types and values out of range.
+    """
+    flat = flatten(read_recipe(recipe)) if recipe else {}
+    flat |= flatten(_from_assignments(assignments))
+    flat |= canonical({name: value for name, value in given.items() if value is not None})
+    if flat.get("data") is None:
+        raise MaskwrightError("No data given. Say which pictures: maskwright pretrain PHOTOS, or pretrain(data='PHOTOS').")
+    return PretrainSettings.from_flat(check_types(flat))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Read a YAML recipe from a path, or by name from those that come with the package."""
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        known = recipe_names()
+        if name not in known:
+            raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
+        path = Path(str(files("maskwright") / "recipes" / f"{name}.yaml"))
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MaskwrightError(f"There is no recipe at '{name}'. By name there are: {', '.join(recipe_names())}.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MaskwrightError(f"Could not read the recipe '{name}': {error}") from error
+    if not isinstance(read, dict):
+        raise MaskwrightError(f"The recipe '{name}' must be a YAML mapping of sections ({', '.join(SECTIONS)}).")
+    return read
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(item.name.removesuffix(".yaml") for item in (files("maskwright") / "recipes").iterdir() if item.name.endswith(".yaml"))
+
+
+def read_recipe_heading(name: str) -> str:
+    """The first comment line of a packaged recipe: what it does."""
+    text = (files("maskwright") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    return text.splitlines()[0].lstrip("# ")
+
+
+def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn {section: {name: value}} into {name: value}; names without a section are accepted too."""
+    flat: dict[str, Any] = {}
+    for key, value in sections.items():
+        if key in SECTIONS and isinstance(value, Mapping):
+            names = [leaf.name for leaf in leaves({key: SECTIONS[key]})]
+            for name in value:
+                _check_known(str(name), names, f"{key}.")
+            flat |= value
+        else:
+            flat[key] = value
+    return canonical(flat)
+
+
+def canonical(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace aliases by names and refuse unknown ones with the nearest known."""
+    aliases = {alias: leaf.name for leaf in leaves(SECTIONS) for alias in leaf.aliases}
+    names = [leaf.name for leaf in leaves(SECTIONS)]
+    renamed = {aliases.get(name, name): value for name, value in flat.items()}
+    for name in renamed:
+        _check_known(name, names)
+    return renamed
+
+
+def check_types(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert values to the declared types ('3e-4' to a number, '20,50' to a list) or say which one does not fit."""
+    return {leaf.name: convert(leaf, flat[leaf.name]) for leaf in leaves(SECTIONS) if leaf.name in flat}
+
+
+def convert(leaf: Leaf, value: Any) -> Any:
+    """Convert one value to the type of its setting."""
+    if isinstance(value, str) and list in (getattr(part, "__origin__", None) for part in (leaf.type, *getattr(leaf.type, "__args__", ()))):
+        value = [part for part in value.strip("[]").replace(" ", "").split(",") if part]
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=leaf.type)
+    try:
+        return parser.parse_object({"value": value}).value
+    except (ArgumentError, TypeError) as error:
+        raise MaskwrightError(f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}. {leaf.help}.") from error
+
+
+def dump_recipe(settings: PretrainSettings, heading: str) -> str:
+    """Write settings as a recipe that repeats the run, opening with a comment."""
+    comment = "".join(f"# {line}\n" for line in heading.splitlines())
+    return comment + yaml.safe_dump(settings.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    sections: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not equals or not name or not dot:
+            raise MaskwrightError(f"--set takes section.name=value, e.g. model.decoder_depth=2; got '{text}'.")
+        if section not in SECTIONS:
+            raise unknown_name("section", section, SECTIONS)
+        sections.setdefault(section, {})[name] = value.strip()
+    return sections
+
+
+def _check_known(name: str, names: list[str], prefix: str = "") -> None:
+    if name not in names:
+        raise MaskwrightError(f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain --help.")
+
+
+def _type_words(kind: Any) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", dict: "a mapping", list: "a list"}
+    parts = [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)] if not isinstance(kind, type) else [kind]
+    return " or ".join(words.get(getattr(part, "__origin__", part), str(part)) for part in parts)

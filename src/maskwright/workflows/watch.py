@@ -1,0 +1,132 @@
+"""What is looked at while a run trains: held-out loss, trivial baselines, reconstructions of fixed pictures, k-NN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.features import extract_features
+from maskwright.evaluation.knn import KnnSettings, measure_knn
+from maskwright.evaluation.reconstruction import TrivialBaselines, measure_baselines
+from maskwright.masking.policy import Policy, Scene, mask_scene
+from maskwright.masking.uniform import RandomPolicy
+from maskwright.patches import Grid, PatchMask, visible_count
+from maskwright.support.files import write_atomic
+from maskwright.support.seeding import sample_rng
+from maskwright.training.epoch_tasks import EpochTask
+from maskwright.training.module import PretrainModule
+from maskwright.training.recorder import Row
+from maskwright.visual.reconstructions import SheetRow, reconstruction_sheet, to_png_bytes
+from maskwright.workflows.loading import Pictures, eval_batches, eval_images
+from maskwright.workflows.settings import PretrainSettings
+
+SHOWN = 6
+MOST_KNN_TRAIN = 5000
+COMMON_RATIO = 0.75
+
+
+def fixed_mask(policy: Policy, grid: Grid, ratio: float, images: Tensor, seed: int, purpose: str = "fixed") -> PatchMask:
+    """Mask pictures always in the same way: the training is taken as done, the chance depends on the picture's place alone."""
+    ids = torch.arange(images.shape[0], device=images.device)
+    scene = Scene(
+        grid=grid,
+        num_masked=grid.num_patches - visible_count(grid.num_patches, ratio),
+        rng=sample_rng(seed, 0, ids, purpose),
+        progress=1.0,
+        sample_ids=ids,
+        images=images,
+    )
+    return mask_scene(policy, scene)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """The measurements of one run; pictures go to `save_picture(name, image, step)`."""
+
+    settings: PretrainSettings
+    pictures: Pictures
+    save_picture: Callable[[str, np.ndarray, int], None]
+
+    def tasks(self) -> list[EpochTask]:
+        """What is due at the end of epochs."""
+        run = self.settings.run
+        tasks = [EpochTask("samples", run.sample_every or 1, self.show_samples)]
+        if self.pictures.held is not None:
+            tasks.insert(0, EpochTask("held_out", 1, self.measure_held_out))
+            if self.pictures.train.labels is not None and run.knn_every:
+                tasks.append(EpochTask("knn", run.knn_every, self.measure_online_knn))
+        return tasks
+
+    def baselines(self, module: PretrainModule, device: torch.device) -> TrivialBaselines:
+        """The loss of two trivial predictions on fixed pictures under fixed masks."""
+        images = module.scale.to_model(eval_images(self.pictures.fixed, self.pictures.size, 64)).to(device)
+        mask = self.own_mask(module, images)
+        return measure_baselines(images, mask, module.model.grid, module.model.config.target)
+
+    def own_mask(self, module: PretrainModule, images: Tensor) -> PatchMask:
+        """The run's own policy at its last ratio, fixed."""
+        return fixed_mask(module.policy, module.model.grid, module.ratio.at(1.0), images, self.settings.train.seed)
+
+    def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
+        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share."""
+        assert self.pictures.held is not None
+        sums = {"val_loss": 0.0, "val_loss_random75": 0.0}
+        count = 0
+        for batch in eval_batches(self.pictures.held, self.pictures.size):
+            images = module.scale.to_model(batch.images.to(module.device))
+            common = fixed_mask(RandomPolicy(), module.model.grid, COMMON_RATIO, images, 0, "common")
+            for name, mask in (("val_loss", self.own_mask(module, images)), ("val_loss_random75", common)):
+                sums[name] += float(module.objective(module.model(images, mask), images, 1.0).total) * len(images)
+            count += len(images)
+        return {name: total / count for name, total in sums.items()}
+
+    def show_samples(self, module: PretrainModule, epoch: int) -> Row:
+        """Save a sheet of fixed pictures under fixed masks."""
+        images = module.scale.to_model(eval_images(self.pictures.fixed, self.pictures.size, SHOWN).to(module.device))
+        prediction = module.model(images, self.own_mask(module, images))
+        picture = prediction.to_picture("visible")
+        footer = f"epoch {epoch}, policy {self.settings.mask.policy}, ratio {module.ratio.at(1.0):g}, seed {self.settings.train.seed}"
+        sheet = reconstruction_sheet(
+            [SheetRow.of(prediction, picture, row, module.scale) for row in range(len(images))], footer=footer, stats=picture.stats
+        )
+        self.save_picture("reconstructions", sheet, module.global_step)
+        return {}
+
+    def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
+        """k-NN accuracy of held-out pictures among trained ones, on frozen features with every patch visible."""
+        assert self.pictures.held is not None
+        train = self.pictures.train
+        if len(train) > MOST_KNN_TRAIN:
+            train = train.subset(torch.linspace(0, len(train) - 1, MOST_KNN_TRAIN).long())
+        stores = (train, self.pictures.held)
+        features = [self._features(module, store) for store in stores]
+        pooling = "mean"
+        result = measure_knn(features[0].labeled(pooling), features[1].labeled(pooling), KnnSettings())
+        return {"knn_top1": result.answers.top1.mean}
+
+    def _features(self, module: PretrainModule, store: Any) -> Any:
+        config = module.model.config
+        return extract_features(
+            module.model.encode,
+            eval_batches(store, self.pictures.size),
+            num_prefix=config.num_prefix,
+            scale=module.scale,
+            device=module.device,
+            class_token=config.class_token,
+        )
+
+
+def save_png(path: Path, image: np.ndarray) -> None:
+    """Write a picture atomically."""
+    data = to_png_bytes(image)
+    write_atomic(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
