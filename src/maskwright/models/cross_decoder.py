@@ -1,0 +1,50 @@
+"""The cross-attention decoder: hidden patches look at visible ones and never at each other (CrossMAE, Fu et al. 2024).
+
+Any subset of the hidden patches can be predicted, at the cost of that subset and with the same values.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from maskwright.models.config import ModelConfig
+from maskwright.models.layers import CrossBlock, build_linear, build_norm
+from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask
+
+
+class CrossDecoder(nn.Module):
+    """Turns latent tokens into predicted patches with one query per predicted patch."""
+
+    def __init__(self, config: ModelConfig, grid: Grid) -> None:
+        super().__init__()
+        width = config.decoder_width
+        self.num_prefix = config.num_prefix
+        self.embed = build_linear(config.width, width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = build_table(config.positions, grid, width, 0)
+        self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
+        self.blocks = nn.ModuleList([CrossBlock(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
+        self.norm = build_norm(width)
+        self.pred = build_linear(width, config.patch_size**2 * config.channels)
+
+    def forward(self, latent_BTD: Tensor, mask: PatchMask) -> Tensor:
+        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values."""
+        memory = self.embed(latent_BTD)
+        queries = self._queries(mask.predicted_ids)
+        rotations = self._rotations(mask)
+        for block in self.blocks:
+            queries = block(queries, memory, rotations)
+        return self.pred(self.norm(queries))
+
+    def _queries(self, ids_BK: Tensor) -> Tensor:
+        if self.pos_embed is None:
+            return self.mask_token.expand(*ids_BK.shape, -1)
+        return self.mask_token + place_rows(self.pos_embed, ids_BK, 0)
+
+    def _rotations(self, mask: PatchMask) -> tuple[Rotation, Rotation] | None:
+        if self.rotary is None:
+            return None
+        return self.rotary(mask.predicted_ids, 0), self.rotary(mask.visible_ids, self.num_prefix)

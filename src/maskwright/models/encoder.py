@@ -1,0 +1,65 @@
+"""The encoder: visible patches in, latent tokens out, under the parameter names of timm and the official MAE."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskwright.models.config import ModelConfig
+from maskwright.models.layers import Block, build_norm
+from maskwright.models.positional import build_rotary, build_table, place_rows
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import take
+
+
+class PatchEmbed(nn.Module):
+    """The patch embedding, stored as a convolution (so that files fit timm) and applied as a linear map to patches already cut out."""
+
+    def __init__(self, channels: int, patch_size: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.utils.skip_init(nn.Conv2d, channels, width, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, patches_BNP: Tensor) -> Tensor:
+        """Map (B, N, P) patches in (row, column, channel) order to (B, N, width) tokens."""
+        return F.linear(patches_BNP, self.proj.weight.permute(0, 2, 3, 1).flatten(1), self.proj.bias)
+
+
+class Encoder(nn.Module):
+    """A vision transformer that computes on visible patches alone (He et al. 2022)."""
+
+    def __init__(self, config: ModelConfig, grid: Grid) -> None:
+        super().__init__()
+        width = config.width
+        self.num_prefix = config.num_prefix
+        self.patch_embed = PatchEmbed(config.channels, config.patch_size, width)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if config.class_token else None
+        self.reg_token = nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
+        self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
+        self.rotary = build_rotary(config.positions, grid, width, config.heads)
+        self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
+        self.norm = build_norm(width)
+
+    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None) -> Tensor:
+        """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
+
+        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing.
+        """
+        visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
+        tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV)
+        rotation = None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
+        for block in self.blocks:
+            tokens = block(tokens, rotation)
+        return self.norm(tokens)
+
+    def _with_prefix(self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None) -> Tensor:
+        """Add positions and put the class and register tokens in front."""
+        if self.pos_embed is not None:
+            tokens_BVD = tokens_BVD + place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
+        prefix: list[Tensor] = [token for token in (self.cls_token, self.reg_token) if token is not None]
+        if not prefix:
+            return tokens_BVD
+        first = torch.cat(prefix, dim=1)
+        if self.pos_embed is not None:
+            first = first + self.pos_embed[:, : self.num_prefix]
+        return torch.cat([first.expand(tokens_BVD.shape[0], -1, -1), tokens_BVD], dim=1)

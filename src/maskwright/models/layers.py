@@ -1,0 +1,106 @@
+"""The layers of a vision transformer under timm's parameter names: attention, cross-attention, MLP and their blocks."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from maskwright.models.attention import attend
+from maskwright.models.positional import Rotation, rotate
+
+NORM_EPS = 1e-6
+
+
+def build_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer whose weights are still unset, so that building one draws no random number."""
+    return skip_init(nn.Linear, inputs, outputs)
+
+
+def build_norm(width: int) -> nn.LayerNorm:
+    """A layer norm with the epsilon of the official MAE and timm (1e-6)."""
+    return nn.LayerNorm(width, eps=NORM_EPS)
+
+
+def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
+    """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each contiguous, by one copy."""
+    batch, count, wide = packed_BNW.shape
+    parted = packed_BNW.view(batch, count, parts, heads, wide // (parts * heads))
+    return parted.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = build_linear(width, 3 * width)
+        self.proj = build_linear(width, width)
+
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
+        queries, keys, values = split_heads(self.qkv(tokens_BND), 3, self.heads)
+        if rotation is not None:
+            queries, keys = rotate(queries, rotation), rotate(keys, rotation)
+        return self.proj(attend(queries, keys, values))
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention from queries to a memory of other tokens."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = build_linear(width, width)
+        self.kv = build_linear(width, 2 * width)
+        self.proj = build_linear(width, width)
+
+    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
+        """rotations: those of the queries and of the memory."""
+        (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
+        keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
+        if rotations is not None:
+            queries, keys = rotate(queries, rotations[0]), rotate(keys, rotations[1])
+        return self.proj(attend(queries, keys, values))
+
+
+class Mlp(nn.Module):
+    """Two linear layers with the exact GELU between them."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = build_linear(width, hidden)
+        self.fc2 = build_linear(hidden, width)
+
+    def forward(self, tokens_BND: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(tokens_BND)))
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block: attention, then MLP, each added to its input."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.norm1 = build_norm(width)
+        self.attn = Attention(width, heads)
+        self.norm2 = build_norm(width)
+        self.mlp = Mlp(width, int(width * mlp_ratio))
+
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
+        tokens_BND = tokens_BND + self.attn(self.norm1(tokens_BND), rotation)
+        return tokens_BND + self.mlp(self.norm2(tokens_BND))
+
+
+class CrossBlock(nn.Module):
+    """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et al. 2024)."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.norm1 = build_norm(width)
+        self.attn = CrossAttention(width, heads)
+        self.norm2 = build_norm(width)
+        self.mlp = Mlp(width, int(width * mlp_ratio))
+
+    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
+        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations)
+        return queries_BKD + self.mlp(self.norm2(queries_BKD))
