@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -70,11 +70,29 @@ class Scene:
 class Policy(Protocol):
     """A rule that scores patches. Implementations are frozen dataclasses whose fields are the settings."""
 
-    traits: ClassVar[Traits]
+    @property
+    def traits(self) -> Traits:
+        """What the policy promises: a `ClassVar` where every setting keeps the promise, a property where it depends on them."""
+        ...
 
     def score(self, scene: Scene) -> Tensor:
         """Return (B, N) float scores; larger is masked first, equal scores are decided by chance, -inf means never first."""
         ...
+
+
+@runtime_checkable
+class GridBound(Protocol):
+    """A policy that some grids or counts do not suit; one that suits all leaves this method out."""
+
+    def check_grid(self, grid: Grid, num_masked: int) -> None:
+        """Raise MaskwrightError, saying what would fit, when the settings make no sense for this grid and count."""
+        ...
+
+
+def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
+    """Raise MaskwrightError when the policy's settings do not suit this grid and count; call it once before a run."""
+    if isinstance(policy, GridBound):
+        policy.check_grid(grid, num_masked)
 
 
 def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -> PatchMask:

@@ -1,13 +1,15 @@
-"""Policies without structure: random (MAE) and regular grids (MAE "grid", UM-MAE)."""
+"""Policies that spread the visible patches evenly: random (MAE) and regular grids (MAE "grid", UM-MAE)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from maskwright.masking.lattice import divide
+from maskwright.masking.options import read_choice, read_count
 from maskwright.masking.policy import Scene, Traits
 
 
@@ -19,3 +21,28 @@ class RandomPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         return torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridPolicy:
+    """Keep the same number of patches in every small cell, so that the visible ones form a regular grid.
+
+    phase: "cell" draws the kept place anew in each cell (UM-MAE, Li et al. 2022), "global" once per image (the grid of He et al. 2022).
+    cell: side of a cell in patches; one patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2). At other ratios the places of a
+    cell are masked one after the other in random order, and chance decides inside the last round.
+    """
+
+    traits: ClassVar[Traits] = Traits()
+    phase: Literal["cell", "global"] = "cell"
+    cell: int = 2
+
+    def __post_init__(self) -> None:
+        read_choice("grid", "phase", self.phase, ("cell", "global"))
+        read_count("grid", "cell", self.cell, least=2)
+
+    def score(self, scene: Scene) -> Tensor:
+        cells = divide(scene.grid, self.cell, scene.rng.fork("lattice"))
+        orders = cells.num_cells if self.phase == "cell" else 1
+        turn = scene.rng.bits(orders, self.cell**2).argsort(-1).flatten(1)
+        place = cells.phase_ids + (cells.cell_ids * self.cell**2 if self.phase == "cell" else 0)
+        return turn.gather(1, place.expand(scene.batch_size, -1)).float()

@@ -86,27 +86,50 @@ def split(score_BN: Tensor, num_visible: int, num_predicted: int | None = None, 
 
     score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device synchronization).
     num_predicted: how many masked patches the loss scores, a random subset; all when None.
-    Two keys are sorted (score, then 64 random bits): adding small noise to the score would not break ties in float32 above 1.
+    Two keys decide, the score and then random bits: adding small noise to the score would not break ties in float32 above 1.
     """
     count = score_BN.shape[1]
     if not 0 < num_visible < count:
         raise MaskwrightError(f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}.")
-    if score_BN.device.type == "cpu" and (torch.isnan(score_BN).any() or torch.isposinf(score_BN).any()):
+    if score_BN.device.type == "cpu" and not score_BN.amax() < torch.inf:
         raise MaskwrightError("A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first').")
-    shuffled = torch.argsort(rng.bits(count), dim=1)
-    by_score = torch.argsort(score_BN.gather(1, shuffled), dim=1, descending=True, stable=True)
-    order = shuffled.gather(1, by_score)
-    masked = order[:, : count - num_visible]
+    visible = _two_keys(score_BN, rng.bits(count)).topk(num_visible, dim=1, largest=False, sorted=False).indices
+    visible, masked = _sort_both(visible, count)
     predicted = masked if num_predicted is None else _random_subset(masked, num_predicted, rng)
-    visible = order[:, count - num_visible :].sort(1).values
-    masked_sorted = masked.sort(1).values
-    return PatchMask(visible, masked_sorted, masked_sorted if num_predicted is None else predicted.sort(1).values)
+    return PatchMask(visible, masked, predicted)
+
+
+def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
+    """Pack (score, 32 random bits) into one int64 that sorts like the pair; selecting on one key is three times as fast as sorting two."""
+    if score_BN.dtype == torch.float64:
+        score_BN = _dense_rank(score_BN)
+    pattern = (score_BN.float() + 0.0).view(torch.int32)  # adding 0.0 makes -0.0 equal to 0.0
+    ordered = pattern ^ ((pattern >> 31) & 0x7FFFFFFF)  # IEEE numbers sort like integers once the negative ones are turned round
+    return (ordered.long() << 32) + (bits_BN & 0xFFFFFFFF)
+
+
+def _dense_rank(score_BN: Tensor) -> Tensor:
+    """Replace float64 scores by the float32 ranks of their distinct values, because rounding would make ties of neighbors."""
+    values, order = score_BN.sort(dim=1)
+    steps = (values.diff(dim=1) > 0).cumsum(1).float()
+    return torch.zeros_like(steps[:, :1]).expand_as(values).scatter(1, order[:, 1:], steps)
+
+
+def _sort_both(visible_BV: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the visible ids and all other ids, both ascending, by counting instead of sorting."""
+    is_masked = torch.ones(visible_BV.shape[0], count, dtype=torch.int64, device=visible_BV.device).scatter_(1, visible_BV, 0)
+    ids = torch.arange(count, device=visible_BV.device).expand_as(is_masked)
+    masked_before = is_masked.cumsum(1)
+    place = torch.where(is_masked == 1, masked_before + (visible_BV.shape[1] - 1), ids - masked_before)
+    both = torch.empty_like(place).scatter_(1, place, ids)
+    return both[:, : visible_BV.shape[1]], both[:, visible_BV.shape[1] :]
 
 
 def _random_subset(ids_BM: Tensor, size: int, rng: KeyedRng) -> Tensor:
     if not 0 < size <= ids_BM.shape[1]:
         raise MaskwrightError(f"Cannot predict {size} of {ids_BM.shape[1]} masked patches.")
-    return ids_BM.gather(1, torch.argsort(rng.bits(ids_BM.shape[1]), dim=1)[:, :size])
+    places = rng.bits(ids_BM.shape[1]).topk(size, dim=1, sorted=False).indices
+    return ids_BM.gather(1, places).sort(1).values
 
 
 def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:

@@ -85,11 +85,11 @@ class KeyedRng:
 
 def _shift_right(value: Tensor, bits: int) -> Tensor:
     """Shift right filling with zeros; torch's own shift of int64 copies the sign."""
-    return (value >> bits) & ((1 << (64 - bits)) - 1)
+    return (value >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(value: Tensor) -> Tensor:
     """Scramble 64-bit integers (SplitMix64 finalizer); int64 products wrap around as wanted."""
-    value = (value ^ _shift_right(value, 30)) * _MIX_A
-    value = (value ^ _shift_right(value, 27)) * _MIX_B
-    return value ^ _shift_right(value, 31)
+    value = (value ^ _shift_right(value, 30)).mul_(_MIX_A)
+    value = value.bitwise_xor_(_shift_right(value, 27)).mul_(_MIX_B)
+    return value.bitwise_xor_(_shift_right(value, 31))

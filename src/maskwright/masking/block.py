@@ -1,0 +1,47 @@
+"""Aligned blocks: whole square cells of patches are masked together (SimMIM, Pixio)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from maskwright.masking.lattice import divide
+from maskwright.masking.options import read_count, read_flag
+from maskwright.masking.policy import Scene, Traits
+from maskwright.patches.grid import Grid
+from maskwright.support.errors import MaskwrightError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockPolicy:
+    """Mask size x size cells in random order (Xie et al. 2022); at most one cell of an image is masked in part.
+
+    shift: also start the lattice of cells at a random place, its cells going on at the opposite border. Sides that `size` does not
+    divide are shifted always, see `lattice.divide`.
+    """
+
+    traits: ClassVar[Traits] = Traits()
+    size: int = 2
+    shift: bool = False
+
+    def __post_init__(self) -> None:
+        read_count("block", "size", self.size)
+        read_flag("block", "shift", self.shift)
+
+    def check_grid(self, grid: Grid, num_masked: int) -> None:
+        """Refuse cells so large that not even one could be wholly masked and one wholly visible."""
+        room = min(num_masked, grid.num_patches - num_masked)
+        if min(self.size, grid.rows) * min(self.size, grid.cols) > room:
+            fits = [size for size in range(1, math.isqrt(room * room) + 1) if min(size, grid.rows) * min(size, grid.cols) <= room]
+            raise MaskwrightError(
+                f"Policy 'block(size={self.size})' on a {grid.rows}x{grid.cols} grid with {num_masked} masked patches: "
+                f"the largest size is {max(fits)}."
+            )
+
+    def score(self, scene: Scene) -> Tensor:
+        cells = divide(scene.grid, self.size, scene.rng.fork("lattice"), self.shift)
+        turn = scene.rng.bits(cells.num_cells).argsort(1)  # a permutation: two cells can never tie and share the last places
+        return turn.gather(1, cells.cell_ids.expand(scene.batch_size, -1)).float()

@@ -1,0 +1,51 @@
+"""Rectangles on a grid, drawn and laid for a whole batch at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """R rectangles for each of B images: top, left, height, width, all (B, R) whole numbers in float; one past the border goes on opposite."""
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+
+    def cover(self, grid: Grid) -> Tensor:
+        """(B, R, N) booleans: which patches lie inside each rectangle."""
+        rows = torch.arange(grid.rows, device=self.top.device)
+        cols = torch.arange(grid.cols, device=self.top.device)
+        inside_rows = (rows - self.top[..., None]) % grid.rows < self.height[..., None]
+        inside_cols = (cols - self.left[..., None]) % grid.cols < self.width[..., None]
+        return (inside_rows[..., :, None] & inside_cols[..., None, :]).flatten(-2)
+
+
+def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
+    """Turn uniform numbers in [0, 1) into log-uniform ones in [low, high)."""
+    low, high = torch.as_tensor(low, device=chance.device), torch.as_tensor(high, device=chance.device)
+    return low * (high / low) ** chance
+
+
+def draw_boxes(area: Tensor, aspect: tuple[float, float], chance: Tensor, grid: Grid, roll: bool) -> Boxes:
+    """Draw rectangles of about the given area (B, R) at uniform positions; chance is (B, R, 3) uniform in [0, 1).
+
+    aspect: height / width, log-uniform in the part of this range that fits on the grid. roll: any position is a start, past the border too.
+    """
+    rows, cols = grid.rows, grid.cols
+    low = (area / cols**2).clamp(min=aspect[0]).clamp(max=max(aspect[0], rows / cols))
+    high = (rows**2 / area).clamp(max=aspect[1]).clamp(min=min(aspect[1], rows / cols))
+    shape = draw_log_uniform(chance[..., 0], torch.minimum(low, high), torch.maximum(low, high))
+    height = torch.sqrt(area * shape).round_().clamp_(1, rows)
+    width = (area / height).round_().clamp_(1, cols)
+    top = torch.floor(chance[..., 1] * (rows if roll else rows - height + 1))
+    left = torch.floor(chance[..., 2] * (cols if roll else cols - width + 1))
+    return Boxes(top, left, height, width)

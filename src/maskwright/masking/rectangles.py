@@ -1,0 +1,141 @@
+"""Free rectangles: many masked ones (BEiT, I-JEPA) or one that stays visible (CAPI), with exact counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskwright.masking.boxes import draw_boxes, draw_log_uniform
+from maskwright.masking.options import read_count, read_flag, read_number, read_range
+from maskwright.masking.policy import Scene, Traits
+from maskwright.patches.grid import Grid
+from maskwright.support.errors import MaskwrightError
+
+MOST_RECTANGLES = 24
+EXTRA_BLOCKS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class RectanglesPolicy:
+    """Paint rectangles over each other until enough is masked (BEiT, Bao et al. 2022), but always exactly enough.
+
+    min_area: patches of the smallest rectangle; a rectangle's area is uniform between this and what is still to be masked.
+    aspect: range of height / width, drawn log-uniformly. roll: rectangles may go on at the opposite border, which masks every
+    position equally often; without it the center is masked far more often than the border, as in BEiT.
+    The last rectangle is masked in part, its patches chosen by chance; so is what 24 rectangles leave open.
+    """
+
+    min_area: int = 4
+    aspect: tuple[float, float] = (0.3, 1 / 0.3)
+    roll: bool = False
+
+    def __post_init__(self) -> None:
+        read_count("rectangles", "min_area", self.min_area)
+        object.__setattr__(self, "aspect", read_range("rectangles", "aspect", self.aspect))
+        read_flag("rectangles", "roll", self.roll)
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(uniform=self.roll, nested=False)
+
+    def check_grid(self, grid: Grid, num_masked: int) -> None:
+        if self.min_area > num_masked:
+            raise MaskwrightError(
+                f"Policy 'rectangles(min_area={self.min_area})' on a {grid.rows}x{grid.cols} grid masks {num_masked} patches: "
+                f"use min_area of at most {num_masked}."
+            )
+
+    def score(self, scene: Scene) -> Tensor:
+        chance = scene.rng.uniform(MOST_RECTANGLES, 4)
+        painted = torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
+        left = torch.full((scene.batch_size, 1), float(scene.num_masked), device=scene.device)
+        for turn in range(MOST_RECTANGLES):
+            draws = chance[:, turn : turn + 1]
+            area = self.min_area + draws[..., 0] * (left - self.min_area).clamp_(min=0)
+            covered = draw_boxes(area, self.aspect, draws[..., 1:], scene.grid, self.roll).cover(scene.grid)[:, 0]
+            fresh = covered & (painted == 0)
+            painted += fresh * (MOST_RECTANGLES - turn)
+            left -= fresh.sum(1, keepdim=True)
+        return painted
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiblockPolicy:
+    """Mask several blocks of similar size and all that lies outside one large context block (I-JEPA, Assran et al. 2023).
+
+    blocks: how many; scale: range of a block's share of the grid; aspect: range of height / width; context: range of the context
+    block's share. roll: blocks may go on at the opposite border, which masks every position equally often.
+    Masked first are the blocks in turn, then what is outside the context, then further blocks of the same kind until the count is
+    reached. Unlike the reference code: the last row and column count, scale and aspect are independent, no image looks at its batch.
+    """
+
+    blocks: int = 4
+    scale: tuple[float, float] = (0.15, 0.2)
+    aspect: tuple[float, float] = (0.75, 1.5)
+    context: tuple[float, float] = (0.85, 1.0)
+    roll: bool = False
+
+    def __post_init__(self) -> None:
+        read_count("multiblock", "blocks", self.blocks)
+        read_flag("multiblock", "roll", self.roll)
+        object.__setattr__(self, "scale", read_range("multiblock", "scale", self.scale, most=1))
+        object.__setattr__(self, "aspect", read_range("multiblock", "aspect", self.aspect))
+        object.__setattr__(self, "context", read_range("multiblock", "context", self.context, most=1))
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(uniform=self.roll)
+
+    def score(self, scene: Scene) -> Tensor:
+        count = self.blocks + EXTRA_BLOCKS
+        targets = self._cover(scene, "targets", count, self.scale, self.aspect)
+        outside = ~self._cover(scene, "context", 1, self.context, (1.0, 1.0))
+        layers = torch.cat([targets[:, : self.blocks], outside, targets[:, self.blocks :]], dim=1)
+        worth = torch.arange(count + 1, 0, -1, device=scene.device, dtype=torch.float32)
+        return (layers * worth[:, None]).amax(1)
+
+    def _cover(self, scene: Scene, name: str, count: int, scale: tuple[float, float], aspect: tuple[float, float]) -> Tensor:
+        chance = scene.rng.fork(name).uniform(count, 4)
+        area = (scale[0] + (scale[1] - scale[0]) * chance[..., 0]) * scene.grid.num_patches
+        return draw_boxes(area, aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InverseBlockPolicy:
+    """Leave one rectangle visible and mask everything else (CAPI, Darcet et al. 2025).
+
+    aspect: range of height / width, drawn log-uniformly. roll: the rectangle may go on at the opposite border, which masks every
+    position equally often; without it the border is masked far more often than the center.
+    Where no rectangle has exactly the visible count, the last column of a slightly larger one is visible in part.
+    """
+
+    aspect: tuple[float, float] = (0.5, 2.0)
+    roll: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "aspect", read_range("inverse_block", "aspect", self.aspect))
+        read_flag("inverse_block", "roll", self.roll)
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(uniform=self.roll, nested=False)
+
+    def score(self, scene: Scene) -> Tensor:
+        grid, visible = scene.grid, scene.grid.num_patches - scene.num_masked
+        chance = scene.rng.uniform(3)
+        tall = torch.sqrt(visible * draw_log_uniform(chance[:, 0], *self.aspect)).round()
+        height = tall.clamp(min=math.ceil(visible / grid.cols), max=min(grid.rows, visible))
+        width = torch.ceil(visible / height)
+        down, right = _offsets(grid.rows, height, chance[:, 1], self.roll), _offsets(grid.cols, width, chance[:, 2], self.roll)
+        turn = right[:, None, :] * height[:, None, None] + down[:, :, None]  # counts down the columns of the rectangle
+        inside = (down[:, :, None] < height[:, None, None]) & (turn < visible)
+        return -inside.flatten(1).float()
+
+
+def _offsets(side: int, length: Tensor, chance: Tensor, roll: bool) -> Tensor:
+    """(B, side) distance of each place from a start that leaves room for `length`, or from any start when rolled."""
+    start = torch.floor(chance * (side if roll else side - length + 1))
+    return (torch.arange(side, device=chance.device) - start[:, None]) % side
