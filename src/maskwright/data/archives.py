@@ -1,0 +1,134 @@
+"""Pictures inside a .zip or .tar file, read in place and in any order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from maskwright.data.picture_files import Entry, PictureFiles, collect, slug
+from maskwright.support.errors import MaskwrightError
+
+ZIP_ENDINGS = (".zip",)
+TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file name ends like an archive that `open_archive` reads."""
+    return path.name.lower().endswith(ZIP_ENDINGS + TAR_ENDINGS)
+
+
+def open_archive(path: Path, *, split: str | None = None, pattern: str | None = None) -> PictureFiles:
+    """List the pictures inside an archive; raises MaskwrightError when it is damaged or holds none."""
+    try:
+        entries, storage = _list_zip(path) if path.name.lower().endswith(ZIP_ENDINGS) else _list_tar(path)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise MaskwrightError(f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again.") from error
+    stem = path.name.split(".")[0]
+    return collect(entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern)
+
+
+class OncePerProcess:
+    """Opens a file when a process first needs it: forked workers must not share a file position."""
+
+    def __init__(self, opener: Callable[[], Any]) -> None:
+        self._opener = opener
+        self._process = -1
+        self._opened: Any = None
+        self.lock = threading.Lock()
+
+    def get(self) -> Any:
+        """Return the opened file; call with `lock` held."""
+        if self._process != os.getpid():
+            self._opened = self._opener()
+            self._process = os.getpid()
+        return self._opened
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"opener": self._opener}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["opener"])  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
+class ZipStorage:
+    """Reads members of a zip file."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = OncePerProcess(partial(zipfile.ZipFile, path))
+
+    def read_bytes(self, key: str) -> bytes:
+        try:
+            with self._file.lock:
+                return self._file.get().read(key)
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError) as error:  # RuntimeError: the member is encrypted
+            raise OSError(f"damaged or locked in the archive ({error})") from error
+
+
+class TarStorage:
+    """Reads members of a tar file by their place in it; a compressed one is unpacked to a temporary file first, having no random access."""
+
+    def __init__(self, path: Path, places: dict[str, tuple[int, int]]) -> None:
+        """places: for each key, the offset and the size of its bytes in the plain tar file."""
+        self._file = OncePerProcess(partial(_open_plain_tar, path))
+        self._places = places
+
+    def read_bytes(self, key: str) -> bytes:
+        offset, size = self._places[key]
+        with self._file.lock:
+            file = self._file.get()
+            file.seek(offset)
+            data = file.read(size)
+        if len(data) < size:
+            raise OSError("the archive ends before this file does")
+        return data
+
+
+def _list_zip(path: Path) -> tuple[list[Entry], ZipStorage]:
+    with zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    return [Entry(member.filename, f"{member.file_size}-{member.CRC:x}") for member in members], ZipStorage(path)
+
+
+def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
+    with tarfile.open(path, "r:" if path.name.lower().endswith(".tar") else "r:*") as archive:
+        members = [member for member in archive if member.isreg()]
+    places = {_plain(member.name): (member.offset_data, member.size) for member in members}
+    entries = [Entry(_plain(member.name), f"{member.size}-{member.mtime}-{member.offset_data}") for member in members]
+    return entries, TarStorage(path, places)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("./")
+
+
+def _open_plain_tar(path: Path) -> IO[bytes]:
+    name = path.name.lower()
+    if name.endswith(".tar"):
+        return path.open("rb")
+    plain = tempfile.TemporaryFile()  # noqa: SIM115 (closed by OncePerProcess)
+    with _decompressor(name)(path, "rb") as packed:
+        shutil.copyfileobj(packed, plain, 1 << 20)
+    return plain
+
+
+def _decompressor(name: str) -> Callable[..., IO[bytes]]:
+    import bz2
+    import gzip
+    import lzma
+
+    if name.endswith(("bz2", "tbz2")):
+        return bz2.open  # type: ignore[return-value]
+    return lzma.open if name.endswith("xz") else gzip.open

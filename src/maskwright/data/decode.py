@@ -1,0 +1,128 @@
+"""One picture file to pixels: rotation, color modes, alpha, odd and broken files, and shrinking without aliasing."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from maskwright.support.errors import MaskwrightError
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "F"})
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How a picture is wanted from its source.
+
+    channels: 1 gray, 3 color, 4 with alpha; None keeps gray gray and color color. Unless 4 are asked for, transparent pixels lie on white.
+    short_side: the most pixels the shorter side may have; larger pictures are shrunk with their aspect kept, none is enlarged.
+    """
+
+    channels: int | None = None
+    short_side: int | None = None
+
+
+AS_STORED = Wanted()
+
+
+class UnreadableImage(MaskwrightError):
+    """A picture that cannot be used: its key in the source and why."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"Cannot read '{key}': {reason}.")
+        self.key = key
+        self.reason = reason
+
+
+def decode_picture(data: bytes, key: str, wanted: Wanted = AS_STORED) -> np.ndarray:
+    """Decode the bytes of a picture file to (H, W, C) uint8; raises UnreadableImage, whatever is wrong with the file.
+
+    EXIF rotation is applied, an animation gives its first frame, 16-bit values are scaled to bytes, CMYK and palettes become RGB.
+    """
+    if not data:
+        raise UnreadableImage(key, "the file is empty")
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return _to_pixels(opened, wanted)
+    except Exception as error:  # Pillow's plugins raise almost anything on damaged files
+        raise UnreadableImage(key, _reason(error)) from error
+
+
+def picture_size(data: bytes, key: str) -> tuple[int, int]:
+    """Return (height, width) after EXIF rotation, from the file's header alone; raises UnreadableImage."""
+    if not data:
+        raise UnreadableImage(key, "the file is empty")
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            width, height = opened.size
+            turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception as error:  # as above
+        raise UnreadableImage(key, _reason(error)) from error
+    return (width, height) if turned else (height, width)
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about single files; what cannot be used is reported as UnreadableImage instead."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\..*")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def shrink(image: Image.Image, short_side: int | None) -> Image.Image:
+    """Shrink a picture, antialiased, until its short side has at most `short_side` pixels."""
+    if short_side is None or min(image.size) <= short_side:
+        return image
+    factor = short_side / min(image.size)
+    size = tuple(max(1, round(side * factor)) for side in image.size)
+    return image.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _to_pixels(opened: Image.Image, wanted: Wanted) -> np.ndarray:
+    if wanted.short_side is not None:
+        factor = 2 * wanted.short_side / min(opened.size)
+        opened.draft(None, (int(opened.width * factor), int(opened.height * factor)))  # JPEG: decode at 1/2, 1/4, 1/8
+    ImageOps.exif_transpose(opened, in_place=True)
+    pixels = np.asarray(shrink(_to_mode(opened, wanted.channels), wanted.short_side))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _to_mode(image: Image.Image, channels: int | None) -> Image.Image:
+    """Bring any Pillow mode to L, RGB or RGBA."""
+    if channels is not None and channels not in _MODES:
+        raise ValueError(f"a picture file has 1, 3 or 4 channels, not {channels}")
+    gray = image.mode in _GRAY_MODES or image.mode.startswith("I")
+    mode = _MODES[channels] if channels else "L" if gray else "RGB"
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_eight_bits(image)
+    if image.has_transparency_data and mode != "RGBA":
+        opaque = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit integers, or floats in [0, 1] or [0, 255], to an 8-bit gray picture."""
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= (255 if image.mode == "F" else 65535)):
+        raise ValueError(f"its values run from {low:g} to {high:g}, which fit neither 8 nor 16 bits")
+    factor = 1 / 257 if image.mode != "F" else 255 if high <= 1 else 1
+    return Image.fromarray(np.rint(values * factor).astype(np.uint8))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "the content is not a picture in a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:,.0f} million pixels (a decompression bomb?)"
+    return str(error).rstrip(".") or type(error).__name__

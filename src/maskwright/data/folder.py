@@ -1,0 +1,53 @@
+"""Pictures in a folder on disk, flat or nested."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskwright.data.picture_files import Entry, PictureFiles, collect, slug
+from maskwright.support.errors import MaskwrightError
+
+
+@dataclass(frozen=True)
+class FolderStorage:
+    """Reads files below a root folder."""
+
+    root: Path
+
+    def read_bytes(self, key: str) -> bytes:
+        return (self.root / key).read_bytes()
+
+
+def open_folder(root: Path, *, split: str | None = None, pattern: str | None = None) -> PictureFiles:
+    """List the pictures below a folder; raises MaskwrightError when there are none or a folder may not be read."""
+    return collect(_walk(root), FolderStorage(root), place=str(root), name=slug(root.resolve().name), split=split, pattern=pattern)
+
+
+def _walk(root: Path) -> Iterator[Entry]:
+    """Yield every file below the root, following links to folders once."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            facts = folder.stat()
+            if (facts.st_dev, facts.st_ino) in seen:
+                continue
+            seen.add((facts.st_dev, facts.st_ino))
+            with os.scandir(folder) as listing:
+                found = list(listing)
+        except OSError as error:
+            raise MaskwrightError(f"Cannot read the folder '{folder}': {error.strerror}. Check its permissions.") from error
+        for item in found:
+            if item.is_dir():
+                waiting.append(Path(item.path))
+            elif item.is_file():
+                yield _entry(item, root)
+
+
+def _entry(item: os.DirEntry[str], root: Path) -> Entry:
+    facts = item.stat()
+    return Entry(Path(item.path).relative_to(root).as_posix(), f"{facts.st_size}-{facts.st_mtime_ns}")

@@ -1,0 +1,142 @@
+"""Text and CSV files that name pictures, or give labels to pictures found elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from maskwright.data.arrays import number_labels
+from maskwright.data.folder import FolderStorage
+from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
+from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.files import hash_strings
+
+LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
+_PATH_COLUMNS = ("path", "file", "image", "filename", "filepath", "file_name", "image_path")
+_LABEL_COLUMNS = ("label", "class", "target", "y")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rows of equal length with the names of their columns, if the file gives any."""
+
+    rows: list[list[str]]
+    columns: list[str] | None
+    place: Path
+
+    def column(self, name: str | None, known: Sequence[str], fallback: int) -> int | None:
+        """Find a column by its name or number (from 1), else by a usual name, else the fallback if the file names no columns."""
+        width = len(self.rows[0])
+        lower = [column.lower() for column in self.columns or ()]
+        if name is not None:
+            if name.lower() in lower:
+                return lower.index(name.lower())
+            if name.isdigit() and 1 <= int(name) <= width:
+                return int(name) - 1
+            shown = ", ".join(self.columns or [f"1 to {width}"])
+            raise MaskwrightError(f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It has: {shown}.")
+        if self.columns is None:
+            return fallback if fallback < width else None
+        return next((lower.index(usual) for usual in known if usual in lower), None)
+
+
+def open_list(path: Path) -> PictureFiles:
+    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label; paths are relative to the list's folder.
+
+    Files that are missing are reported when they are read; raises MaskwrightError when none exists.
+    """
+    table = _read_table(path)
+    at = table.column(None, _PATH_COLUMNS, 0)
+    if at is None:
+        raise MaskwrightError(f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}.")
+    keys = [row[at] for row in table.rows]
+    label_at = table.column(None, _LABEL_COLUMNS, 1)
+    stamps = [_stamp(path.parent / key) for key in keys]
+    if not any(stamps):
+        raise MaskwrightError(f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'.")
+    labels, classes = (None, None) if label_at is None else number_labels([row[label_at] for row in table.rows])
+    return PictureFiles(
+        name=slug(path.stem),
+        keys=keys,
+        storage=FolderStorage(path.parent),
+        fingerprint=hash_strings([f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]),
+        labels=labels,
+        classes=classes,
+    )
+
+
+def with_labels(source: PictureFiles, labels: str) -> PictureFiles:
+    """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column (a name, or a number from 1).
+
+    Files are matched by their path in the source, else by their name alone. Raises MaskwrightError unless every picture gets a label.
+    """
+    table, column = _open_labels(labels)
+    at = table.column(None, _PATH_COLUMNS, 0)
+    label_at = table.column(column, _LABEL_COLUMNS, 1)
+    if at is None or label_at is None:
+        shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
+        raise MaskwrightError(f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN.")
+    by_path = {row[at]: row[label_at] for row in table.rows}
+    by_name = _by_name(by_path)
+    found = [by_path.get(key, by_name.get(PurePosixPath(key).name)) for key in source.keys]
+    missing = [key for key, label in zip(source.keys, found, strict=True) if label is None]
+    if missing:
+        raise MaskwrightError(f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'.")
+    numbers, classes = number_labels([label for label in found if label is not None])
+    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
+    return dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+
+
+def _open_labels(labels: str) -> tuple[_Table, str | None]:
+    if Path(labels).exists():
+        return _read_table(Path(labels)), None
+    file, _, column = labels.rpartition(":")
+    if file and Path(file).exists():
+        return _read_table(Path(file)), column
+    raise MaskwrightError(f"The label file '{labels}' does not exist.")
+
+
+def _by_name(by_path: dict[str, str]) -> dict[str, str]:
+    """The same labels by file name, without names that occur in several folders."""
+    count = Counter(PurePosixPath(path).name for path in by_path)
+    return {PurePosixPath(path).name: label for path, label in by_path.items() if count[PurePosixPath(path).name] == 1}
+
+
+def _read_table(path: Path) -> _Table:
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and not line.startswith("#")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise MaskwrightError(f"Cannot read the list '{path}': {error}.") from error
+    if not lines:
+        raise MaskwrightError(f"The list '{path}' is empty; it takes one picture a line.")
+    rows = _cut(lines)
+    named = extension(rows[0][0]) not in PICTURE_EXTENSIONS and any(cell.lower() in _PATH_COLUMNS for cell in rows[0])
+    columns, rows = (rows[0], rows[1:]) if named else (None, rows)
+    width = len(columns or rows[0])
+    for row in rows:
+        if len(row) != width:
+            raise MaskwrightError(f"A line of '{path}' has {len(row)} columns instead of {width}: {', '.join(row)}.")
+    if not rows:
+        raise MaskwrightError(f"The list '{path}' has a header and no line.")
+    return _Table(rows, columns, path)
+
+
+def _cut(lines: list[str]) -> list[list[str]]:
+    """Split lines at tabs, semicolons or commas, whichever the first line has; else after a picture's name, where blanks follow it."""
+    for mark in "\t;,":
+        if mark in lines[0]:
+            return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+    whole = [line.strip() for line in lines]
+    return [[line] if extension(line) in PICTURE_EXTENSIONS else line.split() for line in whole]
+
+
+def _stamp(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError:
+        return ""  # reported as unreadable when it is read
+    return f"{facts.st_size}-{facts.st_mtime_ns}"

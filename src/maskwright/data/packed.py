@@ -1,0 +1,201 @@
+"""The packed store: decoded pictures as bytes in one memory-mapped file, opened in an instant and shared by all workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings, read_json
+from maskwright.support.seeding import derive_seed
+
+FORMAT = 1
+PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
+_VERIFY_WHOLE_BYTES = 1 << 30
+_VERIFY_CHUNKS = 8
+_SCALE_SAMPLE = 2048
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that was left out of a store, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PackedStore:
+    """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
+
+    offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
+    not be read while packing. Subsets share the file.
+    """
+
+    folder: Path
+    num_bytes: int
+    channels: int
+    short_side: int
+    fingerprint: str
+    offsets: Tensor
+    heights: Tensor
+    widths: Tensor
+    labels: Tensor | None
+    classes: tuple[str, ...] | None
+    keys: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def image(self, index: int) -> Tensor:
+        """One picture as uint8 (C, H, W), a view of the mapped file whose memory order is (H, W, C)."""
+        offset, height, width = self._places[index]
+        return self._pixels[offset : offset + height * width * self.channels].view(height, width, self.channels).permute(2, 0, 1)
+
+    def images(self, ids: Tensor) -> Tensor:
+        """Copy pictures of one size to uint8 (B, H, W, C) in one go; raises MaskwrightError when sizes differ."""
+        if self.uniform_size is None:
+            raise MaskwrightError("The pictures of this store have different sizes; take them one by one with image().")
+        height, width = self.uniform_size
+        one = height * width * self.channels
+        return self._pixels.view(-1, height, width, self.channels)[self.offsets[ids] // one]
+
+    @cached_property
+    def uniform_size(self) -> tuple[int, int] | None:
+        """(height, width) when all pictures share it, else None."""
+        height, width = int(self.heights[0]), int(self.widths[0])
+        same = bool((self.heights == height).all()) and bool((self.widths == width).all())
+        return (height, width) if same and self.num_bytes % (height * width * self.channels) == 0 else None
+
+    def subset(self, ids: Tensor | Sequence[int]) -> PackedStore:
+        """The same store with these pictures alone, in this order; their ids count from 0 again."""
+        chosen = torch.as_tensor(ids, dtype=torch.int64)
+        listed = chosen.tolist()
+        if not listed:
+            raise MaskwrightError("A subset without pictures was asked for.")
+        return dataclasses.replace(
+            self,
+            fingerprint=hash_strings([self.fingerprint, *map(str, listed)]),
+            offsets=self.offsets[chosen],
+            heights=self.heights[chosen],
+            widths=self.widths[chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+            keys=tuple(self.keys[at] for at in listed),
+        )
+
+    def pixel_scale(self) -> PixelScale:
+        """Measure mean and standard deviation of each channel, in [0, 1], over up to 2,048 pictures spread evenly over the store."""
+        total = torch.zeros(2, self.channels, dtype=torch.float64)
+        count = 0
+        for index in range(0, len(self), max(1, len(self) // _SCALE_SAMPLE)):
+            values = self.image(index).flatten(1).double() / 255
+            total += torch.stack([values.sum(1), values.square().sum(1)])
+            count += values.shape[1]
+        mean, square = total / count
+        std = (square - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
+        return PixelScale(tuple(mean.tolist()), tuple(std.tolist()))
+
+    @cached_property
+    def _pixels(self) -> Tensor:
+        return torch.from_file(str(self.folder / PIXELS), shared=False, size=self.num_bytes, dtype=torch.uint8)
+
+    @cached_property
+    def _places(self) -> list[tuple[int, int, int]]:
+        return list(zip(self.offsets.tolist(), self.heights.tolist(), self.widths.tolist(), strict=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_pixels", "_places")}
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """A store cut in two: what is trained on and what is held out."""
+
+    train: PackedStore
+    held: PackedStore
+
+
+def split_holdout(store: PackedStore, share: float, seed: int, *, stratified: bool = True) -> Holdout:
+    """Hold out a share of a store, chosen by a hash of each picture's key, so that neither order nor machine matters.
+
+    stratified: the share is taken of every class where there are labels. Raises MaskwrightError when a side would be empty.
+    """
+    if not 0 < share < 1:
+        raise MaskwrightError(f"The held-out share lies between 0 and 1; got {share:g}.")
+    chance = torch.tensor([derive_seed(seed, "holdout", key) for key in store.keys])
+    groups = torch.zeros(len(store), dtype=torch.int64) if store.labels is None or not stratified else store.labels
+    held = torch.zeros(len(store), dtype=torch.bool)
+    for group in groups.unique():
+        members = (groups == group).nonzero()[:, 0]
+        held[members[chance[members].argsort()[: round(share * len(members))]]] = True
+    if held.all() or not held.any():
+        raise MaskwrightError(f"A share of {share:g} of {len(store)} pictures leaves one side empty; choose another share.")
+    return Holdout(store.subset((~held).nonzero()[:, 0]), store.subset(held.nonzero()[:, 0]))
+
+
+def open_packed(folder: Path) -> PackedStore:
+    """Open a finished store, after checking its size and checksums (all chunks up to 1 GiB, eight spread chunks beyond).
+
+    Raises MaskwrightError when there is none, when it is damaged or when it was written in another format.
+    """
+    if not (folder / FACTS).exists():
+        raise MaskwrightError(f"There is no packed store in '{folder}'.")
+    facts = read_json(folder / FACTS)
+    if facts.get("format") != FORMAT:
+        raise MaskwrightError(
+            f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it and it is built again."
+        )
+    _check_pixels(folder, facts)
+    index = _read_index(folder)
+    return PackedStore(
+        folder=folder,
+        num_bytes=facts["num_bytes"],
+        channels=facts["channels"],
+        short_side=facts["short_side"],
+        fingerprint=facts["fingerprint"],
+        labels=index.get("labels"),
+        classes=None if facts["classes"] is None else tuple(facts["classes"]),
+        keys=tuple(facts["keys"]),
+        skipped=tuple(Skipped(*one) for one in facts["skipped"]),
+        **{name: index[name] for name in ("offsets", "heights", "widths")},
+    )
+
+
+def _read_index(folder: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(folder / INDEX, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(folder, f"its index cannot be read: {error}") from error
+
+
+def _check_pixels(folder: Path, facts: dict[str, Any]) -> None:
+    path = folder / PIXELS
+    have = path.stat().st_size if path.exists() else 0
+    if have != facts["num_bytes"]:
+        raise _damaged(folder, f"{PIXELS} has {have:,} bytes instead of {facts['num_bytes']:,}")
+    chunks = list(zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False))
+    step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
+    with path.open("rb") as file:
+        for start, end, checksum in chunks[::step]:
+            file.seek(start)
+            if zlib.crc32(file.read(end - start)) != checksum:
+                raise _damaged(folder, f"bytes {start:,} to {end:,} of {PIXELS} changed since they were written")
+
+
+def _damaged(folder: Path, how: str) -> MaskwrightError:
+    return MaskwrightError(f"The packed store '{folder}' is damaged: {how}. Delete that folder and it is built again.")

@@ -1,0 +1,138 @@
+"""Any kind of picture data behind one door, `open_source`: a folder, an array, an archive, a list, a torchvision set, a Python object."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from maskwright.data.archives import is_archive, open_archive
+from maskwright.data.arrays import build_array_source, open_array_file
+from maskwright.data.decode import AS_STORED, Wanted
+from maskwright.data.folder import open_folder
+from maskwright.data.lists import LIST_ENDINGS, open_list, with_labels
+from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
+from maskwright.data.torch_datasets import DatasetSource
+from maskwright.data.torchvision_sets import open_torchvision
+from maskwright.support.errors import MaskwrightError
+
+_TORCHVISION = "torchvision:"
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Pictures that can be read one by one, in any order, from any thread."""
+
+    @property
+    def name(self) -> str:
+        """A short name fit for a folder."""
+
+    @property
+    def labels(self) -> list[int] | None:
+        """The class number of each picture, or None."""
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The name of each class, or None."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A cheap hash that changes when pictures or labels do."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was decided while opening, for people."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that can be asked for, if any."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, index: int) -> str:
+        """The name of one picture for reports."""
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) of one picture as stored; raises UnreadableImage."""
+
+    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+        """One picture as (H, W, C) uint8; raises UnreadableImage."""
+
+
+def open_source(data: Any, *, split: str | None = None, labels: str | None = None, root: Path | None = None) -> Source:
+    """Open pictures, whatever they are kept in.
+
+    data: a folder; a .npy/.npz file; a .zip/.tar file or a place inside one (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; a list
+    (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
+    labels: a CSV file of file,label (`FILE:COLUMN` for another column). root: where torchvision keeps its files.
+    Raises MaskwrightError when there is nothing to read, with what was found instead.
+    """
+    source = _open_text(os.fspath(data), split, root) if isinstance(data, (str, os.PathLike)) else _open_object(data, split)
+    if labels is None:
+        return source
+    if not isinstance(source, PictureFiles):
+        raise MaskwrightError(
+            "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
+        )
+    return with_labels(source, labels)
+
+
+def _open_object(data: Any, split: str | None) -> Source:
+    if split is not None:
+        raise MaskwrightError(f"Data given as {type(data).__name__} has no split '{split}'; pass the part itself.")
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, torch.Tensor):
+        return build_array_source(data.detach().cpu().numpy(), "tensor")
+    if isinstance(data, np.ndarray):
+        return build_array_source(data, "array")
+    if isinstance(data, torch.utils.data.Dataset):
+        return DatasetSource(data)
+    raise MaskwrightError(f"Data is a path, an array, a tensor or a torch Dataset; got {type(data).__name__}.")
+
+
+def _open_text(text: str, split: str | None, root: Path | None) -> Source:
+    if text.startswith(_TORCHVISION):
+        return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
+    path, pattern = _locate(text)
+    if path.is_dir():
+        return open_folder(path, split=split, pattern=pattern)
+    if is_archive(path):
+        return open_archive(path, split=split, pattern=pattern)
+    kind = extension(path.name)
+    if kind in ("npy", "npz"):
+        return open_array_file(path, split=split)
+    if f".{kind}" in LIST_ENDINGS:
+        if split is not None:
+            raise MaskwrightError(f"The list '{path}' has no split '{split}'; write one list for each.")
+        return open_list(path)
+    if kind in PICTURE_EXTENSIONS:
+        return open_folder(path.parent, pattern=path.name)
+    raise MaskwrightError(f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list (.txt .csv).")
+
+
+def _locate(text: str) -> tuple[Path, str | None]:
+    """Cut a text into a folder or file that exists and what to look for inside it."""
+    path = Path(text).expanduser()
+    if path.exists():
+        return path, None
+    head = next((parent for parent in path.parents if parent.exists()), Path())
+    rest = path.relative_to(head).as_posix()
+    if (head.is_file() and is_archive(head)) or (head.is_dir() and _MAGIC.search(rest)):
+        return head, rest
+    near = difflib.get_close_matches(rest.split("/")[0], _names_in(head), n=1, cutoff=0.6)
+    hint = f" Did you mean '{head / near[0]}'?" if near else ""
+    raise MaskwrightError(f"There is no file or folder '{text}'.{hint}")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []  # only used for a suggestion
