@@ -1,0 +1,65 @@
+"""Class scores against the truth: top-1, top-5, AUROC for two classes, and what guessing gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.metrics import Interval, auroc_interval, bootstrap_interval
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How often a probe is right on test images, with bootstrap intervals.
+
+    top1: share whose best class is the true one; top5: share whose true class is among the five best, None up to five classes;
+    auroc: for two classes, the chance that an image of the larger label outranks one of the smaller; majority: top-1 of always
+    answering the commonest train class; correct: (n,) booleans, for paired comparisons.
+    """
+
+    top1: Interval
+    top5: Interval | None
+    auroc: Interval | None
+    majority: float
+    num_classes: int
+    correct: Tensor = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the per-image answers, ready for JSON."""
+        return {
+            "top1": self.top1.to_dict(),
+            "top5": None if self.top5 is None else self.top5.to_dict(),
+            "auroc": None if self.auroc is None else self.auroc.to_dict(),
+            "majority": self.majority,
+            "num_classes": self.num_classes,
+            "num_test": len(self.correct),
+            "interval": "95% bootstrap over test images",
+        }
+
+
+def judge_answers(scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0) -> Answers:
+    """Compare class scores (n, K) with true labels (n,); classes (K,) names the columns, in rising order.
+
+    Equal scores prefer the smaller label; a true label that no train image has counts as wrong.
+    """
+    ranks = ranks_of_truth(scores, classes, truth).cpu()
+    commonest = train_labels.mode().values
+    two = len(classes) == 2
+    return Answers(
+        top1=bootstrap_interval(ranks == 0, seed),
+        top5=bootstrap_interval(ranks < 5, seed) if len(classes) > 5 else None,
+        auroc=auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed) if two else None,
+        majority=float((truth == commonest).double().mean()),
+        num_classes=len(classes),
+        correct=ranks == 0,
+    )
+
+
+def ranks_of_truth(scores: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
+    """Give the place (n,) of each true label when classes are ordered by falling score, 0 = first; K when no class has that label."""
+    ordered = classes[torch.argsort(scores, dim=1, descending=True, stable=True)]
+    is_truth = ordered == truth[:, None]
+    return torch.where(is_truth.any(1), is_truth.int().argmax(1), len(classes))

@@ -1,0 +1,134 @@
+"""Images become vectors: the frozen encoder's tokens pooled per image, and raw pixels as the baseline to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.evaluation.frozen import held_still
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError, unknown_name
+
+POOLINGS = ("cls", "mean", "both")
+
+Encode = Callable[[Tensor], Tensor]
+
+
+class ImageBatch(Protocol):
+    """What a loader yields: uint8 images (B, C, H, W) and int64 labels (B,), or None without labels."""
+
+    @property
+    def images(self) -> Tensor: ...
+
+    @property
+    def labels(self) -> Tensor | None: ...
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """One vector and one label per image: values (n, D) float32, labels (n,) int64."""
+
+    values: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
+            raise MaskwrightError(f"Each vector needs one label; got {tuple(self.values.shape)} and {tuple(self.labels.shape)}.")
+        if not len(self.labels):
+            raise MaskwrightError("A probe needs images; got none.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, ids: Tensor) -> Labeled:
+        """The images at these positions."""
+        return Labeled(self.values[ids], self.labels[ids])
+
+    def to(self, device: torch.device | str) -> Labeled:
+        return Labeled(self.values.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Pooled tokens of n images, float32 on the CPU: class token (n, D) if the encoder has one, mean patch token (n, D), labels (n,)."""
+
+    cls: Tensor | None
+    mean: Tensor
+    labels: Tensor | None = None
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The names `pooled` accepts here: all of POOLINGS with a class token, else `mean` alone."""
+        return POOLINGS if self.cls is not None else ("mean",)
+
+    def pooled(self, pooling: str) -> Tensor:
+        """The vectors (n, D), or (n, 2 D) for `both`: class token and mean side by side."""
+        if pooling not in POOLINGS:
+            raise unknown_name("pooling", pooling, POOLINGS)
+        if pooling == "mean":
+            return self.mean
+        if self.cls is None:
+            raise MaskwrightError(f"Pooling '{pooling}' needs a class token and this encoder has none; use mean.")
+        return self.cls if pooling == "cls" else torch.cat([self.cls, self.mean], dim=1)
+
+    def labeled(self, pooling: str) -> Labeled:
+        """The vectors with their labels; raises MaskwrightError when the data has none."""
+        if self.labels is None:
+            raise MaskwrightError("A probe needs labels and these images have none; use a folder with one sub-folder per class.")
+        return Labeled(self.pooled(pooling), self.labels)
+
+
+def extract_features(
+    encode: Encode,
+    batches: Iterable[ImageBatch],
+    *,
+    num_prefix: int,
+    scale: PixelScale,
+    device: torch.device,
+    precision: torch.dtype = torch.float32,
+    class_token: bool = True,
+) -> Features:
+    """Encode every image with all patches visible and pool its tokens; the encoder's training mode is restored afterwards.
+
+    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one; num_prefix: class and register
+    tokens in front; class_token: whether the first of them is a class token. Raises MaskwrightError when there are no images.
+    """
+    firsts, means, labels = [], [], []
+    with held_still(encode, device, precision):
+        for batch in batches:
+            tokens = encode(scale.to_model(batch.images.to(device, non_blocking=True))).float()
+            means.append(tokens[:, num_prefix:].mean(1).cpu())
+            firsts.append(tokens[:, 0].cpu())
+            labels.append(batch.labels)
+    _refuse_none(means)
+    has_class = class_token and num_prefix > 0
+    return Features(torch.cat(firsts) if has_class else None, torch.cat(means), _join_labels(labels))
+
+
+def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Features:
+    """Describe every image by its own pixels in [0, 1], shrunk to at most side x side by averaging areas and flattened, as `mean`.
+
+    What a probe reaches on these is what needs no learning at all. Raises MaskwrightError when there are no images.
+    """
+    pixels, labels = [], []
+    for batch in batches:
+        size = [min(side, length) for length in batch.images.shape[-2:]]
+        pixels.append(F.adaptive_avg_pool2d(batch.images.float() / 255, size).flatten(1).cpu())
+        labels.append(batch.labels)
+    _refuse_none(pixels)
+    return Features(None, torch.cat(pixels), _join_labels(labels))
+
+
+def _refuse_none(parts: list[Tensor]) -> None:
+    if not parts:
+        raise MaskwrightError("There are no images to take features from.")
+
+
+def _join_labels(labels: list[Tensor | None]) -> Tensor | None:
+    known = [part.cpu() for part in labels if part is not None]
+    return torch.cat(known) if len(known) == len(labels) else None

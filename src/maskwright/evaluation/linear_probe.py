@@ -1,0 +1,160 @@
+"""Linear probe: a logistic regression on frozen, standardized features, tuned on a held-out part of train and on nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.evaluation.answers import Answers, judge_answers
+from maskwright.evaluation.features import POOLINGS, Features, Labeled
+from maskwright.evaluation.logistic import LogisticModels, fit_logistic
+from maskwright.evaluation.standardize import Standardizer
+from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.seeding import torch_generator
+
+_HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-10, 1))
+_UNTUNED_PENALTY = 1e-2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearProbeSettings:
+    """How a linear probe is fitted and tuned.
+
+    pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
+    penalties: coefficients of half the squared weights beside the mean cross-entropy; held_out: share of each train class kept for tuning;
+    iterations: of L-BFGS.
+    """
+
+    pooling: str = "choose"
+    penalties: tuple[float, ...] = _HALF_DECADES
+    held_out: float = 0.2
+    iterations: int = 60
+
+    def __post_init__(self) -> None:
+        if self.pooling not in ("choose", *POOLINGS):
+            raise unknown_name("pooling", self.pooling, ("choose", *POOLINGS))
+        if not self.penalties or min(self.penalties) <= 0:
+            raise MaskwrightError(f"A linear probe needs at least one penalty, all above 0; got {self.penalties}.")
+        if not 0 < self.held_out < 1:
+            raise MaskwrightError(f"held_out is a share of train between 0 and 1; got {self.held_out:g}.")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One pooling and penalty tried on the held-out part of train: the share right there, and the mean cross-entropy that breaks ties."""
+
+    pooling: str
+    penalty: float
+    accuracy: float
+    cross_entropy: float
+
+
+@dataclass(frozen=True)
+class LinearProbeResult:
+    """The answers on the test images, the choice that was made without them, and all that was tried."""
+
+    answers: Answers
+    pooling: str
+    penalty: float
+    attempts: tuple[Attempt, ...]
+    settings: LinearProbeSettings
+    num_train: int
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        protocol = {**asdict(self.settings), "standardize": "train statistics", "chosen_on": "held-out train", "refit_on": "all of train"}
+        return {
+            "probe": "linear",
+            **self.answers.to_dict(),
+            "num_train": self.num_train,
+            "pooling": self.pooling,
+            "penalty": self.penalty,
+            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "protocol": protocol,
+            "notes": list(self.notes),
+        }
+
+
+def measure_linear_probe(
+    train: Features, test: Features, settings: LinearProbeSettings | None = None, *, seed: int = 0
+) -> LinearProbeResult:
+    """Choose pooling and penalty on a held-out part of train, refit on all of train, and answer the test images once.
+
+    Labels may be any integers; a test label that train lacks counts as wrong. Raises MaskwrightError without labels or with one class.
+    """
+    settings = settings or LinearProbeSettings()
+    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
+    labels = train.labeled(poolings[0]).labels
+    if len(labels.unique()) < 2:
+        raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
+    attempts = try_settings(train, poolings, settings, seed)
+    notes = () if attempts else (f"Every class has one train image, so nothing was tuned: {poolings[0]}, penalty {_UNTUNED_PENALTY:g}.",)
+    best = _best(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"))
+    probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
+    asked = test.labeled(best.pooling)
+    answers = judge_answers(probe.scores(asked.values)[0], probe.labels, asked.labels, labels, seed)
+    return LinearProbeResult(answers, best.pooling, best.penalty, attempts, settings, len(labels), notes)
+
+
+def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
+    """Fit every pooling and penalty on one part of train and measure it on the rest; nothing when nothing can be held out."""
+    attempts: list[Attempt] = []
+    for pooling in poolings:
+        images = train.labeled(pooling)
+        held = hold_out(images.labels, settings.held_out, seed)
+        if held.any():
+            fitted = fit_probe(images.take(~held), settings.penalties, settings.iterations)
+            attempts += _measure_attempts(fitted, images.take(held), pooling, settings.penalties)
+    return tuple(attempts)
+
+
+def hold_out(labels: Tensor, share: float, seed: int) -> Tensor:
+    """Choose a share of every class at random: (n,) labels give (n,) booleans, True = held out.
+
+    At least one image of each class with two or more is held out and at least one stays; a class with one image stays whole.
+    """
+    order = torch.randperm(len(labels), generator=torch_generator(seed, "hold out"))
+    _, own, sizes = labels.cpu()[order].unique(return_inverse=True, return_counts=True)
+    by_class = torch.argsort(own, stable=True)
+    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[own[by_class]]
+    quota = torch.minimum((sizes * share).round().long().clamp_min(1), sizes - 1)
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    held[order[by_class]] = place < quota[own[by_class]]
+    return held.to(labels.device)
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """Linear classifiers, one per penalty, with the standardization they were fitted behind; labels (K,) name their columns."""
+
+    standardizer: Standardizer
+    models: LogisticModels
+    labels: Tensor
+
+    def scores(self, values: Tensor) -> Tensor:
+        """Class scores (L, n, K) of unstandardized (n, D) features."""
+        return self.models.scores(self.standardizer.apply(values))
+
+
+def fit_probe(train: Labeled, penalties: tuple[float, ...], iterations: int = 60) -> FittedProbe:
+    """Standardize by the statistics of these images and fit one classifier per penalty."""
+    labels, classes = train.labels.unique(return_inverse=True)
+    standardizer = Standardizer.fit(train.values)
+    models = fit_logistic(standardizer.apply(train.values), classes, len(labels), penalties, iterations)
+    return FittedProbe(standardizer, models, labels)
+
+
+def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...]) -> list[Attempt]:
+    truth = torch.searchsorted(fitted.labels, held.labels)
+    scores = fitted.scores(held.values)
+    rights = (scores.argmax(2) == truth).double().mean(1).tolist()
+    entropies = [F.cross_entropy(one.double(), truth).item() for one in scores]
+    return [Attempt(pooling, *measured) for measured in zip(penalties, rights, entropies, strict=True)]
+
+
+def _best(attempts: tuple[Attempt, ...]) -> Attempt:
+    return max(attempts, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))

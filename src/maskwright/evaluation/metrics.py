@@ -1,0 +1,120 @@
+"""Numbers for pictures and for answers: PSNR, SSIM, accuracy, AUROC, and how far a number may be from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import derive_seed
+
+_LEAST_ERROR = 1e-10
+_SSIM_SIGMA = 1.5
+_RESAMPLES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured number with the ends of its bootstrap interval over test images."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def masked_mse(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
+    """Measure the mean squared error of each image over its hidden pixels alone.
+
+    pictures, truth: (B, C, H, W); is_hidden: (B, 1, H, W) booleans, True = counted. Returns (B,).
+    """
+    counted = is_hidden.expand_as(truth).flatten(1).float()
+    return ((pictures - truth).float().square().flatten(1) * counted).sum(1) / counted.sum(1)
+
+
+def psnr_of_mse(mse: Tensor) -> Tensor:
+    """Turn mean squared errors of pixels in [0, 1] into decibels; an error under 1e-10 counts as 100 dB, so that means stay finite."""
+    return -10 * torch.log10(mse.float().clamp_min(_LEAST_ERROR))
+
+
+def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
+    """Measure the peak signal-to-noise ratio of (B, C, H, W) pictures in [0, 1]; returns (B,) decibels, 100 at most."""
+    return psnr_of_mse((pictures - truth).float().square().flatten(1).mean(1))
+
+
+def masked_psnr(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
+    """Measure PSNR over hidden pixels alone: (B, C, H, W) in [0, 1] and (B, 1, H, W) booleans give (B,) decibels."""
+    return psnr_of_mse(masked_mse(pictures, truth, is_hidden))
+
+
+def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
+    """Measure structural similarity (Wang et al. 2004, Gaussian window of 1.5 pixels) of (B, C, H, W) pictures in [0, 1]; returns (B,).
+
+    The window is 11 pixels wide; when the shorter side is less, the window shrinks to it. Raises MaskwrightError under 3 pixels.
+    """
+    side = min(truth.shape[-2:])
+    if side < 3:
+        raise MaskwrightError(f"Structural similarity needs sides of at least 3 pixels; got {side}.")
+    sigma = min(_SSIM_SIGMA, (side - 1) // 2 / 3.5)
+    value = structural_similarity_index_measure(pictures.float(), truth.float(), sigma=sigma, data_range=1.0, reduction="none")
+    return torch.as_tensor(value).reshape(-1)
+
+
+def bootstrap_interval(values: Tensor | np.ndarray, seed: int = 0, level: float = 0.95, resamples: int = 1000) -> Interval:
+    """Give the mean of per-image values with its percentile bootstrap interval, images drawn with replacement.
+
+    values: (n,), e.g. 1 for a right answer and 0 for a wrong one. Raises MaskwrightError when there are none.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    return bootstrap(lambda counts: counts @ numbers / len(numbers), len(numbers), seed, level, resamples)
+
+
+def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], count: int, seed: int, level: float = 0.95, resamples: int = 1000) -> Interval:
+    """Give a statistic of n images with its percentile bootstrap interval.
+
+    statistic: (R, n) counts of how often each image was drawn -> (R,) values; NaN where a draw has no answer (it is left out).
+    """
+    if count < 1:
+        raise MaskwrightError("Nothing to measure: there are no test images.")
+    rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
+    drawn = []
+    for start in range(0, resamples, _RESAMPLES_AT_ONCE):
+        rows = min(_RESAMPLES_AT_ONCE, resamples - start)
+        picks = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
+        drawn.append(statistic(np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)))
+    low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(statistic(np.ones((1, count)))[0]), float(low), float(high))
+
+
+def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Measure the area under the ROC curve for each row of repetition counts: the chance that a positive outranks a negative.
+
+    scores: (n,), larger = more positive, ties count half; is_positive: (n,) booleans; counts: (R, n). NaN where a row has one kind only.
+    """
+    _, rank = np.unique(scores, return_inverse=True)
+    order = np.argsort(rank, kind="stable")
+    starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
+    positives = np.add.reduceat((counts * is_positive)[:, order], starts, axis=1)
+    negatives = np.add.reduceat((counts * ~is_positive)[:, order], starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    pairs = positives.sum(1) * negatives.sum(1)
+    return np.divide((positives * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def auroc_interval(scores: Tensor, is_positive: Tensor, seed: int = 0) -> Interval | None:
+    """Give the AUROC of (n,) scores with its bootstrap interval, or None when the test images are all of one kind."""
+    positive = is_positive.cpu().numpy().astype(bool)
+    if positive.all() or not positive.any():
+        return None
+    numbers = scores.double().cpu().numpy()
+    return bootstrap(lambda counts: auroc_of_counts(numbers, positive, counts), len(positive), seed)

@@ -1,0 +1,98 @@
+"""How well hidden patches come back under fixed masks: the loss, and how the pictures look to PSNR and SSIM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.fill import hidden_pixels
+from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.metrics import bootstrap_interval, masked_psnr, ssim
+from maskwright.patches.mask import PatchMask
+from maskwright.patches.pixels import PixelScale, unpatchify
+from maskwright.patches.prediction import Prediction, Stats, Target
+from maskwright.support.errors import MaskwrightError
+
+Predict = Callable[[Tensor, PatchMask], Prediction]
+
+
+@dataclass(frozen=True)
+class ReconstructionResult:
+    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, and SSIM of the composite.
+
+    loss: mean squared error over all masked patches in the space of `target`; stats: how pictures were denormalized before PSNR and
+    SSIM, `raw`, `visible` (nothing leaks) or `target` (an oracle: not comparable with the others).
+    """
+
+    loss: Tensor = field(repr=False)
+    psnr: Tensor = field(repr=False)
+    ssim: Tensor = field(repr=False)
+    target: Target
+    stats: Stats
+    ratio: float
+
+    @property
+    def mean_loss(self) -> float:
+        return float(self.loss.mean())
+
+    def to_dict(self, seed: int = 0) -> dict[str, Any]:
+        """Means with 95% bootstrap intervals over images, and what they mean, ready for JSON."""
+        measured = {"loss": self.loss, "psnr": self.psnr, "ssim": self.ssim}
+        intervals = {name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()}
+        facts = {"num_images": len(self.loss), "target": self.target, "stats": self.stats, "ratio": self.ratio}
+        return {**intervals, **facts, "psnr_over": "hidden pixels", "ssim_of": "composite", "interval": "95% bootstrap over images"}
+
+
+def reconstruction_loss(prediction: Prediction) -> Tensor:
+    """Mean squared error of each image over its predicted patches, in the space of the target: (B,) float32."""
+    return (prediction.values.float() - prediction.targets()).square().flatten(1).mean(1)
+
+
+def measure_reconstruction(
+    predict: Predict,
+    images: Tensor,
+    mask: PatchMask,
+    scale: PixelScale,
+    *,
+    device: torch.device | None = None,
+    precision: torch.dtype = torch.float32,
+    stats: Literal["visible", "target"] = "visible",
+    chunk: int = 64,
+) -> ReconstructionResult:
+    """Predict every masked patch of (B, C, H, W) uint8 images under the given masks and compare with the truth.
+
+    predict: (model numbers, mask) -> Prediction, a module or bound method of one, whose training mode is restored; chunk: images at a
+    time, for memory alone. Raises MaskwrightError when images and masks differ in number.
+    """
+    if len(images) != len(mask.visible_ids) or not len(images):
+        raise MaskwrightError(f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)} masks.")
+    device = device or images.device
+    parts = []
+    with held_still(predict, device, precision):
+        for start in range(0, len(images), chunk):
+            some = slice(start, start + chunk)
+            prediction = predict(scale.to_model(images[some].to(device)), _rows(mask, some).predict_all().to(device))
+            parts.append(_measure(prediction, scale, stats))
+    first = parts[0]
+    loss, decibels, similarity = (torch.cat([getattr(part, name) for part in parts]) for name in ("loss", "psnr", "ssim"))
+    return ReconstructionResult(loss, decibels, similarity, first.target, first.stats, first.ratio)
+
+
+def _measure(prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]) -> ReconstructionResult:
+    picture = prediction.to_picture(stats)
+    composite = scale.to_display(picture.composite)
+    truth = scale.to_display(unpatchify(prediction.patches.float(), prediction.grid))
+    hidden = hidden_pixels(prediction.mask, prediction.grid)
+    ratio = prediction.mask.num_masked / prediction.mask.num_patches
+    loss = reconstruction_loss(prediction).cpu()
+    return ReconstructionResult(
+        loss, masked_psnr(composite, truth, hidden).cpu(), ssim(composite, truth).cpu(), prediction.target, picture.stats, ratio
+    )
+
+
+def _rows(mask: PatchMask, some: slice) -> PatchMask:
+    return PatchMask(mask.visible_ids[some], mask.masked_ids[some], mask.predicted_ids[some])
