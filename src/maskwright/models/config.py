@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from maskwright.support.errors import MaskwrightError
 
@@ -37,7 +37,7 @@ class ModelConfig:
     decoder_width: int = 96
     decoder_depth: int = 4
     decoder_heads: int = 3
-    target: str = "normalized"
+    target: Literal["raw", "normalized"] = "normalized"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from maskwright.support.files import write_atomic
@@ -34,7 +34,7 @@ class Checkpoints(Callback):
     def last(self) -> Path:
         return self.folder / "last.ckpt"
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         stop = agreed(trainer, self.wants_stop())
         within_epoch = batch_idx + 1 < trainer.num_training_batches
         if within_epoch and (stop or agreed(trainer, time.monotonic() - self._written > self.seconds)):
@@ -42,7 +42,7 @@ class Checkpoints(Callback):
         self.interrupted = stop and within_epoch
         trainer.should_stop = trainer.should_stop or stop or agreed(trainer, pl_module.clock.is_over())
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.interrupted:
             return
         self._write(trainer, self.last)

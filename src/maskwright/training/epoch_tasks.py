@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 
 from maskwright.training.checkpoints import Checkpoints, agreed
 from maskwright.training.recorder import Row
@@ -30,7 +30,7 @@ class EpochTasks(Callback):
         self.tasks, self.emit, self.checkpoints, self.last_epoch = tasks, emit, checkpoints, last_epoch
         self.best = float("-inf")
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.checkpoints.interrupted:
             return
         epoch = trainer.current_epoch + 1

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 
 from maskwright.support.reporting import Reporter
 
@@ -25,14 +25,14 @@ class Recorder(Callback):
         self._images = 0
         self._shown = ""
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         self._ended = self._row_started = time.perf_counter()
         self._images = pl_module.counts["images"]
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         self._waited += time.perf_counter() - self._ended
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._losses.append(pl_module.latest["loss"])
         self._ended = time.perf_counter()
         step = trainer.global_step
@@ -44,10 +44,10 @@ class Recorder(Callback):
         if trainer.is_global_zero:
             self.reporter.progress("pretrain", pl_module.clock.progress(step), 1.0, self._shown)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         self.reporter.finish()
 
-    def _row(self, trainer: Trainer, module: LightningModule, step: int) -> Row:
+    def _row(self, trainer: Trainer, module: Any, step: int) -> Row:
         now = time.perf_counter()
         spent = max(now - self._row_started, 1e-9)
         losses = [float(loss) for loss in self._losses]
@@ -66,7 +66,7 @@ class Recorder(Callback):
         self._losses, self._waited, self._row_started, self._images = [], 0.0, now, module.counts["images"]
         return row
 
-    def _line(self, row: Row, trainer: Trainer, module: LightningModule) -> str:
+    def _line(self, row: Row, trainer: Trainer, module: Any) -> str:
         epochs = f"epoch {row['epoch']}" + (f"/{self.epochs:g}" if self.epochs else "")
         return (
             f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e}  {row['images_per_s']:,.0f} img/s  "

@@ -46,13 +46,31 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
     return settings, choices
 
 
+def choose_geometry(image_size: int | str | None, patch_size: int | None, median: tuple[int, int], device: str = "cpu") -> tuple[int | str, int]:
+    """Image and patch size for looking at masks, chosen as a training would."""
+    size: int | str = image_size if image_size is not None else choose_side(min(median), device)
+    return size, patch_size if patch_size is not None else choose_patch(*parse_size(size))
+
+
+def choose_side(short_side: int, device: str) -> int:
+    """The largest usual side that neither enlarges the pictures nor is too much for the device."""
+    most = 96 if device == "cpu" else 224
+    return next((side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4))
+
+
+def choose_patch(height: int, width: int) -> int:
+    """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both."""
+    short = min(height, width)
+    least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
+    return next((side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1)
+
+
 def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.data.image_size is not None:
         return []
-    most = 96 if found.device == "cpu" else 224
-    side = next((side for side in SIDES if side <= min(most, found.short_side)), max(8, found.short_side // 4 * 4))
-    limit = f"at most {most} on {found.device}" if found.short_side > most else "no enlarging"
-    return [Choice("image_size", side, f"half of the pictures are at least {found.short_side} pixels wide and high; {limit}")]
+    side = choose_side(found.short_side, found.device)
+    limit = "no enlarging" if side >= found.short_side // 2 else f"usual on {found.device}"
+    return [Choice("image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}")]
 
 
 def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
@@ -65,8 +83,7 @@ def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.model.patch_size is not None:
         return []
     height, width = parse_size(settings.data.image_size or 0)
-    least = max(1, min(height, width) // (14 if min(height, width) >= 160 else 12 if min(height, width) >= 96 else 8))
-    side = next((side for side in range(least, min(height, width) + 1) if height % side == 0 and width % side == 0), 1)
+    side = choose_patch(height, width)
     return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 

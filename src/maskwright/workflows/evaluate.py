@@ -114,7 +114,7 @@ def _spell(result: dict[str, Any]) -> str:
     for key, title in (("top1", "top-1"), ("top5", "top-5"), ("auroc", "AUROC")):
         value = result.get(key)
         if value is not None:
-            words.append(f"{title} {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
+            words.append(f"{title} {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
     return " ".join(words)
 
 

@@ -23,17 +23,19 @@ from maskwright.training.module import NonFiniteLoss, PretrainModule
 from maskwright.training.recorder import Recorder, Row, spell_time
 from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.visual.masks import mask_gallery
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import export_encoder
 from maskwright.workflows.build import build_module
-from maskwright.workflows.loading import Pictures
-from maskwright.workflows.mask_sheet import save_mask_gallery
+from maskwright.workflows.loading import Pictures, eval_images
+from maskwright.workflows.masks import gallery_column
+from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.processes import asked_to_stop
 from maskwright.workflows.recipes import dump_recipe
 from maskwright.workflows.run_folder import RunFolder, now
 from maskwright.workflows.settings import PretrainSettings
 from maskwright.workflows.start_weights import start_from
-from maskwright.workflows.watch import Watcher, save_png
+from maskwright.workflows.watch import SHOWN, Watcher
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Journal:
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         """Keep a sheet as a file named by epoch and mirror it to the trackers."""
         epoch = self.folder.status().get("epoch", 0)
-        save_png(self.folder.samples / f"epoch_{epoch:04d}.png", image)
+        save_picture(self.folder.samples / f"epoch_{epoch:04d}.png", image)
         for tracker in self.trackers:
             tracker.picture(name, image, step)
 
@@ -152,7 +154,9 @@ def _begin(
         epoch=0,
         versions=versions(),
     )
-    save_mask_gallery(folder.masks / "gallery.png", module.policy, grid, pictures, module.ratio, settings.train.seed)
+    images = eval_images(pictures.fixed, pictures.size, SHOWN)
+    column = gallery_column(str(settings.mask.policy), module.policy, grid, module.ratio.at(1.0), images, settings.train.seed)
+    save_picture(folder.masks / "gallery.png", mask_gallery(images, [column], grid))
 
 
 def _train(

@@ -17,7 +17,7 @@ def describe(path: str) -> str:
         return describe_run(RunFolder(place))
     if not place.exists():
         raise MaskwrightError(f"There is no file or run at '{path}'.")
-    return f"{path}: {inspect_file(place).describe()}"
+    return f"{path}: {inspect_file(place).summary}"
 
 
 def describe_run(folder: RunFolder) -> str:

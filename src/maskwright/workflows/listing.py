@@ -14,7 +14,7 @@ def list_policies() -> Table:
     """Policies with their options and defaults."""
     from maskwright.masking.catalog import POLICIES
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, entry in POLICIES.items():
         options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
         rows.append((name, entry.summary, options or "-"))
@@ -25,7 +25,7 @@ def list_models() -> Table:
     """Model sizes with both halves and a count of weights."""
     from maskwright.models.sizes import SIZES
 
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             name,
             f"{size.width}x{size.depth}, {size.heads} heads",

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from maskwright.data.loader import Batch
-from maskwright.data.packed import PackedStore, pack, split_holdout
+from maskwright.data.packed import PackedStore, split_holdout
+from maskwright.data.packing import pack
 from maskwright.data.sources import Source, open_source
 from maskwright.data.survey import Survey, survey
 from maskwright.data.transforms import Augment
 from maskwright.patches import PixelScale
-from maskwright.support.environment import cache_folder
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.settings import DataSettings, parse_size
@@ -62,15 +62,13 @@ def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) 
 def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
     """Decode a source into the cache with a margin for cropping, or find it there."""
     short_side = max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
-    folder = cache_folder() / "packed" / f"{source.name}-{source.fingerprint}-{short_side}-{channels}"
-
     def show(done: int, total: int) -> None:
         reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
 
-    store = pack(source, short_side=short_side, channels=channels, folder=folder, progress=show)
+    store = pack(source, short_side=short_side, channels=channels, progress=show)
     reporter.finish()
     if store.skipped:
-        named = "; ".join(f"{key} ({reason})" for key, reason in store.skipped[:5])
+        named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
         reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
     return store
 
@@ -98,10 +96,8 @@ def _hold_out(
         return store, packed(other, size, settings.channels or 3, reporter)
     if share == 0:
         return store, None
-    train, held = split_holdout(store, share, seed)
-    if not len(train) or not len(held):
-        raise MaskwrightError(f"--val {settings.val} of {len(store):,} pictures leaves {len(train)} to train on and {len(held)} held out.")
-    return train, held
+    parts = split_holdout(store, share, seed)
+    return parts.train, parts.held
 
 
 def _held_share(val: str | None, count: int) -> float | None:

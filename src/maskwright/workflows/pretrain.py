@@ -56,7 +56,7 @@ def pretrain(
     by_name = data is None or isinstance(data, (str, Path))
     if data is not None:
         given["data"] = str(data) if by_name else "python"
-    plan = _plan(given, None if by_name else data, recipe and str(recipe), assignments, resume, overwrite, reporter)
+    plan = _plan(given, None if by_name else data, str(recipe) if recipe is not None else None, assignments, resume, overwrite, reporter)
     handler = None if plan.joined else write_log_file(_made(plan.folder))
     try:
         _say_start(plan, reporter)
@@ -81,7 +81,7 @@ def _plan(
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
     opened, found = find(settings.data, source, reporter)
     processes = settings.run.devices * settings.run.nodes
-    facts = Found(len(opened), found.short_side, found.channels, device.type, cpu_count(), processes)
+    facts = Found(len(opened), min(found.median), 1 if found.gray else found.channels, device.type, cpu_count(), processes)
     settings, choices = choose(settings, facts)
     reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
     for choice in choices:

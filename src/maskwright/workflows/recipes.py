@@ -21,11 +21,20 @@ def build_settings(recipe: str | None = None, assignments: Iterable[str] = (), *
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
     flat = flatten(read_recipe(recipe)) if recipe else {}
-    flat |= flatten(_from_assignments(assignments))
-    flat |= canonical({name: value for name, value in given.items() if value is not None})
+    flat = override(flat, flatten(_from_assignments(assignments)))
+    flat = override(flat, canonical({name: value for name, value in given.items() if value is not None}))
     if flat.get("data") is None:
         raise MaskwrightError("No data given. Say which pictures: maskwright pretrain PHOTOS, or pretrain(data='PHOTOS').")
     return PretrainSettings.from_flat(check_types(flat))
+
+
+def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier one, and base_lr an earlier lr."""
+    kept = dict(flat)
+    for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
+        if any(later.get(name) is not None for name in group):
+            kept = {name: value for name, value in kept.items() if name not in group or name == "base_lr"}
+    return {**kept, **later}
 
 
 def read_recipe(name: str) -> dict[str, Any]:

@@ -4,45 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.evaluation.baselines import TrivialBaselines, measure_baselines
 from maskwright.evaluation.features import extract_features
 from maskwright.evaluation.knn import KnnSettings, measure_knn
-from maskwright.evaluation.reconstruction import TrivialBaselines, measure_baselines
-from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.masking.uniform import RandomPolicy
-from maskwright.patches import Grid, PatchMask, visible_count
-from maskwright.support.files import write_atomic
-from maskwright.support.seeding import sample_rng
+from maskwright.patches import PatchMask
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
-from maskwright.visual.reconstructions import SheetRow, reconstruction_sheet, to_png_bytes
+from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
+from maskwright.workflows.draw import mask_samples
 from maskwright.workflows.loading import Pictures, eval_batches, eval_images
 from maskwright.workflows.settings import PretrainSettings
 
 SHOWN = 6
 MOST_KNN_TRAIN = 5000
 COMMON_RATIO = 0.75
-
-
-def fixed_mask(policy: Policy, grid: Grid, ratio: float, images: Tensor, seed: int, purpose: str = "fixed") -> PatchMask:
-    """Mask pictures always in the same way: the training is taken as done, the chance depends on the picture's place alone."""
-    ids = torch.arange(images.shape[0], device=images.device)
-    scene = Scene(
-        grid=grid,
-        num_masked=grid.num_patches - visible_count(grid.num_patches, ratio),
-        rng=sample_rng(seed, 0, ids, purpose),
-        progress=1.0,
-        sample_ids=ids,
-        images=images,
-    )
-    return mask_scene(policy, scene)
 
 
 @dataclass(frozen=True)
@@ -65,13 +48,15 @@ class Watcher:
 
     def baselines(self, module: PretrainModule, device: torch.device) -> TrivialBaselines:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
-        images = module.scale.to_model(eval_images(self.pictures.fixed, self.pictures.size, 64)).to(device)
-        mask = self.own_mask(module, images)
-        return measure_baselines(images, mask, module.model.grid, module.model.config.target)
+        images = eval_images(self.pictures.fixed, self.pictures.size, 64)
+        mask = self.own_mask(module, module.scale.to_model(images), torch.arange(len(images)))
+        config = module.model.config
+        return measure_baselines(images, mask, module.scale, patch_size=config.patch_size, target=config.target)
 
-    def own_mask(self, module: PretrainModule, images: Tensor) -> PatchMask:
+    def own_mask(self, module: PretrainModule, images: Tensor, sample_ids: Tensor) -> PatchMask:
         """The run's own policy at its last ratio, fixed."""
-        return fixed_mask(module.policy, module.model.grid, module.ratio.at(1.0), images, self.settings.train.seed)
+        seed = self.settings.train.seed
+        return mask_samples(module.policy, module.model.grid, module.ratio.at(1.0), sample_ids, seed, purpose="fixed", images=images)
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
         """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share."""
@@ -79,9 +64,9 @@ class Watcher:
         sums = {"val_loss": 0.0, "val_loss_random75": 0.0}
         count = 0
         for batch in eval_batches(self.pictures.held, self.pictures.size):
-            images = module.scale.to_model(batch.images.to(module.device))
-            common = fixed_mask(RandomPolicy(), module.model.grid, COMMON_RATIO, images, 0, "common")
-            for name, mask in (("val_loss", self.own_mask(module, images)), ("val_loss_random75", common)):
+            images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
+            common = mask_samples(RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common")
+            for name, mask in (("val_loss", self.own_mask(module, images, ids)), ("val_loss_random75", common)):
                 sums[name] += float(module.objective(module.model(images, mask), images, 1.0).total) * len(images)
             count += len(images)
         return {name: total / count for name, total in sums.items()}
@@ -89,13 +74,16 @@ class Watcher:
     def show_samples(self, module: PretrainModule, epoch: int) -> Row:
         """Save a sheet of fixed pictures under fixed masks."""
         images = module.scale.to_model(eval_images(self.pictures.fixed, self.pictures.size, SHOWN).to(module.device))
-        prediction = module.model(images, self.own_mask(module, images))
-        picture = prediction.to_picture("visible")
-        footer = f"epoch {epoch}, policy {self.settings.mask.policy}, ratio {module.ratio.at(1.0):g}, seed {self.settings.train.seed}"
-        sheet = reconstruction_sheet(
-            [SheetRow.of(prediction, picture, row, module.scale) for row in range(len(images))], footer=footer, stats=picture.stats
+        prediction = module.model(images, self.own_mask(module, images, torch.arange(len(images), device=module.device)))
+        facts = SheetFacts(
+            policy=str(self.settings.mask.policy),
+            ratio=module.ratio.at(1.0),
+            seed=self.settings.train.seed,
+            target=prediction.target,
+            stats="raw" if prediction.target == "raw" else "visible",
+            title=f"epoch {epoch}",
         )
-        self.save_picture("reconstructions", sheet, module.global_step)
+        self.save_picture("reconstructions", reconstruction_sheet(sheet_rows(prediction, module.scale), facts), module.global_step)
         return {}
 
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
@@ -108,7 +96,7 @@ class Watcher:
         features = [self._features(module, store) for store in stores]
         pooling = "mean"
         result = measure_knn(features[0].labeled(pooling), features[1].labeled(pooling), KnnSettings())
-        return {"knn_top1": result.answers.top1.mean}
+        return {"knn_top1": result.answers.top1.value}
 
     def _features(self, module: PretrainModule, store: Any) -> Any:
         config = module.model.config
@@ -120,13 +108,3 @@ class Watcher:
             device=module.device,
             class_token=config.class_token,
         )
-
-
-def save_png(path: Path, image: np.ndarray) -> None:
-    """Write a picture atomically."""
-    data = to_png_bytes(image)
-    write_atomic(path, lambda temporary: _write_bytes(temporary, data))
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

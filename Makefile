@@ -1,0 +1,35 @@
+# Two commands do all the set-up on a machine that has Python 3.11+ and make; the lines also work by hand, one after another.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c requirements.lock
+
+.PHONY: demo test lint types contracts check clean
+
+demo: .venv/demo.done          ## the main job on real pictures, a few minutes on two cores
+	$(BIN)/maskwright demo
+
+test: .venv/dev.done           ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.done
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: .venv/dev.done
+	$(BIN)/mypy
+
+contracts: .venv/dev.done
+	$(BIN)/lint-imports
+
+check: lint types contracts test
+
+.venv/uv.done:
+	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv && touch $@
+
+.venv/demo.done: .venv/uv.done pyproject.toml requirements.lock
+	$(INSTALL) -e '.[demo]' && touch $@
+
+.venv/dev.done: .venv/uv.done pyproject.toml requirements.lock
+	$(INSTALL) -e '.[dev]' && touch $@ .venv/demo.done
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
