@@ -57,13 +57,13 @@ def predict_by_fill(images: Tensor, mask: PatchMask, *, patch_size: int, target:
 
     images are model numbers (B, C, H, W). Hidden pixels reach `Prediction.patches`, the truth, and never `Prediction.values`.
     """
-    grid = Grid.of_image(*images.shape[-2:], patch_size)
+    grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     filled = take(patchify(fill_hidden(images, mask, grid), patch_size), mask.predicted_ids)
     values = patch_stats(filled).normalize(filled) if target == "normalized" else filled
     return _prediction(values, patchify(images.float(), patch_size), images, mask, patch_size, target)
 
 
 def _prediction(values: Tensor, patches: Tensor, images: Tensor, mask: PatchMask, patch_size: int, target: Target) -> Prediction:
-    grid = Grid.of_image(*images.shape[-2:], patch_size)
+    grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
     return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0)

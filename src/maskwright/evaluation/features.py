@@ -117,7 +117,8 @@ def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Feature
     """
     pixels, labels = [], []
     for batch in batches:
-        size = [min(side, length) for length in batch.images.shape[-2:]]
+        height, width = batch.images.shape[-2:]
+        size = (min(side, height), min(side, width))
         pixels.append(F.adaptive_avg_pool2d(batch.images.float() / 255, size).flatten(1).cpu())
         labels.append(batch.labels)
     _refuse_none(pixels)

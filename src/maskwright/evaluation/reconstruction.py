@@ -39,6 +39,11 @@ class ReconstructionResult:
     def mean_loss(self) -> float:
         return float(self.loss.mean())
 
+    def captions(self) -> list[str]:
+        """One line per image for a sheet of pictures."""
+        triples = zip(self.psnr.tolist(), self.ssim.tolist(), self.loss.tolist(), strict=True)
+        return [f"PSNR {psnr:.1f} dB on hidden pixels,  SSIM {ssim:.2f},  loss {loss:.3g}" for psnr, ssim, loss in triples]
+
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over images, and what they mean, ready for JSON."""
         measured = {"loss": self.loss, "psnr": self.psnr, "ssim": self.ssim}

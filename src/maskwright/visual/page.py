@@ -1,0 +1,92 @@
+"""A white page on which pictures and lines of text are set one below the other, with a font that is always there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MARGIN, GAP = 20, 10
+TITLE_SIZE, COLUMN_SIZE, TEXT_SIZE = 17, 14, 12
+INK, MUTED, WARNING = (31, 35, 40), (89, 99, 110), (176, 60, 20)
+
+_PAPER, _RULE = (255, 255, 255), (208, 215, 222)
+_LEADING = 1.45
+
+Color = tuple[int, int, int]
+
+
+class Page:
+    """A sheet of paper in columns of equal width that grows downward as rows of pictures and lines of text are put on it."""
+
+    def __init__(self, columns: int, cell: int) -> None:
+        """cell: the width of a column in pixels."""
+        self._lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
+        self._right = self._lefts[-1] + cell
+        self._bottom = MARGIN
+        self._tiles: list[tuple[int, int, np.ndarray]] = []
+        self._texts: list[tuple[int, int, str, int, Color, bool]] = []
+        self._rules: list[int] = []
+
+    def skip(self, pixels: int = GAP) -> None:
+        """Leave some white."""
+        self._bottom += pixels
+
+    def write(self, text: str, size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False) -> None:
+        """Set a text across the page, wrapped at the margins."""
+        for line in _wrap(text, self._right - MARGIN, size, bold):
+            self._texts.append((MARGIN, self._bottom, line, size, color, bold))
+            self._bottom += int(size * _LEADING)
+
+    def set_titles(self, titles: Sequence[str]) -> None:
+        """Set one bold word over each column."""
+        self._texts += [(x, self._bottom, title, COLUMN_SIZE, INK, True) for x, title in zip(self._lefts, titles, strict=True)]
+        self._bottom += int(COLUMN_SIZE * _LEADING) + 4
+
+    def set_tiles(self, tiles: Sequence[np.ndarray]) -> None:
+        """Set one (h, w, 3) uint8 picture in each column."""
+        self._tiles += [(x, self._bottom, tile) for x, tile in zip(self._lefts, tiles, strict=True)]
+        self._bottom += max(tile.shape[0] for tile in tiles) + 5
+
+    def rule(self) -> None:
+        """Draw a line from margin to margin."""
+        self._rules.append(self._bottom)
+        self._bottom += GAP
+
+    def finish(self) -> np.ndarray:
+        """Draw everything; returns (H, W, 3) uint8."""
+        sheet = Image.new("RGB", (self._right + MARGIN, self._bottom + MARGIN), _PAPER)
+        draw = ImageDraw.Draw(sheet)
+        for x, y, tile in self._tiles:
+            sheet.paste(Image.fromarray(tile), (x, y))
+        for x, y, text, size, color, bold in self._texts:
+            draw.text((x, y), text, fill=color, font=_font(size, bold))
+        for y in self._rules:
+            draw.line((MARGIN, y, self._right, y), fill=_RULE)
+        return np.asarray(sheet)
+
+
+def text_width(text: str, size: int, bold: bool = False) -> int:
+    """Width of a line of text in pixels."""
+    return int(_font(size, bold).getlength(text)) + 1
+
+
+@lru_cache
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+
+
+def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, bold) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

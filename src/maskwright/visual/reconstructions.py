@@ -1,0 +1,119 @@
+"""The sheet that shows what a masked autoencoder sees and says: original, masked, prediction and composite, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+from maskwright.patches.pixels import PixelScale, unpatchify
+from maskwright.patches.prediction import Prediction, Stats, Target
+from maskwright.support.errors import MaskwrightError
+from maskwright.visual.page import COLUMN_SIZE, INK, MUTED, TITLE_SIZE, WARNING, Page, text_width
+from maskwright.visual.tiles import to_tile
+
+COLUMNS = ("Original", "Masked", "Prediction", "Composite")
+DENORMALIZATION: dict[Stats, str] = {
+    "raw": "raw pixels: predictions shown as they are",
+    "visible": "normalized target shown with statistics interpolated from visible neighbors (no leak)",
+    "target": "oracle: normalized target shown with the true statistics of each hidden patch",
+}
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One image of a sheet: (C, H, W) pictures in [0, 1] and (1, H, W) booleans that mark masked and predicted pixels.
+
+    target: what the model predicts; stats: how that was denormalized for these pictures.
+    """
+
+    original: Tensor
+    reconstruction: Tensor
+    composite: Tensor
+    is_masked: Tensor
+    is_predicted: Tensor
+    target: Target
+    stats: Stats
+    caption: str = ""
+
+    def tiles(self) -> list[np.ndarray]:
+        """The four tiles; what the model did not see or did not predict is hatched, so no true hidden pixel poses as its work."""
+        return [
+            to_tile(self.original),
+            to_tile(self.original, self.is_masked),
+            to_tile(self.reconstruction, ~self.is_predicted),
+            to_tile(self.composite, self.is_masked & ~self.is_predicted),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetFacts:
+    """What has to be known to repeat the masks of a sheet."""
+
+    policy: str
+    ratio: float
+    seed: int
+    title: str = ""
+
+
+def sheet_rows(
+    prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"] = "visible", captions: Sequence[str] = ()
+) -> list[SheetRow]:
+    """Turn a prediction into rows; captions, when given, are one per image.
+
+    stats: how a normalized target is undone (`Prediction.to_picture`); the rows remember it and the sheet says it.
+    """
+    count = len(prediction.patches)
+    if captions and len(captions) != count:
+        raise MaskwrightError(f"Each image needs one caption or none at all; got {len(captions)} captions for {count} images.")
+    picture = prediction.to_picture(stats)
+    truth = unpatchify(prediction.patches.float(), prediction.grid)
+    pictures = [scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite)]
+    is_masked = _pixels_of(prediction.mask.masked_ids, prediction.grid)
+    is_predicted = _pixels_of(prediction.mask.predicted_ids, prediction.grid)
+    lines = captions or [""] * count
+    parts = zip(*pictures, is_masked, is_predicted, lines, strict=True)
+    return [SheetRow(*tensors, prediction.target, picture.stats, line) for *tensors, line in parts]
+
+
+def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts) -> np.ndarray:
+    """Draw the rows under column titles, captions below them and the facts at the foot; returns (H, W, 3) uint8.
+
+    Images may differ in size. Images of more than three channels show the first three and the sheet says so.
+    """
+    if not rows:
+        raise MaskwrightError("A reconstruction sheet needs at least one image.")
+    if len({(row.target, row.stats) for row in rows}) > 1:
+        raise MaskwrightError("The rows of a sheet must share one target and one denormalization; draw one sheet for each.")
+    tiles = [row.tiles() for row in rows]
+    widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in COLUMNS)
+    page = Page(len(COLUMNS), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
+    if facts.title:
+        page.write(facts.title, TITLE_SIZE, INK, bold=True)
+        page.skip()
+    page.set_titles(COLUMNS)
+    for row, row_tiles in zip(rows, tiles, strict=True):
+        page.set_tiles(row_tiles)
+        if row.caption:
+            page.write(row.caption)
+        page.skip()
+    _write_footer(page, facts, rows[0])
+    return page.finish()
+
+
+def _write_footer(page: Page, facts: SheetFacts, row: SheetRow) -> None:
+    channels = row.original.shape[0]
+    page.rule()
+    page.write(f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target {row.target}")
+    page.write(DENORMALIZATION[row.stats], color=WARNING if row.stats == "target" else MUTED)
+    if channels == 2 or channels > 3:
+        page.write(f"{'the first three' if channels > 3 else 'the first'} of {channels} channels shown")
+
+
+def _pixels_of(ids: Tensor, grid: Grid) -> Tensor:
+    flags = ids.new_zeros(len(ids), grid.num_patches).scatter_(1, ids, 1).bool()
+    return unpatchify(flags[:, :, None].expand(-1, -1, grid.patch_size**2), grid)
