@@ -22,7 +22,7 @@ class ConsoleReporter:
     def __init__(self, seconds: float = 10.0) -> None:
         """seconds: time between plain progress lines where there is no terminal."""
         self.console = Console(highlight=False, soft_wrap=True)
-        self._seconds, self._live, self._last = seconds, None, ("", float("-inf"), "")
+        self._seconds, self._last = seconds, ("", float("-inf"), "")
         self._drawn = float("-inf")
         self._live: Live | None = None
 

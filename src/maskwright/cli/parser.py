@@ -30,9 +30,8 @@ class WordParser(argparse.ArgumentParser):
     """argparse that raises instead of exiting and suggests the nearest known word."""
 
     def error(self, message: str) -> NoReturn:
-        known = [option for action in self._actions for option in action.option_strings] + list(COMMANDS)
-        wrong = re.search(r"(?:unrecognized arguments: |invalid choice: ')([^\s']+)", message)
-        raise UsageError(f"{message}.{did_you_mean(wrong[1].split('=')[0], known) if wrong else ''} See: {self.prog} --help")
+        wrong = re.search(r"invalid choice: '([^\s']+)", message)
+        raise UsageError(f"{message}.{did_you_mean(wrong[1], COMMANDS) if wrong else ''} See: {self.prog} --help")
 
     def parse(self, words: Sequence[str]) -> Parsed | None:
         """Parse; without words print the help and return None."""
@@ -40,10 +39,15 @@ class WordParser(argparse.ArgumentParser):
             self.print_help()
             return None
         try:
-            given = vars(self.parse_args([_dashed(word) for word in words]))
+            parsed, unknown = self.parse_known_args([_dashed(word) for word in words])
         except SystemExit:
             return None
-        return Parsed(given.pop("command"), given)
+        given = vars(parsed)
+        command = given.pop("command")
+        if unknown:
+            word, known = unknown[0].split("=")[0], [name for flag in COMMANDS[command].flags() for name in flag.names()]
+            raise UsageError(f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help")
+        return Parsed(command, given)
 
 
 def build_parser(words: Sequence[str] = ()) -> WordParser:

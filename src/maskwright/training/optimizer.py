@@ -13,7 +13,8 @@ def build_optimizer(modules: Iterable[nn.Module], *, weight_decay: float, beta2:
 
     The learning rate is set at every step by the training module, from progress alone.
     """
-    decayed, spared = [], []
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
     for module in modules:
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
@@ -133,6 +133,8 @@ def _check_known(name: str, names: list[str], prefix: str = "") -> None:
 
 
 def _type_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", dict: "a mapping", list: "a list"}
     parts = [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)] if not isinstance(kind, type) else [kind]
     return " or ".join(words.get(getattr(part, "__origin__", part), str(part)) for part in parts)

@@ -78,7 +78,7 @@ def reconstruct(
     with torch.no_grad():
         prediction = model(loaded.scale.to_model(pictures.to(chosen)), mask.to(chosen))
     captions = [f"{name}   PSNR {float(psnr):.1f} dB" for name, psnr in zip(names, result.psnr, strict=True)]
-    facts = SheetFacts(policy=mask_policy, ratio=share, seed=seed, target=result.target, stats=result.stats)
+    facts = SheetFacts(policy=mask_policy, ratio=share, seed=seed)
     sheet = reconstruction_sheet(sheet_rows(prediction, loaded.scale, stats, captions), facts)
     path = _place(run, images, out, names)
     if path is not None:

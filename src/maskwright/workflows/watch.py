@@ -79,8 +79,6 @@ class Watcher:
             policy=str(self.settings.mask.policy),
             ratio=module.ratio.at(1.0),
             seed=self.settings.train.seed,
-            target=prediction.target,
-            stats="raw" if prediction.target == "raw" else "visible",
             title=f"epoch {epoch}",
         )
         self.save_picture("reconstructions", reconstruction_sheet(sheet_rows(prediction, module.scale), facts), module.global_step)

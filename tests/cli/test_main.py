@@ -1,0 +1,61 @@
+"""The command line answers at once, suggests what was meant, and never shows a traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from maskwright.cli.commands import COMMANDS
+from maskwright.cli.main import main
+
+
+def test_help_needs_no_torch() -> None:
+    program = "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert "usage: maskwright" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "fragment"),
+    [
+        (["pretran", "x"], "Did you mean 'pretrain'?"),
+        (["pretrain", "x", "--epoch", "3"], "Did you mean '--epochs'?"),
+        (["pretrain", "x", "--epochs", "many"], "expected a number"),
+        (["pretrain", "x", "--set", "model.dept=2"], "Did you mean 'depth'?"),
+        (["pretrain"], "No data given"),
+        (["pretrain", "/no/such/photos"], "/no/such/photos"),
+        (["list", "polices"], "Did you mean 'policies'?"),
+        (["inspect", "/no/such/file"], "There is no file or run"),
+        (["evaluate", "/no/such/run"], "There is no run or checkpoint"),
+        (["evaluate", "/no/such/run", "--probe", "knnn"], "Did you mean 'knn'?"),
+        (["reconstruct", "/no/such/run", "x.png"], "There is no run or checkpoint"),
+        (["masks", "/no/such/photos"], "/no/such/photos"),
+        (["pretrain", "--resume"], "--resume needs the run"),
+        (["masks", "x", "--ratio", "lots"], "not a number"),
+    ],
+)
+def test_a_mistake_gives_a_sentence_and_exit_code_2(words: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert fragment in told
+    assert "Traceback" not in told
+
+
+def test_python_spelling_of_a_flag_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", "/no/such/photos", "--image_size=64", "--no-flip"]) == 2
+    assert "/no/such/photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["policies", "models", "recipes", "schedules", "losses"])
+def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2
+    assert set(lines[1]) <= {"-", " "}

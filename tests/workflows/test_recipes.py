@@ -1,0 +1,96 @@
+"""Settings come from defaults, recipe and flags in that order, and every mistake is a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.fields import leaves
+from maskwright.workflows.recipes import build_settings, dump_recipe, recipe_names
+from maskwright.workflows.settings import SECTIONS, PretrainSettings
+
+
+def test_flags_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("data: {data: photos, crop: center}\ntrain: {seed: 7, batch_size: 16}\n")
+    settings = build_settings(str(recipe), ["train.batch_size=32"], seed="9")
+    assert (settings.data.data, settings.data.crop, settings.data.flip) == ("photos", "center", True)
+    assert (settings.train.seed, settings.train.batch_size) == (9, 32)
+
+
+def test_a_dumped_recipe_builds_the_same_settings(tmp_path: Path) -> None:
+    settings = build_settings(data="x", ratio="0.5->0.75", policy={"name": "block", "size": 2}, keep="20,50", lr="3e-4", image_size="64x96")
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_recipe(settings, "heading"))
+    assert build_settings(str(path)) == settings
+
+
+def test_a_later_length_of_training_replaces_the_recipes(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("data: photos\nepochs: 30\n")
+    settings = build_settings(str(recipe), steps=5)
+    assert (settings.train.epochs, settings.train.steps) == (None, 5)
+
+
+def test_python_names_of_leaves_are_unique_across_sections() -> None:
+    names = [leaf.name for leaf in leaves(SECTIONS)]
+    assert len(names) == len(set(names))
+
+
+def test_settings_survive_the_way_through_flat_names() -> None:
+    settings = build_settings(data="x", registers=2, track="none")
+    assert PretrainSettings.from_flat(settings.to_flat()) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "fragment"),
+    [
+        ({"epoch": 3}, "Did you mean 'epochs'?"),
+        ({"mask_ration": 0.5}, "Unknown setting 'mask_ration'"),
+        ({"epochs": "a"}, "epochs = 'a' does not fit: expected a number"),
+        ({"flip": "maybe"}, "expected true or false"),
+        ({"epochs": 3, "steps": 3}, "Give one of epochs, steps and minutes"),
+        ({"ratio": "0.5=>0.7"}, "Could not read '0.5=>0.7'"),
+        ({"crop": "centre"}, "Did you mean 'center'?"),
+        ({"image_size": "big"}, "got 'big'"),
+        ({"target": "normalised"}, "raw or normalized"),
+        ({"track": "tensorbord"}, "Unknown tracker 'tensorbord'"),
+        ({"assignments": ["model.dept=3"]}, "Unknown setting 'model.dept'. Did you mean 'depth'?"),
+        ({"assignments": ["mode.depth=3"]}, "Did you mean 'model'?"),
+        ({"assignments": ["depth=3"]}, "section.name=value"),
+        ({"recipe": "dema"}, "Did you mean 'demo'?"),
+        ({"recipe": "missing.yaml"}, "There is no recipe at 'missing.yaml'"),
+    ],
+)
+def test_a_mistake_is_a_sentence_with_the_way_out(given: dict[str, object], fragment: str) -> None:
+    with pytest.raises(MaskwrightError, match=None) as caught:
+        build_settings(**{"data": "x", **given})  # type: ignore[arg-type]
+    assert fragment in str(caught.value)
+
+
+def test_without_data_the_error_says_how_to_give_it() -> None:
+    with pytest.raises(MaskwrightError, match="maskwright pretrain PHOTOS"):
+        build_settings()
+
+
+def test_mask_ratio_is_understood_as_ratio() -> None:
+    assert build_settings(data="x", mask_ratio=0.6).mask.ratio == 0.6
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -> None:
+    settings = build_settings(name, data="x")
+    assert settings.data.data == "x"
+    text = (Path(__file__).parents[2] / "src" / "maskwright" / "recipes" / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    assert isinstance(yaml.safe_load(text), dict)
+
+
+def test_settings_are_checked_without_importing_torch() -> None:
+    program = "import sys, maskwright.workflows.recipes as r; r.build_settings(data='x'); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
