@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import shutil
 import tarfile
@@ -119,16 +122,12 @@ def _open_plain_tar(path: Path) -> IO[bytes]:
     if name.endswith(".tar"):
         return path.open("rb")
     plain = tempfile.TemporaryFile()  # noqa: SIM115 (closed by OncePerProcess)
-    with _decompressor(name)(path, "rb") as packed:
+    with _opener(name)(path, "rb") as packed:
         shutil.copyfileobj(packed, plain, 1 << 20)
     return plain
 
 
-def _decompressor(name: str) -> Callable[..., IO[bytes]]:
-    import bz2
-    import gzip
-    import lzma
-
+def _opener(name: str) -> Any:
     if name.endswith(("bz2", "tbz2")):
-        return bz2.open  # type: ignore[return-value]
+        return bz2.open
     return lzma.open if name.endswith("xz") else gzip.open

@@ -78,8 +78,10 @@ class PackedStore:
     def uniform_size(self) -> tuple[int, int] | None:
         """(height, width) when all pictures share it, else None."""
         height, width = int(self.heights[0]), int(self.widths[0])
+        one = height * width * self.channels
         same = bool((self.heights == height).all()) and bool((self.widths == width).all())
-        return (height, width) if same and self.num_bytes % (height * width * self.channels) == 0 else None
+        aligned = self.num_bytes % one == 0 and bool((self.offsets % one == 0).all())  # else a part of a store of mixed sizes
+        return (height, width) if same and aligned else None
 
     def subset(self, ids: Tensor | Sequence[int]) -> PackedStore:
         """The same store with these pictures alone, in this order; their ids count from 0 again."""

@@ -77,6 +77,8 @@ def packed_folder(source: Source, short_side: int, channels: int) -> Path:
 
 def _is_current(folder: Path, plan: _Plan) -> bool:
     if not (folder / FACTS).exists():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise MaskwrightError(f"'{folder}' holds something else than a packed store; choose another place for the store.")
         return False
     facts = read_json(folder / FACTS)
     return all(facts.get(name) == value for name, value in asdict(plan).items())
@@ -161,7 +163,8 @@ def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | Unread
         pixels = source.read(index, wanted)
     except UnreadableImage as error:
         return error
-    assert pixels.dtype == np.uint8 and pixels.shape[2] == wanted.channels
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[2] == wanted.channels
     return pixels
 
 

@@ -1,0 +1,226 @@
+"""Batches in an order that depends on (seed, epoch) alone, whatever the workers and ranks, and that can begin anywhere in an epoch."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from maskwright.data.packed import PackedStore
+from maskwright.data.tiny import LARGEST, crop_tiny
+from maskwright.data.transforms import Augment
+from maskwright.support.environment import cpu_count
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import torch_generator
+
+_AHEAD = 2
+_MOST_WORKERS = 12
+
+
+class Batch(NamedTuple):
+    """images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None."""
+
+    images: Tensor
+    sample_ids: Tensor
+    labels: Tensor | None
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a worker needs to know to make one batch."""
+
+    epoch: int
+    ids: Tensor
+
+
+class EpochOrder(Sampler[Any]):
+    """Yields the BatchPlans of an epoch for one rank; global batch k is the same pictures for any number of ranks."""
+
+    def __init__(
+        self, length: int, *, batch_size: int, seed: int, shuffle: bool, drop_last: bool, rank: int = 0, world_size: int = 1
+    ) -> None:
+        """length: pictures in the store; batch_size: pictures per rank and batch.
+
+        Raises MaskwrightError when not one batch can be filled.
+        """
+        self._length, self._seed, self._shuffle, self._drop_last = length, seed, shuffle, drop_last
+        self._rank, self._world_size = rank, world_size
+        self._global_size = batch_size * world_size
+        self._epoch = 0
+        self._start = 0
+        if batch_size < 1 or not 0 <= rank < world_size:
+            raise MaskwrightError(f"A batch has at least one picture and rank < world size; got {batch_size}, {rank} of {world_size}.")
+        if len(self) == 0:
+            raise MaskwrightError(
+                f"A batch of {self._global_size:,} is larger than the data ({length:,} pictures); use at most {length:,}."
+            )
+
+    def __len__(self) -> int:
+        """Batches in a full epoch, wherever the next iteration begins."""
+        whole = self._length // self._global_size
+        return whole if self._drop_last else -(-self._length // self._global_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def start_at(self, batches_done: int) -> None:
+        """Let the next iteration, and only that, begin after this many batches."""
+        if not 0 <= batches_done <= len(self):
+            raise MaskwrightError(f"An epoch has {len(self)} batches; cannot begin after {batches_done}.")
+        self._start = batches_done
+
+    def __iter__(self) -> Iterator[BatchPlan]:
+        start, self._start = self._start, 0
+        order = self._order(self._epoch)
+        for batch in range(start, len(self)):
+            ids = order[batch * self._global_size : (batch + 1) * self._global_size]
+            yield BatchPlan(self._epoch, self._share(ids, order))
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self._shuffle:
+            return torch.arange(self._length)
+        return torch.randperm(self._length, generator=torch_generator(self._seed, "order", epoch))
+
+    def _share(self, ids: Tensor, order: Tensor) -> Tensor:
+        """This rank's part; a last batch that does not divide is filled up from the epoch's beginning, so that no rank waits for ever."""
+        lacking = -len(ids) % self._world_size
+        filled = torch.cat([ids, order.repeat(-(-lacking // len(order)))[:lacking]]) if lacking else ids
+        return filled.view(self._world_size, -1)[self._rank]
+
+
+class AugmentedPictures(Dataset[Any]):
+    """Makes whole batches: cut, resize and flip the pictures of a plan."""
+
+    def __init__(self, store: PackedStore, augment: Augment, seed: int) -> None:
+        self._store, self._augment, self._seed = store, augment, seed
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitems__(self, plan: BatchPlan) -> Batch:
+        """The DataLoader hands a batch's plan over in one piece."""
+        store, ids = self._store, plan.ids
+        boxes = self._augment.draw(store.heights[ids], store.widths[ids], seed=self._seed, epoch=plan.epoch, sample_ids=ids)
+        size = self._augment.size
+        if store.uniform_size is not None and max(*store.uniform_size, *size) <= LARGEST:
+            images = crop_tiny(store.images(ids), boxes, size, self._augment.interpolation)
+        else:
+            images = torch.empty(len(ids), store.channels, *size, dtype=torch.uint8)
+            for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
+                images[place] = box.apply(store.image(index), size, self._augment.interpolation)
+        return Batch(images, ids, None if store.labels is None else store.labels[ids])
+
+
+class ResumableLoader(DataLoader[Any]):
+    """A DataLoader whose epoch and starting batch can be set; without workers, a thread prepares batches ahead."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration: its order and its augmentation."""
+        self._plans.set_epoch(epoch)
+
+    def start_at(self, batches_done: int) -> None:
+        """Begin the next iteration inside the epoch, with exactly the batches an uninterrupted one would see from there."""
+        self._plans.start_at(batches_done)
+
+    def __iter__(self) -> Any:
+        batches = super().__iter__()
+        return batches if self.num_workers else _ahead(batches)
+
+    @property
+    def _plans(self) -> EpochOrder:
+        assert isinstance(self.batch_sampler, EpochOrder)
+        return self.batch_sampler
+
+
+def build_loader(
+    store: PackedStore,
+    augment: Augment,
+    *,
+    batch_size: int,
+    seed: int,
+    shuffle: bool = True,
+    drop_last: bool = True,
+    workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    pin: bool = False,
+) -> ResumableLoader:
+    """Build the loader of a store; it yields `Batch`es of `batch_size` pictures for this rank.
+
+    workers: processes that prepare batches, see pick_workers; pin: page-locked memory for CUDA.
+    With several ranks and drop_last off, the last batch is filled up to a multiple of world_size, as DistributedSampler does.
+    """
+    order = EpochOrder(len(store), batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size)
+    return ResumableLoader(
+        AugmentedPictures(store, augment, seed),
+        batch_sampler=order,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=pin,
+        persistent_workers=workers > 0,
+        generator=torch_generator(seed, "loader"),
+    )
+
+
+def pick_workers(device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1) -> int:
+    """Choose the number of worker processes: none where the CPU trains (its cores are busy), else the cores less one, shared by the ranks."""
+    if device_type == "cpu":
+        return 0
+    return max(0, min(_MOST_WORKERS, ((cpu_count() if cores is None else cores) - 1) // local_ranks))
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error of the preparing thread on its way to the consumer."""
+
+    error: BaseException
+
+
+_END = object()
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Run an iterator in a thread, a few items ahead; the thread ends with the consumer."""
+    ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
+    stopped = threading.Event()
+    thread = threading.Thread(target=_fill, args=(batches, ready, stopped), daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not _END:
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            _drain(ready)
+            thread.join(0.01)
+
+
+def _fill(batches: Iterator[Batch], ready: queue.Queue[Any], stopped: threading.Event) -> None:
+    try:
+        for batch in batches:
+            ready.put(batch)
+            if stopped.is_set():
+                return
+        ready.put(_END)
+    except BaseException as error:  # carried to the consumer's thread and raised there
+        ready.put(_Failure(error))
+
+
+def _drain(ready: queue.Queue[Any]) -> None:
+    try:
+        while True:
+            ready.get_nowait()
+    except queue.Empty:
+        return
