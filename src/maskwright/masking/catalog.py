@@ -53,7 +53,9 @@ def _build_one(call: Call, build_given: BuildGiven | None) -> Policy:
         case Call(name="mixture" | "blend" as kind, args=([Weighted(), *_] as terms,), options={}) if len(terms) > 1 and not call.options:
             return _build_sum(terms, kind, build_given)
         case Call(name="mixture" | "blend", options={"parts": list(parts)}):
-            return build("policy", POLICIES, replace(call, options={**call.options, "parts": [_build_part(part, build_given) for part in parts]}))
+            return build(
+                "policy", POLICIES, replace(call, options={**call.options, "parts": [_build_part(part, build_given) for part in parts]})
+            )
         case Call(name="complement", args=(part,)):
             return build("policy", POLICIES, replace(call, args=(_build_part(part, build_given),)))
         case Call(name="complement", options={"of": part}):

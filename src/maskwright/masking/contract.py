@@ -219,5 +219,3 @@ def _with_other_global_seeds(draw: Callable[[], Tensor]) -> Tensor:
         finally:
             np.random.set_state(kept_numpy)
             random.setstate(kept_python)
-
-

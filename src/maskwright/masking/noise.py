@@ -7,6 +7,7 @@ masks the border more or less often than the center; the price is that opposite 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -84,6 +85,7 @@ class PurpleNoise:
         return (white - _band(white, self.fine, self.coarse)).flatten(1)
 
 
+@lru_cache(maxsize=64)
 def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
     """(side, side) matrix that smooths a ring of `side` places with a Gaussian of width sigma; rows and columns sum to 1."""
     places = torch.arange(side, device=device)

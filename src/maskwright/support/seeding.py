@@ -33,7 +33,7 @@ def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask")
     sample_ids: (B,) integers. The draws come on the device of `sample_ids`.
     """
     base = derive_seed(seed, purpose, epoch)
-    return KeyedRng(_mix(_mix(sample_ids.long() * _GAMMA + base) + base))
+    return KeyedRng(_mix(sample_ids.long() * _GAMMA + base))
 
 
 class KeyedRng:
@@ -80,7 +80,7 @@ class KeyedRng:
 
     def fork(self, name: str) -> KeyedRng:
         """Return independent streams for a named part, so that adding draws in one part does not move another."""
-        return KeyedRng(_mix(self._keys ^ derive_seed(0, name)))
+        return KeyedRng((self._keys ^ derive_seed(0, name)) * _MIX_A)  # the product makes the order of nested names count
 
 
 def _shift_right(value: Tensor, bits: int) -> Tensor:

@@ -1,0 +1,142 @@
+"""The mask gallery: what each policy hides of real pictures, how often it hides each position, and its shape in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask
+from maskwright.support.errors import MaskwrightError
+from maskwright.visual.palette import GRID_LINE, INK, MASKED_GRAY, PAPER, QUIET, SHARE_COLORS, TEXT_SIZE, TITLE_SIZE
+
+COLUMN_INCHES = 1.75
+LEAST_SEAM = 6
+"""Patches of fewer pixels are not outlined: the lines would hide the gray."""
+SHARE_SPREAD = 0.25
+"""The heat map's colors reach this far to both sides of the ratio."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskColumn:
+    """One column of a gallery: a policy, its masks for the S pictures and what many draws say of it.
+
+    masks: a PatchMask of S images or (S, N) booleans, True = masked. share_masked: (rows, cols) share of draws that mask each position.
+    numbers: values to print below, by name.
+    """
+
+    title: str
+    masks: PatchMask | Tensor
+    share_masked: np.ndarray | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def is_masked(self) -> Tensor:
+        flags = self.masks.is_masked if isinstance(self.masks, PatchMask) else self.masks
+        return flags.bool().cpu()
+
+
+def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> Figure:
+    """Draw one row per picture, (S, C, H, W) uint8, and one column per MaskColumn; masked patches are gray.
+
+    The first column shows the pictures whole. Below stand the heat maps and the numbers of the columns that bring them.
+    """
+    _check_fit(images, columns, grid)
+    pictures = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
+    has_maps = any(column.share_masked is not None for column in columns)
+    has_numbers = any(column.numbers for column in columns)
+    num_rows, num_cols = len(images) + has_maps, len(columns) + 1
+    row_inches = COLUMN_INCHES * grid.image_size[0] / grid.image_size[1]
+    below = 0.13 * (1 + max((len(column.numbers) for column in columns), default=0)) if has_numbers else 0.05
+    width, height = COLUMN_INCHES * num_cols + 0.2, row_inches * num_rows * 1.03 + 0.38 + below + 0.2 * has_maps
+    figure = Figure(figsize=(width, height), facecolor=PAPER)
+    axes = figure.subplots(num_rows, num_cols, squeeze=False)
+    figure.subplots_adjust(0.1 / width, (below + 0.1) / height, 1 - 0.1 / width, 1 - 0.34 / height, 0.05, 0.05)
+    for row in range(len(images)):
+        _show_picture(axes[row, 0], pictures[row], None, grid)
+        for place, column in enumerate(columns, start=1):
+            _show_picture(axes[row, place], pictures[row], column.is_masked()[row], grid)
+    if has_maps:
+        _show_legend(axes[-1, 0], columns)
+    for place, column in enumerate(columns, start=1):
+        axes[0, place].set_title(column.title, fontsize=TITLE_SIZE, color=INK, wrap=True)
+        if has_maps:
+            _show_share(axes[-1, place], column)
+        _show_numbers(axes[-1, place], column)
+    axes[0, 0].set_title("picture", fontsize=TITLE_SIZE, color=QUIET)
+    return figure
+
+
+def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
+    """Return a (3, H, W) uint8 picture as (H, W, 3) floats in [0, 1] with the masked patches (N,) in flat gray, thinly outlined."""
+    shown = picture.permute(1, 2, 0).numpy().astype(np.float32) / 255
+    side = grid.patch_size
+    flags = is_masked.reshape(grid.rows, grid.cols).numpy().repeat(side, 0).repeat(side, 1)
+    shown[flags] = MASKED_GRAY
+    if side >= LEAST_SEAM:
+        seam = np.zeros(grid.image_size, bool)
+        seam[::side] = seam[:, ::side] = True
+        shown[seam & flags] = GRID_LINE
+    return shown
+
+
+def _show_picture(axes: Axes, picture: Tensor, is_masked: Tensor | None, grid: Grid) -> None:
+    _bare(axes)
+    nothing = torch.zeros(grid.num_patches, dtype=torch.bool)
+    axes.imshow(gray_out(picture, nothing if is_masked is None else is_masked, grid), interpolation="nearest")
+
+
+def _show_share(axes: Axes, column: MaskColumn) -> None:
+    _bare(axes)
+    if column.share_masked is None:
+        axes.set_axis_off()
+        return
+    middle = float(column.share_masked.mean())
+    axes.imshow(column.share_masked, cmap=SHARE_COLORS, vmin=middle - SHARE_SPREAD, vmax=middle + SHARE_SPREAD, interpolation="nearest")
+
+
+def _show_legend(axes: Axes, columns: Sequence[MaskColumn]) -> None:
+    """A strip of the heat maps' colors with what they mean, in the corner below the whole pictures."""
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.80, "how often each\nposition is masked", ha="center", va="center", fontsize=TEXT_SIZE, color=INK, transform=axes.transAxes
+    )
+    strip = axes.inset_axes((0.1, 0.45, 0.8, 0.12))
+    strip.imshow(np.linspace(0, 1, 64)[None], cmap=SHARE_COLORS, aspect="auto", extent=(-SHARE_SPREAD, SHARE_SPREAD, 0, 1))
+    strip.set_yticks([])
+    strip.set_xticks([-SHARE_SPREAD, 0, SHARE_SPREAD], [f"-{SHARE_SPREAD:.0%}", "ratio", f"+{SHARE_SPREAD:.0%}"])
+    strip.tick_params(labelsize=TEXT_SIZE - 1, length=2, colors=QUIET)
+
+
+def _show_numbers(axes: Axes, column: MaskColumn) -> None:
+    lines = "\n".join(f"{name} {value:.2f}" for name, value in column.numbers.items())
+    axes.text(0.5, -0.06, lines, ha="center", va="top", fontsize=TEXT_SIZE, color=QUIET, transform=axes.transAxes, linespacing=1.15)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color("#d0d5da")
+        spine.set_linewidth(0.6)
+
+
+def _check_fit(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[2:]) != grid.image_size or not len(images):
+        raise MaskwrightError(
+            f"A gallery on a {grid} needs (S, C, {grid.image_size[0]}, {grid.image_size[1]}) uint8 pictures; got "
+            f"{tuple(images.shape)} {images.dtype}."
+        )
+    for column in columns:
+        if tuple(column.is_masked().shape) != (len(images), grid.num_patches):
+            raise MaskwrightError(
+                f"Gallery column '{column.title}' needs masks for {len(images)} pictures of {grid.num_patches} patches; got "
+                f"{tuple(column.is_masked().shape)}."
+            )
+    if not columns:
+        raise MaskwrightError("A gallery needs at least one column of masks.")
