@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskwright.data.loader import Batch
+from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan
 from maskwright.data.packed import PackedStore, split_holdout
 from maskwright.data.packing import pack
 from maskwright.data.sources import Source, open_source
 from maskwright.data.survey import Survey, survey
-from maskwright.data.transforms import Augment
+from maskwright.data.transforms import evaluation_view
 from maskwright.patches import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -75,16 +75,14 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 
 def eval_batches(store: PackedStore, size: tuple[int, int], batch_size: int = 128) -> Iterator[Batch]:
     """All pictures in order, shrunk and center-cropped without chance."""
-    view = Augment.for_evaluation(size)
+    view = AugmentedPictures(store, evaluation_view(size), seed=0)
     for start in range(0, len(store), batch_size):
-        ids = torch.arange(start, min(start + batch_size, len(store)))
-        yield Batch(view.apply_batch(store, ids), ids, None if store.labels is None else store.labels[ids])
+        yield view.__getitems__(BatchPlan(0, torch.arange(start, min(start + batch_size, len(store)))))
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
     """The first `count` pictures as (count, C, H, W) uint8, center-cropped."""
-    view = Augment.for_evaluation(size)
-    return view.apply_batch(store, torch.arange(min(count, len(store))))
+    return next(eval_batches(store.subset(range(min(count, len(store)))), size, count)).images
 
 
 def _hold_out(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskwright.data.decode import Wanted
 from maskwright.data.sources import open_source
-from maskwright.data.transforms import Augment
+from maskwright.data.transforms import evaluation_view
 from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
 from maskwright.patches import PatchMask
 from maskwright.patches.mask import check_ratio
@@ -108,7 +108,8 @@ def _is_array(images: Any) -> bool:
 def _read(images: Any, loaded: LoadedModel) -> tuple[tuple[str, ...], Tensor]:
     """Names and (n, C, H, W) uint8 pictures at the model's size."""
     sources: Iterable[Any] = [images] if _is_array(images) or isinstance(images, (str, Path)) else images
-    view = Augment.for_evaluation(loaded.model.config.image_size)
+    size = loaded.model.config.image_size
+    view = evaluation_view(size)
     wanted = Wanted(channels=loaded.model.config.channels)
     names: list[str] = []
     pictures: list[Tensor] = []
@@ -117,7 +118,8 @@ def _read(images: Any, loaded: LoadedModel) -> tuple[tuple[str, ...], Tensor]:
         for index in range(min(len(source), MOST - len(names))):
             picture = torch.from_numpy(np.ascontiguousarray(source.read(index, wanted))).permute(2, 0, 1)
             names.append(Path(source.key(index)).name)
-            pictures.append(view.apply_image(picture))
+            box = view.draw(*torch.tensor(picture.shape[1:])[:, None], seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)).to_list()[0]
+            pictures.append(box.apply(picture, size))
     if not pictures:
         raise MaskwrightError("No pictures given to reconstruct.")
     return tuple(names), torch.stack(pictures)

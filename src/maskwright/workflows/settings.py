@@ -30,7 +30,7 @@ class DataSettings:
     limit: int | None = setting(None, help="use only the first N pictures in a seeded order")
     image_size: int | str | None = setting(None, help="side in pixels after cropping, or HEIGHTxWIDTH")
     channels: int | None = setting(None, help="1 for gray, 3 for color; as found in the data by default")
-    crop: str = setting("random", help="random (resized crop), center or stretch")
+    crop: Literal["random", "center", "stretch"] = setting("random", help="random (resized crop), center or stretch")
     crop_scale: float = setting(0.2, help="smallest share of the picture's area that a random crop may take")
     flip: bool = setting(True, help="mirror half of the pictures")
     workers: int | None = setting(None, help="processes that load pictures")
