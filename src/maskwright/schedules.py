@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -146,7 +147,12 @@ def _build_uniform(low: float, high: float) -> Schedule:
     return Uniform(float(low), float(high))
 
 
-_SHAPES = {"linear": _build_linear, "cosine": _build_cosine, "steps": _build_steps, "uniform": _build_uniform}
+_SHAPES: dict[str, Callable[..., Schedule]] = {
+    "linear": _build_linear,
+    "cosine": _build_cosine,
+    "steps": _build_steps,
+    "uniform": _build_uniform,
+}
 _FORMS = {
     "linear": "linear(0.5->0.75, until=0.4)",
     "cosine": "cosine(0.5->0.75)",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.boxes import draw_boxes, draw_log_uniform
-from maskwright.masking.options import read_count, read_flag, read_number, read_range
+from maskwright.masking.options import read_count, read_flag, read_range
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
