@@ -48,12 +48,14 @@ def test_the_ratio_is_met_exactly_where_whole_cells_would_miss_it(draw) -> None:
 
 
 def test_a_shift_starts_the_lattice_anywhere(draw) -> None:
-    still, shifted = (draw(BlockPolicy(size=4, shift=shift), Grid(8, 8), 48, draws=300) for shift in (False, True))
+    still, shifted = (draw(BlockPolicy(size=4, shift=shift), Grid(8, 8), 48, draws=2000) for shift in (False, True))
     assert len(still.flatten(1).unique(dim=0)) == 4
     assert len(shifted.flatten(1).unique(dim=0)) == 64
 
 
-@pytest.mark.parametrize(("grid", "num_masked", "size", "largest"), [(Grid(7, 7), 37, 4, 3), (Grid(8, 8), 48, 9, 4), (Grid(1, 12), 9, 5, 3)])
+@pytest.mark.parametrize(
+    ("grid", "num_masked", "size", "largest"), [(Grid(7, 7), 37, 4, 3), (Grid(8, 8), 48, 9, 4), (Grid(1, 12), 9, 5, 3)]
+)
 def test_a_size_without_a_whole_cell_is_refused_with_the_largest_that_fits(grid, num_masked, size, largest) -> None:
     with pytest.raises(MaskwrightError, match=rf"'block\(size={size}\)' on a {grid.rows}x{grid.cols} grid.*largest size is {largest}\."):
         check_fits(BlockPolicy(size=size), grid, num_masked)
