@@ -47,9 +47,8 @@ def main() -> None:
             num_masked = grid.num_patches - visible_count(grid.num_patches, ratio)
             scene = Scene(grid=grid, num_masked=num_masked, rng=sample_rng(0, 0, torch.arange(DRAWS)), progress=0.5)
             shape = measure_geometry(mask_scene(build_policy(text), scene).is_masked, grid)
-            print(
-                f"  {text:32}{shape.ratio:8.3f}{shape.edge:8.3f}{shape.center:8.3f}{shape.distance:10.2f}{shape.boundary:10.3f}{shape.islands:9.1f}"
-            )
+            shares = f"{shape.ratio:8.3f}{shape.edge:8.3f}{shape.center:8.3f}"
+            print(f"  {text:32}{shares}{shape.distance:10.2f}{shape.boundary:10.3f}{shape.islands:9.1f}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -23,13 +22,16 @@ class BlockPolicy:
     divide are shifted always, see `lattice.divide`.
     """
 
-    traits: ClassVar[Traits] = Traits()
     size: int = 2
     shift: bool = False
 
     def __post_init__(self) -> None:
         read_count("block", "size", self.size)
         read_flag("block", "shift", self.shift)
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(cell=self.size)
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         """Refuse cells so large that not even one could be wholly masked and one wholly visible."""

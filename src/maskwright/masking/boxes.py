@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,7 @@ from maskwright.patches.grid import Grid
 
 @dataclass(frozen=True)
 class Boxes:
-    """R rectangles for each of B images: top, left, height, width, all (B, R) whole numbers in float; one past the border goes on opposite."""
+    """R rectangles for each of B images, all (B, R) whole numbers in float; what reaches past the border goes on at the opposite one."""
 
     top: Tensor
     left: Tensor

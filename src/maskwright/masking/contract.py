@@ -7,10 +7,12 @@ import pickle
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import NormalDist
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
@@ -71,8 +73,8 @@ def check_policy(
 
     Checked at every grid and ratio that the policy accepts: (B, N) finite scores; exact counts and a true partition; no use or change of
     global random numbers. On each grid: the same seed gives the same mask, another epoch another one; a sample's mask does not
-    depend on its batch, on autocast or on other samples; a higher ratio only masks more (`traits.nested`); every position is masked
-    equally often over `draws` images (`traits.uniform`).
+    depend on its batch, on autocast or on other samples; a higher ratio only masks more (`traits.nested`); square cells are masked
+    whole (`traits.cell`); every position is masked equally often over `draws` images (`traits.uniform`).
     priors: names of the maps that the policy asks of a scene; random ones are made up. Raises MaskwrightError when no grid suits it.
     """
     suited = [_suited(policy, grid, ratios, tuple(priors)) for grid in grids]
@@ -82,11 +84,13 @@ def check_policy(
         for trial in trials:
             _check_scores(trial)
             _check_counts(trial)
+        middle = min(trials, key=lambda one: abs(one.num_masked / one.grid.num_patches - 0.75))
+        for check in (_check_global_rng, _check_seed, _check_epochs, _check_batch_mates, _check_autocast):
+            check(middle)
         if policy.traits.nested:
             _check_nesting(trials)
-        middle = min(trials, key=lambda one: abs(one.num_masked / one.grid.num_patches - 0.75))
-        for check in (_check_seed, _check_epochs, _check_batch_mates, _check_global_rng, _check_autocast):
-            check(middle)
+        if policy.traits.cell is not None:
+            _check_cells(middle, policy.traits.cell)
         if policy.traits.uniform:
             _check_uniform(middle, draws)
 
@@ -110,7 +114,7 @@ def _check_scores(trial: _Trial) -> None:
     wanted = (16, trial.grid.num_patches)
     assert tuple(score.shape) == wanted, f"{trial}: scores must have shape {wanted}; got {tuple(score.shape)}."
     assert score.is_floating_point(), f"{trial}: scores must be floating-point numbers; got {score.dtype}."
-    assert not torch.isnan(score).any() and not torch.isposinf(score).any(), f"{trial}: a score is NaN or +inf."
+    assert score.amax() < torch.inf, f"{trial}: a score is NaN or +inf."
 
 
 def _check_counts(trial: _Trial) -> None:
@@ -170,6 +174,18 @@ def _check_autocast(trial: _Trial) -> None:
     assert torch.equal(reduced, trial.flags(ids)), f"{trial}: the mask changed under bfloat16 autocast; compute scores in float32."
 
 
+def _check_cells(trial: _Trial, size: int) -> None:
+    """For some start of the lattice, each image masks square cells whole but for one; sides it does not divide are rings."""
+    grid = trial.grid
+    flags = trial.flags(torch.arange(64)).reshape(-1, grid.rows, grid.cols).double()
+    row_starts, col_starts = (range(size if side % size == 0 else side) for side in (grid.rows, grid.cols))
+    fewest = torch.full((64,), grid.num_patches)
+    for row, col in product(row_starts, col_starts):
+        share = F.avg_pool2d(flags.roll((row, col), (1, 2)), size, ceil_mode=True)  # of the part of a cell that lies on the grid
+        fewest = torch.minimum(fewest, ((share > 1e-9) & (share < 1 - 1e-9)).sum((1, 2)))
+    assert fewest.max() <= 1, f"{trial}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most one may be."
+
+
 def _check_uniform(trial: _Trial, draws: int) -> None:
     """Count how often every position, row, column and the border is masked, with a bound shared out over all of them (Bonferroni)."""
     places = _count_regions(trial.grid)
@@ -179,8 +195,9 @@ def _check_uniform(trial: _Trial, draws: int) -> None:
     bound = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * places.shape[1]))
     off = (counts.mean(0) - expected).abs() - bound * error - 1e-9
     worst = int(off.argmax())
+    found = float(counts.mean(0)[worst] / places.sum(0)[worst])
     assert off[worst] <= 0, (
-        f"{trial}: {_region_name(trial.grid, worst)} is masked in {float(counts.mean(0)[worst] / places.sum(0)[worst]):.3f} of {draws} draws "
+        f"{trial}: {_region_name(trial.grid, worst)} is masked in {found:.3f} of {draws} draws "
         f"and should be in {trial.num_masked / trial.grid.num_patches:.3f}; declare traits uniform=False if that is meant."
     )
 

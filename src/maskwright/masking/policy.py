@@ -20,11 +20,13 @@ class Traits:
     """What a policy promises; `check_policy` holds it to this.
 
     uniform: every position is masked equally often; nested: with the same chance, a higher ratio only masks more patches;
+    cell: side of the square cells that are masked whole, all but one at most, or None;
     needs: what it asks of a scene beyond the grid, among "images", "priors", "attention", "patch_loss".
     """
 
     uniform: bool = True
     nested: bool = True
+    cell: int | None = None
     needs: frozenset[str] = frozenset()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.boxes import draw_boxes, draw_log_uniform
-from maskwright.masking.options import read_count, read_flag, read_number, read_range
+from maskwright.masking.options import read_count, read_flag, read_range
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
@@ -119,14 +119,16 @@ class InverseBlockPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         grid, visible = scene.grid, scene.grid.num_patches - scene.num_masked
-        chance = scene.rng.uniform(3)
+        chance = scene.rng.uniform(5)
         tall = torch.sqrt(visible * draw_log_uniform(chance[:, 0], *self.aspect)).round()
         height = tall.clamp(min=math.ceil(visible / grid.cols), max=min(grid.rows, visible))
         width = torch.ceil(visible / height)
         down, right = _offsets(grid.rows, height, chance[:, 1], self.roll), _offsets(grid.cols, width, chance[:, 2], self.roll)
-        turn = right[:, None, :] * height[:, None, None] + down[:, :, None]  # counts down the columns of the rectangle
-        inside = (down[:, :, None] < height[:, None, None]) & (turn < visible)
-        return -inside.flatten(1).float()
+        inside = (down < height[:, None])[:, :, None] & (right < width[:, None])[:, None, :]
+        down = torch.where(chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down)  # the partial column lies at either end by chance
+        right = torch.where(chance[:, 4:5] < 0.5, right, width[:, None] - 1 - right)
+        turn = right[:, None, :] * height[:, None, None] + down[:, :, None]  # counts along the columns of the rectangle
+        return -(inside & (turn < visible)).flatten(1).float()
 
 
 def _paint(layers_BRN: Tensor) -> Tensor:

@@ -75,9 +75,10 @@ def sheet_rows(
     pictures = [scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite)]
     is_masked = _pixels_of(prediction.mask.masked_ids, prediction.grid)
     is_predicted = _pixels_of(prediction.mask.predicted_ids, prediction.grid)
-    lines = captions or [""] * count
-    parts = zip(*pictures, is_masked, is_predicted, lines, strict=True)
-    return [SheetRow(*tensors, prediction.target, picture.stats, line) for *tensors, line in parts]
+    return [
+        SheetRow(*(values[index] for values in pictures), is_masked[index], is_predicted[index], prediction.target, picture.stats, caption)
+        for index, caption in enumerate(captions or [""] * count)
+    ]
 
 
 def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts) -> np.ndarray:

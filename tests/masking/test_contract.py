@@ -1,0 +1,173 @@
+"""check_policy passes every policy of the catalog and catches each way a policy can be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from maskwright.masking.block import BlockPolicy
+from maskwright.masking.catalog import POLICIES, build_policy
+from maskwright.masking.contract import GRIDS, check_policy
+from maskwright.masking.given import GivenPolicy
+from maskwright.masking.policy import Scene, Traits
+from maskwright.patches.grid import Grid
+from maskwright.support.errors import MaskwrightError
+
+LINES = [
+    "random",
+    "grid",
+    "grid(phase='global')",
+    "grid(cell=3)",
+    "block",
+    "block(size=4)",
+    "block(size=2, shift=True)",
+    "rectangles",
+    "rectangles(roll=True)",
+    "multiblock",
+    "multiblock(roll=True)",
+    "inverse_block",
+    "inverse_block(roll=False)",
+    "red",
+    "green",
+    "blue",
+    "purple",
+    "0.5*random + 0.5*block",
+    "blend(0.5*block + 0.5*red)",
+    "complement(rectangles)",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_policy_keeps_the_contract_on_small_grids(line: str) -> None:
+    check_policy(build_policy(line), grids=GRIDS[:3])
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_policy_keeps_the_contract_on_large_grids(line: str) -> None:
+    check_policy(build_policy(line), grids=GRIDS[3:], draws=2_500)
+
+
+def test_given_masks_keep_the_contract() -> None:
+    check_policy(GivenPolicy(masks=torch.rand(5, 63, generator=torch.Generator().manual_seed(0)) < 0.5), grids=[Grid(7, 9)])
+
+
+def test_the_whole_catalog_is_checked() -> None:
+    assert {name for name in POLICIES if not any(name in line for line in LINES)} == {"mixture", "given"}  # mixture is the sum
+
+
+def test_a_policy_that_suits_no_grid_is_reported() -> None:
+    with pytest.raises(MaskwrightError, match="accepts none"):
+        check_policy(BlockPolicy(size=9), grids=[Grid(8, 8)])
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The ways to be wrong, each with its own score."""
+
+    kind: str
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(cell=2) if self.kind == "raster_runs" else Traits()
+
+    def score(self, scene: Scene) -> Tensor:
+        return getattr(self, f"_{self.kind}")(scene, scene.batch_size, scene.grid)
+
+    def _raster_runs(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """Trap T01: runs of four ids in reading order stand in for 2x2 blocks."""
+        return scene.rng.uniform(-(-grid.num_patches // 4)).repeat_interleave(4, 1)[:, : grid.num_patches]
+
+    def _never_last(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """Trap T12: a position drawn below rows - height, so that the last row is left out."""
+        top = scene.rng.integers(0, grid.rows - 2, 1)
+        rows = torch.arange(grid.num_patches) // grid.cols
+        return ((rows >= top) & (rows < top + 2)).float()
+
+    def _slightly_biased(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """The first column is masked a few percent more often."""
+        return scene.rng.uniform(grid.num_patches) + 0.05 * (torch.arange(grid.num_patches) % grid.cols == 0)
+
+    def _follows_batch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """Trap T14: one offset for the whole batch."""
+        noise = scene.rng.uniform(grid.num_patches)
+        return noise + noise.mean(0) * 3
+
+    def _global_rng(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return torch.rand(batch, grid.num_patches)
+
+    def _seeds_globally(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """Repeatable, and yet it moves the generator of everybody else."""
+        torch.manual_seed(0)
+        return torch.rand(1, grid.num_patches).expand(batch, -1)
+
+    def _nan(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return torch.full((batch, grid.num_patches), torch.nan)
+
+    def _infinite(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return torch.full((batch, grid.num_patches), torch.inf)
+
+    def _whole_numbers(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return torch.zeros(batch, grid.num_patches, dtype=torch.int64)
+
+    def _wrong_shape(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return torch.zeros(batch, grid.num_patches + 1)
+
+    def _not_nested(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return scene.rng.fork(str(scene.num_masked)).uniform(grid.num_patches)
+
+    def _same_every_epoch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        """Trap T23: the sample names the mask and the epoch does not."""
+        assert scene.sample_ids is not None
+        order = torch.sin((scene.sample_ids[:, None] + 1) * (torch.arange(grid.num_patches) + 1) * 12.9898) * 43758.5453
+        return order - order.floor()
+
+    def _autocast(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
+        return scene.rng.uniform(grid.num_patches) @ torch.eye(grid.num_patches)
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        ("raster_runs", "cells of 2x2 patches are masked in part"),
+        ("never_last", "is masked in"),
+        ("slightly_biased", "is masked in"),
+        ("follows_batch", "a sample's mask changed"),
+        ("global_rng", "global random generator"),
+        ("seeds_globally", "global random generator"),
+        ("nan", "NaN or"),
+        ("infinite", "NaN or"),
+        ("whole_numbers", "floating-point"),
+        ("wrong_shape", "must have shape"),
+        ("not_nested", "masking more patches"),
+        ("same_every_epoch", "masks of two epochs"),
+        ("autocast", "autocast"),
+    ],
+)
+def test_a_broken_policy_is_caught(kind: str, complaint: str) -> None:
+    grid = Grid(14, 14) if kind in ("autocast", "raster_runs") else Grid(7, 9)
+    with pytest.raises(AssertionError, match=complaint):
+        check_policy(Broken(kind), grids=[grid], ratios=[0.5, 0.75])
+
+
+def test_a_small_cell_fixed_at_the_border_would_be_caught() -> None:
+    @dataclass(frozen=True)
+    class FixedCells:
+        traits: ClassVar[Traits] = Traits()
+
+        def score(self, scene: Scene) -> Tensor:
+            ids = torch.arange(scene.grid.num_patches)
+            cells = ids // scene.grid.cols // 2 * 5 + ids % scene.grid.cols // 2
+            return scene.rng.uniform(20)[:, cells]
+
+    with pytest.raises(AssertionError, match="is masked in"):
+        check_policy(FixedCells(), grids=[Grid(7, 9)], ratios=[0.75])
+
+
+def test_checking_leaves_the_global_generators_as_they_were() -> None:
+    before = torch.get_rng_state()
+    check_policy(build_policy("random"), grids=[Grid(4, 4)], draws=100)
+    assert torch.equal(before, torch.get_rng_state())
