@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import NormalDist
@@ -160,10 +160,9 @@ def _check_batch_mates(trial: _Trial) -> None:
 
 
 def _check_global_rng(trial: _Trial) -> None:
-    ids, before = torch.arange(8), _global_states()
-    first = trial.flags(ids)
-    assert _global_states() == before, f"{trial}: a global random generator was used; draw from scene.rng."
-    second = _with_other_global_seeds(lambda: trial.flags(ids))
+    """Under two fresh global seeds the masks are the same, and the global generators are left where they were."""
+    (first, first_kept), (second, second_kept) = (_draw_with_global_seed(trial, seed) for seed in (987, 654))
+    assert all((first_kept, second_kept)), f"{trial}: a global random generator was used; draw from scene.rng."
     assert torch.equal(first, second), f"{trial}: the mask follows a global seed; draw from scene.rng."
 
 
@@ -224,15 +223,16 @@ def _global_states() -> tuple[bytes, bytes, str]:
     return torch.get_rng_state().numpy().tobytes(), pickle.dumps(np.random.get_state()), str(random.getstate())
 
 
-def _with_other_global_seeds(draw: Callable[[], Tensor]) -> Tensor:
-    """Run `draw` with every global generator in another state, and put the states back."""
+def _draw_with_global_seed(trial: _Trial, seed: int) -> tuple[Tensor, bool]:
+    """Draw masks with every global generator seeded anew; returns them and whether the generators stayed put, and restores those."""
     kept_numpy, kept_python = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(987)
-        np.random.seed(987)
-        random.seed(987)
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        before = _global_states()
         try:
-            return draw()
+            return trial.flags(torch.arange(8)), _global_states() == before
         finally:
             np.random.set_state(kept_numpy)
             random.setstate(kept_python)

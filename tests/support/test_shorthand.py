@@ -1,0 +1,75 @@
+"""The one-line grammar reads what it should, writes it back and refuses the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.75", 0.75),
+        ("-2", -2),
+        ("True", True),
+        ("'word'", "word"),
+        ("0.5->0.75", "0.5->0.75"),
+        ("1e-3 -> -0.5", "1e-3->-0.5"),
+        (" random ", Call("random")),
+        ("block(4)", Call("block", (4,))),
+        ("block(size=4, shift=True)", Call("block", (), {"size": 4, "shift": True})),
+        ("rectangles(aspect=[0.5, 2])", Call("rectangles", (), {"aspect": [0.5, 2]})),
+        ("linear(0.5->0.75, until=0.4)", Call("linear", ("0.5->0.75",), {"until": 0.4})),
+        ("complement(block(2))", Call("complement", (Call("block", (2,)),))),
+        ("a + 2*b", [Weighted(1.0, Call("a")), Weighted(2, Call("b"))]),
+        ("0->1*a + cosine(1->0)*b(3)", [Weighted("0->1", Call("a")), Weighted("cosine(1->0)", Call("b", (3,)))]),
+        ("blend(a + b)", Call("blend", ([Weighted(1.0, Call("a")), Weighted(1.0, Call("b"))],))),
+    ],
+)
+def test_a_line_is_read(text, value) -> None:
+    assert parse_value(text) == value
+
+
+@pytest.mark.parametrize("text", ["random", "block(4, size=2)", "linear(0.5->0.75, until=0.4)", "f(x='a', y=[1, 2], z=g(1))"])
+def test_a_call_written_out_reads_back_as_itself(text) -> None:
+    call = parse_value(text)
+    assert str(call) == text
+    assert parse_value(str(call)) == call
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "block(",
+        "a - b",
+        "a / 2",
+        "a.b",
+        "a[0]",
+        "lambda: 1",
+        "f(**x)",
+        "__import__('os').system('x')",
+        "{1: 2}",
+        "1 if a else b",
+        "a; b",
+    ],
+)
+def test_what_is_not_in_the_grammar_is_refused_and_never_run(text) -> None:
+    with pytest.raises(MaskwrightError, match="Could not read"):
+        parse_value(text)
+
+
+def test_a_sum_of_one_and_a_mapping_are_sums() -> None:
+    assert parse_sum("block(size=4)") == [Weighted(1.0, Call("block", (), {"size": 4}))]
+    assert parse_sum({"name": "block", "size": 4}) == parse_sum("block(size=4)")
+    assert parse_sum("0.5*a") == [Weighted(0.5, Call("a"))]
+
+
+@pytest.mark.parametrize(
+    ("value", "fragment"), [("0.75", "Expected a name"), ("[1, 2]", "Expected a name"), ({"size": 4}, "needs a 'name'")]
+)
+def test_a_sum_without_names_is_refused(value, fragment) -> None:
+    with pytest.raises(MaskwrightError, match=fragment):
+        parse_sum(value)
