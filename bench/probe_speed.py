@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
+import warnings
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from maskwright.evaluation.features import Features
@@ -62,6 +64,7 @@ def main() -> None:
             f"linear probe, pooling {pooling:7} {spent:7.1f} s   top-1 {result.answers.top1}   {result.pooling}, penalty {result.penalty:g}"
         )
     if asked.scikit:
+        warnings.simplefilter("ignore", ConvergenceWarning)
         spent, best = time_scikit_learn(train, test, settings.penalties, settings.iterations)
         print(f"scikit-learn, one pooling     {spent:7.1f} s   best top-1 of the sweep on test {best:.4f}")
 

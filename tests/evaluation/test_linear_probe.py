@@ -105,6 +105,16 @@ def test_one_image_per_class_leaves_nothing_to_tune_and_says_so():
     assert "nothing was tuned" in result.notes[0]
 
 
+def test_a_best_penalty_at_the_end_of_the_range_is_noted():
+    train, test = clusters(150, width=64, spread=2.0), clusters(30, width=64, seed=1)
+    tried = {"inside": (1e-6, 1e-3, 1e5), "lone": (1e-3,), "smallest": (1e-3, 1e5), "largest": (1e-6, 1e-3)}
+    found = {name: measure_linear_probe(train, test, LinearProbeSettings(pooling="cls", penalties=tried[name])) for name in tried}
+    assert {result.penalty for result in found.values()} == {1e-3}
+    assert (found["inside"].notes, found["lone"].notes) == ((), ())
+    for end in ("smallest", "largest"):
+        assert f"is the {end} tried" in found[end].notes[0]
+
+
 def test_fewer_classes_in_test_than_in_train_are_fine():
     test = clusters(60, num_classes=3, seed=1)
     some = test.labels != 1

@@ -16,7 +16,7 @@ from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.seeding import torch_generator
 
-_HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-10, 1))
+_HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-12, 1))
 _UNTUNED_PENALTY = 1e-2
 
 
@@ -92,12 +92,11 @@ def measure_linear_probe(
     if len(labels.unique()) < 2:
         raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
     attempts = try_settings(train, poolings, settings, seed)
-    notes = () if attempts else (f"Every class has one train image, so nothing was tuned: {poolings[0]}, penalty {_UNTUNED_PENALTY:g}.",)
     best = _best(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"))
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
     asked = test.labeled(best.pooling)
     answers = judge_answers(probe.scores(asked.values)[0], probe.labels, asked.labels, labels, seed)
-    return LinearProbeResult(answers, best.pooling, best.penalty, attempts, settings, len(labels), notes)
+    return LinearProbeResult(answers, best.pooling, best.penalty, attempts, settings, len(labels), _notes(best, attempts, settings))
 
 
 def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
@@ -158,3 +157,12 @@ def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penaltie
 
 def _best(attempts: tuple[Attempt, ...]) -> Attempt:
     return max(attempts, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))
+
+
+def _notes(best: Attempt, attempts: tuple[Attempt, ...], settings: LinearProbeSettings) -> tuple[str, ...]:
+    if not attempts:
+        return (f"Every class has one train image, so nothing was tuned: pooling {best.pooling}, penalty {best.penalty:g}.",)
+    ends = {min(settings.penalties): "smallest", max(settings.penalties): "largest"}
+    if len(ends) == 2 and best.penalty in ends:
+        return (f"The best penalty, {best.penalty:g}, is the {ends[best.penalty]} tried; a wider range may do better.",)
+    return ()

@@ -72,12 +72,13 @@ def sheet_rows(
         raise MaskwrightError(f"Each image needs one caption or none at all; got {len(captions)} captions for {count} images.")
     picture = prediction.to_picture(stats)
     truth = unpatchify(prediction.patches.float(), prediction.grid)
-    pictures = [scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite)]
+    original, alone, composite = (scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite))
     is_masked = _pixels_of(prediction.mask.masked_ids, prediction.grid)
     is_predicted = _pixels_of(prediction.mask.predicted_ids, prediction.grid)
+    target, used = prediction.target, picture.stats
     return [
-        SheetRow(*(values[index] for values in pictures), is_masked[index], is_predicted[index], prediction.target, picture.stats, caption)
-        for index, caption in enumerate(captions or [""] * count)
+        SheetRow(original[row], alone[row], composite[row], is_masked[row], is_predicted[row], target, used, caption)
+        for row, caption in enumerate(captions or [""] * count)
     ]
 
 
