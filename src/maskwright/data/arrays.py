@@ -83,12 +83,11 @@ def build_array_source(
 def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
     """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`; `train_images` with a split)."""
     try:
-        opened = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(opened, np.ndarray):
+        if path.suffix.lower() == ".npy":
             if split is not None:
                 raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
-            return build_array_source(opened, path.stem)
-        with opened:
+            return build_array_source(np.lib.format.open_memmap(path, mode="r"), path.stem)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
             return _open_npz({name: opened[name] for name in opened.files}, path, split)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, MaskwrightError):

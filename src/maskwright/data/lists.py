@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -81,8 +81,9 @@ def with_labels(source: PictureFiles, labels: str) -> PictureFiles:
         shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
         raise MaskwrightError(f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN.")
     by_path = {row[at]: row[label_at] for row in table.rows}
-    by_name = _by_name(by_path)
-    found = [by_path.get(key, by_name.get(PurePosixPath(key).name)) for key in source.keys]
+    by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
+    named = {key: name for name, key in _unique_names(source.keys).items()}
+    found = [by_path.get(key, by_name.get(named.get(key, ""))) for key in source.keys]
     missing = [key for key, label in zip(source.keys, found, strict=True) if label is None]
     if missing:
         raise MaskwrightError(f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'.")
@@ -100,10 +101,11 @@ def _open_labels(labels: str) -> tuple[_Table, str | None]:
     raise MaskwrightError(f"The label file '{labels}' does not exist.")
 
 
-def _by_name(by_path: dict[str, str]) -> dict[str, str]:
-    """The same labels by file name, without names that occur in several folders."""
-    count = Counter(PurePosixPath(path).name for path in by_path)
-    return {PurePosixPath(path).name: label for path, label in by_path.items() if count[PurePosixPath(path).name] == 1}
+def _unique_names(paths: Iterable[str]) -> dict[str, str]:
+    """Paths by file name, without the names that occur in several folders."""
+    names = [(PurePosixPath(path).name, path) for path in paths]
+    count = Counter(name for name, _ in names)
+    return {name: path for name, path in names if count[name] == 1}
 
 
 def _read_table(path: Path) -> _Table:

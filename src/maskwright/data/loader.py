@@ -169,13 +169,13 @@ def build_loader(
 
 
 def pick_workers(device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1) -> int:
-    """Choose the number of worker processes: none where the CPU trains (its cores are busy), else the cores less one, shared by the ranks."""
+    """Choose the number of worker processes: none where the CPU trains, whose cores are busy, else all cores but one."""
     if device_type == "cpu":
         return 0
     return max(0, min(_MOST_WORKERS, ((cpu_count() if cores is None else cores) - 1) // local_ranks))
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
     return batch
 
 

@@ -179,7 +179,7 @@ def open_packed(folder: Path) -> PackedStore:
 
 def _read_index(folder: Path) -> dict[str, Tensor]:
     try:
-        with np.load(folder / INDEX, allow_pickle=False) as arrays:
+        with (folder / INDEX).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _damaged(folder, f"its index cannot be read: {error}") from error

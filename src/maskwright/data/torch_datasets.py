@@ -44,7 +44,9 @@ class DatasetSource:
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
         """Return one picture as (H, W, C) uint8; raises UnreadableImage when it is no picture."""
         try:
-            return fit_pixels(self._scale.to_bytes(to_channels_last(self._array(index))), wanted)
+            return fit_pixels(self._scale.to_bytes(self._array(index)), wanted)
+        except UnreadableImage:
+            raise
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
@@ -85,12 +87,22 @@ class DatasetSource:
         return list(range(0, len(self), max(1, len(self) // _SAMPLE)))
 
     def _array(self, index: int) -> np.ndarray:
+        """The picture of one item as (H, W, C) numbers of any type; raises UnreadableImage when its layout cannot be told."""
         item = self.dataset[index]
         picture = item[0] if isinstance(item, (tuple, list)) else item
+        try:
+            return self._to_array(picture, index)
+        except MaskwrightError:
+            raise
+        except ValueError as error:
+            raise UnreadableImage(self.key(index), str(error)) from error
+
+    def _to_array(self, picture: object, index: int) -> np.ndarray:
         if isinstance(picture, Image.Image):
-            return np.asarray(picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGB"))
+            pixels = np.asarray(picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGB"))
+            return pixels[:, :, None] if pixels.ndim == 2 else pixels
         if isinstance(picture, torch.Tensor):
-            return picture.detach().cpu().numpy()
+            return to_channels_last(picture.detach().cpu().numpy())
         if isinstance(picture, np.ndarray):
-            return picture
+            return to_channels_last(picture)
         raise MaskwrightError(f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor.")
