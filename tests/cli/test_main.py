@@ -12,7 +12,9 @@ from maskwright.cli.main import main
 
 
 def test_help_needs_no_torch() -> None:
-    program = "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 

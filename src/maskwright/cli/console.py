@@ -19,7 +19,7 @@ log = logging.getLogger("maskwright")
 class ConsoleReporter:
     """Speaks to the person at the screen; every sentence also goes to the log file of the run."""
 
-    def __init__(self, seconds: float = 10.0) -> None:
+    def __init__(self, seconds: float = 15.0) -> None:
         """seconds: time between plain progress lines where there is no terminal."""
         self.console = Console(highlight=False, soft_wrap=True)
         self._seconds, self._last = seconds, ("", float("-inf"), "")

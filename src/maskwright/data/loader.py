@@ -66,6 +66,11 @@ class EpochOrder(Sampler[Any]):
         whole = self._length // self._global_size
         return whole if self._drop_last else -(-self._length // self._global_size)
 
+    @property
+    def sampler(self) -> EpochOrder:
+        """Itself: trainers set the epoch of a batch sampler through the sampler it wraps."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
 

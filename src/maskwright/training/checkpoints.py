@@ -27,6 +27,7 @@ class Checkpoints(Callback):
     def __init__(self, folder: Path, keep: Collection[int], seconds: float, wants_stop: Callable[[], bool]) -> None:
         """seconds: longest time between two writes of last.ckpt; wants_stop: asked after every step."""
         self.folder, self.keep, self.seconds, self.wants_stop = folder, frozenset(keep), seconds, wants_stop
+        self.asked = False  # to stop
         self.interrupted = False  # inside an epoch: last.ckpt is written and the end of the epoch is not one
         self._written = time.monotonic()
 
@@ -36,11 +37,14 @@ class Checkpoints(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         stop = agreed(trainer, self.wants_stop())
-        within_epoch = batch_idx + 1 < trainer.num_training_batches
+        done = batch_idx + 1
+        within_epoch = done < trainer.num_training_batches
+        if within_epoch and done % trainer.accumulate_grad_batches:
+            return  # gradients that wait for more batches are not in a checkpoint
         if within_epoch and (stop or agreed(trainer, time.monotonic() - self._written > self.seconds)):
             self._write(trainer, self.last)
-        self.interrupted = stop and within_epoch
-        trainer.should_stop = trainer.should_stop or stop or agreed(trainer, pl_module.clock.is_over())
+        self.asked, self.interrupted = stop, stop and within_epoch
+        trainer.should_stop = trainer.should_stop or stop or agreed(trainer, pl_module.clock.is_over(trainer.global_step))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.interrupted:
@@ -51,7 +55,7 @@ class Checkpoints(Callback):
             self._write(trainer, self.folder / f"epoch_{epoch:04d}.ckpt")
 
     def _write(self, trainer: Trainer, path: Path) -> None:
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         self._written = time.monotonic()
 
 

@@ -39,9 +39,11 @@ class Clock:
             return self.progress(step)
         return min(1.0, (step + 0.5) / max(1, self.total_steps or 1))
 
-    def is_over(self) -> bool:
-        """Whether the minutes are used up; a training counted in steps is ended by the trainer."""
-        return self.minutes is not None and self.seconds >= 60 * self.minutes
+    def is_over(self, step: int) -> bool:
+        """Whether the training ends before optimizer step `step`."""
+        if self.minutes is not None:
+            return self.seconds >= 60 * self.minutes
+        return self.total_steps is not None and step >= self.total_steps
 
     def remaining_seconds(self, step: int) -> float:
         """A guess at the seconds left, from the speed so far."""

@@ -34,7 +34,7 @@ class EpochTasks(Callback):
         if self.checkpoints.interrupted:
             return
         epoch = trainer.current_epoch + 1
-        final = trainer.should_stop or epoch == self.last_epoch
+        final = (trainer.should_stop and not self.checkpoints.asked) or epoch == self.last_epoch
         due = [task for task in self.tasks if final or epoch == 1 or epoch % task.every == 0]
         row: Row = {"step": trainer.global_step, "epoch": epoch}
         if due and trainer.is_global_zero:
@@ -44,7 +44,7 @@ class EpochTasks(Callback):
             self.emit(row)
         if agreed(trainer, row.get("knn_top1", float("-inf")) > self.best):
             self.best = row.get("knn_top1", self.best)
-            trainer.save_checkpoint(self.checkpoints.folder / "best_knn.ckpt")
+            trainer.save_checkpoint(self.checkpoints.folder / "best_knn.ckpt", weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

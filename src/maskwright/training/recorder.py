@@ -36,7 +36,7 @@ class Recorder(Callback):
         self._losses.append(pl_module.latest["loss"])
         self._ended = time.perf_counter()
         step = trainer.global_step
-        due = step % self.every == 0 or step == 1 or step == trainer.max_steps
+        due = step % self.every == 0 or step == 1 or pl_module.clock.is_over(step)
         if due and self._losses and trainer.is_global_zero:
             row = self._row(trainer, pl_module, step)
             self.emit(row)

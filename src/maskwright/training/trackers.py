@@ -36,7 +36,7 @@ class TensorBoardTracker:
         self._logger.log_metrics(row, step)
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        self._logger.experiment.add_image(name, torch.from_numpy(image), step, dataformats="HWC")
+        self._logger.experiment.add_image(name, torch.from_numpy(image.copy()), step, dataformats="HWC")
 
     def close(self) -> None:
         self._logger.finalize("success")

@@ -13,7 +13,6 @@ import torch
 from lightning import Callback, Trainer
 
 from maskwright.training.checkpoints import AtomicCheckpointIO
-from maskwright.training.clock import Clock
 
 QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
 
@@ -27,10 +26,9 @@ def build_trainer(
     strategy: str,
     precision: str,
     accumulate: int,
-    clock: Clock,
     callbacks: Sequence[Callback],
 ) -> Trainer:
-    """Build the trainer; it ends after the clock's steps, or when a callback says so."""
+    """Build the trainer; it ends when the callback `Checkpoints` says so."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     accelerator = {"cuda": "gpu", "mps": "mps"}.get(device.type, "cpu")
@@ -42,7 +40,7 @@ def build_trainer(
         strategy=strategy,
         precision=precision,  # type: ignore[arg-type]
         max_epochs=-1,
-        max_steps=clock.total_steps if clock.total_steps is not None else -1,
+        max_steps=-1,  # the clock ends the training: with max_steps Lightning repeats an epoch when resumed at its end
         accumulate_grad_batches=accumulate,
         gradient_clip_val=1.0,  # asks for the module's own clipping, which knows the real limit
         callbacks=list(callbacks),

@@ -14,6 +14,10 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic, write_json
 
 
+class NotExportable(MaskwrightError):
+    """This encoder is of a kind that timm's VisionTransformer does not have."""
+
+
 def export_encoder(path: Path | str, model: MaskedAutoencoder, scale: PixelScale, note: str = "") -> tuple[Path, Path]:
     """Write the encoder alone (no mask token, no decoder: timm would misread them) and its description; returns both paths.
 
@@ -31,7 +35,7 @@ def export_encoder(path: Path | str, model: MaskedAutoencoder, scale: PixelScale
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     """The arguments of timm's VisionTransformer that rebuild this encoder; sincos tables travel as timm's `pos_embed`."""
     if config.positions == "rotary":
-        raise MaskwrightError(
+        raise NotExportable(
             "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be exported to it; "
             "use the checkpoint with maskwright, or train with positions sincos or learned."
         )

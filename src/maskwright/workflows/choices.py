@@ -46,7 +46,9 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
     return settings, choices
 
 
-def choose_geometry(image_size: int | str | None, patch_size: int | None, median: tuple[int, int], device: str = "cpu") -> tuple[int | str, int]:
+def choose_geometry(
+    image_size: int | str | None, patch_size: int | None, median: tuple[int, int], device: str = "cpu"
+) -> tuple[int | str, int]:
     """Image and patch size for looking at masks, chosen as a training would."""
     size: int | str = image_size if image_size is not None else choose_side(min(median), device)
     return size, patch_size if patch_size is not None else choose_patch(*parse_size(size))

@@ -25,7 +25,7 @@ from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.visual.masks import mask_gallery
 from maskwright.weights.checkpoint import load_model
-from maskwright.weights.timm_vit import export_encoder
+from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.build import build_module
 from maskwright.workflows.loading import Pictures, eval_images
 from maskwright.workflows.masks import gallery_column
@@ -132,7 +132,7 @@ def _begin(
     held = 0 if pictures.held is None else len(pictures.held)
     grid = module.model.grid
     reporter.say(
-        f"{settings.model.model} with a {settings.model.decoder} decoder, {parameters / 1e6:.1f}M parameters, {grid}; "
+        f"{settings.model.model} with a {settings.model.decoder} decoder, {spell_count(parameters)} parameters, {grid}; "
         f"{len(pictures.train):,} pictures to train on, {held:,} held out; "
         + (f"{clock.total_steps:,} steps" if clock.total_steps else f"{clock.minutes:g} minutes")
     )
@@ -155,8 +155,8 @@ def _begin(
         versions=versions(),
     )
     images = eval_images(pictures.fixed, pictures.size, SHOWN)
-    column = gallery_column(str(settings.mask.policy), module.policy, grid, module.ratio.at(1.0), images, settings.train.seed)
-    save_picture(folder.masks / "gallery.png", mask_gallery(images, [column], grid))
+    columns = [gallery_column(f"draw {draw + 1}", module.policy, grid, module.ratio.at(1.0), images, draw) for draw in range(4)]
+    save_picture(folder.masks / "gallery.png", mask_gallery(images, columns, grid))
 
 
 def _train(
@@ -189,8 +189,7 @@ def _train(
             strategy=settings.run.strategy,
             precision=settings.run.precision or "32-true",
             accumulate=settings.train.accumulate,
-            clock=clock,
-            callbacks=[Recorder(journal.emit, reporter, every, beside, settings.train.epochs), tasks, checkpoints, *averaging(settings)],
+            callbacks=[*averaging(settings), Recorder(journal.emit, reporter, every, beside, settings.train.epochs), tasks, checkpoints],
         )
         if resume:
             place = read_place(folder)
@@ -199,7 +198,7 @@ def _train(
             loader.start_at(place["batches"])
         clock.start()
         trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
-    return checkpoints.interrupted
+    return checkpoints.asked and (clock.total_steps is None or trainer.global_step < clock.total_steps)
 
 
 def averaging(settings: PretrainSettings) -> list[Any]:
@@ -233,13 +232,26 @@ def _end(folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Repo
         folder.update_status(state="stopped", **spent)
         reporter.say(f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}")
         return
-    loaded = load_model(folder.last)
-    export_encoder(folder.exported / "encoder.safetensors", loaded.model, loaded.scale, note=f"maskwright run {folder.path.name}")
     folder.update_status(state="finished", **spent)
-    reporter.say(
-        f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; "
-        f"the encoder is {folder.exported / 'encoder.safetensors'}; measure it with: maskwright evaluate {folder} --data LABELED"
-    )
+    reporter.say(f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}")
+    reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
+
+
+def _export(folder: RunFolder) -> str:
+    """Write the encoder for timm; returns a sentence on where it is, or why timm cannot have it."""
+    loaded = load_model(folder.last)
+    try:
+        path, _ = export_encoder(
+            folder.exported / "encoder.safetensors", loaded.model, loaded.scale, note=f"maskwright run {folder.path.name}"
+        )
+    except NotExportable as error:
+        return f"no export: {error}"
+    return f"the encoder for timm is {path}"
+
+
+def spell_count(count: int) -> str:
+    """Spell a count of weights: 4.4M, 86k."""
+    return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
 
 
 def training_flops(module: PretrainModule) -> int:

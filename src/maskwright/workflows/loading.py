@@ -62,6 +62,7 @@ def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) 
 def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
     """Decode a source into the cache with a margin for cropping, or find it there."""
     short_side = max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
+
     def show(done: int, total: int) -> None:
         reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
 
@@ -81,8 +82,9 @@ def eval_batches(store: PackedStore, size: tuple[int, int], batch_size: int = 12
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
-    """The first `count` pictures as (count, C, H, W) uint8, center-cropped."""
-    return next(eval_batches(store.subset(range(min(count, len(store)))), size, count)).images
+    """`count` pictures spread evenly over the store, as (count, C, H, W) uint8, center-cropped."""
+    chosen = torch.linspace(0, len(store) - 1, min(count, len(store))).round().long()
+    return next(eval_batches(store.subset(chosen), size, count)).images
 
 
 def _hold_out(

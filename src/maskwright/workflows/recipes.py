@@ -100,6 +100,7 @@ def convert(leaf: Leaf, value: Any) -> Any:
     """Convert one value to the type of its setting."""
     if isinstance(value, str) and list in (getattr(part, "__origin__", None) for part in (leaf.type, *getattr(leaf.type, "__args__", ()))):
         value = [part for part in value.strip("[]").replace(" ", "").split(",") if part]
+    value = str(value) if isinstance(value, Path) else value
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=leaf.type)
     try:

@@ -118,7 +118,9 @@ def _read(images: Any, loaded: LoadedModel) -> tuple[tuple[str, ...], Tensor]:
         for index in range(min(len(source), MOST - len(names))):
             picture = torch.from_numpy(np.ascontiguousarray(source.read(index, wanted))).permute(2, 0, 1)
             names.append(Path(source.key(index)).name)
-            box = view.draw(*torch.tensor(picture.shape[1:])[:, None], seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)).to_list()[0]
+            box = view.draw(
+                *torch.tensor(picture.shape[1:])[:, None], seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)
+            ).to_list()[0]
             pictures.append(box.apply(picture, size))
     if not pictures:
         raise MaskwrightError("No pictures given to reconstruct.")

@@ -59,7 +59,9 @@ class ModelSettings:
     decoder_width: int | None = setting(None, help="width of the decoder, instead of the model's")
     decoder_depth: int | None = setting(None, help="layers of the decoder, instead of the model's")
     decoder_heads: int | None = setting(None, help="attention heads of the decoder, instead of the model's")
-    target: Literal["raw", "normalized"] = setting("normalized", help="what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation")
+    target: Literal["raw", "normalized"] = setting(
+        "normalized", help="what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+    )
 
     def __post_init__(self) -> None:
         check_one_of("positions", self.positions, POSITIONS)

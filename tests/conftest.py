@@ -1,0 +1,41 @@
+"""Shared by all tests: a private cache, one thread, tiny pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep decoded pictures of tests away from the user's cache."""
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def draw_pictures(count: int, side: int = 16, seed: int = 0) -> np.ndarray:
+    """(count, side, side, 3) uint8 pictures: a colored disk on a colored ramp, so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.mgrid[:side, :side] / side
+    pictures = []
+    for _ in range(count):
+        center, radius = rng.uniform(0.2, 0.8, 2), rng.uniform(0.15, 0.35)
+        inside = (rows - center[0]) ** 2 + (cols - center[1]) ** 2 < radius**2
+        ramp = rng.uniform(0, 200, 3) + 55 * (rows[..., None] + cols[..., None]) / 2
+        pictures.append(np.where(inside[..., None], rng.uniform(0, 255, 3), ramp).astype(np.uint8))
+    return np.stack(pictures)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 40 small pictures in two class folders."""
+    for index, picture in enumerate(draw_pictures(40)):
+        place = tmp_path / "photos" / ("even" if index % 2 == 0 else "odd")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{index:03d}.png")
+    return tmp_path / "photos"

@@ -1,0 +1,285 @@
+"""A run from the first word to the exported encoder, what it leaves behind, and that stopping never costs anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+
+import maskwright
+from maskwright.support.errors import MaskwrightError
+from maskwright.training.checkpoints import Checkpoints
+from maskwright.training.module import PretrainModule
+
+TINY: dict[str, Any] = {
+    "image_size": 16,
+    "patch_size": 4,
+    "model": "vit_nano",
+    "width": 24,
+    "depth": 1,
+    "heads": 2,
+    "decoder_width": 16,
+    "decoder_depth": 1,
+    "decoder_heads": 2,
+    "batch_size": 8,
+    "device": "cpu",
+    "precision": "32-true",
+    "val": "0.2",
+    "track": ["none"],
+}
+
+
+def weights(run: maskwright.Run, name: str = "last") -> dict[str, torch.Tensor]:
+    return torch.load(run.path / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_run_leaves_everything_it_promises(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, keep=[1], **{**TINY, "track": ["tensorboard"]})
+    names = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
+    expected = {
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "train.log",
+        "checkpoints/last.ckpt",
+        "checkpoints/best_knn.ckpt",
+        "checkpoints/epoch_0001.ckpt",
+        "samples/epoch_0001.png",
+        "samples/epoch_0002.png",
+        "masks/gallery.png",
+        "exported/encoder.safetensors",
+        "exported/encoder.json",
+    }
+    assert expected <= names
+    assert any("tfevents" in name for name in names)
+    status = run.status
+    assert status["state"] == "finished"
+    assert {"versions", "seed", "data_fingerprint", "device", "training_flops", "seconds", "baselines"} <= status.keys()
+    assert status["images"] == 2 * 32
+    held = [row for row in run.metrics if "val_loss" in row]
+    assert [row["epoch"] for row in held] == [1, 2]
+    assert all({"val_loss_random75", "knn_top1"} <= row.keys() for row in held)
+
+
+def test_the_exported_encoder_opens_in_timm_and_agrees(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=2, **TINY)
+    about = json.loads((run.path / "exported" / "encoder.json").read_text())
+    encoder = timm.models.vision_transformer.VisionTransformer(**about["arguments"])
+    encoder.load_state_dict(load_file(run.path / "exported" / "encoder.safetensors"))
+    images = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.allclose(encoder.eval().forward_features(images), run.model().encode(images), atol=1e-5)
+
+
+def test_the_same_recipe_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
+    first = maskwright.pretrain(photos, out=tmp_path / "a", epochs=1, **TINY)
+    again = maskwright.pretrain(recipe=first.path / "config.yaml", out=tmp_path / "b")
+    assert same(weights(first), weights(again))
+    other = maskwright.pretrain(recipe=first.path / "config.yaml", out=tmp_path / "c", seed=1)
+    assert not same(weights(first), weights(other))
+
+
+@pytest.mark.parametrize("stop_after", [2, 4, 5, 8, 11])
+def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    """Four batches an epoch: stops fall inside epochs, on their last batch, and right after their first."""
+    options = {**TINY, "epochs": 3, "policy": "0.5*random + 0.5*block(size=2)", "ratio": "0.5->0.75", "ema": 0.9}
+    whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        stop_at(patch, stop_after)
+        part = maskwright.pretrain(photos, out=tmp_path / "part", **options)
+    assert part.status["state"] == "stopped"
+    assert not same(weights(whole), weights(part))
+    resumed = maskwright.pretrain(resume=True, out=tmp_path / "part")
+    assert resumed.status["state"] == "finished"
+    assert same(weights(whole), weights(resumed))
+    losses = [[(row["step"], row["loss"]) for row in run.metrics if "loss" in row] for run in (whole, resumed)]
+    assert losses[0] == losses[1]
+    held = [[(row["epoch"], row["val_loss"]) for row in run.metrics if "val_loss" in row] for run in (whole, resumed)]
+    assert held[0] == held[1]
+
+
+def stop_at(patch: pytest.MonkeyPatch, step: int) -> None:
+    """Ask for a stop after that optimizer step, as Ctrl-C does."""
+    original = Checkpoints.on_train_batch_end
+
+    def stopping(self: Checkpoints, trainer: Any, *rest: Any) -> None:
+        self.wants_stop = lambda: trainer.global_step >= step
+        original(self, trainer, *rest)
+
+    patch.setattr(Checkpoints, "on_train_batch_end", stopping)
+
+
+def test_gradient_accumulation_equals_one_larger_batch(photos: Path, tmp_path: Path) -> None:
+    options = {**TINY, "crop": "center", "flip": False, "lr": 1e-3, "clip": 0.0, "steps": 2, "warmup": 0.0}
+    large = maskwright.pretrain(photos, out=tmp_path / "large", **{**options, "batch_size": 16})
+    small = maskwright.pretrain(photos, out=tmp_path / "small", **{**options, "batch_size": 8, "accumulate": 2})
+    left, right = weights(large), weights(small)
+    assert max(float((left[name] - right[name]).abs().max()) for name in left) < 1e-4
+
+
+def test_several_masks_per_image_differ_and_are_counted(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", epochs=1, masks_per_image=3, **TINY)
+    assert run.status["images"] == 3 * 32
+
+
+def test_init_starts_from_the_weights_of_a_run(photos: Path, tmp_path: Path) -> None:
+    first = maskwright.pretrain(photos, out=tmp_path / "a", epochs=1, **TINY)
+    still = maskwright.pretrain(photos, out=tmp_path / "b", steps=1, init=str(first.path), lr=0.0, **TINY)
+    assert same(weights(first), weights(still))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"positions": "rotary", "class_token": False},
+        {"positions": "none", "registers": 2},
+        {"positions": "learned", "decoder": "cross", "predict": 0.34},
+        {"target": "raw", "loss": "0.5*mse + 0.5*l1"},
+        {"image_size": "16x24", "channels": 1},
+        {"ratio": "uniform(0.4, 0.8)", "policy": "inverse_block(roll=True)"},
+        {"minutes": 0.02},
+        {"precision": "bf16-mixed"},
+    ],
+    ids=str,
+)
+def test_variants_train_to_the_end(photos: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    length = {} if "minutes" in changes else {"steps": 2}
+    run = maskwright.pretrain(photos, out=tmp_path / "run", **{**TINY, **length, **changes})
+    assert run.status["state"] == "finished"
+    assert all(np.isfinite(row["loss"]) for row in run.metrics if "loss" in row)
+
+
+def test_arrays_from_python_are_data_too(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (24, 16, 16, 3), dtype=np.uint8)
+    run = maskwright.pretrain(pictures, out=tmp_path / "run", steps=2, **TINY)
+    assert run.status["pictures"] + run.status["held_out"] == 24
+    result = run.reconstruct(pictures[:3])
+    assert result.sheet.dtype == np.uint8
+    assert len(result.result.psnr) == 3
+
+
+def test_a_finished_or_unfinished_folder_is_not_written_over(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **TINY)
+    with pytest.raises(MaskwrightError, match=r"--resume.*--overwrite"):
+        maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **TINY)
+    with pytest.raises(MaskwrightError, match="nothing to resume"):
+        maskwright.pretrain(resume=True, out=tmp_path / "run")
+    run.folder.update_status(state="stopped")
+    with pytest.raises(MaskwrightError, match=r"--resume goes on with it, --overwrite starts it again"):
+        maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **TINY)
+    again = maskwright.pretrain(photos, out=tmp_path / "run", overwrite=True, steps=1, **TINY)
+    assert again.status["state"] == "finished"
+
+
+def test_overwrite_leaves_a_folder_without_a_run_alone(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    with pytest.raises(MaskwrightError, match="holds files but no run"):
+        maskwright.pretrain(photos, out=tmp_path / "thesis", overwrite=True, steps=1, **TINY)
+    assert (tmp_path / "thesis" / "chapter.txt").exists()
+
+
+def test_resume_refuses_changed_settings_and_changed_pictures(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)
+        maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, **TINY)
+    with pytest.raises(MaskwrightError, match=r"these differ: ratio \(0.75 there, 0.5 asked\)"):
+        maskwright.pretrain(resume=True, out=tmp_path / "run", ratio=0.5)
+    (photos / "even" / "000.png").unlink()
+    with pytest.raises(MaskwrightError, match="have changed"):
+        maskwright.pretrain(resume=True, out=tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_named_on_resume(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)
+        maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, **TINY)
+    (tmp_path / "run" / "checkpoints" / "last.ckpt").write_bytes(b"half of a checkpoint")
+    with pytest.raises(MaskwrightError, match=r"last.ckpt is damaged"):
+        maskwright.pretrain(resume=True, out=tmp_path / "run")
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saves = {"count": 0}
+    original = torch.save
+
+    def full(content: Any, path: Any) -> None:
+        saves["count"] += 1
+        if saves["count"] > 2:
+            Path(path).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        original(content, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(MaskwrightError, match=r"No space left on device.*The earlier .* is intact"):
+        maskwright.pretrain(photos, out=tmp_path / "run", epochs=3, **{**TINY, "knn_every": 0})
+    monkeypatch.undo()
+    run = maskwright.open_run(tmp_path / "run")
+    assert run.status["state"] == "failed"
+    assert run.model().grid.num_patches == 16
+
+
+def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = PretrainModule.training_step
+    bad: set[int] = {1}
+
+    def poisoned(self: PretrainModule, batch: Any, batch_idx: int) -> torch.Tensor:
+        value = original(self, batch, batch_idx)
+        return value * float("nan") if self.counts["images"] // 8 - 1 in bad else value
+
+    monkeypatch.setattr(PretrainModule, "training_step", poisoned)
+    run = maskwright.pretrain(photos, out=tmp_path / "once", epochs=1, **TINY)
+    assert run.status["skipped_steps"] == 1
+    assert all(torch.isfinite(value).all() for value in weights(run).values())
+    bad |= {5, 6, 7}
+    with pytest.raises(MaskwrightError, match=r"three times in a row.*last good checkpoint is .*last.ckpt"):
+        maskwright.pretrain(photos, out=tmp_path / "thrice", epochs=3, **TINY)
+    assert maskwright.open_run(tmp_path / "thrice").status["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"image_size": 18}, "does not divide into 4-pixel patches; use 16x16"),
+        ({"ratio": 0.99}, "leaves no visible patch of 16"),
+        ({"ratio": "0.5->1.0"}, "between 0 and 1"),
+        ({"policy": "blok"}, "Did you mean 'block'?"),
+        ({"policy": "block(sise=2)"}, "Did you mean 'size'?"),
+        ({"policy": "block(size=9)"}, "block"),
+        ({"policy": "given(path='/no/mask.png')"}, "There is no mask"),
+        ({"model": "vit_tinny"}, "Did you mean 'vit_tiny'?"),
+        ({"loss": "mze"}, "Did you mean 'mse'?"),
+        ({"heads": 5}, "does not divide into 5 heads"),
+        ({"val": "2.5"}, "--val is a share"),
+        ({"init": "/no/such/run"}, "There is no run or checkpoint"),
+        ({"device": "gpu"}, "Unknown device 'gpu'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_a_sentence_before_anything_is_written(
+    photos: Path, tmp_path: Path, changes: dict[str, Any], fragment: str
+) -> None:
+    with pytest.raises(MaskwrightError) as caught:
+        maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **{**TINY, **changes})
+    assert fragment in str(caught.value)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_the_default_folder_is_named_and_numbered(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [maskwright.pretrain(photos, steps=1, policy="block(size=2)", **TINY).path.name for _ in range(2)]
+    assert names == ["photos-vit_nano-block_size_2", "photos-vit_nano-block_size_2-2"]
