@@ -21,6 +21,15 @@ def test_explicit_and_fused_attention_agree_in_value_and_gradient(queries, keys)
     torch.testing.assert_close(*slopes, rtol=0, atol=1e-12)
 
 
+def test_packed_self_attention_agrees_with_the_fused_kernel_in_value_and_gradient():
+    packed = torch.randn(2, 17, 3 * 24, generator=torch_generator(0), dtype=torch.float64, requires_grad=True)
+    fused = torch.nn.functional.scaled_dot_product_attention(*attention.split_heads(packed, 3, 3)).transpose(1, 2).flatten(2)
+    results = [attention.attend_packed(packed, 3), fused]
+    torch.testing.assert_close(*results, rtol=0, atol=1e-12)
+    slopes = [torch.autograd.grad(result.sin().sum(), packed) for result in results]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("device", "dtype", "length", "fused"),
     [

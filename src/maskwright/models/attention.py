@@ -14,6 +14,8 @@ The fused backward on CPU converts bfloat16 block by block; on CUDA and MPS the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,3 +47,52 @@ def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tens
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
     weights = torch.softmax(scaled @ keys_BHNd.transpose(-2, -1), dim=-1)
     return weights @ values_BHNd
+
+
+def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
+    """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each contiguous, by one copy."""
+    return _heads_first(packed_BNW, parts, heads).unbind(0)
+
+
+def _heads_first(packed_BNW: Tensor, parts: int, heads: int) -> Tensor:
+    batch, count, wide = packed_BNW.shape
+    return packed_BNW.view(batch, count, parts, heads, wide // (parts * heads)).permute(2, 0, 3, 1, 4).contiguous()
+
+
+def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
+    """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N, D)."""
+    if uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
+        return attend(*split_heads(packed_BNW, 3, heads))
+    return _ExplicitSelfAttention.apply(packed_BNW, heads)
+
+
+class _ExplicitSelfAttention(torch.autograd.Function):
+    """`attend_explicitly` on a packed projection; writing the three gradients into one tensor saves a fifth of its time on CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, packed_BNW: Tensor, heads: int) -> Tensor:
+        parted = _heads_first(packed_BNW, 3, heads).flatten(1, 2)
+        queries, keys, values = parted.unbind(0)
+        weights = torch.softmax(torch.bmm(queries * queries.shape[-1] ** -0.5, keys.transpose(1, 2)), dim=-1)
+        ctx.save_for_backward(parted, weights)
+        ctx.heads = heads
+        return _join_heads(torch.bmm(weights, values), heads)
+
+    @staticmethod
+    def backward(ctx: Any, slope_BND: Tensor) -> tuple[Tensor, None]:
+        parted, weights = ctx.saved_tensors
+        queries, keys, values = parted.unbind(0)
+        slope = _heads_first(slope_BND, 1, ctx.heads)[0].flatten(0, 1)
+        slopes = torch.empty_like(parted)
+        torch.bmm(weights.transpose(1, 2), slope, out=slopes[2])
+        to_weights = torch.bmm(slope, values.transpose(1, 2))
+        to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
+        torch.bmm(to_scores, keys, out=slopes[0]).mul_(queries.shape[-1] ** -0.5)
+        torch.bmm(to_scores.transpose(1, 2), queries * queries.shape[-1] ** -0.5, out=slopes[1])
+        batch = slope_BND.shape[0]
+        return slopes.unflatten(1, (batch, ctx.heads)).permute(1, 3, 0, 2, 4).flatten(2), None
+
+
+def _join_heads(mixed_XNd: Tensor, heads: int) -> Tensor:
+    """(B * heads, N, d) to (B, N, heads * d)."""
+    return mixed_XNd.unflatten(0, (-1, heads)).transpose(1, 2).flatten(2)

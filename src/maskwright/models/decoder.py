@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from maskwright.models.config import ModelConfig
-from maskwright.models.layers import Block, build_linear, build_norm
+from maskwright.models.layers import Block, build_norm
+from maskwright.models.linear import build_linear
 from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, take

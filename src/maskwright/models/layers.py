@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
-from maskwright.models.attention import attend
+from maskwright.models.attention import attend, attend_packed, split_heads
+from maskwright.models.linear import build_linear
 from maskwright.models.positional import Rotation, rotate
 
 NORM_EPS = 1e-6
 
 
-def build_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer whose weights are still unset, so that building one draws no random number."""
-    return skip_init(nn.Linear, inputs, outputs)
-
-
 def build_norm(width: int) -> nn.LayerNorm:
     """A layer norm with the epsilon of the official MAE and timm (1e-6)."""
     return nn.LayerNorm(width, eps=NORM_EPS)
-
-
-def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
-    """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each contiguous, by one copy."""
-    batch, count, wide = packed_BNW.shape
-    parted = packed_BNW.view(batch, count, parts, heads, wide // (parts * heads))
-    return parted.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 
 class Attention(nn.Module):
@@ -39,10 +27,11 @@ class Attention(nn.Module):
         self.proj = build_linear(width, width)
 
     def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
-        queries, keys, values = split_heads(self.qkv(tokens_BND), 3, self.heads)
-        if rotation is not None:
-            queries, keys = rotate(queries, rotation), rotate(keys, rotation)
-        return self.proj(attend(queries, keys, values))
+        packed = self.qkv(tokens_BND)
+        if rotation is None:
+            return self.proj(attend_packed(packed, self.heads))
+        queries, keys, values = split_heads(packed, 3, self.heads)
+        return self.proj(attend(rotate(queries, rotation), rotate(keys, rotation), values))
 
 
 class CrossAttention(nn.Module):

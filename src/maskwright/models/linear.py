@@ -1,0 +1,64 @@
+"""Linear layers, with a backward pass of our own for bfloat16 autocast on CPU, where torch's is the slowest part of a step.
+
+The weight gradient is g^T x, and oneDNN multiplies a transposed view at a third of its speed on contiguous rows (single thread, AMX,
+3152 x 256 x 1024: 5.0 ms against 2.3 ms). So the narrower factor is transposed by copying first (0.8 ms), and the bias gradient is a
+product with ones (0.55 ms against 1.6 ms for a sum). The numbers are the same up to rounding in bfloat16.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+
+class Linear(nn.Linear):
+    """A linear layer; under bfloat16 autocast on CPU it computes the same through `_CpuLinear`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return apply_linear(input, self.weight, self.bias)
+
+
+def build_linear(inputs: int, outputs: int) -> Linear:
+    """A linear layer whose weights are still unset, so that building one draws no random number."""
+    return skip_init(Linear, inputs, outputs)
+
+
+def apply_linear(tokens_BND: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Map the last dimension by weight (outputs, inputs) and bias, like `F.linear`."""
+    if tokens_BND.device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16:
+        return _CpuLinear.apply(tokens_BND, weight, bias)
+    return F.linear(tokens_BND, weight, bias)
+
+
+class _CpuLinear(torch.autograd.Function):
+    """bfloat16 products in both directions, float32 gradients for float32 weights."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens_BND: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        rows = tokens_BND.reshape(-1, tokens_BND.shape[-1]).bfloat16()
+        half = weight.bfloat16()
+        ctx.save_for_backward(rows, half)
+        ctx.types = tokens_BND.dtype, weight.dtype, bias.dtype
+        ctx.shape = tokens_BND.shape
+        return torch.addmm(bias.bfloat16(), rows, half.t()).view(*tokens_BND.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        rows, half = ctx.saved_tensors
+        kind_in, kind_weight, kind_bias = ctx.types
+        slope = slope.reshape(-1, slope.shape[-1]).bfloat16()
+        to_input = torch.mm(slope, half).view(ctx.shape).to(kind_in) if ctx.needs_input_grad[0] else None
+        to_weight = _outer(slope, rows).to(kind_weight) if ctx.needs_input_grad[1] else None
+        to_bias = torch.mm(slope.new_ones(1, slope.shape[0]), slope)[0].to(kind_bias)
+        return to_input, to_weight, to_bias
+
+
+def _outer(slope: Tensor, rows: Tensor) -> Tensor:
+    """slope^T rows, copying the transpose of the narrower factor."""
+    if slope.shape[1] <= rows.shape[1]:
+        return torch.mm(slope.t().contiguous(), rows)
+    return torch.mm(rows.t().contiguous(), slope).t().contiguous()

@@ -1,0 +1,35 @@
+"""The model is one graph to torch.compile: nothing in it depends on the values of a tensor."""
+
+import warnings
+
+import pytest
+import torch
+
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import DECODERS, ModelConfig
+from maskwright.patches.mask import PatchMask
+from maskwright.support.seeding import torch_generator
+
+TINY = {
+    "image_size": (8, 8),
+    "patch_size": 2,
+    "width": 16,
+    "depth": 1,
+    "heads": 2,
+    "decoder_width": 8,
+    "decoder_depth": 1,
+    "decoder_heads": 2,
+}
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("num_predicted", [4, 12])
+def test_the_forward_pass_traces_without_a_break(decoder, num_predicted):
+    model = MaskedAutoencoder(ModelConfig(**TINY, decoder=decoder))
+    images = torch.randn(2, 3, 8, 8, generator=torch_generator(0))
+    whole = PatchMask.from_is_masked(torch.rand(2, 16, generator=torch_generator(1)).argsort(1) < 12)
+    mask = PatchMask(whole.visible_ids, whole.masked_ids, whole.masked_ids[:, :num_predicted])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.compile(model, backend="eager", fullgraph=True)(images, mask)
+    assert torch.equal(traced.values, model(images, mask).values)
