@@ -61,6 +61,13 @@ def test_beginning_inside_an_epoch_gives_the_rest_of_it(store: PackedStore, star
     assert _same(_epoch(store, 2, start), _epoch(store, 2)[start:])
 
 
+def test_an_iteration_keeps_the_epoch_it_was_made_in(store: PackedStore) -> None:
+    loader = build_loader(store, AUGMENT, batch_size=4, seed=0)
+    batches = iter(loader)
+    loader.set_epoch(1)
+    assert _same(list(batches), _epoch(store, 0))
+
+
 def test_only_one_iteration_begins_late(store: PackedStore) -> None:
     loader = build_loader(store, AUGMENT, batch_size=4, seed=0)
     loader.start_at(4)

@@ -81,11 +81,15 @@ class EpochOrder(Sampler[Any]):
         self._start = batches_done
 
     def __iter__(self) -> Iterator[BatchPlan]:
+        """Fix epoch and start now, not when the first batch is asked for."""
         start, self._start = self._start, 0
-        order = self._order(self._epoch)
+        return self._batches(start, self._epoch)
+
+    def _batches(self, start: int, epoch: int) -> Iterator[BatchPlan]:
+        order = self._order(epoch)
         for batch in range(start, len(self)):
             ids = order[batch * self._global_size : (batch + 1) * self._global_size]
-            yield BatchPlan(self._epoch, self._share(ids, order))
+            yield BatchPlan(epoch, self._share(ids, order))
 
     def _order(self, epoch: int) -> Tensor:
         if not self._shuffle:
