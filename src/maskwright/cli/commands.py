@@ -207,7 +207,7 @@ COMMANDS: dict[str, Command] = {
     "inspect": Command(
         "say what a checkpoint or run folder is", "Kind, sizes, target, whether it can reconstruct.", inspect_flags, run_inspect
     ),
-    "doctor": Command("check this machine and the mathematics on it", "Device, precision and self-checks.", lambda: [], run_doctor),
+    "doctor": Command("check this machine and the mathematics on it", "Device, precision and self-checks.", list, run_doctor),
     "demo": Command(
         "the whole job on real pictures in a few minutes",
         "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and reconstructions.",

@@ -23,8 +23,8 @@ DEFECTIVE_FROM = 0.4
 def demo(*, out: str | Path = "runs/demo", minutes: float | None = None, reporter: Reporter | None = None) -> Run:
     """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect detection beside trivial encoders.
 
-    Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of being defective, used as a label here from 0.4 on
-    and only to measure. Deitsch et al. 2019. An earlier demo in `out` is replaced.
+    Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of being defective, used as a label here
+    from 0.4 on and only to measure (Deitsch et al. 2019). An earlier demo in `out` is replaced.
     """
     reporter = reporter or LogReporter()
     started = time.monotonic()

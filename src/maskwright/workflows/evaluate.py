@@ -56,8 +56,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the encoder of a run or checkpoint on labeled pictures; returns and saves {encoder name: {probe: result}}.
 
-    data: as for pretrain, with labels from sub-folders or a CSV (default: the run's data). Splits are found by name, else a seeded, stratified
-    quarter is the test set. Nothing is chosen on the test set. Raises MaskwrightError when there are no labels.
+    data: as for pretrain, with labels from sub-folders or a CSV (default: the run's data). Splits are found by name, else a seeded,
+    stratified quarter is the test set. Nothing is chosen on the test set. Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
     probes = [word.strip() for word in probe.split(",")]

@@ -49,8 +49,8 @@ def masks(
 ) -> MaskReport:
     """Draw masks of one or several policies (a list, or text separated by ';') on pictures of `data`, and measure their geometry.
 
-    Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary, visible islands,
-    share masked at the edge and in the center. Raises MaskwrightError for what a user can mend.
+    Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary,
+    visible islands, share masked at the edge and in the center. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     by_name = isinstance(data, (str, Path))

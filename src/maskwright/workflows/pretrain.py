@@ -47,9 +47,10 @@ def pretrain(
 ) -> Run:
     """Pretrain a masked autoencoder; only `data` is required.
 
-    data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch Dataset; recipe: a YAML file, or a recipe's
-    name; settings: any name from `maskwright pretrain --help`, e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20; resume: go on with
-    the interrupted run in `out`; overwrite: delete the run in `out` first. Returns the run. Raises MaskwrightError for what a user can mend.
+    data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch Dataset; recipe: a YAML file, or a
+    recipe's name; settings: any name from `maskwright pretrain --help`, e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20;
+    resume: go on with the interrupted run in `out`; overwrite: delete the run in `out` first.
+    Returns the run. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     given = {name: value for name, value in settings.items() if value is not None}
