@@ -27,9 +27,13 @@ class Reporter(Protocol):
 
 
 class LogReporter:
-    """Speaks through `logging`, progress as a plain line every few seconds."""
+    """Speaks through `logging`, progress as a plain line every few seconds; shown on standard error where nobody set up logging."""
 
-    def __init__(self, seconds: float = 10.0) -> None:
+    def __init__(self, seconds: float = 10.0, visible: bool = True) -> None:
+        """visible: set up plain output when the program has none, as a notebook or a script hasn't."""
+        if visible and not log.hasHandlers():
+            log.addHandler(logging.StreamHandler())
+            log.setLevel(logging.INFO)
         self._seconds = seconds
         self._last = ("", 0.0)
 

@@ -57,7 +57,7 @@ class WandbTracker:
         self._logger.log_image(name, [image], step)
 
     def close(self) -> None:
-        self._logger.experiment.finish(quiet=True)
+        self._logger.experiment.finish()
 
 
 class MlflowTracker:

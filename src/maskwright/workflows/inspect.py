@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import load_model
 from maskwright.weights.facts import inspect_file
+from maskwright.workflows.fit import spell_count
 from maskwright.workflows.run import open_run
 from maskwright.workflows.run_folder import RunFolder
 
@@ -17,7 +22,24 @@ def describe(path: str) -> str:
         return describe_run(RunFolder(place))
     if not place.exists():
         raise MaskwrightError(f"There is no file or run at '{path}'.")
-    return f"{path}: {inspect_file(place).summary}"
+    facts = inspect_file(place)
+    lines = [f"{path}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
+    if facts.kind == "maskwright":
+        loaded = load_model(place)
+        lines += describe_model(loaded.model.config, loaded.settings)
+    return "\n".join(lines)
+
+
+def describe_model(config: ModelConfig, settings: Mapping[str, Any]) -> list[str]:
+    """The shape of a model, what it predicts, and how it was masked."""
+    height, width = config.image_size
+    return [
+        f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images of {config.channels} channels, "
+        f"patch {config.patch_size}, {config.positions} positions, {config.num_prefix} prefix tokens",
+        f"  decoder  {config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads} heads: can reconstruct; "
+        f"predicts {config.target} pixels",
+        f"  masks    {settings.get('policy')} at ratio {settings.get('ratio')}, seed {settings.get('seed')}, data {settings.get('data')}",
+    ]
 
 
 def describe_run(folder: RunFolder) -> str:

@@ -52,7 +52,7 @@ def pretrain(
     resume: go on with the interrupted run in `out`; overwrite: delete the run in `out` first.
     Returns the run. Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
     given = {name: value for name, value in settings.items() if value is not None}
     by_name = data is None or isinstance(data, (str, Path))
     if data is not None:

@@ -30,7 +30,8 @@ from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.run import load_any
 from maskwright.workflows.run_folder import slug
 
-MOST = 64
+MOST = 256
+MOST_ROWS = 12
 MASK_STATS = ("visible", "target")
 
 
@@ -61,7 +62,8 @@ def reconstruct(
 
     images: paths of pictures, folders or archives, or uint8 images (N, H, W, C) as an array; policy and ratio: the run's own by default;
     stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an oracle, labeled so on the sheet).
-    Pictures are shrunk and center-cropped to the model's size. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
+    Pictures are shrunk and center-cropped to the model's size; at most 256 are measured and 12 shown. Writes a PNG and a JSON beside it;
+    for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
@@ -79,12 +81,13 @@ def reconstruct(
         prediction = model(loaded.scale.to_model(pictures.to(chosen)), mask.to(chosen))
     captions = [f"{name}   PSNR {float(psnr):.1f} dB" for name, psnr in zip(names, result.psnr, strict=True)]
     facts = SheetFacts(policy=mask_policy, ratio=share, seed=seed)
-    sheet = reconstruction_sheet(sheet_rows(prediction, loaded.scale, stats, captions), facts)
+    sheet = reconstruction_sheet(sheet_rows(prediction, loaded.scale, stats, captions)[:MOST_ROWS], facts)
     path = _place(run, images, out, names)
     if path is not None:
         save_picture(path, sheet)
         write_json(path.with_suffix(".json"), {"pictures": list(names), "policy": mask_policy, "seed": seed, **result.to_dict(seed)})
-        reporter.say(f"{len(names)} pictures, mean PSNR on hidden pixels {float(result.psnr.mean()):.2f} dB; sheet: {path}")
+        shown = f" of the first {MOST_ROWS}" if len(names) > MOST_ROWS else ""
+        reporter.say(f"{len(names)} pictures, mean PSNR on hidden pixels {float(result.psnr.mean()):.2f} dB; sheet{shown}: {path}")
     return Reconstruction(sheet, mask, names, result, path)
 
 
@@ -116,7 +119,7 @@ def _read(images: Any, loaded: LoadedModel) -> tuple[tuple[str, ...], Tensor]:
     for item in sources:
         source = open_source(item if _is_array(item) else str(item))
         for index in range(min(len(source), MOST - len(names))):
-            picture = torch.from_numpy(np.ascontiguousarray(source.read(index, wanted))).permute(2, 0, 1)
+            picture = torch.from_numpy(source.read(index, wanted).copy()).permute(2, 0, 1)
             names.append(Path(source.key(index)).name)
             box = view.draw(
                 *torch.tensor(picture.shape[1:])[:, None], seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)

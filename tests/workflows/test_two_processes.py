@@ -1,0 +1,64 @@
+"""Two processes on one machine train as one: the same masks for each sample, and the same weights up to rounding."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import draw_pictures
+
+PROGRAM = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+import maskwright
+from maskwright.support.environment import process_rank
+from maskwright.training.module import PretrainModule
+
+data, out, devices, batch, seen = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+draw = PretrainModule.draw_mask
+rows = []
+
+def recording(self, images, sample_ids, progress):
+    mask = draw(self, images, sample_ids, progress)
+    rows.extend((self.current_epoch, int(i), tuple(m)) for i, m in zip(sample_ids, mask.masked_ids.tolist()))
+    return mask
+
+PretrainModule.draw_mask = recording
+maskwright.pretrain(
+    data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0, devices=devices, strategy="ddp" if devices > 1 else "auto",
+    image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
+    device="cpu", precision="32-true", val="0.2", track=["none"], policy="block(size=2)", ratio="0.5->0.75",
+)
+torch.save(rows, seen / f"{devices}-{process_rank()[0]}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "pictures.npy", draw_pictures(40))
+    (tmp_path / "train.py").write_text(PROGRAM)
+    for devices, batch in ((1, 16), (2, 8)):
+        train(tmp_path, devices, batch)
+    alone = torch.load(tmp_path / "1-0.pt")
+    together = torch.load(tmp_path / "2-0.pt") + torch.load(tmp_path / "2-1.pt")
+    assert len(alone) == len(together) == 2 * 32
+    assert set(alone) == set(together)
+    left, right = (torch.load(tmp_path / f"run{devices}" / "checkpoints" / "last.ckpt")["state_dict"] for devices in (1, 2))
+    assert max(float((left[name] - right[name]).abs().max()) for name in left) < 1e-4
+
+
+def train(folder: Path, devices: int, batch: int) -> None:
+    words = [str(folder / "pictures.npy"), str(folder / f"run{devices}"), str(devices), str(batch), str(folder)]
+    source = str(Path(__file__).parents[2] / "src")
+    environment = {**os.environ, "PYTHONPATH": source, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(folder / "train.py"), *words], env=environment, cwd=folder, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
