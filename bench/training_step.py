@@ -1,6 +1,6 @@
 """Time one training step of ours against transformers' ViTMAE, interleaved in one process; prints the table of docs/log.md.
 
-python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory]
+python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory]; `--shapes ""` measures memory alone
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -72,7 +71,13 @@ def run_for_memory(side: str) -> None:
     step = build_peer_step(shape) if side == "peer" else build_our_step(shape, side, 1.0 if side == "full" else THIRD)
     for _ in range(2):
         step()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_resident_mib())
+
+
+def peak_resident_mib() -> float:
+    """Peak of this process alone: getrusage would answer with the parent's peak, which survives fork and exec."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def main() -> None:
@@ -86,6 +91,9 @@ def main() -> None:
         run_for_memory(options.memory_of)
         return
     print(f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {Path(__file__).name}", flush=True)
+    if options.shapes == "":
+        measure_memory()
+        return
     ratios = [measure_shape(SHAPES[int(index)], options.rounds) for index in options.shapes.split(",")]
     full, cross = (statistics.geometric_mean(column) for column in zip(*ratios, strict=True))
     print(f"geometric mean: full {full:.2f}x, cross with a third predicted {cross:.2f}x", flush=True)

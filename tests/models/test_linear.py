@@ -7,16 +7,17 @@ from maskwright.models.linear import apply_linear, build_linear
 from maskwright.support.seeding import torch_generator
 
 
-def draw(inputs, outputs):
+def draw(inputs, outputs, rows=5):
     rng = torch_generator(0)
-    tokens = torch.randn(3, 5, inputs, generator=rng)
+    tokens = torch.randn(3, rows, inputs, generator=rng)
     weight, bias = torch.randn(outputs, inputs, generator=rng), torch.randn(outputs, generator=rng)
     return [value.requires_grad_() for value in (tokens, weight, bias)]
 
 
+@pytest.mark.parametrize("rows", [5, 200, 400])
 @pytest.mark.parametrize(("inputs", "outputs"), [(8, 24), (24, 8), (8, 8)])
-def test_value_and_gradients_agree_with_float32_to_bfloat16_rounding(inputs, outputs):
-    parts = draw(inputs, outputs)
+def test_value_and_gradients_agree_with_float32_to_bfloat16_rounding(inputs, outputs, rows):
+    parts = draw(inputs, outputs, rows)
     exact = torch.nn.functional.linear(*parts)
     wanted = torch.autograd.grad(exact.sin().sum(), parts)
     with torch.autocast("cpu", torch.bfloat16):
