@@ -59,6 +59,12 @@ def train(folder: Path, devices: int, batch: int) -> None:
     source = str(Path(__file__).parents[2] / "src")
     environment = {**os.environ, "PYTHONPATH": source, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, str(folder / "train.py"), *words], env=environment, cwd=folder, capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, str(folder / "train.py"), *words],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -23,7 +23,7 @@ class Recorder(Callback):
         self._waited = 0.0
         self._losses: list[Any] = []
         self._images = 0
-        self._shown = ""
+        self._shown, self._told = "", 0
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         self._ended = self._row_started = time.perf_counter()
@@ -36,8 +36,9 @@ class Recorder(Callback):
         self._losses.append(pl_module.latest["loss"])
         self._ended = time.perf_counter()
         step = trainer.global_step
-        due = step % self.every == 0 or step == 1 or pl_module.clock.is_over(step)
+        due = step != self._told and (step % self.every == 0 or step == 1 or pl_module.clock.is_over(step))
         if due and self._losses and trainer.is_global_zero:
+            self._told = step
             row = self._row(trainer, pl_module, step)
             self.emit(row)
             self._shown = self._line(row, trainer, pl_module)

@@ -12,7 +12,7 @@ import torch
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
 from maskwright.models.cost import count_step
-from maskwright.support.environment import cpu_count, describe_device, join_folder, pick_device, process_rank, versions
+from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import Reporter
@@ -70,6 +70,8 @@ def fit(
 ) -> None:
     """Train to the end, to a request to stop, or to an error; the state in run.json says which."""
     device = pick_device(settings.run.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     loader = build_batches(settings, pictures, device)
     clock = build_clock(settings, len(loader))
     described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
