@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -117,15 +116,6 @@ def test_a_batch_larger_than_the_data_is_refused(store: PackedStore) -> None:
 def test_beginning_after_the_end_is_refused(store: PackedStore) -> None:
     with pytest.raises(MaskwrightError, match="An epoch has 6 batches; cannot begin after 7"):
         build_loader(store, AUGMENT, batch_size=4, seed=0).start_at(7)
-
-
-def test_an_iteration_left_early_leaves_no_thread(store: PackedStore) -> None:
-    before = threading.active_count()
-    batches = iter(build_loader(store, AUGMENT, batch_size=4, seed=0))
-    next(batches)
-    assert threading.active_count() == before + 1
-    batches.close()
-    assert threading.active_count() == before
 
 
 def test_an_error_while_preparing_reaches_the_consumer(store: PackedStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -19,7 +17,6 @@ from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
-_AHEAD = 2
 _MOST_WORKERS = 12
 
 
@@ -127,7 +124,8 @@ class AugmentedPictures(Dataset[Any]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A DataLoader whose epoch and starting batch can be set; without workers, a thread prepares batches ahead."""
+    """A DataLoader whose epoch and starting batch can be set. Without workers batches are made in between steps: a thread beside a training
+    CPU costs more than it saves (docs/log.md)."""
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration: its order and its augmentation."""
@@ -136,10 +134,6 @@ class ResumableLoader(DataLoader[Any]):
     def start_at(self, batches_done: int) -> None:
         """Begin the next iteration inside the epoch, with exactly the batches an uninterrupted one would see from there."""
         self._plans.start_at(batches_done)
-
-    def __iter__(self) -> Any:
-        batches = super().__iter__()
-        return batches if self.num_workers else _ahead(batches)
 
     @property
     def _plans(self) -> EpochOrder:
@@ -186,50 +180,3 @@ def pick_workers(device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """An error of the preparing thread on its way to the consumer."""
-
-    error: BaseException
-
-
-_END = object()
-
-
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Run an iterator in a thread, a few items ahead; the thread ends with the consumer."""
-    ready: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
-    stopped = threading.Event()
-    thread = threading.Thread(target=_fill, args=(batches, ready, stopped), daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not _END:
-            if isinstance(item, _Failure):
-                raise item.error
-            yield item
-    finally:
-        stopped.set()
-        while thread.is_alive():
-            _drain(ready)
-            thread.join(0.01)
-
-
-def _fill(batches: Iterator[Batch], ready: queue.Queue[Any], stopped: threading.Event) -> None:
-    try:
-        for batch in batches:
-            ready.put(batch)
-            if stopped.is_set():
-                return
-        ready.put(_END)
-    except BaseException as error:  # carried to the consumer's thread and raised there
-        ready.put(_Failure(error))
-
-
-def _drain(ready: queue.Queue[Any]) -> None:
-    try:
-        while True:
-            ready.get_nowait()
-    except queue.Empty:
-        return

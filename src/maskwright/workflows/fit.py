@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,26 +38,32 @@ from maskwright.workflows.settings import PretrainSettings
 from maskwright.workflows.start_weights import start_from
 from maskwright.workflows.watch import SHOWN, Watcher
 
+HEARTBEAT_SECONDS = 5.0
 
-@dataclass(frozen=True)
+
+@dataclass
 class Journal:
-    """Where a running training writes: metrics.jsonl, run.json, trackers and pictures."""
+    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json."""
 
     folder: RunFolder
     trackers: list[Tracker]
+    epoch: int = 0
+    beaten: float = float("-inf")
 
     def emit(self, row: Row) -> None:
         """Add one row of numbers everywhere."""
         self.folder.append_metrics(row)
-        self.folder.update_status(step=row["step"], epoch=row["epoch"])
+        self.epoch = row["epoch"]
+        if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
+            self.folder.update_status(step=row["step"], epoch=row["epoch"])
+            self.beaten = time.monotonic()
         numbers = {name: float(value) for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}
         for tracker in self.trackers:
             tracker.numbers(numbers, row["step"])
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         """Keep a sheet as a file named by epoch and mirror it to the trackers."""
-        epoch = self.folder.status().get("epoch", 0)
-        save_picture(self.folder.samples / f"epoch_{epoch:04d}.png", image)
+        save_picture(self.folder.samples / f"epoch_{self.epoch:04d}.png", image)
         for tracker in self.trackers:
             tracker.picture(name, image, step)
 
@@ -228,8 +235,8 @@ def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> No
 
 
 def _end(folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
-    step = folder.status().get("step", 0)
-    spent = {"seconds": round(clock.seconds, 2), "ended": now(), **module.counts, "training_flops": training_flops(module)}
+    step = folder.metrics()[-1]["step"]
+    spent = {"step": step, "seconds": round(clock.seconds, 2), "ended": now(), **module.counts, "training_flops": training_flops(module)}
     if stopped:
         folder.update_status(state="stopped", **spent)
         reporter.say(f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}")
