@@ -49,7 +49,9 @@ def run_pretrain(options: dict[str, Any]) -> None:
         build_settings(recipe, assignments, **given)
     from maskwright.workflows.pretrain import pretrain
 
-    pretrain(recipe=recipe, assignments=assignments, resume=resume, overwrite=overwrite, reporter=ConsoleReporter(), **given)
+    run = pretrain(recipe=recipe, assignments=assignments, resume=resume, overwrite=overwrite, reporter=ConsoleReporter(), **given)
+    if run.status["state"] == "stopped":
+        raise KeyboardInterrupt
 
 
 def evaluate_flags() -> list[Flag]:

@@ -29,6 +29,11 @@ class Recorder(Callback):
         self._ended = self._row_started = time.perf_counter()
         self._images = pl_module.counts["images"]
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+        now = time.perf_counter()
+        self._row_started += now - self._ended  # measurements between epochs are neither training nor waiting for pictures
+        self._ended = now
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         self._waited += time.perf_counter() - self._ended
 

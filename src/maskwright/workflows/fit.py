@@ -22,6 +22,7 @@ from maskwright.training.clock import Clock, count_steps
 from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import NonFiniteLoss, PretrainModule
 from maskwright.training.recorder import Recorder, Row, spell_time
+from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.visual.masks import mask_gallery
@@ -31,7 +32,6 @@ from maskwright.workflows.build import build_module
 from maskwright.workflows.loading import Pictures, eval_images
 from maskwright.workflows.masks import gallery_column
 from maskwright.workflows.pictures import save_picture
-from maskwright.workflows.processes import asked_to_stop
 from maskwright.workflows.recipes import dump_recipe
 from maskwright.workflows.run_folder import RunFolder, now
 from maskwright.workflows.settings import PretrainSettings
@@ -187,8 +187,9 @@ def _train(
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-    with asked_to_stop() as wants_stop, quiet_lightning():
-        checkpoints = Checkpoints(folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, wants_stop)
+    signals = StopSignals()
+    with quiet_lightning():
+        checkpoints = Checkpoints(folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, signals.asked)
         tasks = EpochTasks(watcher.tasks(), journal.emit, checkpoints, last_epoch)
         trainer = build_trainer(
             folder=folder.path,
@@ -198,7 +199,13 @@ def _train(
             strategy=settings.run.strategy,
             precision=settings.run.precision or "32-true",
             accumulate=settings.train.accumulate,
-            callbacks=[*averaging(settings), Recorder(journal.emit, reporter, every, beside, settings.train.epochs), tasks, checkpoints],
+            callbacks=[
+                *averaging(settings),
+                Recorder(journal.emit, reporter, every, beside, settings.train.epochs),
+                tasks,
+                checkpoints,
+                signals,
+            ],
         )
         if resume:
             place = read_place(folder)

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM as a polite request: the running step ends, the state is written, and the run can be resumed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from lightning import Callback, Trainer
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals(Callback):
+    """Remembers the first request to stop; a second one interrupts at once.
+
+    The handlers are set when training starts, because Lightning sets its own before that, and taken back when it ends.
+    """
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._earlier: dict[signal.Signals, Any] = {}
+
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._earlier = {number: signal.signal(number, self._remember) for number in SIGNALS}
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self._take_back()
+
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+        self._take_back()
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if self._asked.is_set():
+            raise KeyboardInterrupt
+        self._asked.set()
+
+    def _take_back(self) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+        self._earlier = {}

@@ -1,0 +1,75 @@
+"""A run that is asked to stop, or killed outright, goes on where it was and ends with the same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import draw_pictures
+
+PROGRAM = "import sys, torch; torch.set_num_threads(1); from maskwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
+OPTIONS = {
+    "--image-size": "16",
+    "--patch-size": "4",
+    "--model": "vit_nano",
+    "--batch-size": "8",
+    "--device": "cpu",
+    "--precision": "32-true",
+    "--val": "0.2",
+    "--track": "none",
+    "--sample-every": "1000",
+    "--save-minutes": "0.0001",
+}
+WORDS = [word for pair in OPTIONS.items() for word in pair]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    source = str(Path(__file__).parents[2] / "src")
+    environment = {**os.environ, "PYTHONPATH": source, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "pretrain", *words],
+        env=environment,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def wait_for_rows(run: Path, count: int) -> None:
+    for _ in range(1200):
+        metrics = run / "metrics.jsonl"
+        if metrics.exists() and len(metrics.read_text().splitlines()) >= count and (run / "checkpoints" / "last.ckpt").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run wrote nothing")
+
+
+def final_weights(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code", "state"), [(signal.SIGTERM, 130, "stopped"), (signal.SIGKILL, -9, "running")])
+def test_a_stopped_or_killed_run_resumes_to_the_same_weights(tmp_path: Path, number: int, code: int, state: str) -> None:
+    np.save(tmp_path / "pictures.npy", draw_pictures(40))
+    whole = start(tmp_path, "pictures.npy", "--out", "whole", "--epochs", "30", *WORDS)
+    assert whole.wait(200) == 0, whole.communicate()[0]
+    part = start(tmp_path, "pictures.npy", "--out", "part", "--epochs", "30", *WORDS)
+    wait_for_rows(tmp_path / "part", 10)
+    part.send_signal(number)
+    assert part.wait(100) == code, part.communicate()[0]
+    assert json.loads((tmp_path / "part" / "run.json").read_text())["state"] == state
+    again = start(tmp_path, "--resume", "--out", "part")
+    assert again.wait(200) == 0, again.communicate()[0]
+    left, right = final_weights(tmp_path / "whole"), final_weights(tmp_path / "part")
+    assert all(torch.equal(left[name], right[name]) for name in left)
