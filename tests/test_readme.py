@@ -37,7 +37,7 @@ def test_every_python_block_of_the_readme_parses() -> None:
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:
-    assert {command for command in re.findall(r"`maskwright (\w+)", README)} <= set(COMMANDS)
+    assert set(re.findall(r"`maskwright (\w+)", README)) <= set(COMMANDS)
 
 
 def test_pictures_of_the_readme_are_there() -> None:

@@ -16,23 +16,9 @@ import maskwright
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.module import PretrainModule
+from tests.workflows.conftest import SMALL
 
-TINY: dict[str, Any] = {
-    "image_size": 16,
-    "patch_size": 4,
-    "model": "vit_nano",
-    "width": 24,
-    "depth": 1,
-    "heads": 2,
-    "decoder_width": 16,
-    "decoder_depth": 1,
-    "decoder_heads": 2,
-    "batch_size": 8,
-    "device": "cpu",
-    "precision": "32-true",
-    "val": "0.2",
-    "track": ["none"],
-}
+TINY: dict[str, Any] = {**SMALL, "val": "0.2"}
 
 
 def weights(run: maskwright.Run, name: str = "last") -> dict[str, torch.Tensor]:

@@ -33,6 +33,8 @@ class Recipe:
     clip: float
     masks_per_image: int
     predict: float
+    ratio_levels: int | None = None
+    """How many values a ratio schedule may take: every new count of visible patches makes a compiled model compile again."""
 
 
 class PretrainModule(LightningModule):
@@ -78,7 +80,7 @@ class PretrainModule(LightningModule):
     def draw_mask(self, images: Tensor, sample_ids: Tensor, progress: float) -> PatchMask:
         """Mask a batch as its samples, epoch and seed decide."""
         grid = self.model.grid
-        num_visible = visible_count(grid.num_patches, self.ratio.at(progress, self._step_draw()))
+        num_visible = visible_count(grid.num_patches, self.ratio.at(self._leveled(progress), self._leveled(self._step_draw())))
         scene = Scene(
             grid=grid,
             num_masked=grid.num_patches - num_visible,
@@ -139,6 +141,10 @@ class PretrainModule(LightningModule):
         saved = checkpoint["progress"]
         self.counts = {name: saved[name] for name in self.counts}
         self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]
+
+    def _leveled(self, share: float) -> float:
+        levels = self.recipe.ratio_levels
+        return share if levels is None else round(share * (levels - 1)) / (levels - 1)
 
     def _step_draw(self) -> float:
         return random.Random(derive_seed(self.recipe.seed, "ratio", self.global_step)).random()

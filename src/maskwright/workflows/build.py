@@ -20,6 +20,8 @@ from maskwright.training.schedule_lr import LearningRate
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import PretrainSettings, parse_size
 
+COMPILED_RATIO_LEVELS = 8
+
 
 def model_config(settings: PretrainSettings) -> ModelConfig:
     """The shape of the model from complete settings: a named size, single numbers replaced."""
@@ -70,6 +72,7 @@ def build_module(settings: PretrainSettings, scale: PixelScale, clock: Clock, de
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
         predict=settings.mask.predict,
+        ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
     )
     objective = build_objective(train.loss)
     return PretrainModule(model, policy, parse_schedule(settings.mask.ratio), objective, scale, recipe, clock, described)

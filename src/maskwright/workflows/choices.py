@@ -10,6 +10,7 @@ from maskwright.workflows.settings import PretrainSettings, parse_size
 
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
 KEEPABLE_SAMPLES = 10
+WORTH_COMPILING = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Choice:
 def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
     """Fill every open setting; returns the complete settings and what was chosen."""
     choices: list[Choice] = []
-    for rule in (_image_size, _channels, _patch_size, _model, _batch_size, _rate, _length, _pace):
+    for rule in (_image_size, _channels, _patch_size, _model, _batch_size, _rate, _length, _compile, _pace):
         for choice in rule(settings, found):
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
@@ -138,6 +139,14 @@ def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
     return [
         Choice("epochs", epochs, f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length")
     ]
+
+
+def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.run.compile is not None:
+        return []
+    seen = (settings.train.epochs or 0) * found.count
+    worth = found.device == "cuda" and seen >= WORTH_COMPILING
+    return [Choice("compile", worth, "a long CUDA run" if worth else "compiling takes longer than it saves here")]
 
 
 def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:

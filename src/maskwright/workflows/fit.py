@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
-from maskwright.models.cost import count_step
 from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
@@ -21,55 +17,24 @@ from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock, count_steps
 from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import NonFiniteLoss, PretrainModule
-from maskwright.training.recorder import Recorder, Row, spell_time
+from maskwright.training.recorder import Recorder, spell_time
 from maskwright.training.stop import StopSignals
-from maskwright.training.trackers import Tracker, open_trackers
+from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.visual.masks import mask_gallery
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.build import build_module
+from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures, eval_images
 from maskwright.workflows.masks import gallery_column
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.recipes import dump_recipe
 from maskwright.workflows.run_folder import RunFolder, now
 from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.spent import spell_count, training_flops
 from maskwright.workflows.start_weights import start_from
 from maskwright.workflows.watch import SHOWN, Watcher
-
-HEARTBEAT_SECONDS = 5.0
-
-
-@dataclass
-class Journal:
-    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json."""
-
-    folder: RunFolder
-    trackers: list[Tracker]
-    epoch: int = 0
-    beaten: float = float("-inf")
-
-    def emit(self, row: Row) -> None:
-        """Add one row of numbers everywhere."""
-        self.folder.append_metrics(row)
-        self.epoch = row["epoch"]
-        if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
-            self.folder.update_status(step=row["step"], epoch=row["epoch"])
-            self.beaten = time.monotonic()
-        numbers = {name: float(value) for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}
-        for tracker in self.trackers:
-            tracker.numbers(numbers, row["step"])
-
-    def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        """Keep a sheet as a file named by epoch and mirror it to the trackers."""
-        save_picture(self.folder.samples / f"epoch_{self.epoch:04d}.png", image)
-        for tracker in self.trackers:
-            tracker.picture(name, image, step)
-
-    def close(self) -> None:
-        for tracker in self.trackers:
-            tracker.close()
 
 
 def fit(
@@ -84,6 +49,8 @@ def fit(
     described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
     module = build_module(settings, pictures.scale, clock, described)
     described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
+    if settings.run.compile:
+        module.model.compile()
     if settings.train.init and not resume:
         reporter.say(start_from(settings.train.init, module.model))
     if not joined:
@@ -263,16 +230,3 @@ def _export(folder: RunFolder) -> str:
     except NotExportable as error:
         return f"no export: {error}"
     return f"the encoder for timm is {path}"
-
-
-def spell_count(count: int) -> str:
-    """Spell a count of weights: 4.4M, 86k."""
-    return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
-
-
-def training_flops(module: PretrainModule) -> int:
-    """Operations spent so far: images times the analytic cost of their mean numbers of visible and predicted patches."""
-    images = max(1, module.counts["images"])
-    visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
-    cost = count_step(module.model.config, round(visible), round(module.counts["decoder_tokens"] / images))
-    return cost.training * images

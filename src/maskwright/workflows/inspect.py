@@ -10,9 +10,9 @@ from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.facts import inspect_file
-from maskwright.workflows.fit import spell_count
 from maskwright.workflows.run import open_run
 from maskwright.workflows.run_folder import RunFolder
+from maskwright.workflows.spent import spell_count
 
 
 def describe(path: str) -> str:
