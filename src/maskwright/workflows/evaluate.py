@@ -15,7 +15,7 @@ from maskwright.evaluation.features import Features, extract_features, raw_pixel
 from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.evaluation.linear_probe import LinearProbeSettings, hold_out, measure_linear_probe
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.support.environment import pick_device, versions
+from maskwright.support.environment import pick_device, pick_precision, versions
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
@@ -150,7 +150,7 @@ def _features(model: MaskedAutoencoder, loaded: LoadedModel, store: PackedStore,
         num_prefix=config.num_prefix,
         scale=loaded.scale,
         device=device,
-        precision=torch.bfloat16 if device.type == "cuda" else torch.float32,
+        precision=torch.bfloat16 if pick_precision(device) == "bf16-mixed" else torch.float32,
         class_token=config.class_token,
     )
 
