@@ -85,7 +85,15 @@ def evaluate(
         train, test = features()
         results[name] = {word: _measure(word, train, test, seed) for word in probes}
     reporter.finish()
-    report = {"data": pictures.name, "protocol": pictures.how, "seed": seed, "made": now(), "versions": versions(), "results": results}
+    report = {
+        "data": pictures.name,
+        "protocol": pictures.how,
+        "limit": limit,
+        "seed": seed,
+        "made": now(),
+        "versions": versions(),
+        "results": results,
+    }
     path = eval_folder(run) / f"{slug(pictures.name)}-{'-'.join(probes)}.json"
     write_json(path, report)
     for line in spell_results(results):
