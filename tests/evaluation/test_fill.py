@@ -59,7 +59,7 @@ def test_a_ramp_under_a_random_mask_is_nearly_found():
     mask = random_mask(4, grid, 32)
     hidden = hidden_pixels(mask, grid)
     error = (fill_hidden(ramp, mask, grid) - ramp)[hidden].square().mean()
-    assert error < 0.01 * ramp.var()
+    assert error < 0.02 * ramp.var()
 
 
 def test_a_fill_stays_within_the_range_of_the_visible_pixels():

@@ -62,14 +62,17 @@ def final_weights(run: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(("number", "code", "state"), [(signal.SIGTERM, 130, "stopped"), (signal.SIGKILL, -9, "running")])
 def test_a_stopped_or_killed_run_resumes_to_the_same_weights(tmp_path: Path, number: int, code: int, state: str) -> None:
     np.save(tmp_path / "pictures.npy", draw_pictures(40))
-    whole = start(tmp_path, "pictures.npy", "--out", "whole", "--epochs", "30", *WORDS)
-    assert whole.wait(200) == 0, whole.communicate()[0]
-    part = start(tmp_path, "pictures.npy", "--out", "part", "--epochs", "30", *WORDS)
-    wait_for_rows(tmp_path / "part", 10)
-    part.send_signal(number)
-    assert part.wait(100) == code, part.communicate()[0]
+    with start(tmp_path, "pictures.npy", "--out", "whole", "--epochs", "15", *WORDS) as whole:
+        told = whole.communicate(timeout=200)[0]
+    assert whole.returncode == 0, told
+    with start(tmp_path, "pictures.npy", "--out", "part", "--epochs", "15", *WORDS) as part:
+        wait_for_rows(tmp_path / "part", 10)
+        part.send_signal(number)
+        told = part.communicate(timeout=100)[0]
+    assert part.returncode == code, told
     assert json.loads((tmp_path / "part" / "run.json").read_text())["state"] == state
-    again = start(tmp_path, "--resume", "--out", "part")
-    assert again.wait(200) == 0, again.communicate()[0]
+    with start(tmp_path, "--resume", "--out", "part") as again:
+        told = again.communicate(timeout=200)[0]
+    assert again.returncode == 0, told
     left, right = final_weights(tmp_path / "whole"), final_weights(tmp_path / "part")
     assert all(torch.equal(left[name], right[name]) for name in left)

@@ -106,7 +106,8 @@ def convert(leaf: Leaf, value: Any) -> Any:
     try:
         return parser.parse_object({"value": value}).value
     except (ArgumentError, TypeError) as error:
-        raise MaskwrightError(f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}. {leaf.help}.") from error
+        near = did_you_mean(str(value), map(str, get_args(leaf.type))) if get_origin(leaf.type) is Literal else ""
+        raise MaskwrightError(f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near} {leaf.help}.") from error
 
 
 def dump_recipe(settings: PretrainSettings, heading: str) -> str:
