@@ -78,13 +78,7 @@ def evaluate(
         reporter,
     )
     reporter.say(f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on, {pictures.how}")
-    encoders = _encoders(loaded, pictures, chosen, baselines)
-    results: dict[str, Any] = {}
-    for name, features in encoders.items():
-        reporter.progress("features", len(results), len(encoders), name)
-        train, test = features()
-        results[name] = {word: _measure(word, train, test, seed) for word in probes}
-    reporter.finish()
+    results = _measure_all(_encoders(loaded, pictures, chosen, baselines), probes, seed, reporter)
     report = {
         "data": pictures.name,
         "protocol": pictures.how,
@@ -96,9 +90,21 @@ def evaluate(
     }
     path = eval_folder(run) / f"{slug(pictures.name)}-{'-'.join(probes)}.json"
     write_json(path, report)
-    for line in spell_results(results):
+    for line in [*spell_results(results), f"Written to {path}"]:
         reporter.say(line)
-    reporter.say(f"Written to {path}")
+    return results
+
+
+def _measure_all(
+    encoders: dict[str, Callable[[], tuple[Features, Features]]], probes: list[str], seed: int, reporter: Reporter
+) -> dict[str, Any]:
+    """Results by encoder and probe; features are made one encoder at a time."""
+    results: dict[str, Any] = {}
+    for name, features in encoders.items():
+        reporter.progress("features", len(results), len(encoders), name)
+        train, test = features()
+        results[name] = {word: _measure(word, train, test, seed) for word in probes}
+    reporter.finish()
     return results
 
 
