@@ -148,8 +148,8 @@ def _train(
 ) -> bool:
     device = pick_device(settings.run.device)
     watcher = Watcher(settings, pictures, journal.picture)
-    baselines = watcher.baselines(module, torch.device("cpu"))
-    folder.update_status(baselines={"patch_mean": baselines.patch_mean, "bilinear": baselines.bilinear})
+    baselines = watcher.baselines(module)
+    folder.update_status(baselines=baselines.to_dict())
     beside = f"patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
@@ -175,10 +175,7 @@ def _train(
             ],
         )
         if resume:
-            place = read_place(folder)
-            folder.cut_metrics(place["step"])
-            loader.set_epoch(place["epoch"])
-            loader.start_at(place["batches"])
+            go_back(folder, loader)
         clock.start()
         trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
     return checkpoints.asked and (clock.total_steps is None or trainer.global_step < clock.total_steps)
@@ -191,6 +188,14 @@ def averaging(settings: PretrainSettings) -> list[Any]:
     from lightning.pytorch.callbacks import EMAWeightAveraging
 
     return [EMAWeightAveraging(decay=settings.train.ema)]
+
+
+def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
+    """Set pictures and numbers back to where the last checkpoint was written."""
+    place = read_place(folder)
+    folder.cut_metrics(place["step"])
+    loader.set_epoch(place["epoch"])
+    loader.start_at(place["batches"])
 
 
 def read_place(folder: RunFolder) -> dict[str, int]:

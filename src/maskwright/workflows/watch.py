@@ -46,7 +46,7 @@ class Watcher:
                 tasks.append(EpochTask("knn", run.knn_every, self.measure_online_knn))
         return tasks
 
-    def baselines(self, module: PretrainModule, device: torch.device) -> TrivialBaselines:
+    def baselines(self, module: PretrainModule) -> TrivialBaselines:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
         images = eval_images(self.pictures.fixed, self.pictures.size, 64)
         mask = self.own_mask(module, module.scale.to_model(images), torch.arange(len(images)))
