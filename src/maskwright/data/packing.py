@@ -17,6 +17,7 @@ from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
 from maskwright.data.lock import exclusive
 from maskwright.data.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, open_packed
 from maskwright.data.sources import Source
+from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
 from maskwright.support.environment import cache_folder, cpu_count
 from maskwright.support.errors import MaskwrightError
@@ -44,8 +45,11 @@ def pack(
 
     short_side: pictures whose shorter side is longer are shrunk to it; channels: 1, 3 or 4 (or the array's own); folder: by default
     a place in the cache named by the content; progress(done, total) is called as it goes. An interrupted packing continues; a
-    changed source is packed again; of two processes one waits. Raises MaskwrightError for a full disk or when nothing is readable.
+    changed source is packed again; of two processes one waits. The pictures of a store come back as that store, with its maps and at its
+    size, unless other channels or a folder are asked for. Raises MaskwrightError for a full disk or when nothing is readable.
     """
+    if isinstance(source, StoreSource) and folder is None and source.store.channels == channels:
+        return source.store
     if short_side < 1:
         raise MaskwrightError(f"The short side of packed pictures is at least 1 pixel; got {short_side}.")
     plan = _Plan(source.fingerprint, short_side, channels)
@@ -120,7 +124,11 @@ def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
     if not ids:
         raise MaskwrightError(nothing_readable(source.name, len(source), UnreadableImage(*skipped[0])))
     sizes = np.array(heights, dtype=np.int64) * np.array(widths, dtype=np.int64) * plan.channels
-    arrays = {"offsets": np.cumsum(sizes) - sizes, "heights": np.array(heights, dtype=np.int64), "widths": np.array(widths, dtype=np.int64)}
+    arrays: dict[str, Any] = {
+        "offsets": np.cumsum(sizes) - sizes,
+        "heights": np.array(heights, dtype=np.int64),
+        "widths": np.array(widths, dtype=np.int64),
+    }
     if source.labels is not None:
         arrays["labels"] = np.array(source.labels, dtype=np.int64)[ids]
     np.savez(file.part / INDEX, **arrays)
