@@ -28,7 +28,7 @@ class Chunk:
 
 
 class ChunkedFile:
-    """A folder in which one file grows; opening it again with the same plan goes on after the last whole chunk, another plan starts anew."""
+    """A folder in which one file grows; opened again it goes on after the last whole chunk, unless the plan is another."""
 
     def __init__(self, part: Path, name: str, plan: dict[str, Any]) -> None:
         """part: the folder of the unfinished work; name: the file in it; plan: what is being made. Raises OSError."""
