@@ -22,6 +22,11 @@ POLICIES: dict[str, Entry] = {
     "green": Entry("maskwright.masking.noise:GreenNoise", "clumps of a middle size: band-pass noise (ColorMAE)"),
     "blue": Entry("maskwright.masking.noise:BlueNoise", "evenly spread patches: high-pass noise (ColorMAE)"),
     "purple": Entry("maskwright.masking.noise:PurpleNoise", "large regions and single patches: band-stop noise (ColorMAE)"),
+    "foreground": Entry(
+        "maskwright.masking.semantic:ForegroundPolicy", "more of the foreground hidden, or of the background, in exact shares"
+    ),
+    "parts": Entry("maskwright.masking.semantic:PartsPolicy", "from inside every part to whole parts together (SemMAE)"),
+    "part_ratios": Entry("maskwright.masking.semantic:PartRatiosPolicy", "a ratio for each part: part_ratios({face: 0.9, eyes: 0.5})"),
     "mixture": Entry("maskwright.masking.mixture:MixturePolicy", "one of several policies per image: 0.5*random + 0.5*block"),
     "blend": Entry("maskwright.masking.mixture:BlendPolicy", "several rankings added up: blend(0.5*random + 0.5*block)"),
     "complement": Entry("maskwright.masking.mixture:ComplementPolicy", "visible and masked swapped: complement(rectangles)"),
