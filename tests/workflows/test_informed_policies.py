@@ -51,7 +51,7 @@ def test_a_run_reports_its_masks_and_what_its_policy_costs(photos: Path, tmp_pat
     assert {"distance", "boundary", "islands", "mask_entropy", "mask_likeness"} <= guided.status["masks"].keys()
     assert (guided.path / "masks" / "final.png").exists()
     rows = [row for row in plain.metrics if "mask_entropy" in row]
-    assert rows[-1]["mask_entropy"] > 0.9
+    assert rows[-1]["mask_entropy"] > 0.8
     assert abs(rows[-1]["mask_likeness"]) < 0.3
 
 
