@@ -20,8 +20,8 @@ from maskwright.data.originals import Part
 from maskwright.support.errors import MaskwrightError
 
 ANIME_PARTS = ("face", "eyes", "mouth", "nose", "chin")
-MOST_SIDE = 480
-_FRAMES = (0.0, 0.08, 0.25)
+_TRIES = ((480, 0.0), (128, 0.08), (128, 0.25))
+"""The shorter side that a picture is shrunk to, and the frame put around it as a share of that; a face that fills it is found when small."""
 _POINT = 0.12
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -52,8 +52,8 @@ class AnimeFinder:
     def find(self, pixels: np.ndarray) -> list[Part]:
         """Find parts in a (H, W, 3) uint8 picture; with a frame around it where none is found without."""
         detect = load_animeface()
-        shrunk, factor = _shrink(pixels)
-        for share in _FRAMES:
+        for most, share in _TRIES:
+            shrunk, factor = _shrink(pixels, most)
             frame = round(share * min(shrunk.shape[:2]))
             framed = np.pad(shrunk, ((frame, frame), (frame, frame), (0, 0)), mode="edge")
             with _ONE_AT_A_TIME:
@@ -142,9 +142,9 @@ def _parts(face: dict[str, Any]) -> list[Part]:
     return [Part(name, *map(float, box)) for name, box in boxes] + points
 
 
-def _shrink(pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Shrink large pictures; also return how many source pixels one of the result's is."""
-    factor = max(1.0, min(pixels.shape[:2]) / MOST_SIDE)
+def _shrink(pixels: np.ndarray, most: int) -> tuple[np.ndarray, float]:
+    """Shrink pictures whose shorter side is longer; also return how many source pixels one of the result's is."""
+    factor = max(1.0, min(pixels.shape[:2]) / most)
     if factor == 1:
         return pixels, 1.0
     size = round(pixels.shape[1] / factor), round(pixels.shape[0] / factor)

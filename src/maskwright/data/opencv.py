@@ -13,6 +13,7 @@ from maskwright.data.originals import Part
 from maskwright.support.errors import MaskwrightError
 
 _SEED_BITS = 0x7FFFFFFF
+_DULL, _NEXT_TO_NOTHING = 0.1, 0.03
 
 
 def load_opencv() -> Any:
@@ -44,18 +45,31 @@ def measure_saliency(pixels: np.ndarray) -> np.ndarray:
 def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
     """Separate foreground from background with GrabCut (Rother et al. 2004) started from saliency: (H, W) bool.
 
-    The start: what stands out most is probably foreground, the frame is probably background. OpenCV's chance is seeded by `seed`.
+    The start: all but the tenth that stands out least is probably foreground, a thin frame is background. Where that leaves next to
+    nothing, as when the picture's subject reaches its borders, the frame is only probably background in a second try.
+    OpenCV's chance is seeded by `seed`.
     """
     cv2 = load_opencv()
     saliency = cv2.GaussianBlur(measure_saliency(pixels).astype(np.float32), (0, 0), max(1.0, min(pixels.shape[:2]) / 16))
     saliency = _stretch(saliency) * _centered(pixels.shape[0], pixels.shape[1])
-    start = np.where(saliency > np.quantile(saliency, 0.55), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    frame = max(1, min(pixels.shape[:2]) // 32)
-    for edge in (start[:frame], start[:, :frame], start[:, -frame:]):
-        edge[:] = cv2.GC_BGD
+    start = np.where(saliency > np.quantile(saliency, _DULL), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    found = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
+    return found if found.mean() >= _NEXT_TO_NOTHING else _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
+
+
+def _framed(start: np.ndarray, value: int) -> np.ndarray:
+    """The start with a thin frame of one value at the top, left and right; subjects often stand on the lower border."""
+    frame, framed = max(1, min(start.shape) // 32), start.copy()
+    for edge in (framed[:frame], framed[:, :frame], framed[:, -frame:]):
+        edge[:] = value
+    return framed
+
+
+def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
     cv2.setRNGSeed(seed & _SEED_BITS)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    mask, *_ = cv2.grabCut(np.ascontiguousarray(pixels[:, :, ::-1]), start, None, *models, 4, cv2.GC_INIT_WITH_MASK)
+    mask, *_ = cv2.grabCut(
+        np.ascontiguousarray(pixels[:, :, ::-1]), start, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
+    )
     return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
 
 

@@ -102,7 +102,7 @@ def resolve_source(asked: Asked) -> tuple[str, dict[str, Any]]:
     if asked.name == "attention":
         return "vit", {"file": word}
     path = Path(word).expanduser()
-    if not path.exists():
+    if not path.exists() and not any(parent.is_file() for parent in path.parents):
         raise MaskwrightError(
             f"'{word}' is neither a source of {asked.name} nor a file or folder.{did_you_mean(word, known)} Known: {', '.join(known)}."
         )

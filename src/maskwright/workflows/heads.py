@@ -14,6 +14,8 @@ from maskwright.support.reporting import Reporter
 
 HEADS = ("auto", "animeface", "cascade", "none")
 _LOOK_AT = 16
+_FOUND_ENOUGH = 0.25
+"""A detector that finds heads in a smaller share of the pictures mostly sees heads where none are."""
 _LEAST_FACE = 0.15
 """Smaller faces, as a share of a picture's shorter side, are mostly false alarms of the cascade."""
 
@@ -41,6 +43,7 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
     """Count what each detector finds in a few pictures and take the one that finds most."""
     counts: dict[str, int] = {}
     finders: dict[str, Finder] = {}
+    sample = range(0, len(source), max(1, len(source) // _LOOK_AT))
     for name, load, finder in (
         ("animeface", load_animeface, AnimeFinder()),
         ("cascade", load_opencv, CascadeFinder("face", least_share=_LEAST_FACE)),
@@ -51,12 +54,13 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
             reporter.say(f"heads: not with {name}: {error}")
             continue
         finders[name] = finder
-        counts[name] = sum(_finds(finder, source, index) for index in range(0, len(source), max(1, len(source) // _LOOK_AT)))
-    best = max(counts, key=lambda name: counts[name], default=None)
-    if best is None or counts[best] == 0:
-        reporter.say("heads: no detector finds any in the pictures looked at; windows go where most stands out")
+        counts[name] = sum(_finds(finder, source, index) for index in sample)
+    best = max(counts, key=lambda name: counts[name], default="none")
+    spelled = ", ".join(f"{name} in {count}" for name, count in counts.items()) or "no detector is installed"
+    if counts.get(best, 0) < _FOUND_ENOUGH * len(sample):
+        reporter.say(f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go where most stands out")
         return (), "saliency only"
-    reporter.say(f"heads: with {best}, which finds some in {counts[best]} of the pictures looked at ({counts})")
+    reporter.say(f"heads: with {best}; found in {len(sample)} pictures looked at: {spelled}")
     return (finders[best],), best
 
 

@@ -71,6 +71,9 @@ def prepare(
     check_at_least("windows", windows, 1)
     check_at_least("size", size, 1)
     asked = parse_priors(priors)
+    for one in asked:
+        if one.source is not None:
+            resolve_source(one)
     by_name = isinstance(data, (str, Path))
     settings = DataSettings(data=str(data) if by_name else "python", split=split, labels=labels)
     source, found = find(settings, None if by_name else data, reporter)
@@ -139,7 +142,7 @@ def _write_store(
 
 
 def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwrite: bool) -> None:
-    """A finished store of other pictures is replaced only when asked."""
+    """Replace a finished store of other pictures only when asked."""
     if not is_store(folder) or overwrite:
         return
     facts = read_json(folder / "store.json")
