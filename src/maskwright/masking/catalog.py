@@ -22,11 +22,14 @@ POLICIES: dict[str, Entry] = {
     "green": Entry("maskwright.masking.noise:GreenNoise", "clumps of a middle size: band-pass noise (ColorMAE)"),
     "blue": Entry("maskwright.masking.noise:BlueNoise", "evenly spread patches: high-pass noise (ColorMAE)"),
     "purple": Entry("maskwright.masking.noise:PurpleNoise", "large regions and single patches: band-stop noise (ColorMAE)"),
-    "foreground": Entry(
-        "maskwright.masking.semantic:ForegroundPolicy", "more of the foreground hidden, or of the background, in exact shares"
-    ),
+    "foreground": Entry("maskwright.masking.semantic:ForegroundPolicy", "exact shares of foreground and background hidden"),
     "parts": Entry("maskwright.masking.semantic:PartsPolicy", "from inside every part to whole parts together (SemMAE)"),
     "part_ratios": Entry("maskwright.masking.semantic:PartRatiosPolicy", "a ratio for each part: part_ratios({face: 0.9, eyes: 0.5})"),
+    "guided": Entry("maskwright.masking.guided:GuidedPolicy", "what a transformer attends to, or what it ignores (AttMask, AMT)"),
+    "hard": Entry("maskwright.masking.hard:HardPolicy", "patches that cost most when last seen, remembered per picture"),
+    "predicted_hard": Entry("maskwright.masking.hard:PredictedHardPolicy", "patches that a small network expects to be hard (HPM)"),
+    "adversarial": Entry("maskwright.masking.learned:AdversarialPolicy", "learned, first to help and later to hinder (CL-MAE)"),
+    "adaptive": Entry("maskwright.masking.learned:AdaptivePolicy", "learned, shows the patches that tell most (AdaMAE)"),
     "mixture": Entry("maskwright.masking.mixture:MixturePolicy", "one of several policies per image: 0.5*random + 0.5*block"),
     "blend": Entry("maskwright.masking.mixture:BlendPolicy", "several rankings added up: blend(0.5*random + 0.5*block)"),
     "complement": Entry("maskwright.masking.mixture:ComplementPolicy", "visible and masked swapped: complement(rectangles)"),
