@@ -102,7 +102,7 @@ def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> 
     """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
-    built = settle(policy, Surroundings(grid=grid, num_pictures=draws, build_scorer=lambda width, depth: _LinearScorer(grid)))
+    built = settle(policy, Surroundings(grid=grid, num_pictures=max(draws, CHUNK), build_scorer=lambda width, depth: _LinearScorer(grid)))
     return [_Trial(built, grid, count) for count in fitting]
 
 
