@@ -36,9 +36,10 @@ class MaskedAutoencoder(nn.Module):
         self.decoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
-    def forward(self, images: Tensor, mask: PatchMask) -> Prediction:
+    def forward(self, images: Tensor, mask: PatchMask, visible: bool = False) -> Prediction:
         """Encode the visible patches of (B, C, H, W) images in the model's numbers and predict those at `mask.predicted_ids`.
 
+        visible: predict the visible patches too, for losses that ask for them.
         Raises MaskwrightError when images or mask do not fit the model.
         """
         patches = self._cut(images)
@@ -47,14 +48,18 @@ class MaskedAutoencoder(nn.Module):
                 f"The mask is for {mask.num_patches} patches; this model has a {self.grid} ({self.grid.num_patches} patches)."
             )
         latent = self.encoder(patches, mask.visible_ids)
+        values = self.decoder(latent, mask, visible)
+        count = mask.predicted_ids.shape[1]
         return Prediction(
-            values=self.decoder(latent, mask),
+            values=values[:, :count],
             mask=mask,
             patches=patches,
             grid=self.grid,
             target=cast(Target, self.config.target),
             latent=latent,
             num_prefix=self.config.num_prefix,
+            class_token=self.config.class_token,
+            visible_values=values[:, count:] if visible else None,
         )
 
     def encode(self, images: Tensor) -> Tensor:
