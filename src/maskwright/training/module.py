@@ -10,7 +10,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from maskwright.losses.objective import Objective
+from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches import PatchMask, PixelScale, visible_count
@@ -65,9 +65,9 @@ class PretrainModule(LightningModule):
         self.batches_done = batch_idx + 1
         images, sample_ids = self.views(batch)
         mask = self.draw_mask(images, sample_ids, progress)
-        prediction = self.model(images, mask)
+        prediction = self.model(images, mask, self.objective.needs.visible)
         value = self.objective(prediction, images, progress)
-        self.record(mask, value.total, value.terms)
+        self.record(mask, value)
         return value.total
 
     def views(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -91,15 +91,14 @@ class PretrainModule(LightningModule):
         )
         return mask_scene(self.policy, scene, predicted_count(scene.num_masked, self.recipe.predict))
 
-    def record(self, mask: PatchMask, total: Tensor, terms: dict[str, Tensor]) -> None:
+    def record(self, mask: PatchMask, value: ObjectiveValue) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
         rows = mask.visible_ids.shape[0]
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
-        self.counts["decoder_tokens"] += rows * mask.predicted_ids.shape[1]
-        self.latest = {"loss": total.detach(), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
-        if len(terms) > 1:
-            self.latest |= {f"loss_{name}": term.detach() for name, term in terms.items()}
+        self.counts["decoder_tokens"] += rows * (mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible)
+        self.latest = {**value.columns("loss"), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
+        self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parts = [self.model] + ([self.policy] if isinstance(self.policy, torch.nn.Module) else [])

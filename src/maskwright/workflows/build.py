@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskwright.losses.objective import build_objective
 from maskwright.masking.policy import Policy
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
@@ -17,6 +16,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule, Recipe
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.workflows.objective import build_checked_objective
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import PretrainSettings, parse_size
 
@@ -74,5 +74,5 @@ def build_module(settings: PretrainSettings, scale: PixelScale, clock: Clock, de
         predict=settings.mask.predict,
         ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
     )
-    objective = build_objective(train.loss)
+    objective = build_checked_objective(settings, scale)
     return PretrainModule(model, policy, parse_schedule(settings.mask.ratio), objective, scale, recipe, clock, described)

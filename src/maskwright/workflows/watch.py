@@ -59,15 +59,20 @@ class Watcher:
         return mask_samples(module.policy, module.model.grid, module.ratio.at(1.0), sample_ids, seed, purpose="fixed", images=images)
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
-        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share."""
+        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share.
+
+        Weights are those of the end of the training, so that epochs compare; several terms are measured one by one too.
+        """
         assert self.pictures.held is not None
-        sums = {"val_loss": 0.0, "val_loss_random75": 0.0}
+        sums: dict[str, float] = {}
         count = 0
         for batch in eval_batches(self.pictures.held, self.pictures.size):
             images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
             common = mask_samples(RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common")
             for name, mask in (("val_loss", self.own_mask(module, images, ids)), ("val_loss_random75", common)):
-                sums[name] += float(module.objective(module.model(images, mask), images, 1.0).total) * len(images)
+                value = module.objective(module.model(images, mask, module.objective.needs.visible), images, 1.0)
+                for column, number in value.columns(name).items():
+                    sums[column] = sums.get(column, 0.0) + float(number) * len(images)
             count += len(images)
         return {name: total / count for name, total in sums.items()}
 
