@@ -36,9 +36,10 @@ class MaskedAutoencoder(nn.Module):
         self.decoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
-    def forward(self, images: Tensor, mask: PatchMask, visible: bool = False) -> Prediction:
+    def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None, *, visible: bool = False) -> Prediction:
         """Encode the visible patches of (B, C, H, W) images in the model's numbers and predict those at `mask.predicted_ids`.
 
+        weights: what each visible token is multiplied by (a policy that learns sees the loss through it), nothing when None.
         visible: predict the visible patches too, for losses that ask for them.
         Raises MaskwrightError when images or mask do not fit the model.
         """
@@ -47,7 +48,7 @@ class MaskedAutoencoder(nn.Module):
             raise MaskwrightError(
                 f"The mask is for {mask.num_patches} patches; this model has a {self.grid} ({self.grid.num_patches} patches)."
             )
-        latent = self.encoder(patches, mask.visible_ids)
+        latent = self.encoder(patches, mask.visible_ids, weights_BV)
         values = self.decoder(latent, mask, visible)
         count = mask.predicted_ids.shape[1]
         return Prediction(

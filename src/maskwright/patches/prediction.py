@@ -59,7 +59,9 @@ class Prediction:
     def seen_values(self) -> Tensor:
         """(B, V, P) predictions of visible patches; raises MaskwrightError when the model was not asked for them."""
         if self.visible_values is None:
-            raise MaskwrightError("This loss compares visible patches too, and they were not predicted; call model(..., visible=True).")
+            raise MaskwrightError(
+                "This loss compares visible patches too, and they were not predicted; call model(images, mask, visible=True)."
+            )
         return self.visible_values
 
     def prior(self, name: str) -> Tensor:

@@ -65,7 +65,7 @@ class PretrainModule(LightningModule):
         self.batches_done = batch_idx + 1
         images, sample_ids = self.views(batch)
         mask = self.draw_mask(images, sample_ids, progress)
-        prediction = self.model(images, mask, self.objective.needs.visible)
+        prediction = self.model(images, mask, visible=self.objective.needs.visible)
         value = self.objective(prediction, images, progress)
         self.record(mask, value)
         return value.total

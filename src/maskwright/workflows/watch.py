@@ -70,7 +70,7 @@ class Watcher:
             images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
             common = mask_samples(RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common")
             for name, mask in (("val_loss", self.own_mask(module, images, ids)), ("val_loss_random75", common)):
-                value = module.objective(module.model(images, mask, module.objective.needs.visible), images, 1.0)
+                value = module.objective(module.model(images, mask, visible=module.objective.needs.visible), images, 1.0)
                 for column, number in value.columns(name).items():
                     sums[column] = sums.get(column, 0.0) + float(number) * len(images)
             count += len(images)
