@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from tests.losses.predictions import draw, measure
 
 from maskwright.losses.frequency import focal_weights
 from maskwright.patches import Grid, PatchMask, Prediction, patchify, take
 from maskwright.support.errors import MaskwrightError
-from tests.losses.predictions import draw, measure
 
 
 @pytest.mark.parametrize("target", ["raw", "normalized"])
@@ -42,7 +42,9 @@ def test_two_waves_count_by_their_size():
     assert focal_weights(torch.zeros(1, 2, 2), 1.0).abs().max() == 0
 
 
-@pytest.mark.parametrize(("line", "message"), [("focal_frequency(alpha=-1)", "at least 0"), ("focal_frequency('patches')", "Did you mean 'patch'")])
+@pytest.mark.parametrize(
+    ("line", "message"), [("focal_frequency(alpha=-1)", "at least 0"), ("focal_frequency('patches')", "Did you mean 'patch'")]
+)
 def test_a_mistake_is_a_sentence(line, message):
     with pytest.raises(MaskwrightError, match=message):
         measure(line, draw())

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from tests.losses.predictions import GRID, draw, images_of, measure, true_values
 
 from maskwright.losses.catalog import TERMS
 from maskwright.losses.objective import build_objective
@@ -11,7 +12,6 @@ from maskwright.losses.selection import composite_image, composite_mse, mask_ent
 from maskwright.patches import PixelScale
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.vgg import load_vgg
-from tests.losses.predictions import GRID, draw, images_of, measure, true_values
 
 SCALE = PixelScale((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 TINY_VGG = "perceptual(weights='random', layers=['relu1_1', 'relu2_1'])"

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+from tests.losses.predictions import draw, half_mask, measure, true_values
 
 from maskwright.losses.laplacian import laplacian
 from maskwright.patches import Grid, Prediction, patchify, take
 from maskwright.support.errors import MaskwrightError
-from tests.losses.predictions import draw, half_mask, measure, true_values
 
 
 def slow_laplacian(image, neighbors):
@@ -74,7 +74,8 @@ def test_patches_that_are_not_predicted_do_not_count():
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("laplacian(compare='mae')", "one of l1, mse"), ("laplacian(neighbors=6)", "one of 4, 8"), ("laplace", "'laplacian'")]
+    ("line", "message"),
+    [("laplacian(compare='mae')", "one of l1, mse"), ("laplacian(neighbors=6)", "one of 4, 8"), ("laplace", "'laplacian'")],
 )
 def test_a_mistake_is_a_sentence(line, message):
     with pytest.raises(MaskwrightError, match=message):

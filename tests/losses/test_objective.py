@@ -54,7 +54,11 @@ def test_what_cannot_be_built_is_refused_with_a_hint(line, message):
 def test_a_moving_weight_is_on_record_and_a_still_one_is_not():
     value = build_objective("0.5*mse + 1->0*l1")(off_by(3), IMAGES, 0.25)
     assert value.weights == {"l1": 0.75}
-    assert {name: number.item() for name, number in value.columns("loss").items()} == {"loss": 0.5 * 9 + 0.75 * 3, "loss_mse": 9.0, "loss_l1": 3.0}
+    assert {name: number.item() for name, number in value.columns("loss").items()} == {
+        "loss": 0.5 * 9 + 0.75 * 3,
+        "loss_mse": 9.0,
+        "loss_l1": 3.0,
+    }
     assert list(build_objective("mse")(off_by(3), IMAGES).columns("val_loss")) == ["val_loss"]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.losses import predictions
 
 from maskwright.losses.objective import build_objective
 from maskwright.patches.grid import Grid
@@ -11,7 +12,6 @@ from maskwright.patches.mask import PatchMask
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-from tests.losses import predictions
 
 GRID = Grid(2, 3, 2)
 
@@ -104,7 +104,8 @@ def test_visible_patches_that_were_not_predicted_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("mse(visible=-1)", "at least 0"), ("l1(floor=0)", "floor"), ("mse(weight=2)", "name of a map"), ("mse(wieght='a')", "'weight'")]
+    ("line", "message"),
+    [("mse(visible=-1)", "at least 0"), ("l1(floor=0)", "floor"), ("mse(weight=2)", "name of a map"), ("mse(wieght='a')", "'weight'")],
 )
 def test_options_out_of_range_are_refused(line, message):
     with pytest.raises(MaskwrightError, match=message):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.losses.predictions import draw, measure
 
 from maskwright.losses.uniformity import log_mean_potential
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-from tests.losses.predictions import draw, measure
 
 
 def with_latent(latent, num_prefix=0):
@@ -88,7 +88,9 @@ def test_two_processes_have_the_value_and_gradients_of_one_with_the_whole_batch(
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "OMP_NUM_THREADS": "1"}
     started = [
-        subprocess.Popen([sys.executable, tmp_path / "program.py", str(rank), str(world), str(tmp_path)], env=environment, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, tmp_path / "program.py", str(rank), str(world), str(tmp_path)], env=environment, stderr=subprocess.PIPE
+        )
         for world in (1, 2)
         for rank in range(world)
     ]
