@@ -14,14 +14,12 @@ from torch import Tensor, nn
 
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.seeding import torch_generator
+from maskwright.weights.imagenet import imagenet_state
 from maskwright.weights.state_files import read_state
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-_NETWORKS = {
-    "vgg16": (torchvision.models.vgg16, torchvision.models.VGG16_Weights.IMAGENET1K_V1),
-    "vgg19": (torchvision.models.vgg19, torchvision.models.VGG19_Weights.IMAGENET1K_V1),
-}
+_NETWORKS = {"vgg16": torchvision.models.vgg16, "vgg19": torchvision.models.vgg19}
 
 
 class VggExtractor(nn.Module):
@@ -61,7 +59,7 @@ def load_vgg(name: str, layers: Sequence[str], weights: str = "imagenet") -> Vgg
     Raises MaskwrightError for an unknown layer, and, saying how to get the weights, where they are missing.
     """
     with torch.device("meta"):
-        features = _NETWORKS[name][0](weights=None).features
+        features = _NETWORKS[name](weights=None).features
     places = _places(features)
     for layer in layers:
         if layer not in places:
@@ -69,7 +67,7 @@ def load_vgg(name: str, layers: Sequence[str], weights: str = "imagenet") -> Vgg
     if weights == "random":
         _draw(features)
     else:
-        _fill(features, _imagenet_state(name) if weights == "imagenet" else read_state(Path(weights)), name, weights)
+        _fill(features, _state(name, weights), name, weights)
     return VggExtractor(features, places, layers)
 
 
@@ -83,6 +81,12 @@ def _places(features: nn.Sequential) -> dict[str, int]:
         elif isinstance(step, nn.MaxPool2d):
             group, inside = group + 1, 0
     return places
+
+
+def _state(name: str, weights: str) -> dict[str, Tensor]:
+    if weights == "imagenet":
+        return imagenet_state(name, "The perceptual loss", "perceptual(weights='FILE')", "perceptual(weights='random')")
+    return read_state(Path(weights))
 
 
 def _draw(features: nn.Sequential) -> None:
@@ -105,20 +109,3 @@ def _fill(features: nn.Sequential, state: dict[str, Tensor], name: str, source: 
             f"another shape, first 'features.{missing[0]}'."
         )
     features.load_state_dict({key: own[key].float() for key in wanted}, assign=True)
-
-
-def _imagenet_state(name: str) -> dict[str, Tensor]:
-    """torchvision's weights: downloaded once to torch's cache, or found there."""
-    chosen = _NETWORKS[name][1]
-    try:
-        return dict(chosen.get_state_dict(progress=False, check_hash=True, map_location="cpu"))
-    except (OSError, RuntimeError) as error:
-        raise MaskwrightError(_how_to_get(name, chosen.url, error)) from error
-
-
-def _how_to_get(name: str, url: str, error: Exception) -> str:
-    place = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
-    return (
-        f"The perceptual loss needs the ImageNet weights of {name}, and downloading them failed ({error}). Fetch {url} on another machine "
-        f"and put it at {place}, or say where it is: perceptual(weights='FILE'). perceptual(weights='random') does without."
-    )
