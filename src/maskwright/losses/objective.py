@@ -22,7 +22,7 @@ from maskwright.support.shorthand import Call, parse_sum
 
 @dataclass(frozen=True)
 class Summand:
-    """A term under the name it is logged by, and its weight at each progress."""
+    """A term under the name it is logged by (its own, or with its options where the same term stands twice), and its weight over time."""
 
     name: str
     term: Term
@@ -77,9 +77,16 @@ def build_objective(
     perceptual term asks for them, and this room may not read files.
     Raises MaskwrightError for unknown terms or options, with the nearest known one.
     """
+    parts = parse_sum(value)
+    names = [part.call.name for part in parts]
     return Objective(
         tuple(
-            Summand(str(part.call), _build_term(part.call, scale, load_extractor), parse_schedule(part.weight)) for part in parse_sum(value)
+            Summand(
+                name if names.count(name) == 1 else str(part.call),
+                _build_term(part.call, scale, load_extractor),
+                parse_schedule(part.weight),
+            )
+            for name, part in zip(names, parts, strict=True)
         )
     )
 

@@ -150,7 +150,8 @@ def _train(
     watcher = Watcher(settings, pictures, journal.picture)
     baselines = watcher.baselines(module)
     folder.update_status(baselines=baselines.to_dict())
-    beside = f"patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
+    unit = "" if settings.train.loss.strip() == "mse" else "mse of "
+    beside = f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
