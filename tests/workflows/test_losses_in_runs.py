@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import maskwright
+from maskwright.data.map_writer import MapPlan, write_map
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.listing import list_losses
+from tests.data.map_stores import build_store
 from tests.workflows.conftest import SMALL
 
 TINY: dict[str, Any] = {**SMALL, "val": "0.2", "steps": 3}
@@ -47,10 +50,27 @@ def test_visible_patches_are_predicted_and_counted_where_a_loss_asks(photos: Pat
 def test_the_perceptual_network_is_neither_trained_nor_saved(photos: Path, tmp_path: Path) -> None:
     run = maskwright.pretrain(photos, out=tmp_path / "run", loss=f"0.6*mse + 0.4*{VGG}", ema=0.9, **TINY)
     saved = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
-    assert not [name for name in saved["state_dict"] if not name.startswith("model.")]
+    assert not [name for name in saved["state_dict"] if not name.startswith(("model.", "masker."))]
     trained = sum(len(group["params"]) for group in saved["optimizer_states"][0]["param_groups"])
     assert trained <= len(list(run.model().parameters()))
     assert rows(run, "loss")[-1]["loss_perceptual"] > 0
+
+
+def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(tmp_path: Path) -> None:
+    """A map of ones changes nothing; a map of the left half changes the loss; a map that the store lacks is named."""
+    store = build_store(tmp_path, [(16, 16)] * 40)
+    half = np.zeros((16, 16), dtype=np.uint8)
+    half[:, :8] = 255
+    for name, drawn in (("flat", np.full((16, 16), 255, dtype=np.uint8)), ("left", half)):
+        write_map(store, MapPlan(name=name, kind="share", made="by hand"), lambda ids, drawn=drawn: [drawn for _ in ids])
+    found = {}
+    for line in ("mse", "mse(weight='flat')", "mse(weight='left')"):
+        run = maskwright.pretrain(store.folder, out=tmp_path / line, loss=line, **TINY)
+        found[line] = [rows(run, column)[0][column] for column in ("loss", "val_loss", "val_loss_random75")]
+    assert found["mse(weight='flat')"] == pytest.approx(found["mse"], rel=1e-4)
+    assert all(abs(left / plain - 1) > 1e-3 for left, plain in zip(found["mse(weight='left')"], found["mse"], strict=True))
+    with pytest.raises(MaskwrightError, match="faces"):
+        maskwright.pretrain(store.folder, out=tmp_path / "none", loss="mse(weight='faces')", **TINY)
 
 
 def test_a_gray_run_can_be_perceptual(photos: Path, tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ def build_objective(
     )
 
 
+def needs_of(value: str | Mapping[str, Any]) -> Needs:
+    """What the terms of a line ask for, without loading the networks that they look through."""
+    return Needs.joined(build("loss term", TERMS, part.call).needs for part in parse_sum(value))
+
+
 def _build_term(call: Call, scale: PixelScale | None, load_extractor: LoadExtractor | None) -> Term:
     built = build("loss term", TERMS, call)
     return finish_perceptual(built, scale, load_extractor) if isinstance(built, PerceptualSettings) else built

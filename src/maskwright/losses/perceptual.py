@@ -43,6 +43,7 @@ class PerceptualSettings:
     stage numbers from 0; for a .pt2 file: its names); layer_weights: one number per layer; compare: l1 or mse.
     """
 
+    needs: ClassVar[Needs] = Needs()
     extractor: str = "vgg19"
     weights: str = "imagenet"
     layers: Sequence[str | int] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskwright.losses.objective import Objective, build_objective
+from maskwright.losses.objective import Objective, build_objective, needs_of
 from maskwright.losses.term import Needs
 from maskwright.patches import PixelScale
 from maskwright.support.errors import MaskwrightError
@@ -13,9 +13,8 @@ from maskwright.workflows.settings import PretrainSettings
 
 def build_checked_objective(settings: PretrainSettings, scale: PixelScale) -> Objective:
     """Build the objective of complete settings; raises MaskwrightError when a term asks for what this run does not have."""
-    objective = build_objective(settings.train.loss, scale, load_extractor)
-    _check_needs(objective.needs, settings)
-    return objective
+    _check_needs(needs_of(settings.train.loss), settings)
+    return build_objective(settings.train.loss, scale, load_extractor)
 
 
 def check_loss(settings: PretrainSettings) -> None:
