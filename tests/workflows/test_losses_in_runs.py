@@ -56,6 +56,15 @@ def test_the_perceptual_network_is_neither_trained_nor_saved(photos: Path, tmp_p
     assert rows(run, "loss")[-1]["loss_perceptual"] > 0
 
 
+def test_the_perceptual_network_is_counted_in_what_a_run_spends(photos: Path, tmp_path: Path) -> None:
+    """relu1_1 of a VGG on 16 x 16 pixels is one 3 x 3 convolution from 3 to 64 channels, counted three times."""
+    plain, more = (
+        maskwright.pretrain(photos, out=tmp_path / name, loss=loss, **TINY).status
+        for name, loss in (("plain", "mse"), ("more", "mse + perceptual(weights='random', layers=['relu1_1'])"))
+    )
+    assert more["training_flops"] - plain["training_flops"] == more["images"] * 3 * 2 * 16 * 16 * 64 * 3 * 9
+
+
 def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(tmp_path: Path) -> None:
     """A map of ones changes nothing; a map of the left half changes the loss; a map that the store lacks is named."""
     store = build_store(tmp_path, [(16, 16)] * 40)
