@@ -11,10 +11,6 @@ WHERE = [
     Flag("device", "auto, cpu, cuda or mps", default="auto"),
     Flag("seed", "the one number that all chance comes from", default=0),
 ]
-MASKING = [
-    Flag("policy", "rule that picks the masked patches, e.g. random or 'block(size=2)' (default: the run's)"),
-    Flag("ratio", "share of patches masked (default: the run's last)", aliases=("mask_ratio",)),
-]
 
 
 def pretrain_flags() -> list[Flag]:
@@ -77,10 +73,12 @@ def run_evaluate(options: dict[str, Any]) -> None:
 
 def reconstruct_flags() -> list[Flag]:
     return [
-        Flag("run", "run folder or checkpoint", positional=True, metavar="RUN"),
-        Flag("images", "image files, or folders of them", kind="many", positional=True, metavar="IMAGE"),
+        Flag("run", "run folder or checkpoint; several, before the images, stand side by side", positional=True, metavar="RUN"),
+        Flag("images", "image files, folders of them, or a prepared store", kind="many", positional=True, metavar="IMAGE"),
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
-        *MASKING,
+        Flag("policy", "rule that picks the masked patches, several separated by ';', or all (default: the run's)"),
+        Flag("ratio", "share of patches masked, or several, e.g. 0.25,0.5,0.75 (default: the run's last)", aliases=("mask_ratio",)),
+        Flag("epochs", "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side"),
         Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
         *WHERE,
     ]
@@ -90,7 +88,7 @@ def run_reconstruct(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.reconstruct import reconstruct
 
-    reconstruct(reporter=ConsoleReporter(), **_typed(options, ratio=float, seed=int))
+    reconstruct(reporter=ConsoleReporter(), **_typed(options, seed=int))
 
 
 def masks_flags() -> list[Flag]:

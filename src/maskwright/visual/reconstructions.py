@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,10 @@ class SheetRow:
     target: Target
     stats: Stats
     caption: str = ""
+
+    def with_caption(self, caption: str) -> SheetRow:
+        """The same row with another caption."""
+        return replace(self, caption=caption)
 
     def tiles(self) -> list[np.ndarray]:
         """The four tiles; what the model did not see or did not predict is hatched, so no true hidden pixel poses as its work."""
