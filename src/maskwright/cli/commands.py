@@ -79,6 +79,17 @@ def reconstruct_flags() -> list[Flag]:
         Flag("policy", "rule that picks the masked patches, several separated by ';', or all (default: the run's)"),
         Flag("ratio", "share of patches masked, or several, e.g. 0.25,0.5,0.75 (default: the run's last)", aliases=("mask_ratio",)),
         Flag("epochs", "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side"),
+        Flag("errors", "also show how wrong each pixel is", kind="switch"),
+        Flag("full", "predict every pixel: average many masks, and show how far they disagree", kind="switch"),
+        Flag("lpips", "also measure LPIPS with these AlexNet weights: imagenet, or a file"),
+        Flag("mask", "hole to fill, white = hidden: a picture for all, or a folder of same-named ones", group="a painted hole"),
+        Flag("cover", "hide a patch when any, half or all of it lies in the hole (default: any)", group="a painted hole"),
+        Flag(
+            "fit",
+            "resize (whole picture to the model's size) or tile (windows at full resolution) (default: resize)",
+            group="a painted hole",
+        ),
+        Flag("feather", "pixels over which the fill fades in, inside the hole (default: 4)", group="a painted hole"),
         Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
         *WHERE,
     ]
@@ -88,7 +99,7 @@ def run_reconstruct(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.reconstruct import reconstruct
 
-    reconstruct(reporter=ConsoleReporter(), **_typed(options, seed=int))
+    reconstruct(reporter=ConsoleReporter(), **_typed(options, feather=int, seed=int))
 
 
 def masks_flags() -> list[Flag]:
@@ -228,7 +239,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
-        "Write one PNG with a row for each picture, under a policy, ratio and seed of your choice.",
+        "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios or epochs side by side, every pixel "
+        "(--full), or a hole that you painted (--mask).",
         reconstruct_flags,
         run_reconstruct,
     ),

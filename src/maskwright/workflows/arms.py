@@ -76,10 +76,16 @@ def choose_masks(policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedM
     return [MaskChoice(line, share) for share in shares for line in lines]
 
 
-def needed_maps(choices: Sequence[MaskChoice], loaded: LoadedModel) -> tuple[str, ...]:
-    """The maps that the policies look at, each once."""
-    rules = (build_checked_policy(choice.policy, loaded.model.grid, Constant(choice.ratio)) for choice in choices)
-    return tuple(sorted({name for rule in rules for name in rule.traits.needed("prior")}))
+def needed_maps(choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: bool = False) -> tuple[str, ...]:
+    """The maps that the policies look at, each once; skip: pass over policies that cannot be built, which drawing will list."""
+    found: set[str] = set()
+    for choice in choices:
+        try:
+            found.update(build_checked_policy(choice.policy, loaded.model.grid, Constant(choice.ratio)).traits.needed("prior"))
+        except MaskwrightError:
+            if not skip:
+                raise
+    return tuple(sorted(found))
 
 
 def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[str]:

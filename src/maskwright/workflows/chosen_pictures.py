@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.decode import UnreadableImage, Wanted
+from maskwright.data.maps import map_names
 from maskwright.data.packing import pack
 from maskwright.data.sources import open_source
 from maskwright.data.store_source import StoreSource
@@ -39,16 +40,23 @@ class ChosenPictures:
 
 
 def choose_pictures(
-    images: Any, loaded: LoadedModel, maps: Sequence[str] = (), *, keep_whole: bool = False, reporter: Reporter | None = None
+    images: Any,
+    loaded: LoadedModel,
+    maps: Sequence[str] = (),
+    *,
+    only_there: bool = False,
+    keep_whole: bool = False,
+    reporter: Reporter | None = None,
 ) -> ChosenPictures:
     """Read at most 256 pictures, shrunk and center-cropped to the model's size; those that cannot be read are skipped and listed.
 
-    maps: names of maps that come along when `images` is a prepared store; keep_whole: also keep the pictures at their own size.
+    maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has; keep_whole: also keep the pictures at their own size.
     """
     named = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
     sources = [open_source(item if is_array(item) else str(item)) for item in named]
     if len(sources) == 1 and isinstance(sources[0], StoreSource) and not keep_whole:
-        chosen = _from_store(sources[0], loaded, maps)
+        there = map_names(sources[0].store)
+        chosen = _from_store(sources[0], loaded, [name for name in maps if name in there or not only_there])
     else:
         chosen = _one_by_one(sources, loaded, keep_whole)
     if chosen.skipped and reporter is not None:

@@ -1,51 +1,31 @@
-"""Filling in pictures with trained models: one run on a sheet, or runs, policies, ratios and epochs side by side, with numbers beside."""
+"""Filling in pictures with trained models: masked by policies, side by side, in full, or where a person painted a hole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from maskwright.evaluation.reconstruction import ReconstructionResult
-from maskwright.patches import PatchMask
+from maskwright.evaluation.pixel_scores import PixelScores
+from maskwright.masking.given import Cover
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
-from maskwright.workflows.arms import ALL, choose_masks, find_models, is_model, needed_maps
+from maskwright.weights.checkpoint import LoadedModel
+from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps
 from maskwright.workflows.chosen_pictures import choose_pictures, is_array
-from maskwright.workflows.filled import Filled
-from maskwright.workflows.pictures import save_picture
-from maskwright.workflows.run_folder import slug
+from maskwright.workflows.fill_holes import fill_holes
+from maskwright.workflows.filled import Filled, fill_by_nothing
+from maskwright.workflows.full import reconstruct_fully
+from maskwright.workflows.inpaint import Fit, HoleSettings
+from maskwright.workflows.outcome import Reconstruction, Wishes, open_distance, place_for, save_outcome
 from maskwright.workflows.side_by_side import compare_arms, comparison_sheet, draw_choices, fill_arms, spell_arms
 
 MOST_ROWS = 12
 MASK_STATS = ("visible", "target")
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """What came out: the sheet (H, W, 3) uint8, each arm with its masks, rows and numbers, and where the sheet was written."""
-
-    sheet: np.ndarray
-    names: tuple[str, ...]
-    arms: tuple[Filled, ...]
-    numbers: dict[str, Any]
-    path: Path | None
-
-    @property
-    def mask(self) -> PatchMask:
-        """The masks of the first arm."""
-        return self.arms[0].mask
-
-    @property
-    def result(self) -> ReconstructionResult:
-        """The numbers of the first arm."""
-        return self.arms[0].result
 
 
 def reconstruct(
@@ -53,9 +33,16 @@ def reconstruct(
     images: Any,
     *,
     out: str | Path | None = None,
+    mask: Any = None,
+    cover: Cover | None = None,
+    fit: Fit | None = None,
+    feather: int | None = None,
+    full: bool = False,
     policy: str | Sequence[str] | None = None,
     ratio: float | str | Sequence[float] | None = None,
     epochs: str | Sequence[int] | None = None,
+    errors: bool = False,
+    lpips: str | None = None,
     stats: Literal["visible", "target"] = "visible",
     device: str = "auto",
     seed: int = 0,
@@ -66,30 +53,60 @@ def reconstruct(
     run: a run or checkpoint, or several, which get the same masks; runs at the head of `images` join them. images: paths of pictures,
     folders, archives or a prepared store (with its maps), or uint8 images (N, H, W, C) as an array. policy and ratio: the first run's
     own by default; several, as lists or `random; block(size=2)` and `0.25,0.5`, stand side by side, and policy `all` is every policy
-    that can be used. epochs: `all` or `20,50`, the checkpoints that a run kept. stats: how normalized predictions become pixels,
-    `visible` (nothing leaks) or `target` (an oracle, labeled so). Pictures are shrunk and center-cropped to the model's size; at most
-    256 are measured and the first ones shown. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
+    that can be used. epochs: `all` or `20,50`, the checkpoints that a run kept.
+    mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own size; cover, fit and feather: see
+    `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
+    with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
+    (an oracle, labeled so). Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and the
+    first ones shown. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
+    wishes = Wishes(stats=stats, device=pick_device(device), seed=seed, errors=errors, lpips=lpips, reporter=reporter)
+    hole = {name: value for name, value in (("cover", cover), ("fit", fit), ("feather", feather)) if value is not None}
     runs, images = _sort_out(run, images)
-    models = find_models(runs, epochs)
-    chosen_device = pick_device(device)
-    first = find_models(runs[:1], None)[0].load()
-    choices = choose_masks(policy, ratio, first)
-    everything = policy == ALL
-    chosen = choose_pictures(images, first, () if everything else needed_maps(choices, first), reporter=reporter)
-    masks = draw_choices(choices, first, runs[0], chosen, seed, skip=everything, reporter=reporter)
-    arms = fill_arms(models, first, masks, chosen, stats, chosen_device)
-    sheet = _sheet(arms, chosen.names, seed)
-    numbers = _numbers(arms, chosen.names, chosen.skipped, seed)
-    path = _place(runs[0], images, out, chosen.names, len(arms) > 1)
+    first = Candidate("", runs[0]).load()
+    if mask is not None:
+        others = {"--full": full, "--policy": policy, "--ratio": ratio, "--epochs": epochs, "--stats target": stats == "target"}
+        _refuse("--mask fills one hole by one model; leave out {}.", {**others, "the other runs": len(runs) > 1})
+        how = HoleSettings(cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather)
+        return fill_holes(first, runs[0], images, mask, how, out, wishes)
+    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", {f"--{name}": True for name in hole})
+    return _fill_masked(runs, find_models(runs, epochs), first, images, policy, ratio, full, out, wishes)
+
+
+def _fill_masked(
+    runs: Sequence[Path],
+    models: Sequence[Candidate],
+    first: LoadedModel,
+    images: Any,
+    policy: str | Sequence[str] | None,
+    ratio: Any,
+    full: bool,
+    out: str | Path | None,
+    wishes: Wishes,
+) -> Reconstruction:
+    """Mask by policies and fill in: in full by one model, or every model under every choice of masks."""
+    choices, everything = choose_masks(policy, ratio, first), policy == ALL
+    if full and (len(models) > 1 or len(choices) > 1):
+        raise MaskwrightError("--full averages the masks of one policy at one ratio by one model; name one of each.")
+    maps = needed_maps(choices, first, skip=everything)
+    chosen = choose_pictures(images, first, maps, only_there=everything, reporter=wishes.reporter)
+    suffix = "-full" if full else "-arms" if len(models) * len(choices) > 1 else ""
+    path = place_for(runs[0], images, out, chosen.names, suffix)
+    if full:
+        return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, wishes)
+    distance, why_not = open_distance(wishes)
+    masks = draw_choices(choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter)
+    arms = fill_arms(models, first, masks, chosen, wishes.stats, wishes.device, distance)
+    trivial = {choice: fill_by_nothing(chosen.images, one, first.model.grid, distance) for choice, one in masks.items()}
+    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(arms, chosen.names, wishes.seed, wishes.errors)
+    numbers = _numbers(arms, trivial, wishes.seed, pictures=list(chosen.names), skipped=list(chosen.skipped), lpips=why_not or "alex")
     if path is not None:
-        save_picture(path, sheet)
-        write_json(path.with_suffix(".json"), numbers)
-        _tell(arms, chosen.names, path, seed, reporter)
-    return Reconstruction(sheet, chosen.names, arms, numbers, path)
+        save_outcome(path, sheet, numbers)
+        _tell(arms, trivial, path, wishes.seed, wishes.reporter)
+    return Reconstruction(sheet, chosen.names, numbers, path, arms=arms)
 
 
 def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list[Path], Any]:
@@ -108,37 +125,34 @@ def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list
     return runs, rest
 
 
-def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int) -> np.ndarray:
-    if len(arms) > 1:
-        return comparison_sheet(arms, names, seed)
+def _refuse(sentence: str, given: Mapping[str, Any]) -> None:
+    """Raise MaskwrightError when options were given that do not go with the others."""
+    named = [name for name, value in given.items() if value not in (None, False)]
+    if named:
+        raise MaskwrightError(sentence.format(" and ".join(named)))
+
+
+def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool) -> np.ndarray:
     arm = arms[0]
     captions = [f"{name}   {told}" for name, told in zip(names, arm.result.captions(), strict=True)]
     rows = [row.with_caption(caption) for row, caption in zip(arm.rows[:MOST_ROWS], captions, strict=False)]
-    return reconstruction_sheet(rows, SheetFacts(policy=arm.policy, ratio=arm.ratio, seed=seed))
+    return reconstruction_sheet(rows, SheetFacts(policy=arm.policy, ratio=arm.ratio, seed=seed), errors=errors)
 
 
-def _numbers(arms: Sequence[Filled], names: Sequence[str], skipped: Sequence[str], seed: int) -> dict[str, Any]:
+def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int, **facts: Any) -> dict[str, Any]:
     """Everything measured, ready for JSON; the numbers of a single arm also stand at the top."""
     top = {"policy": arms[0].policy, **arms[0].result.to_dict(seed)} if len(arms) == 1 else {}
-    return {"pictures": list(names), "skipped": list(skipped), "seed": seed, **top, "arms": compare_arms(arms, seed)}
+    fills = [
+        {"policy": choice.policy, "ratio": choice.ratio, "filled_by": {name: scores.to_dict(seed) for name, scores in by_name.items()}}
+        for choice, by_name in trivial.items()
+    ]
+    return {**facts, "seed": seed, **top, "arms": compare_arms(arms, seed), "without_learning": fills}
 
 
-def _tell(arms: Sequence[Filled], names: Sequence[str], path: Path, seed: int, reporter: Reporter) -> None:
-    shown = f" of the first {MOST_ROWS}" if len(names) > MOST_ROWS and len(arms) == 1 else ""
-    if len(arms) == 1:
-        mean = float(arms[0].result.psnr.mean())
-        reporter.say(f"{len(names)} pictures, mean PSNR on hidden pixels {mean:.2f} dB; sheet{shown}: {path}")
-        return
-    reporter.say(f"{len(names)} pictures, {len(arms)} arms, means over pictures with 95% intervals")
-    for line in spell_arms(arms, seed):
+def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], path: Path, seed: int, reporter: Reporter) -> None:
+    count = len(arms[0].rows)
+    shown = f" of the first {MOST_ROWS}" if count > MOST_ROWS and len(arms) == 1 else ""
+    reporter.say(f"{count} pictures, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite")
+    for line in spell_arms(arms, trivial, seed):
         reporter.say(line)
-    reporter.say(f"Sheet: {path}")
-
-
-def _place(run: Path, images: Any, out: str | Path | None, names: Sequence[str], several: bool) -> Path | None:
-    if out is not None:
-        return Path(out)
-    if is_array(images):
-        return None
-    folder = run if run.is_dir() else run.parent
-    return folder / "reconstructions" / f"{slug(Path(names[0]).stem)}{'-arms' if several else ''}.png"
+    reporter.say(f"Sheet{shown}: {path}")

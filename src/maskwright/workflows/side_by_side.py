@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,16 +10,18 @@ import numpy as np
 import torch
 
 from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.evaluation.pixel_scores import Distance, PixelScores
 from maskwright.patches import PatchMask
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
+from maskwright.visual.error_map import ERROR_NOTE, error_tile
 from maskwright.visual.picture_grid import GridLine, Note, columns_that_fit, picture_grid
 from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import Candidate, MaskChoice
 from maskwright.workflows.chosen_pictures import ChosenPictures
-from maskwright.workflows.filled import Filled, fill_pictures
+from maskwright.workflows.filled import Filled, fill_pictures, spell_mean
 from maskwright.workflows.mask_for import mask_for
 
 MOST_LINES = 24
@@ -56,25 +58,29 @@ def fill_arms(
     chosen: ChosenPictures,
     stats: Literal["visible", "target"],
     device: torch.device,
+    distance: Distance | None = None,
 ) -> tuple[Filled, ...]:
     """Let every model fill in the pictures under every choice of masks."""
     arms: list[Filled] = []
-    for number, model in enumerate(models):
-        loaded = model.load(like=first) if number or len(models) > 1 else first
+    for model in models:
+        loaded = model.load(like=first)
         for choice, mask in masks.items():
-            rows, result = fill_pictures(loaded, chosen.images, mask, stats, device)
-            arms.append(Filled(model.label, str(model.place), choice.policy, choice.ratio, mask, rows, result))
+            rows, result, scores = fill_pictures(loaded, chosen.images, mask, stats, device, distance)
+            arms.append(Filled(model.label, str(model.place), choice.policy, choice.ratio, mask, rows, result, scores))
     return tuple(arms)
 
 
-def comparison_sheet(arms: Sequence[Filled], names: Sequence[str], seed: int) -> np.ndarray:
-    """Draw the grid: one policy gives a line per picture and ratio with a column per model; several give a column per policy."""
+def comparison_sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool = False) -> np.ndarray:
+    """Draw the grid: one policy gives a line per picture and ratio with a column per model; several give a column per policy.
+
+    errors: add maps of how wrong each pixel is, below or beside each composite.
+    """
     policies = list(dict.fromkeys(arm.policy for arm in arms))
-    lines = _by_model(arms, names) if len(policies) == 1 else _by_policy(arms, names, policies)
-    return picture_grid(lines, _notes(arms, policies, names, seed))
+    lines = _by_model(arms, names, errors) if len(policies) == 1 else _by_policy(arms, names, policies, errors)
+    return picture_grid(lines, [*_notes(arms, policies, seed), *([Note(ERROR_NOTE)] if errors else [])])
 
 
-def _by_model(arms: Sequence[Filled], names: Sequence[str]) -> list[GridLine]:
+def _by_model(arms: Sequence[Filled], names: Sequence[str], errors: bool) -> list[GridLine]:
     """Original, masked and each model's composite; a line per picture and ratio."""
     ratios = list(dict.fromkeys(arm.ratio for arm in arms))
     labels = list(dict.fromkeys(arm.label for arm in arms))
@@ -88,11 +94,14 @@ def _by_model(arms: Sequence[Filled], names: Sequence[str]) -> list[GridLine]:
             whole = to_tile(row.original) if is_first else None
             tiles = [whole, to_tile(row.original, row.is_masked), *(to_tile(arm.rows[picture].composite) for arm in here)]
             captions = [names[picture] if is_first else "", f"ratio {ratio:g}", *(_caption(arm, picture) for arm in here)]
-            lines.append(GridLine(tiles, captions, () if lines else titles))
+            lines.append(GridLine(tiles, captions, () if lines else titles, last=not errors))
+            if errors:
+                maps = [error_tile(arm.rows[picture].composite, row.original) for arm in here]
+                lines.append(GridLine([None, None, *maps], ["", "", *("error",) * len(here)]))
     return lines
 
 
-def _by_policy(arms: Sequence[Filled], names: Sequence[str], policies: Sequence[str]) -> list[GridLine]:
+def _by_policy(arms: Sequence[Filled], names: Sequence[str], policies: Sequence[str], errors: bool) -> list[GridLine]:
     """A column per policy, the masked picture above what each model makes of it; many policies continue further down."""
     ratios = list(dict.fromkeys(arm.ratio for arm in arms))
     labels = list(dict.fromkeys(arm.label for arm in arms))
@@ -104,16 +113,23 @@ def _by_policy(arms: Sequence[Filled], names: Sequence[str], policies: Sequence[
         for picture in range(_most_pictures(len(names), len(chunks) * len(ratios) * (1 + len(labels)))):
             for ratio in ratios:
                 table = {(arm.policy, arm.label): arm for arm in arms if arm.ratio == ratio}
-                lines += _policy_lines(table, chunk, labels, picture, names[picture], titles)
+                lines += _policy_lines(table, chunk, labels, picture, names[picture], titles, width, errors)
                 titles = ()
     return lines
 
 
 def _policy_lines(
-    table: dict[tuple[str, str], Filled], policies: Sequence[str], labels: Sequence[str], picture: int, name: str, titles: Sequence[str]
+    table: dict[tuple[str, str], Filled],
+    policies: Sequence[str],
+    labels: Sequence[str],
+    picture: int,
+    name: str,
+    titles: Sequence[str],
+    width: int,
+    errors: bool,
 ) -> list[GridLine]:
     """The masked pictures of some policies, then a line of composites per model."""
-    fill = [None] * (max(len(titles), 1 + len(policies)) - 1 - len(policies))
+    fill = [None] * (width - len(policies))
     blank = [""] * len(fill)
     first = [table[policy, labels[0]] for policy in policies]
     masked = [to_tile(arm.rows[picture].original, arm.rows[picture].is_masked) for arm in first]
@@ -122,7 +138,11 @@ def _policy_lines(
         arms = [table[policy, label] for policy in policies]
         corner = f"{name}, ratio {arms[0].ratio:g}" + (f", {label}" if len(labels) > 1 else "")
         tiles = [None, *(to_tile(arm.rows[picture].composite) for arm in arms), *fill]
-        lines.append(GridLine(tiles, [corner, *(_caption(arm, picture) for arm in arms), *blank], last=label == labels[-1]))
+        is_last = label == labels[-1]
+        lines.append(GridLine(tiles, [corner, *(_caption(arm, picture) for arm in arms), *blank], last=is_last and not errors))
+        if errors:
+            maps = [error_tile(arm.rows[picture].composite, arm.rows[picture].original) for arm in arms]
+            lines.append(GridLine([None, *maps, *fill], ["", *("error",) * len(arms), *blank], last=is_last))
     return lines
 
 
@@ -134,7 +154,7 @@ def _most_pictures(count: int, lines_each: int) -> int:
     return min(count, max(1, MOST_LINES // lines_each))
 
 
-def _notes(arms: Sequence[Filled], policies: Sequence[str], names: Sequence[str], seed: int) -> list[Note]:
+def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[Note]:
     told = f"policy {policies[0]}   |   " if len(policies) == 1 else ""
     hidden = {f"{arm.mask.num_masked} of {arm.mask.num_patches}": None for arm in arms}
     notes = [Note(f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for every model")]
@@ -154,18 +174,20 @@ def compare_arms(arms: Sequence[Filled], seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def spell_arms(arms: Sequence[Filled], seed: int) -> list[str]:
-    """A table of the arms for people, means over pictures with 95% intervals."""
-    names = [" | ".join((arm.label, arm.policy, f"{arm.ratio:g}")) for arm in arms]
-    width = max(len(name) for name in names)
-    lines = [f"  {'model | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26}  PSNR - first (paired)"]
-    for name, arm in zip(names, arms, strict=True):
-        decibels, similarity = spell_mean(arm.result.psnr, seed), spell_mean(arm.result.ssim, seed)
-        change = "" if arm is arms[0] else spell_mean(arm.result.psnr - arms[0].result.psnr, seed)
-        lines.append(f"  {name:<{width}}  {decibels:<24}  {similarity:<26}  {change}".rstrip())
+def spell_arms(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int) -> list[str]:
+    """A table of the arms for people, means over pictures with 95% intervals, and what fills reach that learn nothing."""
+    entries: list[tuple[str, PixelScores]] = [(_name(arm.label, arm.policy, arm.ratio), arm.scores) for arm in arms]
+    for choice, fills in trivial.items():
+        entries += [(_name(f"({label})", choice.policy, choice.ratio), scores) for label, scores in fills.items()]
+    width = max(len(name) for name, _ in entries)
+    lines = [f"  {'filled by | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26}  {'HF error':<28}  PSNR - first (paired)"]
+    for number, (name, scores) in enumerate(entries):
+        cells = (spell_mean(values, seed) for values in (scores.psnr, scores.ssim, scores.high_frequency))
+        change = spell_mean(scores.psnr - entries[0][1].psnr, seed) if number else ""
+        decibels, similarity, edges = cells
+        lines.append(f"  {name:<{width}}  {decibels:<24}  {similarity:<26}  {edges:<28}  {change}".rstrip())
     return lines
 
 
-def spell_mean(values: torch.Tensor, seed: int) -> str:
-    """A mean over pictures with its interval; one picture has none."""
-    return f"{float(values[0]):.4g}" if len(values) == 1 else str(bootstrap_interval(values, seed))
+def _name(*parts: str | float) -> str:
+    return " | ".join(part if isinstance(part, str) else f"{part:g}" for part in parts)
