@@ -50,7 +50,8 @@ def choose_pictures(
 ) -> ChosenPictures:
     """Read at most 256 pictures, shrunk and center-cropped to the model's size; those that cannot be read are skipped and listed.
 
-    maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has; keep_whole: also keep the pictures at their own size.
+    maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has;
+    keep_whole: also keep the pictures at their own size.
     """
     named = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
     sources = [open_source(item if is_array(item) else str(item)) for item in named]

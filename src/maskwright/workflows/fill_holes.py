@@ -77,17 +77,24 @@ def _score(fills: dict[str, Tensor], picture: Tensor, hole: Tensor, distance: Di
 def _line(
     name: str, picture: Tensor, hole: Tensor, fills: dict[str, Tensor], scores: dict[str, PixelScores], errors: bool, *, with_titles: bool
 ) -> GridLine:
-    """Original, hole, and each fill with its PSNR; error maps of the model last."""
-    truth = picture.float() / 255
+    """Original and hole, then each fill and the error of the model's, seen close around the hole."""
+    truth, near = picture.float() / 255, _around(hole)
     titles = ["Picture", "Hole", *(label.capitalize() for label in fills)]
-    tiles: list[np.ndarray | None] = [to_tile(truth), to_tile(truth, hole[None]), *(to_tile(fill[0]) for fill in fills.values())]
+    tiles: list[np.ndarray | None] = [to_tile(truth), to_tile(truth, hole[None]), *(to_tile(fill[0][near]) for fill in fills.values())]
     captions = [name, f"{float(hole.float().mean()):.0%} hidden"]
     captions += [f"PSNR {float(scores[label].psnr[0]):.1f} dB" for label in fills]
     if errors:
         titles.append("Error of model")
-        tiles.append(error_tile(fills[MODEL][0], truth))
+        tiles.append(error_tile(fills[MODEL][0][near], truth[near]))
         captions.append("")
     return GridLine(tiles, captions, titles if with_titles else ())
+
+
+def _around(hole: Tensor) -> tuple[slice, ...]:
+    """The part of a (C, h, w) picture around its hole, so that small holes are seen large."""
+    rows, cols = (hole.any(axis).nonzero()[:, 0] for axis in (1, 0))
+    margin = 8 + max(int(rows[-1] - rows[0]), int(cols[-1] - cols[0])) // 4
+    return slice(None), *(slice(max(0, int(ids[0]) - margin), int(ids[-1]) + 1 + margin) for ids in (rows, cols))
 
 
 def _notes(loaded: LoadedModel, how: HoleSettings, count: int, errors: bool) -> list[Note]:

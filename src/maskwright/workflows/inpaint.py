@@ -97,8 +97,10 @@ def _by_tiles(loaded: LoadedModel, smooth: Tensor, hole: Tensor, how: HoleSettin
     cuts = torch.stack([hole[top : top + height, left : left + width] for top, left in touched])
     is_masked = cover_patches(cuts, grid, how.cover)
     usable = is_masked.any(1) & ~is_masked.all(1)
-    if not usable.any():
+    if not usable.any() and not is_masked.any():
         _check_patches(is_masked[:1], name, how)
+    if not usable.any():
+        raise _too_large(name, height, width)
     filled = fill_patches(loaded, windows[usable], is_masked[usable], device)
     places = [place for place, good in zip(touched, usable.tolist(), strict=True) if good]
     return _blend(smooth, filled, 1 - is_masked[usable].float().mean(1), places, hole, is_masked.all(1).any(), name)
@@ -118,8 +120,12 @@ def _blend(
         total[area] += window * hat * share
         weight[area] += hat * share
     if bool(some_blind) and bool((hole & (weight[0, 0] == 0)).any()):
-        raise MaskwrightError(f"The hole of '{name}' is larger than the model's {height}x{width} window can see around; use --fit resize.")
+        raise _too_large(name, height, width)
     return torch.where(weight > 0, total / weight.clamp_min(1e-9), smooth)
+
+
+def _too_large(name: str, height: int, width: int) -> MaskwrightError:
+    return MaskwrightError(f"The hole of '{name}' is larger than the model's {height}x{width} window can see around; use --fit resize.")
 
 
 def _starts(length: int, window: int) -> list[int]:
