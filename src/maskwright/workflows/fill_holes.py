@@ -106,7 +106,7 @@ def _notes(loaded: LoadedModel, how: HoleSettings, count: int, errors: bool) -> 
     first = f" (the first {MOST_LINES} of {count} pictures)" if count > MOST_LINES else ""
     return [
         Note(f"{ways[how.fit]}   |   cover {how.cover}   |   feather {how.feather} pixels{first}"),
-        Note("PSNR over the hole, against the picture as given: it says nothing where the hole hides damage"),
+        Note("PSNR over the hole, against the picture as given (no measure of how well damage was mended); fills shown close to the hole"),
         Note(DENORMALIZATION[_stats(loaded)]),
         *([Note(ERROR_NOTE)] if errors else []),
     ]
