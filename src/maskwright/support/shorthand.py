@@ -13,7 +13,8 @@ from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 
-_ARROW = re.compile(r"(-?\d*\.?\d+(?:e-?\d+)?)\s*->\s*(-?\d*\.?\d+(?:e-?\d+)?)")
+_NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
+_QUOTED_OR_ARROW = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def parse_value(text: str) -> Any:
 
     Raises MaskwrightError when the line does not follow the grammar.
     """
-    quoted = _ARROW.sub(lambda match: f"'{match[1]}->{match[2]}'", text.strip())
+    quoted = _QUOTED_OR_ARROW.sub(lambda match: match[1] or f"'{match[2]}->{match[3]}'", text.strip())
     try:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
