@@ -40,16 +40,17 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
         self.norm = build_norm(width)
 
-    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None) -> Tensor:
+    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, gates_BTT: Tensor | None = None) -> Tensor:
         """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
 
-        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing.
+        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing. gates: how far each of the
+        num_prefix + V tokens (rows) may look at each other one (columns), for numbers of visible patches that differ by image.
         """
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
         tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV)
         rotation = None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
         for block in self.blocks:
-            tokens = block(tokens, rotation)
+            tokens = block(tokens, rotation, gates_BTT)
         return self.norm(tokens)
 
     def _with_prefix(self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None) -> Tensor:

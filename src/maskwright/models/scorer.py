@@ -59,7 +59,8 @@ class CnnScorer(nn.Module):
     """A convolutional net on the grid of patches: (B, N, P) give one score (B, N), a logit of being masked.
 
     Each block adds a 3 x 3 convolution of its normalized input, so a score depends on patches at most `depth` away, and through the
-    norms on the mean and deviation of the whole picture. About 0.5M weights as it stands. rng: draws the weights; the stream of seed 0 named "scorer" when None.
+    norms on the mean and deviation of the whole picture. About 0.5M weights as it stands.
+    rng: draws the weights; the stream of seed 0 named "scorer" when None.
     """
 
     def __init__(self, grid: Grid, patch_values: int, width: int = 96, depth: int = 6, rng: torch.Generator | None = None) -> None:
