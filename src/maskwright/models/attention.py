@@ -57,10 +57,12 @@ def attend_gated(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, g
     it in. Every query needs a gate above 0. For that slope an absent key counts at most as much as the strongest present one.
     """
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
-    logits = (scaled @ keys_BHNd.transpose(-2, -1)).float()
-    gates = gates_BQN[:, None].float()
-    strongest = logits.detach().masked_fill(gates == 0, -torch.inf).amax(-1, keepdim=True)
-    shares = gates * torch.exp((logits - strongest).clamp(max=0))
+    logits = scaled @ keys_BHNd.transpose(-2, -1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    gates = gates_BQN[:, None].to(logits.dtype)
+    is_absent = gates == 0
+    above = logits - logits.detach().masked_fill(is_absent, -torch.inf).amax(-1, keepdim=True)
+    shares = gates * torch.exp(above.masked_fill(is_absent & (above > 0), 0.0))  # clamp(max=0) would stop the slope of the strongest
     weights = shares / shares.sum(-1, keepdim=True)
     return (weights.to(values_BHNd.dtype) @ values_BHNd).transpose(1, 2).flatten(2)
 
