@@ -131,7 +131,9 @@ def _begin(
         versions=versions(),
     )
     images = eval_images(pictures.fixed, pictures.size, SHOWN)
-    columns = [gallery_column(f"draw {draw + 1}", module.policy, grid, module.ratio.at(1.0), images, draw) for draw in range(4)]
+    columns = [
+        gallery_column(f"draw {draw + 1}", module.policy, grid, module.ratio.at(1.0), images, module.scale, draw) for draw in range(4)
+    ]
     save_picture(folder.masks / "gallery.png", mask_gallery(images, columns, grid))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
 from maskwright.masking.policy import Policy
-from maskwright.patches import Grid
+from maskwright.patches import Grid, PixelScale
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant
 from maskwright.support.files import write_json
@@ -61,9 +61,14 @@ def masks(
     check_ratio(grid.num_patches, ratio)
     names = [word.strip() for word in policy.split(";")] if isinstance(policy, str) else list(policy)
     rules = {name: build_checked_policy(name, grid, Constant(ratio)) for name in names}
-    images = eval_images(packed(source, grid.image_size, 1 if found.gray else found.channels, reporter), grid.image_size, pictures)
-    geometry = {name: measure_geometry(draw_masks(rule, grid, ratio, draws, seed).is_masked, grid) for name, rule in rules.items()}
-    columns = [gallery_column(name, rule, grid, ratio, images, seed, geometry[name]) for name, rule in rules.items()]
+    store = packed(source, grid.image_size, 1 if found.gray else found.channels, reporter)
+    images, scale = eval_images(store, grid.image_size, pictures), store.pixel_scale()
+    geometry = {}
+    for name, rule in rules.items():
+        seen = scale.to_model(eval_images(store, grid.image_size, draws)) if "images" in rule.traits.needs else None
+        drawn = draw_masks(rule, grid, ratio, draws if seen is None else len(seen), seed, images=seen)
+        geometry[name] = measure_geometry(drawn.is_masked, grid)
+    columns = [gallery_column(name, rule, grid, ratio, images, scale, seed, geometry[name]) for name, rule in rules.items()]
     path = Path(out)
     save_picture(path, mask_gallery(images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
@@ -77,10 +82,17 @@ def masks(
 
 
 def gallery_column(
-    name: str, rule: Policy, grid: Grid, ratio: float, images: Tensor, seed: int, geometry: MaskGeometry | None = None
+    name: str,
+    rule: Policy,
+    grid: Grid,
+    ratio: float,
+    images: Tensor,
+    scale: PixelScale,
+    seed: int,
+    geometry: MaskGeometry | None = None,
 ) -> MaskColumn:
     """One policy of a gallery on these pictures."""
-    drawn = draw_masks(rule, grid, ratio, len(images), seed)
+    drawn = draw_masks(rule, grid, ratio, len(images), seed, images=scale.to_model(images))
     if geometry is None:
         return MaskColumn(name, drawn)
     shown = {key: value for key, value in geometry.numbers().items() if key != "ratio"}
