@@ -28,6 +28,11 @@ POLICIES: dict[str, Entry] = {
     "adversarial": Entry("maskwright.masking.learned:AdversarialPolicy", "learned, first to help and later to hinder (CL-MAE)"),
     "adaptive": Entry("maskwright.masking.learned:AdaptivePolicy", "learned, shows the patches that tell most (AdaMAE)"),
     "learned": Entry("maskwright.masking.selected:SelectedPolicy", "what a scorer trained by `maskwright select` finds dispensable"),
+    "foreground": Entry(
+        "maskwright.masking.semantic:ForegroundPolicy", "more of the foreground hidden, or of the background, in exact shares"
+    ),
+    "parts": Entry("maskwright.masking.semantic:PartsPolicy", "from inside every part to whole parts together (SemMAE)"),
+    "part_ratios": Entry("maskwright.masking.semantic:PartRatiosPolicy", "a ratio for each part: part_ratios({face: 0.9, eyes: 0.5})"),
     "mixture": Entry("maskwright.masking.mixture:MixturePolicy", "one of several policies per image: 0.5*random + 0.5*block"),
     "blend": Entry("maskwright.masking.mixture:BlendPolicy", "several rankings added up: blend(0.5*random + 0.5*block)"),
     "complement": Entry("maskwright.masking.mixture:ComplementPolicy", "visible and masked swapped: complement(rectangles)"),

@@ -96,10 +96,15 @@ def settle(policy: Policy, surroundings: Surroundings) -> Policy:
     return policy
 
 
-def learners(policy: Policy) -> Iterator[Learner]:
-    """The policies with a state inside a policy, or the policy itself."""
+def leaves(policy: Policy) -> Iterator[Policy]:
+    """The policies inside a policy that are not made of others, or the policy itself."""
     if isinstance(policy, Composite):
         for part in policy.inner():
-            yield from learners(part)
-    elif isinstance(policy, Learner):
+            yield from leaves(part)
+    else:
         yield policy
+
+
+def learners(policy: Policy) -> Iterator[Learner]:
+    """The policies with a state inside a policy, or the policy itself."""
+    return (leaf for leaf in leaves(policy) if isinstance(leaf, Learner))
