@@ -12,6 +12,7 @@ _DOORS = {
     "evaluate": "maskwright.workflows.evaluate",
     "reconstruct": "maskwright.workflows.reconstruct",
     "masks": "maskwright.workflows.masks",
+    "select": "maskwright.workflows.select",
     "Run": "maskwright.workflows.run",
     "open_run": "maskwright.workflows.run",
     "check_policy": "maskwright.masking.contract",

@@ -27,15 +27,18 @@ def pretrain_flags() -> list[Flag]:
         Flag("resume", "go on with an interrupted run exactly where it stopped", kind="switch"),
         Flag("overwrite", "delete the run in --out and start again", kind="switch"),
     ]
-    for leaf in leaves(SECTIONS):
-        kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
-        if leaf.name == "data":
-            flags.insert(0, Flag("data", leaf.help, positional=True, optional=True, metavar="DATA"))
-            continue
-        default = None if leaf.default is None else ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
-        shown = str(default).lower() if isinstance(default, bool) else default
-        flags.append(Flag(leaf.name, leaf.help, kind, shown, f"{leaf.section} settings", leaf.name.upper(), aliases=leaf.aliases))
-    return flags
+    every = list(leaves(SECTIONS))
+    data = next(leaf for leaf in every if leaf.name == "data")
+    first = Flag("data", data.help, positional=True, optional=True, metavar="DATA")
+    return [first, *flags, *(_flag(leaf) for leaf in every if leaf is not data)]
+
+
+def _flag(leaf: Any) -> Flag:
+    """The flag of one setting."""
+    kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
+    default = ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
+    shown = str(default).lower() if isinstance(default, bool) else default
+    return Flag(leaf.name, leaf.help, kind, shown, f"{leaf.section} settings", leaf.name.upper(), aliases=leaf.aliases)
 
 
 def run_pretrain(options: dict[str, Any]) -> None:
@@ -113,6 +116,33 @@ def run_masks(options: dict[str, Any]) -> None:
     from maskwright.workflows.masks import masks
 
     masks(reporter=ConsoleReporter(), **_typed(options, ratio=float, patch_size=int, pictures=int, draws=int, seed=int))
+
+
+def select_flags() -> list[Flag]:
+    from maskwright.workflows.fields import leaves
+    from maskwright.workflows.select_settings import SelectSettings
+
+    flags = [
+        Flag("run", "run folder whose autoencoder stays frozen", positional=True, metavar="RUN"),
+        Flag("data", "pictures, as for pretrain (default: the run's own, measured on what the run held out)"),
+        Flag("name", "folder under RUN/select (default: <encode>-<scorer>)"),
+        Flag("recipe", "settings from the section `select` of a .yaml file; flags win over it"),
+        Flag("resume", "go on with an interrupted training", kind="switch"),
+        Flag("overwrite", "delete the earlier training of that name and start again", kind="switch"),
+    ]
+    return [*flags, *(_flag(leaf) for leaf in leaves({"select": SelectSettings}))]
+
+
+def run_select(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.workflows.select_settings import build_select_settings
+
+    given = {name: value for name, value in options.items() if value is not None}
+    doors = ("run", "data", "name", "recipe", "resume", "overwrite")
+    build_select_settings(given.get("recipe"), {name: value for name, value in given.items() if name not in doors})
+    from maskwright.workflows.select import select
+
+    select(reporter=ConsoleReporter(), **given)
 
 
 def prepare_flags() -> list[Flag]:
@@ -236,6 +266,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "masks": Command(
         "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks
+    ),
+    "select": Command(
+        "learn which patches of a picture to keep, on a frozen run",
+        "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it beside random masks of the same count.",
+        select_flags,
+        run_select,
     ),
     "list": Command("list policies, models, recipes, schedules, losses, priors", "What can be named where.", list_flags, run_list),
     "inspect": Command(

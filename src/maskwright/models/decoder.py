@@ -45,6 +45,21 @@ class Decoder(nn.Module):
             hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
         return self.pred(self.norm(hidden))
 
+    def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
+        """Predict every patch, (B, N, P), when the patches are kept in part: a token is keep * embedded + (1 - keep) * mask token.
+
+        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1]. What is mixed has the decoder's own width.
+        """
+        prefix, embedded = self.embed(latent_BTD).tensor_split([self.num_prefix], dim=1)
+        keep = keep_BN[:, :, None].to(embedded.dtype)
+        tokens = torch.cat([prefix, keep * embedded + (1 - keep) * self.mask_token], dim=1)
+        if self.pos_embed is not None:
+            tokens = tokens + self.pos_embed
+        rotation = None if self.rotary is None else self.rotary(None, self.num_prefix)
+        for block in self.blocks:
+            tokens = block(tokens, rotation)
+        return self.pred(self.norm(tokens[:, self.num_prefix :]))
+
     def _seen(self, latent_BTD: Tensor, visible_ids_BV: Tensor) -> Tensor:
         """Prefix and visible tokens at the decoder's width, with the decoder's positions."""
         tokens = self.embed(latent_BTD)

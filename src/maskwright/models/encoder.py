@@ -40,15 +40,22 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
         self.norm = build_norm(width)
 
-    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, weights_BV: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        patches_BNP: Tensor,
+        visible_ids_BV: Tensor | None = None,
+        weights_BV: Tensor | None = None,
+        gates_BTT: Tensor | None = None,
+    ) -> Tensor:
         """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
 
         Patches are picked before the embedding, so hidden pixels are never touched and cost nothing. weights: what each token is
-        multiplied by once it knows its place, for policies that learn.
+        multiplied by once it knows its place, for policies that learn. gates: how far each of the num_prefix + V tokens (rows) may look
+        at each other one (columns), for numbers of visible patches that differ by image.
         """
         tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
         for block in self.blocks:
-            tokens = block(tokens, rotation)
+            tokens = block(tokens, rotation, gates_BTT)
         return self.norm(tokens)
 
     def begin(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskwright.models.attention import attend, attend_packed, split_heads
+from maskwright.models.attention import attend, attend_gated, attend_packed, split_heads
 from maskwright.models.linear import build_linear
 from maskwright.models.positional import Rotation, rotate
 
@@ -26,12 +26,16 @@ class Attention(nn.Module):
         self.qkv = build_linear(width, 3 * width)
         self.proj = build_linear(width, width)
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
+        """gates: how far each token (row) may look at each other (column), see `attend_gated`."""
         packed = self.qkv(tokens_BND)
-        if rotation is None:
+        if rotation is None and gates_BNN is None:
             return self.proj(attend_packed(packed, self.heads))
         queries, keys, values = split_heads(packed, 3, self.heads)
-        return self.proj(attend(rotate(queries, rotation), rotate(keys, rotation), values))
+        if rotation is not None:
+            queries, keys = rotate(queries, rotation), rotate(keys, rotation)
+        mixed = attend(queries, keys, values) if gates_BNN is None else attend_gated(queries, keys, values, gates_BNN)
+        return self.proj(mixed)
 
 
 class CrossAttention(nn.Module):
@@ -44,13 +48,20 @@ class CrossAttention(nn.Module):
         self.kv = build_linear(width, 2 * width)
         self.proj = build_linear(width, width)
 
-    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
-        """rotations: those of the queries and of the memory."""
+    def forward(
+        self,
+        queries_BKD: Tensor,
+        memory_BVD: Tensor,
+        rotations: tuple[Rotation, Rotation] | None = None,
+        gates_BKV: Tensor | None = None,
+    ) -> Tensor:
+        """rotations: those of the queries and of the memory; gates: how far a query may look at a token, see `attend_gated`."""
         (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
         if rotations is not None:
             queries, keys = rotate(queries, rotations[0]), rotate(keys, rotations[1])
-        return self.proj(attend(queries, keys, values))
+        mixed = attend(queries, keys, values) if gates_BKV is None else attend_gated(queries, keys, values, gates_BKV)
+        return self.proj(mixed)
 
 
 class Mlp(nn.Module):
@@ -75,8 +86,8 @@ class Block(nn.Module):
         self.norm2 = build_norm(width)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
-        tokens_BND = tokens_BND + self.attn(self.norm1(tokens_BND), rotation)
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
+        tokens_BND = tokens_BND + self.attn(self.norm1(tokens_BND), rotation, gates_BNN)
         return tokens_BND + self.mlp(self.norm2(tokens_BND))
 
 
@@ -90,6 +101,12 @@ class CrossBlock(nn.Module):
         self.norm2 = build_norm(width)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
-        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations)
+    def forward(
+        self,
+        queries_BKD: Tensor,
+        memory_BVD: Tensor,
+        rotations: tuple[Rotation, Rotation] | None = None,
+        gates_BKV: Tensor | None = None,
+    ) -> Tensor:
+        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV)
         return queries_BKD + self.mlp(self.norm2(queries_BKD))
