@@ -86,7 +86,9 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
     """Rebuild the model from the content of a checkpoint; `path` is for the error messages."""
     config, state, scale = parts_of(content, path)
     if not any(name.startswith("decoder.") for name in state):
-        raise MaskwrightError(f"{path} has an encoder only ({len(state)} tensors): reconstruct needs both halves; features and evaluation work.")
+        raise MaskwrightError(
+            f"{path} has an encoder only ({len(state)} tensors): reconstruct needs both halves; features and evaluation work."
+        )
     model = MaskedAutoencoder(config)
     load_strictly(model, state, path)
     return LoadedModel(model.eval(), scale, dict(content[ABOUT].get("settings", {})), progress_of(content))
@@ -132,7 +134,7 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | st
 
 
 def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The model's share of a training checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file."""
+    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file."""
     if "state_dict" not in content and any(name.startswith("encoder.") for name in content):
         return {name: value for name, value in content.items() if isinstance(value, Tensor)}
     state = content["state_dict"]

@@ -63,7 +63,7 @@ def to_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_official(path: Path, model: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
-    """Write {'model': official state dict} as the official training does; our description lies beside it, where official code never looks."""
+    """Write {'model': official state dict} as the official training does, our description beside it where official code never looks."""
     state = {name: value.cpu().clone() for name, value in to_official(model).items()}
     write_atomic(path, lambda temporary: torch.save({"model": state, "maskwright_export": dict(about)}, temporary))
 

@@ -41,7 +41,9 @@ def translate_icarus(file: WeightFile) -> Translated:
         state |= _decoder(decoder, encoder["patchify.weight"])
     heads = max(1, state["cls_token"].shape[-1] // 64)
     hints = Hints(heads=heads, decoder_heads=heads, target="raw", positions="learned", norm_eps=_EPS)
-    return Translated("icarus", state, hints, PixelScale((0.5,) * 3, (0.5,) * 3), (f"heads are not recorded: took {heads}, 64 channels each",))
+    return Translated(
+        "icarus", state, hints, PixelScale((0.5,) * 3, (0.5,) * 3), (f"heads are not recorded: took {heads}, 64 channels each",)
+    )
 
 
 def _decoder(decoder: Mapping[str, Tensor], stem: Tensor) -> dict[str, Tensor]:

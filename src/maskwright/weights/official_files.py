@@ -84,7 +84,9 @@ def _check(path: Path, known: OfficialFile) -> None:
     if wanted is None:
         write_text(note, f"{found}\n")
     elif not found.startswith(wanted):
-        raise MaskwrightError(f"{path} is not the file it should be: its MD5 sum begins {found[:6]}, not {wanted[:6]}. Delete it and fetch it again.")
+        raise MaskwrightError(
+            f"{path} is not the file it should be: its MD5 sum begins {found[:6]}, not {wanted[:6]}. Delete it and fetch it again."
+        )
 
 
 def _md5(path: Path) -> str:

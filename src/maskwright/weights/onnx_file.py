@@ -18,6 +18,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic
 
 _EXTRA = "ONNX needs more packages: pip install 'maskwright[onnx]'."
+_MOST_BYTES = 2**31 - 2**20
 
 
 class _Encode(nn.Module):
@@ -38,6 +39,8 @@ def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelS
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise MaskwrightError(_EXTRA) from error
+    if sum(value.numel() for value in model.encoder.parameters()) * 4 > _MOST_BYTES:
+        raise MaskwrightError("This encoder is larger than the 2 GB that one ONNX file can hold; export it as timm or safetensors.")
     config = model.config
     images = torch.zeros(2, config.channels, *config.image_size)
     with torch.no_grad(), warnings.catch_warnings():

@@ -75,7 +75,9 @@ def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedMod
             f"add --target raw or --target normalized (in Python and recipes '{parts.place}@target=raw')."
         )
     if told.channels not in (None, parts.config.channels):
-        raise MaskwrightError(f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number.")
+        raise MaskwrightError(
+            f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number."
+        )
     parts = _adapted(parts, told)
     model = MaskedAutoencoder(parts.config)
     load_strictly(model, parts.state, place)
@@ -139,13 +141,14 @@ def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
 def _usual_scale(channels: int, text: str) -> PixelScale:
     if channels != IMAGENET.channels:
         raise MaskwrightError(
-            f"{text} takes {channels} channels and does not tell how their pixels are scaled; add @mean=0.5,std=0.25 (or one per channel, 0.5/0.4)."
+            f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
+            "add @mean=0.5,std=0.25 (or one number per channel, 0.5/0.4)."
         )
     return IMAGENET
 
 
 def _adapted(parts: _Parts, told: Hints) -> _Parts:
-    """Grant the wishes for another image size or number of channels; a decoder goes when channels change, because it predicts the old ones."""
+    """Grant the wishes for another image size or number of channels; a decoder predicts the old channels, so it goes when they change."""
     if told.image_size is not None and told.image_size != parts.config.image_size:
         config, state = adapt_size(parts.config, parts.state, told.image_size)
         parts = dataclasses.replace(parts, config=config, state=state)

@@ -57,7 +57,9 @@ def _kind(state: Mapping[str, Tensor], stem: str, whole: Mapping[str, Tensor]) -
 def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
     notes = []
     if kind == "official_finetuned":
-        notes.append("its classifier and the norm before it (fc_norm, applied after averaging) are left out; tokens come without a final norm")
+        notes.append(
+            "its classifier and the norm before it (fc_norm, applied after averaging) are left out; tokens come without a final norm"
+        )
     elif any(name.startswith("head.") for name in state):
         notes.append("its classifier is left out")
     if "register_tokens" in state or ("mask_token" in state and kind == "official_encoder") or "blocks.0.ls1.gamma" in state:

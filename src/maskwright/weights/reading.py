@@ -128,6 +128,8 @@ def _suspect(path: Path, error: Exception) -> str:
         first = file.read(64)
     if path.suffix == ".safetensors":
         return "it is not a whole safetensors file (truncated, or another format under that name)."
+    if path.suffix == ".onnx":
+        return "it is an ONNX graph, which onnxruntime runs; only its source can be loaded here."
     if first.startswith(b"PK"):
         if isinstance(error, pickle.UnpicklingError):
             return _describe_pickle(error)

@@ -42,7 +42,7 @@ def open_timm(name: str, *, random: bool) -> tuple[ModelConfig, dict[str, Tensor
 
 
 def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """The configuration and weights, under our names, of a VisionTransformer of timm; raises MaskwrightError for parts that ours has not."""
+    """The configuration and weights, under our names, of a VisionTransformer of timm; raises MaskwrightError for parts that ours lacks."""
     from timm.models.vision_transformer import VisionTransformer
 
     if not isinstance(model, VisionTransformer):

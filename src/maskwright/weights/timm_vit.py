@@ -43,7 +43,8 @@ def export_encoder(
 ) -> tuple[Path, Path]:
     """Write the encoder alone (no mask token, no decoder: timm would misread them) and its description; returns both paths.
 
-    about: our own description, kept in the file's metadata. Raises MaskwrightError for positions that timm's VisionTransformer has no table for.
+    about: our own description, kept in the file's metadata. Raises MaskwrightError for positions that timm's VisionTransformer has no
+    table for.
     """
     path = Path(path).with_suffix(".safetensors")
     arguments = timm_arguments(model.config)

@@ -71,7 +71,8 @@ def _with_prefix_rows(table: Tensor, state: Mapping[str, Tensor], stored_size: t
 def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> ModelConfig:
     """Read the sizes of a model off a completed official state dict; the decoder's entries mean nothing when it has none.
 
-    The target is `normalized` unless the hints say otherwise. Raises MaskwrightError for what shapes do not tell (heads, a grid that is no square).
+    The target is `normalized` unless the hints say otherwise. Raises MaskwrightError for what shapes do not tell: heads, a grid that is
+    no square.
     """
     hints = hints or Hints()
     try:
@@ -116,7 +117,9 @@ def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints
         )
     rows, wanted = state["decoder_pred.weight"].shape[0], encoder.patch_size**2 * encoder.channels
     if rows != wanted:
-        raise MaskwrightError(f"The decoder predicts {rows} values per patch, not the {wanted} pixel values of one: it is no pixel decoder.")
+        raise MaskwrightError(
+            f"The decoder predicts {rows} values per patch, not the {wanted} pixel values of one: it is no pixel decoder."
+        )
     return replace(
         encoder,
         decoder_width=width,

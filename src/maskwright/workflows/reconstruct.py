@@ -63,7 +63,8 @@ def reconstruct(
     """Mask pictures and let a run's model fill them in.
 
     images: paths of pictures, folders or archives, or uint8 images (N, H, W, C) as an array; policy and ratio: the run's own by default;
-    target: what the model predicts, for foreign files that do not say; stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an oracle, labeled so on the sheet).
+    target: what the model predicts, for foreign files that do not say; stats: how normalized predictions become pixels, `visible`
+    (nothing leaks) or `target` (an oracle, labeled so on the sheet).
     Pictures are shrunk and center-cropped to the model's size; at most 256 are measured and 12 shown. Writes a PNG and a JSON beside it;
     for arrays only when `out` is given.
     """
