@@ -32,8 +32,8 @@ def open_timm(name: str, *, random: bool) -> tuple[ModelConfig, dict[str, Tensor
     """
     skeleton = _build(name)
     about = skeleton.pretrained_cfg
+    config, _ = read_timm(skeleton)  # what cannot be read is told before anything is fetched
     if random:
-        config, _ = read_timm(skeleton)
         state = ImageEncoder(config).state_dict()
     else:
         config, state = read_timm(_with_weights(name, about))

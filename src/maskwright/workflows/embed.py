@@ -30,7 +30,7 @@ def embed(
     run: str | Path,
     data: Any,
     *,
-    out: str | Path,
+    out: str | Path = "features.npz",
     pooling: str = "mean",
     split: str | None = None,
     labels: str | None = None,

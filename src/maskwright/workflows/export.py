@@ -24,7 +24,7 @@ class Exported:
 
 
 def export(
-    run: str | Path, *, format: str, out: str | Path | None = None, target: Target | None = None, reporter: Reporter | None = None
+    run: str | Path, *, format: str = "timm", out: str | Path | None = None, target: Target | None = None, reporter: Reporter | None = None
 ) -> Exported:
     """Write a run, file or named model in another format, read it back, and compare.
 
