@@ -54,7 +54,7 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
 
     Raises MaskwrightError for what is not there, not readable, of no known format, or not told by the file (saying which hint to add).
     """
-    parts, told = _open(place, hints)
+    parts, told = _open(place, hints, needs_decoder=False)
     parts = _adapted(parts, told)
     model = MaskedAutoencoder(parts.config) if parts.has_decoder else ImageEncoder(parts.config)
     load_strictly(model, parts.state, place)
@@ -63,12 +63,9 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
 
 def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedModel:
     """Load both halves; raises MaskwrightError as `load_encoder` does, for an encoder alone, and when nobody knows what it predicts."""
-    parts, told = _open(place, hints)
+    parts, told = _open(place, hints, needs_decoder=True)
     if not parts.has_decoder:
-        raise MaskwrightError(
-            f"{place} has an encoder only ({len(parts.state)} tensors, no decoder_*): reconstruct needs both halves; features and "
-            "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
-        )
+        raise _encoder_only(place, len(parts.state))
     if not parts.knows_target:
         raise MaskwrightError(
             f"{place} does not say whether its decoder predicts raw or normalized pixels, and the weights do not show it: "
@@ -84,7 +81,14 @@ def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedMod
     return LoadedModel(model.eval(), parts.scale, parts.settings, parts.facts)
 
 
-def _open(place: str | Path, hints: Hints | None) -> tuple[_Parts, Hints]:
+def _encoder_only(place: str | Path, num_tensors: int) -> MaskwrightError:
+    return MaskwrightError(
+        f"{place} has an encoder only ({num_tensors} tensors, no decoder_*): reconstruct needs both halves; features and "
+        "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
+    )
+
+
+def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tuple[_Parts, Hints]:
     text, behind = split_hints(place)
     told = (hints or Hints()).over(behind)
     if text.startswith(TIMM):
@@ -92,7 +96,7 @@ def _open(place: str | Path, hints: Hints | None) -> tuple[_Parts, Hints]:
     if told.random:
         raise MaskwrightError(f"Fresh weights by @random are for {TIMM}NAME; got '{place}'.")
     file = open_weights(official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text)
-    return _from_ours(text, file) if is_ours(file) else _from_foreign(text, file, told), told
+    return _from_ours(text, file) if is_ours(file) else _from_foreign(text, file, told, needs_decoder), told
 
 
 def _from_timm(text: str, told: Hints) -> _Parts:
@@ -109,11 +113,16 @@ def _from_ours(text: str, file: WeightFile) -> _Parts:
     )
 
 
-def _from_foreign(text: str, file: WeightFile, told: Hints) -> _Parts:
+def _from_foreign(text: str, file: WeightFile, told: Hints, needs_decoder: bool) -> _Parts:
     found = translate_or_refuse(file)
+    if needs_decoder and not found.has_decoder:
+        raise _encoder_only(text, len(found.state))
     known = told.over(found.hints)
     state = complete(found.state, known.stored_size)
-    config = infer_config(state, known)
+    try:
+        config = infer_config(state, known)
+    except MaskwrightError as error:
+        raise MaskwrightError(f"{text}: {error}") from error
     scale = told.scale(config.channels) or found.scale or _usual_scale(config.channels, text)
     facts = {"kind": found.kind, "notes": found.notes, "target_from": target_origin(file, found, told)}
     if is_official_name(file.path):

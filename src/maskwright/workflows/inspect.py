@@ -41,8 +41,8 @@ def describe_file(place: Path, told: Hints) -> str:
     elif facts.unread:
         lines.append(f"  sizes    not told: {facts.unread}")
     if "settings" in facts.details:
-        told = facts.details["settings"]
-        lines.append(f"  masks    {told.get('policy')} at ratio {told.get('ratio')}, seed {told.get('seed')}, data {told.get('data')}")
+        run = facts.details["settings"]
+        lines.append(f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')}, data {run.get('data')}")
     if facts.license:
         lines.append(f"  license  {facts.license}")
     return "\n".join([*lines, *(f"  note     {note}" for note in facts.notes)])
