@@ -27,7 +27,10 @@ def _epoch(store: PackedStore, epoch: int = 0, start: int = 0, augment: Augment 
 
 def _same(one: list[Batch], two: list[Batch]) -> bool:
     return len(one) == len(two) and all(
-        torch.equal(a.images, b.images) and torch.equal(a.sample_ids, b.sample_ids) and torch.equal(a.labels, b.labels)  # type: ignore[arg-type]
+        torch.equal(a.images, b.images)
+        and torch.equal(a.sample_ids, b.sample_ids)
+        and torch.equal(a.labels, b.labels)
+        and torch.equal(a.views, b.views)  # type: ignore[arg-type]
         for a, b in zip(one, two, strict=True)
     )
 
@@ -80,7 +83,7 @@ def test_two_ranks_together_see_the_batch_of_one(store: PackedStore, drop_last: 
     single = _epoch(store, 1, batch_size=8, drop_last=drop_last)
     ranks = [_epoch(store, 1, batch_size=4, rank=rank, world_size=2, drop_last=drop_last) for rank in (0, 1)]
     together = [
-        Batch(*(torch.cat([a, b]) for a, b in zip(one, two, strict=True)))  # type: ignore[arg-type, type-var]
+        Batch(*(torch.cat([a, b]) for a, b in zip(one[:3], two[:3], strict=True)), {}, torch.cat([one.views, two.views]))  # type: ignore[arg-type, type-var]
         for one, two in zip(*ranks, strict=True)
     ]
     assert _same(together, single)

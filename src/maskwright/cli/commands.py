@@ -117,8 +117,34 @@ def run_masks(options: dict[str, Any]) -> None:
     masks(reporter=ConsoleReporter(), **_typed(options, ratio=float, patch_size=int, pictures=int, draws=int, seed=int))
 
 
+def prepare_flags() -> list[Flag]:
+    return [
+        Flag("data", "pictures, as for pretrain; a store without --out gets maps where it is", positional=True, metavar="DATA"),
+        Flag("out", "folder for the store", metavar="STORE"),
+        Flag("size", "shorter side of the stored pictures; about 8/7 of the training size leaves room for crops"),
+        Flag("crop", "none, center or smart (square windows that keep heads, else what stands out)", default="none"),
+        Flag("windows", "most windows of one picture, for heads too far apart for one", default=1),
+        Flag("heads", "what finds heads: auto, animeface, cascade, a cascade .xml, or none", default="auto"),
+        Flag(
+            "priors", "maps to make, e.g. \"foreground, attention(from='runs/mine'), parts(from='parts.csv')\"; see: maskwright list priors"
+        ),
+        Flag("channels", "1 for gray, 3 for color; as found by default"),
+        Flag("split", "use this split of the data"),
+        Flag("labels", "CSV file of file,label"),
+        Flag("overwrite", "replace a store of other pictures in --out", kind="switch"),
+        *WHERE,
+    ]
+
+
+def run_prepare(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.workflows.prepare import prepare
+
+    prepare(reporter=ConsoleReporter(), **_typed(options, size=int, windows=int, channels=int, seed=int))
+
+
 def list_flags() -> list[Flag]:
-    return [Flag("what", "policies, models, recipes, schedules or losses", positional=True, metavar="WHAT", optional=True)]
+    return [Flag("what", "policies, models, recipes, schedules, losses or priors", positional=True, metavar="WHAT", optional=True)]
 
 
 def run_list(options: dict[str, Any]) -> None:
@@ -192,6 +218,12 @@ COMMANDS: dict[str, Command] = {
         pretrain_flags,
         run_pretrain,
     ),
+    "prepare": Command(
+        "cut and shrink pictures once, with maps of foreground, attention and parts",
+        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A killed run goes on when repeated.",
+        prepare_flags,
+        run_prepare,
+    ),
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
         "k-NN and linear probe on frozen features, beside random weights and raw pixels.",
@@ -219,7 +251,7 @@ COMMANDS: dict[str, Command] = {
     "masks": Command(
         "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks
     ),
-    "list": Command("list policies, models, recipes, schedules, losses", "What can be named where.", list_flags, run_list),
+    "list": Command("list policies, models, recipes, schedules, losses, priors", "What can be named where.", list_flags, run_list),
     "inspect": Command(
         "say what a checkpoint or run folder is", "Kind, sizes, target, whether it can reconstruct.", inspect_flags, run_inspect
     ),

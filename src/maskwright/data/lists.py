@@ -74,6 +74,13 @@ def with_labels(source: PictureFiles, labels: str) -> PictureFiles:
 
     Files are matched by their path in the source, else by their name alone. Raises MaskwrightError unless every picture gets a label.
     """
+    numbers, classes = read_labels(source.keys, labels)
+    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
+    return dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+
+
+def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]:
+    """The class numbers of these pictures and the names of the classes from a file, as in with_labels."""
     table, column = _open_labels(labels)
     at = table.column(None, _PATH_COLUMNS, 0)
     label_at = table.column(column, _LABEL_COLUMNS, 1)
@@ -82,14 +89,12 @@ def with_labels(source: PictureFiles, labels: str) -> PictureFiles:
         raise MaskwrightError(f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN.")
     by_path = {row[at]: row[label_at] for row in table.rows}
     by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
-    named = {key: name for name, key in _unique_names(source.keys).items()}
-    found = [by_path.get(key, by_name.get(named.get(key, ""))) for key in source.keys]
-    missing = [key for key, label in zip(source.keys, found, strict=True) if label is None]
+    named = {key: name for name, key in _unique_names(keys).items()}
+    found = [by_path.get(key, by_name.get(named.get(key, ""))) for key in keys]
+    missing = [key for key, label in zip(keys, found, strict=True) if label is None]
     if missing:
         raise MaskwrightError(f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'.")
-    numbers, classes = number_labels([label for label in found if label is not None])
-    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
-    return dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    return number_labels([label for label in found if label is not None])
 
 
 def _open_labels(labels: str) -> tuple[_Table, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maskwright.data.packed import PackedStore
+from maskwright.data.patch_shares import PatchShares
 from maskwright.data.tiny import LARGEST, crop_tiny
 from maskwright.data.transforms import Augment
 from maskwright.support.environment import cpu_count
@@ -21,11 +22,18 @@ _MOST_WORKERS = 12
 
 
 class Batch(NamedTuple):
-    """images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None."""
+    """What one step trains on.
+
+    images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None; priors: the maps
+    asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and mirrored as the pictures are; views: (B, 5) float32,
+    top, left, height and width of each crop as shares of the stored picture, and 1 where it is mirrored.
+    """
 
     images: Tensor
     sample_ids: Tensor
     labels: Tensor | None
+    priors: dict[str, Tensor]
+    views: Tensor
 
 
 @dataclass(frozen=True)
@@ -101,10 +109,10 @@ class EpochOrder(Sampler[Any]):
 
 
 class AugmentedPictures(Dataset[Any]):
-    """Makes whole batches: cut, resize and flip the pictures of a plan."""
+    """Makes whole batches: cut, resize and flip the pictures of a plan, and their maps with them where maps are given."""
 
-    def __init__(self, store: PackedStore, augment: Augment, seed: int) -> None:
-        self._store, self._augment, self._seed = store, augment, seed
+    def __init__(self, store: PackedStore, augment: Augment, seed: int, shares: PatchShares | None = None) -> None:
+        self._store, self._augment, self._seed, self._shares = store, augment, seed, shares
 
     def __len__(self) -> int:
         return len(self._store)
@@ -112,7 +120,8 @@ class AugmentedPictures(Dataset[Any]):
     def __getitems__(self, plan: BatchPlan) -> Batch:
         """The DataLoader hands a batch's plan over in one piece."""
         store, ids = self._store, plan.ids
-        boxes = self._augment.draw(store.heights[ids], store.widths[ids], seed=self._seed, epoch=plan.epoch, sample_ids=ids)
+        heights, widths = store.heights[ids], store.widths[ids]
+        boxes = self._augment.draw(heights, widths, seed=self._seed, epoch=plan.epoch, sample_ids=ids)
         size = self._augment.size
         if store.uniform_size is not None and max(*store.uniform_size, *size) <= LARGEST:
             images = crop_tiny(store.images(ids), boxes, size, self._augment.interpolation)
@@ -120,7 +129,8 @@ class AugmentedPictures(Dataset[Any]):
             images = torch.empty(len(ids), store.channels, *size, dtype=torch.uint8)
             for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
                 images[place] = box.apply(store.image(index), size, self._augment.interpolation)
-        return Batch(images, ids, None if store.labels is None else store.labels[ids])
+        labels = None if store.labels is None else store.labels[ids]
+        return Batch(images, ids, labels, self._shares.of_crops(ids, boxes) if self._shares else {}, boxes.to_views(heights, widths))
 
 
 class ResumableLoader(DataLoader[Any]):
@@ -153,15 +163,19 @@ def build_loader(
     rank: int = 0,
     world_size: int = 1,
     pin: bool = False,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
 ) -> ResumableLoader:
     """Build the loader of a store; it yields `Batch`es of `batch_size` pictures for this rank.
 
     workers: processes that prepare batches, see pick_workers; pin: page-locked memory for CUDA.
     With several ranks and drop_last off, the last batch is filled up to a multiple of world_size, as DistributedSampler does.
+    maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as shares over the patches of a
+    grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged.
     """
     order = EpochOrder(len(store), batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size)
     return ResumableLoader(
-        AugmentedPictures(store, augment, seed),
+        AugmentedPictures(store, augment, seed, build_shares(store, maps, grid)),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,
@@ -169,6 +183,15 @@ def build_loader(
         persistent_workers=workers > 0,
         generator=torch_generator(seed, "loader"),
     )
+
+
+def build_shares(store: PackedStore, maps: Sequence[str], grid: tuple[int, int] | None) -> PatchShares | None:
+    """Open the maps that were asked for, or nothing when none were."""
+    if not maps:
+        return None
+    if grid is None:
+        raise MaskwrightError(f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows, cols).")
+    return PatchShares(store, maps, grid)
 
 
 def pick_workers(device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.data.chunks import damage
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json
@@ -23,8 +24,6 @@ from maskwright.support.seeding import derive_seed
 
 FORMAT = 1
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
-_VERIFY_WHOLE_BYTES = 1 << 30
-_VERIFY_CHUNKS = 8
 _SCALE_SAMPLE = 2048
 logger = logging.getLogger(__name__)
 
@@ -161,7 +160,9 @@ def open_packed(folder: Path) -> PackedStore:
         raise MaskwrightError(
             f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it and it is built again."
         )
-    _check_pixels(folder, facts)
+    how = damage(folder / PIXELS, facts)
+    if how is not None:
+        raise _damaged(folder, how)
     index = _read_index(folder)
     return PackedStore(
         folder=folder,
@@ -183,20 +184,6 @@ def _read_index(folder: Path) -> dict[str, Tensor]:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _damaged(folder, f"its index cannot be read: {error}") from error
-
-
-def _check_pixels(folder: Path, facts: dict[str, Any]) -> None:
-    path = folder / PIXELS
-    have = path.stat().st_size if path.exists() else 0
-    if have != facts["num_bytes"]:
-        raise _damaged(folder, f"{PIXELS} has {have:,} bytes instead of {facts['num_bytes']:,}")
-    chunks = list(zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False))
-    step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
-    with path.open("rb") as file:
-        for start, end, checksum in chunks[::step]:
-            file.seek(start)
-            if zlib.crc32(file.read(end - start)) != checksum:
-                raise _damaged(folder, f"bytes {start:,} to {end:,} of {PIXELS} changed since they were written")
 
 
 def _damaged(folder: Path, how: str) -> MaskwrightError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,17 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from maskwright.data.chunks import ChunkedFile
 from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
 from maskwright.data.lock import exclusive
-from maskwright.data.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, Skipped, open_packed
+from maskwright.data.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, open_packed
 from maskwright.data.sources import Source
+from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
 from maskwright.support.environment import cache_folder, cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 
 CHUNK = 128
-_PLAN, _JOURNAL = "plan.json", "journal.jsonl"
+_LISTS = ("ids", "heights", "widths", "skipped")
 Progress = Callable[[int, int], None]
 
 
@@ -38,19 +38,6 @@ class _Plan:
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """One line of the journal: the pictures written together, up to byte `end` of the file and up to picture `stop` of the source."""
-
-    stop: int
-    end: int
-    checksum: int
-    ids: list[int]
-    heights: list[int]
-    widths: list[int]
-    skipped: list[tuple[str, str]]
-
-
 def pack(
     source: Source, *, short_side: int, channels: int = 3, folder: Path | None = None, progress: Progress | None = None
 ) -> PackedStore:
@@ -58,8 +45,11 @@ def pack(
 
     short_side: pictures whose shorter side is longer are shrunk to it; channels: 1, 3 or 4 (or the array's own); folder: by default
     a place in the cache named by the content; progress(done, total) is called as it goes. An interrupted packing continues; a
-    changed source is packed again; of two processes one waits. Raises MaskwrightError for a full disk or when nothing is readable.
+    changed source is packed again; of two processes one waits. The pictures of a store come back as that store, with its maps and at its
+    size, unless other channels or a folder are asked for. Raises MaskwrightError for a full disk or when nothing is readable.
     """
+    if isinstance(source, StoreSource) and folder is None and source.store.channels == channels:
+        return source.store
     if short_side < 1:
         raise MaskwrightError(f"The short side of packed pictures is at least 1 pixel; got {short_side}.")
     plan = _Plan(source.fingerprint, short_side, channels)
@@ -85,20 +75,15 @@ def _is_current(folder: Path, plan: _Plan) -> bool:
 
 
 def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None) -> None:
-    part = folder.with_name(f".{folder.name}.part")
     try:
-        chunks = _resume(part, plan)
-        with (part / PIXELS).open("ab") as pixels, (part / _JOURNAL).open("a", encoding="utf-8") as journal, quiet_pillow():
-            for chunk, data in _read_chunks(source, plan, chunks[-1] if chunks else None):
-                pixels.write(data)
-                pixels.flush()
-                journal.write(json.dumps(asdict(chunk)) + "\n")
-                journal.flush()
-                chunks.append(chunk)
+        file = ChunkedFile(folder.with_name(f".{folder.name}.part"), PIXELS, asdict(plan))
+        with quiet_pillow():
+            for data, stop, facts in _read_chunks(source, plan, file.stop):
+                file.append(data, stop, facts)
                 if progress is not None:
-                    progress(chunk.stop, len(source))
-        _finish(source, plan, chunks, part)
-        _put_in_place(part, folder)
+                    progress(stop, len(source))
+        _finish(source, plan, file)
+        _put_in_place(file, folder)
     except OSError as error:
         raise MaskwrightError(
             f"Could not write the packed store '{folder}': {error.strerror or error}. "
@@ -106,56 +91,21 @@ def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None)
         ) from error
 
 
-def _resume(part: Path, plan: _Plan) -> list[_Chunk]:
-    """Return the chunks of an interrupted packing whose bytes are whole, and cut the files back to them; start anew for another plan."""
-    if not (part / _PLAN).exists() or read_json(part / _PLAN) != asdict(plan):
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        write_json(part / _PLAN, asdict(plan))
-    for name in (PIXELS, _JOURNAL):
-        (part / name).touch()
-    chunks = list(_whole_chunks(part))
-    with (part / PIXELS).open("r+b") as pixels:
-        pixels.truncate(chunks[-1].end if chunks else 0)
-    (part / _JOURNAL).write_text("".join(json.dumps(asdict(chunk)) + "\n" for chunk in chunks), encoding="utf-8")
-    return chunks
-
-
-def _whole_chunks(part: Path) -> Iterator[_Chunk]:
-    start = 0
-    with (part / PIXELS).open("rb") as pixels:
-        for line in (part / _JOURNAL).read_text(encoding="utf-8").splitlines():
-            try:
-                chunk = _Chunk(**json.loads(line))
-            except (ValueError, TypeError):
-                return  # the line was cut off by the interruption
-            if zlib.crc32(pixels.read(chunk.end - start)) != chunk.checksum:
-                return
-            start = chunk.end
-            yield chunk
-
-
-def _read_chunks(source: Source, plan: _Plan, last: _Chunk | None) -> Iterator[tuple[_Chunk, bytes]]:
-    """Decode the rest of a source, a chunk at a time on all cores, in the source's order."""
+def _read_chunks(source: Source, plan: _Plan, start: int) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
+    """Decode the rest of a source, a chunk at a time on all cores, in the source's order: bytes, how far they reach, facts."""
     wanted = Wanted(channels=plan.channels, short_side=plan.short_side)
-    start, end = (last.stop, last.end) if last else (0, 0)
     with ThreadPoolExecutor(cpu_count()) as pool:
         for first, stop in pairwise([*range(start, len(source), CHUNK), len(source)]):
             ids = range(first, stop)
             results = list(pool.map(lambda index: _read_one(source, index, wanted), ids))
             good = [(index, pixels) for index, pixels in zip(ids, results, strict=True) if isinstance(pixels, np.ndarray)]
-            data = b"".join(pixels.tobytes() for _, pixels in good)
-            end += len(data)
-            chunk = _Chunk(
-                stop=stop,
-                end=end,
-                checksum=zlib.crc32(data),
-                ids=[index for index, _ in good],
-                heights=[pixels.shape[0] for _, pixels in good],
-                widths=[pixels.shape[1] for _, pixels in good],
-                skipped=[(bad.key, bad.reason) for bad in results if isinstance(bad, UnreadableImage)],
-            )
-            yield chunk, data
+            facts = {
+                "ids": [index for index, _ in good],
+                "heights": [pixels.shape[0] for _, pixels in good],
+                "widths": [pixels.shape[1] for _, pixels in good],
+                "skipped": [(bad.key, bad.reason) for bad in results if isinstance(bad, UnreadableImage)],
+            }
+            yield b"".join(pixels.tobytes() for _, pixels in good), stop, facts
 
 
 def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | UnreadableImage:
@@ -168,43 +118,33 @@ def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | Unread
     return pixels
 
 
-def _finish(source: Source, plan: _Plan, chunks: list[_Chunk], part: Path) -> None:
+def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
     """Write the index and the facts beside the pixels."""
-    ids = [index for chunk in chunks for index in chunk.ids]
-    skipped = [Skipped(*one) for chunk in chunks for one in chunk.skipped]
+    ids, heights, widths, skipped = ([one for chunk in file.chunks for one in chunk.facts[name]] for name in _LISTS)
     if not ids:
-        first = UnreadableImage(skipped[0].key, skipped[0].reason)
-        raise MaskwrightError(nothing_readable(source.name, len(source), first))
-    heights = np.array([height for chunk in chunks for height in chunk.heights], dtype=np.int64)
-    widths = np.array([width for chunk in chunks for width in chunk.widths], dtype=np.int64)
-    sizes = heights * widths * plan.channels
-    arrays = {"offsets": np.cumsum(sizes) - sizes, "heights": heights, "widths": widths}
+        raise MaskwrightError(nothing_readable(source.name, len(source), UnreadableImage(*skipped[0])))
+    sizes = np.array(heights, dtype=np.int64) * np.array(widths, dtype=np.int64) * plan.channels
+    arrays: dict[str, Any] = {
+        "offsets": np.cumsum(sizes) - sizes,
+        "heights": np.array(heights, dtype=np.int64),
+        "widths": np.array(widths, dtype=np.int64),
+    }
     if source.labels is not None:
         arrays["labels"] = np.array(source.labels, dtype=np.int64)[ids]
-    np.savez(part / INDEX, **arrays)
-    write_json(part / FACTS, {**asdict(plan), **_facts(source, chunks, ids, skipped)})
+    np.savez(file.part / INDEX, **arrays)
+    keys = [source.key(index) for index in ids]
+    facts = {"name": source.name, "classes": source.classes, "keys": keys, "skipped": skipped}
+    write_json(file.part / FACTS, {**asdict(plan), **file.checksums(), **facts})
 
 
-def _facts(source: Source, chunks: list[_Chunk], ids: list[int], skipped: list[Skipped]) -> dict[str, Any]:
-    return {
-        "num_bytes": chunks[-1].end,
-        "chunk_ends": [chunk.end for chunk in chunks],
-        "chunk_checksums": [chunk.checksum for chunk in chunks],
-        "classes": source.classes,
-        "keys": [source.key(index) for index in ids],
-        "skipped": [(one.key, one.reason) for one in skipped],
-    }
-
-
-def _put_in_place(part: Path, folder: Path) -> None:
+def _put_in_place(file: ChunkedFile, folder: Path) -> None:
     """Move the finished store to its name; a store of an older source steps aside first."""
-    for name in (_PLAN, _JOURNAL):
-        (part / name).unlink()
+    file.remove_journal()
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
-        part.rename(folder)
+        file.part.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        part.rename(folder)
+        file.part.rename(folder)

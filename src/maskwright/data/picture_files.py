@@ -109,11 +109,10 @@ def collect(entries: Iterable[Entry], storage: Storage, *, place: str, name: str
     pictures = [entry for entry in matching if extension(entry.key) in PICTURE_EXTENSIONS]
     if not pictures:
         raise MaskwrightError(_nothing_found(place, pattern, matching))
-    root = _shared_folder([entry.key for entry in pictures])
-    splits = _splits([entry.key[len(root) :] for entry in pictures])
+    splits, root = find_splits([entry.key for entry in pictures])
     notes: tuple[str, ...] = ()
     if split is not None:
-        folder = _split_folder(split, splits, place)
+        folder = pick_split(split, splits, place)
         pictures = [entry for entry in pictures if entry.key.startswith(f"{root}{folder}/")]
         notes = (f"'{place}' holds {_spoken(splits)}: using {folder}/.",)
     elif splits:
@@ -142,6 +141,12 @@ def labels_from_folders(keys: Sequence[str], root: str, below_split: bool) -> tu
         return None, None
     number = {label: at for at, label in enumerate(classes)}
     return [number[part[0]] for part in parts], classes
+
+
+def find_splits(keys: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The top folders of the pictures, if they are all named like splits, and the folder above them."""
+    root = _shared_folder(list(keys))
+    return _splits([key[len(root) :] for key in keys]), root
 
 
 def extension(key: str) -> str:
@@ -197,7 +202,8 @@ def _splits(keys: list[str]) -> tuple[str, ...]:
     return tuple(sorted(tops, key=lambda top: (order.index(_split_of(top) or ""), top))) if all(map(_split_of, tops)) else ()
 
 
-def _split_folder(split: str, splits: tuple[str, ...], place: str) -> str:
+def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
+    """The top folder that a split's name stands for; raises MaskwrightError when there is none."""
     for folder in splits:
         if split == folder or split in SPLITS.get(_split_of(folder) or "", ()):
             return folder

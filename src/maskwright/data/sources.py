@@ -1,4 +1,4 @@
-"""Any kind of picture data behind one door, `open_source`: a folder, an array, an archive, a list, a torchvision set, a Python object."""
+"""Any picture data behind one door, `open_source`: a folder, prepared store, array, archive, list, torchvision set, Python object."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from maskwright.data.archives import is_archive, open_archive
 from maskwright.data.arrays import build_array_source, open_array_file
 from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
-from maskwright.data.lists import LIST_ENDINGS, open_list, with_labels
+from maskwright.data.lists import LIST_ENDINGS, open_list, read_labels, with_labels
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
+from maskwright.data.store_source import StoreSource, is_store, open_store
 from maskwright.data.torch_datasets import DatasetSource
 from maskwright.data.torchvision_sets import open_torchvision
 from maskwright.support.errors import MaskwrightError
@@ -68,14 +69,17 @@ class Source(Protocol):
 def open_source(data: Any, *, split: str | None = None, labels: str | None = None, root: Path | None = None) -> Source:
     """Open pictures, whatever they are kept in.
 
-    data: a folder; a .npy/.npz file; a .zip/.tar file or a place inside one (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; a list
-    (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
+    data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
+    (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch
+    Dataset or Source. split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column). root: where torchvision keeps its files.
     Raises MaskwrightError when there is nothing to read, with what was found instead.
     """
     source = _open_text(os.fspath(data), split, root) if isinstance(data, (str, os.PathLike)) else _open_object(data, split)
     if labels is None:
         return source
+    if isinstance(source, StoreSource):
+        return source.with_numbers(*read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
             "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
@@ -101,6 +105,8 @@ def _open_text(text: str, split: str | None, root: Path | None) -> Source:
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
     path, pattern = _locate(text)
+    if path.is_dir() and pattern is None and is_store(path):
+        return open_store(path, split=split)
     if path.is_dir():
         return open_folder(path, split=split, pattern=pattern)
     if is_archive(path):

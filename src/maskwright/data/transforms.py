@@ -46,6 +46,11 @@ class CropBoxes:
     width: Tensor
     flip: Tensor
 
+    def to_views(self, heights: Tensor, widths: Tensor) -> Tensor:
+        """(B, 5) float32: top, left, height, width as shares of pictures of these sizes, and 1 where mirrored."""
+        sides = (self.top / heights, self.left / widths, self.height / heights, self.width / widths)
+        return torch.stack([*sides, self.flip.float()], dim=1).float()
+
     def to_list(self) -> list[CropBox]:
         columns = (self.top, self.left, self.height, self.width, self.flip)
         return [CropBox(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]

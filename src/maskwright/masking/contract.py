@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskwright.masking.learner import Surroundings, settle
 from maskwright.masking.policy import PARTS, Policy, Scene, check_fits, mask_scene
@@ -102,9 +102,23 @@ def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> 
     """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
-    rng = torch.Generator().manual_seed(0)
-    built = settle(policy, Surroundings(grid=grid, channels=CHANNELS, num_pictures=draws, rng=rng))
+    built = settle(policy, Surroundings(grid=grid, num_pictures=max(draws, CHUNK), build_scorer=lambda width, depth: _LinearScorer(grid)))
     return [_Trial(built, grid, count) for count in fitting]
+
+
+class _LinearScorer(nn.Module):
+    """The least network that a learned policy can have: a fixed random direction in the space of patches."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        values = CHANNELS * grid.patch_size**2
+        self.direction = nn.Parameter(torch.randn(values, generator=torch.Generator().manual_seed(0)) / values**0.5)
+
+    def forward(self, patches_BNP: Tensor) -> Tensor:
+        return (patches_BNP * self.direction).sum(-1)
+
+    def flops(self) -> int:
+        return 0
 
 
 def _made_up(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
@@ -152,8 +166,8 @@ def _check_seed(trial: _Trial) -> None:
 
 
 def _check_epochs(trial: _Trial) -> None:
-    """Masks of two epochs agree no more than chance has them agree, unless the policy has hardly any masks to choose from."""
-    if not trial.policy.traits.uniform:
+    """Masks of two epochs agree no more than chance has them agree; left out where few masks are to choose from or maps decide."""
+    if not trial.policy.traits.uniform or trial.policy.traits.needs:
         return
     first, second = trial.flags(torch.arange(CHUNK)), trial.flags(torch.arange(CHUNK), epoch=1)
     overlap = (first & second).sum(1).double() / trial.num_masked

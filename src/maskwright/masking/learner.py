@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
@@ -17,12 +16,15 @@ from maskwright.patches.mask import PatchMask
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """Where a policy will work: the grid, the channels of the images, how many pictures are trained on, and a generator for weights."""
+    """Where a policy will work.
+
+    grid; num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches (B, N, P) in the model's numbers
+    to one score (B, N), with fresh weights.
+    """
 
     grid: Grid
-    channels: int
     num_pictures: int
-    rng: torch.Generator
+    build_scorer: Callable[[int, int], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Learner(Policy, Protocol):
         ...
 
     def flops(self) -> int:
-        """Operations per image and pass of the policy's own network."""
+        """Operations that the policy's own network takes per image and training step."""
         ...
 
 
@@ -94,10 +96,15 @@ def settle(policy: Policy, surroundings: Surroundings) -> Policy:
     return policy
 
 
-def learners(policy: Policy) -> Iterator[Learner]:
-    """The policies with a state inside a policy, or the policy itself."""
+def leaves(policy: Policy) -> Iterator[Policy]:
+    """The policies inside a policy that are not made of others, or the policy itself."""
     if isinstance(policy, Composite):
         for part in policy.inner():
-            yield from learners(part)
-    elif isinstance(policy, Learner):
+            yield from leaves(part)
+    else:
         yield policy
+
+
+def learners(policy: Policy) -> Iterator[Learner]:
+    """The policies with a state inside a policy, or the policy itself."""
+    return (leaf for leaf in leaves(policy) if isinstance(leaf, Learner))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskwright.models.cost import count_block
 from maskwright.models.initialize import draw_weights
 from maskwright.models.layers import Block, build_norm
 from maskwright.models.linear import build_linear
@@ -54,12 +55,19 @@ class Scorer(nn.Module):
             tokens = block(tokens)
         return self.fc2(F.gelu(self.fc1(self.norm(tokens))))[..., 0]
 
+    def flops(self) -> int:
+        """Operations per image, forward; a multiply-add counts as two."""
+        count, width = self.grid.num_patches, self.fc1.in_features
+        linear = self.embed.in_features * width + width * width + width
+        return 2 * (count * linear + len(self.blocks) * count_block(count, width, 4.0))
+
 
 class CnnScorer(nn.Module):
     """A convolutional net on the grid of patches: (B, N, P) give one score (B, N), a logit of being masked.
 
     Each block adds a 3 x 3 convolution of its normalized input, so a score depends on patches at most `depth` away, and through the
-    norms on the mean and deviation of the whole picture. About 0.5M weights as it stands. rng: draws the weights; the stream of seed 0 named "scorer" when None.
+    norms on the mean and deviation of the whole picture. About 0.5M weights as it stands. rng: draws the weights; the stream of seed 0
+    named "scorer" when None.
     """
 
     def __init__(self, grid: Grid, patch_values: int, width: int = 96, depth: int = 6, rng: torch.Generator | None = None) -> None:

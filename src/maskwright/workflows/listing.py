@@ -1,4 +1,4 @@
-"""What can be named: policies, models, recipes, schedules, losses; rows for a table."""
+"""What can be named: policies, models, recipes, schedules, losses, priors; rows for a table."""
 
 from __future__ import annotations
 
@@ -62,12 +62,20 @@ def list_losses() -> Table:
     return ("term", "what it compares"), [(name, entry.summary) for name, entry in TERMS.items()]
 
 
+def list_priors() -> Table:
+    """Maps that `maskwright prepare` makes, and where each can come from."""
+    from maskwright.data.priors import list_priors as rows
+
+    return ("map", "from", "what it is"), [tuple(row) for row in rows()]
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "policies": list_policies,
     "models": list_models,
     "recipes": list_recipes,
     "schedules": list_schedules,
     "losses": list_losses,
+    "priors": list_priors,
 }
 
 

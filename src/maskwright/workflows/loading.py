@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan
+from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan, build_shares
 from maskwright.data.packed import PackedStore, split_holdout
 from maskwright.data.packing import pack
 from maskwright.data.sources import Source, open_source
+from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import Survey, survey
 from maskwright.data.transforms import evaluation_view
 from maskwright.patches import PixelScale
@@ -67,6 +68,11 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 
     store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
     reporter.finish()
+    if isinstance(source, StoreSource) and max(size) > store.short_side:
+        reporter.warn(
+            f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter side, so {size[0]}x{size[1]} enlarges "
+            f"them; prepare it again with --size {max(size)} or use a smaller --image-size."
+        )
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
         reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
@@ -78,17 +84,26 @@ def packing_side(size: tuple[int, int]) -> int:
     return max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
 
 
-def eval_batches(store: PackedStore, size: tuple[int, int], batch_size: int = 128) -> Iterator[Batch]:
-    """All pictures in order, shrunk and center-cropped without chance."""
-    view = AugmentedPictures(store, evaluation_view(size), seed=0)
+def eval_batches(
+    store: PackedStore, size: tuple[int, int], batch_size: int = 128, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+) -> Iterator[Batch]:
+    """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as shares over a grid of patches."""
+    view = AugmentedPictures(store, evaluation_view(size), 0, build_shares(store, maps, grid))
     for start in range(0, len(store), batch_size):
         yield view.__getitems__(BatchPlan(0, torch.arange(start, min(start + batch_size, len(store)))))
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
     """`count` pictures spread evenly over the store, as (count, C, H, W) uint8, center-cropped."""
+    return eval_batch(store, size, count).images
+
+
+def eval_batch(
+    store: PackedStore, size: tuple[int, int], count: int, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+) -> Batch:
+    """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for come along."""
     chosen = torch.linspace(0, len(store) - 1, min(count, len(store))).round().long()
-    return next(eval_batches(store.subset(chosen), size, count)).images
+    return next(eval_batches(store.subset(chosen), size, count, maps, grid))
 
 
 def _hold_out(

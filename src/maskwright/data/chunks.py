@@ -1,0 +1,110 @@
+"""A file written in chunks with a journal beside it, so that a process killed at any moment loses one chunk at most."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskwright.support.files import read_json, write_json
+
+_PLAN, _JOURNAL = "plan.json", "journal.jsonl"
+_VERIFY_WHOLE_BYTES = 1 << 30
+_VERIFY_CHUNKS = 8
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One line of the journal: what was written together, up to byte `end` of the file and up to item `stop` of what is read."""
+
+    stop: int
+    end: int
+    checksum: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class ChunkedFile:
+    """A folder in which one file grows; opened again it goes on after the last whole chunk, unless the plan is another."""
+
+    def __init__(self, part: Path, name: str, plan: dict[str, Any]) -> None:
+        """part: the folder of the unfinished work; name: the file in it; plan: what is being made. Raises OSError."""
+        self.part = part
+        self._file = part / name
+        if not (part / _PLAN).exists() or read_json(part / _PLAN) != plan:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            write_json(part / _PLAN, plan)
+        self._file.touch()
+        (part / _JOURNAL).touch()
+        self.chunks = list(self._whole_chunks())
+        with self._file.open("r+b") as file:
+            file.truncate(self.end)
+        (part / _JOURNAL).write_text("".join(map(_line, self.chunks)), encoding="utf-8")
+
+    @property
+    def stop(self) -> int:
+        """How many items are done."""
+        return self.chunks[-1].stop if self.chunks else 0
+
+    @property
+    def end(self) -> int:
+        """How many bytes are written."""
+        return self.chunks[-1].end if self.chunks else 0
+
+    def append(self, data: bytes, stop: int, facts: dict[str, Any]) -> None:
+        """Write one chunk, then its line of the journal; raises OSError when the disk refuses."""
+        chunk = Chunk(stop, self.end + len(data), zlib.crc32(data), facts)
+        with self._file.open("ab") as file:
+            file.write(data)
+        with (self.part / _JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(_line(chunk))
+        self.chunks.append(chunk)
+
+    def checksums(self) -> dict[str, Any]:
+        """What `damage` needs to know later, for the facts of the finished file."""
+        return {
+            "num_bytes": self.end,
+            "chunk_ends": [chunk.end for chunk in self.chunks],
+            "chunk_checksums": [chunk.checksum for chunk in self.chunks],
+        }
+
+    def remove_journal(self) -> None:
+        """The work is finished: only the file stays."""
+        for name in (_PLAN, _JOURNAL):
+            (self.part / name).unlink()
+
+    def _whole_chunks(self) -> Iterator[Chunk]:
+        start = 0
+        with self._file.open("rb") as file:
+            for line in (self.part / _JOURNAL).read_text(encoding="utf-8").splitlines():
+                try:
+                    chunk = Chunk(**json.loads(line))
+                except (ValueError, TypeError):
+                    return  # the line was cut off by the interruption
+                if zlib.crc32(file.read(chunk.end - start)) != chunk.checksum:
+                    return
+                start = chunk.end
+                yield chunk
+
+
+def damage(path: Path, facts: dict[str, Any]) -> str | None:
+    """Say how a finished file differs from its facts, or None: all chunks are checked up to 1 GiB, eight spread chunks beyond."""
+    have = path.stat().st_size if path.exists() else 0
+    if have != facts["num_bytes"]:
+        return f"{path.name} has {have:,} bytes instead of {facts['num_bytes']:,}"
+    chunks = list(zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False))
+    step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
+    with path.open("rb") as file:
+        for start, end, checksum in chunks[::step]:
+            file.seek(start)
+            if zlib.crc32(file.read(end - start)) != checksum:
+                return f"bytes {start:,} to {end:,} of {path.name} changed since they were written"
+    return None
+
+
+def _line(chunk: Chunk) -> str:
+    return json.dumps(asdict(chunk)) + "\n"

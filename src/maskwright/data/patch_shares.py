@@ -1,0 +1,113 @@
+"""From maps to patches: the exact mean of a map over each patch of a crop, moved and mirrored as the pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from maskwright.data.maps import PixelMap, open_map
+from maskwright.data.packed import PackedStore
+from maskwright.data.transforms import CropBoxes
+from maskwright.support.errors import MaskwrightError, did_you_mean
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One map and those of its parts that were asked for: their names in a batch and their values in the map."""
+
+    pixels: PixelMap
+    entries: tuple[str, ...]
+    values: tuple[int, ...]
+
+
+class PatchShares:
+    """Gives the maps of a batch of crops as shares per patch."""
+
+    def __init__(self, store: PackedStore, maps: Sequence[str], grid: tuple[int, int]) -> None:
+        """maps: names such as foreground, parts (all parts) or parts/eyes (one part); grid: rows and columns of patches.
+
+        Raises MaskwrightError for a map that the store does not have or that cannot be used.
+        """
+        self._store, self._grid = store, grid
+        self._wanted = _choose(store, maps)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The names in `Batch.priors`."""
+        return tuple(entry for wanted in self._wanted for entry in wanted.entries)
+
+    def of_crops(self, ids: Tensor, boxes: CropBoxes) -> dict[str, Tensor]:
+        """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by name."""
+        one_size = self._store.uniform_size is not None
+        shares: dict[str, Tensor] = {}
+        for wanted in self._wanted:
+            values = (self._together if one_size else self._one_by_one)(wanted, ids, boxes)
+            values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values).clamp_(0, 1)
+            shares |= dict(zip(wanted.entries, values.flatten(2).contiguous(), strict=True))
+        return shares
+
+    def _together(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes) -> Tensor:
+        """(entries, B, rows, cols) from pictures of one size: two matrix products for each entry."""
+        store = self._store
+        assert store.uniform_size is not None
+        height, width = store.uniform_size
+        pixels = wanted.pixels.pictures(store.offsets[ids] // (height * width * store.channels), height, width)
+        rows = overlap(boxes.top, boxes.height, height, self._grid[0])
+        cols = overlap(boxes.left, boxes.width, width, self._grid[1]).transpose(1, 2)
+        return torch.stack([rows @ _to_share(pixels, value) @ cols for value in wanted.values])
+
+    def _one_by_one(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes) -> Tensor:
+        """(entries, B, rows, cols) from pictures of any sizes."""
+        store = self._store
+        shares = torch.empty(len(wanted.values), len(ids), *self._grid)
+        for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
+            offset = int(store.offsets[index]) // store.channels
+            pixels = wanted.pixels.picture(offset, int(store.heights[index]), int(store.widths[index]))
+            part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+            rows, cols = _whole_overlap(box.height, self._grid[0]), _whole_overlap(box.width, self._grid[1]).T
+            shares[:, place] = torch.stack([rows @ _to_share(part, value) @ cols for value in wanted.values])
+        return shares
+
+
+def overlap(start: Tensor, length: Tensor, side: int, count: int) -> Tensor:
+    """How much of each of `count` equal pieces of [start, start + length) lies in each pixel of a side: (B, count, side), rows sum to 1."""
+    step = (length.double() / count)[:, None, None]
+    first = start.double()[:, None, None] + step * torch.arange(count, dtype=torch.float64)[:, None]
+    pixel = torch.arange(side, dtype=torch.float64)
+    shared = torch.minimum(first + step, pixel + 1) - torch.maximum(first, pixel)
+    return (shared.clamp(min=0) / step).float()
+
+
+@lru_cache(maxsize=1024)
+def _whole_overlap(length: int, count: int) -> Tensor:
+    return overlap(torch.zeros(1), torch.tensor([length]), length, count)[0]
+
+
+def _to_share(pixels: Tensor, value: int) -> Tensor:
+    return pixels.float() / 255 if value == SHARE else (pixels == value).float()
+
+
+SHARE = 256
+"""The value that stands for the share itself; labels are at most 255."""
+
+
+def _choose(store: PackedStore, maps: Sequence[str]) -> list[_Wanted]:
+    """Open each map once and note which of its parts were asked for."""
+    names = list(dict.fromkeys(name.split("/")[0] for name in maps))
+    return [_entries_of(open_map(store, name), maps) for name in names]
+
+
+def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Wanted:
+    asked = [name for name in dict.fromkeys(maps) if name.split("/")[0] == pixels.name]
+    for name in asked:
+        if name not in (pixels.name, *pixels.entries):
+            parts = f"its parts are {', '.join(pixels.parts)}" if pixels.parts else "it has no parts"
+            known = [entry.partition("/")[2] for entry in pixels.entries]
+            raise MaskwrightError(f"The map '{pixels.path}' has no '{name}': {parts}.{did_you_mean(name.partition('/')[2], known)}")
+    entries = pixels.entries if pixels.name in asked else tuple(entry for entry in pixels.entries if entry in asked)
+    values = tuple(SHARE if pixels.kind == "share" else pixels.entries.index(entry) + 1 for entry in entries)
+    return _Wanted(pixels, entries, values)

@@ -1,0 +1,80 @@
+"""A packed store as a source of pictures: what `maskwright prepare` wrote, named like any other data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.packed import FACTS, PackedStore, open_packed
+from maskwright.data.picture_files import find_splits, pick_split, slug
+from maskwright.data.pixel_values import fit_pixels
+from maskwright.support.files import hash_strings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoreSource:
+    """The pictures of a packed store, or of one of its splits; `pack` gives the store itself back instead of copying it."""
+
+    store: PackedStore
+    name: str
+    notes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.store.keys
+
+    @property
+    def labels(self) -> list[int] | None:
+        return None if self.store.labels is None else self.store.labels.tolist()
+
+    @property
+    def classes(self) -> list[str] | None:
+        return None if self.store.classes is None else list(self.store.classes)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.store.fingerprint
+
+    def key(self, index: int) -> str:
+        return self.store.keys[index]
+
+    def size(self, index: int) -> tuple[int, int]:
+        return int(self.store.heights[index]), int(self.store.widths[index])
+
+    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+        """Return one picture as (H, W, C) uint8; raises UnreadableImage when the channels cannot be had."""
+        try:
+            return fit_pixels(self.store.image(index).permute(1, 2, 0).numpy(), wanted)
+        except ValueError as error:
+            raise UnreadableImage(self.key(index), str(error)) from error
+
+    def with_numbers(self, labels: list[int], classes: list[str]) -> StoreSource:
+        """The same pictures with other labels."""
+        fingerprint = hash_strings([self.fingerprint, *map(str, labels), *classes])
+        store = replace(self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint)
+        return replace(self, store=store)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a packed store."""
+    return (path / FACTS).exists()
+
+
+def open_store(path: Path, *, split: str | None = None) -> StoreSource:
+    """Open a packed store, or the pictures of one split of it; raises MaskwrightError when it is damaged or has no such split."""
+    store = open_packed(path)
+    name = slug(path.resolve().name)
+    splits, root = find_splits(store.keys)
+    if split is None:
+        return StoreSource(store=store, name=name, splits=splits)
+    folder = f"{root}{pick_split(split, splits, str(path))}/"
+    ids = [at for at, key in enumerate(store.keys) if key.startswith(folder)]
+    return StoreSource(store=store.subset(ids), name=name, splits=splits, notes=(f"'{path}': using {folder}.",))
