@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from maskwright.cli.export_commands import TARGET, embed_flags, export_flags, run_embed, run_export
 from maskwright.cli.flags import Command, Flag
 from maskwright.support.errors import MaskwrightError, unknown_name
 
@@ -85,6 +86,7 @@ def reconstruct_flags() -> list[Flag]:
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
         *MASKING,
         Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
+        TARGET,
         *WHERE,
     ]
 
@@ -189,14 +191,14 @@ def run_list(options: dict[str, Any]) -> None:
 
 
 def inspect_flags() -> list[Flag]:
-    return [Flag("path", "checkpoint file or run folder", positional=True, metavar="CKPT_OR_RUN")]
+    return [Flag("path", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="CKPT_OR_RUN"), TARGET]
 
 
 def run_inspect(options: dict[str, Any]) -> None:
     from maskwright.cli.console import print_text
     from maskwright.workflows.inspect import describe
 
-    print_text(describe(options["path"]))
+    print_text(describe(options["path"], options["target"]))
 
 
 def run_doctor(options: dict[str, Any]) -> None:
@@ -263,6 +265,18 @@ COMMANDS: dict[str, Command] = {
         "Write one PNG with a row for each picture, under a policy, ratio and seed of your choice.",
         reconstruct_flags,
         run_reconstruct,
+    ),
+    "export": Command(
+        "take a model to timm, transformers, ONNX or the official code",
+        "Write a model in another format, read it back, and say by how much the two differ.",
+        export_flags,
+        run_export,
+    ),
+    "embed": Command(
+        "write one vector per picture to a file",
+        "Features of all pictures, with keys and labels, as .npz or .parquet.",
+        embed_flags,
+        run_embed,
     ),
     "masks": Command(
         "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks

@@ -27,8 +27,10 @@ class CrossDecoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, 0)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList([CrossBlock(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:

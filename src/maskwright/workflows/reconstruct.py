@@ -24,9 +24,10 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
 from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.hints import Hints, Target
 from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.pictures import save_picture
-from maskwright.workflows.run import load_any
+from maskwright.workflows.run import home_of, load_any
 from maskwright.workflows.run_folder import slug
 
 MOST = 256
@@ -55,19 +56,21 @@ def reconstruct(
     stats: Literal["visible", "target"] = "visible",
     device: str = "auto",
     seed: int = 0,
+    target: Target | None = None,
     reporter: Reporter | None = None,
 ) -> Reconstruction:
     """Mask pictures and let a run's model fill them in.
 
     images: paths of pictures, folders or archives, or uint8 images (N, H, W, C) as an array; policy and ratio: the run's own by default;
-    stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an oracle, labeled so on the sheet).
+    target: what the model predicts, for foreign files that do not say; stats: how normalized predictions become pixels, `visible`
+    (nothing leaks) or `target` (an oracle, labeled so on the sheet).
     Pictures are shrunk and center-cropped to the model's size; at most 256 are measured and 12 shown. Writes a PNG and a JSON beside it;
     for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
-    loaded = load_any(run)
+    loaded = load_any(run, Hints(target=target))
     chosen = pick_device(device)
     names, pictures = _read(images, loaded)
     mask_policy, share = str(policy or loaded.settings.get("policy", "random")), _ratio(ratio, loaded)
@@ -98,8 +101,7 @@ def _place(run: str | Path, images: Any, out: str | Path | None, names: Sequence
         return Path(out)
     if _is_array(images):
         return None
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    return folder / "reconstructions" / f"{slug(Path(names[0]).stem)}.png"
+    return home_of(run) / "reconstructions" / f"{slug(Path(names[0]).stem)}.png"
 
 
 def _is_array(images: Any) -> bool:
