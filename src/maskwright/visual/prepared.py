@@ -14,7 +14,8 @@ from maskwright.visual.palette import SERIES
 
 CELL = 190
 PART_COLORS = tuple(
-    tuple(round(value * 255) for value in to_rgb(name)) for name in (*SERIES[:6], *("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee"))
+    tuple(round(value * 255) for value in to_rgb(name))
+    for name in (*SERIES[:6], *("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee"))
 )
 """Colors of parts, in order and again from the first."""
 _OUTSIDE = 0.35
