@@ -55,7 +55,7 @@ def test_words_are_read_with_the_python_keyword_from() -> None:
     ("words", "message"),
     [
         ("foregruond", "Unknown map 'foregruond'. Did you mean 'foreground'"),
-        ("foreground(from='alhpa')", "neither a source of foreground nor a file or folder. Did you mean 'alpha'"),
+        ("foreground(from='alhpa')", r"neither a source of foreground nor a file or folder. Did you mean 'alpha'"),
         ("parts, parts(from='cascade')", "made from one source"),
         ("3", "A map is written like foreground"),
         ("parts(from='cascade', sise=3)", "has no option 'sise'"),
@@ -63,9 +63,7 @@ def test_words_are_read_with_the_python_keyword_from() -> None:
 )
 def test_mistakes_get_a_sentence(words: str, message: str) -> None:
     with pytest.raises(MaskwrightError, match=message):
-        for asked in parse_priors(words):
-            resolve_source(asked)
-            build_prior(asked, 0, [])
+        [build_prior(asked, 0, []) for asked in parse_priors(words)]
 
 
 def test_a_path_stands_for_the_kind_of_file_it_is(tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_a_missing_or_misshapen_supplied_map_is_named(tmp_path: Path) -> None:
     with pytest.raises(MaskwrightError, match=r"has no map for the picture 'b.png': looked for b.png"):
         prior.draw([original])
     _save(tmp_path / "masks", "b.png", np.zeros((8, 8), dtype=np.uint8))
-    with pytest.raises(MaskwrightError, match="is 8x8, its picture 'b.png' 8x16"):
+    with pytest.raises(MaskwrightError, match=r"is 8x8, its picture 'b.png' 8x16"):
         SuppliedForeground(file=str(place)).draw([original])
 
 

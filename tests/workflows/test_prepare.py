@@ -152,7 +152,8 @@ def test_a_killed_program_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -
     (tmp_path / "many").mkdir()
     for at in range(400):
         Image.fromarray(rng.integers(0, 256, (100, 150, 4), dtype=np.uint8)).save(tmp_path / f"many/{at:03d}.png")
-    words = "from maskwright.workflows.prepare import prepare; prepare({data!r}, {out!r}, size=64, crop='smart', heads='none', priors='foreground')"
+    options = "size=64, crop='smart', heads='none', priors='foreground'"
+    words = f"from maskwright.workflows.prepare import prepare; prepare({{data!r}}, {{out!r}}, {options})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def start(out: str) -> subprocess.Popen[bytes]:

@@ -148,8 +148,8 @@ def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwr
     facts = read_json(folder / "store.json")
     if (facts["fingerprint"], facts["short_side"], facts["channels"]) != (source.fingerprint, size, channels):
         raise MaskwrightError(
-            f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, {facts['channels']} channels). "
-            "Use --overwrite to replace it with its maps, or another --out."
+            f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, "
+            f"{facts['channels']} channels). Use --overwrite to replace it with its maps, or another --out."
         )
 
 
