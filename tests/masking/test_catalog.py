@@ -8,7 +8,7 @@ import torch
 from maskwright.masking.block import BlockPolicy
 from maskwright.masking.catalog import POLICIES, build_policy
 from maskwright.masking.given import GivenPolicy
-from maskwright.masking.mixture import BlendPolicy, ComplementPolicy, MixturePolicy
+from maskwright.masking.mixture import BlendPolicy, ComplementPolicy, MixPolicy, MixturePolicy
 from maskwright.masking.policy import Policy
 from maskwright.masking.rectangles import RectanglesPolicy
 from maskwright.masking.uniform import RandomPolicy
@@ -46,13 +46,13 @@ def test_policies_can_be_nested() -> None:
 
 def test_given_masks_are_built_by_whoever_may_read_files() -> None:
     given = GivenPolicy(masks=torch.eye(2))
-    assert build_policy("given(path='mask.png')", build_given=lambda call: {"mask.png": given}[call.options["path"]]) is given
+    assert build_policy("given(path='mask.png')", {"given": lambda call: {"mask.png": given}[call.options["path"]]}) is given
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
 def test_every_line_of_the_catalog_loads_a_policy(name) -> None:
     assert isinstance(POLICIES[name].load(), type)
-    if name not in ("mixture", "blend", "complement", "given"):
+    if name not in ("mixture", "blend", "complement", "turns", "given"):
         assert isinstance(build_policy(name), Policy)
 
 
@@ -73,3 +73,10 @@ def test_every_line_of_the_catalog_loads_a_policy(name) -> None:
 def test_a_mistake_gets_a_sentence(line, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
         build_policy(line)
+
+
+def test_every_policy_takes_a_mix() -> None:
+    assert build_policy("block(size=4, mix=0.5)") == MixPolicy(of=BlockPolicy(size=4), share=0.5)
+    assert build_policy("random + red(mix=cosine(0->1))") == build_policy("random + red(mix='cosine(0->1)')")
+    with pytest.raises(MaskwrightError, match="from 0 to 1"):
+        build_policy("red(mix=2)")

@@ -38,6 +38,17 @@ LINES = [
     "0.5*random + 0.5*block",
     "blend(0.5*block + 0.5*red)",
     "complement(rectangles)",
+    "turns(block(size=2))",
+    "red(mix=0->1)",
+    "guided",
+    "guided(temperature=1.0)",
+    "guided(source='prior', hint=0.2)",
+    "guided(hide='background', mix=0.5)",
+    "hard",
+    "predicted_hard",
+    "adversarial",
+    "adaptive",
+    "0.5*random + 0.5*hard",
 ]
 
 

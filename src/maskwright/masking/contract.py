@@ -13,17 +13,20 @@ from statistics import NormalDist
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
+from maskwright.masking.learner import Surroundings, settle
+from maskwright.masking.policy import PARTS, Policy, Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, visible_count
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import sample_rng
+from maskwright.support.seeding import KeyedRng, sample_rng
 
 GRIDS = (Grid(8, 8, 2), Grid(7, 9, 2), Grid(1, 12, 2), Grid(5, 16, 2), Grid(14, 14, 2))
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.65, 0.75, 0.8, 0.9)
 CHUNK = 2500
+CHANNELS = 3
+MADE_UP_PARTS = ("face", "eyes", "window")
 FALSE_ALARM = 1e-3  # chance that a sound policy fails the count of one grid, all places of that grid together
 
 
@@ -34,25 +37,25 @@ class _Trial:
     policy: Policy
     grid: Grid
     num_masked: int
-    priors: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.policy} on a {self.grid.rows}x{self.grid.cols} grid with {self.num_masked} masked"
 
     def scene(self, sample_ids: Tensor, seed: int = 0, epoch: int = 0) -> Scene:
         """A scene whose images, maps and chance depend on (seed, epoch, sample id) alone."""
-        rng, maps = sample_rng(seed, epoch, sample_ids), sample_rng(0, 0, sample_ids, "maps")
-        needs, count = self.policy.traits.needs, self.grid.num_patches
+        maps, count = sample_rng(0, 0, sample_ids, "maps"), self.grid.num_patches
+        needs = self.policy.traits
         return Scene(
             grid=self.grid,
             num_masked=self.num_masked,
-            rng=rng,
+            rng=sample_rng(seed, epoch, sample_ids),
             progress=0.5,
+            training=True,
             sample_ids=sample_ids,
-            images=maps.fork("images").normal(3, *self.grid.image_size) if "images" in needs else None,
-            priors={name: maps.fork(name).uniform(count) for name in self.priors},
-            attention=lambda: maps.fork("attention").uniform(count),
-            patch_loss=lambda: maps.fork("patch_loss").uniform(count),
+            images=maps.fork("images").normal(CHANNELS, *self.grid.image_size) if "images" in needs.needs else None,
+            priors={name: share for need in needs.needed("prior") for name, share in _made_up(need, maps.fork(need), count).items()},
+            views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
+            attention=lambda source: maps.fork(source).uniform(count),
         )
 
     def mask(self, sample_ids: Tensor, seed: int = 0, epoch: int = 0) -> PatchMask:
@@ -67,7 +70,6 @@ def check_policy(
     grids: Sequence[Grid] = GRIDS,
     ratios: Sequence[float] = RATIOS,
     draws: int = 20_000,
-    priors: Sequence[str] = (),
 ) -> None:
     """Raise AssertionError, in a sentence, when a policy breaks a promise that the rest of the package relies on.
 
@@ -75,9 +77,10 @@ def check_policy(
     global random numbers. On each grid: the same seed gives the same mask, another epoch another one; a sample's mask does not
     depend on its batch, on autocast or on other samples; a higher ratio only masks more (`traits.nested`); square cells are masked
     whole (`traits.cell`); every position is masked equally often over `draws` images (`traits.uniform`).
-    priors: names of the maps that the policy asks of a scene; random ones are made up. Raises MaskwrightError when no grid suits it.
+    Images, maps and attention that the policy asks for (`traits.needs`) are made up by chance, a policy with a state is built with a new
+    one. Raises MaskwrightError when no grid suits it.
     """
-    suited = [_suited(policy, grid, ratios, tuple(priors)) for grid in grids]
+    suited = [_suited(policy, grid, ratios, draws) for grid in grids]
     if not any(suited):
         raise MaskwrightError(f"{policy} accepts none of the grids and ratios; pass grids=[...] and ratios=[...] that suit it.")
     for trials in filter(None, suited):
@@ -95,10 +98,35 @@ def check_policy(
             _check_uniform(middle, draws)
 
 
-def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], priors: tuple[str, ...]) -> list[_Trial]:
-    """The counts of masked patches that the policy accepts on a grid, rising."""
+def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> list[_Trial]:
+    """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
-    return [_Trial(policy, grid, count, priors) for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
+    fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
+    built = settle(policy, Surroundings(grid=grid, num_pictures=draws, build_scorer=lambda width, depth: _LinearScorer(grid)))
+    return [_Trial(built, grid, count) for count in fitting]
+
+
+class _LinearScorer(nn.Module):
+    """The least network that a learned policy can have: a fixed random direction in the space of patches."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        values = CHANNELS * grid.patch_size**2
+        self.direction = nn.Parameter(torch.randn(values, generator=torch.Generator().manual_seed(0)) / values**0.5)
+
+    def forward(self, patches_BNP: Tensor) -> Tensor:
+        return (patches_BNP * self.direction).sum(-1)
+
+    def flops(self) -> int:
+        return 0
+
+
+def _made_up(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
+    """(B, N) maps of a name: one of random shares, or three parts that share out three quarters of the patches."""
+    if name != "parts":
+        return {name: rng.uniform(count)}
+    drawn = rng.integers(0, 4, count)
+    return {f"{PARTS}{part}": (drawn == place).float() for place, part in enumerate(MADE_UP_PARTS)}
 
 
 def _accepts(policy: Policy, grid: Grid, num_masked: int) -> bool:
@@ -138,8 +166,8 @@ def _check_seed(trial: _Trial) -> None:
 
 
 def _check_epochs(trial: _Trial) -> None:
-    """Masks of two epochs agree no more than chance has them agree, unless the policy has hardly any masks to choose from."""
-    if not trial.policy.traits.uniform:
+    """Masks of two epochs agree no more than chance has them agree; left out where few masks are to choose from or maps decide."""
+    if not trial.policy.traits.uniform or trial.policy.traits.needs:
         return
     first, second = trial.flags(torch.arange(CHUNK)), trial.flags(torch.arange(CHUNK), epoch=1)
     overlap = (first & second).sum(1).double() / trial.num_masked

@@ -1,11 +1,12 @@
-"""Policies made of policies: pick one per image, blend their rankings, or swap visible and masked."""
+"""Policies made of policies: pick one per image, blend their rankings, leave a share to chance, swap or share out what is visible."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -14,21 +15,20 @@ from maskwright.masking.policy import Policy, Scene, Traits, check_fits
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import KeyedRng
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixturePolicy:
-    """Pick one of several policies for each image, with chances in proportion to the weights.
+class _SumOfPolicies:
+    """Two or more policies with a weight each: a number or a schedule ("0->1"); equal weights when left out."""
 
-    weights: a number or a schedule ("0->1") per part; equal when left out.
-    """
-
+    kind: ClassVar[str]
     parts: Sequence[Policy]
     weights: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", _read_parts("mixture", self.parts))
-        object.__setattr__(self, "weights", _read_weights("mixture", self.parts, self.weights))
+        object.__setattr__(self, "parts", _read_parts(self.kind, self.parts))
+        object.__setattr__(self, "weights", _read_weights(self.kind, self.parts, self.weights))
 
     @property
     def traits(self) -> Traits:
@@ -37,6 +37,19 @@ class MixturePolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         for part in self.parts:
             check_fits(part, grid, num_masked)
+
+    def inner(self) -> tuple[Policy, ...]:
+        return tuple(self.parts)
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        return replace(self, parts=tuple(inner))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixturePolicy(_SumOfPolicies):
+    """Pick one of several policies for each image, with chances in proportion to the weights."""
+
+    kind: ClassVar[str] = "mixture"
 
     def score(self, scene: Scene) -> Tensor:
         shares = torch.tensor(_shares(self.weights, scene.progress), device=scene.device)
@@ -46,32 +59,55 @@ class MixturePolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlendPolicy:
+class BlendPolicy(_SumOfPolicies):
     """Add up the rankings of several policies, each patch's rank times the weight, so that every image follows all of them a little.
 
     Ranks, not scores, are added, because policies score on scales of their own; equal scores are ranked by chance.
-    weights: a number or a schedule ("0->1") per part; equal when left out.
     """
 
-    parts: Sequence[Policy]
-    weights: Sequence[Any] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", _read_parts("blend", self.parts))
-        object.__setattr__(self, "weights", _read_weights("blend", self.parts, self.weights))
-
-    @property
-    def traits(self) -> Traits:
-        return _join_traits(self.parts)
-
-    def check_grid(self, grid: Grid, num_masked: int) -> None:
-        for part in self.parts:
-            check_fits(part, grid, num_masked)
+    kind: ClassVar[str] = "blend"
 
     def score(self, scene: Scene) -> Tensor:
         shares = _shares(self.weights, scene.progress)
-        ranks = [_rank(score, scene, f"ties {place}") for place, score in enumerate(_score_parts(self.parts, scene))]
-        return torch.stack([share * rank for share, rank in zip(shares, ranks, strict=True)]).sum(0)
+        ranks = [rank(score, scene.rng.fork(f"ties {place}")) for place, score in enumerate(_score_parts(self.parts, scene))]
+        return torch.stack([share * one for share, one in zip(shares, ranks, strict=True)]).sum(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixPolicy:
+    """Let a policy choose a share of the masked patches and chance the others; written as an option of any policy, guided(mix=0.5).
+
+    share: a number in [0, 1] or a schedule; at 0 the masks are random, at 1 the policy's own, and floor(share * masked) patches are
+    its choice in between (the easy-to-hard dial of HPM, Wang et al. 2023).
+    """
+
+    of: Policy
+    share: Any = 1.0
+
+    def __post_init__(self) -> None:
+        share = parse_schedule(self.share)
+        for progress in (0.0, 0.5, 1.0):
+            if not 0 <= share.at(progress) <= 1:
+                raise MaskwrightError(f"mix is the share of masked patches that the policy chooses, from 0 to 1; got {share}.")
+        object.__setattr__(self, "share", share)
+
+    @property
+    def traits(self) -> Traits:
+        return replace(self.of.traits, cell=None)
+
+    def check_grid(self, grid: Grid, num_masked: int) -> None:
+        check_fits(self.of, grid, num_masked)
+
+    def inner(self) -> tuple[Policy, ...]:
+        return (self.of,)
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        return replace(self, of=inner[0])
+
+    def score(self, scene: Scene) -> Tensor:
+        chosen = math.floor(scene.num_masked * self.share.at(scene.progress) + 1e-6)
+        ranks = rank(self.of.score(scene.forked("of")).float(), scene.rng.fork("ties"))
+        return torch.where(ranks >= 1 - (chosen + 0.5) / scene.grid.num_patches, ranks, -1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +118,51 @@ class ComplementPolicy:
 
     @property
     def traits(self) -> Traits:
-        return self.of.traits
+        return replace(self.of.traits, predicts="random")
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, grid.num_patches - num_masked)
 
+    def inner(self) -> tuple[Policy, ...]:
+        return (self.of,)
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        return replace(self, of=inner[0])
+
     def score(self, scene: Scene) -> Tensor:
         return -self.of.score(replace(scene, num_masked=scene.grid.num_patches - scene.num_masked))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnsPolicy:
+    """Give each mask of a picture in one step visible patches of its own, until every patch has been visible once (as in DMJD).
+
+    The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes the next stretch of it as visible.
+    With one mask per picture, or where nothing numbers the masks, it is the policy `of` itself.
+    """
+
+    of: Policy
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(uniform=self.of.traits.uniform, nested=False, needs=self.of.traits.needs)
+
+    def check_grid(self, grid: Grid, num_masked: int) -> None:
+        check_fits(self.of, grid, num_masked)
+
+    def inner(self) -> tuple[Policy, ...]:
+        return (self.of,)
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        return replace(self, of=inner[0])
+
+    def score(self, scene: Scene) -> Tensor:
+        shared = scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))
+        ranks = rank(self.of.score(shared.forked("of")).float(), shared.rng.fork("ties"))
+        if scene.mask_ids is None:
+            return ranks
+        moved = scene.mask_ids * (scene.grid.num_patches - scene.num_masked) / scene.grid.num_patches
+        return (ranks - moved[:, None] + 1e-6).remainder(1.0)
 
 
 def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
@@ -118,10 +192,10 @@ def _score_parts(parts: Sequence[Policy], scene: Scene) -> list[Tensor]:
     return [part.score(scene.forked(f"part {place}")).float() for place, part in enumerate(parts)]
 
 
-def _rank(score: Tensor, scene: Scene, name: str) -> Tensor:
-    """(B, N) ranks in [0, 1), the largest score highest, equal scores in random order."""
+def rank(score: Tensor, ties: KeyedRng) -> Tensor:
+    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the random order that `ties` gives."""
     count = score.shape[1]
-    shuffled = scene.rng.fork(name).bits(count).argsort(1)
+    shuffled = ties.bits(count).argsort(1)
     order = shuffled.gather(1, score.gather(1, shuffled).argsort(dim=1, stable=True))
     ladder = torch.arange(count, device=score.device, dtype=torch.float32) / count
     return torch.empty_like(score).scatter_(1, order, ladder.expand_as(score))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from maskwright.schedules import Schedule, Uniform, parse_schedule
 from maskwright.support.errors import MaskwrightError
 
 
@@ -44,3 +45,11 @@ def read_range(owner: str, name: str, value: Any, most: float = math.inf) -> tup
         limit = f" <= {most:g}" if math.isfinite(most) else ""
         raise MaskwrightError(f"Policy '{owner}' needs {name}=[low, high] with 0 < low <= high{limit}; got {value!r}.")
     return float(value[0]), float(value[1])
+
+
+def read_share(owner: str, name: str, value: Any) -> Schedule:
+    """Return a schedule of shares in [0, 1]; a number is a constant one. What draws its values is refused: a policy has no such draw."""
+    share = parse_schedule(value)
+    if isinstance(share, Uniform) or not all(0 <= share.at(step / 100) <= 1 for step in range(101)):
+        raise MaskwrightError(f"Policy '{owner}' needs {name} to be a share from 0 to 1, or a schedule of them such as 0->1; got {share}.")
+    return share

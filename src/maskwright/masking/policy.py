@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,20 +14,28 @@ from maskwright.patches.mask import PatchMask, split
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import KeyedRng
 
+PARTS = "parts/"
+
 
 @dataclass(frozen=True)
 class Traits:
     """What a policy promises; `check_policy` holds it to this.
 
-    uniform: every position is masked equally often; nested: with the same chance, a higher ratio only masks more patches;
-    cell: side of the square cells that are masked whole, all but one at most, or None;
-    needs: what it asks of a scene beyond the grid, among "images", "priors", "attention", "patch_loss".
+    uniform: every position is masked equally often, as far as what the policy looks at favors none; nested: with the same chance, a
+    higher ratio only masks more patches; cell: side of the square cells that are masked whole, all but one at most, or None;
+    predicts: which masked patches the loss scores when not all are, any ("random") or those with the largest score ("first");
+    needs: what it asks of a scene beyond the grid, among "images", "attention:SOURCE" and "prior:NAME".
     """
 
     uniform: bool = True
     nested: bool = True
     cell: int | None = None
+    predicts: Literal["random", "first"] = "random"
     needs: frozenset[str] = frozenset()
+
+    def needed(self, kind: Literal["attention", "prior"]) -> tuple[str, ...]:
+        """The sources of attention, or the names of priors, that are asked for."""
+        return tuple(sorted(need.partition(":")[2] for need in self.needs if need.startswith(f"{kind}:")))
 
 
 @dataclass(frozen=True)
@@ -35,19 +43,27 @@ class Scene:
     """All that a policy may look at for one batch of B images.
 
     num_masked is for quotas alone; rng has one stream per image; progress is the share of the training done, in [0, 1];
-    sample_ids (B,) name the images in the data set; images (B, C, H, W) are as the model will see them, after augmentation;
-    priors map a name to (B, N) maps moved with the same crop and flip; attention() and patch_loss() give (B, N), computed when first asked.
+    training: whether this is a training step, where sample_ids (B,) name pictures of the training data; images (B, C, H, W) are as the
+    model will see them, after augmentation; priors map a name to (B, N) maps in [0, 1] moved with the same crop and flip, with one
+    "parts/NAME" for each part; views (B, 5) say where in its picture an image was cut: top, left, height, width as shares of the
+    picture, and 1 where it was mirrored; attention(source) gives (B, N) attention, computed when first asked;
+    mask_ids (B,) number the masks that one picture gets in a step, and picture_rng has one stream per picture, whatever the mask;
+    found keeps what was computed for this batch.
     """
 
     grid: Grid
     num_masked: int
     rng: KeyedRng
     progress: float = 0.0
+    training: bool = False
     sample_ids: Tensor | None = None
     images: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
-    attention: Callable[[], Tensor] | None = None
-    patch_loss: Callable[[], Tensor] | None = None
+    views: Tensor | None = None
+    attention: Callable[[str], Tensor] | None = None
+    mask_ids: Tensor | None = None
+    picture_rng: KeyedRng | None = None
+    found: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -57,15 +73,54 @@ class Scene:
     def device(self) -> torch.device:
         return self.rng.device
 
+    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """What `compute` returns, computed once for this batch however many parts of a policy ask; key: hashable, one for each thing."""
+        if key not in self.found:
+            self.found[key] = compute()
+        return self.found[key]
+
     def prior(self, name: str) -> Tensor:
         """The (B, N) map of that name; raises MaskwrightError when the data has none."""
         if name not in self.priors:
-            raise MaskwrightError(f"This policy needs a '{name}' map for each picture; the data has {sorted(self.priors) or 'none'}.")
+            raise missing_prior(name, self.priors)
         return self.priors[name]
+
+    def parts(self) -> dict[str, Tensor]:
+        """The (B, N) map of each part by its name; raises MaskwrightError when the data has none."""
+        found = {name.removeprefix(PARTS): share for name, share in self.priors.items() if name.startswith(PARTS)}
+        if not found:
+            raise missing_prior("parts", self.priors)
+        return found
+
+    def look(self, source: str) -> Tensor:
+        """(B, N) attention of that source; raises MaskwrightError when the scene has no model to ask."""
+        if self.attention is None:
+            raise MaskwrightError(f"This policy asks for the attention of '{source}', and there is no model here to ask.")
+        attend = self.attention
+        return self.once(("attention", source), lambda: attend(source))
+
+    def pixels(self) -> Tensor:
+        """The images (B, C, H, W); raises MaskwrightError when the scene has none."""
+        if self.images is None:
+            raise MaskwrightError("This policy looks at the pictures, and there are none here.")
+        return self.images
 
     def forked(self, name: str) -> Scene:
         """The same scene with independent chance, for a part of a composed policy."""
-        return Scene(**{**self.__dict__, "rng": self.rng.fork(name)})
+        return self.with_rng(self.rng.fork(name))
+
+    def with_rng(self, rng: KeyedRng) -> Scene:
+        """The same scene with other chance."""
+        return replace(self, rng=rng)
+
+
+def missing_prior(name: str, known: Iterable[str]) -> MaskwrightError:
+    """Build the error for a map that the data does not have."""
+    has = ", ".join(sorted(known)) or "no maps"
+    return MaskwrightError(
+        f"This policy needs a '{name}' map of each picture; the data has {has}. "
+        f"Make one: maskwright prepare DATA --out STORE --priors {name}."
+    )
 
 
 @runtime_checkable
@@ -100,4 +155,5 @@ def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
 def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -> PatchMask:
     """Score a scene and split it exactly: the one road from policy to mask."""
     num_visible = scene.grid.num_patches - scene.num_masked
-    return split(policy.score(scene.forked("score")), num_visible, num_predicted, rng=scene.rng.fork("split"))
+    score = policy.score(scene.forked("score"))
+    return split(score, num_visible, num_predicted, predict=policy.traits.predicts, rng=scene.rng.fork("split"))

@@ -36,9 +36,10 @@ class MaskedAutoencoder(nn.Module):
         self.decoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
-    def forward(self, images: Tensor, mask: PatchMask) -> Prediction:
+    def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None) -> Prediction:
         """Encode the visible patches of (B, C, H, W) images in the model's numbers and predict those at `mask.predicted_ids`.
 
+        weights: what each visible token is multiplied by (a policy that learns sees the loss through it), nothing when None.
         Raises MaskwrightError when images or mask do not fit the model.
         """
         patches = self._cut(images)
@@ -46,7 +47,7 @@ class MaskedAutoencoder(nn.Module):
             raise MaskwrightError(
                 f"The mask is for {mask.num_patches} patches; this model has a {self.grid} ({self.grid.num_patches} patches)."
             )
-        latent = self.encoder(patches, mask.visible_ids)
+        latent = self.encoder(patches, mask.visible_ids, weights_BV)
         return Prediction(
             values=self.decoder(latent, mask),
             mask=mask,

@@ -29,16 +29,17 @@ def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> Ste
     num_patches = (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size)
     values = config.patch_size**2 * config.channels
     tokens = num_visible + config.num_prefix
-    encoder = num_visible * values * config.width + config.depth * _block(tokens, config.width, config.mlp_ratio)
+    encoder = num_visible * values * config.width + config.depth * count_block(tokens, config.width, config.mlp_ratio)
     decoder = tokens * config.width * config.decoder_width + num_predicted * config.decoder_width * values
     if config.decoder == "full":
-        decoder += config.decoder_depth * _block(num_patches + config.num_prefix, config.decoder_width, config.mlp_ratio)
+        decoder += config.decoder_depth * count_block(num_patches + config.num_prefix, config.decoder_width, config.mlp_ratio)
     else:
         decoder += config.decoder_depth * _cross_block(num_predicted, tokens, config.decoder_width, config.mlp_ratio)
     return StepCost(2 * encoder, 2 * decoder)
 
 
-def _block(tokens: int, width: int, mlp_ratio: float) -> int:
+def count_block(tokens: int, width: int, mlp_ratio: float) -> int:
+    """Multiply-adds of a transformer block for one image."""
     linear = tokens * width * width * (4 + 2 * mlp_ratio)
     return round(linear) + 2 * tokens * tokens * width
 

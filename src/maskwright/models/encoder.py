@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from maskwright.models.config import ModelConfig
 from maskwright.models.layers import Block, build_norm
-from maskwright.models.positional import build_rotary, build_table, place_rows
+from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import take
 
@@ -40,22 +40,31 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
         self.norm = build_norm(width)
 
-    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None) -> Tensor:
+    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, weights_BV: Tensor | None = None) -> Tensor:
         """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
 
-        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing.
+        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing. weights: what each token is
+        multiplied by once it knows its place, for policies that learn.
         """
-        visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
-        tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV)
-        rotation = None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
+        tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
         for block in self.blocks:
             tokens = block(tokens, rotation)
         return self.norm(tokens)
 
-    def _with_prefix(self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None) -> Tensor:
-        """Add positions and put the class and register tokens in front."""
+    def begin(
+        self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, weights_BV: Tensor | None = None
+    ) -> tuple[Tensor, Rotation | None]:
+        """The tokens (B, num_prefix + V, width) as the first block receives them, and the rotation of all blocks."""
+        visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
+        tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
+        return tokens, None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
+
+    def _with_prefix(self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None, weights_BV: Tensor | None) -> Tensor:
+        """Add positions, weigh, and put the class and register tokens in front."""
         if self.pos_embed is not None:
             tokens_BVD = tokens_BVD + place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
+        if weights_BV is not None:
+            tokens_BVD = tokens_BVD * weights_BV[:, :, None]
         prefix: list[Tensor] = [token for token in (self.cls_token, self.reg_token) if token is not None]
         if not prefix:
             return tokens_BVD

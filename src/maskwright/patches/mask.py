@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -81,11 +82,19 @@ def check_ratio(num_patches: int, ratio: float) -> None:
         raise MaskwrightError(f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}.")
 
 
-def split(score_BN: Tensor, num_visible: int, num_predicted: int | None = None, *, rng: KeyedRng) -> PatchMask:
+def split(
+    score_BN: Tensor,
+    num_visible: int,
+    num_predicted: int | None = None,
+    *,
+    predict: Literal["random", "first"] = "random",
+    rng: KeyedRng,
+) -> PatchMask:
     """Mask the patches with the largest score, exactly N - num_visible of them per image; equal scores are decided by chance.
 
     score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device synchronization).
-    num_predicted: how many masked patches the loss scores, a random subset; all when None.
+    num_predicted: how many masked patches the loss scores; all when None. predict: a "random" subset of them, or those masked "first",
+    so that the masked patches with the smallest scores are ignored (thrown away, as AMT has it).
     Two keys decide, the score and then random bits: adding small noise to the score would not break ties in float32 above 1.
     """
     count = score_BN.shape[1]
@@ -93,10 +102,16 @@ def split(score_BN: Tensor, num_visible: int, num_predicted: int | None = None, 
         raise MaskwrightError(f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}.")
     if score_BN.device.type == "cpu" and not score_BN.amax() < torch.inf:
         raise MaskwrightError("A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first').")
-    visible = _two_keys(score_BN, rng.bits(count)).topk(num_visible, dim=1, largest=False, sorted=False).indices
+    keys = _two_keys(score_BN, rng.bits(count))
+    visible = keys.topk(num_visible, dim=1, largest=False, sorted=False).indices
     visible, masked = _sort_both(visible, count)
-    predicted = masked if num_predicted is None else _random_subset(masked, num_predicted, rng)
-    return PatchMask(visible, masked, predicted)
+    if num_predicted is None:
+        return PatchMask(visible, masked, masked)
+    if not 0 < num_predicted <= masked.shape[1]:
+        raise MaskwrightError(f"Cannot predict {num_predicted} of {masked.shape[1]} masked patches.")
+    if predict == "first":
+        return PatchMask(visible, masked, keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values)
+    return PatchMask(visible, masked, _random_subset(masked, num_predicted, rng))
 
 
 def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
@@ -126,8 +141,6 @@ def _sort_both(visible_BV: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _random_subset(ids_BM: Tensor, size: int, rng: KeyedRng) -> Tensor:
-    if not 0 < size <= ids_BM.shape[1]:
-        raise MaskwrightError(f"Cannot predict {size} of {ids_BM.shape[1]} masked patches.")
     places = rng.bits(ids_BM.shape[1]).topk(size, dim=1, sorted=False).indices
     return ids_BM.gather(1, places).sort(1).values
 

@@ -1,4 +1,4 @@
-"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual`.
+"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual`, `{face: 3}`.
 
 A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever executed.
 """
@@ -9,11 +9,13 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 
-_ARROW = re.compile(r"(-?\d*\.?\d+(?:e-?\d+)?)\s*->\s*(-?\d*\.?\d+(?:e-?\d+)?)")
+_NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
+_QUOTED_OR_ARROW = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}")
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class Weighted:
 
 
 def parse_value(text: str) -> Any:
-    """Parse one line to a number, a string such as '0.5->0.75', a Call, or a list of Weighted for a sum or a product.
+    """Parse one line to a number, a string such as '0.5->0.75', a Call, a list of Weighted for a sum or a product, or a dict.
 
     Raises MaskwrightError when the line does not follow the grammar.
     """
-    quoted = _ARROW.sub(lambda match: f"'{match[1]}->{match[2]}'", text.strip())
+    quoted = _QUOTED_OR_ARROW.sub(lambda match: match[1] or f"'{match[2]}->{match[3]}'", text.strip())
     try:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
@@ -80,10 +82,20 @@ def _value(node: ast.expr) -> Any:
             return Call(name, tuple(map(_value, args)), {str(word.arg): _value(word.value) for word in keywords})
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            return {_key(key): _value(value) for key, value in zip(keys, values, strict=True)}
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _terms(left) + _terms(right)
         case ast.BinOp(op=ast.Mult()):
             return _terms(node)
+    raise _Unreadable
+
+
+def _key(node: ast.expr | None) -> str:
+    """A word, in quotes or without."""
+    match node:
+        case ast.Name(id=name) | ast.Constant(value=str(name)):
+            return name
     raise _Unreadable
 
 
@@ -103,4 +115,10 @@ def _terms(node: ast.expr) -> list[Weighted]:
 def _show(value: Any) -> str:
     if isinstance(value, str):
         return value if "->" in value else repr(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_show_key(key)}: {_show(one)}' for key, one in value.items())}}}"
     return f"[{', '.join(map(_show, value))}]" if isinstance(value, (list, tuple)) else str(value)
+
+
+def _show_key(key: str) -> str:
+    return key if key.isidentifier() and not iskeyword(key) else repr(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +10,11 @@ from lightning import LightningModule
 from torch import Tensor
 
 from maskwright.losses.objective import Objective
-from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.patches import PatchMask, PixelScale, visible_count
-from maskwright.schedules import Schedule
+from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import derive_seed, sample_rng
 from maskwright.training.clock import Clock
+from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizer import build_optimizer
 from maskwright.training.schedule_lr import LearningRate
 
@@ -32,19 +29,15 @@ class Recipe:
     beta2: float
     clip: float
     masks_per_image: int
-    predict: float
-    ratio_levels: int | None = None
-    """How many values a ratio schedule may take: every new count of visible patches makes a compiled model compile again."""
 
 
 class PretrainModule(LightningModule):
-    """Trains a MaskedAutoencoder under one policy; everything it needs is passed in."""
+    """Trains a MaskedAutoencoder under the masks of a Masker; everything it needs is passed in."""
 
     def __init__(
         self,
         model: MaskedAutoencoder,
-        policy: Policy,
-        ratio: Schedule,
+        masker: Masker,
         objective: Objective,
         scale: PixelScale,
         recipe: Recipe,
@@ -53,43 +46,46 @@ class PretrainModule(LightningModule):
     ) -> None:
         """described: plain values stored in every checkpoint so that it can be opened without its run."""
         super().__init__()
-        self.model, self.policy, self.ratio, self.objective = model, policy, ratio, objective
+        self.model, self.masker, self.objective = model, masker, objective
         self.scale, self.recipe, self.clock, self.described = scale, recipe, clock, described
         self.latest: dict[str, Tensor | float] = {}
-        self.counts = {"images": 0, "encoder_tokens": 0, "decoder_tokens": 0, "skipped_steps": 0}
+        self.counts = {"images": 0, "encoder_tokens": 0, "decoder_tokens": 0, "skipped_steps": 0, **masker.spent}
         self.bad_in_a_row = 0
         self.batches_done = 0
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         progress = self.clock.progress(self.global_step)
         self.batches_done = batch_idx + 1
-        images, sample_ids = self.views(batch)
-        mask = self.draw_mask(images, sample_ids, progress)
-        prediction = self.model(images, mask)
-        value = self.objective(prediction, images, progress)
+        shown = self.show(batch)
+        self.masker.follow(self.model.encoder, self.global_step)
+        scene = self.masker.scene(shown, epoch=self.current_epoch, step=self.global_step, progress=progress)
+        mask = self.masker.draw(scene)
+        prediction = self.model(shown.images, mask, self.masker.weights(scene, mask))
+        value = self.objective(prediction, shown.images, progress)
+        policy_loss = self.masker.learn(scene, mask, patch_errors(prediction), self.join_rows) if self.masker.learners else None
         self.record(mask, value.total, value.terms)
-        return value.total
+        if policy_loss is None:
+            return value.total
+        self.latest["loss_policy"] = policy_loss.detach()
+        return value.total + policy_loss
 
-    def views(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Images in the model's numbers and their ids, repeated with new ids when an image gets several masks."""
+    def show(self, batch: Any) -> Shown:
+        """Images in the model's numbers with all that belongs to them, repeated under new ids when a picture gets several masks."""
         images, ids, repeats = self.scale.to_model(batch.images), batch.sample_ids, self.recipe.masks_per_image
         if repeats == 1:
-            return images, ids
-        return images.repeat(repeats, 1, 1, 1), torch.cat([ids + (view << 40) for view in range(repeats)])
-
-    def draw_mask(self, images: Tensor, sample_ids: Tensor, progress: float) -> PatchMask:
-        """Mask a batch as its samples, epoch and seed decide."""
-        grid = self.model.grid
-        num_visible = visible_count(grid.num_patches, self.ratio.at(self._leveled(progress), self._leveled(self._step_draw())))
-        scene = Scene(
-            grid=grid,
-            num_masked=grid.num_patches - num_visible,
-            rng=sample_rng(self.recipe.seed, self.current_epoch, sample_ids),
-            progress=progress,
-            sample_ids=sample_ids,
-            images=images,
+            return Shown(images=images, sample_ids=ids, mask_ids=None, priors=batch.priors, views=batch.views)
+        mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
+        return Shown(
+            images=images.repeat(repeats, 1, 1, 1),
+            sample_ids=ids.repeat(repeats) + (mask_ids << 40),
+            mask_ids=mask_ids,
+            priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
+            views=batch.views.repeat(repeats, 1),
         )
-        return mask_scene(self.policy, scene, predicted_count(scene.num_masked, self.recipe.predict))
+
+    def join_rows(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, one after another."""
+        return rows if self.trainer.world_size == 1 else self.all_gather(rows).flatten(0, 1)  # type: ignore[union-attr]
 
     def record(self, mask: PatchMask, total: Tensor, terms: dict[str, Tensor]) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
@@ -97,13 +93,13 @@ class PretrainModule(LightningModule):
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
         self.counts["decoder_tokens"] += rows * mask.predicted_ids.shape[1]
+        self.counts |= self.masker.spent
         self.latest = {"loss": total.detach(), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
         if len(terms) > 1:
             self.latest |= {f"loss_{name}": term.detach() for name, term in terms.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        parts = [self.model] + ([self.policy] if isinstance(self.policy, torch.nn.Module) else [])
-        return build_optimizer(parts, weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
+        return build_optimizer([self.model, self.masker.learners], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = self.recipe.rate.at(self.clock.rate_progress(self.global_step))
@@ -140,14 +136,8 @@ class PretrainModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint["progress"]
         self.counts = {name: saved[name] for name in self.counts}
+        self.masker.spent = {name: saved[name] for name in self.masker.spent}
         self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]
-
-    def _leveled(self, share: float) -> float:
-        levels = self.recipe.ratio_levels
-        return share if levels is None else round(share * (levels - 1)) / (levels - 1)
-
-    def _step_draw(self) -> float:
-        return random.Random(derive_seed(self.recipe.seed, "ratio", self.global_step)).random()
 
 
 class NonFiniteLoss(MaskwrightError):
@@ -158,6 +148,6 @@ class NonFiniteLoss(MaskwrightError):
         self.step = step
 
 
-def predicted_count(num_masked: int, share: float) -> int | None:
-    """How many masked patches the loss scores; None for all of them."""
-    return None if share >= 1 else max(1, round(num_masked * share))
+def patch_errors(prediction: Prediction) -> Tensor:
+    """(B, K) mean squared error of each predicted patch in the target's space, without a gradient."""
+    return (prediction.values.detach().float() - prediction.targets()).square().mean(-1)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from maskwright.losses.objective import build_objective
+from maskwright.masking.guided import GuidedPolicy
+from maskwright.masking.learner import Surroundings, leaves, settle
 from maskwright.masking.policy import Policy
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
+from maskwright.models.scorer import Scorer
 from maskwright.models.sizes import SIZES
 from maskwright.patches import Grid, PixelScale
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import parse_schedule
-from maskwright.support.errors import unknown_name
+from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
+from maskwright.training.masker import OWN, Masker
 from maskwright.training.module import PretrainModule, Recipe
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.teachers import OwnTeacher
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import PretrainSettings, parse_size
+from maskwright.workflows.teachers import open_teachers
 
 COMPILED_RATIO_LEVELS = 8
 
@@ -58,12 +66,24 @@ def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
     return build_checked_policy(settings.mask.policy, grid, schedule)
 
 
-def build_module(settings: PretrainSettings, scale: PixelScale, clock: Clock, described: dict[str, Any]) -> PretrainModule:
-    """Build everything that trains, with weights drawn from the seed."""
-    config = model_config(settings)
-    model = MaskedAutoencoder(config, torch_generator(settings.train.seed, "weights"))
-    policy = check_masks(settings, model.grid)
-    train = settings.train
+def build_module(
+    settings: PretrainSettings, scale: PixelScale, clock: Clock, described: dict[str, Any], num_pictures: int
+) -> PretrainModule:
+    """Build everything that trains, with weights drawn from the seed; num_pictures: how many are trained on."""
+    config, train = model_config(settings), settings.train
+    model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
+    policy = settled(check_masks(settings, model.grid), model.grid, config.channels, train.seed, num_pictures)
+    masker = Masker(
+        policy,
+        parse_schedule(settings.mask.ratio),
+        model.grid,
+        scale,
+        seed=train.seed,
+        predict=settings.mask.predict,
+        ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
+        own_teacher=build_own_teacher(policy, model),
+        teachers=open_teachers(policy),
+    )
     recipe = Recipe(
         seed=train.seed,
         rate=LearningRate(train.lr or 0.0, train.min_lr, train.warmup),
@@ -71,8 +91,26 @@ def build_module(settings: PretrainSettings, scale: PixelScale, clock: Clock, de
         beta2=train.beta2,
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
-        predict=settings.mask.predict,
-        ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
     )
-    objective = build_objective(train.loss)
-    return PretrainModule(model, policy, parse_schedule(settings.mask.ratio), objective, scale, recipe, clock, described)
+    return PretrainModule(model, masker, build_objective(train.loss), scale, recipe, clock, described)
+
+
+def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int) -> Policy:
+    """Give the policies that keep a state their beginning: networks drawn from the seed whose scores are all equal, empty memories."""
+    rng = torch_generator(seed, "policy")
+
+    def build_scorer(width: int, depth: int) -> Scorer:
+        heads = max(1, width // 32)
+        scorer = Scorer(grid, grid.patch_size**2 * channels, width=width, depth=depth, heads=heads, rng=rng)
+        torch.nn.init.zeros_(scorer.fc2.weight)  # so that masks are random until something has been learned
+        return scorer
+
+    return settle(policy, Surroundings(grid=grid, num_pictures=num_pictures, build_scorer=build_scorer))
+
+
+def build_own_teacher(policy: Policy, model: MaskedAutoencoder) -> OwnTeacher | None:
+    """The average of the encoder that a policy is guided by, when one is."""
+    guides = {(leaf.decay, leaf.refresh) for leaf in leaves(policy) if isinstance(leaf, GuidedPolicy) and leaf.source == OWN}
+    if len(guides) > 1:
+        raise MaskwrightError("Policies guided by the run's own encoder share one average of it; give them the same decay and refresh.")
+    return OwnTeacher(model.config, model.grid, model.encoder, *guides.pop()) if guides else None

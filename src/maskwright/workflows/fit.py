@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
+from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
@@ -22,20 +24,18 @@ from maskwright.training.recorder import Recorder, spell_time
 from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
-from maskwright.visual.masks import mask_gallery
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
-from maskwright.workflows.build import build_module
+from maskwright.workflows.build import build_module, check_masks, model_config
 from maskwright.workflows.journal import Journal
-from maskwright.workflows.loading import Pictures, eval_images
-from maskwright.workflows.masks import gallery_column
-from maskwright.workflows.pictures import save_picture
+from maskwright.workflows.loading import Pictures
+from maskwright.workflows.mask_record import show_masks
 from maskwright.workflows.recipes import dump_recipe
 from maskwright.workflows.run_folder import RunFolder, now
 from maskwright.workflows.settings import PretrainSettings
 from maskwright.workflows.spent import spell_count, training_flops
 from maskwright.workflows.start_weights import start_from
-from maskwright.workflows.watch import SHOWN, Watcher
+from maskwright.workflows.watch import Watcher
 
 
 def fit(
@@ -45,15 +45,19 @@ def fit(
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
-    loader = build_batches(settings, pictures, device)
+    config = model_config(settings)
+    grid = Grid.of_image(*config.image_size, config.patch_size)
+    maps = check_masks(settings, grid).traits.needed("prior")
+    loader = build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
     clock = build_clock(settings, len(loader))
     described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
-    module = build_module(settings, pictures.scale, clock, described)
+    module = build_module(settings, pictures.scale, clock, described, len(pictures.train))
     described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
     if settings.run.compile:
         module.model.compile()
     if settings.train.init and not resume:
         reporter.say(start_from(settings.train.init, module.model))
+        module.masker.restart(module.model.encoder)
     if not joined:
         _begin(settings, pictures, folder, fingerprint, module, clock, reporter, resume)
     join_folder(folder.path)
@@ -66,11 +70,13 @@ def fit(
     finally:
         journal.close()
     if not joined:
-        _end(folder, module, clock, reporter, stopped)
+        _end(pictures, folder, module, clock, reporter, stopped)
 
 
-def build_batches(settings: PretrainSettings, pictures: Pictures, device: torch.device) -> ResumableLoader:
-    """The seeded loader of training batches for this process."""
+def build_batches(
+    settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+) -> ResumableLoader:
+    """The seeded loader of training batches for this process, with the maps that the policy looks at."""
     rank, world = process_rank()
     data = settings.data
     changes = Changes(
@@ -92,6 +98,8 @@ def build_batches(settings: PretrainSettings, pictures: Pictures, device: torch.
         rank=rank,
         world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
         pin=device.type == "cuda",
+        maps=maps,
+        grid=grid,
     )
 
 
@@ -139,9 +147,7 @@ def _begin(
         epoch=0,
         versions=versions(),
     )
-    images = eval_images(pictures.fixed, pictures.size, SHOWN)
-    columns = [gallery_column(f"draw {draw + 1}", module.policy, grid, module.ratio.at(1.0), images, draw) for draw in range(4)]
-    save_picture(folder.masks / "gallery.png", mask_gallery(images, columns, grid))
+    show_masks(pictures, module, folder, "gallery")
 
 
 def _train(
@@ -222,14 +228,14 @@ def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> No
         raise MaskwrightError(f"{error} {kept}. A lower --lr or --precision 32-true usually helps; --init starts from it.") from error
 
 
-def _end(folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
+def _end(pictures: Pictures, folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
     step = folder.metrics()[-1]["step"]
     spent = {"step": step, "seconds": round(clock.seconds, 2), "ended": now(), **module.counts, "training_flops": training_flops(module)}
     if stopped:
         folder.update_status(state="stopped", **spent)
         reporter.say(f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}")
         return
-    folder.update_status(state="finished", **spent)
+    folder.update_status(state="finished", **spent, masks=show_masks(pictures, module, folder, "final", describe=True))
     reporter.say(f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}")
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 

@@ -9,20 +9,24 @@ from typing import Any
 
 from torch import Tensor
 
+from maskwright.data.loader import Batch
+from maskwright.data.packed import PackedStore
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
 from maskwright.masking.policy import Policy
-from maskwright.patches import Grid
+from maskwright.patches import Grid, PatchMask, PixelScale
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.masks import MaskColumn, mask_gallery
+from maskwright.workflows.build import settled
 from maskwright.workflows.choices import choose_geometry
-from maskwright.workflows.draw import draw_masks
-from maskwright.workflows.loading import eval_images, find, packed
+from maskwright.workflows.draw import Attend, mask_pictures, sample_masks
+from maskwright.workflows.loading import eval_batch, find, packed
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import DataSettings, parse_size
+from maskwright.workflows.teachers import open_teachers, refuse_own
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,14 @@ def masks(
     grid = Grid.of_image(*parse_size(size), side)
     check_ratio(grid.num_patches, ratio)
     names = [word.strip() for word in policy.split(";")] if isinstance(policy, str) else list(policy)
-    rules = {name: build_checked_policy(name, grid, Constant(ratio)) for name in names}
-    images = eval_images(packed(source, grid.image_size, 1 if found.gray else found.channels, reporter), grid.image_size, pictures)
-    geometry = {name: measure_geometry(draw_masks(rule, grid, ratio, draws, seed).is_masked, grid) for name, rule in rules.items()}
-    columns = [gallery_column(name, rule, grid, ratio, images, seed, geometry[name]) for name, rule in rules.items()]
+    rules = {name: lookable(name, grid, ratio, 1 if found.gray else found.channels) for name in names}
+    store = packed(source, grid.image_size, 1 if found.gray else found.channels, reporter)
+    view = View(store, grid, ratio, seed, store.pixel_scale())
+    geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
+    maps = sorted({name for rule in rules.values() for name in rule.traits.needed("prior")})
+    batch = eval_batch(store, grid.image_size, pictures, maps, (grid.rows, grid.cols))
+    images = batch.images
+    columns = [gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()]
     path = Path(out)
     save_picture(path, mask_gallery(images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
@@ -76,15 +84,42 @@ def masks(
     return MaskReport(geometry, path)
 
 
-def gallery_column(
-    name: str, rule: Policy, grid: Grid, ratio: float, images: Tensor, seed: int, geometry: MaskGeometry | None = None
-) -> MaskColumn:
-    """One policy of a gallery on these pictures."""
-    drawn = draw_masks(rule, grid, ratio, len(images), seed)
+@dataclass(frozen=True)
+class View:
+    """Pictures on which policies are looked at, with encoders opened for those that are guided by one."""
+
+    store: PackedStore
+    grid: Grid
+    ratio: float
+    seed: int
+    scale: PixelScale
+
+    def sample(self, rule: Policy, draws: int) -> Tensor:
+        """(n, N) booleans of many masks."""
+        return sample_masks(rule, self.grid, self.ratio, draws, self.seed, self.store, scale=self.scale, attend=self._attend(rule))
+
+    def mask(self, rule: Policy, batch: Batch) -> PatchMask:
+        """The masks of one batch of pictures."""
+        return mask_pictures(rule, self.grid, self.ratio, batch, self.seed, purpose="look", scale=self.scale, attend=self._attend(rule))
+
+    def _attend(self, rule: Policy) -> Attend:
+        teachers = open_teachers(rule)
+        return lambda source, images: teachers[source].look(images, self.scale, self.grid)
+
+
+def lookable(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
+    """Build a policy that can be looked at without a training: one that learns is as it begins."""
+    policy = build_checked_policy(name, grid, Constant(ratio))
+    refuse_own(policy)
+    return settled(policy, grid, channels, seed=0, num_pictures=1)
+
+
+def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = None) -> MaskColumn:
+    """One policy of a gallery: its masks on the pictures, and what many masks say of it."""
     if geometry is None:
-        return MaskColumn(name, drawn)
+        return MaskColumn(name, mask)
     shown = {key: value for key, value in geometry.numbers().items() if key != "ratio"}
-    return MaskColumn(name, drawn, geometry.share_masked, shown)
+    return MaskColumn(name, mask, geometry.share_masked, shown)
 
 
 def spell_geometry(geometry: dict[str, MaskGeometry]) -> list[str]:

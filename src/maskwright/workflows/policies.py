@@ -24,7 +24,7 @@ GIVEN_OPTIONS = ("path", "cover", "choose")
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
     """Build a policy for a grid and refuse settings that make no sense on it at the first or the last ratio."""
-    policy = build_policy(value, build_given=lambda call: given_policy(call, grid))
+    policy = build_policy(value, {"given": lambda call: given_policy(call, grid)})
     for progress in (0.0, 1.0):
         check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress)))
     return policy

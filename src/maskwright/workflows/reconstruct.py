@@ -17,16 +17,15 @@ from maskwright.data.transforms import evaluation_view
 from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
 from maskwright.patches import PatchMask
 from maskwright.patches.mask import check_ratio
-from maskwright.schedules import Constant, parse_schedule
+from maskwright.schedules import parse_schedule
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.draw import draw_masks
+from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.pictures import save_picture
-from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.run import load_any
 from maskwright.workflows.run_folder import slug
 
@@ -73,8 +72,7 @@ def reconstruct(
     names, pictures = _read(images, loaded)
     mask_policy, share = str(policy or loaded.settings.get("policy", "random")), _ratio(ratio, loaded)
     check_ratio(loaded.model.grid.num_patches, share)
-    rule = build_checked_policy(mask_policy, loaded.model.grid, Constant(share))
-    mask = draw_masks(rule, loaded.model.grid, share, len(pictures), seed, images=loaded.scale.to_model(pictures))
+    mask = mask_for(loaded, run, mask_policy, share, pictures, seed)
     model = loaded.model.to(chosen)
     result = measure_reconstruction(model, pictures, mask, loaded.scale, device=chosen, stats=stats)
     with torch.no_grad():

@@ -12,8 +12,8 @@ def spell_count(count: int) -> str:
 
 
 def training_flops(module: PretrainModule) -> int:
-    """Operations spent so far: images times the analytic cost of their mean numbers of visible and predicted patches."""
+    """Operations spent so far: images times the analytic cost of their mean numbers of visible and predicted patches, and the policy's."""
     images = max(1, module.counts["images"])
     visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
     cost = count_step(module.model.config, round(visible), round(module.counts["decoder_tokens"] / images))
-    return cost.training * images
+    return cost.training * images + module.counts["policy_flops"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from maskwright.data.loader import Batch
 from maskwright.evaluation.baselines import TrivialBaselines, measure_baselines
 from maskwright.evaluation.features import extract_features
 from maskwright.evaluation.knn import KnnSettings, measure_knn
@@ -19,8 +19,8 @@ from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
-from maskwright.workflows.draw import mask_samples
-from maskwright.workflows.loading import Pictures, eval_batches, eval_images
+from maskwright.workflows.draw import Sight, mask_samples
+from maskwright.workflows.loading import Pictures, eval_batch, eval_batches
 from maskwright.workflows.settings import PretrainSettings
 
 SHOWN = 6
@@ -48,36 +48,51 @@ class Watcher:
 
     def baselines(self, module: PretrainModule) -> TrivialBaselines:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
-        images = eval_images(self.pictures.fixed, self.pictures.size, 64)
-        mask = self.own_mask(module, module.scale.to_model(images), torch.arange(len(images)))
+        batch = self._batch(module, 64)
+        mask = self.own_mask(module, batch)
         config = module.model.config
-        return measure_baselines(images, mask, module.scale, patch_size=config.patch_size, target=config.target)
+        return measure_baselines(batch.images, mask, module.scale, patch_size=config.patch_size, target=config.target)
 
-    def own_mask(self, module: PretrainModule, images: Tensor, sample_ids: Tensor) -> PatchMask:
-        """The run's own policy at its last ratio, fixed."""
-        seed = self.settings.train.seed
-        return mask_samples(module.policy, module.model.grid, module.ratio.at(1.0), sample_ids, seed, purpose="fixed", images=images)
+    def own_mask(self, module: PretrainModule, batch: Batch) -> PatchMask:
+        """The run's own policy at its last ratio on one batch of pictures, fixed."""
+        masker, device = module.masker, module.device
+        images = module.scale.to_model(batch.images.to(device))
+        sight = Sight(
+            images=images,
+            priors={name: share.to(device) for name, share in batch.priors.items()},
+            attention=lambda source: masker.look(source, images),
+        )
+        ids = batch.sample_ids.to(device)
+        return mask_samples(masker.policy, masker.grid, masker.ratio.at(1.0), ids, self.settings.train.seed, purpose="fixed", sight=sight)
+
+    def _batch(self, module: PretrainModule, count: int) -> Batch:
+        """Fixed pictures with the maps that the policy looks at, numbered from 0."""
+        grid = module.model.grid
+        maps = module.masker.policy.traits.needed("prior")
+        return eval_batch(self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols))
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
         """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share."""
         assert self.pictures.held is not None
         sums = {"val_loss": 0.0, "val_loss_random75": 0.0}
         count = 0
-        for batch in eval_batches(self.pictures.held, self.pictures.size):
+        grid = module.model.grid
+        maps = module.masker.policy.traits.needed("prior")
+        for batch in eval_batches(self.pictures.held, self.pictures.size, maps=maps, grid=(grid.rows, grid.cols)):
             images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
-            common = mask_samples(RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common")
-            for name, mask in (("val_loss", self.own_mask(module, images, ids)), ("val_loss_random75", common)):
+            common = mask_samples(RandomPolicy(), grid, COMMON_RATIO, ids, 0, purpose="common")
+            for name, mask in (("val_loss", self.own_mask(module, batch)), ("val_loss_random75", common)):
                 sums[name] += float(module.objective(module.model(images, mask), images, 1.0).total) * len(images)
             count += len(images)
         return {name: total / count for name, total in sums.items()}
 
     def show_samples(self, module: PretrainModule, epoch: int) -> Row:
         """Save a sheet of fixed pictures under fixed masks."""
-        images = module.scale.to_model(eval_images(self.pictures.fixed, self.pictures.size, SHOWN).to(module.device))
-        prediction = module.model(images, self.own_mask(module, images, torch.arange(len(images), device=module.device)))
+        batch = self._batch(module, SHOWN)
+        prediction = module.model(module.scale.to_model(batch.images.to(module.device)), self.own_mask(module, batch))
         facts = SheetFacts(
             policy=str(self.settings.mask.policy),
-            ratio=module.ratio.at(1.0),
+            ratio=module.masker.ratio.at(1.0),
             seed=self.settings.train.seed,
             title=f"epoch {epoch}",
         )

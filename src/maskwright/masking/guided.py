@@ -1,0 +1,70 @@
+"""Attention decides: what a vision transformer attends to is masked first, or last (AttMask, AMT, MST)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from maskwright.masking.mixture import rank
+from maskwright.masking.options import read_choice, read_count, read_number
+from maskwright.masking.policy import Scene, Traits
+from maskwright.support.checks import check_inside
+
+LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedPolicy:
+    """Mask the patches with the most attention (hide="salient") or the least (hide="background").
+
+    source: whose attention, "self" for an average of the run's own encoder, "prior" for the maps of a prepared store, else a run, a file
+    or a model's name; temperature: 0 ranks by attention, above it chance joins in, log(attention) / temperature + Gumbel noise, which at
+    1 draws patches one by one with chances in proportion to attention (without replacement); hint: of this share of patches that come
+    first, as many as the ratio says are shown again (AttMask-Hint; 0.1 there); predict: "first" lets the loss score the patches masked
+    first when not all are predicted, the others are thrown away (AMT); decay, refresh: the run's own average keeps `decay` of itself
+    per step and is renewed every `refresh` steps.
+    """
+
+    source: str = "self"
+    hide: Literal["salient", "background"] = "salient"
+    temperature: float = 0.0
+    hint: float = 0.0
+    predict: Literal["random", "first"] = "random"
+    decay: float = 0.996
+    refresh: int = 1
+
+    def __post_init__(self) -> None:
+        read_choice("guided", "hide", self.hide, ("salient", "background"))
+        read_choice("guided", "predict", self.predict, ("random", "first"))
+        read_number("guided", "temperature", self.temperature, 0)
+        read_count("guided", "refresh", self.refresh)
+        check_inside("hint", self.hint, 0, 1)
+        check_inside("decay", self.decay, 0, 1)
+
+    @property
+    def traits(self) -> Traits:
+        need = "prior:attention" if self.source == "prior" else f"attention:{self.source}"
+        return Traits(nested=self.hint == 0, predicts=self.predict, needs=frozenset({need}))
+
+    def score(self, scene: Scene) -> Tensor:
+        attention = (scene.prior("attention") if self.source == "prior" else scene.look(self.source)).float()
+        wanted = attention if self.hide == "salient" else -attention
+        if self.temperature > 0:
+            share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST
+            sign = 1 if self.hide == "salient" else -1
+            wanted = sign * share.log() / self.temperature + scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
+        return self._show_hints(wanted, scene) if self.hint else wanted
+
+    def _show_hints(self, wanted: Tensor, scene: Scene) -> Tensor:
+        """Send a random part of those that come first to the very end."""
+        count = scene.grid.num_patches
+        first = math.floor(self.hint * count + 1e-6)
+        shown = math.floor(self.hint * scene.num_masked + 1e-6)
+        ranks = rank(wanted, scene.rng.fork("ties"))
+        lot = torch.where(ranks >= 1 - (first + 0.5) / count, scene.rng.fork("hint").uniform(count), -1.0)
+        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(1, lot.topk(shown, dim=1).indices, True)
+        return torch.where(is_shown, -1.0, ranks)

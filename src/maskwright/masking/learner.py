@@ -1,0 +1,110 @@
+"""Policies that keep a state: what they are told at the beginning, what they learn from, and how composed policies hold them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from maskwright.masking.policy import Policy, Scene, Traits
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a policy will work.
+
+    grid; num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches (B, N, P) in the model's numbers
+    to one score (B, N), with fresh weights.
+    """
+
+    grid: Grid
+    num_pictures: int
+    build_scorer: Callable[[int, int], nn.Module]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a training step found out; errors (B, K): mean squared error of each predicted patch in the target's space, detached."""
+
+    scene: Scene
+    mask: PatchMask
+    errors: Tensor
+
+
+class Blueprint(ABC):
+    """The settings of a policy that keeps a state; `build` makes the policy itself, and until then nothing is scored."""
+
+    @property
+    @abstractmethod
+    def traits(self) -> Traits:
+        """What the policy promises."""
+
+    @abstractmethod
+    def build(self, surroundings: Surroundings) -> Learner:
+        """Make the policy, a `torch.nn.Module`, with its state at the beginning."""
+
+    def score(self, scene: Scene) -> Tensor:
+        """Refuse: settings have no state to score with."""
+        raise AssertionError(f"{self} has no state yet; call settle(policy, surroundings) first.")
+
+
+@runtime_checkable
+class Learner(Policy, Protocol):
+    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and moved with the model's."""
+
+    def weigh(self, scene: Scene) -> Tensor | None:
+        """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft - soft.detach(), so the loss reaches the policy."""
+        ...
+
+    def loss(self, feedback: Feedback) -> Tensor | None:
+        """The policy's own term of the objective, one number, or None."""
+        ...
+
+    def observe(self, feedback: Feedback) -> None:
+        """Remember what a step found out; feedback comes from all processes."""
+        ...
+
+    def flops(self) -> int:
+        """Operations that the policy's own network takes per image and training step."""
+        ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A policy made of policies."""
+
+    def inner(self) -> tuple[Policy, ...]:
+        """The policies inside."""
+        ...
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        """The same composition of other policies."""
+        ...
+
+
+def settle(policy: Policy, surroundings: Surroundings) -> Policy:
+    """Build every blueprint inside a policy, so that it can score."""
+    if isinstance(policy, Blueprint):
+        return policy.build(surroundings)
+    if isinstance(policy, Composite):
+        return policy.with_inner([settle(part, surroundings) for part in policy.inner()])
+    return policy
+
+
+def leaves(policy: Policy) -> Iterator[Policy]:
+    """The policies inside a policy that are not made of others, or the policy itself."""
+    if isinstance(policy, Composite):
+        for part in policy.inner():
+            yield from leaves(part)
+    else:
+        yield policy
+
+
+def learners(policy: Policy) -> Iterator[Learner]:
+    """The policies with a state inside a policy, or the policy itself."""
+    return (leaf for leaf in leaves(policy) if isinstance(leaf, Learner))
