@@ -173,3 +173,31 @@ def test_a_killed_program_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -
     for name in ("pixels.bin", "priors/foreground.bin", "windows.json"):
         assert (tmp_path / "store" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list(tmp_path.glob(".store.part")) + list(tmp_path.glob(".store.windows"))
+
+
+def test_attention_asks_the_network_that_was_named_and_is_made_again_for_other_weights(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Corner:
+        """Looks at the upper left."""
+
+        def __init__(self, source: str, device: torch.device) -> None:
+            asked.append((source, str(device)))
+            self.encoder = torch.nn.Linear(1, 1)
+            torch.nn.init.constant_(self.encoder.weight, float(len(asked) > 2))
+
+        def attention(self, images: torch.Tensor) -> torch.Tensor:
+            looked.append(len(images))
+            return torch.eye(4).repeat(len(images), 1, 1) * torch.tensor([1.0, 0, 0, 0])[:, None]
+
+    asked: list[tuple[str, str]] = []
+    looked: list[int] = []
+    monkeypatch.setattr("maskwright.workflows.prepare.open_teacher", Corner)
+    prepare(cutouts, tmp_path / "store", size=32, crop="center", reporter=Listener())
+    for _ in range(3):
+        done = prepare(tmp_path / "store", priors="attention(from='runs/teacher')", device="cpu", reporter=Listener())
+    assert asked == [("runs/teacher", "cpu")] * 3
+    assert looked == [12, 12]  # made, found there, made again for the other weights
+    values = done.maps[0].picture(0, 32, 32)
+    assert values[0, 0] == 255
+    assert values[20:, 20:].sum() == 0

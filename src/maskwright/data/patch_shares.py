@@ -66,7 +66,8 @@ class PatchShares:
         pixels = wanted.pixels.pictures(store.offsets[ids] // (height * width * store.channels), height, width)
         rows = overlap(boxes.top, boxes.height, height, grid[0])
         cols = overlap(boxes.left, boxes.width, width, grid[1]).transpose(1, 2)
-        return torch.stack([rows @ _to_share(pixels, value) @ cols for value in wanted.values])
+        narrow = _to_planes(pixels, wanted.values).flatten(1, 2) @ cols  # one large product is faster than one for each part
+        return (rows[:, None] @ narrow.view(len(ids), len(wanted.values), height, -1)).transpose(0, 1)
 
     def _one_by_one(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]) -> Tensor:
         """(entries, B, rows, cols) from pictures of any sizes."""
@@ -77,7 +78,7 @@ class PatchShares:
             pixels = wanted.pixels.picture(offset, int(store.heights[index]), int(store.widths[index]))
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
             rows, cols = _whole_overlap(box.height, grid[0]), _whole_overlap(box.width, grid[1]).T
-            shares[:, place] = torch.stack([rows @ _to_share(part, value) @ cols for value in wanted.values])
+            shares[:, place] = rows @ (_to_planes(part[None], wanted.values)[0] @ cols)
         return shares
 
 
@@ -95,8 +96,11 @@ def _whole_overlap(length: int, count: int) -> Tensor:
     return overlap(torch.zeros(1), torch.tensor([length]), length, count)[0]
 
 
-def _to_share(pixels: Tensor, value: int) -> Tensor:
-    return pixels.float() / 255 if value == SHARE else (pixels == value).float()
+def _to_planes(pixels: Tensor, values: tuple[int, ...]) -> Tensor:
+    """(B, entries, H, W) float shares of (B, H, W) bytes: the share itself, or where each part is."""
+    if values == (SHARE,):
+        return pixels[:, None].float() / 255
+    return (pixels[:, None] == torch.tensor(values, dtype=torch.uint8)[:, None, None]).float()
 
 
 SHARE = 256
