@@ -183,7 +183,7 @@ def test_attention_asks_the_network_that_was_named_and_is_made_again_for_other_w
 
         def __init__(self, source: str, device: torch.device) -> None:
             asked.append((source, str(device)))
-            self.encoder = torch.nn.Linear(1, 1)
+            self.encoder = torch.nn.Linear(1, 1, bias=False)
             torch.nn.init.constant_(self.encoder.weight, float(len(asked) > 2))
 
         def attention(self, images: torch.Tensor) -> torch.Tensor:
