@@ -28,9 +28,10 @@ class Decoder(nn.Module):
         self.norm = build_norm(width)
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
-    def forward(self, latent_BTD: Tensor, mask: PatchMask) -> Tensor:
+    def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
         """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values.
 
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
         Tokens stand as prefix, visible, masked: attention does not care about order once every token knows its place.
         """
         tokens = torch.cat([self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1)
@@ -40,6 +41,8 @@ class Decoder(nn.Module):
         hidden = tokens[:, -mask.num_masked :]
         if mask.predicted_ids.shape[1] < mask.num_masked:
             hidden = take(hidden, torch.searchsorted(mask.masked_ids.contiguous(), mask.predicted_ids.contiguous()))
+        if visible:
+            hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
         return self.pred(self.norm(hidden))
 
     def _seen(self, latent_BTD: Tensor, visible_ids_BV: Tensor) -> Tensor:

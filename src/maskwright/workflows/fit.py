@@ -11,6 +11,7 @@ import torch
 from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
+from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
@@ -47,7 +48,7 @@ def fit(
         keep_freed_memory()
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = check_masks(settings, grid).traits.needed("prior")
+    maps = sorted({*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors})
     loader = build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
     clock = build_clock(settings, len(loader))
     described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
@@ -76,7 +77,7 @@ def fit(
 def build_batches(
     settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps that the policy looks at."""
+    """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
     rank, world = process_rank()
     data = settings.data
     changes = Changes(
@@ -165,7 +166,8 @@ def _train(
     watcher = Watcher(settings, pictures, journal.picture)
     baselines = watcher.baselines(module)
     folder.update_status(baselines=baselines.to_dict())
-    beside = f"patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
+    unit = "" if settings.train.loss.strip() == "mse" else "mse of "
+    beside = f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))

@@ -103,7 +103,7 @@ class TrainSettings:
     epochs: float | None = setting(None, help="passes over the pictures")
     steps: int | None = setting(None, help="optimizer steps, instead of epochs")
     minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
-    loss: str = setting("mse", help="weighted sum of terms, e.g. 'mse' or '0.5*mse + 0.5*l1'; see: maskwright list losses")
+    loss: str = setting("mse", help="weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list losses")
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
     base_lr: float = setting(1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256")
