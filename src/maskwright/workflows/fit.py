@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
 from maskwright.losses.objective import needs_of
@@ -79,7 +80,15 @@ def build_batches(
     """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
     rank, world = process_rank()
     data = settings.data
-    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip)
+    changes = Changes(
+        rotate=data.rotate,
+        vertical_flip=data.vertical_flip,
+        brightness=data.brightness,
+        contrast=data.contrast,
+        saturation=data.saturation,
+        hue=data.hue,
+    )
+    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip, changes=changes)
     workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
