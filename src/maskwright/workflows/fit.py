@@ -185,7 +185,7 @@ def _train(
             accumulate=settings.train.accumulate,
             callbacks=[
                 *averaging(settings),
-                Recorder(journal.emit, reporter, every, beside, settings.train.epochs),
+                Recorder(journal.emit, reporter, every, beside, settings.train.epochs, more=module.masker.monitor.take_row),
                 tasks,
                 checkpoints,
                 signals,
