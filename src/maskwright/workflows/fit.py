@@ -16,7 +16,7 @@ from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
-from maskwright.support.reporting import Reporter
+from maskwright.support.reporting import Reporter, log
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock, count_steps
 from maskwright.training.epoch_tasks import EpochTasks
@@ -224,7 +224,10 @@ def read_place(folder: RunFolder) -> dict[str, int]:
 
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
-    folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+    try:
+        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+    except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
+        log.warning(str(second))
     if isinstance(error, NonFiniteLoss):
         kept = f"The last good checkpoint is {folder.last}" if folder.last.exists() else "No checkpoint had been written yet"
         raise MaskwrightError(f"{error} {kept}. A lower --lr or --precision 32-true usually helps; --init starts from it.") from error
