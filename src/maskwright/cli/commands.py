@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from maskwright.cli.export_commands import TARGET, embed_flags, export_flags, run_embed, run_export
 from maskwright.cli.flags import Command, Flag
 from maskwright.support.errors import MaskwrightError, unknown_name
 
@@ -23,15 +24,18 @@ def pretrain_flags() -> list[Flag]:
         Flag("resume", "go on with an interrupted run exactly where it stopped", kind="switch"),
         Flag("overwrite", "delete the run in --out and start again", kind="switch"),
     ]
-    for leaf in leaves(SECTIONS):
-        kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
-        if leaf.name == "data":
-            flags.insert(0, Flag("data", leaf.help, positional=True, optional=True, metavar="DATA"))
-            continue
-        default = None if leaf.default is None else ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
-        shown = str(default).lower() if isinstance(default, bool) else default
-        flags.append(Flag(leaf.name, leaf.help, kind, shown, f"{leaf.section} settings", leaf.name.upper(), aliases=leaf.aliases))
-    return flags
+    every = list(leaves(SECTIONS))
+    data = next(leaf for leaf in every if leaf.name == "data")
+    first = Flag("data", data.help, positional=True, optional=True, metavar="DATA")
+    return [first, *flags, *(_flag(leaf) for leaf in every if leaf is not data)]
+
+
+def _flag(leaf: Any) -> Flag:
+    """The flag of one setting."""
+    kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
+    default = ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
+    shown = str(default).lower() if isinstance(default, bool) else default
+    return Flag(leaf.name, leaf.help, kind, shown, f"{leaf.section} settings", leaf.name.upper(), aliases=leaf.aliases)
 
 
 def run_pretrain(options: dict[str, Any]) -> None:
@@ -91,6 +95,7 @@ def reconstruct_flags() -> list[Flag]:
         ),
         Flag("feather", "pixels over which the fill fades in, inside the hole (default: 4)", group="a painted hole"),
         Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
+        TARGET,
         *WHERE,
     ]
 
@@ -122,6 +127,33 @@ def run_masks(options: dict[str, Any]) -> None:
     from maskwright.workflows.masks import masks
 
     masks(reporter=ConsoleReporter(), **_typed(options, ratio=float, patch_size=int, pictures=int, draws=int, seed=int))
+
+
+def select_flags() -> list[Flag]:
+    from maskwright.workflows.fields import leaves
+    from maskwright.workflows.select_settings import SelectSettings
+
+    flags = [
+        Flag("run", "run folder whose autoencoder stays frozen", positional=True, metavar="RUN"),
+        Flag("data", "pictures, as for pretrain (default: the run's own, measured on what the run held out)"),
+        Flag("name", "folder under RUN/select (default: <encode>-<scorer>)"),
+        Flag("recipe", "settings from the section `select` of a .yaml file; flags win over it"),
+        Flag("resume", "go on with an interrupted training", kind="switch"),
+        Flag("overwrite", "delete the earlier training of that name and start again", kind="switch"),
+    ]
+    return [*flags, *(_flag(leaf) for leaf in leaves({"select": SelectSettings}))]
+
+
+def run_select(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.workflows.select_settings import build_select_settings
+
+    given = {name: value for name, value in options.items() if value is not None}
+    doors = ("run", "data", "name", "recipe", "resume", "overwrite")
+    build_select_settings(given.get("recipe"), {name: value for name, value in given.items() if name not in doors})
+    from maskwright.workflows.select import select
+
+    select(reporter=ConsoleReporter(), **given)
 
 
 def prepare_flags() -> list[Flag]:
@@ -168,14 +200,14 @@ def run_list(options: dict[str, Any]) -> None:
 
 
 def inspect_flags() -> list[Flag]:
-    return [Flag("path", "checkpoint file or run folder", positional=True, metavar="CKPT_OR_RUN")]
+    return [Flag("path", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="CKPT_OR_RUN"), TARGET]
 
 
 def run_inspect(options: dict[str, Any]) -> None:
     from maskwright.cli.console import print_text
     from maskwright.workflows.inspect import describe
 
-    print_text(describe(options["path"]))
+    print_text(describe(options["path"], options["target"]))
 
 
 def run_doctor(options: dict[str, Any]) -> None:
@@ -244,8 +276,26 @@ COMMANDS: dict[str, Command] = {
         reconstruct_flags,
         run_reconstruct,
     ),
+    "export": Command(
+        "take a model to timm, transformers, ONNX or the official code",
+        "Write a model in another format, read it back, and say by how much the two differ.",
+        export_flags,
+        run_export,
+    ),
+    "embed": Command(
+        "write one vector per picture to a file",
+        "Features of all pictures, with keys and labels, as .npz or .parquet.",
+        embed_flags,
+        run_embed,
+    ),
     "masks": Command(
         "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks
+    ),
+    "select": Command(
+        "learn which patches of a picture to keep, on a frozen run",
+        "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it beside random masks of the same count.",
+        select_flags,
+        run_select,
     ),
     "list": Command("list policies, models, recipes, schedules, losses, priors", "What can be named where.", list_flags, run_list),
     "inspect": Command(

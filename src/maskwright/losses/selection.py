@@ -1,33 +1,29 @@
-"""Losses of a selector that says which patches to keep: how well the composite matches, how many are kept, how sure it is."""
+"""What a selector is trained on: how good the composite is, how little is kept, how sure the choice is."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import unpatchify
 
 _LEAST = 1e-6
 
 
-def composite_image(keep: Tensor, images: Tensor, reconstruction: Tensor, grid: Grid) -> Tensor:
-    """Mix true and reconstructed pixels, (B, C, H, W) each, by the keep probability of the patch they lie in, (B, N): 1 shows the truth."""
-    shown = unpatchify(keep[:, :, None].expand(-1, -1, grid.patch_size**2), grid)
-    return shown * images + (1 - shown) * reconstruction
-
-
 def composite_mse(composite: Tensor, images: Tensor) -> Tensor:
-    """Mean squared difference of two (B, C, H, W) pictures over all pixels: what a receiver of the kept patches would see wrong."""
-    return F.mse_loss(composite, images)
+    """Mean squared error of composites, kept patches true and hidden ones predicted, over all pixels of all images."""
+    return (_exact(composite) - _exact(images)).square().mean()
 
 
 def sparsity(keep: Tensor) -> Tensor:
-    """Square of the mean keep probability (B, N): a batch that keeps a quarter of its patches costs 1/16."""
-    return keep.mean().square()
+    """The square of the mean share kept, over all patches of all images: the more is kept, the harder it presses."""
+    return _exact(keep).mean().square()
 
 
-def mask_entropy(keep: Tensor, eps: float = _LEAST) -> Tensor:
-    """Mean binary entropy of keep probabilities (B, N) in nats: log 2 where undecided, 0 where sure; eps keeps log(0) finite."""
-    return -(keep * torch.log(keep + eps) + (1 - keep) * torch.log(1 - keep + eps)).mean()
+def mask_entropy(keep: Tensor) -> Tensor:
+    """Mean entropy in nats of chances (B, N) of being kept: 0 where all are 0 or 1, log 2 where all are even."""
+    chance = _exact(keep).clamp(_LEAST, 1 - _LEAST)
+    return -(chance * torch.log(chance) + (1 - chance) * torch.log1p(-chance)).mean()
+
+
+def _exact(values: Tensor) -> Tensor:
+    """The same values in float32, or in float64 where they came so."""
+    return values if values.dtype == torch.float64 else values.float()

@@ -27,6 +27,7 @@ POLICIES: dict[str, Entry] = {
     "predicted_hard": Entry("maskwright.masking.hard:PredictedHardPolicy", "patches that a small network expects to be hard (HPM)"),
     "adversarial": Entry("maskwright.masking.learned:AdversarialPolicy", "learned, first to help and later to hinder (CL-MAE)"),
     "adaptive": Entry("maskwright.masking.learned:AdaptivePolicy", "learned, shows the patches that tell most (AdaMAE)"),
+    "learned": Entry("maskwright.masking.selected:SelectedPolicy", "what a scorer trained by `maskwright select` finds dispensable"),
     "foreground": Entry("maskwright.masking.semantic:ForegroundPolicy", "exact shares of foreground and background hidden"),
     "parts": Entry("maskwright.masking.semantic:PartsPolicy", "from inside every part to whole parts together (SemMAE)"),
     "part_ratios": Entry("maskwright.masking.semantic:PartRatiosPolicy", "a ratio for each part: part_ratios({face: 0.9, eyes: 0.5})"),

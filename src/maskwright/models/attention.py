@@ -50,6 +50,23 @@ def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tens
     return weights @ values_BHNd
 
 
+def attend_gated(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, gates_BQN: Tensor) -> Tensor:
+    """Attend with every key's share multiplied by a gate before the shares are made to sum to 1: (B, Q, H * d).
+
+    A key with gate 0 is absent: the outcome does not depend on it to the last bit, while the gate itself still gets the slope of letting
+    it in. Every query needs a gate above 0. For that slope an absent key counts at most as much as the strongest present one.
+    """
+    scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
+    logits = scaled @ keys_BHNd.transpose(-2, -1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    gates = gates_BQN[:, None].to(logits.dtype)
+    is_absent = gates == 0
+    above = logits - logits.detach().masked_fill(is_absent, -torch.inf).amax(-1, keepdim=True)
+    shares = gates * torch.exp(above.masked_fill(is_absent & (above > 0), 0.0))  # clamp(max=0) would stop the slope of the strongest
+    weights = shares / shares.sum(-1, keepdim=True)
+    return (weights.to(values_BHNd.dtype) @ values_BHNd).transpose(1, 2).flatten(2)
+
+
 def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
     """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each contiguous, by one copy."""
     return _heads_first(packed_BNW, parts, heads).unbind(0)
@@ -62,8 +79,8 @@ def _heads_first(packed_BNW: Tensor, parts: int, heads: int) -> Tensor:
 
 def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
     """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N, D)."""
-    if uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
-        return attend(*split_heads(packed_BNW, 3, heads))
+    if torch.compiler.is_exporting() or uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
+        return attend(*split_heads(packed_BNW, 3, heads))  # an exported graph holds plain operations alone
     return _ExplicitSelfAttention.apply(packed_BNW, heads)
 
 

@@ -19,7 +19,7 @@ from maskwright.patches.prediction import Prediction, Target
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
-_DECODERS = {"full": Decoder, "cross": CrossDecoder}
+_DECODERS: dict[str, type[Decoder | CrossDecoder]] = {"full": Decoder, "cross": CrossDecoder}
 
 
 class MaskedAutoencoder(nn.Module):
@@ -33,7 +33,7 @@ class MaskedAutoencoder(nn.Module):
         self.config = config
         self.grid = Grid.of_image(*config.image_size, config.patch_size)
         self.encoder = Encoder(config, self.grid)
-        self.decoder = _DECODERS[config.decoder](config, self.grid)
+        self.decoder: Decoder | CrossDecoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
     def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None, *, visible: bool = False) -> Prediction:
@@ -66,6 +66,27 @@ class MaskedAutoencoder(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Encode all patches of (B, C, H, W) images: (B, num_prefix + N, width) in raster order, after the final norm, without chance."""
         return self.encoder(self._cut(images))
+
+    def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
+        """Predict all patches from kept ones, whose number may differ by image: (B, N, P) patches and keep (B, N) give (B, N, P).
+
+        keep is 1 for kept and 0 for hidden patches. Hidden patches are computed on but out of sight of all others, so that no outcome
+        depends on them to the last bit; yet keep gets the slope of letting them in. A token always sees itself.
+        """
+        gates = nn.functional.pad(keep, (self.config.num_prefix, 0), value=1.0)
+        itself = torch.eye(gates.shape[1], dtype=torch.bool, device=gates.device)
+        latent = self.encoder(patches, gates_BTT=torch.where(itself, 1.0, gates[:, None]))
+        return self.decoder.fill_in(latent, keep)
+
+    def fill_in_leaking(self, patches: Tensor, keep: Tensor) -> Tensor:
+        """Predict all patches, (B, N, P), where the encoder sees every patch before the hidden ones are taken away.
+
+        keep (B, N) in [0, 1] mixes encoded patches with mask tokens. What is kept has seen what is hidden through attention, so the
+        outcome is better than any real masking allows. Raises MaskwrightError for a decoder that has nothing to mix.
+        """
+        if self.config.decoder != "full":
+            raise MaskwrightError("Mixing encoded patches with mask tokens needs a full decoder; this model's is cross. Use encode='kept'.")
+        return self.decoder.fill_in(self.encoder(patches), keep)
 
     def _cut(self, images: Tensor) -> Tensor:
         wanted = (self.config.channels, *self.grid.image_size)

@@ -27,8 +27,10 @@ class CrossDecoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, 0)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList([CrossBlock(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
@@ -42,6 +44,20 @@ class CrossDecoder(nn.Module):
         rotations = self._rotations(ids, mask.visible_ids)
         for block in self.blocks:
             queries = block(queries, memory, rotations)
+        return self.pred(self.norm(queries))
+
+    def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
+        """Predict every patch, (B, N, P), when queries look at each patch's token as far as it is kept.
+
+        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1], 0 = out of sight.
+        """
+        memory, count = self.embed(latent_BTD), keep_BN.shape[1]
+        gates = torch.nn.functional.pad(keep_BN, (self.num_prefix, 0), value=1.0)[:, None].expand(-1, count, -1)
+        ids = torch.arange(count, device=keep_BN.device)[None]
+        queries = self._queries(ids).expand(len(memory), -1, -1)
+        rotations = None if self.rotary is None else (self.rotary(None, 0), self.rotary(None, self.num_prefix))
+        for block in self.blocks:
+            queries = block(queries, memory, rotations, gates)
         return self.pred(self.norm(queries))
 
     def _queries(self, ids_BK: Tensor) -> Tensor:

@@ -24,8 +24,10 @@ class Decoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList([Block(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
@@ -44,6 +46,21 @@ class Decoder(nn.Module):
         if visible:
             hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
         return self.pred(self.norm(hidden))
+
+    def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
+        """Predict every patch, (B, N, P), when the patches are kept in part: a token is keep * embedded + (1 - keep) * mask token.
+
+        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1]. What is mixed has the decoder's own width.
+        """
+        prefix, embedded = self.embed(latent_BTD).tensor_split([self.num_prefix], dim=1)
+        keep = keep_BN[:, :, None].to(embedded.dtype)
+        tokens = torch.cat([prefix, keep * embedded + (1 - keep) * self.mask_token], dim=1)
+        if self.pos_embed is not None:
+            tokens = tokens + self.pos_embed
+        rotation = None if self.rotary is None else self.rotary(None, self.num_prefix)
+        for block in self.blocks:
+            tokens = block(tokens, rotation)
+        return self.pred(self.norm(tokens[:, self.num_prefix :]))
 
     def _seen(self, latent_BTD: Tensor, visible_ids_BV: Tensor) -> Tensor:
         """Prefix and visible tokens at the decoder's width, with the decoder's positions."""

@@ -37,18 +37,27 @@ class Encoder(nn.Module):
         self.reg_token = nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.heads)
-        self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale) for _ in range(config.depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.final_norm else nn.Identity()
 
-    def forward(self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, weights_BV: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        patches_BNP: Tensor,
+        visible_ids_BV: Tensor | None = None,
+        weights_BV: Tensor | None = None,
+        gates_BTT: Tensor | None = None,
+    ) -> Tensor:
         """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
 
         Patches are picked before the embedding, so hidden pixels are never touched and cost nothing. weights: what each token is
-        multiplied by once it knows its place, for policies that learn.
+        multiplied by once it knows its place, for policies that learn. gates: how far each of the num_prefix + V tokens (rows) may look
+        at each other one (columns), for numbers of visible patches that differ by image.
         """
         tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
         for block in self.blocks:
-            tokens = block(tokens, rotation)
+            tokens = block(tokens, rotation, gates_BTT)
         return self.norm(tokens)
 
     def begin(

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskwright.models.attention import attend, attend_packed, split_heads
+from maskwright.models.attention import attend, attend_gated, attend_packed, split_heads
 from maskwright.models.linear import build_linear
 from maskwright.models.positional import Rotation, rotate
 
 NORM_EPS = 1e-6
 
 
-def build_norm(width: int) -> nn.LayerNorm:
-    """A layer norm with the epsilon of the official MAE and timm (1e-6)."""
-    return nn.LayerNorm(width, eps=NORM_EPS)
+def build_norm(width: int, eps: float = NORM_EPS) -> nn.LayerNorm:
+    """A layer norm, by default with the epsilon of the official MAE and timm (1e-6)."""
+    return nn.LayerNorm(width, eps=eps)
+
+
+class LayerScale(nn.Module):
+    """A learned factor per channel on what a block adds to its input (Touvron et al. 2021), as in DINOv2."""
+
+    def __init__(self, width: int, first_value: float) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((width,), first_value))
+
+    def forward(self, tokens_BND: Tensor) -> Tensor:
+        return tokens_BND * self.gamma
+
+
+def build_layer_scale(width: int, first_value: float | None) -> nn.Module:
+    """A LayerScale that starts at `first_value`, or nothing at all for None."""
+    return nn.Identity() if first_value is None else LayerScale(width, first_value)
 
 
 class Attention(nn.Module):
@@ -26,12 +43,16 @@ class Attention(nn.Module):
         self.qkv = build_linear(width, 3 * width)
         self.proj = build_linear(width, width)
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
+        """gates: how far each token (row) may look at each other (column), see `attend_gated`."""
         packed = self.qkv(tokens_BND)
-        if rotation is None:
+        if rotation is None and gates_BNN is None:
             return self.proj(attend_packed(packed, self.heads))
         queries, keys, values = split_heads(packed, 3, self.heads)
-        return self.proj(attend(rotate(queries, rotation), rotate(keys, rotation), values))
+        if rotation is not None:
+            queries, keys = rotate(queries, rotation), rotate(keys, rotation)
+        mixed = attend(queries, keys, values) if gates_BNN is None else attend_gated(queries, keys, values, gates_BNN)
+        return self.proj(mixed)
 
 
 class CrossAttention(nn.Module):
@@ -44,13 +65,20 @@ class CrossAttention(nn.Module):
         self.kv = build_linear(width, 2 * width)
         self.proj = build_linear(width, width)
 
-    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
-        """rotations: those of the queries and of the memory."""
+    def forward(
+        self,
+        queries_BKD: Tensor,
+        memory_BVD: Tensor,
+        rotations: tuple[Rotation, Rotation] | None = None,
+        gates_BKV: Tensor | None = None,
+    ) -> Tensor:
+        """rotations: those of the queries and of the memory; gates: how far a query may look at a token, see `attend_gated`."""
         (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
         if rotations is not None:
             queries, keys = rotate(queries, rotations[0]), rotate(keys, rotations[1])
-        return self.proj(attend(queries, keys, values))
+        mixed = attend(queries, keys, values) if gates_BKV is None else attend_gated(queries, keys, values, gates_BKV)
+        return self.proj(mixed)
 
 
 class Mlp(nn.Module):
@@ -66,30 +94,38 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: attention, then MLP, each added to its input."""
+    """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2` are timm's names of the layer scales."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS, layer_scale: float | None = None) -> None:
         super().__init__()
-        self.norm1 = build_norm(width)
+        self.norm1 = build_norm(width, eps)
         self.attn = Attention(width, heads)
-        self.norm2 = build_norm(width)
+        self.ls1 = build_layer_scale(width, layer_scale)
+        self.norm2 = build_norm(width, eps)
         self.mlp = Mlp(width, int(width * mlp_ratio))
+        self.ls2 = build_layer_scale(width, layer_scale)
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None) -> Tensor:
-        tokens_BND = tokens_BND + self.attn(self.norm1(tokens_BND), rotation)
-        return tokens_BND + self.mlp(self.norm2(tokens_BND))
+    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
+        tokens_BND = tokens_BND + self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
+        return tokens_BND + self.ls2(self.mlp(self.norm2(tokens_BND)))
 
 
 class CrossBlock(nn.Module):
     """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et al. 2024)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS) -> None:
         super().__init__()
-        self.norm1 = build_norm(width)
+        self.norm1 = build_norm(width, eps)
         self.attn = CrossAttention(width, heads)
-        self.norm2 = build_norm(width)
+        self.norm2 = build_norm(width, eps)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, queries_BKD: Tensor, memory_BVD: Tensor, rotations: tuple[Rotation, Rotation] | None = None) -> Tensor:
-        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations)
+    def forward(
+        self,
+        queries_BKD: Tensor,
+        memory_BVD: Tensor,
+        rotations: tuple[Rotation, Rotation] | None = None,
+        gates_BKV: Tensor | None = None,
+    ) -> Tensor:
+        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV)
         return queries_BKD + self.mlp(self.norm2(queries_BKD))

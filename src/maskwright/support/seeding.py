@@ -78,6 +78,11 @@ class KeyedRng:
         """Draw (B, *shape) float32 standard Gumbel values."""
         return -torch.log(-torch.log(self.uniform(*shape).clamp(2.0**-25, 1 - 2.0**-24)))
 
+    def logistic(self, *shape: int) -> Tensor:
+        """Draw (B, *shape) float32 standard logistic values."""
+        share = self.uniform(*shape).clamp(2.0**-25, 1 - 2.0**-24)
+        return torch.log(share) - torch.log1p(-share)
+
     def fork(self, name: str) -> KeyedRng:
         """Return independent streams for a named part, so that adding draws in one part does not move another."""
         return KeyedRng((self._keys ^ derive_seed(0, name)) * _MIX_A)  # the product makes the order of nested names count

@@ -16,9 +16,22 @@ Row = dict[str, Any]
 class Recorder(Callback):
     """Averages the loss between rows and measures speed and the share of time spent waiting for pictures."""
 
-    def __init__(self, emit: Callable[[Row], None], reporter: Reporter, every: int, beside: str, epochs: float | None) -> None:
-        """emit: receives each row; every: optimizer steps between rows; beside: trivial baselines, shown after the loss."""
+    def __init__(
+        self,
+        emit: Callable[[Row], None],
+        reporter: Reporter,
+        every: int,
+        beside: str,
+        epochs: float | None,
+        label: str = "pretrain",
+        more: Callable[[], Row] = dict,
+    ) -> None:
+        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is compared with, shown after it; more: asked
+        for further numbers at each row.
+        """
+        self.more = more
         self.emit, self.reporter, self.every, self.beside, self.epochs = emit, reporter, every, beside, epochs
+        self.label = label
         self._ended = self._row_started = time.perf_counter()
         self._waited = 0.0
         self._losses: list[Any] = []
@@ -48,7 +61,7 @@ class Recorder(Callback):
             self.emit(row)
             self._shown = self._line(row, trainer, pl_module)
         if trainer.is_global_zero:
-            self.reporter.progress("pretrain", pl_module.clock.progress(step), 1.0, self._shown)
+            self.reporter.progress(self.label, pl_module.clock.progress(step), 1.0, self._shown)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         self.reporter.finish()
@@ -62,7 +75,7 @@ class Recorder(Callback):
             "epoch": trainer.current_epoch + 1,
             "loss": sum(losses) / len(losses),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
-            **module.masker.monitor.take_row(),
+            **self.more(),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
             "data_wait": self._waited / spent,

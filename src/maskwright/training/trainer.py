@@ -67,6 +67,7 @@ def quiet_lightning() -> Iterator[None]:
             r".*`max_epochs` was not set.*",
             r".*dataloader is not resumable.*",
             r".*num_workers.*",
+            r".*in eval mode at the start of training.*",
         ):
             warnings.filterwarnings("ignore", message=message)
         yield

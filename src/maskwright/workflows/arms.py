@@ -12,6 +12,8 @@ from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.hints import Hints, split_hints
+from maskwright.weights.opening import is_name
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.run import load_any
 from maskwright.workflows.run_folder import RunFolder
@@ -25,11 +27,12 @@ class Candidate:
     """One model of a comparison by its label and where it lies; it is loaded when its turn comes."""
 
     label: str
-    place: Path
+    place: str
+    hints: Hints = Hints()
 
     def load(self, like: LoadedModel | None = None) -> LoadedModel:
         """Load it; raises MaskwrightError when its grid or channels are not those of the model it is compared with."""
-        loaded = load_any(self.place)
+        loaded = load_any(self.place, self.hints)
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
                 f"Models side by side need the same patches; '{self.label}' has {_spell(loaded)}, the first has {_spell(like)}. "
@@ -50,20 +53,23 @@ def is_model(word: Any) -> bool:
     """Whether a word on the command line names a run folder or a checkpoint rather than pictures."""
     if not isinstance(word, (str, Path)):
         return False
-    path = Path(word)
-    return RunFolder(path).exists if path.is_dir() else path.suffix.lower() in _ENDINGS
+    text, _ = split_hints(word)
+    path = Path(text)
+    if is_name(text):
+        return True
+    return RunFolder(path).exists or (path / "config.json").exists() if path.is_dir() else path.suffix.lower() in _ENDINGS
 
 
-def find_models(runs: Sequence[str | Path], epochs: str | Sequence[int] | None) -> list[Candidate]:
+def find_models(runs: Sequence[str], epochs: str | Sequence[int] | None, hints: Hints) -> list[Candidate]:
     """Name the models of runs or checkpoints; epochs: `all` kept ones and the last, or some of them."""
-    labels = _labels([Path(run) for run in runs])
+    labels = _labels([Path(split_hints(run)[0]) for run in runs])
     found: list[Candidate] = []
-    for label, run in zip(labels, map(Path, runs), strict=True):
+    for label, run in zip(labels, runs, strict=True):
         if epochs is None:
-            found.append(Candidate(label, run))
+            found.append(Candidate(label, run, hints))
             continue
         prefix = f"{label}, " if len(labels) > 1 else ""
-        found += [Candidate(f"{prefix}{name}", place) for name, place in _kept(run, epochs)]
+        found += [Candidate(f"{prefix}{name}", str(place), hints) for name, place in _kept(Path(run), epochs)]
     return found
 
 

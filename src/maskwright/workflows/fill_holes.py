@@ -36,7 +36,7 @@ MOST_LINES = 12
 
 
 def fill_holes(
-    loaded: LoadedModel, run: Path, images: Any, mask: Any, how: HoleSettings, out: str | Path | None, wishes: Wishes
+    loaded: LoadedModel, run: str, images: Any, mask: Any, how: HoleSettings, out: str | Path | None, wishes: Wishes
 ) -> Reconstruction:
     """Fill the hole of every picture, measure it and other fills against the picture as given, and write what is to be seen."""
     reporter = wishes.reporter

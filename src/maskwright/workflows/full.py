@@ -44,7 +44,7 @@ class FullFill:
         return f"{self.passes} passes: masks were drawn until each patch was hidden at least {TWICE} times{spared}"
 
 
-def fill_all(loaded: LoadedModel, run: Path, choice: MaskChoice, chosen: ChosenPictures, wishes: Wishes) -> FullFill:
+def fill_all(loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, wishes: Wishes) -> FullFill:
     """Predict every patch at least twice under masks of one policy and average what was predicted while hidden."""
     total = torch.zeros(chosen.images.shape, dtype=torch.float64)
     squared, times = torch.zeros_like(total), torch.zeros_like(total[:, :1])
@@ -60,7 +60,7 @@ def fill_all(loaded: LoadedModel, run: Path, choice: MaskChoice, chosen: ChosenP
     return FullFill(mean.float(), deviation.float(), passes, forced)
 
 
-def _draws(loaded: LoadedModel, run: Path, choice: MaskChoice, chosen: ChosenPictures, seed: int) -> Iterator[tuple[PatchMask, int]]:
+def _draws(loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, seed: int) -> Iterator[tuple[PatchMask, int]]:
     """Masks by the policy until each patch was hidden twice; what it never hides in 32 draws is hidden by force, and counted."""
     times = torch.zeros(len(chosen.images), loaded.model.grid.num_patches, dtype=torch.int64)
     draw = 0
@@ -82,7 +82,7 @@ def _hide_rarest(times: Tensor, mask: PatchMask) -> tuple[PatchMask, int]:
 
 
 def reconstruct_fully(
-    loaded: LoadedModel, run: Path, choice: MaskChoice, chosen: ChosenPictures, path: Path | None, wishes: Wishes
+    loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, path: Path | None, wishes: Wishes
 ) -> Reconstruction:
     """Write the average of every picture, its uncertainty map, and both on a sheet with numbers over all pixels."""
     full = fill_all(loaded, run, choice, chosen, wishes)

@@ -21,6 +21,7 @@ from maskwright.support.reporting import Reporter
 from maskwright.workflows.chosen_pictures import is_array
 from maskwright.workflows.filled import Filled, spell_mean
 from maskwright.workflows.pictures import save_picture
+from maskwright.workflows.run import home_of
 from maskwright.workflows.run_folder import slug
 
 _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "high_frequency": "HF error", "lpips": "LPIPS"}
@@ -73,14 +74,13 @@ class Reconstruction:
         return self.arms[0]
 
 
-def place_for(run: Path, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = "") -> Path | None:
+def place_for(run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = "") -> Path | None:
     """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays without `out`."""
     if out is not None:
         return Path(out)
     if is_array(images):
         return None
-    folder = run if run.is_dir() else run.parent
-    return folder / "reconstructions" / f"{slug(Path(names[0]).stem)}{suffix}.png"
+    return home_of(run) / "reconstructions" / f"{slug(Path(names[0]).stem)}{suffix}.png"
 
 
 def save_outcome(path: Path, sheet: np.ndarray, numbers: dict[str, Any], singles: Sequence[tuple[str, np.ndarray]] = ()) -> Path | None:

@@ -14,17 +14,19 @@ from torch import Tensor
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.given import GivenPolicy, cover_patches
 from maskwright.masking.policy import Policy, check_fits
+from maskwright.masking.selected import SelectedPolicy
 from maskwright.patches import Grid, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.shorthand import Call
+from maskwright.weights.scorer_file import load_scorer
 
 GIVEN_OPTIONS = ("path", "cover", "choose")
 
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
     """Build a policy for a grid and refuse settings that make no sense on it at the first or the last ratio."""
-    policy = build_policy(value, {"given": lambda call: given_policy(call, grid)})
+    policy = build_policy(value, {"given": lambda call: given_policy(call, grid), "learned": lambda call: learned_policy(call, grid)})
     for progress in (0.0, 1.0):
         check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress)))
     return policy
@@ -40,6 +42,21 @@ def given_policy(call: Call, grid: Grid) -> Policy:
         raise MaskwrightError("policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them.")
     masks = torch.cat([_as_patches(array, grid, options.get("cover", "half")) for array in read_masks(Path(str(options["path"])))])
     return GivenPolicy(masks=masks, choose=options.get("choose", "by_chance"))
+
+
+def learned_policy(call: Call, grid: Grid) -> Policy:
+    """Build `learned(path="RUN/select/NAME")` from the scorer that `maskwright select` wrote there."""
+    options = {**dict(zip(("path",), call.args, strict=False)), **call.options}
+    for name in options:
+        if name != "path":
+            raise MaskwrightError(f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has: path.")
+    if "path" not in options:
+        raise MaskwrightError("policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by: maskwright select RUN.")
+    place = Path(str(options["path"]))
+    file = place / "scorer.safetensors" if place.is_dir() else place
+    if not file.exists():
+        raise MaskwrightError(f"There is no scorer at '{file}'. Train one: maskwright select RUN, then learned(path='RUN/select/NAME').")
+    return SelectedPolicy(scorer=load_scorer(file, grid), grid=grid, origin=str(place))
 
 
 def read_masks(path: Path) -> list[np.ndarray]:

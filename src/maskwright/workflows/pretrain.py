@@ -68,6 +68,7 @@ def pretrain(
         if handler is not None:
             log.removeHandler(handler)
             handler.close()
+            plan.folder.forget_attempt()
     return Run(plan.folder)
 
 

@@ -15,6 +15,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.hints import Hints, Target
 from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps
 from maskwright.workflows.chosen_pictures import choose_pictures, is_array
 from maskwright.workflows.fill_holes import fill_holes
@@ -46,6 +47,7 @@ def reconstruct(
     stats: Literal["visible", "target"] = "visible",
     device: str = "auto",
     seed: int = 0,
+    target: Target | None = None,
     reporter: Reporter | None = None,
 ) -> Reconstruction:
     """Mask pictures and let one or several models fill them in.
@@ -57,8 +59,9 @@ def reconstruct(
     mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own size; cover, fit and feather: see
     `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
     with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
-    (an oracle, labeled so). Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and the
-    first ones shown. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
+    (an oracle, labeled so). target: what the models predict, for foreign files that do not say.
+    Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and the first ones shown. Writes
+    a PNG and a JSON beside it; for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
@@ -66,18 +69,19 @@ def reconstruct(
     wishes = Wishes(stats=stats, device=pick_device(device), seed=seed, errors=errors, lpips=lpips, reporter=reporter)
     hole = {name: value for name, value in (("cover", cover), ("fit", fit), ("feather", feather)) if value is not None}
     runs, images = _sort_out(run, images)
-    first = Candidate("", runs[0]).load()
+    hints = Hints(target=target)
+    first = Candidate("", runs[0], hints).load()
     if mask is not None:
         others = {"--full": full, "--policy": policy, "--ratio": ratio, "--epochs": epochs, "--stats target": stats == "target"}
         _refuse("--mask fills one hole by one model; leave out {}.", {**others, "the other runs": len(runs) > 1})
         how = HoleSettings(cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather)
         return fill_holes(first, runs[0], images, mask, how, out, wishes)
     _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", {f"--{name}": True for name in hole})
-    return _fill_masked(runs, find_models(runs, epochs), first, images, policy, ratio, full, out, wishes)
+    return _fill_masked(runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes)
 
 
 def _fill_masked(
-    runs: Sequence[Path],
+    runs: Sequence[str],
     models: Sequence[Candidate],
     first: LoadedModel,
     images: Any,
@@ -109,15 +113,15 @@ def _fill_masked(
     return Reconstruction(sheet, chosen.names, numbers, path, arms=arms)
 
 
-def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list[Path], Any]:
+def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list[str], Any]:
     """Runs, with those that stand at the head of the pictures, and the pictures that are left."""
-    runs = [Path(run)] if isinstance(run, (str, Path)) else [Path(one) for one in run]
+    runs = [str(run)] if isinstance(run, (str, Path)) else [str(one) for one in run]
     if is_array(images) or isinstance(images, (str, Path)):
         rest: Any = images
     else:
         rest = list(images)
         while rest and is_model(rest[0]):
-            runs.append(Path(rest.pop(0)))
+            runs.append(str(rest.pop(0)))
     if not runs:
         raise MaskwrightError("Name at least one run or checkpoint.")
     if not is_array(rest) and not rest:

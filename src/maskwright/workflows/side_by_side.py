@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +29,7 @@ MOST_LINES = 24
 def draw_choices(
     choices: Sequence[MaskChoice],
     loaded: LoadedModel,
-    place: Path,
+    place: str,
     chosen: ChosenPictures,
     seed: int,
     *,
@@ -66,7 +65,7 @@ def fill_arms(
         loaded = model.load(like=first)
         for choice, mask in masks.items():
             rows, result, scores = fill_pictures(loaded, chosen.images, mask, stats, device, distance)
-            arms.append(Filled(model.label, str(model.place), choice.policy, choice.ratio, mask, rows, result, scores))
+            arms.append(Filled(model.label, model.place, choice.policy, choice.ratio, mask, rows, result, scores))
     return tuple(arms)
 
 

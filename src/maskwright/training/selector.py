@@ -1,0 +1,141 @@
+"""Training a scorer on a frozen masked autoencoder: keep few patches, and let the autoencoder fill in the rest well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from maskwright.losses.selection import composite_mse, mask_entropy, sparsity
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.scorer import keep_logit
+from maskwright.models.selection import pick, relax, straight_through
+from maskwright.patches.composite import compose, to_pixels
+from maskwright.patches.pixels import PixelScale, patchify
+from maskwright.schedules import Cosine
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import sample_rng
+from maskwright.training.clock import Clock
+from maskwright.training.optimizer import build_optimizer
+from maskwright.training.schedule_lr import LearningRate
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectRecipe:
+    """The numbers that a step needs, all plain.
+
+    encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and kept tokens have seen what is hidden;
+    mix: "sample", a patch is kept or hidden, with the slope of its share, or "linear", it is kept by its share.
+    """
+
+    seed: int
+    rate: LearningRate
+    weight_decay: float
+    beta2: float
+    clip: float
+    encode: Literal["kept", "all"]
+    mix: Literal["sample", "linear"]
+    sparsity: float
+    entropy: float
+    temperature: Cosine
+    temperature_steps: int
+
+    def temperature_at(self, step: int) -> float:
+        """From start to end along half a cosine, both exact, then constant."""
+        return self.temperature.at(min(1.0, step / max(1, self.temperature_steps)))
+
+
+class SelectModule(LightningModule):
+    """Trains a scorer; the autoencoder stays as it is. Everything it needs is passed in.
+
+    The gradient in `encode="kept"` with hard samples: the composite gives each hidden patch the slope of its own error, and gates in
+    the encoder's attention and the mix in the decoder give every patch, kept or hidden, the slope of its use to the others.
+    """
+
+    def __init__(self, model: MaskedAutoencoder, scorer: nn.Module, scale: PixelScale, recipe: SelectRecipe, clock: Clock) -> None:
+        super().__init__()
+        self.model, self.scorer = model.eval().requires_grad_(False), scorer
+        self.scale, self.recipe, self.clock = scale, recipe, clock
+        self.latest: dict[str, Tensor | float] = {}
+        self.counts = {"images": 0, "skipped_steps": 0}
+        self.batches_done = 0
+        self.bad_in_a_row = 0
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        self.batches_done = batch_idx + 1
+        images = self.scale.to_model(batch.images)
+        patches = patchify(images, self.model.grid.patch_size)
+        soft, keep = self.draw_keep(self.scorer(patches), batch.sample_ids)
+        composite = self.scale.to_display(self.fill_in(patches, keep))
+        terms = {
+            "composite_mse": composite_mse(composite, self.scale.to_display(images)),
+            "sparsity": sparsity(keep),
+            "entropy": mask_entropy(soft),
+        }
+        loss = terms["composite_mse"] + self.recipe.sparsity * terms["sparsity"] + self.recipe.entropy * terms["entropy"]
+        self.record(len(images), loss, terms, keep)
+        return loss
+
+    def draw_keep(self, score: Tensor, sample_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Shares with noise, and what is kept in this step: the shares themselves, or 0 and 1 with their slope."""
+        logit = keep_logit(score).float()
+        noise = sample_rng(self.recipe.seed, self.current_epoch, sample_ids, "select").logistic(score.shape[1])
+        soft = relax(logit, noise, self.recipe.temperature_at(self.global_step))
+        return soft, soft if self.recipe.mix == "linear" else straight_through(pick((logit + noise).detach()), soft)
+
+    def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
+        """The composite images in the model's numbers."""
+        values = self.model.fill_in(patches, keep) if self.recipe.encode == "kept" else self.model.fill_in_leaking(patches, keep)
+        is_kept = pick(keep.detach() - 0.5)
+        pixels = to_pixels(values, patches, is_kept, self.model.grid, self.model.config.target)
+        return compose(pixels, patches, keep, self.model.grid)
+
+    def record(self, rows: int, loss: Tensor, terms: dict[str, Tensor], keep: Tensor) -> None:
+        """Keep this step's values for whoever writes them down, without waiting for the device."""
+        self.counts["images"] += rows
+        kept = keep.detach().mean()
+        values = {name: value.detach() for name, value in terms.items()}
+        temperature = self.recipe.temperature_at(self.global_step)
+        self.latest = {"loss": loss.detach(), **values, "kept": kept, "masked": 1 - kept, "temperature": temperature}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return build_optimizer([self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        rate = self.recipe.rate.at(self.clock.rate_progress(self.global_step))
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def configure_gradient_clipping(
+        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the gradient's norm; when it is not finite drop the step, and stop after three in a row."""
+        parameters = [parameter for parameter in self.scorer.parameters() if parameter.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip or float("inf"))
+        self.latest["grad_norm"] = norm
+        if bool(torch.isfinite(norm)):
+            self.bad_in_a_row = 0
+            return
+        for parameter in parameters:
+            parameter.grad = None
+        self.counts["skipped_steps"] += 1
+        self.bad_in_a_row += 1
+        if self.bad_in_a_row >= 3:
+            raise MaskwrightError(f"The gradient was not finite three times in a row, at step {self.global_step:,}. Use a lower --lr.")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        finished = self.batches_done >= self.trainer.num_training_batches
+        checkpoint["place"] = {
+            "step": self.global_step,
+            "epoch": self.current_epoch + int(finished),
+            "batches": 0 if finished else self.batches_done,
+        }
+        checkpoint["progress"] = {**self.counts, "seconds": self.clock.seconds, "bad_in_a_row": self.bad_in_a_row}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        saved = checkpoint["progress"]
+        self.counts = {name: saved[name] for name in self.counts}
+        self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]

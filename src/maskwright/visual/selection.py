@@ -1,0 +1,61 @@
+"""The sheet of a learned selection: picture, how much each patch is wanted, what is kept, and the composite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.patches.grid import Grid
+from maskwright.patches.pixels import unpatchify
+from maskwright.support.errors import MaskwrightError
+from maskwright.visual.page import COLUMN_SIZE, INK, TITLE_SIZE, Page, text_width
+from maskwright.visual.tiles import to_tile
+
+COLUMNS = ("Original", "Wanted", "Kept", "Composite")
+
+
+@dataclass(frozen=True)
+class SelectionRow:
+    """One picture of a sheet: original and composite (C, H, W) in [0, 1], chance (N,) of keeping each patch, is_kept (N,) booleans."""
+
+    original: Tensor
+    composite: Tensor
+    chance: Tensor
+    is_kept: Tensor
+    caption: str
+
+    def tiles(self, grid: Grid) -> list[np.ndarray]:
+        """Four tiles; hidden patches are hatched, and the brighter a patch of the second, the more it is wanted."""
+        hidden = _to_pixels(~self.is_kept, grid).bool()
+        return [to_tile(self.original), to_tile(_to_pixels(self.chance, grid)), to_tile(self.original, hidden), to_tile(self.composite)]
+
+
+def selection_sheet(groups: Sequence[tuple[str, Sequence[SelectionRow]]], grid: Grid, title: str, notes: Sequence[str]) -> np.ndarray:
+    """Draw groups of rows, each under its heading, and notes at the foot; returns (H, W, 3) uint8."""
+    rows = [row for _, some in groups for row in some]
+    if not rows:
+        raise MaskwrightError("A sheet of selections needs at least one picture.")
+    cell = max(rows[0].tiles(grid)[0].shape[1], *(text_width(name, COLUMN_SIZE, bold=True) for name in COLUMNS))
+    page = Page(len(COLUMNS), cell)
+    page.write(title, TITLE_SIZE, INK, bold=True)
+    for heading, some in groups:
+        page.skip()
+        page.write(heading, COLUMN_SIZE, INK, bold=True)
+        page.set_titles(COLUMNS)
+        for row in some:
+            page.set_tiles(row.tiles(grid))
+            page.write(row.caption)
+            page.skip(4)
+    page.rule()
+    for note in notes:
+        page.write(note)
+    return page.finish()
+
+
+def _to_pixels(values_N: Tensor, grid: Grid) -> Tensor:
+    """(1, H, W) float picture in which every patch is filled with its value."""
+    return unpatchify(values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2), grid)[0]

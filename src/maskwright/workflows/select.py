@@ -1,0 +1,237 @@
+"""Learning which patches to keep: a scorer trained on a run's frozen autoencoder, measured without noise beside random masks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.transforms import Augment
+from maskwright.evaluation.selection import measure_scorer
+from maskwright.schedules import Cosine
+from maskwright.support.environment import cpu_count, describe_device, keep_freed_memory, pick_device, pick_precision, versions
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import read_json, write_json, write_text
+from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.seeding import torch_generator
+from maskwright.training.checkpoints import Checkpoints
+from maskwright.training.clock import Clock, count_steps
+from maskwright.training.epoch_tasks import EpochTask, EpochTasks
+from maskwright.training.recorder import Recorder, Row
+from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.selector import SelectModule, SelectRecipe
+from maskwright.training.stop import StopSignals
+from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.scorer_file import ScorerShape, save_scorer
+from maskwright.workflows.fit import go_back
+from maskwright.workflows.journal import Journal
+from maskwright.workflows.loading import Pictures, eval_images, find, load
+from maskwright.workflows.run import Run, open_run
+from maskwright.workflows.run_folder import RunFolder, now, slug
+from maskwright.workflows.select_report import MOST_MEASURED, report_selection
+from maskwright.workflows.select_settings import SelectSettings, build_select_settings
+from maskwright.workflows.settings import DataSettings
+from maskwright.workflows.spent import spell_count
+
+WATCHED = 256
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What came out: the folder with scorer.safetensors, report.json, sheet.png and curve.png, and the numbers of the report."""
+
+    path: Path
+    report: dict[str, Any]
+
+
+def select(
+    run: str | Path,
+    data: Any = None,
+    *,
+    name: str | None = None,
+    recipe: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Selection:
+    """Train a scorer that says which patches of a picture to keep, so that a run's frozen autoencoder fills in the rest best.
+
+    data: as for pretrain, the run's own when None, and then the part that the run held out is what is measured on; name: of the folder
+    RUN/select/NAME; settings: any name from `maskwright select --help`; recipe: a YAML file with a section `select`.
+    resume: go on with an interrupted training; overwrite: delete it first. Raises MaskwrightError for what a user can mend.
+    """
+    reporter = reporter or LogReporter()
+    besides, chosen = build_select_settings(None if recipe is None else str(recipe), settings)
+    parent = open_run(run)
+    loaded = parent.load()
+    if chosen.encode == "all" and loaded.model.config.decoder != "full":
+        raise MaskwrightError("encode='all' mixes kept features with mask tokens, which a cross decoder does not have. Use encode='kept'.")
+    folder = RunFolder(parent.path / "select" / slug(name or f"{chosen.encode}-{chosen.scorer}"))
+    data = besides.get("data") if data is None else data
+    _open_folder(folder, chosen, resume, overwrite)
+    wanted = _data_settings(parent, data, chosen, loaded)
+    source, _ = find(wanted, None if data is None or isinstance(data, (str, Path)) else data, reporter)
+    pictures = load(wanted, source, parent.settings.train.seed, reporter)
+    if pictures.held is None:
+        reporter.warn("Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out.")
+    if not resume:
+        heading = f"# Repeat: maskwright select {parent.path} --recipe {folder.config} --name NEW\n"
+        written = {"select": {"data": wanted.data, **chosen.to_dict()}}
+        write_text(folder.config, heading + yaml.safe_dump(written, sort_keys=False))
+    shape = ScorerShape(
+        kind=chosen.scorer,
+        patch_size=loaded.model.grid.patch_size,
+        channels=loaded.model.config.channels,
+        width=chosen.scorer_width,
+        depth=chosen.scorer_depth,
+        heads=chosen.scorer_heads,
+    )
+    scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
+    finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, resume)
+    if not finished:
+        raise MaskwrightError(f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same settings.")
+    save_scorer(folder.path / "scorer.safetensors", scorer, shape)
+    known = _is_held_out_from_run(parent.settings.data, wanted) and pictures.held is not None
+    report = report_selection(chosen, loaded, scorer, pictures, folder, known, parent.settings.to_flat(), reporter)
+    return Selection(folder.path, report)
+
+
+def _open_folder(folder: RunFolder, chosen: SelectSettings, resume: bool, overwrite: bool) -> None:
+    if resume:
+        if not folder.exists or not folder.last.exists():
+            raise MaskwrightError(f"There is nothing to resume in {folder}.")
+        if folder.status()["state"] == "finished":
+            raise MaskwrightError(f"{folder} is finished; --overwrite starts it again, --name NEW another.")
+        kept = read_json(folder.path / "settings.json")
+        changed = sorted(name for name, value in chosen.to_dict().items() if kept.get(name) != value)
+        if changed:
+            raise MaskwrightError(f"--resume needs the settings of the earlier training; {', '.join(changed)} differ. See {folder.config}.")
+        return
+    if overwrite and folder.exists:
+        shutil.rmtree(folder.path)
+    if folder.path.exists() and any(folder.path.iterdir()):
+        raise MaskwrightError(f"{folder} exists already: --resume goes on with it, --overwrite starts it again, --name NEW another.")
+
+
+def _data_settings(parent: Run, data: Any, chosen: SelectSettings, loaded: LoadedModel) -> DataSettings:
+    """The run's own data settings where the data is the run's, else those given."""
+    own = parent.settings.data
+    named = None if data is None else str(data) if isinstance(data, (str, Path)) else "python"
+    config = loaded.model.config
+    given = {name: getattr(chosen, name) for name in ("split", "val", "limit") if getattr(chosen, name) is not None}
+    base = own if named is None or named == own.data else DataSettings(data=named)
+    size = "x".join(map(str, config.image_size))
+    return dataclasses.replace(base, labels=None, image_size=size, channels=config.channels, crop=chosen.crop, flip=chosen.flip, **given)
+
+
+def _is_held_out_from_run(own: DataSettings, used: DataSettings) -> bool:
+    return all(getattr(own, name) == getattr(used, name) for name in ("data", "split", "val", "limit"))
+
+
+def _fit(
+    chosen: SelectSettings, loaded: LoadedModel, scorer: nn.Module, pictures: Pictures, folder: RunFolder, reporter: Reporter, resume: bool
+) -> bool:
+    """Train the scorer; returns whether it came to its end."""
+    device = pick_device(chosen.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    batch = min(chosen.batch_size, len(pictures.train))
+    loader = _build_loader(chosen, pictures, batch, device)
+    module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), _build_clock(chosen, loader))
+    weights = sum(parameter.numel() for parameter in scorer.parameters())
+    reporter.say(
+        f"{chosen.scorer} scorer, {spell_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
+        f"{len(pictures.train):,} pictures to train on; encode {chosen.encode}, mix {chosen.mixing}"
+    )
+    if not resume:
+        write_json(folder.path / "settings.json", chosen.to_dict())
+        folder.update_status(state="running", kind="select", started=now(), device=describe_device(device), versions=versions())
+    try:
+        asked = _train(module, loader, pictures, folder, device, chosen, reporter, resume)
+    except BaseException as error:
+        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        raise
+    folder.update_status(state="stopped" if asked else "finished", ended=now(), seconds=round(module.clock.seconds, 2), **module.counts)
+    scorer.to("cpu")
+    return not asked
+
+
+def _train(
+    module: SelectModule,
+    loader: ResumableLoader,
+    pictures: Pictures,
+    folder: RunFolder,
+    device: torch.device,
+    chosen: SelectSettings,
+    reporter: Reporter,
+    resume: bool,
+) -> bool:
+    """Run Lightning; returns whether somebody asked to stop before the end."""
+    clock = module.clock
+    journal = Journal(folder, [])
+    watched = eval_images(pictures.fixed, pictures.size, min(WATCHED, MOST_MEASURED))
+
+    def look(module: SelectModule, epoch: int) -> Row:
+        return dict(measure_scorer(module.model, module.scorer, watched, module.scale, module.device))
+
+    last = None if clock.total_steps is None else math.ceil(clock.total_steps / max(1, len(loader)))
+    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
+    signals = StopSignals()
+    with quiet_lightning():
+        checkpoints = Checkpoints(folder.checkpoints, (), 300.0, signals.asked)
+        recorder = Recorder(journal.emit, reporter, every, "composite error and what is kept", chosen.epochs, "select")
+        tasks = EpochTasks([EpochTask("look", 1, look)], journal.emit, checkpoints, last)
+        trainer = build_trainer(
+            folder=folder.path,
+            device=device,
+            devices=1,
+            nodes=1,
+            strategy="auto",
+            precision=chosen.precision or pick_precision(device),
+            accumulate=1,
+            callbacks=[recorder, tasks, checkpoints, signals],
+        )
+        if resume:
+            go_back(folder, loader)
+        clock.start()
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
+    return checkpoints.asked and not clock.is_over(trainer.global_step)
+
+
+def _build_loader(chosen: SelectSettings, pictures: Pictures, batch: int, device: torch.device) -> ResumableLoader:
+    augment = Augment(size=pictures.size, crop=chosen.crop, flip=chosen.flip)
+    workers = pick_workers(device.type, cpu_count())
+    return build_loader(pictures.train, augment, batch_size=batch, seed=chosen.seed, workers=workers, pin=device.type == "cuda")
+
+
+def _build_clock(chosen: SelectSettings, loader: ResumableLoader) -> Clock:
+    if chosen.minutes is not None:
+        return Clock(None, chosen.minutes)
+    return Clock(chosen.steps if chosen.steps is not None else count_steps(chosen.epochs or 30, len(loader), 1))
+
+
+def _build_recipe(chosen: SelectSettings, batch: int) -> SelectRecipe:
+    rate = chosen.lr if chosen.lr is not None else chosen.base_lr * batch / 256
+    return SelectRecipe(
+        seed=chosen.seed,
+        rate=LearningRate(rate, 0.0, chosen.warmup),
+        weight_decay=chosen.weight_decay,
+        beta2=0.95,
+        clip=chosen.clip,
+        encode=chosen.encode,
+        mix=chosen.mixing,
+        sparsity=chosen.sparsity,
+        entropy=chosen.entropy,
+        temperature=Cosine(chosen.temperature, chosen.last_temperature),
+        temperature_steps=chosen.temperature_steps,
+    )
