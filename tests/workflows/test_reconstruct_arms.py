@@ -75,6 +75,8 @@ def test_policy_all_takes_every_usable_policy_and_lists_the_others(small_run: ma
     names = {arm.policy for arm in result.arms}
     assert {"random", "block", "guided", "rectangles"} <= names
     assert "foreground" not in names
+    assert {"adversarial", "adaptive"} <= set(result.numbers["untaught_policies"])
+    assert "random" not in result.numbers["untaught_policies"]
     assert any(text.startswith("foreground left out") for text in told)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskwright.masking.catalog import POLICIES
+from maskwright.masking.learner import learners
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name
+from maskwright.workflows.build import settled
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.run import load_any
 from maskwright.workflows.run_folder import RunFolder
 
 ALL = "all"
+_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
 _ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")
 
 
@@ -94,13 +97,24 @@ def needed_maps(choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: boo
     return tuple(sorted(found))
 
 
+def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, ...]:
+    """Policies that learn and are here as they begin, because the run did not train them."""
+    own, grid, channels = str(loaded.settings.get("policy")), loaded.model.grid, loaded.model.config.channels
+    found: dict[str, None] = {}
+    for choice in choices:
+        rule = settled(build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1)
+        if choice.policy != own and any(True for _ in learners(rule)):
+            found[choice.policy] = None
+    return tuple(found)
+
+
 def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[str]:
     if policy is None:
         return [str(loaded.settings.get("policy", "random"))]
     lines = [str(line) for line in _parts(policy, ";")]
     if not lines:
         raise MaskwrightError("--policy is empty; name a policy, or several separated by ';'.")
-    return [name for name in POLICIES if name not in ("given",)] if lines == [ALL] else lines
+    return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
 
 
 def _parts(value: Any, mark: str) -> list[Any]:

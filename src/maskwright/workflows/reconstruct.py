@@ -16,7 +16,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, Target
-from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps
+from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps, untaught
 from maskwright.workflows.chosen_pictures import choose_pictures, is_array
 from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
@@ -105,8 +105,10 @@ def _fill_masked(
     masks = draw_choices(choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter)
     arms = fill_arms(models, first, masks, chosen, wishes.stats, wishes.device, distance)
     trivial = {choice: fill_by_nothing(chosen.images, one, first.model.grid, distance) for choice, one in masks.items()}
-    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(arms, chosen.names, wishes.seed, wishes.errors)
+    fresh = untaught(masks, first)
+    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(arms, chosen.names, wishes.seed, wishes.errors, fresh)
     numbers = _numbers(arms, trivial, wishes.seed, pictures=list(chosen.names), skipped=list(chosen.skipped), lpips=why_not or "alex")
+    numbers["untaught_policies"] = list(fresh)
     if path is not None:
         save_outcome(path, sheet, numbers)
         _tell(arms, trivial, path, wishes.seed, wishes.reporter)
@@ -136,11 +138,15 @@ def _refuse(sentence: str, given: Mapping[str, Any]) -> None:
         raise MaskwrightError(sentence.format(" and ".join(named)))
 
 
-def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool) -> np.ndarray:
+def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool, fresh: Sequence[str]) -> np.ndarray:
     arm = arms[0]
     captions = [f"{name}   {told}" for name, told in zip(names, arm.result.captions(), strict=True)]
     rows = [row.with_caption(caption) for row, caption in zip(arm.rows[:MOST_ROWS], captions, strict=False)]
-    return reconstruction_sheet(rows, SheetFacts(policy=arm.policy, ratio=arm.ratio, seed=seed), errors=errors)
+    return reconstruction_sheet(
+        rows,
+        SheetFacts(policy=f"{arm.policy} (as it begins, untrained)" if fresh else arm.policy, ratio=arm.ratio, seed=seed),
+        errors=errors,
+    )
 
 
 def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int, **facts: Any) -> dict[str, Any]:

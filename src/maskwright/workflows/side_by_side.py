@@ -23,7 +23,7 @@ from maskwright.workflows.chosen_pictures import ChosenPictures
 from maskwright.workflows.filled import Filled, fill_pictures, spell_mean
 from maskwright.workflows.mask_for import mask_for
 
-MOST_LINES = 24
+MOST_LINES = 12
 
 
 def draw_choices(
@@ -69,14 +69,17 @@ def fill_arms(
     return tuple(arms)
 
 
-def comparison_sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool = False) -> np.ndarray:
+def comparison_sheet(
+    arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool = False, fresh: Sequence[str] = ()
+) -> np.ndarray:
     """Draw the grid: one policy gives a line per picture and ratio with a column per model; several give a column per policy.
 
-    errors: add maps of how wrong each pixel is, below or beside each composite.
+    errors: add maps of how wrong each pixel is, below each composite; fresh: policies that learn but have not.
     """
     policies = list(dict.fromkeys(arm.policy for arm in arms))
     lines = _by_model(arms, names, errors) if len(policies) == 1 else _by_policy(arms, names, policies, errors)
-    return picture_grid(lines, [*_notes(arms, policies, seed), *([Note(ERROR_NOTE)] if errors else [])])
+    untaught = [Note(f"these policies learn and are shown as they begin, untrained: {'; '.join(fresh)}", True)] if fresh else []
+    return picture_grid(lines, [*_notes(arms, policies, seed), *untaught, *([Note(ERROR_NOTE)] if errors else [])])
 
 
 def _by_model(arms: Sequence[Filled], names: Sequence[str], errors: bool) -> list[GridLine]:
@@ -135,7 +138,7 @@ def _policy_lines(
     lines = [GridLine([to_tile(first[0].rows[picture].original), *masked, *fill], [], titles, last=False)]
     for label in labels:
         arms = [table[policy, label] for policy in policies]
-        corner = f"{name}, ratio {arms[0].ratio:g}" + (f", {label}" if len(labels) > 1 else "")
+        corner = f"{name} at {arms[0].ratio:g}" + (f", {label}" if len(labels) > 1 else "")
         tiles = [None, *(to_tile(arm.rows[picture].composite) for arm in arms), *fill]
         is_last = label == labels[-1]
         lines.append(GridLine(tiles, [corner, *(_caption(arm, picture) for arm in arms), *blank], last=is_last and not errors))
@@ -146,7 +149,7 @@ def _policy_lines(
 
 
 def _caption(arm: Filled, picture: int) -> str:
-    return f"PSNR {float(arm.result.psnr[picture]):.1f} dB  SSIM {float(arm.result.ssim[picture]):.2f}"
+    return f"{float(arm.result.psnr[picture]):.1f} dB, SSIM {float(arm.result.ssim[picture]):.2f}"
 
 
 def _most_pictures(count: int, lines_each: int) -> int:
@@ -157,7 +160,7 @@ def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[N
     told = f"policy {policies[0]}   |   " if len(policies) == 1 else ""
     hidden = {f"{arm.mask.num_masked} of {arm.mask.num_patches}": None for arm in arms}
     notes = [Note(f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for every model")]
-    notes += [Note("PSNR over hidden pixels, SSIM of the composite (visible pixels are the true ones)")]
+    notes += [Note("dB: PSNR over hidden pixels; SSIM of the composite (visible pixels are the true ones)")]
     notes += [Note(DENORMALIZATION[used], used == "target") for used in dict.fromkeys(arm.result.stats for arm in arms)]
     return notes
 
@@ -177,7 +180,7 @@ def spell_arms(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, Pi
     """A table of the arms for people, means over pictures with 95% intervals, and what fills reach that learn nothing."""
     entries: list[tuple[str, PixelScores]] = [(_name(arm.label, arm.policy, arm.ratio), arm.scores) for arm in arms]
     for choice, fills in trivial.items():
-        entries += [(_name(f"({label})", choice.policy, choice.ratio), scores) for label, scores in fills.items()]
+        entries += [(_name(f"({label})", choice.policy, choice.ratio), scores) for label, scores in fills.items() if label != "mean color"]
     width = max(len(name) for name, _ in entries)
     lines = [f"  {'filled by | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26}  {'HF error':<28}  PSNR - first (paired)"]
     for number, (name, scores) in enumerate(entries):
