@@ -113,7 +113,7 @@ def test_a_failed_write_leaves_the_earlier_checkpoint_intact(tmp_path, monkeypat
     save_model(path, MaskedAutoencoder(TINY), SCALE, {"run": 1})
 
     def refuse(content, target):
-        target.write_bytes(b"half")
+        target.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", refuse)

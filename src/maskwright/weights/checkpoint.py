@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -17,7 +15,7 @@ from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
+from maskwright.support.torch_files import write_safetensors, write_torch
 from maskwright.weights.formats import describe_unknown, translate
 from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
@@ -59,14 +57,14 @@ def save_model(path: Path | str, model: MaskedAutoencoder, scale: PixelScale, se
     """Write the model's weights and description atomically; `settings` holds plain values (numbers, strings, lists, mappings)."""
     state = {_PREFIX + name: value.detach().cpu() for name, value in model.state_dict().items()}
     content = {"state_dict": state, ABOUT: describe_model(model, scale, settings)}
-    write_atomic(path, lambda temporary: torch.save(content, temporary))
+    write_torch(path, content)
 
 
 def save_tensors(path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]) -> None:
     """Write a model as safetensors under our names, its description in the file's metadata; `load_model` reads it back."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": "pt", ABOUT: json.dumps(about)}
-    write_atomic(path, lambda temporary: save_file(state, temporary, metadata=metadata))
+    write_safetensors(path, state, metadata)
 
 
 def load_model(path: Path | str) -> LoadedModel:

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
+from maskwright.support.torch_files import write_torch
 from maskwright.weights.hints import Hints, Target
 from maskwright.weights.translation import complete, infer_config
 
@@ -65,7 +64,7 @@ def to_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def save_official(path: Path, model: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
     """Write {'model': official state dict} as the official training does, our description beside it where official code never looks."""
     state = {name: value.cpu().clone() for name, value in to_official(model).items()}
-    write_atomic(path, lambda temporary: torch.save({"model": state, "maskwright_export": dict(about)}, temporary))
+    write_torch(path, {"model": state, "maskwright_export": dict(about)})
 
 
 def check_has_decoder(state: Mapping[str, Any]) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic, write_json
+from maskwright.support.files import write_json
+from maskwright.support.torch_files import write_safetensors
 from maskwright.weights.fair_mae import refuse_unofficial, to_official
 from maskwright.weights.hints import Hints, Target
 from maskwright.weights.reading import WeightFile
@@ -186,7 +186,7 @@ def save_hf(folder: Path, model: MaskedAutoencoder, scale: PixelScale, ratio: fl
     config, state = model.config, to_hf(model)
     height, width = config.image_size
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "model.safetensors", lambda temporary: save_file(state, temporary, metadata={"format": "pt"}))
+    write_safetensors(folder / "model.safetensors", state, {"format": "pt"})
     write_json(folder / "config.json", {**hf_config(config), "mask_ratio": ratio})
     write_json(
         folder / "preprocessor_config.json",

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic, write_json
+from maskwright.support.files import write_json
+from maskwright.support.torch_files import write_safetensors
 from maskwright.weights.reading import ABOUT
 
 # width, depth, heads, patch size and hidden ratio of timm's own names; other sizes travel as arguments over the nearest of them
@@ -58,7 +57,7 @@ def save_encoder_tensors(path: Path, model: MaskedAutoencoder | ImageEncoder, ab
     """Write the encoder's weights under timm's names."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.encoder.state_dict().items()}
     metadata = {"format": "pt"} | ({ABOUT: json.dumps(about)} if about else {})
-    write_atomic(path, lambda temporary: save_file(state, temporary, metadata=metadata))
+    write_safetensors(path, state, metadata)
 
 
 def save_timm_folder(folder: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, about: Mapping[str, Any]) -> str:
