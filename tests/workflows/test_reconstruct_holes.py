@@ -73,6 +73,8 @@ def test_the_scores_are_those_of_the_written_pictures(small_run: maskwright.Run,
     result = small_run.reconstruct(picture[None], mask=hole)
     wrong = (result.pictures[0][hole].astype(float) - picture[hole]) / 255
     assert result.scores is not None
+    lead = float(result.scores["model"].psnr[0] - result.scores["smooth"].psnr[0])
+    assert result.numbers["psnr_of_model_minus"]["smooth"]["value"] == pytest.approx(lead, abs=1e-4)
     assert float(result.scores["model"].psnr[0]) == pytest.approx(-10 * np.log10((wrong**2).mean()), abs=1e-3)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from maskwright.evaluation.fillers import fill_trivially
+from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
 from maskwright.patches.prediction import Stats
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
@@ -58,6 +59,8 @@ def fill_holes(
     sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), wishes.errors))
     numbers = {**_facts(chosen, holes, how, loaded), "seed": wishes.seed, "lpips": why_not or "alex"}
     numbers["filled_by"] = {label: one.to_dict(wishes.seed) for label, one in scores.items()}
+    leads = {label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL}
+    numbers["psnr_of_model_minus"] = {label: bootstrap_interval(lead, wishes.seed).to_dict() for label, lead in leads.items()}
     path = place_for(run, images, out, chosen.names, "-filled")
     pictures = tuple(to_array(one) for one in filled)
     if path is not None:

@@ -100,12 +100,15 @@ def single_names(names: Sequence[str], ending: str) -> list[str]:
 
 
 def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
-    """A table for people: a line per way of filling, means over pictures with 95% intervals."""
+    """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
     names = list(next(iter(scores.values())).columns())
     width = max(len(label) for label in scores)
     lines = ["  ".join([f"  {'filled by':<{width}}", *(f"{_HEADS[name]:<27}" for name in names)]).rstrip()]
+    first = next(iter(scores))
+    lines[0] += f"  PSNR of {first} - this (paired)" if len(scores) > 1 else ""
     for label, one in scores.items():
         cells = [f"{spell_mean(values, seed):<27}" for values in one.columns().values()]
+        cells += [spell_mean(scores[first].psnr - one.psnr, seed)] if label != first else []
         lines.append("  ".join([f"  {label:<{width}}", *cells]).rstrip())
     return lines
 
