@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.support.errors import MaskwrightError
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -36,3 +38,28 @@ class Command:
     description: str
     flags: Callable[[], list[Flag]]
     run: Callable[[dict[str, Any]], None]
+
+
+WHERE = [
+    Flag("device", "auto, cpu, cuda or mps", default="auto"),
+    Flag("seed", "the one number that all chance comes from", default=0),
+]
+
+
+def typed(options: dict[str, Any], **kinds: Any) -> dict[str, Any]:
+    """Leave out what was not given and convert the rest."""
+    typed = {}
+    for name, value in options.items():
+        if value is None:
+            continue
+        try:
+            typed[name] = kinds[name](value) if name in kinds else value
+        except ValueError as error:
+            raise MaskwrightError(f"--{name.replace('_', '-')} = '{value}' is not a number.") from error
+    return typed
+
+
+def yes(word: str) -> bool:
+    if word.lower() not in ("true", "false", "yes", "no"):
+        raise MaskwrightError(f"Expected true or false; got '{word}'.")
+    return word.lower() in ("true", "yes")
