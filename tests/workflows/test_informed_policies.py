@@ -125,3 +125,9 @@ def test_what_a_policy_cannot_have_is_said_before_training(photos: Path, tmp_pat
 def test_masks_without_a_model_say_what_to_do(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(MaskwrightError, match="use source='RUN'"):
         maskwright.masks(photos, "guided", image_size=16, patch_size=4, out=tmp_path / "masks.png")
+
+
+@pytest.mark.parametrize("turned", [{"rotate": 10.0}, {"vertical_flip": True}])
+def test_a_memory_of_places_refuses_turned_pictures(photos: Path, tmp_path: Path, turned: dict[str, Any]) -> None:
+    with pytest.raises(MaskwrightError, match="leave out --rotate"):
+        maskwright.pretrain(photos, out=tmp_path / "run", steps=2, policy="0.5*random + 0.5*hard", **turned, **TINY)

@@ -39,7 +39,7 @@ class HardPolicy(Blueprint):
 
     @property
     def traits(self) -> Traits:
-        return Traits()
+        return LossMemory.traits
 
     def build(self, surroundings: Surroundings) -> LossMemory:
         return LossMemory(surroundings.grid, surroundings.num_pictures, self.keep)
@@ -48,7 +48,7 @@ class HardPolicy(Blueprint):
 class LossMemory(nn.Module):
     """The loss of every picture's patches, on a grid laid over the whole picture, so that crops and flips find their places again."""
 
-    traits: ClassVar[Traits] = Traits()
+    traits: ClassVar[Traits] = Traits(needs=frozenset({"views"}))
     memory: Tensor
 
     def __init__(self, grid: Grid, num_pictures: int, keep: float) -> None:

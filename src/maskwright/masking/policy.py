@@ -24,7 +24,7 @@ class Traits:
     uniform: every position is masked equally often, as far as what the policy looks at favors none; nested: with the same chance, a
     higher ratio only masks more patches; cell: side of the square cells that are masked whole, all but one at most, or None;
     predicts: which masked patches the loss scores when not all are, any ("random") or those with the largest score ("first");
-    needs: what it asks of a scene beyond the grid, among "images", "attention:SOURCE" and "prior:NAME".
+    needs: what it asks of a scene beyond the grid, among "images", "views", "attention:SOURCE" and "prior:NAME".
     """
 
     uniform: bool = True

@@ -63,7 +63,13 @@ def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
     for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
         for draw in (0.0, 1.0):
             check_ratio(grid.num_patches, schedule.at(progress, draw))
-    return build_checked_policy(settings.mask.policy, grid, schedule)
+    policy = build_checked_policy(settings.mask.policy, grid, schedule)
+    if "views" in policy.traits.needs and (settings.data.rotate or settings.data.vertical_flip):
+        raise MaskwrightError(
+            f"Policy '{settings.mask.policy}' remembers places in the pictures, which turned or upside-down crops do not lead back to; "
+            "leave out --rotate and --vertical-flip."
+        )
+    return policy
 
 
 def build_module(
