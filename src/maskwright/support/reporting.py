@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 log = logging.getLogger("maskwright")
+log.addHandler(logging.NullHandler())  # or Python prints every warning a second time where nobody listens
 
 
 class Reporter(Protocol):
