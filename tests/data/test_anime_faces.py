@@ -15,7 +15,7 @@ from maskwright.data import anime_faces
 from maskwright.data.anime_faces import AnimeFinder, draw_face, load_animeface
 from maskwright.support.errors import MaskwrightError
 
-FACES = Path("/work/shared/data/anime-faces-96.zip")
+FACES = Path(__file__).parents[3] / "shared" / "data" / "anime-faces-96.zip"
 pytest.importorskip("animeface")
 
 

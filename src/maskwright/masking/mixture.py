@@ -74,14 +74,26 @@ class BlendPolicy(_SumOfPolicies):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixPolicy:
+class _ChangeOfPolicy:
+    """One policy `of`, changed."""
+
+    of: Policy
+
+    def inner(self) -> tuple[Policy, ...]:
+        return (self.of,)
+
+    def with_inner(self, inner: Sequence[Policy]) -> Policy:
+        return replace(self, of=inner[0])  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixPolicy(_ChangeOfPolicy):
     """Let a policy choose a share of the masked patches and chance the others; written as an option of any policy, guided(mix=0.5).
 
     share: a number in [0, 1] or a schedule; at 0 the masks are random, at 1 the policy's own, and floor(share * masked) patches are
     its choice in between (the easy-to-hard dial of HPM, Wang et al. 2023).
     """
 
-    of: Policy
     share: Any = 1.0
 
     def __post_init__(self) -> None:
@@ -98,12 +110,6 @@ class MixPolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, num_masked)
 
-    def inner(self) -> tuple[Policy, ...]:
-        return (self.of,)
-
-    def with_inner(self, inner: Sequence[Policy]) -> Policy:
-        return replace(self, of=inner[0])
-
     def score(self, scene: Scene) -> Tensor:
         chosen = math.floor(scene.num_masked * self.share.at(scene.progress) + 1e-6)
         ranks = rank(self.of.score(scene.forked("of")).float(), scene.rng.fork("ties"))
@@ -111,10 +117,8 @@ class MixPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComplementPolicy:
+class ComplementPolicy(_ChangeOfPolicy):
     """Swap visible and masked: what the policy `of` would mask first stays visible longest."""
-
-    of: Policy
 
     @property
     def traits(self) -> Traits:
@@ -123,25 +127,17 @@ class ComplementPolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, grid.num_patches - num_masked)
 
-    def inner(self) -> tuple[Policy, ...]:
-        return (self.of,)
-
-    def with_inner(self, inner: Sequence[Policy]) -> Policy:
-        return replace(self, of=inner[0])
-
     def score(self, scene: Scene) -> Tensor:
         return -self.of.score(replace(scene, num_masked=scene.grid.num_patches - scene.num_masked))
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurnsPolicy:
+class TurnsPolicy(_ChangeOfPolicy):
     """Give each mask of a picture in one step visible patches of its own, until every patch has been visible once (as in DMJD).
 
     The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes the next stretch of it as visible.
     With one mask per picture, or where nothing numbers the masks, it is the policy `of` itself.
     """
-
-    of: Policy
 
     @property
     def traits(self) -> Traits:
@@ -149,12 +145,6 @@ class TurnsPolicy:
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, num_masked)
-
-    def inner(self) -> tuple[Policy, ...]:
-        return (self.of,)
-
-    def with_inner(self, inner: Sequence[Policy]) -> Policy:
-        return replace(self, of=inner[0])
 
     def score(self, scene: Scene) -> Tensor:
         shared = scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from maskwright.data.changes import Changes
-from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
-from maskwright.data.transforms import Augment
+from maskwright.data.loader import ResumableLoader
 from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
-from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
+from maskwright.support.environment import describe_device, join_folder, keep_freed_memory, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import Reporter, log
 from maskwright.training.checkpoints import Checkpoints
-from maskwright.training.clock import Clock, count_steps
+from maskwright.training.clock import Clock
 from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import NonFiniteLoss, PretrainModule
 from maskwright.training.recorder import Recorder, spell_time
@@ -27,6 +22,7 @@ from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
+from maskwright.workflows.batches import build_batches, build_clock, go_back
 from maskwright.workflows.build import build_module, check_masks, model_config
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures
@@ -72,44 +68,6 @@ def fit(
         journal.close()
     if not joined:
         _end(pictures, folder, module, clock, reporter, stopped)
-
-
-def build_batches(
-    settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
-) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
-    rank, world = process_rank()
-    data = settings.data
-    changes = Changes(
-        rotate=data.rotate,
-        vertical_flip=data.vertical_flip,
-        brightness=data.brightness,
-        contrast=data.contrast,
-        saturation=data.saturation,
-        hue=data.hue,
-    )
-    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip, changes=changes)
-    workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
-    return build_loader(
-        pictures.train,
-        augment,
-        batch_size=settings.train.batch_size or 1,
-        seed=settings.train.seed,
-        workers=workers,
-        rank=rank,
-        world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
-        pin=device.type == "cuda",
-        maps=maps,
-        grid=grid,
-    )
-
-
-def build_clock(settings: PretrainSettings, batches: int) -> Clock:
-    """How long the training is, in optimizer steps or minutes."""
-    train = settings.train
-    if train.minutes is not None:
-        return Clock(None, train.minutes)
-    return Clock(train.steps if train.steps is not None else count_steps(train.epochs or 1, batches, train.accumulate))
 
 
 def _begin(
@@ -205,22 +163,6 @@ def averaging(settings: PretrainSettings) -> list[Any]:
     from lightning.pytorch.callbacks import EMAWeightAveraging
 
     return [EMAWeightAveraging(decay=settings.train.ema)]
-
-
-def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
-    """Set pictures and numbers back to where the last checkpoint was written."""
-    place = read_place(folder)
-    folder.cut_metrics(place["step"])
-    loader.set_epoch(place["epoch"])
-    loader.start_at(place["batches"])
-
-
-def read_place(folder: RunFolder) -> dict[str, int]:
-    """Where in the order of pictures the last checkpoint was written."""
-    try:
-        return dict(torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"])
-    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
-        raise MaskwrightError(f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init.") from error
 
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:

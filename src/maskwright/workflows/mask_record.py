@@ -40,8 +40,9 @@ def show_masks(pictures: Pictures, module: PretrainModule, folder: RunFolder, na
         for draw in range(DRAWS)
     ]
     statistics: dict[str, Any] = {}
-    if describe:
-        geometry = measure_geometry(masker.monitor.masks(), grid)
+    latest = masker.monitor.masks()
+    if describe and len(latest):  # none where a run was resumed after its last step
+        geometry = measure_geometry(latest, grid)
         statistics = {**geometry.numbers(), **masker.monitor.totals()}
         shares = masker.monitor.marginals().reshape(grid.rows, grid.cols)
         write_json(

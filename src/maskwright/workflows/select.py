@@ -32,7 +32,7 @@ from maskwright.training.stop import StopSignals
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
-from maskwright.workflows.fit import go_back
+from maskwright.workflows.batches import go_back
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures, eval_images, find, load
 from maskwright.workflows.run import Run, open_run

@@ -1,0 +1,71 @@
+"""The batches of a training and its clock: how many there are, where an interrupted run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from maskwright.data.changes import Changes
+from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.transforms import Augment
+from maskwright.support.environment import cpu_count, process_rank
+from maskwright.support.errors import MaskwrightError
+from maskwright.training.clock import Clock, count_steps
+from maskwright.workflows.loading import Pictures
+from maskwright.workflows.run_folder import RunFolder
+from maskwright.workflows.settings import PretrainSettings
+
+
+def build_batches(
+    settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+) -> ResumableLoader:
+    """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
+    rank, world = process_rank()
+    data = settings.data
+    changes = Changes(
+        rotate=data.rotate,
+        vertical_flip=data.vertical_flip,
+        brightness=data.brightness,
+        contrast=data.contrast,
+        saturation=data.saturation,
+        hue=data.hue,
+    )
+    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip, changes=changes)
+    workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
+    return build_loader(
+        pictures.train,
+        augment,
+        batch_size=settings.train.batch_size or 1,
+        seed=settings.train.seed,
+        workers=workers,
+        rank=rank,
+        world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
+        pin=device.type == "cuda",
+        maps=maps,
+        grid=grid,
+    )
+
+
+def build_clock(settings: PretrainSettings, batches: int) -> Clock:
+    """How long the training is, in optimizer steps or minutes."""
+    train = settings.train
+    if train.minutes is not None:
+        return Clock(None, train.minutes)
+    return Clock(train.steps if train.steps is not None else count_steps(train.epochs or 1, batches, train.accumulate))
+
+
+def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
+    """Set pictures and numbers back to where the last checkpoint was written."""
+    place = read_place(folder)
+    folder.cut_metrics(place["step"])
+    loader.set_epoch(place["epoch"])
+    loader.start_at(place["batches"])
+
+
+def read_place(folder: RunFolder) -> dict[str, int]:
+    """Where in the order of pictures the last checkpoint was written."""
+    try:
+        return dict(torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"])
+    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
+        raise MaskwrightError(f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init.") from error
