@@ -11,10 +11,11 @@ from torch import Tensor
 
 from maskwright.masking.block import BlockPolicy
 from maskwright.masking.catalog import POLICIES, build_policy
-from maskwright.masking.contract import GRIDS, check_policy
+from maskwright.masking.contract import GRIDS, _suited, check_policy
 from maskwright.masking.given import GivenPolicy
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.patches.mask import put, split, take
 from maskwright.support.errors import MaskwrightError
 
 LINES = [
@@ -35,6 +36,15 @@ LINES = [
     "green",
     "blue",
     "purple",
+    "foreground",
+    "foreground(heavy=bg, strength=1)",
+    "foreground(heavy=proportional)",
+    "foreground(share=0.7)",
+    "foreground(softness=0.2)",
+    "parts",
+    "parts(whole=1, weights={face: 3, background: 0.5})",
+    "parts(whole=0.5, protect=[eyes], protection=1)",
+    "part_ratios({face: 0.9, background: 0.5})",
     "0.5*random + 0.5*block",
     "blend(0.5*block + 0.5*red)",
     "complement(rectangles)",
@@ -60,6 +70,39 @@ def test_every_policy_keeps_the_contract_on_small_grids(line: str) -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_policy_keeps_the_contract_on_large_grids(line: str) -> None:
     check_policy(build_policy(line), grids=GRIDS[3:], draws=2_500)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_policy_keeps_the_contract_at_every_count(line: str) -> None:
+    """Odd sides, one row, one column: each number of masked patches from 1 to all but one."""
+    grids = [Grid(5, 7, 2), Grid(1, 7, 2), Grid(5, 1, 2)]
+    every = {masked / grid.num_patches for grid in grids for masked in range(1, grid.num_patches)}
+    check_policy(build_policy(line), grids=grids, ratios=sorted(every), draws=2_500)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_scores_rounded_to_half_the_bits_keep_the_counts(line: str) -> None:
+    """Rounding makes ties, and chance decides them: never is a patch masked in place of one that scores more."""
+    grid, masked = Grid(7, 9, 2), 47
+    (trial,) = _suited(build_policy(line), grid, [masked / grid.num_patches], draws=32)
+    scene = trial.scene(torch.arange(32))
+    rounded = trial.policy.score(scene).to(torch.bfloat16)
+    mask = split(rounded, grid.num_patches - masked, rng=scene.rng.fork("split"))
+    assert mask.num_masked == masked
+    assert torch.equal(torch.cat([mask.visible_ids, mask.masked_ids], 1).sort(1).values, torch.arange(63).expand(32, -1))
+    assert (rounded.gather(1, mask.masked_ids).amin(1) >= rounded.gather(1, mask.visible_ids).amax(1)).all()
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_tokens_taken_by_a_mask_go_back_where_they_were(line: str) -> None:
+    grid = Grid(7, 9, 2)
+    (trial,) = _suited(build_policy(line), grid, [47 / 63], draws=8)
+    mask = trial.mask(torch.arange(8))
+    tokens = torch.arange(8 * 63.0).reshape(8, 63, 1)
+    half = put(torch.full_like(tokens, torch.nan), mask.visible_ids, take(tokens, mask.visible_ids))
+    assert torch.equal(put(half, mask.masked_ids, take(tokens, mask.masked_ids)), tokens)
+    for ids in (mask.visible_ids, mask.masked_ids):
+        assert (ids.diff(dim=1) > 0).all()
 
 
 def test_given_masks_keep_the_contract() -> None:

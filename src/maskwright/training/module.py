@@ -98,6 +98,10 @@ class PretrainModule(LightningModule):
         if len(terms) > 1:
             self.latest |= {f"loss_{name}": term.detach() for name, term in terms.items()}
 
+    def observations(self) -> dict[str, Any]:
+        """What the masks of the steps since the last row were like."""
+        return self.masker.monitor.take_row()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer([self.model, self.masker.learners], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
 

@@ -65,7 +65,7 @@ class Recorder(Callback):
             "epoch": trainer.current_epoch + 1,
             "loss": sum(losses) / len(losses),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
-            **module.masker.monitor.take_row(),
+            **module.observations(),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
             "data_wait": self._waited / spent,
