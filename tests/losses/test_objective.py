@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from maskwright.losses.objective import build_objective
+from maskwright.losses.term import Needs
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.prediction import Prediction
@@ -48,3 +49,25 @@ def test_a_mapping_builds_the_same_term_as_a_line():
 def test_what_cannot_be_built_is_refused_with_a_hint(line, message):
     with pytest.raises(MaskwrightError, match=message):
         build_objective(line)
+
+
+def test_a_moving_weight_is_on_record_and_a_still_one_is_not():
+    value = build_objective("0.5*mse + 1->0*l1")(off_by(3), IMAGES, 0.25)
+    assert value.weights == {"l1": 0.75}
+    assert {name: number.item() for name, number in value.columns("loss").items()} == {
+        "loss": 0.5 * 9 + 0.75 * 3,
+        "loss_mse": 9.0,
+        "loss_l1": 3.0,
+    }
+    assert list(build_objective("mse")(off_by(3), IMAGES).columns("val_loss")) == ["val_loss"]
+
+
+def test_an_objective_needs_what_its_terms_need():
+    needs = build_objective("mse(weight='foreground') + l1(visible=0.1) + uniformity(of='class')").needs
+    assert needs == Needs(visible=True, priors=frozenset({"foreground"}), class_token=True, pairs=True)
+    assert build_objective("mse + laplacian").needs == Needs()
+
+
+def test_one_term_may_stand_twice_with_different_options():
+    value = build_objective("mse + 0.5*mse(visible=0)")(off_by(3), IMAGES)
+    assert set(value.terms) == {"mse", "mse(visible=0)"}

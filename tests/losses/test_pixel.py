@@ -1,7 +1,10 @@
 """Pixel terms have the values that can be worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from tests.losses import predictions
 
 from maskwright.losses.objective import build_objective
 from maskwright.patches.grid import Grid
@@ -63,3 +66,47 @@ def test_the_gradient_of_a_term_agrees_with_finite_differences(term, target):
 def test_smooth_l1_without_a_knee_is_refused():
     with pytest.raises(MaskwrightError, match="beta > 0"):
         build_objective("smooth_l1(beta=0)")
+
+
+def test_visible_patches_add_their_own_mean_times_the_weight():
+    prediction = predictions.draw("normalized")
+    hidden = predictions.measure("mse", prediction)
+    seen = (prediction.visible_values - prediction.seen_targets()).square().mean()
+    assert predictions.measure("mse(visible=0.25)", prediction).item() == pytest.approx((hidden + 0.25 * seen).item())
+
+
+def test_a_map_moves_attention_between_patches_of_an_image():
+    """Errors of 1 and 3 under map values 1 and 0: weights 1 and floor, made to average 1."""
+    ids = torch.arange(3)[None]
+    mask = PatchMask(ids[:, :1], ids[:, 1:], ids[:, 1:])
+    values = torch.tensor([[[1.0] * 4, [3.0] * 4]])
+    maps = {"foreground": torch.tensor([[0.5, 1.0, 0.0]])}
+    prediction = Prediction(values, mask, torch.zeros(1, 3, 4), Grid(1, 3, 2), "raw", torch.zeros(1, 2, 2), priors=maps)
+    cost = measure("l1(weight='foreground', floor=0.25)", prediction).item()
+    assert cost == pytest.approx((1 * 1 + 0.25 * 3) / 1.25)
+
+
+def test_a_map_without_differences_changes_nothing():
+    prediction = predictions.draw()
+    for level in (0.0, 0.3, 1.0):
+        flat = replace(prediction, priors={"foreground": torch.full((3, 12), level)})
+        assert predictions.measure("mse(weight='foreground')", flat).item() == pytest.approx(predictions.measure("mse", prediction).item())
+
+
+def test_a_missing_map_is_named_with_those_that_exist():
+    with pytest.raises(MaskwrightError, match="needs a 'faces' map for each picture; the data has foreground"):
+        predictions.measure("mse(weight='faces')", predictions.draw())
+
+
+def test_visible_patches_that_were_not_predicted_are_an_error():
+    with pytest.raises(MaskwrightError, match="visible=True"):
+        measure("mse(visible=1)", draw())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("mse(visible=-1)", "at least 0"), ("l1(floor=0)", "floor"), ("mse(weight=2)", "name of a map"), ("mse(wieght='a')", "'weight'")],
+)
+def test_options_out_of_range_are_refused(line, message):
+    with pytest.raises(MaskwrightError, match=message):
+        build_objective(line)

@@ -187,3 +187,35 @@ def test_a_mask_of_another_grid_is_refused():
     images, _ = draw(model)
     with pytest.raises(MaskwrightError, match="mask is for 16 patches"):
         model(images, PatchMask.from_is_masked(torch.arange(16).expand(2, -1) < 8))
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_asking_for_visible_patches_adds_them_and_changes_no_other_prediction(decoder, positions):
+    model = build(decoder=decoder, positions=positions)
+    images, mask = draw(model)
+    mask = keep(mask, 5)
+    plain, more = model(images, mask), model(images, mask, visible=True)
+    assert plain.visible_values is None
+    assert more.visible_values.shape == (2, mask.num_visible, plain.values.shape[2])
+    assert torch.allclose(more.values, plain.values, atol=1e-6)
+
+
+def test_the_cross_decoder_answers_at_visible_places_as_at_any_other():
+    """Asked for the same ids as predicted patches, it gives the same values."""
+    model = build(decoder="cross")
+    images, mask = draw(model)
+    more = model(images, mask, visible=True)
+    as_predicted = model.decoder(more.latent, PatchMask(mask.visible_ids, mask.masked_ids, mask.visible_ids))
+    assert torch.allclose(more.visible_values, as_predicted, atol=1e-6)
+
+
+def test_visible_predictions_stand_in_the_order_of_visible_ids():
+    """The full decoder knows the pixels of a visible patch, so its prediction moves most when that patch changes."""
+    model = build(decoder="full")
+    images, mask = draw(model, batch=1)
+    patches = patchify(images, 4)
+    changed = patches.clone()
+    changed[0, mask.visible_ids[0, 2]] += 5.0
+    before, after = (model(unpatchify(each, model.grid), mask, visible=True).visible_values for each in (patches, changed))
+    assert (after - before).abs().mean((0, 2)).argmax() == 2

@@ -12,7 +12,8 @@ from maskwright.models.config import DECODERS, POSITIONS, ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-from maskwright.weights.checkpoint import inspect_file, load_model, save_model
+from maskwright.weights.checkpoint import load_model, save_model
+from maskwright.weights.facts import inspect_file
 
 TINY = ModelConfig(image_size=(8, 12), patch_size=4, width=16, depth=1, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2)
 SCALE = PixelScale((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
@@ -83,7 +84,7 @@ BROKEN = [
     (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0 picture"), "not a torch file"),
     (lambda path: torch.save(torch.zeros(3), path), "holds a Tensor"),
     (write_yolo, "not a masked autoencoder known here: a dictionary with epoch, model"),
-    (write_namespace, "argparse.Namespace"),
+    (write_namespace, "a dictionary with model, args"),
     (write_truncated, "truncated or damaged"),
     (write_wrong_shape, "do not fit the model it describes: encoder.norm.weight"),
     (write_newer, "format 99"),
@@ -112,7 +113,7 @@ def test_a_failed_write_leaves_the_earlier_checkpoint_intact(tmp_path, monkeypat
     save_model(path, MaskedAutoencoder(TINY), SCALE, {"run": 1})
 
     def refuse(content, target):
-        target.write_bytes(b"half")
+        target.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", refuse)

@@ -11,7 +11,9 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.fair_mae import OfficialFacts, from_official, load_official, to_official
+from maskwright.weights.fair_mae import from_official, to_official
+from maskwright.weights.hints import Hints
+from maskwright.weights.opening import load_autoencoder
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = ModelConfig(image_size=(8, 8), patch_size=4, width=16, depth=2, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2)
@@ -24,7 +26,7 @@ class Golden:
         with np.load(DATA / f"official_mae_square_{name}.npz") as file:
             self.values = {key: torch.from_numpy(np.asarray(file[key])) for key in file.files}
         target = "normalized" if bool(self.values["norm_pix_loss"]) else "raw"
-        facts = OfficialFacts(heads=int(self.values["num_heads"]), decoder_heads=int(self.values["decoder_num_heads"]), target=target)
+        facts = Hints(heads=int(self.values["num_heads"]), decoder_heads=int(self.values["decoder_num_heads"]), target=target)
         config, state = from_official({key[6:]: value for key, value in self.values.items() if key.startswith("state/")}, facts)
         self.model = MaskedAutoencoder(config)
         self.model.load_state_dict(state)
@@ -71,7 +73,7 @@ def named_officially(model):
 
 def test_a_model_goes_to_official_names_and_back_unchanged():
     model = MaskedAutoencoder(TINY)
-    config, state = from_official(to_official(model), OfficialFacts(heads=2, decoder_heads=2))
+    config, state = from_official(to_official(model), Hints(heads=2, decoder_heads=2))
     assert config == TINY
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
 
@@ -96,7 +98,7 @@ def test_unknown_heads_are_asked_for():
 def test_the_target_is_told_by_the_name_of_the_file(tmp_path, name, target):
     model = MaskedAutoencoder(TINY)
     torch.save({"model": to_official(model)}, tmp_path / name)
-    assert load_official(tmp_path / name, OfficialFacts(heads=2, decoder_heads=2)).model.config.target == target
+    assert load_autoencoder(tmp_path / name, Hints(heads=2, decoder_heads=2)).model.config.target == target
 
 
 @pytest.mark.parametrize(

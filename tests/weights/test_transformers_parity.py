@@ -8,7 +8,8 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.mask import PatchMask
 from maskwright.support.seeding import torch_generator
-from maskwright.weights.fair_mae import OfficialFacts, from_official, to_official
+from maskwright.weights.fair_mae import from_official, to_official
+from maskwright.weights.hints import Hints
 
 transformers = pytest.importorskip("transformers")
 
@@ -120,6 +121,6 @@ def test_latents_predictions_loss_and_a_gradient_agree(target):
 def test_weights_taken_from_the_peer_give_our_model_back():
     ours, peer = build_pair("raw")
     copy_to_peer(to_official(ours), peer)
-    config, state = from_official(copy_from_peer(peer), OfficialFacts(heads=3, decoder_heads=2, target="raw"))
+    config, state = from_official(copy_from_peer(peer), Hints(heads=3, decoder_heads=2, target="raw"))
     assert config == ours.config
     assert all(torch.equal(state[name], value) for name, value in ours.state_dict().items())

@@ -97,3 +97,9 @@ def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -
 def test_settings_are_checked_without_importing_torch() -> None:
     program = "import sys, maskwright.workflows.recipes as r; r.build_settings(data='x'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("line", ["parts(weights={eyes: 3})", "block(size=4)", "0.5*random + 0.5*part_ratios({face: 0.9})"])
+def test_a_policy_written_with_a_mapping_stays_a_line(line: str) -> None:
+    assert build_settings(data="x", policy=line).mask.policy == line
+    assert build_settings(data="x", policy="{name: block, size: 4}").mask.policy == {"name": "block", "size": 4}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from maskwright.cli.export_commands import TARGET, embed_flags, export_flags, run_embed, run_export
 from maskwright.cli.flags import Command, Flag
 from maskwright.support.errors import MaskwrightError, unknown_name
 
 WHERE = [
     Flag("device", "auto, cpu, cuda or mps", default="auto"),
     Flag("seed", "the one number that all chance comes from", default=0),
-]
-MASKING = [
-    Flag("policy", "rule that picks the masked patches, e.g. random or 'block(size=2)' (default: the run's)"),
-    Flag("ratio", "share of patches masked (default: the run's last)", aliases=("mask_ratio",)),
 ]
 
 
@@ -80,11 +77,25 @@ def run_evaluate(options: dict[str, Any]) -> None:
 
 def reconstruct_flags() -> list[Flag]:
     return [
-        Flag("run", "run folder or checkpoint", positional=True, metavar="RUN"),
-        Flag("images", "image files, or folders of them", kind="many", positional=True, metavar="IMAGE"),
+        Flag("run", "run folder or checkpoint; several, before the images, stand side by side", positional=True, metavar="RUN"),
+        Flag("images", "image files, folders of them, or a prepared store", kind="many", positional=True, metavar="IMAGE"),
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
-        *MASKING,
+        Flag("policy", "rule that picks the masked patches, several separated by ';', or all (default: the run's)"),
+        Flag("ratio", "share of patches masked, or several, e.g. 0.25,0.5,0.75 (default: the run's last)", aliases=("mask_ratio",)),
+        Flag("epochs", "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side"),
+        Flag("errors", "also show how wrong each pixel is", kind="switch"),
+        Flag("full", "predict every pixel: average many masks, and show how far they disagree", kind="switch"),
+        Flag("lpips", "also measure LPIPS with these AlexNet weights: imagenet, or a file"),
+        Flag("mask", "hole to fill, white = hidden: a picture for all, or a folder of same-named ones", group="a painted hole"),
+        Flag("cover", "hide a patch when any, half or all of it lies in the hole (default: any)", group="a painted hole"),
+        Flag(
+            "fit",
+            "resize (whole picture to the model's size) or tile (windows at full resolution) (default: resize)",
+            group="a painted hole",
+        ),
+        Flag("feather", "pixels over which the fill fades in, inside the hole (default: 4)", group="a painted hole"),
         Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
+        TARGET,
         *WHERE,
     ]
 
@@ -93,7 +104,7 @@ def run_reconstruct(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.reconstruct import reconstruct
 
-    reconstruct(reporter=ConsoleReporter(), **_typed(options, ratio=float, seed=int))
+    reconstruct(reporter=ConsoleReporter(), **_typed(options, feather=int, seed=int))
 
 
 def masks_flags() -> list[Flag]:
@@ -189,14 +200,14 @@ def run_list(options: dict[str, Any]) -> None:
 
 
 def inspect_flags() -> list[Flag]:
-    return [Flag("path", "checkpoint file or run folder", positional=True, metavar="CKPT_OR_RUN")]
+    return [Flag("path", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="CKPT_OR_RUN"), TARGET]
 
 
 def run_inspect(options: dict[str, Any]) -> None:
     from maskwright.cli.console import print_text
     from maskwright.workflows.inspect import describe
 
-    print_text(describe(options["path"]))
+    print_text(describe(options["path"], options["target"]))
 
 
 def run_doctor(options: dict[str, Any]) -> None:
@@ -260,9 +271,22 @@ COMMANDS: dict[str, Command] = {
     ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
-        "Write one PNG with a row for each picture, under a policy, ratio and seed of your choice.",
+        "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios or epochs side by side, every pixel "
+        "(--full), or a hole that you painted (--mask).",
         reconstruct_flags,
         run_reconstruct,
+    ),
+    "export": Command(
+        "take a model to timm, transformers, ONNX or the official code",
+        "Write a model in another format, read it back, and say by how much the two differ.",
+        export_flags,
+        run_export,
+    ),
+    "embed": Command(
+        "write one vector per picture to a file",
+        "Features of all pictures, with keys and labels, as .npz or .parquet.",
+        embed_flags,
+        run_embed,
     ),
     "masks": Command(
         "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks

@@ -1,8 +1,8 @@
 """Faces, eyes, mouths, noses and chins of drawn people, found by the package `animeface`, which brings its model along.
 
 animeface 2 was compiled against the memory layout of pictures in Pillow 4. Newer Pillow versions have another layout, and the package then
-silently finds nothing in any picture. So pictures are handed over here in the layout it was compiled for, laid out with ctypes, whatever
-Pillow is installed, and a drawn face is looked for first: where that is not found, an error says so instead of empty maps.
+silently finds nothing. So pictures are handed over here in the layout it was compiled for, laid out with ctypes, whatever
+Pillow is installed, and a drawn face is looked for first: where that fails, an error says so instead of empty maps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from maskwright.support.errors import MaskwrightError
 
 ANIME_PARTS = ("face", "eyes", "mouth", "nose", "chin")
 _TRIES = ((480, 0.0), (128, 0.08), (128, 0.25))
-"""The shorter side that a picture is shrunk to, and the frame put around it as a share of that; a face that fills it is found when small."""
+"""The shorter side that a picture is shrunk to, and the frame put around it as a share of that."""
 _POINT = 0.12
 _ONE_AT_A_TIME = threading.Lock()
 

@@ -26,15 +26,21 @@ class Teacher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionMap:
-    """Attention stretched to 0 to 1 within each picture. file: a run, a checkpoint or timm:NAME; teacher: that, opened."""
+    """Attention stretched to 0 to 1 within each picture.
+
+    file: a run or a checkpoint; teacher: that, opened; stamp: changes when its weights do; device: where it is asked.
+    """
 
     file: str | None = None
     teacher: Teacher | None = None
+    stamp: str = ""
+    device: str = "cpu"
 
     def plan(self) -> MapPlan:
         if self.file is None or self.teacher is None:
-            raise MaskwrightError("attention needs a network to ask: attention(from='runs/mine'), a checkpoint, or timm:NAME.")
-        return MapPlan(name="attention", kind="share", made=f"class token attention of {self.file}, stretched to 0 to 1 in each picture")
+            raise MaskwrightError("attention needs a network to ask: attention(from='runs/mine') or a checkpoint.")
+        made = f"attention of {self.file} ({self.stamp}), stretched to 0 to 1 in each picture"
+        return MapPlan(name="attention", kind="share", made=made)
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
         """Ask about pictures of one size together."""
@@ -50,7 +56,7 @@ class AttentionMap:
     def _look(self, images: Tensor) -> np.ndarray:
         """(B, H, W) uint8 attention, smoothly enlarged."""
         assert self.teacher is not None
-        attention = self.teacher.attention(images).detach().float().cpu()
+        attention = self.teacher.attention(images.to(self.device)).detach().float().cpu()
         low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
         share = (attention - low) / (high - low).clamp(min=1e-12)
         large = F.interpolate(share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]

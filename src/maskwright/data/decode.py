@@ -56,6 +56,11 @@ def decode_picture(data: bytes, key: str, wanted: Wanted = AS_STORED) -> np.ndar
         raise UnreadableImage(key, _reason(error)) from error
 
 
+def picture_pixels(picture: Image.Image, wanted: Wanted = AS_STORED) -> np.ndarray:
+    """Bring a Pillow image to (H, W, C) uint8 as `decode_picture` does with a file; the image itself stays as it is."""
+    return _to_pixels(picture.copy(), wanted)
+
+
 def picture_size(data: bytes, key: str) -> tuple[int, int]:
     """Return (height, width) after EXIF rotation, from the file's header alone; raises UnreadableImage."""
     if not data:

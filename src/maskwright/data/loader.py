@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maskwright.data.packed import PackedStore
-from maskwright.data.patch_shares import PatchShares
+from maskwright.data.patch_shares import Move, PatchShares
 from maskwright.data.tiny import LARGEST, crop_tiny
 from maskwright.data.transforms import Augment
 from maskwright.support.environment import cpu_count
@@ -26,7 +26,8 @@ class Batch(NamedTuple):
 
     images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None; priors: the maps
     asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and mirrored as the pictures are; views: (B, 5) float32,
-    top, left, height and width of each crop as shares of the stored picture, and 1 where it is mirrored.
+    top, left, height and width of each crop as shares of the stored picture, and 1 where it is mirrored; a crop that was turned as well
+    shows nothing from outside this box.
     """
 
     images: Tensor
@@ -129,8 +130,17 @@ class AugmentedPictures(Dataset[Any]):
             images = torch.empty(len(ids), store.channels, *size, dtype=torch.uint8)
             for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
                 images[place] = box.apply(store.image(index), size, self._augment.interpolation)
-        labels = None if store.labels is None else store.labels[ids]
-        return Batch(images, ids, labels, self._shares.of_crops(ids, boxes) if self._shares else {}, boxes.to_views(heights, widths))
+        images, move = self._change(images, plan)
+        priors = self._shares.of_crops(ids, boxes, move, size) if self._shares else {}
+        return Batch(images, ids, None if store.labels is None else store.labels[ids], priors, boxes.to_views(heights, widths))
+
+    def _change(self, images: Tensor, plan: BatchPlan) -> tuple[Tensor, Move | None]:
+        """Turn and recolor the crops where that is asked for; also give what turns their maps in the same way."""
+        changes = self._augment.changes
+        if not (changes.moves or changes.recolors):
+            return images, None
+        drawn = changes.draw(seed=self._seed, epoch=plan.epoch, sample_ids=plan.ids)
+        return changes.apply(images, drawn), (lambda planes: changes.move(planes, drawn)) if changes.moves else None
 
 
 class ResumableLoader(DataLoader[Any]):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.data.maps import PixelMap, open_map
 from maskwright.data.packed import PackedStore
 from maskwright.data.transforms import CropBoxes
 from maskwright.support.errors import MaskwrightError, did_you_mean
+
+Move = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,36 +43,42 @@ class PatchShares:
         """The names in `Batch.priors`."""
         return tuple(entry for wanted in self._wanted for entry in wanted.entries)
 
-    def of_crops(self, ids: Tensor, boxes: CropBoxes) -> dict[str, Tensor]:
-        """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by name."""
-        one_size = self._store.uniform_size is not None
+    def of_crops(self, ids: Tensor, boxes: CropBoxes, move: Move | None = None, size: tuple[int, int] = (1, 1)) -> dict[str, Tensor]:
+        """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by name.
+
+        move: turns (B, 1, H, W) maps of crops of this size as their pixels were turned; the mean is then taken over the turned map.
+        """
+        gather = self._together if self._store.uniform_size is not None else self._one_by_one
         shares: dict[str, Tensor] = {}
         for wanted in self._wanted:
-            values = (self._together if one_size else self._one_by_one)(wanted, ids, boxes)
-            values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values).clamp_(0, 1)
-            shares |= dict(zip(wanted.entries, values.flatten(2).contiguous(), strict=True))
+            values = gather(wanted, ids, boxes, self._grid if move is None else size)
+            values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values)
+            if move is not None:
+                values = torch.stack([F.adaptive_avg_pool2d(move(one[:, None])[:, 0], self._grid) for one in values])
+            shares |= dict(zip(wanted.entries, values.clamp_(0, 1).flatten(2).contiguous(), strict=True))
         return shares
 
-    def _together(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes) -> Tensor:
+    def _together(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]) -> Tensor:
         """(entries, B, rows, cols) from pictures of one size: two matrix products for each entry."""
         store = self._store
         assert store.uniform_size is not None
         height, width = store.uniform_size
         pixels = wanted.pixels.pictures(store.offsets[ids] // (height * width * store.channels), height, width)
-        rows = overlap(boxes.top, boxes.height, height, self._grid[0])
-        cols = overlap(boxes.left, boxes.width, width, self._grid[1]).transpose(1, 2)
-        return torch.stack([rows @ _to_share(pixels, value) @ cols for value in wanted.values])
+        rows = overlap(boxes.top, boxes.height, height, grid[0])
+        cols = overlap(boxes.left, boxes.width, width, grid[1]).transpose(1, 2)
+        narrow = _to_planes(pixels, wanted.values).flatten(1, 2) @ cols  # one large product is faster than one for each part
+        return (rows[:, None] @ narrow.view(len(ids), len(wanted.values), height, -1)).transpose(0, 1)
 
-    def _one_by_one(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes) -> Tensor:
+    def _one_by_one(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]) -> Tensor:
         """(entries, B, rows, cols) from pictures of any sizes."""
         store = self._store
-        shares = torch.empty(len(wanted.values), len(ids), *self._grid)
+        shares = torch.empty(len(wanted.values), len(ids), *grid)
         for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
             offset = int(store.offsets[index]) // store.channels
             pixels = wanted.pixels.picture(offset, int(store.heights[index]), int(store.widths[index]))
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-            rows, cols = _whole_overlap(box.height, self._grid[0]), _whole_overlap(box.width, self._grid[1]).T
-            shares[:, place] = torch.stack([rows @ _to_share(part, value) @ cols for value in wanted.values])
+            rows, cols = _whole_overlap(box.height, grid[0]), _whole_overlap(box.width, grid[1]).T
+            shares[:, place] = rows @ (_to_planes(part[None], wanted.values)[0] @ cols)
         return shares
 
 
@@ -87,8 +96,11 @@ def _whole_overlap(length: int, count: int) -> Tensor:
     return overlap(torch.zeros(1), torch.tensor([length]), length, count)[0]
 
 
-def _to_share(pixels: Tensor, value: int) -> Tensor:
-    return pixels.float() / 255 if value == SHARE else (pixels == value).float()
+def _to_planes(pixels: Tensor, values: tuple[int, ...]) -> Tensor:
+    """(B, entries, H, W) float shares of (B, H, W) bytes: the share itself, or where each part is."""
+    if values == (SHARE,):
+        return pixels[:, None].float() / 255
+    return (pixels[:, None] == torch.tensor(values, dtype=torch.uint8)[:, None, None]).float()
 
 
 SHARE = 256

@@ -27,9 +27,7 @@ PRIORS: dict[str, dict[str, Entry]] = {
         "grabcut": Entry("maskwright.data.foreground_grabcut:GrabCutForeground", "GrabCut started from saliency; no model, rough"),
     },
     "attention": {
-        "vit": Entry(
-            "maskwright.data.attention_map:AttentionMap", "what the class token of a ViT looks at: a run, a checkpoint, timm:NAME"
-        ),
+        "vit": Entry("maskwright.data.attention_map:AttentionMap", "what a trained encoder looks at: a run or a checkpoint"),
     },
     "parts": {
         "labels": Entry("maskwright.data.supplied_maps:SuppliedParts", "a folder or .zip of PNGs whose pixel values are part numbers"),

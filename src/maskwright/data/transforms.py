@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskwright.data.changes import Changes
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import KeyedRng, sample_rng
 
@@ -62,7 +63,7 @@ class Augment:
 
     crop: `random` takes a box of `scale` of the area and `ratio` of width to height (times the aspect of a non-square size), as
     RandomResizedCrop does; `center` takes the largest centered box of the wanted aspect; `stretch` takes the whole picture, aspect lost.
-    flip: mirror half of the pictures left to right.
+    flip: mirror half of the pictures left to right; changes: what else is done to the crop.
     """
 
     size: tuple[int, int]
@@ -71,6 +72,7 @@ class Augment:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool = True
     interpolation: Interpolation = "bicubic"
+    changes: Changes = Changes()
 
     def __post_init__(self) -> None:
         for name, value, known in (

@@ -66,4 +66,4 @@ def predict_by_fill(images: Tensor, mask: PatchMask, *, patch_size: int, target:
 def _prediction(values: Tensor, patches: Tensor, images: Tensor, mask: PatchMask, patch_size: int, target: Target) -> Prediction:
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
-    return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0)
+    return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False)

@@ -25,8 +25,12 @@ def fill_hidden(images: Tensor, mask: PatchMask, grid: Grid) -> Tensor:
     The surface is a stretched membrane (Laplace's equation, no slope across the image border), the counterpart of linear interpolation
     for scattered points in two dimensions: a ramp between visible pixels comes back as it was. Hidden pixels are never read.
     """
-    is_known = ~hidden_pixels(mask, grid)
-    return _stretch(torch.where(is_known, images.float(), 0.0), is_known)
+    return fill_pixels(images, hidden_pixels(mask, grid))
+
+
+def fill_pixels(images: Tensor, is_hidden: Tensor) -> Tensor:
+    """Replace the pixels marked in (B, 1, H, W) booleans by the same smooth surface; each image needs a pixel that is not marked."""
+    return _stretch(torch.where(~is_hidden, images.float(), 0.0), ~is_hidden)
 
 
 def _stretch(values: Tensor, is_known: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,14 +80,20 @@ def measure_reconstruction(
     with held_still(predict, device, precision):
         for start in range(0, len(images), chunk):
             some = slice(start, start + chunk)
-            prediction = predict(scale.to_model(images[some].to(device)), _rows(mask, some).predict_all().to(device))
-            parts.append(_measure(prediction, scale, stats))
+            prediction = predict(scale.to_model(images[some].to(device)), mask_rows(mask, some).predict_all().to(device))
+            parts.append(measure_prediction(prediction, scale, stats))
+    return join_results(parts)
+
+
+def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
+    """Put the results of several batches of the same kind one after the other."""
     first = parts[0]
     loss, decibels, similarity = (torch.cat([getattr(part, name) for part in parts]) for name in ("loss", "psnr", "ssim"))
     return ReconstructionResult(loss, decibels, similarity, first.target, first.stats, first.ratio)
 
 
-def _measure(prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]) -> ReconstructionResult:
+def measure_prediction(prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]) -> ReconstructionResult:
+    """Compare the predicted patches of one batch with the truth."""
     picture = prediction.to_picture(stats)
     composite = scale.to_display(picture.composite)
     truth = scale.to_display(unpatchify(prediction.patches.float(), prediction.grid))
@@ -99,5 +105,6 @@ def _measure(prediction: Prediction, scale: PixelScale, stats: Literal["visible"
     )
 
 
-def _rows(mask: PatchMask, some: slice) -> PatchMask:
+def mask_rows(mask: PatchMask, some: slice) -> PatchMask:
+    """The masks of some of the images."""
     return PatchMask(mask.visible_ids[some], mask.masked_ids[some], mask.predicted_ids[some])

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from maskwright.losses.catalog import TERMS
+from maskwright.losses.perceptual import LoadExtractor, PerceptualSettings, finish_perceptual
+from maskwright.losses.term import Needs, Term
+from maskwright.patches.pixels import PixelScale
 from maskwright.patches.prediction import Prediction
-from maskwright.schedules import Schedule, parse_schedule
+from maskwright.schedules import Constant, Schedule, parse_schedule
 from maskwright.support.catalog import build
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import parse_sum
-
-
-class Term(Protocol):
-    """One summand: a prediction and the images (B, C, H, W) it came from give one number."""
-
-    def __call__(self, prediction: Prediction, images: Tensor) -> Tensor: ...
+from maskwright.support.shorthand import Call, parse_sum
 
 
 @dataclass(frozen=True)
 class Summand:
-    """A term under the name it is logged by, and its weight at each progress."""
+    """A term under the name it is logged by (its own, or with its options where the same term stands twice), and its weight over time."""
 
     name: str
     term: Term
@@ -34,10 +31,16 @@ class Summand:
 
 @dataclass(frozen=True)
 class ObjectiveValue:
-    """total: the number to minimize; terms: each term's own value, unweighted and detached, for the log."""
+    """total: the number to minimize; terms: each term's own value, unweighted and detached; weights: those a schedule moves, at present."""
 
     total: Tensor
     terms: dict[str, Tensor]
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def columns(self, name: str) -> dict[str, Tensor]:
+        """What is written down: `NAME` for the total and, of several terms, `NAME_TERM` for each; detached."""
+        terms = self.terms if len(self.terms) > 1 else {}
+        return {name: self.total.detach()} | {f"{name}_{term}": value for term, value in terms.items()}
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,48 @@ class Objective:
         if len(set(names)) != len(names) or not names:
             raise MaskwrightError(f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}.")
 
+    @property
+    def needs(self) -> Needs:
+        """All that its terms ask for."""
+        return Needs.joined(summand.term.needs for summand in self.summands)
+
     def __call__(self, prediction: Prediction, images: Tensor, progress: float = 0.0) -> ObjectiveValue:
         """Evaluate every term; progress in [0, 1] moves scheduled weights."""
         values = {summand.name: summand.term(prediction, images) for summand in self.summands}
-        total = torch.stack([summand.weight.at(progress) * values[summand.name] for summand in self.summands]).sum()
-        return ObjectiveValue(total, {name: value.detach() for name, value in values.items()})
+        weights = {summand.name: summand.weight.at(progress) for summand in self.summands}
+        total = torch.stack([weights[name] * value for name, value in values.items()]).sum()
+        moving = {summand.name: weights[summand.name] for summand in self.summands if not isinstance(summand.weight, Constant)}
+        return ObjectiveValue(total, {name: value.detach() for name, value in values.items()}, moving)
 
 
-def build_objective(value: str | Mapping[str, Any]) -> Objective:
+def build_objective(
+    value: str | Mapping[str, Any], scale: PixelScale | None = None, load_extractor: LoadExtractor | None = None
+) -> Objective:
     """Build from "mse", "0.6*mse + 0.4*l1", "1->0*mse + 0->1*l1" or {name: smooth_l1, beta: 0.5}.
 
+    scale and load_extractor: how pixels become the model's numbers and what loads a frozen network (weights/extractors.py); only the
+    perceptual term asks for them, and this room may not read files.
     Raises MaskwrightError for unknown terms or options, with the nearest known one.
     """
+    parts = parse_sum(value)
+    names = [part.call.name for part in parts]
     return Objective(
-        tuple(Summand(str(part.call), build("loss term", TERMS, part.call), parse_schedule(part.weight)) for part in parse_sum(value))
+        tuple(
+            Summand(
+                name if names.count(name) == 1 else str(part.call),
+                _build_term(part.call, scale, load_extractor),
+                parse_schedule(part.weight),
+            )
+            for name, part in zip(names, parts, strict=True)
+        )
     )
+
+
+def needs_of(value: str | Mapping[str, Any]) -> Needs:
+    """What the terms of a line ask for, without loading the networks that they look through."""
+    return Needs.joined(build("loss term", TERMS, part.call).needs for part in parse_sum(value))
+
+
+def _build_term(call: Call, scale: PixelScale | None, load_extractor: LoadExtractor | None) -> Term:
+    built = build("loss term", TERMS, call)
+    return finish_perceptual(built, scale, load_extractor) if isinstance(built, PerceptualSettings) else built

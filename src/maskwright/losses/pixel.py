@@ -1,30 +1,66 @@
-"""Terms that compare predicted pixels with the target, in float32: mean over the values of a patch, then over predicted patches."""
+"""Terms that compare predicted pixels with the target: mean over the values of a patch, then over predicted patches.
+
+Every term takes the same three options beside its own:
+visible: weight of the same mean over visible patches, added to that over predicted ones (0 costs nothing: they are not predicted then);
+weight: name of a per-picture map, such as "foreground", whose values in [0, 1] say how much each patch counts;
+floor: how much a patch counts where that map is 0. Patch i counts floor + (1 - floor) * map_i, and each image's weights are made to average
+1 over its predicted patches, so that a map moves attention between patches and never the size of the loss.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskwright.losses.options import check_number
+from maskwright.losses.term import Needs
+from maskwright.patches.mask import take
+from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
+
+Compare = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError:
     """Mean squared error at the predicted patches (He et al. 2022); a zero prediction of normalized patches costs (P - 1) / P."""
 
+    visible: float = 0.0
+    weight: str | None = None
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("mse", self.visible, self.weight, self.floor)
+
+    @property
+    def needs(self) -> Needs:
+        return _needs(self.visible, self.weight)
+
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
-        return F.mse_loss(prediction.values.float(), prediction.targets())
+        return _mean_cost(prediction, _squared, self.visible, self.weight, self.floor)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteError:
     """Mean absolute error at the predicted patches."""
 
+    visible: float = 0.0
+    weight: str | None = None
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check("l1", self.visible, self.weight, self.floor)
+
+    @property
+    def needs(self) -> Needs:
+        return _needs(self.visible, self.weight)
+
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
-        return F.l1_loss(prediction.values.float(), prediction.targets())
+        return _mean_cost(prediction, _absolute, self.visible, self.weight, self.floor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +68,57 @@ class SmoothAbsoluteError:
     """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it (SimMIM and data2vec use such a loss)."""
 
     beta: float = 1.0
+    visible: float = 0.0
+    weight: str | None = None
+    floor: float = 0.1
 
     def __post_init__(self) -> None:
         if self.beta <= 0:
             raise MaskwrightError(f"smooth_l1 needs beta > 0 (it is l1 at 0); got {self.beta:g}.")
+        _check("smooth_l1", self.visible, self.weight, self.floor)
+
+    @property
+    def needs(self) -> Needs:
+        return _needs(self.visible, self.weight)
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
-        return F.smooth_l1_loss(prediction.values.float(), prediction.targets(), beta=self.beta)
+        return _mean_cost(prediction, self._compare, self.visible, self.weight, self.floor)
+
+    def _compare(self, values: Tensor, targets: Tensor) -> Tensor:
+        return F.smooth_l1_loss(values, targets, reduction="none", beta=self.beta)
+
+
+def _squared(values: Tensor, targets: Tensor) -> Tensor:
+    return F.mse_loss(values, targets, reduction="none")
+
+
+def _absolute(values: Tensor, targets: Tensor) -> Tensor:
+    return F.l1_loss(values, targets, reduction="none")
+
+
+def _mean_cost(prediction: Prediction, compare: Compare, visible: float, weight: str | None, floor: float) -> Tensor:
+    hidden = compare(widen(prediction.values), prediction.targets())
+    mean = _mean(prediction, hidden, prediction.mask.predicted_ids, weight, floor)
+    if not visible:
+        return mean
+    seen = compare(widen(prediction.seen_values()), prediction.seen_targets())
+    return mean + visible * _mean(prediction, seen, prediction.mask.visible_ids, weight, floor)
+
+
+def _mean(prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float) -> Tensor:
+    """Mean over values, patches and images; with a map, patches count by it and images count the same."""
+    if weight is None:
+        return cost_BKP.mean()
+    counts_BK = floor + (1 - floor) * take(prediction.prior(weight)[:, :, None], ids_BK)[:, :, 0].to(cost_BKP.dtype)
+    return ((cost_BKP.mean(2) * counts_BK).sum(1) / counts_BK.sum(1)).mean()
+
+
+def _check(owner: str, visible: float, weight: str | None, floor: float) -> None:
+    check_number(owner, "visible", visible, 0)
+    check_number(owner, "floor", floor, 1e-6, 1)
+    if weight is not None and not isinstance(weight, str):
+        raise MaskwrightError(f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight!r}.")
+
+
+def _needs(visible: float, weight: str | None) -> Needs:
+    return Needs(visible=visible > 0, priors=frozenset() if weight is None else frozenset({weight}))

@@ -10,15 +10,20 @@ _LEAST = 1e-6
 
 def composite_mse(composite: Tensor, images: Tensor) -> Tensor:
     """Mean squared error of composites, kept patches true and hidden ones predicted, over all pixels of all images."""
-    return (composite.float() - images.float()).square().mean()
+    return (_exact(composite) - _exact(images)).square().mean()
 
 
 def sparsity(keep: Tensor) -> Tensor:
     """The square of the mean share kept, over all patches of all images: the more is kept, the harder it presses."""
-    return keep.float().mean().square()
+    return _exact(keep).mean().square()
 
 
 def mask_entropy(keep: Tensor) -> Tensor:
     """Mean entropy in nats of chances (B, N) of being kept: 0 where all are 0 or 1, log 2 where all are even."""
-    chance = keep.float().clamp(_LEAST, 1 - _LEAST)
+    chance = _exact(keep).clamp(_LEAST, 1 - _LEAST)
     return -(chance * torch.log(chance) + (1 - chance) * torch.log1p(-chance)).mean()
+
+
+def _exact(values: Tensor) -> Tensor:
+    """The same values in float32, or in float64 where they came so."""
+    return values if values.dtype == torch.float64 else values.float()

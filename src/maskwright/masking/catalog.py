@@ -28,9 +28,7 @@ POLICIES: dict[str, Entry] = {
     "adversarial": Entry("maskwright.masking.learned:AdversarialPolicy", "learned, first to help and later to hinder (CL-MAE)"),
     "adaptive": Entry("maskwright.masking.learned:AdaptivePolicy", "learned, shows the patches that tell most (AdaMAE)"),
     "learned": Entry("maskwright.masking.selected:SelectedPolicy", "what a scorer trained by `maskwright select` finds dispensable"),
-    "foreground": Entry(
-        "maskwright.masking.semantic:ForegroundPolicy", "more of the foreground hidden, or of the background, in exact shares"
-    ),
+    "foreground": Entry("maskwright.masking.semantic:ForegroundPolicy", "exact shares of foreground and background hidden"),
     "parts": Entry("maskwright.masking.semantic:PartsPolicy", "from inside every part to whole parts together (SemMAE)"),
     "part_ratios": Entry("maskwright.masking.semantic:PartRatiosPolicy", "a ratio for each part: part_ratios({face: 0.9, eyes: 0.5})"),
     "mixture": Entry("maskwright.masking.mixture:MixturePolicy", "one of several policies per image: 0.5*random + 0.5*block"),

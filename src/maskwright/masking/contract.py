@@ -13,20 +13,19 @@ from statistics import NormalDist
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskwright.masking.learner import Surroundings, settle
-from maskwright.masking.policy import PARTS, Policy, Scene, check_fits, mask_scene
+from maskwright.masking.made_up import CHANNELS, LinearScorer, made_up_maps
+from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, visible_count
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import KeyedRng, sample_rng
+from maskwright.support.seeding import sample_rng
 
 GRIDS = (Grid(8, 8, 2), Grid(7, 9, 2), Grid(1, 12, 2), Grid(5, 16, 2), Grid(14, 14, 2))
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.65, 0.75, 0.8, 0.9)
 CHUNK = 2500
-CHANNELS = 3
-MADE_UP_PARTS = ("face", "eyes", "window")
 FALSE_ALARM = 1e-3  # chance that a sound policy fails the count of one grid, all places of that grid together
 
 
@@ -53,7 +52,7 @@ class _Trial:
             training=True,
             sample_ids=sample_ids,
             images=maps.fork("images").normal(CHANNELS, *self.grid.image_size) if "images" in needs.needs else None,
-            priors={name: share for need in needs.needed("prior") for name, share in _made_up(need, maps.fork(need), count).items()},
+            priors={name: share for need in needs.needed("prior") for name, share in made_up_maps(need, maps.fork(need), count).items()},
             views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
             attention=lambda source: maps.fork(source).uniform(count),
         )
@@ -102,31 +101,8 @@ def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> 
     """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
-    built = settle(policy, Surroundings(grid=grid, num_pictures=draws, build_scorer=lambda width, depth: _LinearScorer(grid)))
+    built = settle(policy, Surroundings(grid=grid, num_pictures=max(draws, CHUNK), build_scorer=lambda width, depth: LinearScorer(grid)))
     return [_Trial(built, grid, count) for count in fitting]
-
-
-class _LinearScorer(nn.Module):
-    """The least network that a learned policy can have: a fixed random direction in the space of patches."""
-
-    def __init__(self, grid: Grid) -> None:
-        super().__init__()
-        values = CHANNELS * grid.patch_size**2
-        self.direction = nn.Parameter(torch.randn(values, generator=torch.Generator().manual_seed(0)) / values**0.5)
-
-    def forward(self, patches_BNP: Tensor) -> Tensor:
-        return (patches_BNP * self.direction).sum(-1)
-
-    def flops(self) -> int:
-        return 0
-
-
-def _made_up(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
-    """(B, N) maps of a name: one of random shares, or three parts that share out three quarters of the patches."""
-    if name != "parts":
-        return {name: rng.uniform(count)}
-    drawn = rng.integers(0, 4, count)
-    return {f"{PARTS}{part}": (drawn == place).float() for place, part in enumerate(MADE_UP_PARTS)}
 
 
 def _accepts(policy: Policy, grid: Grid, num_masked: int) -> bool:

@@ -12,7 +12,6 @@ from torch import Tensor
 from maskwright.masking.options import read_choice, read_number, read_share
 from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.quotas import LEAST, Division, call_by_ratio, call_by_share, call_by_size, divide_patches
-from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
 BACKGROUND = "background"
@@ -146,7 +145,7 @@ class PartRatiosPolicy:
 
     ratios: {face: 0.9, eyes: 0.5->1}, numbers or schedules; parts left out share what is missing to the total, all at one ratio.
     Where the total cannot be met so, because all parts are named or those left out are too small, all ratios are scaled by one factor.
-    Parts, the background and rounding are as in `PartsPolicy`. Named nothing, every part is masked at the run's ratio.
+    Parts, the background and rounding are as in `PartsPolicy`. Named nothing, all patches are masked at random.
     """
 
     traits: ClassVar[Traits] = Traits(nested=False, needs=PARTS_NEEDED)
@@ -160,18 +159,15 @@ class PartRatiosPolicy:
     def score(self, scene: Scene) -> Tensor:
         names, ids = part_of_patches(scene)
         check_names("part_ratios", "ratios", self.ratios, names)
-        division = divide_patches(ids, len(names), scene.rng.fork("places").bits(scene.grid.num_patches))
-        ratios = self._ratios(scene, division, names)
-        return -call_by_ratio(division, scene.rng.fork("rounding").uniform(len(names)), ratios)
-
-    def _ratios(self, scene: Scene, division: Division, names: Sequence[str]) -> Tensor:
-        """(B, P) ratios, where parts without one have what is missing to the total."""
-        now: dict[str, Schedule] = dict(self.ratios)
-        named = torch.tensor([[name in now for name in names]], device=scene.device)
-        given = torch.tensor([[now[name].at(scene.progress) if name in now else 0.0 for name in names]], device=scene.device)
-        missing = scene.num_masked - (given * division.sizes).sum(1, keepdim=True)
-        room = (~named * division.sizes).sum(1, keepdim=True).clamp(min=1)
-        return torch.where(named, given, (missing / room).clamp(0, 1)).clamp(min=LEAST)
+        named = list(self.ratios)
+        group = torch.tensor([named.index(name) if name in named else len(named) for name in names], device=scene.device)
+        division = divide_patches(group[ids], len(named) + 1, scene.rng.fork("places").bits(scene.grid.num_patches))
+        offsets = scene.rng.fork("rounding").uniform(len(named))
+        ratios = torch.tensor([self.ratios[name].at(scene.progress) for name in named], device=scene.device).expand_as(offsets)
+        others = division.sizes[:, -1:]
+        missing = scene.num_masked - torch.floor(ratios * division.sizes[:, :-1] + offsets).sum(1, keepdim=True)
+        offsets = torch.cat([offsets, torch.full_like(others, 0.5)], dim=1)
+        return -call_by_ratio(division, offsets, torch.cat([ratios, (missing / others.clamp(min=1)).clamp(0, 1)], dim=1))
 
 
 def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:

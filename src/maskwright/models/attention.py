@@ -79,8 +79,8 @@ def _heads_first(packed_BNW: Tensor, parts: int, heads: int) -> Tensor:
 
 def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
     """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N, D)."""
-    if uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
-        return attend(*split_heads(packed_BNW, 3, heads))
+    if torch.compiler.is_exporting() or uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
+        return attend(*split_heads(packed_BNW, 3, heads))  # an exported graph holds plain operations alone
     return _ExplicitSelfAttention.apply(packed_BNW, heads)
 
 

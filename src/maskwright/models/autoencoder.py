@@ -36,10 +36,11 @@ class MaskedAutoencoder(nn.Module):
         self.decoder: Decoder | CrossDecoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
-    def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None) -> Prediction:
+    def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None, *, visible: bool = False) -> Prediction:
         """Encode the visible patches of (B, C, H, W) images in the model's numbers and predict those at `mask.predicted_ids`.
 
         weights: what each visible token is multiplied by (a policy that learns sees the loss through it), nothing when None.
+        visible: predict the visible patches too, for losses that ask for them.
         Raises MaskwrightError when images or mask do not fit the model.
         """
         patches = self._cut(images)
@@ -48,14 +49,18 @@ class MaskedAutoencoder(nn.Module):
                 f"The mask is for {mask.num_patches} patches; this model has a {self.grid} ({self.grid.num_patches} patches)."
             )
         latent = self.encoder(patches, mask.visible_ids, weights_BV)
+        values = self.decoder(latent, mask, visible)
+        count = mask.predicted_ids.shape[1]
         return Prediction(
-            values=self.decoder(latent, mask),
+            values=values[:, :count],
             mask=mask,
             patches=patches,
             grid=self.grid,
             target=cast(Target, self.config.target),
             latent=latent,
             num_prefix=self.config.num_prefix,
+            class_token=self.config.class_token,
+            visible_values=values[:, count:] if visible else None,
         )
 
     def encode(self, images: Tensor) -> Tensor:

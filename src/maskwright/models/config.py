@@ -21,6 +21,8 @@ class ModelConfig:
     image_size: (height, width) in pixels, divisible by patch_size; channels of the image; width, depth, heads of the encoder;
     positions: one of POSITIONS; class_token and registers are the prefix tokens; decoder: `full` (He et al. 2022) or `cross`
     (masked queries attend to visible tokens, Fu et al. 2024); target: what is predicted, `raw` or per-patch `normalized` pixels.
+    The last four are for weights made elsewhere: norm_eps of every layer norm; layer_scale, the first value of a LayerScale in each
+    encoder block, or None for none (DINOv2 has it); final_norm and decoder_norm, whether encoder and decoder end in a layer norm.
     """
 
     image_size: tuple[int, int]
@@ -38,6 +40,10 @@ class ModelConfig:
     decoder_depth: int = 4
     decoder_heads: int = 3
     target: Literal["raw", "normalized"] = "normalized"
+    norm_eps: float = 1e-6
+    layer_scale: float | None = None
+    final_norm: bool = True
+    decoder_norm: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", tuple(self.image_size))

@@ -27,15 +27,21 @@ class CrossDecoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, 0)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList([CrossBlock(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
-    def forward(self, latent_BTD: Tensor, mask: PatchMask) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values."""
+    def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
+        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values.
+
+        visible: ask for those at `mask.visible_ids` too, after the others: (B, K + V, P), at the cost of as many more queries.
+        """
         memory = self.embed(latent_BTD)
-        queries = self._queries(mask.predicted_ids)
-        rotations = self._rotations(mask)
+        ids = torch.cat([mask.predicted_ids, mask.visible_ids], dim=1) if visible else mask.predicted_ids
+        queries = self._queries(ids)
+        rotations = self._rotations(ids, mask.visible_ids)
         for block in self.blocks:
             queries = block(queries, memory, rotations)
         return self.pred(self.norm(queries))
@@ -59,7 +65,7 @@ class CrossDecoder(nn.Module):
             return self.mask_token.expand(*ids_BK.shape, -1)
         return self.mask_token + place_rows(self.pos_embed, ids_BK, 0)
 
-    def _rotations(self, mask: PatchMask) -> tuple[Rotation, Rotation] | None:
+    def _rotations(self, ids_BK: Tensor, visible_ids_BV: Tensor) -> tuple[Rotation, Rotation] | None:
         if self.rotary is None:
             return None
-        return self.rotary(mask.predicted_ids, 0), self.rotary(mask.visible_ids, self.num_prefix)
+        return self.rotary(ids_BK, 0), self.rotary(visible_ids_BV, self.num_prefix)

@@ -24,13 +24,16 @@ class Decoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList([Block(width, config.decoder_heads, config.mlp_ratio) for _ in range(config.decoder_depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
-    def forward(self, latent_BTD: Tensor, mask: PatchMask) -> Tensor:
+    def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
         """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values.
 
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
         Tokens stand as prefix, visible, masked: attention does not care about order once every token knows its place.
         """
         tokens = torch.cat([self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1)
@@ -40,6 +43,8 @@ class Decoder(nn.Module):
         hidden = tokens[:, -mask.num_masked :]
         if mask.predicted_ids.shape[1] < mask.num_masked:
             hidden = take(hidden, torch.searchsorted(mask.masked_ids.contiguous(), mask.predicted_ids.contiguous()))
+        if visible:
+            hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
         return self.pred(self.norm(hidden))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:

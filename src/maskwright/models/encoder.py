@@ -37,8 +37,10 @@ class Encoder(nn.Module):
         self.reg_token = nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.heads)
-        self.blocks = nn.ModuleList([Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth)])
-        self.norm = build_norm(width)
+        self.blocks = nn.ModuleList(
+            [Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale) for _ in range(config.depth)]
+        )
+        self.norm = build_norm(width, config.norm_eps) if config.final_norm else nn.Identity()
 
     def forward(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,9 +13,25 @@ from maskwright.models.positional import Rotation, rotate
 NORM_EPS = 1e-6
 
 
-def build_norm(width: int) -> nn.LayerNorm:
-    """A layer norm with the epsilon of the official MAE and timm (1e-6)."""
-    return nn.LayerNorm(width, eps=NORM_EPS)
+def build_norm(width: int, eps: float = NORM_EPS) -> nn.LayerNorm:
+    """A layer norm, by default with the epsilon of the official MAE and timm (1e-6)."""
+    return nn.LayerNorm(width, eps=eps)
+
+
+class LayerScale(nn.Module):
+    """A learned factor per channel on what a block adds to its input (Touvron et al. 2021), as in DINOv2."""
+
+    def __init__(self, width: int, first_value: float) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((width,), first_value))
+
+    def forward(self, tokens_BND: Tensor) -> Tensor:
+        return tokens_BND * self.gamma
+
+
+def build_layer_scale(width: int, first_value: float | None) -> nn.Module:
+    """A LayerScale that starts at `first_value`, or nothing at all for None."""
+    return nn.Identity() if first_value is None else LayerScale(width, first_value)
 
 
 class Attention(nn.Module):
@@ -77,28 +94,30 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: attention, then MLP, each added to its input."""
+    """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2` are timm's names of the layer scales."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS, layer_scale: float | None = None) -> None:
         super().__init__()
-        self.norm1 = build_norm(width)
+        self.norm1 = build_norm(width, eps)
         self.attn = Attention(width, heads)
-        self.norm2 = build_norm(width)
+        self.ls1 = build_layer_scale(width, layer_scale)
+        self.norm2 = build_norm(width, eps)
         self.mlp = Mlp(width, int(width * mlp_ratio))
+        self.ls2 = build_layer_scale(width, layer_scale)
 
     def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
-        tokens_BND = tokens_BND + self.attn(self.norm1(tokens_BND), rotation, gates_BNN)
-        return tokens_BND + self.mlp(self.norm2(tokens_BND))
+        tokens_BND = tokens_BND + self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
+        return tokens_BND + self.ls2(self.mlp(self.norm2(tokens_BND)))
 
 
 class CrossBlock(nn.Module):
     """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et al. 2024)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS) -> None:
         super().__init__()
-        self.norm1 = build_norm(width)
+        self.norm1 = build_norm(width, eps)
         self.attn = CrossAttention(width, heads)
-        self.norm2 = build_norm(width)
+        self.norm2 = build_norm(width, eps)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
     def forward(

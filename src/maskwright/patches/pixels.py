@@ -33,6 +33,11 @@ def unpatchify(patches_BNP: Tensor, grid: Grid) -> Tensor:
     return cut.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, *grid.image_size)
 
 
+def widen(values: Tensor) -> Tensor:
+    """Values in float32, where losses and statistics are computed; float64 stays, so that gradients can be checked in it."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 @dataclass(frozen=True)
 class PatchStats:
     """Mean and standard deviation of each patch, both (B, N, 1)."""
@@ -49,7 +54,7 @@ class PatchStats:
 
 def patch_stats(patches_BNP: Tensor) -> PatchStats:
     """Measure each patch with the unbiased variance and 1e-6 inside the root, as in the official MAE."""
-    variance, mean = torch.var_mean(patches_BNP.float(), dim=-1, keepdim=True)
+    variance, mean = torch.var_mean(widen(patches_BNP), dim=-1, keepdim=True)
     return PatchStats(mean, torch.sqrt(variance + 1e-6))
 
 
@@ -69,10 +74,15 @@ class PixelScale:
         unit = images.float() / 255 if images.dtype == torch.uint8 else images.float()
         return (unit - self._column(self.mean, unit)) / self._column(self.std, unit)
 
+    def to_unit(self, values: Tensor) -> Tensor:
+        """Bring the model's numbers back to float pixels on the scale of [0, 1], not clipped, so that a loss on them has a gradient."""
+        values = widen(values)
+        return values * self._column(self.std, values) + self._column(self.mean, values)
+
     def to_display(self, values: Tensor) -> Tensor:
         """Bring the model's numbers back to float pixels clipped to [0, 1]."""
-        return (values.float() * self._column(self.std, values) + self._column(self.mean, values)).clamp(0, 1)
+        return self.to_unit(values).clamp(0, 1)
 
     @staticmethod
     def _column(numbers: tuple[float, ...], like: Tensor) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.float32, device=like.device)[:, None, None]
+        return torch.tensor(numbers, dtype=like.dtype, device=like.device)[:, None, None]

@@ -7,18 +7,17 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from maskwright.support.files import write_atomic
+from maskwright.support.torch_files import write_torch
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside the old one and swaps them, so that a full disk or a crash never costs the old one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        write_atomic(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+        write_torch(path, checkpoint)
 
 
 class Checkpoints(Callback):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from maskwright.losses.objective import Objective
+from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.support.errors import MaskwrightError
@@ -60,10 +60,10 @@ class PretrainModule(LightningModule):
         self.masker.follow(self.model.encoder, self.global_step)
         scene = self.masker.scene(shown, epoch=self.current_epoch, step=self.global_step, progress=progress)
         mask = self.masker.draw(scene)
-        prediction = self.model(shown.images, mask, self.masker.weights(scene, mask))
-        value = self.objective(prediction, shown.images, progress)
+        prediction = self.model(shown.images, mask, self.masker.weights(scene, mask), visible=self.objective.needs.visible)
+        value = self.objective(replace(prediction, priors=shown.priors), shown.images, progress)
         policy_loss = self.masker.learn(scene, mask, patch_errors(prediction), self.join_rows) if self.masker.learners else None
-        self.record(mask, value.total, value.terms)
+        self.record(mask, value)
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
@@ -87,20 +87,15 @@ class PretrainModule(LightningModule):
         """The rows of all processes, one after another."""
         return rows if self.trainer.world_size == 1 else self.all_gather(rows).flatten(0, 1)  # type: ignore[union-attr]
 
-    def record(self, mask: PatchMask, total: Tensor, terms: dict[str, Tensor]) -> None:
+    def record(self, mask: PatchMask, value: ObjectiveValue) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
         rows = mask.visible_ids.shape[0]
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
-        self.counts["decoder_tokens"] += rows * mask.predicted_ids.shape[1]
+        self.counts["decoder_tokens"] += rows * (mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible)
         self.counts |= self.masker.spent
-        self.latest = {"loss": total.detach(), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
-        if len(terms) > 1:
-            self.latest |= {f"loss_{name}": term.detach() for name, term in terms.items()}
-
-    def observations(self) -> dict[str, Any]:
-        """What the masks of the steps since the last row were like."""
-        return self.masker.monitor.take_row()
+        self.latest = {**value.columns("loss"), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
+        self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer([self.model, self.masker.learners], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)

@@ -17,9 +17,19 @@ class Recorder(Callback):
     """Averages the loss between rows and measures speed and the share of time spent waiting for pictures."""
 
     def __init__(
-        self, emit: Callable[[Row], None], reporter: Reporter, every: int, beside: str, epochs: float | None, label: str = "pretrain"
+        self,
+        emit: Callable[[Row], None],
+        reporter: Reporter,
+        every: int,
+        beside: str,
+        epochs: float | None,
+        label: str = "pretrain",
+        more: Callable[[], Row] = dict,
     ) -> None:
-        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is compared with, shown after it."""
+        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is compared with, shown after it; more: asked
+        for further numbers at each row.
+        """
+        self.more = more
         self.emit, self.reporter, self.every, self.beside, self.epochs = emit, reporter, every, beside, epochs
         self.label = label
         self._ended = self._row_started = time.perf_counter()
@@ -65,7 +75,7 @@ class Recorder(Callback):
             "epoch": trainer.current_epoch + 1,
             "loss": sum(losses) / len(losses),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
-            **module.observations(),
+            **self.more(),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
             "data_wait": self._waited / spent,

@@ -20,7 +20,6 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
 from maskwright.training.clock import Clock
 from maskwright.training.optimizer import build_optimizer
-from maskwright.training.recorder import Row
 from maskwright.training.schedule_lr import LearningRate
 
 
@@ -101,10 +100,6 @@ class SelectModule(LightningModule):
         values = {name: value.detach() for name, value in terms.items()}
         temperature = self.recipe.temperature_at(self.global_step)
         self.latest = {"loss": loss.detach(), **values, "kept": kept, "masked": 1 - kept, "temperature": temperature}
-
-    def observations(self) -> Row:
-        """What the record gets beside `latest`: nothing."""
-        return {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer([self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)

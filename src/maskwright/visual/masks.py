@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.visual.palette import GRID_LINE, INK, MASKED_GRAY, PAPER, QUIET, SHARE_COLORS, TEXT_SIZE, TITLE_SIZE
 
 COLUMN_INCHES = 1.75
+TITLE_LETTERS = 22
 LEAST_SEAM = 6
 """Patches of fewer pixels are not outlined: the lines would hide the gray."""
 SHARE_SPREAD = 0.25
@@ -53,10 +55,12 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
     num_rows, num_cols = len(images) + has_maps, len(columns) + 1
     row_inches = COLUMN_INCHES * grid.image_size[0] / grid.image_size[1]
     below = 0.13 * (1 + max((len(column.numbers) for column in columns), default=0)) if has_numbers else 0.05
-    width, height = COLUMN_INCHES * num_cols + 0.2, row_inches * num_rows * 1.03 + 0.38 + below + 0.2 * has_maps
+    titles = [textwrap.fill(column.title, TITLE_LETTERS) for column in columns]
+    above = 0.18 + 0.16 * max(title.count("\n") + 1 for title in titles)
+    width, height = COLUMN_INCHES * num_cols + 0.2, row_inches * num_rows * 1.03 + above + 0.04 + below + 0.2 * has_maps
     figure = Figure(figsize=(width, height), facecolor=PAPER)
     axes = figure.subplots(num_rows, num_cols, squeeze=False)
-    figure.subplots_adjust(0.1 / width, (below + 0.1) / height, 1 - 0.1 / width, 1 - 0.34 / height, 0.05, 0.05)
+    figure.subplots_adjust(0.1 / width, (below + 0.1) / height, 1 - 0.1 / width, 1 - above / height, 0.05, 0.05)
     for row in range(len(images)):
         _show_picture(axes[row, 0], pictures[row], None, grid)
         for place, column in enumerate(columns, start=1):
@@ -64,7 +68,7 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
     if has_maps:
         _show_legend(axes[-1, 0], columns)
     for place, column in enumerate(columns, start=1):
-        axes[0, place].set_title(column.title, fontsize=TITLE_SIZE, color=INK, wrap=True)
+        axes[0, place].set_title(titles[place - 1], fontsize=TITLE_SIZE, color=INK)
         if has_maps:
             _show_share(axes[-1, place], column)
         _show_numbers(axes[-1, place], column)

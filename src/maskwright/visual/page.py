@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ INK, MUTED, WARNING = (31, 35, 40), (89, 99, 110), (176, 60, 20)
 
 _PAPER, _RULE = (255, 255, 255), (208, 215, 222)
 _LEADING = 1.45
+_BREAKS = re.compile(r"(?<=[(,/_=-])")
 
 Color = tuple[int, int, int]
 
@@ -25,6 +27,7 @@ class Page:
 
     def __init__(self, columns: int, cell: int) -> None:
         """cell: the width of a column in pixels."""
+        self._cell = cell
         self._lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
         self._right = self._lefts[-1] + cell
         self._bottom = MARGIN
@@ -47,10 +50,19 @@ class Page:
         self._texts += [(x, self._bottom, title, COLUMN_SIZE, INK, True) for x, title in zip(self._lefts, titles, strict=True)]
         self._bottom += int(COLUMN_SIZE * _LEADING) + 4
 
-    def set_tiles(self, tiles: Sequence[np.ndarray]) -> None:
-        """Set one (h, w, 3) uint8 picture in each column."""
-        self._tiles += [(x, self._bottom, tile) for x, tile in zip(self._lefts, tiles, strict=True)]
-        self._bottom += max(tile.shape[0] for tile in tiles) + 5
+    def set_words(self, words: Sequence[str], size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False) -> None:
+        """Set a few words in each column, wrapped inside it; all columns start at one height."""
+        wrapped = [_wrap(text, self._cell, size, bold) if text else [] for text in words]
+        for x, lines in zip(self._lefts, wrapped, strict=True):
+            for number, line in enumerate(lines):
+                self._texts.append((x, self._bottom + number * int(size * _LEADING), line, size, color, bold))
+        self._bottom += max(map(len, wrapped)) * int(size * _LEADING)
+
+    def set_tiles(self, tiles: Sequence[np.ndarray | None]) -> None:
+        """Set one (h, w, 3) uint8 picture in each column, or leave it empty."""
+        placed = [(x, self._bottom, tile) for x, tile in zip(self._lefts, tiles, strict=True) if tile is not None]
+        self._tiles += placed
+        self._bottom += max(tile.shape[0] for _, _, tile in placed) + 5
 
     def rule(self) -> None:
         """Draw a line from margin to margin."""
@@ -82,11 +94,14 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
+    """Break a text at spaces, and a word that is too wide after its brackets, commas, slashes and underscores."""
     lines: list[str] = []
     for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size, bold) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
+        parts = [word] if text_width(word, size, bold) <= width else _BREAKS.split(word)
+        for number, part in enumerate(parts):
+            longer = lines[-1] + ("" if number else " ") + part if lines else part
+            if lines and text_width(longer, size, bold) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(part)
     return lines

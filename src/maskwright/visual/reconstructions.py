@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, unpatchify
 from maskwright.patches.prediction import Prediction, Stats, Target
 from maskwright.support.errors import MaskwrightError
+from maskwright.visual.error_map import ERROR_NOTE, error_tile
 from maskwright.visual.page import COLUMN_SIZE, INK, MUTED, TITLE_SIZE, WARNING, Page, text_width
 from maskwright.visual.tiles import to_tile
 
@@ -39,6 +40,10 @@ class SheetRow:
     target: Target
     stats: Stats
     caption: str = ""
+
+    def with_caption(self, caption: str) -> SheetRow:
+        """The same row with another caption."""
+        return replace(self, caption=caption)
 
     def tiles(self) -> list[np.ndarray]:
         """The four tiles; what the model did not see or did not predict is hatched, so no true hidden pixel poses as its work."""
@@ -82,28 +87,32 @@ def sheet_rows(
     ]
 
 
-def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts) -> np.ndarray:
+def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts, *, errors: bool = False) -> np.ndarray:
     """Draw the rows under column titles, captions below them and the facts at the foot; returns (H, W, 3) uint8.
 
-    Images may differ in size. Images of more than three channels show the first three and the sheet says so.
+    errors: a fifth column shows how wrong each pixel of the composite is. Images may differ in size.
+    Images of more than three channels show the first three and the sheet says so.
     """
     if not rows:
         raise MaskwrightError("A reconstruction sheet needs at least one image.")
     if len({(row.target, row.stats) for row in rows}) > 1:
         raise MaskwrightError("The rows of a sheet must share one target and one denormalization; draw one sheet for each.")
-    tiles = [row.tiles() for row in rows]
-    widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in COLUMNS)
-    page = Page(len(COLUMNS), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
+    tiles = [[*row.tiles(), *([error_tile(row.composite, row.original)] if errors else [])] for row in rows]
+    columns = (*COLUMNS, "Error") if errors else COLUMNS
+    widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in columns)
+    page = Page(len(columns), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
     if facts.title:
         page.write(facts.title, TITLE_SIZE, INK, bold=True)
         page.skip()
-    page.set_titles(COLUMNS)
+    page.set_titles(columns)
     for row, row_tiles in zip(rows, tiles, strict=True):
         page.set_tiles(row_tiles)
         if row.caption:
             page.write(row.caption)
         page.skip()
     _write_footer(page, facts, rows[0])
+    if errors:
+        page.write(ERROR_NOTE)
     return page.finish()
 
 

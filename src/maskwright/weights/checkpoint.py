@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
+from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
-from maskwright.weights.facts import FORMAT, FileFacts, inspect_file, read_file
+from maskwright.support.torch_files import write_safetensors, write_torch
+from maskwright.weights.formats import describe_unknown, translate
+from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
-__all__ = ["FileFacts", "LoadedModel", "describe_model", "inspect_file", "load_model", "model_from", "save_model"]
-
+FORMAT = 1
 _PREFIX = "model."
 
 
@@ -32,7 +33,17 @@ class LoadedModel:
     facts: dict[str, Any]
 
 
-def describe_model(model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder in evaluation mode, with or without the decoder it was trained with, and the same beside it."""
+
+    model: MaskedAutoencoder | ImageEncoder
+    scale: PixelScale
+    settings: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def describe_model(model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The `maskwright` entry of a checkpoint: plain numbers and strings alone, so that it loads with weights_only=True."""
     return {
         "format": FORMAT,
@@ -45,24 +56,59 @@ def describe_model(model: MaskedAutoencoder, scale: PixelScale, settings: Mappin
 def save_model(path: Path | str, model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]) -> None:
     """Write the model's weights and description atomically; `settings` holds plain values (numbers, strings, lists, mappings)."""
     state = {_PREFIX + name: value.detach().cpu() for name, value in model.state_dict().items()}
-    content = {"state_dict": state, "maskwright": describe_model(model, scale, settings)}
-    write_atomic(path, lambda temporary: torch.save(content, temporary))
+    content = {"state_dict": state, ABOUT: describe_model(model, scale, settings)}
+    write_torch(path, content)
+
+
+def save_tensors(path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]) -> None:
+    """Write a model as safetensors under our names, its description in the file's metadata; `load_model` reads it back."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"format": "pt", ABOUT: json.dumps(about)}
+    write_safetensors(path, state, metadata)
 
 
 def load_model(path: Path | str) -> LoadedModel:
-    """Rebuild the model of a checkpoint written by `save_model` or by a training run.
+    """Rebuild the model of a checkpoint written by `save_model`, `save_tensors` or a training run.
 
     Raises MaskwrightError, naming the file and what it seems to be, for any other or damaged file.
     """
-    content = read_file(path)
-    if not isinstance(content.get("maskwright"), Mapping):
-        raise MaskwrightError(f"{path} is {inspect_file(path).summary}; this needs a maskwright checkpoint.")
-    return model_from(content, path)
+    file = open_weights(path)
+    if file.about is None:
+        translated = translate(file)
+        found = describe_unknown(file) if translated is None else f"a file of another kind ({translated.kind})"
+        raise MaskwrightError(f"{path} is {found}; this needs a maskwright checkpoint.")
+    return model_from(file.content, path)
 
 
 def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
     """Rebuild the model from the content of a checkpoint; `path` is for the error messages."""
-    about = content["maskwright"]
+    config, state, scale = parts_of(content, path)
+    if not any(name.startswith("decoder.") for name in state):
+        raise MaskwrightError(
+            f"{path} has an encoder only ({len(state)} tensors): reconstruct needs both halves; features and evaluation work."
+        )
+    model = MaskedAutoencoder(config)
+    load_strictly(model, state, path)
+    return LoadedModel(model.eval(), scale, dict(content[ABOUT].get("settings", {})), progress_of(content))
+
+
+def encoder_from(file: WeightFile) -> LoadedEncoder:
+    """Rebuild what is in a file of ours, both halves or the encoder alone."""
+    config, state, scale = parts_of(file.content, file.path)
+    model = MaskedAutoencoder(config) if any(name.startswith("decoder.") for name in state) else ImageEncoder(config)
+    load_strictly(model, state, file.path)
+    about = file.content[ABOUT]
+    return LoadedEncoder(model.eval(), scale, dict(about.get("settings", {})), progress_of(file.content))
+
+
+def progress_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """How far the training had come that wrote a checkpoint."""
+    return {key: content[key] for key in ("epoch", "global_step") if key in content}
+
+
+def parts_of(content: Mapping[str, Any], path: Path | str) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
+    """Configuration, weights under our names and pixel scale of a file of ours; raises MaskwrightError when parts are missing."""
+    about = content[ABOUT]
     if about.get("format") != FORMAT:
         raise MaskwrightError(
             f"{path} has format {about.get('format')}; this version reads format {FORMAT}. Use the maskwright that wrote it."
@@ -70,16 +116,12 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
     try:
         config = ModelConfig.from_dict(about["model"])
         scale = PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
-        state = _model_state(content["state_dict"])
+        return config, _model_state(content), scale
     except (KeyError, TypeError) as error:
         raise MaskwrightError(f"{path} is a maskwright checkpoint with parts missing ({error}); use an earlier one.") from error
-    model = MaskedAutoencoder(config)
-    load_strictly(model, state, path)
-    facts = {key: content[key] for key in ("epoch", "global_step") if key in content}
-    return LoadedModel(model.eval(), scale, dict(about.get("settings", {})), facts)
 
 
-def load_strictly(model: MaskedAutoencoder, state: Mapping[str, Tensor], path: Path | str) -> None:
+def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
     """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that do not fit."""
     own = model.state_dict()
     wrong = sorted(set(own) ^ set(state)) + [name for name in own if name in state and own[name].shape != state[name].shape]
@@ -89,6 +131,9 @@ def load_strictly(model: MaskedAutoencoder, state: Mapping[str, Tensor], path: P
     model.load_state_dict(dict(state))
 
 
-def _model_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The model's share of a training checkpoint; a compiled model carries `_orig_mod.` in its names."""
+def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file."""
+    if "state_dict" not in content and any(name.startswith("encoder.") for name in content):
+        return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    state = content["state_dict"]
     return {key.removeprefix(_PREFIX).replace("_orig_mod.", ""): value for key, value in state.items() if key.startswith(_PREFIX)}

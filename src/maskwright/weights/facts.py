@@ -1,28 +1,40 @@
-"""Opening weight files of any origin without running what is inside them, and saying in one sentence what a file is."""
+"""Saying what a weight file is without building its model: kind, sizes, whether it can reconstruct, what it predicts, its license."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
+from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import parts_of
+from maskwright.weights.fair_mae import is_official_name
+from maskwright.weights.formats import describe_unknown, is_ours, translate
+from maskwright.weights.hints import Hints
+from maskwright.weights.official_files import LICENSE
+from maskwright.weights.reading import WeightFile, open_weights
+from maskwright.weights.translation import Kind, Translated, complete, infer_config
 
-Kind = Literal["maskwright", "official_full", "official_encoder", "official_finetuned", "unknown"]
-FORMAT = 1
+_KINDS: dict[Kind, str] = {
+    "official_full": "an official MAE model, encoder and decoder",
+    "official_encoder": "an encoder only, under the names of timm, DINO and the official MAE",
+    "official_finetuned": "a fine-tuned classifier of the official MAE",
+    "hf_vitmae": "a ViTMAE of Hugging Face",
+    "hf_vit": "a vision transformer of Hugging Face, encoder only",
+    "icarus": "an MAE of IcarusWizard's code",
+    "lightly": "an MAE of lightly",
+}
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a weight file is: its kind, a sentence for people, and the counts behind it."""
+    """What a weight file is: a sentence for people, the counts behind it, and what is known of its model.
+
+    config: None when the file does not tell all sizes; unread then says what is missing. target: raw, normalized, or a sentence on how
+    to find out; license: empty when nothing is known.
+    """
 
     path: Path
     kind: Kind
@@ -30,91 +42,63 @@ class FileFacts:
     num_tensors: int
     num_parameters: int
     details: Mapping[str, Any]
+    config: ModelConfig | None = None
+    can_reconstruct: bool = False
+    target: str = ""
+    license: str = ""
+    notes: tuple[str, ...] = ()
+    unread: str = ""
 
 
-def read_file(path: Path | str) -> dict[str, Any]:
-    """Read a torch or safetensors file to a dictionary, with weights_only=True so that nothing in it can run.
+def inspect_file(path: Path | str, hints: Hints | None = None) -> FileFacts:
+    """Say what a weight file or a folder of weights is; raises MaskwrightError when it cannot be read at all."""
+    file = open_weights(path)
+    counts = len(file.state), sum(value.numel() for value in file.state.values())
+    if is_ours(file):
+        return _own(file, *counts)
+    translated = translate(file)
+    if translated is None:
+        return FileFacts(file.path, "unknown", describe_unknown(file), *counts, {})
+    return _foreign(file, translated, hints or Hints(), *counts)
 
-    Raises MaskwrightError, naming the file and what it seems to be, when it is missing, empty, truncated or not a dictionary of weights.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise MaskwrightError(f"There is no file {path}; give a checkpoint (.ckpt, .pth, .safetensors).")
-    if path.stat().st_size == 0:
-        raise MaskwrightError(f"{path} is empty (0 bytes): the copy or download did not finish; fetch it again.")
+
+def _own(file: WeightFile, num_tensors: int, num_parameters: int) -> FileFacts:
+    about = file.about or {}
+    num_decoder = sum(".decoder." in f".{name}" for name in file.state)
+    whole = f"a maskwright {'model' if num_decoder else 'encoder'} ({num_tensors} tensors)"
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError) as error:
-        raise MaskwrightError(f"Could not read weights from {path}: {_suspect(path, error)}") from error
-    if not isinstance(content, dict):
-        raise MaskwrightError(f"{path} holds a {type(content).__name__}, not a dictionary of weights.")
-    return content
+        config, _, _ = parts_of(file.content, file.path)
+    except MaskwrightError as error:
+        return FileFacts(file.path, "maskwright", whole, num_tensors, num_parameters, about, unread=str(error))
+    target = f"{config.target} pixels (recorded in the file)"
+    return FileFacts(file.path, "maskwright", whole, num_tensors, num_parameters, about, config, bool(num_decoder), target)
 
 
-def _suspect(path: Path, error: Exception) -> str:
-    """Guess from the first bytes why a file cannot be read."""
-    with path.open("rb") as file:
-        first = file.read(64)
-    if path.suffix == ".safetensors":
-        return "it is not a whole safetensors file (truncated, or another format under that name)."
-    if first.startswith(b"PK"):
-        if isinstance(error, pickle.UnpicklingError):
-            return _describe_pickle(error)
-        return "it begins like a torch file but is truncated or damaged; fetch it again."
-    if first.startswith(b"\x80"):
-        return _describe_pickle(error)
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in first):
-        return f"it is a text file that begins {first[:24].decode('ascii')!r}."
-    return "it is not a torch file."
+def _foreign(file: WeightFile, found: Translated, hints: Hints, num_tensors: int, num_parameters: int) -> FileFacts:
+    known = hints.over(found.hints)
+    config, unread = None, ""
+    try:
+        config = infer_config(complete(found.state, known.stored_size), known)
+    except MaskwrightError as error:
+        unread = str(error)
+    parts = f"{num_tensors} tensors" + ("" if found.has_decoder else ", no decoder_*")
+    return FileFacts(
+        file.path,
+        found.kind,
+        f"{_KINDS[found.kind]} ({parts})",
+        num_tensors,
+        num_parameters,
+        {},
+        config,
+        found.has_decoder,
+        _spell_target(known) if found.has_decoder else "",
+        LICENSE if is_official_name(file.path) else str((file.config.get("pretrained_cfg") or {}).get("license") or ""),
+        found.notes,
+        unread,
+    )
 
 
-def _describe_pickle(error: Exception) -> str:
-    refused = str(error).partition("Unsupported global: GLOBAL ")[2].split(" ", 1)[0]
-    if refused:
-        more = " Save its 'model' entry alone, or open it where you trust it." if refused == "argparse.Namespace" else ""
-        return f"it is a pickle with a {refused} object inside, which is never loaded because it could run code.{more}"
-    return "it is a pickle that holds more than plain weights, or is damaged; it is never unpickled because it could run code."
-
-
-def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a state dict, found under the usual keys, without `module.` and `_orig_mod.` prefixes; may be empty."""
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    return {
-        str(key).replace("_orig_mod.", "").removeprefix("module."): value for key, value in content.items() if isinstance(value, Tensor)
-    }
-
-
-def inspect_file(path: Path | str) -> FileFacts:
-    """Say what a weight file is without building a model; raises MaskwrightError when it cannot be read at all."""
-    content = read_file(path)
-    state = weights_in(content)
-    kind = _kind_of(content, state)
-    total = sum(value.numel() for value in state.values())
-    about = content["maskwright"] if kind == "maskwright" else {}
-    return FileFacts(Path(path), kind, _sentence(kind, state, content), len(state), total, about)
-
-
-def _kind_of(content: Mapping[str, Any], state: Mapping[str, Tensor]) -> Kind:
-    if isinstance(content.get("maskwright"), Mapping):
-        return "maskwright"
-    if "patch_embed.proj.weight" not in state or "blocks.0.attn.qkv.weight" not in state:
-        return "unknown"
-    if "decoder_pred.weight" in state:
-        return "official_full"
-    return "official_finetuned" if {"head.weight", "fc_norm.weight"} <= set(state) else "official_encoder"
-
-
-def _sentence(kind: Kind, state: Mapping[str, Tensor], content: Mapping[str, Any]) -> str:
-    if kind == "maskwright":
-        return f"a maskwright model ({len(state)} tensors)"
-    if kind == "official_full":
-        return f"an official MAE model, encoder and decoder ({len(state)} tensors)"
-    if kind == "official_encoder":
-        return f"an encoder only, under the names of timm and the official MAE ({len(state)} tensors, no decoder_*)"
-    if kind == "official_finetuned":
-        return f"a fine-tuned classifier of the official MAE ({len(state)} tensors, no decoder_*)"
-    shown = ", ".join(map(str, list(content)[:4])) or "nothing"
-    return f"not a masked autoencoder known here: a dictionary with {shown}{', ...' if len(content) > 4 else ''}"
+def _spell_target(known: Hints) -> str:
+    if known.target is None:
+        return "raw or normalized pixels: unknown, the weights do not show it; add --target raw or --target normalized"
+    return f"{known.target} pixels"

@@ -1,15 +1,13 @@
-"""The official MAE format (facebookresearch/mae): exact names both ways, sizes read off the shapes.
+"""The official MAE format (facebookresearch/mae): exact names both ways, its files by name, what is known about each.
 
 Source: He et al. 2022, models_mae.py. Our `encoder.` names are the official ones; our `decoder.X` is `decoder_X`, except `mask_token`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -17,68 +15,56 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import LoadedModel, load_strictly
-from maskwright.weights.facts import read_file, weights_in
+from maskwright.support.torch_files import write_torch
+from maskwright.weights.hints import Hints, Target
+from maskwright.weights.translation import complete, infer_config
 
 IMAGENET = PixelScale((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
-_DECODER_HEADS = 16
-
-Target = Literal["raw", "normalized"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfficialFacts:
-    """What an official file does not say about itself; None is inferred (heads by width, a square image, target from the file's name)."""
-
-    heads: int | None = None
-    decoder_heads: int | None = None
-    image_size: tuple[int, int] | None = None
-    target: Target | None = None
 
 
 def to_official(model: MaskedAutoencoder) -> dict[str, Tensor]:
     """The model's weights under official names.
 
-    Raises MaskwrightError for what the format cannot hold: no class token, registers, rotary or no positions, a cross decoder.
+    Raises MaskwrightError for what the format cannot hold: no class token, registers, rotary or no positions, a cross decoder, layer
+    scales or missing norms.
     """
-    config = model.config
+    refuse_unofficial(model.config, "The official MAE format")
+    return {official_name(name): value.detach() for name, value in model.state_dict().items()}
+
+
+def refuse_unofficial(config: ModelConfig, where: str) -> None:
+    """Raise MaskwrightError, naming the reasons, when a model has parts that official names have no place for."""
     reasons = {
         "has no class token": not config.class_token,
         "has register tokens": config.registers > 0,
         f"has {config.positions} positions": config.positions in ("rotary", "none"),
         "has a cross decoder": config.decoder != "full",
+        "has layer scales": config.layer_scale is not None,
+        "lacks a norm at the end of a half": not (config.final_norm and config.decoder_norm),
     }
     if wrong := [reason for reason, holds in reasons.items() if holds]:
-        raise MaskwrightError(f"The official MAE format cannot hold this model: it {' and '.join(wrong)}.")
-    return {_official_name(name): value.detach() for name, value in model.state_dict().items()}
+        raise MaskwrightError(f"{where} cannot hold this model: it {' and '.join(wrong)}. Export it as safetensors instead.")
 
 
-def from_official(state: Mapping[str, Tensor], facts: OfficialFacts | None = None) -> tuple[ModelConfig, dict[str, Tensor]]:
+def from_official(state: Mapping[str, Tensor], hints: Hints | None = None) -> tuple[ModelConfig, dict[str, Tensor]]:
     """Infer the configuration from the shapes of an official full state dict, and rename the weights to ours.
 
-    The target is `normalized` unless `facts` says otherwise: the file does not record it. Raises MaskwrightError when there is no decoder.
+    The target is `normalized` unless `hints` says otherwise: the file does not record it. Raises MaskwrightError when there is no decoder.
     """
-    facts = facts or OfficialFacts()
     check_has_decoder(state)
-    try:
-        config = _infer_config(state, facts)
-    except KeyError as error:
-        raise MaskwrightError(f"This state dict is not an official MAE model: it has no {error}.") from error
-    return config, {_our_name(name): value for name, value in state.items()}
+    state = complete(state, (hints or Hints()).stored_size)
+    return infer_config(state, hints), to_our_names(state)
 
 
-def load_official(path: Path | str, facts: OfficialFacts | None = None) -> LoadedModel:
-    """Load an official full checkpoint with ImageNet's pixel scale; `mae_visualize_*` files predict raw pixels, others normalized ones."""
-    facts = facts or OfficialFacts()
-    guessed: Target = "raw" if "visualize" in Path(path).name else "normalized"
-    known = OfficialFacts(**{**facts.__dict__, "target": facts.target or guessed})
-    config, state = from_official(weights_in(read_file(path)), known)
-    if config.channels != IMAGENET.channels:
-        raise MaskwrightError(f"{path} takes {config.channels} channels; its pixel scale is unknown. Use from_official and your own scale.")
-    model = MaskedAutoencoder(config)
-    load_strictly(model, state, path)
-    return LoadedModel(model.eval(), IMAGENET, {}, {"target_from": "given" if facts.target else "file name"})
+def to_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An official state dict under our names."""
+    return {_our_name(name): value for name, value in state.items()}
+
+
+def save_official(path: Path, model: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
+    """Write {'model': official state dict} as the official training does, our description beside it where official code never looks."""
+    state = {name: value.cpu().clone() for name, value in to_official(model).items()}
+    write_torch(path, {"model": state, "maskwright_export": dict(about)})
 
 
 def check_has_decoder(state: Mapping[str, Any]) -> None:
@@ -93,42 +79,21 @@ def check_has_decoder(state: Mapping[str, Any]) -> None:
     )
 
 
-def _infer_config(state: Mapping[str, Tensor], facts: OfficialFacts) -> ModelConfig:
-    width, channels, patch_size, _ = state["patch_embed.proj.weight"].shape
-    decoder_width = state["mask_token"].shape[-1]
-    return ModelConfig(
-        image_size=facts.image_size or _square(state["pos_embed"].shape[1] - 1, patch_size),
-        patch_size=patch_size,
-        channels=channels,
-        width=width,
-        depth=_depth(state, "blocks."),
-        heads=facts.heads or _heads(width),
-        mlp_ratio=state["blocks.0.mlp.fc1.weight"].shape[0] / width,
-        decoder_width=decoder_width,
-        decoder_depth=_depth(state, "decoder_blocks."),
-        decoder_heads=facts.decoder_heads or _DECODER_HEADS,
-        target=facts.target or "normalized",
-    )
+def target_by_name(path: Path | str) -> Target | None:
+    """What a file of the official release predicts, told by its name; None for other names, because weights do not tell."""
+    name = Path(path).name
+    if name.startswith("mae_visualize_vit_"):
+        return "raw"
+    return "normalized" if name.startswith("mae_pretrain_vit_") else None
 
 
-def _square(num_patches: int, patch_size: int) -> tuple[int, int]:
-    side = math.isqrt(num_patches)
-    if side * side != num_patches:
-        raise MaskwrightError(f"{num_patches} patches are not a square; give image_size=(height, width).")
-    return side * patch_size, side * patch_size
+def is_official_name(path: Path | str) -> bool:
+    """Whether a file is named like one of the official release, whose license is CC-BY-NC 4.0."""
+    return Path(path).name.startswith(("mae_visualize_vit_", "mae_pretrain_vit_", "mae_finetuned_vit_"))
 
 
-def _depth(state: Mapping[str, Tensor], prefix: str) -> int:
-    return 1 + max(int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix))
-
-
-def _heads(width: int) -> int:
-    if width not in _HEADS_OF_WIDTH:
-        raise MaskwrightError(f"The file does not say how many heads a width of {width} has; give heads=...")
-    return _HEADS_OF_WIDTH[width]
-
-
-def _official_name(name: str) -> str:
+def official_name(name: str) -> str:
+    """The official name of one of our parameters."""
     half, _, rest = name.partition(".")
     return rest if half == "encoder" or rest == "mask_token" else f"decoder_{rest}"
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from maskwright.models.scorer import CnnScorer, Scorer
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
+from maskwright.support.torch_files import write_safetensors
 
 _ENTRY = "maskwright_scorer"
 
@@ -43,7 +42,7 @@ def save_scorer(path: Path, scorer: nn.Module, shape: ScorerShape) -> None:
     """Write weights and shape atomically."""
     state = {name: value.detach().cpu().contiguous() for name, value in scorer.state_dict().items()}
     header = {"format": "pt", _ENTRY: json.dumps(asdict(shape))}
-    write_atomic(path, lambda temporary: save_file(state, temporary, metadata=header))
+    write_safetensors(path, state, header)
 
 
 def load_scorer(path: Path, grid: Grid) -> nn.Module:

@@ -1,35 +1,110 @@
-"""The encoder for timm: a .safetensors file with exactly timm's names, and a .json beside it that says how to open it."""
+"""The encoder for timm: a .safetensors file with exactly timm's names, and what timm needs beside it to build the model."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
+from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic, write_json
+from maskwright.support.files import write_json
+from maskwright.support.torch_files import write_safetensors
+from maskwright.weights.reading import ABOUT
+
+# width, depth, heads, patch size and hidden ratio of timm's own names; other sizes travel as arguments over the nearest of them
+_ARCHITECTURES = {
+    (192, 12, 3, 16, 4.0): "vit_tiny_patch16_224",
+    (384, 12, 6, 16, 4.0): "vit_small_patch16_224",
+    (384, 12, 6, 8, 4.0): "vit_small_patch8_224",
+    (768, 12, 12, 16, 4.0): "vit_base_patch16_224",
+    (768, 12, 12, 8, 4.0): "vit_base_patch8_224",
+    (1024, 24, 16, 16, 4.0): "vit_large_patch16_224",
+    (1280, 32, 16, 14, 4.0): "vit_huge_patch14_224",
+}
+_OTHER = "vit_tiny_patch16_224"
 
 
 class NotExportable(MaskwrightError):
     """This encoder is of a kind that timm's VisionTransformer does not have."""
 
 
-def export_encoder(path: Path | str, model: MaskedAutoencoder, scale: PixelScale, note: str = "") -> tuple[Path, Path]:
+def export_encoder(
+    path: Path | str,
+    model: MaskedAutoencoder | ImageEncoder,
+    scale: PixelScale,
+    note: str = "",
+    about: Mapping[str, Any] | None = None,
+) -> tuple[Path, Path]:
     """Write the encoder alone (no mask token, no decoder: timm would misread them) and its description; returns both paths.
 
-    Raises MaskwrightError for positions that timm's VisionTransformer has no table for.
+    about: our own description, kept in the file's metadata. Raises MaskwrightError for positions that timm's VisionTransformer has no
+    table for.
     """
     path = Path(path).with_suffix(".safetensors")
     arguments = timm_arguments(model.config)
+    save_encoder_tensors(path, model, about)
+    described = path.with_suffix(".json")
+    write_json(described, _describe(path, arguments, scale, note))
+    return path, described
+
+
+def save_encoder_tensors(path: Path, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any] | None = None) -> None:
+    """Write the encoder's weights under timm's names."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.encoder.state_dict().items()}
-    write_atomic(path, lambda temporary: save_file(state, temporary, metadata={"format": "pt"}))
-    about = path.with_suffix(".json")
-    write_json(about, _describe(path, arguments, scale, note))
-    return path, about
+    metadata = {"format": "pt"} | ({ABOUT: json.dumps(about)} if about else {})
+    write_safetensors(path, state, metadata)
+
+
+def save_timm_folder(folder: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, about: Mapping[str, Any]) -> str:
+    """Write model.safetensors and a config.json as on timm's Hub, so that `timm.create_model('local-dir:FOLDER')` builds any size.
+
+    Returns the architecture's name; the files are also fit for `checkpoint_path=`, and for upload as they are.
+    """
+    architecture, config = hub_config(model.config, scale)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_encoder_tensors(folder / "model.safetensors", model, about)
+    write_json(folder / "config.json", config)
+    return architecture
+
+
+def hub_config(config: ModelConfig, scale: PixelScale) -> tuple[str, dict[str, Any]]:
+    """The name of the architecture and the content of config.json; what differs from the named architecture stands in `model_args`."""
+    arguments = timm_arguments(config)
+    size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
+    architecture = _ARCHITECTURES.get(size, _OTHER)
+    pooling = arguments["global_pool"]
+    told = {
+        "tag": "maskwright",
+        "input_size": [config.channels, *config.image_size],
+        "fixed_input_size": True,
+        "mean": list(scale.mean),
+        "std": list(scale.std),
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "num_classes": 0,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head",
+    }
+    return architecture, {
+        "architecture": architecture,
+        "num_classes": 0,
+        "num_features": config.width,
+        "global_pool": pooling,
+        "model_args": arguments,
+        "pretrained_cfg": told,
+    }
+
+
+def is_standard(config: ModelConfig) -> bool:
+    """Whether timm has an architecture of exactly these sizes, image and channels apart."""
+    size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
+    plain = config.class_token and not config.registers and config.layer_scale is None and config.final_norm
+    return size in _ARCHITECTURES and plain and config.positions in ("sincos", "learned")
 
 
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
@@ -39,7 +114,7 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
             "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be exported to it; "
             "use the checkpoint with maskwright, or train with positions sincos or learned."
         )
-    return {
+    arguments: dict[str, Any] = {
         "img_size": list(config.image_size),
         "patch_size": config.patch_size,
         "in_chans": config.channels,
@@ -53,6 +128,9 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
         "reg_tokens": config.registers,
         "pos_embed": "none" if config.positions == "none" else "learn",
     }
+    if config.layer_scale is not None:
+        arguments["init_values"] = config.layer_scale
+    return arguments if config.final_norm else {**arguments, "final_norm": False}
 
 
 def _describe(path: Path, arguments: dict[str, Any], scale: PixelScale, note: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from maskwright.losses.objective import build_objective
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.learner import Surroundings, leaves, settle
 from maskwright.masking.policy import Policy
@@ -24,6 +23,7 @@ from maskwright.training.masker import OWN, Masker
 from maskwright.training.module import PretrainModule, Recipe
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.teachers import OwnTeacher
+from maskwright.workflows.objective import build_checked_objective
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import PretrainSettings, parse_size
 from maskwright.workflows.teachers import open_teachers
@@ -92,7 +92,7 @@ def build_module(
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
     )
-    return PretrainModule(model, masker, build_objective(train.loss), scale, recipe, clock, described)
+    return PretrainModule(model, masker, build_checked_objective(settings, scale), scale, recipe, clock, described)
 
 
 def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int) -> Policy:

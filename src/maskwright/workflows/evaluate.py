@@ -15,14 +15,17 @@ from maskwright.evaluation.features import Features, extract_features, raw_pixel
 from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.evaluation.linear_probe import LinearProbeSettings, hold_out, measure_linear_probe
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.image_encoder import ImageEncoder
 from maskwright.support.environment import pick_device, pick_precision, versions
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
-from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.weights.hints import split_hints
+from maskwright.weights.opening import is_name
 from maskwright.workflows.loading import eval_batches, packed
-from maskwright.workflows.run import load_any
+from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.run_folder import now, slug
 
 PROBES = ("knn", "linear")
@@ -64,7 +67,7 @@ def evaluate(
     for name in probes:
         if name not in PROBES:
             raise unknown_name("probe", name, PROBES)
-    loaded = load_any(run)
+    loaded = load_any_encoder(run)
     chosen = pick_device(device)
     settings = loaded.settings
     pictures = _labeled_pictures(
@@ -109,9 +112,9 @@ def _measure_all(
 
 
 def eval_folder(run: str | Path) -> Path:
-    """Where results go: RUN/eval, or beside a checkpoint file."""
-    place = Path(run)
-    return place / "eval" if place.is_dir() else place.with_suffix(".eval")
+    """Where results go: RUN/eval, beside a checkpoint file, or eval in a folder named after a name such as timm:NAME."""
+    place = Path(split_hints(run)[0])
+    return home_of(run) / "eval" if place.is_dir() or is_name(str(run)) else place.with_suffix(".eval")
 
 
 def spell_results(results: dict[str, Any]) -> list[str]:
@@ -140,15 +143,15 @@ def _measure(probe: str, train: Features, test: Features, seed: int) -> dict[str
 
 
 def _encoders(
-    loaded: LoadedModel, pictures: Labeled, device: torch.device, baselines: bool
+    loaded: LoadedEncoder, pictures: Labeled, device: torch.device, baselines: bool
 ) -> dict[str, Callable[[], tuple[Features, Features]]]:
-    def by(model: MaskedAutoencoder) -> Callable[[], tuple[Features, Features]]:
+    def by(model: MaskedAutoencoder | ImageEncoder) -> Callable[[], tuple[Features, Features]]:
         return lambda: (_features(model, loaded, pictures.train, device), _features(model, loaded, pictures.test, device))
 
     size = loaded.model.config.image_size
     encoders = {"this encoder": by(loaded.model)}
     if baselines:
-        encoders["random weights"] = by(MaskedAutoencoder(loaded.model.config, torch_generator(0, "random weights")).eval())
+        encoders["random weights"] = by(type(loaded.model)(loaded.model.config, torch_generator(0, "random weights")).eval())
         encoders["raw pixels"] = lambda: (
             raw_pixel_features(eval_batches(pictures.train, size)),
             raw_pixel_features(eval_batches(pictures.test, size)),
@@ -156,7 +159,7 @@ def _encoders(
     return encoders
 
 
-def _features(model: MaskedAutoencoder, loaded: LoadedModel, store: PackedStore, device: torch.device) -> Features:
+def _features(model: MaskedAutoencoder | ImageEncoder, loaded: LoadedEncoder, store: PackedStore, device: torch.device) -> Features:
     config = model.config
     return extract_features(
         model.to(device).encode,
@@ -176,7 +179,7 @@ def _labeled_pictures(
     test_split: str | None,
     limit: int | None,
     seed: int,
-    loaded: LoadedModel,
+    loaded: LoadedEncoder,
     reporter: Reporter,
 ) -> Labeled:
     if data is None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 
+from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
+from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, join_folder, keep_freed_memory, pick_device, process_rank, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
-from maskwright.support.reporting import Reporter
+from maskwright.support.reporting import Reporter, log
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock, count_steps
 from maskwright.training.epoch_tasks import EpochTasks
@@ -46,7 +48,7 @@ def fit(
         keep_freed_memory()
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = check_masks(settings, grid).traits.needed("prior")
+    maps = sorted({*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors})
     loader = build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
     clock = build_clock(settings, len(loader))
     described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
@@ -75,10 +77,18 @@ def fit(
 def build_batches(
     settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps that the policy looks at."""
+    """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
     rank, world = process_rank()
     data = settings.data
-    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip)
+    changes = Changes(
+        rotate=data.rotate,
+        vertical_flip=data.vertical_flip,
+        brightness=data.brightness,
+        contrast=data.contrast,
+        saturation=data.saturation,
+        hue=data.hue,
+    )
+    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip, changes=changes)
     workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
@@ -156,7 +166,8 @@ def _train(
     watcher = Watcher(settings, pictures, journal.picture)
     baselines = watcher.baselines(module)
     folder.update_status(baselines=baselines.to_dict())
-    beside = f"patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
+    unit = "" if settings.train.loss.strip() == "mse" else "mse of "
+    beside = f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
@@ -174,7 +185,7 @@ def _train(
             accumulate=settings.train.accumulate,
             callbacks=[
                 *averaging(settings),
-                Recorder(journal.emit, reporter, every, beside, settings.train.epochs),
+                Recorder(journal.emit, reporter, every, beside, settings.train.epochs, more=module.masker.monitor.take_row),
                 tasks,
                 checkpoints,
                 signals,
@@ -213,7 +224,10 @@ def read_place(folder: RunFolder) -> dict[str, int]:
 
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
-    folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+    try:
+        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+    except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
+        log.warning(str(second))
     if isinstance(error, NonFiniteLoss):
         kept = f"The last good checkpoint is {folder.last}" if folder.last.exists() else "No checkpoint had been written yet"
         raise MaskwrightError(f"{error} {kept}. A lower --lr or --precision 32-true usually helps; --init starts from it.") from error

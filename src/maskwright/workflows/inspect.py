@@ -2,44 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import load_model
 from maskwright.weights.facts import inspect_file
+from maskwright.weights.hints import Hints, Target, split_hints
+from maskwright.weights.official_files import PREFIX as OFFICIAL
+from maskwright.weights.official_files import official_file
+from maskwright.weights.opening import load_encoder
+from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.workflows.run import open_run
 from maskwright.workflows.run_folder import RunFolder
 from maskwright.workflows.spent import spell_count
 
 
-def describe(path: str) -> str:
-    """A few lines on a run folder or a weights file."""
-    place = Path(path)
-    if place.is_dir():
+def describe(path: str, target: Target | None = None) -> str:
+    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`; target: what the user knows it predicts."""
+    text, told = split_hints(path)
+    place = Path(text)
+    if place.is_dir() and RunFolder(place).exists:
         return describe_run(RunFolder(place))
+    if text.startswith(TIMM):
+        return describe_timm(path)
+    if text.startswith(OFFICIAL):
+        place = official_file(text.removeprefix(OFFICIAL))
     if not place.exists():
-        raise MaskwrightError(f"There is no file or run at '{path}'.")
-    facts = inspect_file(place)
-    lines = [f"{path}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
-    if facts.kind == "maskwright":
-        loaded = load_model(place)
-        lines += describe_model(loaded.model.config, loaded.settings)
-    return "\n".join(lines)
+        raise MaskwrightError(f"There is no file or run at '{text}'.")
+    return describe_file(place, Hints(target=target).over(told))
 
 
-def describe_model(config: ModelConfig, settings: Mapping[str, Any]) -> list[str]:
-    """The shape of a model, what it predicts, and how it was masked."""
+def describe_file(place: Path, told: Hints) -> str:
+    """What a weight file is, its sizes, what it predicts, its license."""
+    facts = inspect_file(place, told)
+    lines = [f"{place}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
+    if facts.config is not None:
+        lines += [describe_encoder(facts.config), describe_decoder(facts.config, facts.target, facts.can_reconstruct)]
+    elif facts.unread:
+        lines.append(f"  sizes    not told: {facts.unread}")
+    if "settings" in facts.details:
+        run = facts.details["settings"]
+        lines.append(f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')}, data {run.get('data')}")
+    if facts.license:
+        lines.append(f"  license  {facts.license}")
+    return "\n".join([*lines, *(f"  note     {note}" for note in facts.notes)])
+
+
+def describe_timm(name: str) -> str:
+    """The encoder of a model of timm."""
+    loaded = load_encoder(name)
+    weights = "fresh weights" if loaded.facts["random"] else "timm's weights"
+    lines = [f"{name}: {weights}", describe_encoder(loaded.model.config), describe_decoder(loaded.model.config, "", False)]
+    return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
+
+
+def describe_encoder(config: ModelConfig) -> str:
+    """The shape of an encoder in a line."""
     height, width = config.image_size
-    return [
+    extras = (", layer scales" if config.layer_scale is not None else "") + ("" if config.final_norm else ", no final norm")
+    return (
         f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images of {config.channels} channels, "
-        f"patch {config.patch_size}, {config.positions} positions, {config.num_prefix} prefix tokens",
-        f"  decoder  {config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads} heads: can reconstruct; "
-        f"predicts {config.target} pixels",
-        f"  masks    {settings.get('policy')} at ratio {settings.get('ratio')}, seed {settings.get('seed')}, data {settings.get('data')}",
-    ]
+        f"patch {config.patch_size}, {config.positions} positions, {config.num_prefix} prefix tokens{extras}"
+    )
+
+
+def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) -> str:
+    """The shape of a decoder and what it predicts in a line."""
+    if not can_reconstruct:
+        return "  decoder  none: features and evaluation work, it cannot reconstruct"
+    shape = f"{config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads} heads"
+    return f"  decoder  {shape}: can reconstruct; predicts {target}"
 
 
 def describe_run(folder: RunFolder) -> str:

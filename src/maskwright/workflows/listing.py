@@ -56,10 +56,14 @@ def list_schedules() -> Table:
 
 
 def list_losses() -> Table:
-    """Loss terms, to be summed with weights."""
+    """Loss terms with their options and defaults, to be summed with weights."""
     from maskwright.losses.catalog import TERMS
 
-    return ("term", "what it compares"), [(name, entry.summary) for name, entry in TERMS.items()]
+    rows: list[tuple[str, ...]] = []
+    for name, entry in TERMS.items():
+        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return ("term", "what it compares", "options"), rows
 
 
 def list_priors() -> Table:

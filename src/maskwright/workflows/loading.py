@@ -62,12 +62,11 @@ def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) 
 
 def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
     """Decode a source into the cache with a margin for cropping, or find it there."""
-    short_side = max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
 
     def show(done: int, total: int) -> None:
         reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
 
-    store = pack(source, short_side=short_side, channels=channels, progress=show)
+    store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
     reporter.finish()
     if isinstance(source, StoreSource) and max(size) > store.short_side:
         reporter.warn(
@@ -78,6 +77,11 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
         reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
     return store
+
+
+def packing_side(size: tuple[int, int]) -> int:
+    """The short side that pictures are shrunk to before they are cropped to `size`: an eighth larger, tiny ones as they are."""
+    return max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
 
 
 def eval_batches(

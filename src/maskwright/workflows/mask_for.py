@@ -15,11 +15,11 @@ from maskwright.patches import PatchMask, patchify
 from maskwright.schedules import Constant
 from maskwright.training.masker import OWN
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.weights.facts import read_file
+from maskwright.weights.reading import open_weights
 from maskwright.workflows.build import settled
 from maskwright.workflows.draw import Sight, draw_masks
 from maskwright.workflows.policies import build_checked_policy
-from maskwright.workflows.run_folder import RunFolder
+from maskwright.workflows.run import locate
 from maskwright.workflows.teachers import open_teachers
 
 _LEARNERS = "masker.learners."
@@ -54,7 +54,7 @@ def restore_learned(policy: Policy, place: str | Path) -> None:
     held = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
     if not any(True for _ in held.parameters()):
         return
-    file = RunFolder(place).last if Path(place).is_dir() else Path(place)
-    state = {name.removeprefix(_LEARNERS): value for name, value in read_file(file)["state_dict"].items() if name.startswith(_LEARNERS)}
+    weights = open_weights(locate(place)[0]).state
+    state = {name.removeprefix(_LEARNERS): value for name, value in weights.items() if name.startswith(_LEARNERS)}
     learned = {name: value for name, value in state.items() if name in dict(held.named_parameters())}
     held.load_state_dict(learned, strict=False)

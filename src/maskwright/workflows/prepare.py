@@ -20,14 +20,16 @@ from maskwright.data.sources import Source
 from maskwright.data.store_source import StoreSource, is_store
 from maskwright.data.survey import Survey
 from maskwright.support.checks import check_at_least, check_one_of
+from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import read_json, write_json
+from maskwright.support.files import hash_strings, read_json, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.choices import choose_side
 from maskwright.workflows.heads import pick_finders
 from maskwright.workflows.loading import find
 from maskwright.workflows.prepared_sheets import save_map_sheet, save_window_sheet
 from maskwright.workflows.settings import DataSettings
+from maskwright.workflows.teachers import open_teacher
 
 CROPS = ("none", "center", "smart")
 SUMMARY = "prepare.json"
@@ -148,8 +150,8 @@ def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwr
     facts = read_json(folder / "store.json")
     if (facts["fingerprint"], facts["short_side"], facts["channels"]) != (source.fingerprint, size, channels):
         raise MaskwrightError(
-            f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, {facts['channels']} channels). "
-            "Use --overwrite to replace it with its maps, or another --out."
+            f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, "
+            f"{facts['channels']} channels). Use --overwrite to replace it with its maps, or another --out."
         )
 
 
@@ -185,10 +187,11 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
     """Attention asks a network, which is opened here: data knows no networks."""
     if asked.name != "attention" or asked.source is None:
         return asked
-    from maskwright.workflows.teachers import open_teacher
-
     _, options = resolve_source(asked)
-    return Asked(asked.name, "vit", {**options, **asked.options, "teacher": open_teacher(options.get("file", ""), device)})
+    place = pick_device(device)
+    teacher = open_teacher(options.get("file", ""), place)
+    stamp = hash_strings(f"{name} {values.double().sum().item():.12g}" for name, values in teacher.encoder.state_dict().items())
+    return Asked(asked.name, "vit", {**options, **asked.options, "teacher": teacher, "stamp": stamp, "device": str(place)})
 
 
 def spell_coverage(made: PixelMap, count: int) -> str:

@@ -18,6 +18,7 @@ from maskwright.workflows.build import check_masks, model_config
 from maskwright.workflows.choices import Found, choose
 from maskwright.workflows.fit import fit
 from maskwright.workflows.loading import find, load
+from maskwright.workflows.objective import check_loss
 from maskwright.workflows.recipes import build_settings, flatten, read_recipe
 from maskwright.workflows.run import Run
 from maskwright.workflows.run_folder import RunFolder, default_folder, refuse_existing
@@ -67,6 +68,7 @@ def pretrain(
         if handler is not None:
             log.removeHandler(handler)
             handler.close()
+            plan.folder.forget_attempt()
     return Run(plan.folder)
 
 
@@ -88,6 +90,7 @@ def _plan(
     for choice in choices:
         reporter.say(f"  {choice}")
     check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
+    check_loss(settings)
     folder = (
         RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
     )

@@ -101,6 +101,8 @@ def convert(leaf: Leaf, value: Any) -> Any:
     if isinstance(value, str) and list in (getattr(part, "__origin__", None) for part in (leaf.type, *getattr(leaf.type, "__args__", ()))):
         value = [part for part in value.strip("[]").replace(" ", "").split(",") if part]
     value = str(value) if isinstance(value, Path) else value
+    if isinstance(value, str) and {str, dict} <= set(map(_plain, get_args(leaf.type))) and not value.lstrip().startswith("{"):
+        return value  # parts(weights={eyes: 3}) would be read as a YAML mapping
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=leaf.type)
     try:
@@ -108,6 +110,10 @@ def convert(leaf: Leaf, value: Any) -> Any:
     except (ArgumentError, TypeError) as error:
         near = did_you_mean(str(value), map(str, get_args(leaf.type))) if get_origin(leaf.type) is Literal else ""
         raise MaskwrightError(f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near} {leaf.help}.") from error
+
+
+def _plain(kind: Any) -> Any:
+    return get_origin(kind) or kind
 
 
 def dump_recipe(settings: PretrainSettings, heading: str) -> str:

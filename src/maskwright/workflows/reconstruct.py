@@ -1,128 +1,168 @@
-"""Filling in pictures with a trained model: original, masked, prediction, composite on one sheet, with numbers beside."""
+"""Filling in pictures with trained models: masked by policies, side by side, in full, or where a person painted a hole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from maskwright.data.decode import Wanted
-from maskwright.data.sources import open_source
-from maskwright.data.transforms import evaluation_view
-from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
-from maskwright.patches import PatchMask
-from maskwright.patches.mask import check_ratio
-from maskwright.schedules import parse_schedule
+from maskwright.evaluation.pixel_scores import PixelScores
+from maskwright.masking.given import Cover
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
+from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.mask_for import mask_for
-from maskwright.workflows.pictures import save_picture
-from maskwright.workflows.run import load_any
-from maskwright.workflows.run_folder import slug
+from maskwright.weights.hints import Hints, Target
+from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps, untaught
+from maskwright.workflows.chosen_pictures import choose_pictures, is_array
+from maskwright.workflows.fill_holes import fill_holes
+from maskwright.workflows.filled import Filled, fill_by_nothing
+from maskwright.workflows.full import reconstruct_fully
+from maskwright.workflows.inpaint import Fit, HoleSettings
+from maskwright.workflows.outcome import Reconstruction, Wishes, open_distance, place_for, save_outcome
+from maskwright.workflows.side_by_side import compare_arms, comparison_sheet, draw_choices, fill_arms, spell_arms
 
-MOST = 256
 MOST_ROWS = 12
 MASK_STATS = ("visible", "target")
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What came out: the sheet (H, W, 3) uint8, the masks, the numbers per picture, and where the sheet was written."""
-
-    sheet: np.ndarray
-    mask: PatchMask
-    names: tuple[str, ...]
-    result: ReconstructionResult
-    path: Path | None
-
-
 def reconstruct(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     images: Any,
     *,
     out: str | Path | None = None,
-    policy: str | None = None,
-    ratio: float | str | None = None,
+    mask: Any = None,
+    cover: Cover | None = None,
+    fit: Fit | None = None,
+    feather: int | None = None,
+    full: bool = False,
+    policy: str | Sequence[str] | None = None,
+    ratio: float | str | Sequence[float] | None = None,
+    epochs: str | Sequence[int] | None = None,
+    errors: bool = False,
+    lpips: str | None = None,
     stats: Literal["visible", "target"] = "visible",
     device: str = "auto",
     seed: int = 0,
+    target: Target | None = None,
     reporter: Reporter | None = None,
 ) -> Reconstruction:
-    """Mask pictures and let a run's model fill them in.
+    """Mask pictures and let one or several models fill them in.
 
-    images: paths of pictures, folders or archives, or uint8 images (N, H, W, C) as an array; policy and ratio: the run's own by default;
-    stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an oracle, labeled so on the sheet).
-    Pictures are shrunk and center-cropped to the model's size; at most 256 are measured and 12 shown. Writes a PNG and a JSON beside it;
-    for arrays only when `out` is given.
+    run: a run or checkpoint, or several, which get the same masks; runs at the head of `images` join them. images: paths of pictures,
+    folders, archives or a prepared store (with its maps), or uint8 images (N, H, W, C) as an array. policy and ratio: the first run's
+    own by default; several, as lists or `random; block(size=2)` and `0.25,0.5`, stand side by side, and policy `all` is every policy
+    that can be used. epochs: `all` or `20,50`, the checkpoints that a run kept.
+    mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own size; cover, fit and feather: see
+    `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
+    with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
+    (an oracle, labeled so). target: what the models predict, for foreign files that do not say.
+    Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and the first ones shown. Writes
+    a PNG and a JSON beside it; for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
-    loaded = load_any(run)
-    chosen = pick_device(device)
-    names, pictures = _read(images, loaded)
-    mask_policy, share = str(policy or loaded.settings.get("policy", "random")), _ratio(ratio, loaded)
-    check_ratio(loaded.model.grid.num_patches, share)
-    mask = mask_for(loaded, run, mask_policy, share, pictures, seed)
-    model = loaded.model.to(chosen)
-    result = measure_reconstruction(model, pictures, mask, loaded.scale, device=chosen, stats=stats)
-    with torch.no_grad():
-        prediction = model(loaded.scale.to_model(pictures.to(chosen)), mask.to(chosen))
-    captions = [f"{name}   PSNR {float(psnr):.1f} dB" for name, psnr in zip(names, result.psnr, strict=True)]
-    facts = SheetFacts(policy=mask_policy, ratio=share, seed=seed)
-    sheet = reconstruction_sheet(sheet_rows(prediction, loaded.scale, stats, captions)[:MOST_ROWS], facts)
-    path = _place(run, images, out, names)
+    wishes = Wishes(stats=stats, device=pick_device(device), seed=seed, errors=errors, lpips=lpips, reporter=reporter)
+    hole = {name: value for name, value in (("cover", cover), ("fit", fit), ("feather", feather)) if value is not None}
+    runs, images = _sort_out(run, images)
+    hints = Hints(target=target)
+    first = Candidate("", runs[0], hints).load()
+    if mask is not None:
+        others = {"--full": full, "--policy": policy, "--ratio": ratio, "--epochs": epochs, "--stats target": stats == "target"}
+        _refuse("--mask fills one hole by one model; leave out {}.", {**others, "the other runs": len(runs) > 1})
+        how = HoleSettings(cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather)
+        return fill_holes(first, runs[0], images, mask, how, out, wishes)
+    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", {f"--{name}": True for name in hole})
+    return _fill_masked(runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes)
+
+
+def _fill_masked(
+    runs: Sequence[str],
+    models: Sequence[Candidate],
+    first: LoadedModel,
+    images: Any,
+    policy: str | Sequence[str] | None,
+    ratio: Any,
+    full: bool,
+    out: str | Path | None,
+    wishes: Wishes,
+) -> Reconstruction:
+    """Mask by policies and fill in: in full by one model, or every model under every choice of masks."""
+    choices, everything = choose_masks(policy, ratio, first), policy == ALL
+    if full and (len(models) > 1 or len(choices) > 1):
+        raise MaskwrightError("--full averages the masks of one policy at one ratio by one model; name one of each.")
+    maps = needed_maps(choices, first, skip=everything)
+    chosen = choose_pictures(images, first, maps, only_there=everything, reporter=wishes.reporter)
+    suffix = "-full" if full else "-arms" if len(models) * len(choices) > 1 else ""
+    path = place_for(runs[0], images, out, chosen.names, suffix)
+    if full:
+        return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, wishes)
+    distance, why_not = open_distance(wishes)
+    masks = draw_choices(choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter)
+    arms = fill_arms(models, first, masks, chosen, wishes.stats, wishes.device, distance)
+    trivial = {choice: fill_by_nothing(chosen.images, one, first.model.grid, distance) for choice, one in masks.items()}
+    fresh = untaught(masks, first)
+    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(arms, chosen.names, wishes.seed, wishes.errors, fresh)
+    numbers = _numbers(arms, trivial, wishes.seed, pictures=list(chosen.names), skipped=list(chosen.skipped), lpips=why_not or "alex")
+    numbers["untaught_policies"] = list(fresh)
     if path is not None:
-        save_picture(path, sheet)
-        write_json(path.with_suffix(".json"), {"pictures": list(names), "policy": mask_policy, "seed": seed, **result.to_dict(seed)})
-        shown = f" of the first {MOST_ROWS}" if len(names) > MOST_ROWS else ""
-        reporter.say(f"{len(names)} pictures, mean PSNR on hidden pixels {float(result.psnr.mean()):.2f} dB; sheet{shown}: {path}")
-    return Reconstruction(sheet, mask, names, result, path)
+        save_outcome(path, sheet, numbers)
+        _tell(arms, trivial, path, wishes.seed, wishes.reporter)
+    return Reconstruction(sheet, chosen.names, numbers, path, arms=arms)
 
 
-def _ratio(ratio: float | str | None, loaded: LoadedModel) -> float:
-    return parse_schedule(ratio if ratio is not None else loaded.settings.get("ratio", 0.75)).at(1.0)
+def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list[str], Any]:
+    """Runs, with those that stand at the head of the pictures, and the pictures that are left."""
+    runs = [str(run)] if isinstance(run, (str, Path)) else [str(one) for one in run]
+    if is_array(images) or isinstance(images, (str, Path)):
+        rest: Any = images
+    else:
+        rest = list(images)
+        while rest and is_model(rest[0]):
+            runs.append(str(rest.pop(0)))
+    if not runs:
+        raise MaskwrightError("Name at least one run or checkpoint.")
+    if not is_array(rest) and not rest:
+        raise MaskwrightError("No pictures to reconstruct: after the runs name pictures, a folder or a prepared store.")
+    return runs, rest
 
 
-def _place(run: str | Path, images: Any, out: str | Path | None, names: Sequence[str]) -> Path | None:
-    if out is not None:
-        return Path(out)
-    if _is_array(images):
-        return None
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    return folder / "reconstructions" / f"{slug(Path(names[0]).stem)}.png"
+def _refuse(sentence: str, given: Mapping[str, Any]) -> None:
+    """Raise MaskwrightError when options were given that do not go with the others."""
+    named = [name for name, value in given.items() if value not in (None, False)]
+    if named:
+        raise MaskwrightError(sentence.format(" and ".join(named)))
 
 
-def _is_array(images: Any) -> bool:
-    return isinstance(images, (np.ndarray, Tensor))
+def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool, fresh: Sequence[str]) -> np.ndarray:
+    arm = arms[0]
+    captions = [f"{name}   {told}" for name, told in zip(names, arm.result.captions(), strict=True)]
+    rows = [row.with_caption(caption) for row, caption in zip(arm.rows[:MOST_ROWS], captions, strict=False)]
+    return reconstruction_sheet(
+        rows,
+        SheetFacts(policy=f"{arm.policy} (as it begins, untrained)" if fresh else arm.policy, ratio=arm.ratio, seed=seed),
+        errors=errors,
+    )
 
 
-def _read(images: Any, loaded: LoadedModel) -> tuple[tuple[str, ...], Tensor]:
-    """Names and (n, C, H, W) uint8 pictures at the model's size."""
-    sources: Iterable[Any] = [images] if _is_array(images) or isinstance(images, (str, Path)) else images
-    size = loaded.model.config.image_size
-    view = evaluation_view(size)
-    wanted = Wanted(channels=loaded.model.config.channels)
-    names: list[str] = []
-    pictures: list[Tensor] = []
-    for item in sources:
-        source = open_source(item if _is_array(item) else str(item))
-        for index in range(min(len(source), MOST - len(names))):
-            picture = torch.from_numpy(source.read(index, wanted).copy()).permute(2, 0, 1)
-            names.append(Path(source.key(index)).name)
-            box = view.draw(
-                *torch.tensor(picture.shape[1:])[:, None], seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)
-            ).to_list()[0]
-            pictures.append(box.apply(picture, size))
-    if not pictures:
-        raise MaskwrightError("No pictures given to reconstruct.")
-    return tuple(names), torch.stack(pictures)
+def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int, **facts: Any) -> dict[str, Any]:
+    """Everything measured, ready for JSON; the numbers of a single arm also stand at the top."""
+    top = {"policy": arms[0].policy, **arms[0].result.to_dict(seed)} if len(arms) == 1 else {}
+    fills = [
+        {"policy": choice.policy, "ratio": choice.ratio, "filled_by": {name: scores.to_dict(seed) for name, scores in by_name.items()}}
+        for choice, by_name in trivial.items()
+    ]
+    return {**facts, "seed": seed, **top, "arms": compare_arms(arms, seed), "without_learning": fills}
+
+
+def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], path: Path, seed: int, reporter: Reporter) -> None:
+    count = len(arms[0].rows)
+    shown = f" of the first {MOST_ROWS}" if count > MOST_ROWS and len(arms) == 1 else ""
+    reporter.say(f"{count} pictures, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite")
+    for line in spell_arms(arms, trivial, seed):
+        reporter.say(line)
+    reporter.say(f"Sheet{shown}: {path}")

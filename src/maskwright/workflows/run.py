@@ -7,11 +7,11 @@ from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import LoadedModel, load_model
-from maskwright.weights.facts import inspect_file
-from maskwright.weights.fair_mae import load_official
+from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_model
+from maskwright.weights.hints import Hints, split_hints
+from maskwright.weights.opening import is_name, load_autoencoder, load_encoder
 from maskwright.workflows.recipes import flatten, read_recipe
-from maskwright.workflows.run_folder import RunFolder
+from maskwright.workflows.run_folder import RunFolder, slug
 from maskwright.workflows.settings import PretrainSettings
 
 
@@ -50,11 +50,15 @@ class Run:
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
-        path = self.folder.checkpoints / f"{checkpoint}.ckpt"
+        return load_model(self.checkpoint(checkpoint))
+
+    def checkpoint(self, name: str = "last") -> Path:
+        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""
+        path = self.folder.checkpoints / f"{name}.ckpt"
         if not path.exists():
             kept = ", ".join(sorted(item.stem for item in self.folder.checkpoints.glob("*.ckpt"))) or "none yet"
-            raise MaskwrightError(f"{self.folder} has no checkpoint '{checkpoint}'. It has: {kept}.")
-        return load_model(path)
+            raise MaskwrightError(f"{self.folder} has no checkpoint '{name}'. It has: {kept}.")
+        return path
 
     def reconstruct(self, images: Any, **options: Any) -> Any:
         """Mask and fill in images; see `maskwright.reconstruct`."""
@@ -74,11 +78,39 @@ def open_run(path: str | Path) -> Run:
     return Run(RunFolder(path))
 
 
-def load_any(path: str | Path) -> LoadedModel:
-    """Load the model of a run folder (its last checkpoint), of one of our checkpoints, or of an official MAE file with a decoder."""
-    place = Path(path)
-    if place.is_dir():
-        return open_run(place).load()
+def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
+    """Load both halves of a model from a run folder (its last checkpoint), a file or folder of any known format, or `official:NAME`.
+
+    `PATH@heads=3,target=raw` tells what a file does not. Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
+    """
+    place, told = locate(path, hints)
+    return load_autoencoder(place, told)
+
+
+def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEncoder:
+    """Load the encoder, with its decoder where there is one, of all that `load_any` takes, of encoders alone and of `timm:NAME`."""
+    place, told = locate(path, hints)
+    return load_encoder(place, told)
+
+
+def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
+    """The weights behind a run folder, file, folder or name, and what the user told about them; raises when nothing is there."""
+    text, behind = split_hints(path)
+    told = (hints or Hints()).over(behind)
+    if is_name(text):
+        return text, told
+    place = Path(text)
     if not place.exists():
-        raise MaskwrightError(f"There is no run or checkpoint at '{path}'.")
-    return load_official(place) if inspect_file(place).kind.startswith("official") else load_model(place)
+        raise MaskwrightError(f"There is no run or checkpoint at '{text}'.")
+    if place.is_dir() and RunFolder(place).exists:
+        return str(open_run(place).checkpoint()), told
+    return text, told
+
+
+def home_of(path: str | Path) -> Path:
+    """Where results about weights go: the run folder itself, a folder beside a file, or one named after a name."""
+    text, _ = split_hints(path)
+    if is_name(text):
+        return Path(slug(text))
+    place = Path(text)
+    return place if place.is_dir() else place.parent

@@ -84,6 +84,12 @@ class RunFolder:
         if self.path.exists():
             shutil.rmtree(self.path)
 
+    def forget_attempt(self) -> None:
+        """Take away the log of an attempt that ended before there was a run, so that the next one finds its place free."""
+        if not self.exists and [item.name for item in self.path.iterdir()] == [self.log_file.name]:
+            self.log_file.unlink()
+            self.path.rmdir()
+
     def describe(self) -> str:
         """One sentence on the state of the run."""
         status = self.status()

@@ -33,13 +33,20 @@ class DataSettings:
     crop: Literal["random", "center", "stretch"] = setting("random", help="random (resized crop), center or stretch")
     crop_scale: float = setting(0.2, help="smallest share of the picture's area that a random crop may take")
     flip: bool = setting(True, help="mirror half of the pictures")
+    vertical_flip: bool = setting(False, help="turn half of the pictures upside down")
+    rotate: float = setting(0.0, help="most degrees by which a crop is turned, either way")
+    brightness: float = setting(0.0, help="change of brightness, 0 to 1; 0.4 draws a factor from 0.6 to 1.4")
+    contrast: float = setting(0.0, help="change of contrast, 0 to 1")
+    saturation: float = setting(0.0, help="change of saturation, 0 to 1")
+    hue: float = setting(0.0, help="change of hue as a share of the color circle, 0 to 0.5")
     workers: int | None = setting(None, help="processes that load pictures")
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
             parse_size(self.image_size)
         check_one_of("crop", self.crop, ("random", "center", "stretch"))
-        check_inside("crop_scale", self.crop_scale, 0, 1)
+        for name, most in (("crop_scale", 1), ("rotate", 180), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
+            check_inside(name, getattr(self, name), 0, most)
         check_at_least("limit", self.limit, 2)
 
 
@@ -96,7 +103,7 @@ class TrainSettings:
     epochs: float | None = setting(None, help="passes over the pictures")
     steps: int | None = setting(None, help="optimizer steps, instead of epochs")
     minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
-    loss: str = setting("mse", help="weighted sum of terms, e.g. 'mse' or '0.5*mse + 0.5*l1'; see: maskwright list losses")
+    loss: str = setting("mse", help="weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list losses")
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
     base_lr: float = setting(1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from maskwright.losses.perceptual import PerceptualError
 from maskwright.models.cost import count_step
 from maskwright.training.module import PretrainModule
 
@@ -12,8 +16,24 @@ def spell_count(count: int) -> str:
 
 
 def training_flops(module: PretrainModule) -> int:
-    """Operations spent so far: images times the analytic cost of their mean numbers of visible and predicted patches, and the policy's."""
+    """Operations spent so far: images times the analytic cost of their mean numbers of patches, and what policy and loss cost besides."""
     images = max(1, module.counts["images"])
     visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
     cost = count_step(module.model.config, round(visible), round(module.counts["decoder_tokens"] / images))
-    return cost.training * images + module.counts["policy_flops"]
+    return (cost.training + loss_flops(module)) * images + module.counts["policy_flops"]
+
+
+def loss_flops(module: PretrainModule) -> int:
+    """Operations per image of the frozen networks that losses look through, counted on one blank picture.
+
+    Two pictures go forward, and the way back to the pixels of one costs about as much as a third.
+    """
+    total = 0
+    blank = torch.zeros(1, 3, *module.model.grid.image_size, device=module.device)
+    for summand in module.objective.summands:
+        if isinstance(summand.term, PerceptualError):
+            summand.term.extractor.to(blank.device)
+            with torch.no_grad(), FlopCounterMode(display=False) as counted:
+                summand.term.extractor(blank)
+            total += 3 * counted.get_total_flops()
+    return total

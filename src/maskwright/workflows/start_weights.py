@@ -7,15 +7,17 @@ from torch import nn
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches.positions import resize_positions
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.run import load_any
+from maskwright.weights.hints import Hints
+from maskwright.workflows.run import load_any_encoder
 
 
 def start_from(path: str, model: MaskedAutoencoder) -> str:
     """Copy the weights of a run or checkpoint into a model; returns a sentence on what was copied.
 
-    Positions learned on another grid are resized. Raises MaskwrightError when the encoders differ in shape.
+    path: whatever `load_any_encoder` takes. Positions are resized to this run's grid, the stem to its number of channels. Raises
+    MaskwrightError when the encoders differ in shape.
     """
-    source = load_any(path).model
+    source = load_any_encoder(path, Hints(channels=model.config.channels)).model
     prefix = source.config.num_prefix
     state = source.state_dict()
     for name, table in _positions(model).items():

@@ -8,15 +8,15 @@ from maskwright.masking.policy import Policy
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.masker import OWN
 from maskwright.training.teachers import Teacher
-from maskwright.workflows.run import load_any
+from maskwright.workflows.run import load_any_encoder
 
 
 def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:
-    """Open the encoder of a run or checkpoint as a teacher.
+    """Open the encoder of a run, a weight file of any known format or a name such as timm:NAME as a teacher.
 
     Raises MaskwrightError when there is none.
     """
-    loaded = load_any(source)
+    loaded = load_any_encoder(source)
     return Teacher(loaded.model.encoder.to(device), loaded.model.config, loaded.scale)
 
 

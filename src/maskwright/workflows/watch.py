@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,17 +72,24 @@ class Watcher:
         return eval_batch(self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols))
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
-        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share."""
+        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share.
+
+        Weights are those of the end of the training, so that epochs compare; several terms are measured one by one too.
+        """
         assert self.pictures.held is not None
-        sums = {"val_loss": 0.0, "val_loss_random75": 0.0}
+        sums: dict[str, float] = {}
         count = 0
         grid = module.model.grid
-        maps = module.masker.policy.traits.needed("prior")
+        maps = sorted({*module.masker.policy.traits.needed("prior"), *module.objective.needs.priors})
         for batch in eval_batches(self.pictures.held, self.pictures.size, maps=maps, grid=(grid.rows, grid.cols)):
             images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
             common = mask_samples(RandomPolicy(), grid, COMMON_RATIO, ids, 0, purpose="common")
+            priors = {name: share.to(module.device) for name, share in batch.priors.items()}
             for name, mask in (("val_loss", self.own_mask(module, batch)), ("val_loss_random75", common)):
-                sums[name] += float(module.objective(module.model(images, mask), images, 1.0).total) * len(images)
+                prediction = module.model(images, mask, visible=module.objective.needs.visible)
+                value = module.objective(replace(prediction, priors=priors), images, 1.0)
+                for column, number in value.columns(name).items():
+                    sums[column] = sums.get(column, 0.0) + float(number) * len(images)
             count += len(images)
         return {name: total / count for name, total in sums.items()}
 

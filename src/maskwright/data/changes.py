@@ -1,0 +1,111 @@
+"""Changes after the crop: upside down, turned, other colors; maps are turned with their pictures. All are off by default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.support.checks import check_inside
+from maskwright.support.seeding import sample_rng
+
+_LUMA = (0.299, 0.587, 0.114)
+_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What happens to each picture of a batch: (B,) turns in radians, (B,) upside down, (B, 4) strengths of the four color changes."""
+
+    turn: Tensor
+    upside_down: Tensor
+    colors: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How much pictures may change.
+
+    rotate: the most degrees of a turn around the crop's center, either way; what lies outside the crop is filled with its mirror image;
+    vertical_flip: turn half of the pictures upside down; brightness, contrast, saturation: factors drawn from 1 - x to 1 + x;
+    hue: the most of a full color circle, either way. Saturation and hue leave pictures without three channels alone.
+    """
+
+    rotate: float = 0.0
+    vertical_flip: bool = False
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_inside("rotate", self.rotate, 0, 180)
+        for name in ("brightness", "contrast", "saturation"):
+            check_inside(name, getattr(self, name), 0, 1)
+        check_inside("hue", self.hue, 0, 0.5)
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change their place."""
+        return self.rotate > 0 or self.vertical_flip
+
+    @property
+    def recolors(self) -> bool:
+        return max(self.brightness, self.contrast, self.saturation, self.hue) > 0
+
+    def draw(self, *, seed: int, epoch: int, sample_ids: Tensor) -> Drawn:
+        """Choose the changes of a batch; chance depends on (seed, epoch, sample id) alone."""
+        rng = sample_rng(seed, epoch, sample_ids, "augment")
+        turn = (rng.fork("rotate").uniform() * 2 - 1) * math.radians(self.rotate)
+        upside_down = (rng.fork("vertical flip").uniform() < 0.5) & self.vertical_flip
+        strength = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
+        return Drawn(turn, upside_down, (rng.fork("color").uniform(4) * 2 - 1) * strength)
+
+    def move(self, planes: Tensor, drawn: Drawn) -> Tensor:
+        """Turn (B, C, H, W) float pictures or maps, without leaving the range of their values."""
+        turned = torch.where(drawn.upside_down[:, None, None, None], planes.flip(2), planes)
+        if self.rotate == 0:
+            return turned
+        height, width = planes.shape[-2:]
+        cos, sin, none = drawn.turn.cos(), drawn.turn.sin(), torch.zeros_like(drawn.turn)
+        rows = [torch.stack([cos, -sin * height / width, none], 1), torch.stack([sin * width / height, cos, none], 1)]
+        places = F.affine_grid(torch.stack(rows, 1).float(), list(planes.shape), align_corners=False)
+        return F.grid_sample(turned, places, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
+        """Change brightness, contrast, saturation and hue of (B, C, H, W) float pictures in [0, 255], in this order."""
+        brightness, contrast, saturation, hue = (one[:, None, None, None] for one in drawn.colors.unbind(1))
+        pixels = (pixels * (1 + brightness)).clamp(0, 255)
+        mean = _gray(pixels).mean((2, 3), keepdim=True)
+        pixels = ((pixels - mean) * (1 + contrast) + mean).clamp(0, 255)
+        if pixels.shape[1] != 3:
+            return pixels
+        gray = _gray(pixels)
+        pixels = ((pixels - gray) * (1 + saturation) + gray).clamp(0, 255)
+        return _turn_hue(pixels, hue.flatten()).clamp(0, 255) if self.hue > 0 else pixels
+
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Change a uint8 (B, C, H, W) batch."""
+        pixels = images.float()
+        pixels = self.move(pixels, drawn) if self.moves else pixels
+        pixels = self.recolor(pixels, drawn) if self.recolors else pixels
+        return pixels.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _gray(pixels: Tensor) -> Tensor:
+    if pixels.shape[1] != 3:
+        return pixels.mean(1, keepdim=True)
+    return (pixels * torch.tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+
+
+def _turn_hue(pixels: Tensor, hue: Tensor) -> Tensor:
+    """Turn colors around the gray axis, in the YIQ space of television; hue: (B,) shares of a full turn."""
+    to_yiq = torch.tensor(_TO_YIQ)
+    cos, sin = (hue * 2 * math.pi).cos(), (hue * 2 * math.pi).sin()
+    turn = torch.eye(3).repeat(len(hue), 1, 1)
+    turn[:, 1, 1], turn[:, 1, 2], turn[:, 2, 1], turn[:, 2, 2] = cos, -sin, sin, cos
+    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    return torch.einsum("bij,bjhw->bihw", matrix, pixels)

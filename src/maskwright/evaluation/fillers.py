@@ -1,0 +1,54 @@
+"""Fills that learn nothing, for the same holes as a model: the mean of visible pixels, a smooth surface, and Telea's inpainting."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.fill import fill_pixels
+
+_TELEA_RADIUS = 3.0
+
+
+def fill_trivially(pictures: Tensor, is_hidden: Tensor) -> dict[str, Tensor]:
+    """Fill (B, C, H, W) pictures in [0, 1] where (B, 1, H, W) booleans mark holes, by every way there is; hidden pixels are never read.
+
+    `telea` (Telea 2004, OpenCV) is there for gray and color pictures when OpenCV is installed: pip install 'maskwright[priors]'.
+    """
+    filled = {"mean color": fill_with_mean(pictures, is_hidden), "smooth": fill_pixels(pictures, is_hidden).clamp(0, 1)}
+    cv2 = _opencv()
+    if cv2 is not None and pictures.shape[1] in (1, 3):
+        filled["telea"] = _telea(cv2, pictures, is_hidden)
+    return filled
+
+
+def fill_with_mean(pictures: Tensor, is_hidden: Tensor) -> Tensor:
+    """Fill each hole with the mean color of the picture's visible pixels."""
+    is_known = (~is_hidden).float()
+    mean = (pictures * is_known).sum((2, 3), keepdim=True) / is_known.sum((2, 3), keepdim=True)
+    return torch.where(is_hidden, mean, pictures)
+
+
+def _telea(cv2: ModuleType, pictures: Tensor, is_hidden: Tensor) -> Tensor:
+    blanked = torch.where(is_hidden, 0.0, pictures)
+    bytes_ = (blanked.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    holes = is_hidden[:, 0].byte().cpu().numpy() * 255
+    done = [
+        cv2.inpaint(np.ascontiguousarray(one.squeeze()), hole, _TELEA_RADIUS, cv2.INPAINT_TELEA)
+        for one, hole in zip(bytes_, holes, strict=True)
+    ]
+    stacked = torch.from_numpy(np.stack(done)).reshape(bytes_.shape).permute(0, 3, 1, 2).float() / 255
+    return torch.where(is_hidden, stacked.to(pictures.device), pictures)
+
+
+def _opencv() -> ModuleType | None:
+    """OpenCV where it is installed with its inpainting."""
+    if importlib.util.find_spec("cv2") is None:
+        return None
+    import cv2
+
+    return cv2 if hasattr(cv2, "inpaint") else None

@@ -1,0 +1,66 @@
+"""LPIPS: how different two pictures look to people, by features of a network weighted to agree with their judgments (Zhang et al. 2018)."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.weights.imagenet import imagenet_state
+from maskwright.weights.state_files import read_state
+
+TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+_LEAST_SIDE = 32
+
+
+class PerceptualDistance:
+    """Measures LPIPS (version 0.1) between pictures; 0 is equal, larger is more different."""
+
+    def __init__(self, network: Any, trunk: str) -> None:
+        self._network, self.trunk = network, trunk
+
+    def __call__(self, pictures: Tensor, truth: Tensor) -> Tensor:
+        """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device. Raises MaskwrightError under 32 pixels."""
+        if min(truth.shape[-2:]) < _LEAST_SIDE or truth.shape[1] not in (1, 3):
+            raise MaskwrightError(f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got {tuple(truth.shape[1:])}.")
+        network = self._network.to(truth.device)
+        left, right = (side.float().expand(-1, 3, -1, -1) for side in (pictures, truth))
+        with torch.no_grad():
+            return network(left, right, normalize=True).flatten()
+
+
+def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualDistance:
+    """Load LPIPS on `alex`, `vgg` or `squeeze`; weights: imagenet (downloaded once), or a file of that network under torchvision's names.
+
+    Numbers of different trunks do not compare; papers mostly give `alex`. The weights that people's judgments gave come with the package
+    lpips. Raises MaskwrightError, saying what to install or fetch, when either is missing.
+    """
+    if trunk not in TRUNKS:
+        raise unknown_name("LPIPS network", trunk, TRUNKS)
+    network = _build(trunk)
+    name = TRUNKS[trunk]
+    state = imagenet_state(name, "LPIPS", "load_distance(weights='FILE')") if weights == "imagenet" else read_state(Path(weights))
+    own = network.net.state_dict()
+    wanted = {key: "features." + key.split(".", 1)[1] for key in own}
+    missing = [place for key, place in wanted.items() if place not in state or state[place].shape != own[key].shape]
+    if missing:
+        raise MaskwrightError(
+            f"The weights '{weights}' are not those of torchvision's {name}: '{missing[0]}' is missing or of another shape."
+        )
+    network.net.load_state_dict({key: state[place] for key, place in wanted.items()})
+    return PerceptualDistance(network.eval().requires_grad_(False), trunk)
+
+
+def _build(trunk: str) -> Any:
+    """The network with its judged weights and a trunk still random; nothing is downloaded, printed or taken from global chance."""
+    try:
+        import lpips
+    except ImportError as error:
+        raise MaskwrightError("LPIPS needs the package lpips: pip install 'maskwright[lpips]'.") from error
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # lpips builds its trunk by an argument that torchvision is retiring
+        return lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)

@@ -1,0 +1,58 @@
+"""The focal frequency term: errors in the Fourier spectrum, the worst frequencies counting most (Jiang et al. 2021).
+
+The transform is linear, so the spectrum of the error is transformed once instead of two spectra being compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from maskwright.losses.options import check_choice, check_number
+from maskwright.losses.term import Needs
+from maskwright.patches.pixels import widen
+from maskwright.patches.prediction import Prediction
+
+
+@dataclass(frozen=True, kw_only=True)
+class FocalFrequencyError:
+    """Mean squared spectral error, each frequency weighted by (its error / the largest error)**alpha; no gradient flows into the weights.
+
+    over: `patch` transforms every predicted patch by itself, in the space of the target; `composite` transforms the whole picture, true
+    pixels at visible patches, in the model's numbers (normalized patches put back with their own statistics), and counts
+    per pixel of predicted patches. Visible pixels have no error in either. The transform keeps energy, so at alpha 0 the value
+    is the mean squared error of predicted pixels.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+    over: Literal["patch", "composite"] = "patch"
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("focal_frequency", "over", self.over, ("patch", "composite"))
+        check_number("focal_frequency", "alpha", self.alpha, 0)
+
+    def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
+        if self.over == "composite":
+            share = prediction.mask.predicted_ids.shape[1] / prediction.grid.num_patches
+            return _focal_mean(prediction.pixel_errors(), self.alpha) / share
+        errors = widen(prediction.values) - prediction.targets()
+        side = prediction.grid.patch_size
+        return _focal_mean(errors.unflatten(2, (side, side, -1)).movedim(4, 2), self.alpha)
+
+
+def _focal_mean(errors: Tensor, alpha: float) -> Tensor:
+    """Transform the last two dimensions, weight each frequency within its own spectrum, and take the mean."""
+    spectrum = torch.fft.fft2(errors, norm="ortho")
+    power = spectrum.real.square() + spectrum.imag.square()
+    return (focal_weights(power, alpha) * power).mean()
+
+
+def focal_weights(power: Tensor, alpha: float) -> Tensor:
+    """Weights in [0, 1] from squared magnitudes: the largest error of each spectrum counts 1; without gradient."""
+    still = power.detach()
+    largest = still.amax((-2, -1), keepdim=True).clamp_min(torch.finfo(power.dtype).tiny)
+    return (still / largest) ** (alpha / 2)

@@ -1,0 +1,54 @@
+"""The Laplacian term: edges and texture of hidden pixels, compared where the picture is put together.
+
+The composite holds true pixels at visible patches and predicted ones elsewhere. The Laplacian is linear, so its value on the composite
+minus that on the true image is its value on their difference, which is zero at visible patches; one filter pass does both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.losses.options import check_choice
+from maskwright.losses.term import Needs
+from maskwright.patches.mask import take
+from maskwright.patches.pixels import patchify
+from maskwright.patches.prediction import Prediction
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaplacianError:
+    """Mean error of the discrete Laplacian over the pixels of predicted patches, in the model's numbers.
+
+    compare: l1 (mean absolute) or mse (mean squared); neighbors: 4 (sum of differences to the four neighbors) or 8.
+    A pixel beside a visible patch is compared across the border, so seams cost; pixels of visible patches do not enter the mean. Beyond the
+    image border the outermost pixel is repeated, so a flat picture has no Laplacian anywhere. Predictions of normalized patches are put
+    back with the hidden patch's own mean and deviation, so that the true patch and only it costs nothing; this is a training signal:
+    pictures shown to people use statistics interpolated from visible patches.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+    compare: Literal["l1", "mse"] = "l1"
+    neighbors: Literal[4, 8] = 4
+
+    def __post_init__(self) -> None:
+        check_choice("laplacian", "compare", self.compare, ("l1", "mse"))
+        check_choice("laplacian", "neighbors", self.neighbors, (4, 8))
+
+    def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
+        edges = laplacian(prediction.pixel_errors(), self.neighbors)
+        hidden = take(patchify(edges, prediction.grid.patch_size), prediction.mask.predicted_ids)
+        return hidden.abs().mean() if self.compare == "l1" else hidden.square().mean()
+
+
+def laplacian(images: Tensor, neighbors: int = 4) -> Tensor:
+    """Sum of each pixel's differences to its 4 or 8 neighbors, (B, C, H, W) to the same; the border pixel is repeated outwards."""
+    around = F.pad(images, (1, 1, 1, 1), mode="replicate")
+    top, bottom, middle = around[..., :-2, :], around[..., 2:, :], around[..., 1:-1, :]
+    total = top[..., 1:-1] + bottom[..., 1:-1] + middle[..., :-2] + middle[..., 2:]
+    if neighbors == 8:
+        total = total + top[..., :-2] + top[..., 2:] + bottom[..., :-2] + bottom[..., 2:]
+    return total - neighbors * images

@@ -1,0 +1,41 @@
+"""Writing tensors atomically, as torch or safetensors files, so that a full disk is one sentence and costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from maskwright.support.files import write_atomic
+
+
+def write_torch(path: Path | str, content: Any) -> None:
+    """Write a torch file, whole or not at all; raises MaskwrightError when the disk is full.
+
+    torch hides a full disk behind a RuntimeError about positions in the archive; written through a Python file, it has the cause.
+    """
+
+    def write(temporary: Path) -> None:
+        try:
+            with temporary.open("wb") as file:
+                torch.save(content, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
+
+    write_atomic(path, write)
+
+
+def write_safetensors(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all; raises MaskwrightError when the disk is full."""
+    data = save(dict(tensors), metadata=None if metadata is None else dict(metadata))
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    write_atomic(path, write)

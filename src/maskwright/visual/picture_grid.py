@@ -1,0 +1,63 @@
+"""Pictures side by side: lines of tiles under column titles with a caption below each, for comparing models, masks and ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.visual.page import COLUMN_SIZE, GAP, INK, MUTED, TITLE_SIZE, WARNING, Page
+
+WIDEST = 1500
+
+
+@dataclass(frozen=True)
+class GridLine:
+    """One line: a tile (h, w, 3) uint8 or nothing, and a caption, for each column; titles stand above it where given.
+
+    last: whether the line ends a group, so that white follows.
+    """
+
+    tiles: Sequence[np.ndarray | None]
+    captions: Sequence[str]
+    titles: Sequence[str] = ()
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence at the foot of a grid; is_warning: what the reader must know before trusting it."""
+
+    text: str
+    is_warning: bool = False
+
+
+def picture_grid(lines: Sequence[GridLine], notes: Sequence[Note] = (), title: str = "") -> np.ndarray:
+    """Draw the lines below each other and the notes at the foot; returns (H, W, 3) uint8."""
+    if not lines:
+        raise MaskwrightError("A grid of pictures needs at least one line.")
+    widest = max(tile.shape[1] for line in lines for tile in line.tiles if tile is not None)
+    page = Page(max(len(line.tiles) for line in lines), widest)
+    if title:
+        page.write(title, TITLE_SIZE, INK, bold=True)
+        page.skip()
+    for line in lines:
+        if line.titles:
+            page.set_words(line.titles, COLUMN_SIZE - 1, INK, bold=True)
+            page.skip(4)
+        page.set_tiles(line.tiles)
+        if any(line.captions):
+            page.set_words(line.captions)
+        page.skip(GAP if line.last else 2)
+    page.rule()
+    for note in notes:
+        page.write(note.text, color=WARNING if note.is_warning else MUTED)
+    return page.finish()
+
+
+def columns_that_fit(tile_width: int, count: int) -> int:
+    """How many of `count` tiles stand beside a first one, at least one, so that lines are about equally long."""
+    most = max(1, (WIDEST - GAP) // (tile_width + GAP) - 1)
+    return -(-count // -(-count // most))

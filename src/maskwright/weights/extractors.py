@@ -1,0 +1,119 @@
+"""Frozen networks for the perceptual loss by name: VGG, any timm network with feature maps, or an exported program from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from maskwright.losses.perceptual import Extractor, PerceptualSettings
+from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.support.seeding import derive_seed
+from maskwright.weights.efficientnet_names import rename_efficientnet
+from maskwright.weights.state_files import read_state
+from maskwright.weights.vgg import load_vgg
+
+VGGS = ("vgg19", "vgg16")
+
+
+def load_extractor(settings: PerceptualSettings) -> Extractor:
+    """Load the network that the settings name, frozen, in evaluation mode; raises MaskwrightError when there is no such network or file."""
+    name, layers = settings.extractor, settings.layers_used()
+    if name in VGGS:
+        return load_vgg(name, [str(layer) for layer in layers], settings.weights)
+    if name.startswith("timm:"):
+        return load_timm(name.removeprefix("timm:"), layers, settings.weights)
+    if name.endswith(".pt2"):
+        return load_exported(Path(name), [str(layer) for layer in layers])
+    raise unknown_name("extractor", name, VGGS, " Also timm:NAME, or a .pt2 file written by torch.export.")
+
+
+class TimmExtractor(nn.Module):
+    """Feature maps of a timm network's stages; frozen, in evaluation mode, pixels normalized as the network was trained."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(network.pretrained_cfg[name])[:, None, None])
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of (B, 3, H, W) pixels in [0, 1], one per stage, finest first."""
+        return list(self.network((images - self.mean) / self.std))
+
+
+def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet") -> TimmExtractor:
+    """Load stages of a timm network with its pretrained weights, those of a file under timm's names, or random ones."""
+    if not timm.is_model(name):
+        raise MaskwrightError(f"timm has no network '{name}'.{did_you_mean(name, timm.list_models())}")
+    stages = [stage for stage in layers if isinstance(stage, int) and stage >= 0]
+    if len(stages) != len(layers):
+        raise MaskwrightError(f"Layers of a timm network are stage numbers, as in layers=[0, 1, 2]; got {list(layers)}.")
+    if sorted(set(stages)) != stages:
+        raise MaskwrightError(f"Stages of a timm network come in rising order; got {stages}.")
+    state = None if weights in ("imagenet", "random") else rename_efficientnet(read_state(Path(weights)))
+    chosen: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
+    try:
+        with torch.random.fork_rng(devices=[]):  # timm draws weights from the global generator
+            torch.manual_seed(derive_seed(0, "random", name))
+            network = timm.create_model(name, pretrained=weights == "imagenet", features_only=True, **chosen)
+    except (OSError, RuntimeError, IndexError, AssertionError, AttributeError, NotImplementedError) as error:
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise MaskwrightError(
+            f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "
+            "Without a network give a file, perceptual(weights='FILE'), or weights='random'."
+        ) from error
+    if state is not None:
+        _fill(network, state, name, weights)
+    return TimmExtractor(network)
+
+
+def _fill(network: Any, state: dict[str, Tensor], name: str, source: str) -> None:
+    """Take what the stages need; a network cut into stages has no classifier."""
+    wanted = network.state_dict()
+    missing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
+    if missing:
+        raise MaskwrightError(
+            f"The weights '{source}' are not those of timm's {name}: {len(missing)} of {len(wanted)} tensors are missing or of another "
+            f"shape, first '{missing[0]}'."
+        )
+    network.load_state_dict({key: state[key] for key in wanted})
+
+
+class ExportedExtractor:
+    """A program written by torch.export that maps (B, 3, H, W) pixels in [0, 1] to a dict of named feature maps."""
+
+    def __init__(self, program: Any, layers: Sequence[str]) -> None:
+        """layers: which maps to compare; all of them when empty."""
+        self.program, self.layers = program, tuple(layers)
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        found = self.program(images)
+        for layer in self.layers:
+            if layer not in found:
+                raise unknown_name("layer of the exported network", layer, found)
+        return [found[layer] for layer in self.layers or found]
+
+    def to(self, device: torch.device) -> ExportedExtractor:
+        self.program.to(device)
+        return self
+
+
+def load_exported(path: Path, layers: Sequence[str]) -> ExportedExtractor:
+    """Open a .pt2 file; the program must take any batch size and give a dict of maps."""
+    if not path.is_file():
+        raise MaskwrightError(f"There is no exported network at '{path}'.")
+    try:
+        program = torch.export.load(path).module()
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise MaskwrightError(f"Could not open '{path}' as a program of torch.export: {str(error).splitlines()[0]}") from error
+    program.requires_grad_(False)
+    return ExportedExtractor(program, layers)

@@ -1,0 +1,44 @@
+"""Which format a weight file has, and its translation to official names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.weights.hf_vit import is_hf, translate_hf
+from maskwright.weights.icarus import is_icarus, translate_icarus
+from maskwright.weights.plain_vit import is_plain_vit, translate_plain
+from maskwright.weights.reading import WeightFile
+from maskwright.weights.translation import Translated
+
+_FORMATS: tuple[tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...] = (
+    (is_hf, translate_hf),
+    (is_icarus, translate_icarus),
+    (is_plain_vit, translate_plain),
+)
+
+
+def is_ours(file: WeightFile) -> bool:
+    """Whether maskwright wrote the file under its own names (an export to timm's names carries our description too)."""
+    return file.about is not None and "patch_embed.proj.weight" not in file.state
+
+
+def translate(file: WeightFile) -> Translated | None:
+    """Bring a foreign file to official names, or None when no format here fits."""
+    return next((read(file) for fits, read in _FORMATS if fits(file.state)), None)
+
+
+def translate_or_refuse(file: WeightFile) -> Translated:
+    """As `translate`; raises MaskwrightError that says what is in the file instead."""
+    translated = translate(file)
+    if translated is None:
+        raise MaskwrightError(f"{file.path} is {describe_unknown(file)}.")
+    return translated
+
+
+def describe_unknown(file: WeightFile) -> str:
+    """A few words on a file of no known format."""
+    shown = ", ".join(map(str, list(file.content)[:4])) or "nothing"
+    return f"not a masked autoencoder known here: a dictionary with {shown}{', ...' if len(file.content) > 4 else ''}"

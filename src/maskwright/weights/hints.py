@@ -1,0 +1,121 @@
+"""What a weight file does not say about itself, told by the user behind an @ in its name: `model.pth@heads=3,target=raw`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError, unknown_name
+
+Target = Literal["raw", "normalized"]
+RANDOM = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hints:
+    """Facts for reading a file, None where it is to be inferred, and two wishes.
+
+    heads, decoder_heads: of both halves; stored_size: (height, width) that the positions in the file are for; target: what the decoder
+    predicts; positions: `sincos` or `learned`; norm_eps: of the layer norms; mean, std: the pixel scale, one number or one per channel.
+    Wishes: image_size and channels that the model shall have after loading; random: fresh weights (for `timm:NAME@random`).
+    """
+
+    heads: int | None = None
+    decoder_heads: int | None = None
+    stored_size: tuple[int, int] | None = None
+    target: Target | None = None
+    positions: str | None = None
+    norm_eps: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    image_size: tuple[int, int] | None = None
+    channels: int | None = None
+    random: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target not in (None, "raw", "normalized"):
+            raise MaskwrightError(f"target is raw or normalized; got '{self.target}'.")
+        if (self.mean is None) != (self.std is None):
+            raise MaskwrightError("A pixel scale needs both mean and std.")
+
+    def over(self, other: Hints) -> Hints:
+        """These hints, with those of `other` where this one says nothing."""
+        told = {item.name: getattr(self, item.name) or getattr(other, item.name) for item in dataclasses.fields(self)}
+        return Hints(**told)
+
+    def scale(self, channels: int) -> PixelScale | None:
+        """The pixel scale for so many channels, None when none was told."""
+        if self.mean is None or self.std is None:
+            return None
+        mean, std = (values * channels if len(values) == 1 else values for values in (self.mean, self.std))
+        if len(mean) != channels or len(std) != channels:
+            raise MaskwrightError(f"mean and std need one number, or one for each of {channels} channels; got {mean} and {std}.")
+        return PixelScale(mean, std)
+
+
+def split_hints(place: str | Path) -> tuple[str, Hints]:
+    """Cut `PLACE@name=value,...` into the place and its hints; a place that exists under the whole name has none."""
+    text = str(place)
+    head, at, tail = text.rpartition("@")
+    if not at or Path(text).exists() or not head:
+        return text, Hints()
+    told: dict[str, Any] = {}
+    for part in tail.split(","):
+        name, is_given, value = part.strip().partition("=")
+        if name == RANDOM and not is_given:
+            told[RANDOM] = True
+        elif name not in _READERS:
+            raise unknown_name(f"hint in '{text}'", name, [*_READERS, RANDOM])
+        else:
+            told[name] = _read(name, value)
+    return head, Hints(**told)
+
+
+def _read(name: str, value: str) -> Any:
+    try:
+        return _READERS[name](value)
+    except ValueError as error:
+        raise MaskwrightError(f"'{value}' is no value for {name}; write for example {_EXAMPLES[name]}.") from error
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`96` or `HEIGHTxWIDTH`."""
+    sides = [int(part) for part in text.lower().split("x")]
+    if len(sides) > 2 or min(sides) < 1:
+        raise ValueError(text)
+    return sides[0], sides[-1]
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """One number, or several with slashes between them."""
+    return tuple(float(part) for part in text.split("/"))
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "heads": int,
+    "decoder_heads": int,
+    "stored_size": _size,
+    "target": str,
+    "positions": str,
+    "norm_eps": float,
+    "mean": _numbers,
+    "std": _numbers,
+    "image_size": _size,
+    "channels": int,
+}
+_EXAMPLES = {
+    "heads": "heads=3",
+    "decoder_heads": "decoder_heads=16",
+    "stored_size": "stored_size=224x112",
+    "target": "target=raw",
+    "positions": "positions=learned",
+    "norm_eps": "norm_eps=1e-6",
+    "mean": "mean=0.485/0.456/0.406",
+    "std": "std=0.5",
+    "image_size": "image_size=96",
+    "channels": "channels=1",
+}

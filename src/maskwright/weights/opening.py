@@ -1,0 +1,168 @@
+"""The one door to weights of any origin: files and folders of every format here, `official:NAME` and `timm:NAME`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import ModelConfig
+from maskwright.models.image_encoder import ImageEncoder
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError
+from maskwright.weights.adapting import adapt_channels, adapt_size
+from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_strictly, parts_of, progress_of
+from maskwright.weights.fair_mae import IMAGENET, is_official_name, target_by_name, to_our_names
+from maskwright.weights.formats import is_ours, translate_or_refuse
+from maskwright.weights.hints import Hints, split_hints
+from maskwright.weights.official_files import LICENSE, official_file
+from maskwright.weights.official_files import PREFIX as OFFICIAL
+from maskwright.weights.reading import WeightFile, open_weights
+from maskwright.weights.timm_names import PREFIX as TIMM
+from maskwright.weights.timm_names import open_timm
+from maskwright.weights.translation import Translated, complete, infer_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """A model taken apart: its weights under our names and what is known about it."""
+
+    place: str
+    config: ModelConfig
+    state: dict[str, Tensor]
+    scale: PixelScale
+    knows_target: bool
+    settings: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def has_decoder(self) -> bool:
+        return any(name.startswith("decoder.") for name in self.state)
+
+
+def is_name(place: str) -> bool:
+    """Whether a text names weights instead of a file."""
+    return place.startswith((OFFICIAL, TIMM))
+
+
+def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder:
+    """Load the encoder, with its decoder where there is one, of a file, folder or name; `PLACE@heads=3,image_size=96` adds hints.
+
+    Raises MaskwrightError for what is not there, not readable, of no known format, or not told by the file (saying which hint to add).
+    """
+    parts, told = _open(place, hints, needs_decoder=False)
+    parts = _adapted(parts, told)
+    model = MaskedAutoencoder(parts.config) if parts.has_decoder else ImageEncoder(parts.config)
+    load_strictly(model, parts.state, place)
+    return LoadedEncoder(model.eval(), parts.scale, parts.settings, parts.facts)
+
+
+def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedModel:
+    """Load both halves; raises MaskwrightError as `load_encoder` does, for an encoder alone, and when nobody knows what it predicts."""
+    parts, told = _open(place, hints, needs_decoder=True)
+    if not parts.has_decoder:
+        raise _encoder_only(place, len(parts.state))
+    if not parts.knows_target:
+        raise MaskwrightError(
+            f"{place} does not say whether its decoder predicts raw or normalized pixels, and the weights do not show it: "
+            f"add --target raw or --target normalized (in Python and recipes '{parts.place}@target=raw')."
+        )
+    if told.channels not in (None, parts.config.channels):
+        raise MaskwrightError(
+            f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number."
+        )
+    parts = _adapted(parts, told)
+    model = MaskedAutoencoder(parts.config)
+    load_strictly(model, parts.state, place)
+    return LoadedModel(model.eval(), parts.scale, parts.settings, parts.facts)
+
+
+def _encoder_only(place: str | Path, num_tensors: int) -> MaskwrightError:
+    return MaskwrightError(
+        f"{place} has an encoder only ({num_tensors} tensors, no decoder_*): reconstruct needs both halves; features and "
+        "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
+    )
+
+
+def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tuple[_Parts, Hints]:
+    text, behind = split_hints(place)
+    told = (hints or Hints()).over(behind)
+    if text.startswith(TIMM):
+        return _from_timm(text, told), told
+    if told.random:
+        raise MaskwrightError(f"Fresh weights by @random are for {TIMM}NAME; got '{place}'.")
+    file = open_weights(official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text)
+    return _from_ours(text, file) if is_ours(file) else _from_foreign(text, file, told, needs_decoder), told
+
+
+def _from_timm(text: str, told: Hints) -> _Parts:
+    config, state, scale, facts = open_timm(text.removeprefix(TIMM), random=told.random)
+    return _Parts(place=text, config=config, state=state, scale=scale, knows_target=False, settings={}, facts=facts)
+
+
+def _from_ours(text: str, file: WeightFile) -> _Parts:
+    config, state, scale = parts_of(file.content, file.path)
+    assert file.about is not None
+    settings = dict(file.about.get("settings", {}))
+    return _Parts(
+        place=text, config=config, state=state, scale=scale, knows_target=True, settings=settings, facts=progress_of(file.content)
+    )
+
+
+def _from_foreign(text: str, file: WeightFile, told: Hints, needs_decoder: bool) -> _Parts:
+    found = translate_or_refuse(file)
+    if needs_decoder and not found.has_decoder:
+        raise _encoder_only(text, len(found.state))
+    known = told.over(found.hints)
+    state = complete(found.state, known.stored_size)
+    try:
+        config = infer_config(state, known)
+    except MaskwrightError as error:
+        raise MaskwrightError(f"{text}: {error}") from error
+    scale = told.scale(config.channels) or found.scale or _usual_scale(config.channels, text)
+    facts = {"kind": found.kind, "notes": found.notes, "target_from": target_origin(file, found, told)}
+    if is_official_name(file.path):
+        facts["license"] = LICENSE
+    return _Parts(
+        place=text,
+        config=config,
+        state=to_our_names(state),
+        scale=scale,
+        knows_target=known.target is not None,
+        settings={},
+        facts=facts,
+    )
+
+
+def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
+    """Where the knowledge of what a decoder predicts comes from: given, file, file name, or unknown."""
+    if told.target is not None:
+        return "given"
+    if found.hints.target is None:
+        return "unknown"
+    return "file name" if target_by_name(file.path) == found.hints.target and found.kind.startswith("official") else "file"
+
+
+def _usual_scale(channels: int, text: str) -> PixelScale:
+    if channels != IMAGENET.channels:
+        raise MaskwrightError(
+            f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
+            "add @mean=0.5,std=0.25 (or one number per channel, 0.5/0.4)."
+        )
+    return IMAGENET
+
+
+def _adapted(parts: _Parts, told: Hints) -> _Parts:
+    """Grant the wishes for another image size or number of channels; a decoder predicts the old channels, so it goes when they change."""
+    if told.image_size is not None and told.image_size != parts.config.image_size:
+        config, state = adapt_size(parts.config, parts.state, told.image_size)
+        parts = dataclasses.replace(parts, config=config, state=state)
+    if told.channels is None or told.channels == parts.config.channels:
+        return parts
+    alone = {name: value for name, value in parts.state.items() if name.startswith("encoder.")}
+    config, state, scale = adapt_channels(parts.config, alone, parts.scale, told.channels)
+    return dataclasses.replace(parts, config=config, state=state, scale=scale)

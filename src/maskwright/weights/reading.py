@@ -1,0 +1,152 @@
+"""Opening weight files of any origin without running what is inside them: torch files, safetensors, folders with a config.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import read_json
+
+ABOUT = "maskwright"
+WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
+_INDEX = "model.safetensors.index.json"
+_STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher")
+_BROKEN = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError)
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A weight file as read: all that is in it, the tensors of its state dict, and the config files that lie beside it."""
+
+    path: Path
+    content: Mapping[str, Any]
+    state: dict[str, Tensor]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    preprocessor: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def about(self) -> Mapping[str, Any] | None:
+        """What maskwright wrote about the model into the file, if it did."""
+        about = self.content.get(ABOUT)
+        return about if isinstance(about, Mapping) else None
+
+
+def open_weights(path: Path | str) -> WeightFile:
+    """Read a weight file, or a folder with config.json and model.safetensors or pytorch_model.bin as Hugging Face and timm write it.
+
+    Raises MaskwrightError as `read_file` does, and for a folder without weights.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        content = read_file(path)
+        beside = path.parent if path.name in WEIGHT_NAMES else None
+    else:
+        content, beside = _read_folder(path), path
+    return WeightFile(path, content, weights_in(content), _json_in(beside, "config.json"), _json_in(beside, "preprocessor_config.json"))
+
+
+def read_file(path: Path | str) -> dict[str, Any]:
+    """Read a torch or safetensors file to a dictionary, with weights_only=True so that nothing in it can run.
+
+    argparse.Namespace, which the official training writes, is allowed: it holds plain values. Raises MaskwrightError, naming the file
+    and what it seems to be, when it is missing, empty, truncated or not a dictionary of weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MaskwrightError(f"There is no file {path}; give a checkpoint (.ckpt, .pth, .safetensors).")
+    if path.stat().st_size == 0:
+        raise MaskwrightError(f"{path} is empty (0 bytes): the copy or download did not finish; fetch it again.")
+    try:
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except _BROKEN as error:
+        raise MaskwrightError(f"Could not read weights from {path}: {_suspect(path, error)}") from error
+    if not isinstance(content, dict):
+        raise MaskwrightError(f"{path} holds a {type(content).__name__}, not a dictionary of weights.")
+    return content
+
+
+def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a state dict, found under the usual keys, without `module.` and `_orig_mod.` prefixes; may be empty."""
+    for key in _STATE_KEYS:
+        if isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    return {
+        str(key).replace("_orig_mod.", "").removeprefix("module."): value for key, value in content.items() if isinstance(value, Tensor)
+    }
+
+
+def _read_torch(path: Path) -> Any:
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    """The tensors, and under `maskwright` the description that our own exports carry in the file's metadata."""
+    with safe_open(path, framework="pt") as file:
+        content: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        described = (file.metadata() or {}).get(ABOUT)
+    return content if described is None else {**content, ABOUT: json.loads(described)}
+
+
+def _read_folder(folder: Path) -> dict[str, Any]:
+    for name in WEIGHT_NAMES:
+        if (folder / name).exists():
+            return read_file(folder / name)
+    if (folder / _INDEX).exists():
+        content: dict[str, Any] = {}
+        for part in sorted(set(read_json(folder / _INDEX)["weight_map"].values())):
+            content |= read_file(folder / part)
+        return content
+    held = ", ".join(sorted(item.name for item in folder.iterdir())[:4]) or "nothing"
+    raise MaskwrightError(
+        f"The folder {folder} is neither a run (no run.json) nor a model (no {' or '.join(WEIGHT_NAMES)}); it holds {held}."
+    )
+
+
+def _json_in(folder: Path | None, name: str) -> Mapping[str, Any]:
+    if folder is None or not (folder / name).exists():
+        return {}
+    content = read_json(folder / name)
+    return content if isinstance(content, Mapping) else {}
+
+
+def _suspect(path: Path, error: Exception) -> str:
+    """Guess from the first bytes why a file cannot be read."""
+    with path.open("rb") as file:
+        first = file.read(64)
+    if path.suffix == ".safetensors":
+        return "it is not a whole safetensors file (truncated, or another format under that name)."
+    if path.suffix == ".onnx":
+        return "it is an ONNX graph, which onnxruntime runs; only its source can be loaded here."
+    if first.startswith(b"PK"):
+        if isinstance(error, pickle.UnpicklingError):
+            return _describe_pickle(error)
+        return "it begins like a torch file but is truncated or damaged; fetch it again."
+    if first.startswith(b"\x80"):
+        return _describe_pickle(error)
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in first):
+        return f"it is a text file that begins {first[:24].decode('ascii')!r}."
+    return "it is not a torch file."
+
+
+def _describe_pickle(error: Exception) -> str:
+    refused = str(error).partition("Unsupported global: GLOBAL ")[2].split(" ", 1)[0]
+    if refused:
+        return (
+            f"it is a pickle with a {refused} object inside, which is never loaded because it could run code. If it is a whole model "
+            "(torch.save(model, ...)), open it in the project that made it and save its weights alone: "
+            "torch.save(torch.load(FILE, weights_only=False).state_dict(), 'weights.pth')."
+        )
+    return "it is a pickle that holds more than plain weights, or is damaged; it is never unpickled because it could run code."

@@ -1,0 +1,113 @@
+"""timm's vision transformers by name: `timm:vit_small_patch16_224.dino` with its weights, `timm:NAME@random` without."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maskwright.models.config import ModelConfig
+from maskwright.models.encoder import Encoder
+from maskwright.models.image_encoder import ImageEncoder
+from maskwright.patches.grid import Grid
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.weights.fair_mae import to_our_names
+from maskwright.weights.hints import Hints
+from maskwright.weights.translation import complete, infer_config
+
+PREFIX = "timm:"
+_LEFT_OUT = ("head.", "head_dist.", "fc_norm.", "attn_pool.")
+_SECONDS = 5.0
+
+
+def open_timm(name: str, *, random: bool) -> tuple[ModelConfig, dict[str, Tensor], PixelScale, dict[str, Any]]:
+    """The configuration, weights under our names, pixel scale and facts of a model of timm.
+
+    random: fresh weights drawn as ours are, not timm's. Raises MaskwrightError for unknown names, for architectures that are no plain
+    vision transformer, and when the weights can be had neither from the cache nor from the network.
+    """
+    skeleton = _build(name)
+    about = skeleton.pretrained_cfg
+    config, _ = read_timm(skeleton)  # what cannot be read is told before anything is fetched
+    if random:
+        state = ImageEncoder(config).state_dict()
+    else:
+        config, state = read_timm(_with_weights(name, about))
+    scale = PixelScale(tuple(about["mean"]), tuple(about["std"]))
+    return config, state, scale, {"timm": name, "license": about.get("license") or "unknown", "random": random}
+
+
+def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """The configuration and weights, under our names, of a VisionTransformer of timm; raises MaskwrightError for parts that ours lacks."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    if not isinstance(model, VisionTransformer):
+        raise MaskwrightError(f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_* or deit_*.")
+    block: Any = model.blocks[0]
+    if not isinstance(block.mlp.act, nn.GELU) or block.mlp.act.approximate != "none":
+        raise MaskwrightError(f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is supported.")
+    state = {name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)}
+    height, width = model.patch_embed.img_size
+    hints = Hints(heads=block.attn.num_heads, norm_eps=block.norm1.eps, stored_size=(height, width), positions=_positions(state))
+    full = complete(state, hints.stored_size)
+    config = infer_config(full, hints)
+    with torch.device("meta"):
+        known = Encoder(config, Grid.of_image(*config.image_size, config.patch_size)).state_dict()
+    if odd := sorted(set(full) ^ set(known)):
+        raise MaskwrightError(f"This model of timm is not built like a plain vision transformer: {', '.join(odd[:3])} have no counterpart.")
+    return config, to_our_names(full)
+
+
+def _positions(state: dict[str, Tensor]) -> str | None:
+    return "learned" if "pos_embed" in state and state["pos_embed"].is_meta else None
+
+
+def _build(name: str) -> Any:
+    """The architecture without memory for weights."""
+    import timm
+
+    try:
+        with torch.device("meta"):
+            return timm.create_model(name, pretrained=False)
+    except RuntimeError as error:
+        known = timm.list_models("vit_*")
+        raise MaskwrightError(f"timm has no model '{name}'.{did_you_mean(name.split('.')[0], known)} See timm.list_models().") from error
+
+
+def _with_weights(name: str, about: dict[str, Any]) -> Any:
+    import timm
+
+    repository = about.get("hf_hub_id")
+    sentence = (
+        f"The weights of timm's {name} are neither in the cache nor to be had from here. Where there is a network, run "
+        f"python -c \"import timm, torch; torch.save(timm.create_model('{name}', pretrained=True).state_dict(), '{name}.pth')\", "
+        f"bring that file here and give it instead; or ask for fresh weights by {PREFIX}{name}@random."
+    )
+    if repository and not _is_cached(repository) and not _is_reachable():
+        raise MaskwrightError(sentence)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return timm.create_model(name, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise MaskwrightError(f"{sentence} (timm said: {error})") from error
+
+
+def _is_cached(repository: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in ("model.safetensors", "pytorch_model.bin"))
+
+
+def _is_reachable() -> bool:
+    """Whether the Hub answers: asked once and shortly, because its client tries for most of a minute."""
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        urllib.request.urlopen(ENDPOINT, timeout=_SECONDS).close()
+    except (OSError, urllib.error.URLError):
+        return False
+    return True

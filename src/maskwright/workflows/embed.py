@@ -1,0 +1,75 @@
+"""Embedding a data set: one vector per picture into a file, a batch at a time."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.data.sources import Source, open_source
+from maskwright.data.survey import nothing_readable
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.workflows.encoder import PictureEncoder, load
+from maskwright.workflows.feature_files import FeatureWriter, open_writer
+from maskwright.workflows.views import PictureBatches
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What was written: the file, how many vectors of which width, and how many pictures could not be read."""
+
+    path: Path
+    count: int
+    width: int
+    skipped: int
+
+
+def embed(
+    run: str | Path,
+    data: Any,
+    *,
+    out: str | Path = "features.npz",
+    pooling: str = "mean",
+    split: str | None = None,
+    labels: str | None = None,
+    device: str = "auto",
+    reporter: Reporter | None = None,
+) -> Embedded:
+    """Write keys, features (float32) and labels where the data has them of all pictures to `out`, .npz or .parquet.
+
+    run: whatever `maskwright.load` takes; data, split, labels: as for pretrain; pooling: mean, cls or both. Pictures are decoded as they
+    are needed, so neither memory nor the cache grows with the data. Unreadable ones are skipped, counted and named.
+    """
+    reporter = reporter or LogReporter()
+    encoder = load(run, device=device)
+    source = open_source(data, split=split, labels=labels)
+    path = Path(out)
+    width = encoder.width_of(pooling)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
+        writer = open_writer(path, Path(scratch), width)
+        batches = PictureBatches(source, encoder.config)
+        count = _write_all(encoder, batches, writer, pooling, reporter)
+        if not count:
+            raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
+        writer.finish(path, source.classes)
+    if batches.skipped:
+        named = "; ".join(f"{item.key} ({item.reason})" for item in batches.skipped[:5])
+        reporter.warn(f"{len(batches.skipped)} unreadable pictures skipped: {named}{' ...' if len(batches.skipped) > 5 else ''}")
+    reporter.say(f"{count:,} vectors of {width} numbers ({pooling}) written to {path}")
+    return Embedded(path, count, width, len(batches.skipped))
+
+
+def _write_all(encoder: PictureEncoder, batches: PictureBatches, writer: FeatureWriter, pooling: str, reporter: Reporter) -> int:
+    source: Source = batches.source
+    count, total = 0, len(source)
+    for indexes, images in batches:
+        features = encoder.pool(encoder.encode_batch(images), pooling).numpy()
+        told = source.labels
+        writer.add([source.key(index) for index in indexes], None if told is None else [told[index] for index in indexes], features)
+        count += len(indexes)
+        reporter.progress("embed", indexes[-1] + 1, total, f"{indexes[-1] + 1:,} of {total:,} pictures")
+    reporter.finish()
+    return count

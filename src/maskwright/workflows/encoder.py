@@ -1,0 +1,92 @@
+"""An encoder to use: `maskwright.load(...)` gives tokens and features of pictures, from weights of any origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.features import Features
+from maskwright.evaluation.frozen import held_still
+from maskwright.models.config import ModelConfig
+from maskwright.patches.grid import Grid
+from maskwright.support.environment import pick_device
+from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.views import batches_of
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of n images: patches (n, N, D) in raster order, prefix (n, R, D) class and register tokens, and the grid."""
+
+    patches: Tensor
+    prefix: Tensor
+    grid: Grid
+
+    @property
+    def maps(self) -> Tensor:
+        """The patch tokens as (n, D, rows, cols)."""
+        return self.patches.transpose(1, 2).unflatten(2, (self.grid.rows, self.grid.cols))
+
+
+class PictureEncoder:
+    """A frozen encoder: nothing is masked, nothing is random, the same picture gives the same numbers in any batch up to rounding."""
+
+    def __init__(self, loaded: LoadedEncoder, device: torch.device) -> None:
+        self.loaded = loaded
+        self.device = device
+        self._model = loaded.model.to(device)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self._model.config
+
+    def __repr__(self) -> str:
+        height, width = self.config.image_size
+        return f"PictureEncoder({self.config.width}x{self.config.depth}, {height}x{width} pixels, {self._model.grid})"
+
+    def encode(self, images: Any) -> Tokens:
+        """Tokens, float32 on the CPU, of uint8 arrays or tensors (NCHW, NHWC or one image), Pillow images, paths, folders, or lists.
+
+        Pictures are shrunk and center-cropped to the model's size. Raises MaskwrightError for pictures that cannot be read.
+        """
+        parts = [self.encode_batch(batch) for batch in batches_of(images, self.config)]
+        if not parts:
+            raise MaskwrightError("No pictures given to encode.")
+        tokens = torch.cat(parts)
+        first = self.config.num_prefix
+        return Tokens(tokens[:, first:], tokens[:, :first], self._model.grid)
+
+    def features(self, images: Any, pooling: str = "mean") -> Tensor:
+        """One vector per picture, (n, D): `mean` of the patch tokens, the class token `cls`, or `both` side by side (n, 2 D)."""
+        pooled = [self.pool(self.encode_batch(batch), pooling) for batch in batches_of(images, self.config)]
+        if not pooled:
+            raise MaskwrightError("No pictures given to encode.")
+        return torch.cat(pooled)
+
+    def encode_batch(self, images: Tensor) -> Tensor:
+        """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size already."""
+        with held_still(self._model.encode, self.device):
+            return self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
+
+    def width_of(self, pooling: str) -> int:
+        """How long the vectors of a pooling are; raises MaskwrightError for unknown ones and for `cls` without a class token."""
+        return self.pool(torch.zeros(1, self.config.num_prefix + 1, self.config.width), pooling).shape[1]
+
+    def pool(self, tokens: Tensor, pooling: str) -> Tensor:
+        """Tokens of `encode_batch` to one vector each."""
+        has_class = self.config.class_token
+        return Features(tokens[:, 0] if has_class else None, tokens[:, self.config.num_prefix :].mean(1)).pooled(pooling)
+
+
+def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:
+    """Load an encoder from a run folder, a weight file or folder of any known format, `official:NAME` or `timm:NAME`.
+
+    `PLACE@image_size=96,channels=1,heads=3` adapts it or tells what its file does not.
+    """
+    return PictureEncoder(load_any_encoder(place), pick_device(device))

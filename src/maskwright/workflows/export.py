@@ -1,0 +1,81 @@
+"""Taking a model to other software: timm, transformers, the official code, ONNX, or one safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.weights.exporting import FORMATS, Check, export_model
+from maskwright.weights.hints import Hints, Target
+from maskwright.weights.timm_vit import hub_config, is_standard
+from maskwright.workflows.run import home_of, load_any, load_any_encoder
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where a model was written and what came back from there."""
+
+    path: Path
+    check: Check
+    usage: tuple[str, ...]
+
+
+def export(
+    run: str | Path, *, format: str = "timm", out: str | Path | None = None, target: Target | None = None, reporter: Reporter | None = None
+) -> Exported:
+    """Write a run, file or named model in another format, read it back, and compare.
+
+    format: timm, hf, official, onnx or safetensors; out: the file or folder to write (default: RUN/exported/NAME); target: what the
+    model predicts, for foreign files that do not say. Raises MaskwrightError, before anything is written, for what a format cannot hold.
+    """
+    reporter = reporter or LogReporter()
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    hints = Hints(target=target)
+    loaded = _both(run, hints) if FORMATS[format].needs_decoder else load_any_encoder(run, hints)
+    path = _place(run, format, out)
+    check = export_model(loaded, format, path)
+    usage = _usage(format, path, loaded)
+    for line in [f"{path}: {check}.", *(f"  {line}" for line in usage)]:
+        reporter.say(line)
+    return Exported(path, check, usage)
+
+
+def _both(run: str | Path, hints: Hints) -> LoadedEncoder:
+    whole = load_any(run, hints)
+    return LoadedEncoder(whole.model, whole.scale, whole.settings, whole.facts)
+
+
+def _place(run: str | Path, format: str, out: str | Path | None) -> Path:
+    ending = FORMATS[format].ending
+    if out is None:
+        return home_of(run) / "exported" / (f"model{ending}" if ending else format)
+    path = Path(out)
+    if ending and path.is_dir():
+        return path / f"model{ending}"
+    if ending and path.suffix != ending:
+        raise MaskwrightError(f"A file of format {format} ends in {ending}; got --out {out}.")
+    if not ending and path.is_file():
+        raise MaskwrightError(f"The {format} format is a folder and {out} is a file; give another --out.")
+    return path
+
+
+def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
+    """The lines that open the file in its own software."""
+    config = loaded.model.config
+    if format == "timm":
+        name, _ = hub_config(config, loaded.scale)
+        by_file = (
+            f"or: timm.create_model('{name}', img_size={config.image_size}, in_chans={config.channels}, num_classes=0, "
+            f"checkpoint_path='{path}/model.safetensors')"
+        )
+        return (f"timm.create_model('local-dir:{path}', pretrained=True)", *([by_file] if is_standard(config) else []))
+    if format == "hf":
+        return (f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   or ViTModel for the encoder alone",)
+    if format == "onnx":
+        scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"
+        return (f"input 'images' (B, {config.channels}, {config.image_size[0]}, {config.image_size[1]}) float32 = {scaled}",)
+    return (f"maskwright.load('{path}')",) if format == "safetensors" else ()

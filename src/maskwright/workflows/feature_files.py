@@ -1,0 +1,92 @@
+"""Files of features, written piece by piece so that memory stays bounded: .npz for NumPy, .parquet for tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_atomic
+
+ENDINGS = (".npz", ".parquet")
+
+
+class FeatureWriter(Protocol):
+    """Takes batches of keys, labels and vectors, and puts the file in place at the end."""
+
+    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
+        """Write one batch: features (n, D) float32."""
+
+    def finish(self, path: Path, classes: list[str] | None) -> None:
+        """Put the whole file in place."""
+
+
+def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
+    """The writer for a file's ending; scratch: a folder for what is not finished. Raises MaskwrightError for other endings."""
+    if path.suffix not in ENDINGS:
+        raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
+    return NpzWriter(scratch, width) if path.suffix == ".npz" else ParquetWriter(scratch, width)
+
+
+class NpzWriter:
+    """Appends vectors to a raw file and zips them at the end, a stretch at a time."""
+
+    def __init__(self, scratch: Path, width: int) -> None:
+        self._raw, self._width = scratch / "features.raw", width
+        self._keys: list[str] = []
+        self._labels: list[int] = []
+
+    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
+        with self._raw.open("ab") as file:
+            file.write(np.ascontiguousarray(features, dtype=np.float32).tobytes())
+        self._keys += keys
+        self._labels += labels or []
+
+    def finish(self, path: Path, classes: list[str] | None) -> None:
+        columns: dict[str, Any] = {"keys": np.array(self._keys)}
+        columns["features"] = np.memmap(self._raw, np.float32, "r", shape=(len(self._keys), self._width))
+        if self._labels:
+            columns["labels"] = np.array(self._labels, dtype=np.int64)
+        if classes:
+            columns["classes"] = np.array(classes)
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.savez(file, **columns)
+
+        write_atomic(path, write)
+
+
+class ParquetWriter:
+    """Writes a row group per batch; features are a list of floats per row."""
+
+    def __init__(self, scratch: Path, width: int) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise MaskwrightError("Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none.") from error
+        self._arrow, self._file = pyarrow, scratch / "features.parquet"
+        self._kind = pyarrow.list_(pyarrow.float32(), width)
+        self._writer: Any = None
+
+    def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
+        arrow = self._arrow
+        values = arrow.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
+        columns = {"key": arrow.array(keys), "features": arrow.FixedSizeListArray.from_arrays(values, type=self._kind)}
+        table = arrow.table(columns | ({} if labels is None else {"label": arrow.array(labels, arrow.int64())}))
+        if self._writer is None:
+            self._writer = arrow.parquet.ParquetWriter(self._file, table.schema)
+        self._writer.write_table(table)
+
+    def finish(self, path: Path, classes: list[str] | None) -> None:
+        if classes:
+            self._writer.add_key_value_metadata({"classes": "\n".join(classes)})
+        self._writer.close()
+        write_atomic(path, self._move)
+
+    def _move(self, temporary: Path) -> None:
+        temporary.write_bytes(b"")
+        self._file.replace(temporary)
