@@ -51,8 +51,10 @@ class SelectRecipe:
 class SelectModule(LightningModule):
     """Trains a scorer; the autoencoder stays as it is. Everything it needs is passed in.
 
-    The gradient in `encode="kept"` with hard samples: the composite gives each hidden patch the slope of its own error, and gates in
-    the encoder's attention and the mix in the decoder give every patch, kept or hidden, the slope of its use to the others.
+    The estimator with hard samples, straight through and biased: the composite gives each hidden patch the slope of its own error, and
+    gates (in `encode="kept"`, in the encoder's attention) and the mix in the decoder give each kept patch the slope of its use to others.
+    Hidden patches get no slope of what they would tell others: extrapolating from absent to present through all blocks is so far off
+    that it made the objective worse (docs/log.md).
     """
 
     def __init__(self, model: MaskedAutoencoder, scorer: nn.Module, scale: PixelScale, recipe: SelectRecipe, clock: Clock) -> None:
@@ -88,8 +90,9 @@ class SelectModule(LightningModule):
 
     def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
         """The composite images in the model's numbers."""
-        values = self.model.fill_in(patches, keep) if self.recipe.encode == "kept" else self.model.fill_in_leaking(patches, keep)
         is_kept = pick(keep.detach() - 0.5)
+        seen = torch.where(is_kept, keep, keep.detach()) if self.recipe.mix == "sample" else keep
+        values = self.model.fill_in(patches, seen) if self.recipe.encode == "kept" else self.model.fill_in_leaking(patches, seen)
         pixels = to_pixels(values, patches, is_kept, self.model.grid, self.model.config.target)
         return compose(pixels, patches, keep, self.model.grid)
 
