@@ -131,3 +131,13 @@ def test_masks_without_a_model_say_what_to_do(photos: Path, tmp_path: Path) -> N
 def test_a_memory_of_places_refuses_turned_pictures(photos: Path, tmp_path: Path, turned: dict[str, Any]) -> None:
     with pytest.raises(MaskwrightError, match="leave out --rotate"):
         maskwright.pretrain(photos, out=tmp_path / "run", steps=2, policy="0.5*random + 0.5*hard", **turned, **TINY)
+
+
+def test_a_run_that_ended_before_it_could_say_so_ends_when_resumed(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=4, policy="guided(mix=0.5)", **TINY)
+    before = weights(run)
+    run.folder.update_status(state="running")
+    again = maskwright.pretrain(resume=True, out=tmp_path / "run")
+    assert again.status["state"] == "finished"
+    left, right = ({k: v for k, v in state.items() if isinstance(v, torch.Tensor)} for state in (before, weights(again)))
+    assert same(left, right)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
 from maskwright.data.loader import ResumableLoader
 from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
@@ -22,7 +24,7 @@ from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
-from maskwright.workflows.batches import build_batches, build_clock, go_back
+from maskwright.workflows.batches import build_batches, build_clock, go_back, read_place
 from maskwright.workflows.build import build_module, check_masks, model_config
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures
@@ -120,6 +122,8 @@ def _train(
     reporter: Reporter,
     resume: bool,
 ) -> bool:
+    if resume and recall_end(folder, module, clock):
+        return False
     device = pick_device(settings.run.device)
     watcher = Watcher(settings, pictures, journal.picture)
     baselines = watcher.baselines(module)
@@ -154,6 +158,16 @@ def _train(
         clock.start()
         trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
     return checkpoints.asked and (clock.total_steps is None or trainer.global_step < clock.total_steps)
+
+
+def recall_end(folder: RunFolder, module: PretrainModule, clock: Clock) -> bool:
+    """Whether the last checkpoint is of the end of the training, which was not put on record; the module then is as it ended."""
+    if clock.total_steps is None or read_place(folder)["step"] < clock.total_steps:
+        return False
+    checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)
+    module.load_state_dict(checkpoint["state_dict"])
+    module.on_load_checkpoint(checkpoint)
+    return True
 
 
 def averaging(settings: PretrainSettings) -> list[Any]:
