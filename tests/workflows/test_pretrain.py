@@ -201,12 +201,12 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(photos: Path, tmp_path: Path, 
     saves = {"count": 0}
     original = torch.save
 
-    def full(content: Any, path: Any) -> None:
+    def full(content: Any, file: Any) -> None:
         saves["count"] += 1
         if saves["count"] > 2:
-            Path(path).write_bytes(b"half")
+            file.write(b"half")
             raise OSError(28, "No space left on device")
-        original(content, path)
+        original(content, file)
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(MaskwrightError, match=r"No space left on device.*The earlier .* is intact"):

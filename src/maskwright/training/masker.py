@@ -58,7 +58,7 @@ class Masker(nn.Module):
         self.own_teacher, self._teachers = own_teacher, dict(teachers or {})
         self.learners = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
         self.monitor = MaskMonitor(grid.num_patches)
-        self.spent = {"teacher_tokens": 0, "policy_flops": 0}
+        self.spent = {"teacher_tokens": 0, "policy_flops": 0}  # a training puts its own counts here
 
     @property
     def policy(self) -> Policy:

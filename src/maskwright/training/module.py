@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches import PatchMask, PixelScale, Prediction
-from maskwright.support.errors import MaskwrightError
 from maskwright.training.clock import Clock
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizer import build_optimizer
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.stepped import SteppedModule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Recipe:
     masks_per_image: int
 
 
-class PretrainModule(LightningModule):
+class PretrainModule(SteppedModule):
     """Trains a MaskedAutoencoder under the masks of a Masker; everything it needs is passed in."""
 
     def __init__(
@@ -45,13 +44,11 @@ class PretrainModule(LightningModule):
         described: dict[str, Any],
     ) -> None:
         """described: plain values stored in every checkpoint so that it can be opened without its run."""
-        super().__init__()
+        counts = {"images": 0, "encoder_tokens": 0, "decoder_tokens": 0, **masker.spent}
+        super().__init__(clock, recipe.rate, recipe.clip, counts, described)
         self.model, self.masker, self.objective = model, masker, objective
-        self.scale, self.recipe, self.clock, self.described = scale, recipe, clock, described
-        self.latest: dict[str, Tensor | float] = {}
-        self.counts = {"images": 0, "encoder_tokens": 0, "decoder_tokens": 0, "skipped_steps": 0, **masker.spent}
-        self.bad_in_a_row = 0
-        self.batches_done = 0
+        self.scale, self.recipe = scale, recipe
+        masker.spent = self.counts
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         progress = self.clock.progress(self.global_step)
@@ -93,58 +90,11 @@ class PretrainModule(LightningModule):
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
         self.counts["decoder_tokens"] += rows * (mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible)
-        self.counts |= self.masker.spent
         self.latest = {**value.columns("loss"), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer([self.model, self.masker.learners], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        rate = self.recipe.rate.at(self.clock.rate_progress(self.global_step))
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
-
-    def configure_gradient_clipping(
-        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """Clip the gradient's norm; when it is not finite drop the step, and stop after three in a row."""
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.grad is not None]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip or float("inf"))
-        self.latest["grad_norm"] = norm
-        if bool(torch.isfinite(norm)) and bool(torch.isfinite(torch.as_tensor(self.latest["loss"]))):
-            self.bad_in_a_row = 0
-            return
-        for parameter in parameters:
-            parameter.grad = None
-        self.counts["skipped_steps"] += 1
-        self.bad_in_a_row += 1
-        if self.bad_in_a_row >= 3:
-            raise NonFiniteLoss(self.global_step)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["maskwright"] = self.described
-        finished = self.batches_done >= self.trainer.num_training_batches
-        checkpoint["place"] = {
-            "step": self.global_step,
-            "epoch": self.current_epoch + int(finished),
-            "batches": 0 if finished else self.batches_done,
-        }
-        checkpoint["progress"] = {**self.counts, "seconds": self.clock.seconds, "bad_in_a_row": self.bad_in_a_row}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint["progress"]
-        self.counts = {name: saved[name] for name in self.counts}
-        self.masker.spent = {name: saved[name] for name in self.masker.spent}
-        self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]
-
-
-class NonFiniteLoss(MaskwrightError):
-    """Three steps in a row gave a loss or gradient that is not a finite number."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(f"The loss was not finite three times in a row at step {step:,}.")
-        self.step = step
 
 
 def patch_errors(prediction: Prediction) -> Tensor:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from lightning import LightningModule
 from torch import Tensor, nn
 
 from maskwright.losses.selection import composite_mse, mask_entropy, sparsity
@@ -16,11 +15,11 @@ from maskwright.models.selection import pick, relax, straight_through
 from maskwright.patches.composite import compose, to_pixels
 from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.schedules import Cosine
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
 from maskwright.training.clock import Clock
 from maskwright.training.optimizer import build_optimizer
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.stepped import SteppedModule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class SelectRecipe:
         return self.temperature.at(min(1.0, step / max(1, self.temperature_steps)))
 
 
-class SelectModule(LightningModule):
+class SelectModule(SteppedModule):
     """Trains a scorer; the autoencoder stays as it is. Everything it needs is passed in.
 
     The estimator with hard samples, straight through and biased: the composite gives each hidden patch the slope of its own error, and
@@ -58,13 +57,9 @@ class SelectModule(LightningModule):
     """
 
     def __init__(self, model: MaskedAutoencoder, scorer: nn.Module, scale: PixelScale, recipe: SelectRecipe, clock: Clock) -> None:
-        super().__init__()
+        super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, {})
         self.model, self.scorer = model.eval().requires_grad_(False), scorer
-        self.scale, self.recipe, self.clock = scale, recipe, clock
-        self.latest: dict[str, Tensor | float] = {}
-        self.counts = {"images": 0, "skipped_steps": 0}
-        self.batches_done = 0
-        self.bad_in_a_row = 0
+        self.scale, self.recipe = scale, recipe
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self.batches_done = batch_idx + 1
@@ -106,39 +101,3 @@ class SelectModule(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer([self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        rate = self.recipe.rate.at(self.clock.rate_progress(self.global_step))
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
-
-    def configure_gradient_clipping(
-        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """Clip the gradient's norm; when it is not finite drop the step, and stop after three in a row."""
-        parameters = [parameter for parameter in self.scorer.parameters() if parameter.grad is not None]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip or float("inf"))
-        self.latest["grad_norm"] = norm
-        if bool(torch.isfinite(norm)):
-            self.bad_in_a_row = 0
-            return
-        for parameter in parameters:
-            parameter.grad = None
-        self.counts["skipped_steps"] += 1
-        self.bad_in_a_row += 1
-        if self.bad_in_a_row >= 3:
-            raise MaskwrightError(f"The gradient was not finite three times in a row, at step {self.global_step:,}. Use a lower --lr.")
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        finished = self.batches_done >= self.trainer.num_training_batches
-        checkpoint["place"] = {
-            "step": self.global_step,
-            "epoch": self.current_epoch + int(finished),
-            "batches": 0 if finished else self.batches_done,
-        }
-        checkpoint["progress"] = {**self.counts, "seconds": self.clock.seconds, "bad_in_a_row": self.bad_in_a_row}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint["progress"]
-        self.counts = {name: saved[name] for name in self.counts}
-        self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]

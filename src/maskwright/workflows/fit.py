@@ -17,8 +17,9 @@ from maskwright.support.reporting import Reporter, log
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock
 from maskwright.training.epoch_tasks import EpochTasks
-from maskwright.training.module import NonFiniteLoss, PretrainModule
+from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Recorder, spell_time
+from maskwright.training.stepped import NonFiniteLoss
 from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
@@ -186,7 +187,7 @@ def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> No
         log.warning(str(second))
     if isinstance(error, NonFiniteLoss):
         kept = f"The last good checkpoint is {folder.last}" if folder.last.exists() else "No checkpoint had been written yet"
-        raise MaskwrightError(f"{error} {kept}. A lower --lr or --precision 32-true usually helps; --init starts from it.") from error
+        raise MaskwrightError(f"{error} So does --precision 32-true. {kept}; --init starts from it.") from error
 
 
 def _end(pictures: Pictures, folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
