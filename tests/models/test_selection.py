@@ -118,6 +118,17 @@ def test_normalized_predictions_are_undone_as_in_a_prediction() -> None:
     assert torch.allclose(ours, prediction.to_picture("visible").composite, atol=1e-5)
 
 
+def test_tones_that_others_take_from_a_kept_patch_give_it_a_slope() -> None:
+    model, patches, is_kept = build(target="normalized")
+    keep = straight_through(is_kept, torch.full((3, 24), 0.4, requires_grad=True))
+    keep.retain_grad()
+    pixels = to_pixels(torch.zeros_like(patches), patches, torch.where(is_kept, keep, 0.0), model.grid, "normalized")
+    pixels.square().sum().backward()
+    assert keep.grad is not None
+    assert (keep.grad[1][is_kept[1]] != 0).all()
+    assert (keep.grad[~is_kept] == 0).all()
+
+
 def test_without_noise_training_keeps_what_evaluation_keeps_as_the_temperature_falls() -> None:
     """One sign for both (the code behind seed 2 turned it)."""
     scorer = Scorer(TINY_GRID, 48, width=16)

@@ -88,7 +88,7 @@ class SelectModule(SteppedModule):
         is_kept = pick(keep.detach() - 0.5)
         seen = torch.where(is_kept, keep, keep.detach()) if self.recipe.mix == "sample" else keep
         values = self.model.fill_in(patches, seen) if self.recipe.encode == "kept" else self.model.fill_in_leaking(patches, seen)
-        pixels = to_pixels(values, patches, is_kept, self.model.grid, self.model.config.target)
+        pixels = to_pixels(values, patches, torch.where(is_kept, keep, 0.0), self.model.grid, self.model.config.target)
         return compose(pixels, patches, keep, self.model.grid)
 
     def record(self, rows: int, loss: Tensor, terms: dict[str, Tensor], keep: Tensor) -> None:
