@@ -8,6 +8,8 @@ from collections.abc import Callable
 from maskwright.workflows.recipes import read_recipe_heading, recipe_names
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+FROM_FILES = {"given": "path, cover=half, choose=by_chance", "learned": "path"}
+"""Options of policies that are read from files, as they are written."""
 
 
 def list_policies() -> Table:
@@ -16,7 +18,7 @@ def list_policies() -> Table:
 
     rows: list[tuple[str, ...]] = []
     for name, entry in POLICIES.items():
-        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        options = FROM_FILES.get(name) or ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
         rows.append((name, entry.summary, options or "-"))
     return ("policy", "what it masks", "options"), rows
 
@@ -61,7 +63,7 @@ def list_losses() -> Table:
 
     rows: list[tuple[str, ...]] = []
     for name, entry in TERMS.items():
-        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        options = FROM_FILES.get(name) or ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
         rows.append((name, entry.summary, options or "-"))
     return ("term", "what it compares", "options"), rows
 
