@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from maskwright.data.loader import ResumableLoader
+from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
 from maskwright.support.environment import describe_device, join_folder, keep_freed_memory, pick_device, versions
@@ -127,10 +128,7 @@ def _train(
         return False
     device = pick_device(settings.run.device)
     watcher = Watcher(settings, pictures, journal.picture)
-    baselines = watcher.baselines(module)
-    folder.update_status(baselines=baselines.to_dict())
-    unit = "" if settings.train.loss.strip() == "mse" else "mse of "
-    beside = f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
+    beside = spell_baselines(settings, folder, watcher.baselines(module))
     steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
@@ -159,6 +157,13 @@ def _train(
         clock.start()
         trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
     return checkpoints.asked and (clock.total_steps is None or trainer.global_step < clock.total_steps)
+
+
+def spell_baselines(settings: PretrainSettings, folder: RunFolder, baselines: TrivialBaselines) -> str:
+    """Put the trivial baselines on record; returns them in the words that stand beside the loss."""
+    folder.update_status(baselines=baselines.to_dict())
+    unit = "" if settings.train.loss.strip() == "mse" else "mse of "
+    return f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
 
 
 def recall_end(folder: RunFolder, module: PretrainModule, clock: Clock) -> bool:
