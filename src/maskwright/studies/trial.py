@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,8 @@ def _train(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[st
     if folder.exists and folder.last.exists():
         run = pretrain(resume=True, out=folder.path, reporter=reporter)
     else:
+        if folder.path.exists() and not folder.exists:
+            shutil.rmtree(folder.path)  # a worker was killed before there was anything to go on with
         given = plan.settings(plan.arm(record.arm), record.seed, **{**QUIET, **_asked(plan, record.arm), **length}).to_flat()
         run = pretrain(**{**given, "out": folder.path}, overwrite=folder.exists, reporter=reporter)
     if run.status["state"] != "finished":
