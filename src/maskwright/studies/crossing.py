@@ -27,9 +27,7 @@ def add_cross(record: StudyRecord, folder: Path, measures: MeasureSettings, repo
     return replace(record, trials=tuple(trials[trial.key] for trial in record.trials))
 
 
-def _matrix(
-    folder: Path, seed: int, runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter
-) -> dict[tuple[str, str], float]:
+def _matrix(folder: Path, seed: int, runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter) -> dict[tuple[str, str], float]:
     """The matrix of one seed, measured once for the same set of runs."""
     file = folder / "cross" / f"seed{seed}.json"
     made = {arm: _stamp(run) for arm, run in runs.items()}

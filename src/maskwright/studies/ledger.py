@@ -49,9 +49,7 @@ class Ledger:
         self._study = self._optuna.create_study(storage=self._storage, study_name=study, direction=direction, load_if_exists=True)
 
     @classmethod
-    def open(
-        cls, folder: Path, study: str, url: str | None = None, pulse: Pulse | None = None, *, larger_is_better: bool = True
-    ) -> Ledger:
+    def open(cls, folder: Path, study: str, url: str | None = None, pulse: Pulse | None = None, *, larger_is_better: bool = True) -> Ledger:
         """The ledger of a study's folder; url: `postgresql://...` for a server that several machines share."""
         folder.mkdir(parents=True, exist_ok=True)
         place = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
@@ -146,7 +144,9 @@ class Ledger:
             raise MaskwrightError(f"The ledger '{_hide(url)}' needs a database driver: pip install 'maskwright[studies]'.") from error
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
-            raise MaskwrightError(f"Could not open the ledger '{_hide(url)}': {reason}. Give --ledger postgresql://USER@HOST/DATABASE.") from error
+            raise MaskwrightError(
+                f"Could not open the ledger '{_hide(url)}': {reason}. Give --ledger postgresql://USER@HOST/DATABASE."
+            ) from error
 
     def _alone(self) -> Any:
         return nullcontext() if self._lock is None else exclusive(self._lock)

@@ -91,4 +91,3 @@ def read_mask(text: str) -> MaskChoice:
     if not policy or not 0 < share < 1:
         raise MaskwrightError(f"A common mask is a policy and a ratio, such as 'block(size=2) 0.75'; got '{text}'.")
     return MaskChoice(policy.strip(), share)
-

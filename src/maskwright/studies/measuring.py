@@ -118,4 +118,3 @@ def cross_policies(runs: dict[str, Path], measures: MeasureSettings, reporter: R
             if (model.model.grid, model.model.config.channels) == (own.model.grid, own.model.config.channels):
                 found[other, arm] = fill_psnr(model, batch, mask, pick_device(run.settings.run.device))
     return found
-

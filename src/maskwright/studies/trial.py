@@ -48,7 +48,9 @@ def run_trial(plan: StudyPlan, folder: Path, arm: str, seed: int, length: Mappin
         known = read_trial(place)
         if known is not None and known.state == "done":
             return known
-        record = TrialRecord(study=plan.name, arm=arm, seed=seed, state="running", started=now(), run=str((place / "run").relative_to(folder)))
+        record = TrialRecord(
+            study=plan.name, arm=arm, seed=seed, state="running", started=now(), run=str((place / "run").relative_to(folder))
+        )
         try:
             record = _run(plan, place, record, length, reporter)
         except (KeyboardInterrupt, TrialStopped):

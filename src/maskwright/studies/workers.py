@@ -111,7 +111,9 @@ def watch_workers(job: Job, workers: list[SpawnProcess], reporter: Reporter) -> 
         time.sleep(min(_PATIENCE, job.pulse.interval))
     reporter.finish()
     if _unfinished(ledger.records()) and all(worker.exitcode for worker in workers):
-        raise MaskwrightError("All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short.")
+        raise MaskwrightError(
+            "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
+        )
 
 
 def _unfinished(records: list[TrialRecord]) -> bool:
