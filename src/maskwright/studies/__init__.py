@@ -1,1 +1,1 @@
-"""Studies: several arms over several seeds at the same compute, and what can be said of their difference."""
+"""Which arm is better at the same compute: plans, budgets, ledgers and reports of many runs."""
