@@ -12,8 +12,9 @@ EFFECTS = {"random": 0.0, "block(size=2)": 0.03, "inverse_block": -0.04, "noise(
 METRICS = (
     Metric(name="linear top1", larger_is_better=True, where="linear probe", main=True),
     Metric(name="knn top1", larger_is_better=True, where="k-NN probe"),
-    Metric(name="reconstruction random .75", larger_is_better=False, unit="MSE", where="common masks"),
-    Metric(name="reconstruction block(size=2) .75", larger_is_better=False, unit="MSE", where="common masks"),
+    Metric(name="texture share", larger_is_better=False, where="cue conflict"),
+    Metric(name="psnr random 0.75", larger_is_better=True, unit="dB", where="common masks"),
+    Metric(name="psnr block(size=2) 0.75", larger_is_better=True, unit="dB", where="common masks"),
 )
 
 
@@ -25,8 +26,11 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
     numbers = {
         "linear top1": top1,
         "knn top1": top1 - 0.05 + rng.normal(0, 0.004),
-        "reconstruction random .75": 0.41 - effect / 2 + rng.normal(0, 0.003),
-        "reconstruction block(size=2) .75": 0.52 - effect + rng.normal(0, 0.003),
+        "psnr random 0.75": 19.4 + 5 * effect + rng.normal(0, 0.03),
+        "psnr block(size=2) 0.75": 17.1 + 20 * effect + rng.normal(0, 0.03),
+        **{f"psnr of masks by {other}": 18.0 + (other == arm) + rng.normal(0, 0.03) for other in EFFECTS},
+        "texture share": 0.62 - effect + rng.normal(0, 0.004),
+        "effective rank": 40 + rng.normal(0, 1),
     }
     answers = "".join(map(str, (rng.random(200) < top1).astype(int)))
     facts: dict[str, Any] = {

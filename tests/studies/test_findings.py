@@ -21,7 +21,7 @@ def test_true_effects_of_a_made_up_study_are_found_and_the_rest_is_not():
 
 def test_smaller_is_better_turns_the_verdict():
     by_name = {finding.metric.name: finding for finding in find(made_up_study())}
-    errors = by_name["reconstruction block(size=2) .75"]
+    errors = by_name["texture share"]
     assert errors.named("better")[0].arm == "block(size=2)"
     assert errors.named("better")[0].difference.sample.mean < 0
 
