@@ -1,0 +1,163 @@
+"""The report of a study: one HTML page that needs nothing else, the same in Markdown, and the record that both are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from maskwright.studies.findings import Finding, find, title_of
+from maskwright.studies.record import StudyRecord
+from maskwright.studies.report_figures import Drawing, frontier_drawings, interval_drawings, learning_drawings
+from maskwright.studies.report_runs import Pictures, draw_pictures, read_mask_statistics, read_rows
+from maskwright.studies.report_tables import (
+    Table,
+    budget_deviation,
+    compute_table,
+    design_table,
+    effects_table,
+    failure_table,
+    finding_lines,
+    mask_table,
+    other_table,
+    reconstruction_matrix,
+    title_words,
+    trial_facts,
+    verdict_table,
+)
+from maskwright.studies.statistics import FEWEST_SEEDS
+from maskwright.support.files import write_text
+from maskwright.workflows.run_folder import now
+
+REPORT, MARKDOWN, RECORD = "report.html", "report.md", "study.json"
+MOST_BYTES = 2_000_000
+"""Reports lie under git, and open on a phone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSection:
+    """One metric of the report: its verdicts, figures, and effects where the plan is factorial."""
+
+    name: str
+    words: str
+    is_main: bool
+    said: Sequence[str]
+    verdicts: Table
+    drawings: Sequence[Drawing]
+    effects: Table | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that the templates show."""
+
+    record: StudyRecord
+    made: str
+    answer: Sequence[str]
+    notes: Sequence[str]
+    design: Table
+    sections: Sequence[MetricSection]
+    compute: Table
+    frontier: Sequence[Drawing]
+    curves: Sequence[Drawing]
+    matrix: Table | None
+    masks: Table | None
+    others: Table | None
+    failures: Table | None
+    pictures: Pictures
+    plan: str
+    facts: Sequence[tuple[str, str]]
+
+
+def write_report(record: StudyRecord, folder: Path | str, pictures: bool = True) -> Path:
+    """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
+
+    Learning curves, masks and reconstructions come from the run folders, where they are; pictures: whether to draw those. A page that
+    would be over 2 MB leaves its pictures out and says so.
+    """
+    folder = Path(folder)
+    report = build_report(record, folder, pictures)
+    page = _render("report.html", report)
+    if len(page.encode()) > MOST_BYTES:
+        report = replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]))
+        page = _render("report.html", report)
+    record.save(folder / RECORD)
+    write_text(folder / MARKDOWN, _render("report.md", report))
+    write_text(folder / REPORT, page)
+    return folder / REPORT
+
+
+def build_report(record: StudyRecord, folder: Path, pictures: bool = True) -> Report:
+    """Judge the record and draw its figures."""
+    findings = find(record)
+    rows = read_rows(record, folder)
+    main = findings[0] if findings else None
+    return Report(
+        record=record,
+        made=now(),
+        answer=finding_lines(main, record.baseline) if main else ["No trial has finished yet."],
+        notes=_notes(record, findings),
+        design=design_table(record),
+        sections=[_section(finding, record.baseline) for finding in findings],
+        compute=compute_table(record),
+        frontier=frontier_drawings(record, main) if main else [],
+        curves=learning_drawings(record, rows),
+        matrix=reconstruction_matrix(record),
+        masks=mask_table(read_mask_statistics(record, folder)),
+        others=other_table(record, findings),
+        failures=failure_table(record),
+        pictures=draw_pictures(record, folder) if pictures else Pictures(),
+        plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
+        facts=trial_facts(record.finished()),
+    )
+
+
+def _section(finding: Finding, baseline: str) -> MetricSection:
+    return MetricSection(
+        name=title_of(finding.metric),
+        words=title_words(finding),
+        is_main=finding.metric.main,
+        said=finding_lines(finding, baseline),
+        verdicts=verdict_table(finding),
+        drawings=interval_drawings(finding, baseline),
+        effects=effects_table(finding) if finding.effects else None,
+    )
+
+
+def _notes(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
+    """What must be known before believing the answer."""
+    notes = []
+    done, wanted = len(record.finished()), len(record.arms) * len(record.seeds)
+    if done < wanted:
+        notes.append(f"{done} of {wanted} trials are done; the rest are listed below.")
+    if len(record.seeds) < FEWEST_SEEDS:
+        notes.append(f"Fewer than {FEWEST_SEEDS} seeds: no intervals and no verdicts.")
+    away = budget_deviation(record)
+    if record.budget is None:
+        notes.append("No compute was matched: arms may have spent different amounts.")
+    elif away is not None:
+        notes.append(f"Matched compute: {float(record.budget['amount']):.4g} {record.budget['currency']} per trial; trials are off by {away:.1%} at most.")
+    if len(findings) > 1:
+        notes.append(f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics.")
+    lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
+    if len(lines) > 1:
+        notes.append("Arms differ in their loss, so losses in the learning curves do not compare between all arms.")
+    return notes
+
+
+def _render(name: str, report: Report) -> str:
+    """Fill one of the templates that come with the package."""
+
+    def read(template: str) -> str:
+        return (files("maskwright.studies") / "pages" / template).read_text(encoding="utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(read), autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    values: dict[str, Any] = {"report": report, "record": report.record}
+    return environment.get_template(name).render(values).rstrip() + "\n"

@@ -1,0 +1,220 @@
+"""The tables of a report: design, verdicts, effects, compute, cross-policy reconstruction, masks and failures, as plain text cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.studies.findings import Finding, decimals_for, spell, title_of
+from maskwright.studies.record import Compute, StudyRecord, TrialRecord
+from maskwright.studies.statistics import Difference
+
+RECONSTRUCTION = "psnr "
+"""Numbers that begin so say how well hidden pixels were filled in under masks that are the same for all arms."""
+_CURRENCIES = {
+    "steps": "steps",
+    "images": "images",
+    "encoder_tokens": "encoder tokens",
+    "decoder_tokens": "decoder tokens",
+    "teacher_tokens": "teacher tokens",
+    "flops": "TFLOPs",
+    "minutes": "minutes",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A head and rows of text; kinds: a word per row for its color (baseline, better, worse, plain); shades: a weight per cell."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    kinds: Sequence[str] = ()
+    shades: Sequence[Sequence[float | None]] = ()
+
+    def to_markdown(self) -> str:
+        """The table with pipes."""
+        lines = [self.head, ["---"] * len(self.head), *self.rows]
+        return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def design_table(record: StudyRecord) -> Table:
+    """The arms with the settings in which they differ, and how many of their trials are done."""
+    rows = []
+    for arm in record.arms:
+        done = len(record.finished(arm.name))
+        settings = ", ".join(f"{name}: {value}" for name, value in arm.settings.items()) or "as the plan's base"
+        rows.append([arm.name, settings, f"{done} of {len(record.seeds)}"])
+    kinds = ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms]
+    return Table(["arm", "settings", "trials done"], rows, kinds)
+
+
+def kind_of(verdict: str) -> str:
+    """The color of a verdict."""
+    return verdict if verdict in ("baseline", "better", "worse") else "plain"
+
+
+def verdict_table(finding: Finding) -> Table:
+    """Mean, difference, p, agreement and verdict of each arm under one metric."""
+    decimals = finding.decimals
+    has_pictures = any(one.over_pictures for one in finding.arms)
+    head = ["arm", "n", "mean [95% t]", "bootstrap", "difference [95% paired t]", "p (Holm)", "seeds agreeing", "detectable"]
+    rows = []
+    for one in finding.arms:
+        boot = one.sample.bootstrap
+        cells = [one.arm, str(one.sample.count), spell(one.sample.mean, one.sample.interval, decimals)]
+        cells += [f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–", *_difference_cells(one.difference, decimals)]
+        if has_pictures:
+            seen = one.over_pictures
+            cells.append(f"[{seen.low:+.{decimals}f}, {seen.high:+.{decimals}f}]" if seen else "–")
+        rows.append([*cells, one.verdict])
+    return Table([*head, *(["over test pictures"] if has_pictures else []), "verdict"], rows, [kind_of(one.verdict) for one in finding.arms])
+
+
+def effects_table(finding: Finding) -> Table:
+    """Main effects and interactions of a factorial plan."""
+    head = ["effect", "n", "mean change [95% t]", "p (Holm)", "seeds agreeing", "detectable", "verdict"]
+    decimals = decimals_for([one.sample.deviation for one in finding.effects.values()], [one.sample.mean for one in finding.effects.values()])
+    rows = [[name, str(one.sample.count), *_difference_cells(one, decimals), one.verdict] for name, one in finding.effects.items()]
+    return Table(head, rows, [kind_of(one.verdict) for one in finding.effects.values()])
+
+
+def compute_table(record: StudyRecord) -> Table:
+    """What a trial of each arm spent in every currency, the mean over its finished trials; the matched one is marked."""
+    matched = (record.budget or {}).get("currency")
+    shown = [name for name in _CURRENCIES if any(_amounts(record, arm.name, name) for arm in record.arms)]
+    head = ["arm", *(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}" for name in shown)]
+    rows = [[arm.name, *(_spell_amount(name, _amounts(record, arm.name, name)) for name in shown)] for arm in record.arms]
+    return Table(head, rows, ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms])
+
+
+def budget_deviation(record: StudyRecord) -> float | None:
+    """The largest relative distance of a finished trial's compute from the budget; none without a budget."""
+    if record.budget is None:
+        return None
+    currency, amount = record.budget["currency"], float(record.budget["amount"])
+    spent = [trial.compute.amount(currency) for trial in record.finished() if trial.compute is not None]
+    return max((abs(one - amount) / amount for one in spent if one is not None), default=None)
+
+
+def reconstruction_matrix(record: StudyRecord) -> Table | None:
+    """Trained with the arm of the row, filled in under the masks of the column: means over seeds; the best of a column is darkest."""
+    names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers if name.startswith(RECONSTRUCTION)))
+    arms = [arm.name for arm in record.arms if record.finished(arm.name)]
+    if not names or not arms:
+        return None
+    values = np.array([[_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms])
+    rows = [[arm, *("–" if np.isnan(value) else f"{value:.2f}" for value in line)] for arm, line in zip(arms, values, strict=True)]
+    return Table(["trained with", *(name.removeprefix(RECONSTRUCTION) for name in names)], rows, shades=_shade_columns(values))
+
+
+def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:
+    """Statistics of the masks that each arm trained with: arm -> name -> mean over seeds."""
+    names = list(dict.fromkeys(name for numbers in statistics.values() for name in numbers))
+    if not names:
+        return None
+    rows = [[arm, *(f"{numbers[name]:.3g}" if name in numbers else "–" for name in names)] for arm, numbers in statistics.items()]
+    return Table(["arm", *(name.replace("_", " ") for name in names)], rows)
+
+
+def other_table(record: StudyRecord, findings: Sequence[Finding]) -> Table | None:
+    """Numbers that trials carry beside the study's metrics, such as diagnostics: means over seeds, without verdicts."""
+    judged = {finding.metric.name for finding in findings}
+    names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers))
+    names = [name for name in names if name not in judged and not name.startswith(RECONSTRUCTION)]
+    if not names:
+        return None
+    arms = [arm.name for arm in record.arms if record.finished(arm.name)]
+    means = {arm: [_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms}
+    return Table(["arm", *names], [[arm, *("–" if np.isnan(mean) else f"{mean:.4g}" for mean in line)] for arm, line in means.items()])
+
+
+def failure_table(record: StudyRecord) -> Table | None:
+    """Trials that failed, with what went wrong, and those that have not finished."""
+    missing = [trial for trial in record.trials if trial.state != "done"]
+    rows = [[trial.arm, str(trial.seed), trial.state, trial.error or "–"] for trial in missing]
+    known = {trial.key for trial in record.trials}
+    rows += [[arm.name, str(seed), "not begun", "–"] for arm in record.arms for seed in record.seeds if (arm.name, seed) not in known]
+    return Table(["arm", "seed", "state", "what went wrong"], rows) if rows else None
+
+
+def finding_lines(finding: Finding, baseline: str) -> list[str]:
+    """The answer in sentences: which arms are better, which are worse, and what could not be shown."""
+    decimals, said = finding.decimals, []
+    for verdict in ("better", "worse"):
+        for one in finding.named(verdict):
+            assert one.difference is not None
+            change = one.difference.sample
+            tail = f"{one.difference.agreeing} of {change.count} seeds agree, p = {one.difference.holm:.2g} after correction"
+            said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
+    rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
+    for verdict in dict.fromkeys(one.verdict for one in rest):
+        some = [one for one in rest if one.verdict == verdict]
+        could = [one.difference.detectable for one in some if one.difference is not None and one.difference.detectable is not None]
+        reach = f"; differences of {max(could):.{decimals}f} and more would have been found in 80% of such studies" if could else ""
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
+    if not finding.has_baseline:
+        said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
+    return said
+
+
+def title_words(finding: Finding) -> str:
+    """A metric with its unit, source and direction."""
+    where = f", {finding.metric.where}" if finding.metric.where else ""
+    return f"{title_of(finding.metric)}{where}; {'larger' if finding.metric.larger_is_better else 'smaller'} is better"
+
+
+def amount(compute: Compute | None, currency: str) -> float | None:
+    """How much of a currency was spent, FLOPs in units of 10^12."""
+    if compute is None:
+        return None
+    value = compute.amount("minutes") if currency == "minutes" else getattr(compute, currency)
+    return None if value is None else float(value) / (1e12 if currency == "flops" else 1)
+
+
+def _amounts(record: StudyRecord, arm: str, currency: str) -> list[float]:
+    found = [amount(trial.compute, currency) for trial in record.finished(arm)]
+    return [value for value in found if value is not None]
+
+
+def _spell_amount(currency: str, values: Sequence[float]) -> str:
+    if not values:
+        return "–"
+    mean = _mean(values)
+    return f"{mean:.3g}" if currency in ("flops", "minutes") else f"{mean:,.0f}"
+
+
+def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
+    if one is None:
+        return ["–"] * 4
+    change = one.sample
+    return [
+        spell(change.mean, change.interval, decimals, signed=True),
+        "–" if one.holm is None else f"{one.holm:.3f}",
+        f"{one.agreeing} of {change.count}",
+        "–" if one.detectable is None else f"{one.detectable:.{decimals}f}",
+    ]
+
+
+def _shade_columns(values: np.ndarray) -> list[list[float | None]]:
+    """Where each value stands between the least (0) and the largest (1) of its column; the first column holds names."""
+    low = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=0)
+    high = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    return [[None, *(None if np.isnan(value) else round(float(value), 2) for value in line)] for line in (values - low) / span]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def trial_facts(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
+    """Commits, versions and hardware of the trials, each once."""
+    facts = [("commit", sorted({trial.commit for trial in trials if trial.commit}))]
+    names = dict.fromkeys(name for trial in trials for name in trial.versions)
+    facts += [(name, sorted({trial.versions[name] for trial in trials if name in trial.versions})) for name in names if name != "commit"]
+    facts.append(("hardware", sorted({trial.hardware for trial in trials if trial.hardware})))
+    started, ended = ([getattr(trial, name) for trial in trials if getattr(trial, name)] for name in ("started", "ended"))
+    facts += [("first trial started", [min(started)] if started else []), ("last trial ended", [max(ended)] if ended else [])]
+    return [(name, ", ".join(values)) for name, values in facts if values]

@@ -1,0 +1,123 @@
+"""Reports of made-up studies: what they say, that they need nothing outside, and that gaps in a study show."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from maskwright.studies.record import StudyRecord
+from maskwright.studies.report import MOST_BYTES, write_report
+from maskwright.support.files import write_json
+from maskwright.workflows.run_folder import RunFolder
+from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
+
+VOID = {"meta", "img", "link", "br", "hr", "input", "path", "use", "rect", "circle"}
+
+
+class Checker(HTMLParser):
+    """Reads a page: open tags that never close, links, ids and words."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.sources, self.ids, self.targets, self.words = [], [], set(), set(), []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.ids |= {values["id"]} if "id" in values else set()
+        self.sources += [values[name] for name in ("src", "href", "xlink:href") if name in values]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open, f"</{tag}> closes nothing"
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def read_page(path):
+    checker = Checker()
+    checker.feed(path.read_text(encoding="utf-8"))
+    assert checker.open == []
+    return checker
+
+
+def make_runs(folder, trials):
+    """Run folders with curves and mask statistics but without weights."""
+    for trial in trials:
+        run = RunFolder(folder / trial.run)
+        for epoch in range(1, 6):
+            run.append_metrics({"step": 100 * epoch, "epoch": epoch, "val_loss_random75": 0.9 / epoch, "knn_top1": 0.1 * epoch})
+        write_json(run.status_file, {"state": "finished", "masks": {"distance": 1.3, "boundary": 0.38}})
+
+
+def made_up_trials(seeds):
+    return [made_up_trial(arm, seed, effect, run=f"runs/{number}-{seed}") for number, (arm, effect) in enumerate(EFFECTS.items()) for seed in range(seeds)]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    trials = made_up_trials(5)
+    make_runs(folder, trials)
+    return write_report(made_up_study(trials=trials), folder, pictures=False)
+
+
+def test_the_page_is_whole_small_and_asks_for_nothing_outside(report):
+    page = read_page(report)
+    assert report.stat().st_size < MOST_BYTES
+    assert [source for source in page.sources if not source.startswith(("#", "data:"))] == []
+    assert {source[1:] for source in page.sources if source.startswith("#")} <= page.ids
+    assert not re.search(r"url\((?!#)|@import|<script", report.read_text())
+
+
+def test_the_page_answers_first(report):
+    words = "".join(read_page(report).words)
+    answer = words.index("block(size=2) is better than random: +0.0")
+    assert answer < words.index("Design")
+    assert "inverse_block is worse than random: -0.0" in words
+    assert "No difference shown at n=5: noise(color=green); differences of 0.0" in words
+    assert "Matched compute: 1.2e+12 flops per trial; trials are off by 4.0% at most." in words
+
+
+def test_the_page_has_every_part(report):
+    page = read_page(report)
+    words = "".join(page.words)
+    assert {"design", "verdicts", "compute", "learning", "pictures", "reproduce", "reading"} <= page.ids
+    for part in ("TFLOPs (matched)", "masks by block(size=2)", "distance", "effective rank", "0123456789ab", "CPU, 2 cores", "data: nowhere"):
+        assert part in words, part
+    assert report.read_text().count("<svg") == 2 * 5 + 2 + 2  # arms and differences of each metric, two frontiers, two learning curves
+
+
+def test_markdown_and_record_say_the_same(report):
+    text = report.with_name("report.md").read_text()
+    assert "- **block(size=2) is better than random: +0.0" in text
+    assert len({line.count("|") - line.count("\\|") for line in text.split("## Compute")[1].split("##")[0].splitlines() if line}) == 1
+    record = StudyRecord.load(report.with_name("study.json"))
+    assert record.to_dict() == made_up_study(trials=made_up_trials(5)).to_dict()
+
+
+def test_failures_and_gaps_are_told(tmp_path):
+    trials = [made_up_trial("random", seed, 0.0) for seed in range(2)]
+    trials.append(made_up_trial("block(size=2)", 0, 0.0, state="failed", numbers={}, compute=None, error="Arm <b> needs 'maps'."))
+    page = read_page(write_report(made_up_study(seeds=2, trials=trials), tmp_path))
+    words = "".join(page.words)
+    assert "2 of 8 trials are done" in words
+    assert "Fewer than 3 seeds: no intervals and no verdicts." in words
+    assert "Arm <b> needs 'maps'." in words
+    assert words.count("not begun") == 5
+    assert "The run folders are not beside this report" in words
+
+
+def test_a_study_that_has_only_begun_has_a_page_too(tmp_path):
+    words = "".join(read_page(write_report(made_up_study(trials=[], budget=None), tmp_path)).words)
+    assert "No trial has finished yet." in words
+    assert "No compute was matched" in words
+
+
+def test_what_users_wrote_cannot_become_markup(tmp_path):
+    page = write_report(made_up_study(seeds=1, question="<script>alert(1)</script> & more"), tmp_path).read_text()
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
