@@ -54,7 +54,11 @@ def make_runs(folder, trials):
 
 
 def made_up_trials(seeds):
-    return [made_up_trial(arm, seed, effect, run=f"runs/{number}-{seed}") for number, (arm, effect) in enumerate(EFFECTS.items()) for seed in range(seeds)]
+    return [
+        made_up_trial(arm, seed, effect, run=f"runs/{number}-{seed}")
+        for number, (arm, effect) in enumerate(EFFECTS.items())
+        for seed in range(seeds)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +90,15 @@ def test_the_page_has_every_part(report):
     page = read_page(report)
     words = "".join(page.words)
     assert {"design", "verdicts", "compute", "learning", "pictures", "reproduce", "reading"} <= page.ids
-    for part in ("TFLOPs (matched)", "masks by block(size=2)", "distance", "effective rank", "0123456789ab", "CPU, 2 cores", "data: nowhere"):
+    for part in (
+        "TFLOPs (matched)",
+        "masks by block(size=2)",
+        "distance",
+        "effective rank",
+        "0123456789ab",
+        "CPU, 2 cores",
+        "data: nowhere",
+    ):
         assert part in words, part
     assert report.read_text().count("<svg") == 2 * 5 + 2 + 2  # arms and differences of each metric, two frontiers, two learning curves
 

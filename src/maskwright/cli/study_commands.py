@@ -41,7 +41,7 @@ def compare_flags() -> list[Flag]:
     from maskwright.workflows.fields import leaves
     from maskwright.workflows.settings import SECTIONS
 
-    own = ("data", "seed", "out", "policy", "track")
+    own = ("data", "seed", "out", "policy", "track", "workers")
     settings = [setting_flag(leaf) for leaf in leaves(SECTIONS) if leaf.name not in own]
     return [
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),

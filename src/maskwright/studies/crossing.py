@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maskwright.studies.measures import CROSS, MeasureSettings
 from maskwright.studies.measuring import cross_policies
+from maskwright.studies.progress import Hushed
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.trial import RECORD
 from maskwright.support.files import read_json, write_json
@@ -33,7 +34,7 @@ def _matrix(folder: Path, seed: int, runs: dict[str, Path], measures: MeasureSet
     made = {arm: _stamp(run) for arm, run in runs.items()}
     if file.exists() and (kept := read_json(file))["runs"] == made:
         return {(model, masks): value for model, masks, value in kept["psnr"]}
-    found = cross_policies(runs, measures, reporter) if runs else {}
+    found = cross_policies(runs, measures, Hushed(reporter)) if runs else {}
     write_json(file, {"runs": made, "psnr": [[model, masks, value] for (model, masks), value in found.items()]})
     return found
 

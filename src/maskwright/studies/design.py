@@ -10,6 +10,7 @@ from typing import Any
 from maskwright.data.sources import open_source
 from maskwright.studies.budget import StepPrice, planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
+from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
@@ -59,7 +60,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
     lengths, costs, opened = {}, {}, {}
     for number, arm in enumerate(plan.arms):
-        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, _Hushed(reporter))
+        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
         pictures: Pictures | None = opened.get(settings.data)
         if pictures is None:
             pictures = opened[settings.data] = load(settings.data, source, settings.train.seed, reporter)
@@ -68,25 +69,6 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
     reporter.finish()
     return Design(lengths, costs)
-
-
-class _Hushed:
-    """Keeps what each arm's training would say at its start to warnings; it is said again, to the log, when the trial runs."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-
-    def say(self, text: str) -> None:
-        """Not said."""
-
-    def warn(self, text: str) -> None:
-        self._reporter.warn(text)
-
-    def progress(self, label: str, done: float, total: float, detail: str) -> None:
-        self._reporter.progress(label, done, total, detail)
-
-    def finish(self) -> None:
-        self._reporter.finish()
 
 
 def _spare_test(plan: StudyPlan) -> StudyPlan:

@@ -55,6 +55,25 @@ class StudyProgress:
         return f"trial {min(self._ended + 1, self._total)} of {self._total}{ahead}"
 
 
+class Hushed:
+    """Lets warnings and progress through and keeps the rest to the log, where parts of a study would repeat themselves."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def say(self, text: str) -> None:
+        log.info(text)
+
+    def warn(self, text: str) -> None:
+        self._reporter.warn(text)
+
+    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+        self._reporter.progress(label, done, total, detail)
+
+    def finish(self) -> None:
+        self._reporter.finish()
+
+
 def _mean_seconds(records: Sequence[TrialRecord]) -> float | None:
     spans = [
         (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()

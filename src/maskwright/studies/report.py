@@ -141,7 +141,9 @@ def _notes(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
     if record.budget is None:
         notes.append("No compute was matched: arms may have spent different amounts.")
     elif away is not None:
-        notes.append(f"Matched compute: {float(record.budget['amount']):.4g} {record.budget['currency']} per trial; trials are off by {away:.1%} at most.")
+        notes.append(
+            f"Matched compute: {float(record.budget['amount']):.4g} {record.budget['currency']} per trial; trials are off by {away:.1%} at most."
+        )
     if len(findings) > 1:
         notes.append(f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics.")
     lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}

@@ -40,10 +40,16 @@ def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
     """The arms' means and, where there is a baseline, their differences to it."""
     title = title_of(finding.metric)
     means = [_dot(one, one.sample.mean, one.sample.interval, list(one.values.values())) for one in finding.arms]
-    drawn = [Drawing(to_svg(interval_plot(means, title), f"Means of {title} by arm"), "Means over seeds with 95% t intervals; small dots are seeds.")]
+    drawn = [
+        Drawing(
+            to_svg(interval_plot(means, title), f"Means of {title} by arm"), "Means over seeds with 95% t intervals; small dots are seeds."
+        )
+    ]
     base = next((one.values for one in finding.arms if one.arm == baseline), {})
     changes = [
-        _dot(one, one.difference.sample.mean, one.difference.sample.interval, [one.values[s] - base[s] for s in one.difference.sample.seeds])
+        _dot(
+            one, one.difference.sample.mean, one.difference.sample.interval, [one.values[s] - base[s] for s in one.difference.sample.seeds]
+        )
         for one in finding.arms
         if one.difference is not None
     ]
@@ -63,7 +69,9 @@ def frontier_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
             continue
         figure = frontier_plot(known, label, title_of(finding.metric), finding.metric.larger_is_better)
         names = ", ".join(f"{number} {cost.dot.label}" for number, cost in enumerate(known, start=1))
-        drawn.append(Drawing(to_svg(figure, f"{title_of(finding.metric)} against {label}"), f"{names}. The line joins arms that none beats in both."))
+        drawn.append(
+            Drawing(to_svg(figure, f"{title_of(finding.metric)} against {label}"), f"{names}. The line joins arms that none beats in both.")
+        )
     return drawn
 
 

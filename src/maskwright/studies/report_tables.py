@@ -69,13 +69,17 @@ def verdict_table(finding: Finding) -> Table:
             seen = one.over_pictures
             cells.append(f"[{seen.low:+.{decimals}f}, {seen.high:+.{decimals}f}]" if seen else "–")
         rows.append([*cells, one.verdict])
-    return Table([*head, *(["over test pictures"] if has_pictures else []), "verdict"], rows, [kind_of(one.verdict) for one in finding.arms])
+    return Table(
+        [*head, *(["over test pictures"] if has_pictures else []), "verdict"], rows, [kind_of(one.verdict) for one in finding.arms]
+    )
 
 
 def effects_table(finding: Finding) -> Table:
     """Main effects and interactions of a factorial plan."""
     head = ["effect", "n", "mean change [95% t]", "p (Holm)", "seeds agreeing", "detectable", "verdict"]
-    decimals = decimals_for([one.sample.deviation for one in finding.effects.values()], [one.sample.mean for one in finding.effects.values()])
+    decimals = decimals_for(
+        [one.sample.deviation for one in finding.effects.values()], [one.sample.mean for one in finding.effects.values()]
+    )
     rows = [[name, str(one.sample.count), *_difference_cells(one, decimals), one.verdict] for name, one in finding.effects.items()]
     return Table(head, rows, [kind_of(one.verdict) for one in finding.effects.values()])
 

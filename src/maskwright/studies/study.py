@@ -9,9 +9,11 @@ from typing import Any
 from maskwright.studies.budget import spell_compute
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import Design, design_study, keep_plan
+from maskwright.studies.findings import spell_findings
 from maskwright.studies.ledger import Pulse
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
+from maskwright.studies.report import write_report
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
@@ -142,23 +144,11 @@ def _conclude(plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Repo
     """Measure across policies, write study.json and say how the arms compare."""
     if plan.measures.cross and plan.measures.masks and not any(trial.state in ("waiting", "running") for trial in record.trials):
         record = add_cross(record, folder, plan.measures, reporter)
-    record.save(folder / "study.json")
-    headings, rows = summarize(record)
-    for line in spell_table(headings, rows):
+    page = write_report(record, folder)
+    for line in spell_findings(record):
         reporter.say(line)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
         reporter.warn(f"{len(failed)} of {len(record.trials)} trials failed; --retry-failed runs them again")
-    reporter.say(f"Written to {folder / 'study.json'}")
+    reporter.say(f"Written to {page}, with report.md and study.json beside it")
     return record
-
-
-def summarize(record: StudyRecord) -> tuple[Sequence[str], list[list[str]]]:
-    """Mean of every metric per arm, with how many seeds it is over."""
-    names = [metric.name for metric in record.metrics]
-    rows = []
-    for arm in record.arms:
-        columns = [list(record.numbers(name, arm.name).values()) for name in names]
-        cells = [f"{sum(values) / len(values):.4f}" if values else "-" for values in columns]
-        rows.append([arm.name, str(len(record.finished(arm.name))), *cells])
-    return ("arm", "seeds", *names), rows
