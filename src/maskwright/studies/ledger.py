@@ -130,7 +130,10 @@ class Ledger:
     def _connect(self, url: str) -> Any:
         """Open the storage; raises MaskwrightError when there is no database at the other end."""
         spelled = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if spelled.startswith("sqlite") else {"pool_pre_ping": True}
+        if spelled.startswith("sqlite"):
+            arguments: dict[str, Any] = {"connect_args": {"timeout": _LOCK_SECONDS}}
+        else:  # a server whose own encoding is SQL_ASCII would answer in bytes
+            arguments = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
         try:
             with _quiet():
                 return self._optuna.storages.RDBStorage(
