@@ -56,6 +56,14 @@ class Ledger:
         lock = folder / ".ledger.lock" if place.startswith("sqlite") else None
         return cls(place, study, lock, pulse or Pulse(), larger_is_better=larger_is_better)
 
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Close the connections to the database."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
     def enqueue(self, keys: Iterable[tuple[str, int]], *, retry_failed: bool = False) -> int:
         """Add every (arm, seed) that is not there yet; retry_failed: those that failed once more. Returns how many were added."""
         with self._alone():

@@ -102,7 +102,8 @@ def run_plan(
 
 def collect(plan: StudyPlan, job: Job) -> StudyRecord:
     """The record of a study as its ledger knows it now."""
-    known = {record.key: record for record in job.open(plan).records()}
+    with job.open(plan) as ledger:
+        known = {record.key: record for record in ledger.records()}
     return StudyRecord(
         name=plan.name,
         question=plan.question,
@@ -117,12 +118,12 @@ def collect(plan: StudyPlan, job: Job) -> StudyRecord:
 
 
 def _run_missing(plan: StudyPlan, job: Job, reporter: Reporter, *, rebuild: bool, retry_failed: bool) -> None:
-    ledger = job.open(plan)
-    if rebuild:
-        main = next(metric.name for metric in plan.measures.metrics() if metric.main)
-        reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
-    ledger.enqueue(plan.keys, retry_failed=retry_failed)
-    waiting = sum(record.state == "waiting" for record in ledger.records())
+    with job.open(plan) as ledger:
+        if rebuild:
+            main = next(metric.name for metric in plan.measures.metrics() if metric.main)
+            reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
+        ledger.enqueue(plan.keys, retry_failed=retry_failed)
+        waiting = sum(record.state == "waiting" for record in ledger.records())
     reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")
     if job.workers == 1:
         work(job, reporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from maskwright.studies.design import open_plan
-from maskwright.studies.ledger import Ledger, Pulse
+from maskwright.studies.ledger import Claim, Ledger, Pulse
 from maskwright.studies.mirror import mirror_trial
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.progress import StudyProgress
@@ -45,26 +45,31 @@ class Job:
 
 def work(job: Job, reporter: Reporter) -> int:
     """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how many were run here."""
-    plan = open_plan(job.folder)
-    ledger, count = job.open(plan), 0
-    while True:
-        claim = ledger.claim()
-        if claim is None:
-            if not any(record.state in ("running", "waiting") for record in ledger.records()):
+    plan, count = open_plan(job.folder), 0
+    with job.open(plan) as ledger:
+        while True:
+            claim = ledger.claim()
+            if claim is not None:
+                _run_claimed(plan, job, ledger, claim, reporter)
+                count += 1
+            elif _unfinished(ledger.records()):
+                time.sleep(min(_PATIENCE, job.pulse.interval))
+            else:
                 return count
-            time.sleep(min(_PATIENCE, job.pulse.interval))
-            continue
-        progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
-        with ledger.beating(claim):
-            try:
-                record = run_trial(plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress)
-            except (KeyboardInterrupt, TrialStopped):
-                ledger.release(claim)
-                raise KeyboardInterrupt from None
-        if ledger.finish(claim, record, _main(plan)):
-            mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
-        count += 1
-        progress.told(record)
+
+
+def _run_claimed(plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter) -> None:
+    """Run one claimed trial, beating meanwhile, and put its record down."""
+    progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
+    with ledger.beating(claim):
+        try:
+            record = run_trial(plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress)
+        except (KeyboardInterrupt, TrialStopped):
+            ledger.release(claim)
+            raise KeyboardInterrupt from None
+    if ledger.finish(claim, record, _main(plan)):
+        mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
+    progress.told(record)
 
 
 def work_together(job: Job, reporter: Reporter) -> None:
@@ -93,30 +98,32 @@ def work_alone(job: Job) -> None:
 
 def watch_workers(job: Job, workers: list[SpawnProcess], reporter: Reporter) -> None:
     """Show the ledger's progress until all workers have ended; warns of those that died."""
-    plan = open_plan(job.folder)
-    ledger, mourned = job.open(plan), set()
-    told: set[tuple[str, int]] = {record.key for record in ledger.records() if record.state in ("done", "failed")}
-    while any(worker.is_alive() for worker in workers):
-        records = ledger.records()
-        progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
-        for record in records:
-            if record.state in ("done", "failed") and record.key not in told:
-                told.add(record.key)
-                progress.told(record)
-        progress.show()
-        for worker in workers:
-            if worker.exitcode and worker.pid not in mourned:
-                mourned.add(worker.pid)
-                reporter.warn(f"{worker.name} died (exit code {worker.exitcode}); its trial goes to another after {job.pulse.grace} s")
-        time.sleep(min(_PATIENCE, job.pulse.interval))
+    plan, mourned = open_plan(job.folder), set()
+    with job.open(plan) as ledger:
+        told = {record.key for record in ledger.records() if record.state in ("done", "failed")}
+        while True:
+            records, alive = ledger.records(), any(worker.is_alive() for worker in workers)
+            progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
+            for record in records:
+                if record.state in ("done", "failed") and record.key not in told:
+                    told.add(record.key)
+                    progress.told(record)
+            progress.show()
+            for worker in workers:
+                if worker.exitcode and worker.pid not in mourned:
+                    mourned.add(worker.pid)
+                    reporter.warn(f"{worker.name} died (exit code {worker.exitcode}); its trial goes to another after {job.pulse.grace} s")
+            if not alive:
+                break
+            time.sleep(min(_PATIENCE, job.pulse.interval))
     reporter.finish()
-    if _unfinished(ledger.records()) and all(worker.exitcode for worker in workers):
+    if _unfinished(records) and all(worker.exitcode for worker in workers):
         raise MaskwrightError(
             "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
         )
 
 
-def _unfinished(records: list[TrialRecord]) -> bool:
+def _unfinished(records: Sequence[TrialRecord]) -> bool:
     return any(record.state in ("waiting", "running") for record in records)
 
 
