@@ -13,6 +13,8 @@ _DOORS = {
     "reconstruct": "maskwright.workflows.reconstruct",
     "masks": "maskwright.workflows.masks",
     "select": "maskwright.workflows.select",
+    "compare": "maskwright.studies.study",
+    "study": "maskwright.studies.study",
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
     "export": "maskwright.workflows.export",

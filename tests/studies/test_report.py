@@ -92,7 +92,7 @@ def test_the_page_has_every_part(report):
     assert {"design", "verdicts", "compute", "learning", "pictures", "reproduce", "reading"} <= page.ids
     for part in (
         "TFLOPs (matched)",
-        "masks by block(size=2)",
+        "masks of block(size=2)",
         "distance",
         "effective rank",
         "0123456789ab",

@@ -27,6 +27,7 @@ from maskwright.cli.looking_commands import (
     run_masks,
     run_reconstruct,
 )
+from maskwright.cli.study_commands import compare_flags, run_compare, run_study, study_flags
 
 COMMANDS: dict[str, Command] = {
     "pretrain": Command(
@@ -74,6 +75,18 @@ COMMANDS: dict[str, Command] = {
         "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it beside random masks of the same count.",
         select_flags,
         run_select,
+    ),
+    "compare": Command(
+        "find out which policy is better for your pictures, at the same compute",
+        "Pretrain with each policy under several seeds, all with the same budget, measure them in the same way, and say what is real.",
+        compare_flags,
+        run_compare,
+    ),
+    "study": Command(
+        "run a plan of many trainings and compare its arms",
+        "Run the trials of a PLAN that are missing, with one worker or several, and compare the arms. Repeat the command to go on.",
+        study_flags,
+        run_study,
     ),
     "list": Command("list policies, models, recipes, schedules, losses, priors", "What can be named where.", list_flags, run_list),
     "inspect": Command(

@@ -20,10 +20,10 @@ def pretrain_flags() -> list[Flag]:
     every = list(leaves(SECTIONS))
     data = next(leaf for leaf in every if leaf.name == "data")
     first = Flag("data", data.help, positional=True, optional=True, metavar="DATA")
-    return [first, *flags, *(_flag(leaf) for leaf in every if leaf is not data)]
+    return [first, *flags, *(setting_flag(leaf) for leaf in every if leaf is not data)]
 
 
-def _flag(leaf: Any) -> Flag:
+def setting_flag(leaf: Any) -> Flag:
     """The flag of one setting."""
     kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
     default = ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
@@ -59,7 +59,7 @@ def select_flags() -> list[Flag]:
         Flag("resume", "go on with an interrupted training", kind="switch"),
         Flag("overwrite", "delete the earlier training of that name and start again", kind="switch"),
     ]
-    return [*flags, *(_flag(leaf) for leaf in leaves({"select": SelectSettings}))]
+    return [*flags, *(setting_flag(leaf) for leaf in leaves({"select": SelectSettings}))]
 
 
 def run_select(options: dict[str, Any]) -> None:

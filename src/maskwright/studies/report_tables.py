@@ -109,7 +109,11 @@ def reconstruction_matrix(record: StudyRecord) -> Table | None:
         return None
     values = np.array([[_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms])
     rows = [[arm, *("–" if np.isnan(value) else f"{value:.2f}" for value in line)] for arm, line in zip(arms, values, strict=True)]
-    return Table(["trained with", *(name.removeprefix(RECONSTRUCTION) for name in names)], rows, shades=_shade_columns(values))
+    return Table(
+        ["trained with", *(name.removeprefix(RECONSTRUCTION).replace("of masks by", "masks of") for name in names)],
+        rows,
+        shades=_shade_columns(values),
+    )
 
 
 def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:

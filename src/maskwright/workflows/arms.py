@@ -79,7 +79,7 @@ def find_models(runs: Sequence[str], epochs: str | Sequence[int] | None, hints: 
 def choose_masks(policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel) -> list[MaskChoice]:
     """Cross policies (text separated by ';', or a list) with ratios (numbers separated by commas); the run's own by default."""
     lines = _policies(policy, loaded)
-    shares = [parse_schedule(part).at(1.0) for part in _parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75), ",")]
+    shares = [parse_schedule(part).at(1.0) for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75), ",")]
     for share in shares:
         check_ratio(loaded.model.grid.num_patches, share)
     return [MaskChoice(line, share) for share in shares for line in lines]
@@ -111,13 +111,13 @@ def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, .
 def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[str]:
     if policy is None:
         return [str(loaded.settings.get("policy", "random"))]
-    lines = [str(line) for line in _parts(policy, ";")]
+    lines = [str(line) for line in parts(policy, ";")]
     if not lines:
         raise MaskwrightError("--policy is empty; name a policy, or several separated by ';'.")
     return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
 
 
-def _parts(value: Any, mark: str) -> list[Any]:
+def parts(value: Any, mark: str) -> list[Any]:
     """The parts of a text separated by a mark outside brackets; a list as it is; a single number alone."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -146,7 +146,7 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
             raise MaskwrightError(f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a timeline.")
         return [*((f"epoch {epoch}", place) for epoch, place in places.items()), ("last", folder.last)]
     try:
-        wanted = [int(part) for part in _parts(epochs, ",")]
+        wanted = [int(part) for part in parts(epochs, ",")]
     except ValueError as error:
         raise MaskwrightError(f"--epochs is all, or numbers such as 20,50; got '{epochs}'. '{run}' kept: {known}.") from error
     for epoch in wanted:

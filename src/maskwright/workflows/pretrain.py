@@ -78,7 +78,18 @@ def _plan(
     joined = joined_folder()
     if joined is not None or resume:
         return _plan_again(given, source, RunFolder(joined) if joined else None, joined is not None, reporter)
-    settings = build_settings(recipe, assignments, **given)
+    settings, opened = complete(build_settings(recipe, assignments, **given), source, reporter)
+    folder = (
+        RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
+    )
+    if overwrite:
+        folder.clear()
+    refuse_existing(folder)
+    return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
+
+
+def complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> tuple[PretrainSettings, Source]:
+    """Open the data and fill every open setting, saying what was chosen and why; refuses parts that do not go together."""
     check_trackers(settings.run.track)
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
@@ -91,13 +102,7 @@ def _plan(
         reporter.say(f"  {choice}")
     check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
     check_loss(settings)
-    folder = (
-        RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
-    )
-    if overwrite:
-        folder.clear()
-    refuse_existing(folder)
-    return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
+    return settings, opened
 
 
 def _plan_again(given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter) -> Plan:

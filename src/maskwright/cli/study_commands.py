@@ -1,0 +1,84 @@
+"""The commands that compare: compare and study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskwright.cli.flags import Flag, typed
+from maskwright.cli.learning_commands import setting_flag
+from maskwright.support.errors import MaskwrightError
+
+
+def _running_flags() -> list[Flag]:
+    return [
+        Flag("out", "the study's folder (default: studies/NAME)", metavar="FOLDER"),
+        Flag("seeds", "how many, or which ones, e.g. 5 or 0,1,7"),
+        Flag("workers", "processes of this machine that share the trials", default=1),
+        Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
+        Flag("rebuild", "make the ledger anew from the trials' folders", kind="switch"),
+        Flag("retry_failed", "run the trials that failed again", kind="switch"),
+        Flag("dry_run", "say what each arm will cost and stop", kind="switch"),
+        Flag("track", "also send every trial to mlflow, wandb or tensorboard"),
+    ]
+
+
+def study_flags() -> list[Flag]:
+    return [
+        Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
+        Flag("data", "pictures, instead of the plan's"),
+        *_running_flags(),
+    ]
+
+
+def run_study(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.studies.study import study
+
+    study(reporter=ConsoleReporter(), **_running(options))
+
+
+def compare_flags() -> list[Flag]:
+    from maskwright.workflows.fields import leaves
+    from maskwright.workflows.settings import SECTIONS
+
+    own = ("data", "seed", "out", "policy", "track", "workers")
+    settings = [setting_flag(leaf) for leaf in leaves(SECTIONS) if leaf.name not in own]
+    return [
+        Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
+        Flag("policies", "policies separated by commas, the first is the baseline: random,'block(size=2)'"),
+        Flag("budget", "what every arm may spend: steps=, images=, tokens=, flops= or minutes="),
+        Flag("recipe", "settings that all arms share, from a .yaml file or a recipe's name"),
+        Flag("name", "what the study is called"),
+        *_running_flags(),
+        Flag("probes", "knn, linear, both (knn,linear), or none", default="knn,linear", group="measuring"),
+        Flag("eval_data", "labeled pictures for the probes (default: DATA)", group="measuring"),
+        Flag("eval_limit", "most pictures of each split for the probes", group="measuring"),
+        Flag("masks", "common masks, separated by ';' (default: 'random 0.75; block(size=2) 0.75; grid 0.75')", group="measuring"),
+        Flag("pictures", "how many pictures are filled in under them", default=256, group="measuring"),
+        Flag("cross", "also fill in under every other arm's masks", kind="bool", default="true", group="measuring"),
+        Flag("main", "the metric that the verdict is about, e.g. 'linear top1'", group="measuring"),
+        *settings,
+    ]
+
+
+def run_compare(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.studies.study import compare
+
+    given = _running(options)
+    if "policies" not in given:
+        raise MaskwrightError("compare needs --policies, such as random,'block(size=2)'. See: maskwright list policies.")
+    renamed = {"eval_data": "data", "eval_limit": "limit"}
+    names = ("probes", "eval_data", "eval_limit", "masks", "pictures", "cross", "main")
+    measuring = {renamed.get(name, name): given.pop(name) for name in names if name in given}
+    if measuring.get("probes") == "none":
+        measuring["probes"] = []
+    compare(given.pop("data"), given.pop("policies"), evaluate=measuring, reporter=ConsoleReporter(), **given)
+
+
+def _running(options: dict[str, Any]) -> dict[str, Any]:
+    """Options that were given, with their types."""
+    given = typed(options, workers=int, eval_limit=int, pictures=int)
+    if "track" in given:
+        given["track"] = [word.strip() for word in given["track"].split(",")]
+    return given

@@ -1,0 +1,82 @@
+"""A study's folder made ready: the plan kept in it, the data looked at once, and what each arm will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.data.sources import open_source
+from maskwright.studies.budget import StepPrice, planned, price_step
+from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
+from maskwright.studies.progress import Hushed
+from maskwright.studies.record import Compute
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_text
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.evaluate import TEST_NAMES
+from maskwright.workflows.loading import Pictures, load
+from maskwright.workflows.pretrain import complete
+from maskwright.workflows.recipes import read_recipe
+
+PLAN = "plan.yaml"
+
+
+@dataclass(frozen=True)
+class Design:
+    """What has been decided for all trials: the length of each arm's training as settings, and what it is expected to cost."""
+
+    lengths: Mapping[str, Mapping[str, Any]]
+    costs: Mapping[str, Compute]
+
+
+def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
+    """Write the plan into the study's folder; returns it with a training split where the data has a test split.
+
+    Raises MaskwrightError when the folder holds another study; more seeds for the same study are welcome.
+    """
+    plan = _spare_test(plan)
+    file = folder / PLAN
+    if file.exists():
+        kept = read_recipe(str(file))
+        changed = [key for key in sorted({*kept, *plan.written} - {"seeds"}) if kept.get(key) != plan.written.get(key)]
+        if changed:
+            raise MaskwrightError(f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out.")
+        seeds = tuple(dict.fromkeys([*build_plan(kept, plan.name).seeds, *plan.seeds]))
+        plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
+    write_text(file, dump_plan(plan))
+    return plan
+
+
+def open_plan(folder: Path) -> StudyPlan:
+    """The plan of a study's folder."""
+    if not (folder / PLAN).exists():
+        raise MaskwrightError(f"'{folder}' holds no study: it has no {PLAN}.")
+    return build_plan(read_recipe(str(folder / PLAN)), folder.name)
+
+
+def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
+    """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
+    lengths, costs, opened = {}, {}, {}
+    for number, arm in enumerate(plan.arms):
+        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
+        pictures: Pictures | None = opened.get(settings.data)
+        if pictures is None:
+            pictures = opened[settings.data] = load(settings.data, source, settings.train.seed, reporter)
+        reporter.progress("price", number, len(plan.arms), arm.name)
+        price: StepPrice = price_step(settings, pictures)
+        lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
+    reporter.finish()
+    return Design(lengths, costs)
+
+
+def _spare_test(plan: StudyPlan) -> StudyPlan:
+    """Train on the training split alone where the data has a test split, unless the plan names a split itself."""
+    if plan.base.get("split") is not None:
+        return plan
+    known = open_source(plan.data).splits
+    if "train" not in known or not any(name in known for name in TEST_NAMES):
+        return plan
+    base = {**plan.base, "split": "train"}
+    return named(plan, base=base, written={**plan.written, "base": {**plan.written.get("base", {}), "split": "train"}})

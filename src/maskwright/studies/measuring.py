@@ -1,0 +1,120 @@
+"""Measuring a finished run for its study: the same pictures, masks and probe settings for every arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maskwright.data.loader import Batch
+from maskwright.data.packed import PackedStore
+from maskwright.data.sources import open_source
+from maskwright.evaluation.reconstruction import measure_reconstruction
+from maskwright.patches import PatchMask
+from maskwright.schedules import parse_schedule
+from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, psnr_name, read_mask
+from maskwright.support.environment import pick_device
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
+from maskwright.weights.checkpoint import LoadedModel
+from maskwright.workflows.arms import MaskChoice, needed_maps
+from maskwright.workflows.evaluate import TEST_NAMES, evaluate
+from maskwright.workflows.loading import eval_batch, find, load, packed
+from maskwright.workflows.mask_for import mask_for
+from maskwright.workflows.run import Run, open_run
+from maskwright.workflows.settings import PretrainSettings
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers by metric, and right or wrong per test picture where a probe tells."""
+
+    numbers: dict[str, float]
+    per_image: dict[str, str]
+
+
+def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
+    """All that the plan asks of one run."""
+    numbers, per_image = _measure_probes(run, measures, reporter)
+    return Measured({**numbers, **_measure_filled(run, measures, reporter)}, per_image)
+
+
+def held_pictures(settings: PretrainSettings, count: int, maps: Sequence[str], grid: tuple[int, int], reporter: Reporter) -> Batch:
+    """Pictures that the run was not trained on: of the test split where there is one, else of what the run held out."""
+    source, _ = find(settings.data, None, reporter)
+    test = next((name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None)
+    pictures = load(settings.data, source, settings.train.seed, reporter)
+    store: PackedStore | None = pictures.held
+    if test is not None and settings.data.split is not None:
+        opened = open_source(settings.data.data, split=test, labels=settings.data.labels)
+        store = packed(opened, pictures.size, settings.data.channels or 3, reporter)
+    if store is None:
+        raise MaskwrightError(f"'{settings.data.data}' has no test split and too few pictures to hold some out; give --val 0.2.")
+    return eval_batch(store, pictures.size, count, maps, grid)
+
+
+def draw_common(loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch) -> PatchMask:
+    """The masks of a choice on a batch, the same for every model of that grid unless the policy itself has learned."""
+    return mask_for(loaded, place, choice.policy, choice.ratio, batch.images, MEASURE_SEED, batch.priors)
+
+
+def fill_psnr(loaded: LoadedModel, batch: Batch, mask: PatchMask, device: torch.device) -> float:
+    """Mean PSNR of hidden pixels, nothing of them leaking into how they are shown."""
+    result = measure_reconstruction(loaded.model.to(device), batch.images, mask, loaded.scale, device=device)
+    return float(result.psnr.mean())
+
+
+def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> tuple[dict[str, float], dict[str, str]]:
+    if not measures.probes:
+        return {}, {}
+    settings = run.settings
+    results: dict[str, Any] = evaluate(
+        run.path,
+        measures.data,
+        probe=",".join(measures.probes),
+        labels=measures.labels,
+        baselines=False,
+        limit=measures.limit,
+        device=settings.run.device,
+        seed=MEASURE_SEED,
+        reporter=reporter,
+    )
+    own = next(iter(results.values()))
+    return {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}, {}
+
+
+def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
+    if not measures.masks:
+        return {}
+    loaded, settings = run.load(), run.settings
+    choices = [read_mask(mask) for mask in measures.masks]
+    grid = (loaded.model.grid.rows, loaded.model.grid.cols)
+    batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
+    device, numbers = pick_device(settings.run.device), {}
+    for text, choice in zip(measures.masks, choices, strict=True):
+        numbers[psnr_name(text)] = fill_psnr(loaded, batch, draw_common(loaded, run.path, choice, batch), device)
+    return numbers
+
+
+def cross_policies(runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter) -> dict[tuple[str, str], float]:
+    """PSNR of every arm's model under every arm's own masks, (model's arm, masks' arm) -> decibels, for the runs of one seed.
+
+    Masks are drawn by the run they belong to, with what its policy learned; arms of other grids cannot share them and are left out.
+    """
+    opened = {arm: open_run(path) for arm, path in runs.items()}
+    loaded = {arm: run.load() for arm, run in opened.items()}
+    found: dict[tuple[str, str], float] = {}
+    for arm, run in opened.items():
+        own = loaded[arm]
+        choice = MaskChoice(str(own.settings["policy"]), parse_schedule(own.settings["ratio"]).at(1.0))
+        batch = held_pictures(
+            run.settings, measures.pictures, needed_maps([choice], own), (own.model.grid.rows, own.model.grid.cols), reporter
+        )
+        mask = draw_common(own, run.path, choice, batch)
+        for other, model in loaded.items():
+            if (model.model.grid, model.model.config.channels) == (own.model.grid, own.model.config.channels):
+                found[other, arm] = fill_psnr(model, batch, mask, pick_device(run.settings.run.device))
+    return found
