@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -35,6 +36,7 @@ from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
 
 REPORT, MARKDOWN, RECORD = "report.html", "report.md", "study.json"
+_PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 MOST_BYTES = 2_000_000
 """Reports lie under git, and open on a phone."""
 
@@ -74,14 +76,14 @@ class Report:
     facts: Sequence[tuple[str, str]]
 
 
-def write_report(record: StudyRecord, folder: Path | str, pictures: bool = True) -> Path:
+def write_report(record: StudyRecord, folder: Path | str, *, runs: Path | str | None = None, pictures: bool = True) -> Path:
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
-    Learning curves, masks and reconstructions come from the run folders, where they are; pictures: whether to draw those. A page that
-    would be over 2 MB leaves its pictures out and says so.
+    runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
+    them; pictures: whether to draw those. A page that would be over 2 MB leaves its pictures out and says so.
     """
     folder = Path(folder)
-    report = build_report(record, folder, pictures)
+    report = build_report(record, Path(runs or folder), pictures)
     page = _render("report.html", report)
     if len(page.encode()) > MOST_BYTES:
         report = replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]))
@@ -90,6 +92,12 @@ def write_report(record: StudyRecord, folder: Path | str, pictures: bool = True)
     write_text(folder / MARKDOWN, _render("report.md", report))
     write_text(folder / REPORT, page)
     return folder / REPORT
+
+
+def publish_report(study: Path | str, folder: Path | str) -> Path:
+    """Write the report of a study's folder to another place in the form to keep under git: without the paths of this machine."""
+    record = StudyRecord.load(Path(study) / RECORD)
+    return write_report(StudyRecord.from_dict(_without_places(record.to_dict())), folder, runs=study)
 
 
 def build_report(record: StudyRecord, folder: Path, pictures: bool = True) -> Report:
@@ -141,15 +149,23 @@ def _notes(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
     if record.budget is None:
         notes.append("No compute was matched: arms may have spent different amounts.")
     elif away is not None:
-        notes.append(
-            f"Matched compute: {float(record.budget['amount']):.4g} {record.budget['currency']} per trial; trials are off by {away:.1%} at most."
-        )
+        matched = f"{float(record.budget['amount']):.4g} {record.budget['currency']}"
+        notes.append(f"Matched compute: {matched} per trial; trials are off by {away:.1%} at most.")
     if len(findings) > 1:
         notes.append(f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics.")
     lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
     if len(lines) > 1:
         notes.append("Arms differ in their loss, so losses in the learning curves do not compare between all arms.")
     return notes
+
+
+def _without_places(value: Any) -> Any:
+    """The same plain values with the folders of absolute paths taken away: `/home/me/photos` becomes `photos`."""
+    if isinstance(value, str):
+        return _PLACE.sub(r"\1", value)
+    if isinstance(value, dict):
+        return {_without_places(key): _without_places(one) for key, one in value.items()}
+    return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _render(name: str, report: Report) -> str:

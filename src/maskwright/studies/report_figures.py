@@ -20,9 +20,12 @@ Rows = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
 
 _COSTS = {"flops": "TFLOPs of training", "minutes": "minutes of training"}
 _CURVES = {
-    "val_loss_random75": "loss on held-out pictures, random masks of 75%",
-    "knn_top1": "k-NN accuracy on held-out pictures",
-    "val_loss": "loss on held-out pictures, each arm's own masks",
+    "val_loss_random75": ("held-out loss", "Loss on held-out pictures under the same random masks of 75%"),
+    "knn_top1": ("k-NN accuracy", "Accuracy of k-NN on held-out pictures"),
+    "val_loss": (
+        "held-out loss, own masks",
+        "Loss on held-out pictures under each arm's own masks, which does not compare between policies",
+    ),
 }
 APART = 0.02
 """Costs that differ by less than this share are one cost: a frontier would order noise."""
@@ -79,12 +82,12 @@ def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     """How each arm learned, the mean over its seeds, against the compute spent so far."""
     drawn = []
     by_flops = all(trial.compute is not None and trial.compute.flops for trial in record.finished())
-    for key, label in _CURVES.items():
+    for key, (label, words) in _CURVES.items():
         curves = {arm.name: _curve(record, rows, arm.name, key, by_flops) for arm in record.arms}
         curves = {name: points for name, points in curves.items() if len(points) > 1}
         if curves:
             figure = learning_plot(curves, "TFLOPs of training" if by_flops else "step", label)
-            drawn.append(Drawing(to_svg(figure, f"{label} over training"), f"{label[0].upper()}{label[1:]}; means over seeds."))
+            drawn.append(Drawing(to_svg(figure, f"{label} over training"), f"{words}; means over seeds."))
     return drawn[:2]
 
 

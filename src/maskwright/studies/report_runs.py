@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +88,8 @@ def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
     for arm in arms:
         try:
             drawn = _draw_arm(first[arm][1], count)
-        except (MaskwrightError, json.JSONDecodeError) as error:
-            left_out.append(f"{arm}: {error}")
+        except MaskwrightError as error:
+            left_out.append(f"{arm}: {str(error).replace(str(folder), '.')}")
             continue
         if not own:
             own.append(PictureRow("pictures", [tile for tile in drawn.whole for _ in range(2)]))

@@ -13,6 +13,7 @@ from maskwright.studies.statistics import Difference
 
 RECONSTRUCTION = "psnr "
 """Numbers that begin so say how well hidden pixels were filled in under masks that are the same for all arms."""
+_DIFFERENCE_HEAD = ("difference [95% paired t]", "p (Holm)", "seeds agreeing", "detectable")
 _CURRENCIES = {
     "steps": "steps",
     "images": "images",
@@ -56,32 +57,30 @@ def kind_of(verdict: str) -> str:
 
 
 def verdict_table(finding: Finding) -> Table:
-    """Mean, difference, p, agreement and verdict of each arm under one metric."""
+    """Verdict, difference, mean and what they rest on, for each arm under one metric."""
     decimals = finding.decimals
     has_pictures = any(one.over_pictures for one in finding.arms)
-    head = ["arm", "n", "mean [95% t]", "bootstrap", "difference [95% paired t]", "p (Holm)", "seeds agreeing", "detectable"]
+    head = ["arm", "verdict", *_DIFFERENCE_HEAD, "mean [95% t]", "bootstrap", "n", *(["over test pictures"] if has_pictures else [])]
     rows = []
     for one in finding.arms:
         boot = one.sample.bootstrap
-        cells = [one.arm, str(one.sample.count), spell(one.sample.mean, one.sample.interval, decimals)]
-        cells += [f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–", *_difference_cells(one.difference, decimals)]
+        cells = [one.arm, one.verdict, *_difference_cells(one.difference, decimals)]
+        cells += [spell(one.sample.mean, one.sample.interval, decimals)]
+        cells += [f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–", str(one.sample.count)]
         if has_pictures:
             seen = one.over_pictures
             cells.append(f"[{seen.low:+.{decimals}f}, {seen.high:+.{decimals}f}]" if seen else "–")
-        rows.append([*cells, one.verdict])
-    return Table(
-        [*head, *(["over test pictures"] if has_pictures else []), "verdict"], rows, [kind_of(one.verdict) for one in finding.arms]
-    )
+        rows.append(cells)
+    return Table(head, rows, [kind_of(one.verdict) for one in finding.arms])
 
 
 def effects_table(finding: Finding) -> Table:
     """Main effects and interactions of a factorial plan."""
-    head = ["effect", "n", "mean change [95% t]", "p (Holm)", "seeds agreeing", "detectable", "verdict"]
     decimals = decimals_for(
         [one.sample.deviation for one in finding.effects.values()], [one.sample.mean for one in finding.effects.values()]
     )
-    rows = [[name, str(one.sample.count), *_difference_cells(one, decimals), one.verdict] for name, one in finding.effects.items()]
-    return Table(head, rows, [kind_of(one.verdict) for one in finding.effects.values()])
+    rows = [[name, one.verdict, *_difference_cells(one, decimals), str(one.sample.count)] for name, one in finding.effects.items()]
+    return Table(["effect", "verdict", *_DIFFERENCE_HEAD, "n"], rows, [kind_of(one.verdict) for one in finding.effects.values()])
 
 
 def compute_table(record: StudyRecord) -> Table:
@@ -110,7 +109,11 @@ def reconstruction_matrix(record: StudyRecord) -> Table | None:
         return None
     values = np.array([[_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms])
     rows = [[arm, *("–" if np.isnan(value) else f"{value:.2f}" for value in line)] for arm, line in zip(arms, values, strict=True)]
-    return Table(["trained with", *(name.removeprefix(RECONSTRUCTION) for name in names)], rows, shades=_shade_columns(values))
+    return Table(
+        ["trained with", *(name.removeprefix(RECONSTRUCTION).replace("of masks by", "masks of") for name in names)],
+        rows,
+        shades=_shade_columns(values),
+    )
 
 
 def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:
@@ -150,7 +153,8 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         for one in finding.named(verdict):
             assert one.difference is not None
             change = one.difference.sample
-            tail = f"{one.difference.agreeing} of {change.count} seeds agree, p = {one.difference.holm:.2g} after correction"
+            p = "" if one.difference.holm is None else f", p {_spell_p(one.difference.holm)} after correction"
+            tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
             said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
     rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
     for verdict in dict.fromkeys(one.verdict for one in rest):
@@ -195,10 +199,14 @@ def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
     change = one.sample
     return [
         spell(change.mean, change.interval, decimals, signed=True),
-        "–" if one.holm is None else f"{one.holm:.3f}",
+        "–" if one.holm is None else _spell_p(one.holm),
         f"{one.agreeing} of {change.count}",
         "–" if one.detectable is None else f"{one.detectable:.{decimals}f}",
     ]
+
+
+def _spell_p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def _shade_columns(values: np.ndarray) -> list[list[float | None]]:

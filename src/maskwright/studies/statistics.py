@@ -98,7 +98,7 @@ def bootstrap_over_seeds(values: np.ndarray, level: float = LEVEL, seed: int = 0
     """
     count = len(values)
     if count <= MOST_ENUMERATED:
-        picks = np.indices((count,) * count, dtype=np.int8).reshape(count, -1)
+        picks = np.indices((count,) * count, dtype=np.int64).reshape(count, -1)
     else:
         picks = np.random.default_rng(derive_seed(seed, "bootstrap over seeds")).integers(0, count, (count, RESAMPLES))
     means = values[picks].mean(0)

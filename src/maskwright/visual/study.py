@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.palette import INK, QUIET, SERIES
 
-WIDTH = 4.6
+WIDTH = 4.0
 """Inches; a phone shows them at about life size."""
 TEXT = 9.0
 KINDS = {"baseline": (INK, "D"), "better": (SERIES[0], "^"), "worse": (SERIES[1], "v"), "plain": (QUIET, "o")}
