@@ -6,13 +6,11 @@ import json
 import os
 import re
 import tarfile
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -23,7 +21,6 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, write_atomic
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_MOST_OPEN = 32
 _NO_LABEL = -1
 _EXAMPLES = 3
 
@@ -43,7 +40,7 @@ class ShardIndex:
 
 
 class ShardStorage:
-    """Reads pictures from the places that the indexes name; safe for threads and after a fork, with few files open at a time."""
+    """Reads pictures from the places that the indexes name; a file is open for one picture only, so threads and forks are safe."""
 
     def __init__(self, paths: Sequence[Path], places: dict[str, tuple[int, int, int]]) -> None:
         """places: for each key its shard's number, offset and length."""
@@ -52,30 +49,12 @@ class ShardStorage:
 
     def read_bytes(self, key: str) -> bytes:
         shard, offset, length = self._places[key]
-        file = _FILES.open(self._paths[shard])
-        data = os.pread(file.fileno(), length, offset)
+        with self._paths[shard].open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
         if len(data) < length:
             raise OSError(f"the shard '{self._paths[shard].name}' ends before this picture does")
         return data
-
-
-class _OpenFiles:
-    """The files used last, at most a few of them; a position is never shared, so threads and forks are safe."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._files: OrderedDict[Path, IO[bytes]] = OrderedDict()
-
-    def open(self, path: Path) -> IO[bytes]:
-        """The opened file; one that falls out is closed when its last reader lets go of it."""
-        file = self._files.pop(path, None) or path.open("rb")
-        self._files[path] = file
-        while len(self._files) > self._most:
-            self._files.popitem(last=False)
-        return file
-
-
-_FILES = _OpenFiles(_MOST_OPEN)
 
 
 def is_shards(text: str) -> bool:

@@ -47,7 +47,8 @@ def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Sourc
     """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
     opened = open_source(settings.data if source is None else source, split=settings.split, labels=settings.labels)
     found = survey(opened)
-    reporter.say(str(found))
+    for line in (str(found), *found.notes):
+        reporter.say(line)
     return opened, found
 
 
