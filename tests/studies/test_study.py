@@ -102,31 +102,34 @@ def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(plan_values: di
 
 @pytest.mark.slow
 def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_values: dict[str, Any], tmp_path: Path) -> None:
-    plan, out = written(plan_values, tmp_path, budget={"steps": 4000}, seeds=1), tmp_path / "study"
+    plan, out = written(plan_values, tmp_path, budget={"steps": 150}, seeds=1), tmp_path / "study"
     study(plan, out=out, dry_run=True)
     values = yaml.safe_load((out / "plan.yaml").read_text())
     assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
-    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 4000}}, pulse=QUICK)
+    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 150}}, pulse=QUICK)
     with job.open(build_plan(values, "tiny")) as ledger:
         ledger.enqueue([("random", 0), ("block", 0)])
     worker = get_context("spawn").Process(target=work_alone, args=(job,))
     worker.start()
-    running = out / "trials" / "1-block-seed0" / "run" / "run.json"
+    run = out / "trials" / "1-block-seed0" / "run"
     deadline = time.monotonic() + 200
-    while not (running.exists() and json.loads(running.read_text()).get("step", 0) > 5):
+    while not (run / "checkpoints" / "last.ckpt").exists():
         assert time.monotonic() < deadline
         assert worker.is_alive()
-        time.sleep(0.2)
+        time.sleep(0.05)
     kept = (out / "trials" / "0-random-seed0" / "trial.json").read_bytes()
     os.kill(worker.pid or 0, signal.SIGKILL)
     worker.join()
     with job.open(build_plan(values, "tiny")) as ledger:
         assert [record.state for record in ledger.records()] == ["done", "running"]
-    second = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 10}}, pulse=QUICK)
-    work_alone(second)
+    threads = torch.get_num_threads()
+    work_alone(job)
+    torch.set_num_threads(threads)
     with job.open(build_plan(values, "tiny")) as ledger:
         assert [record.state for record in ledger.records()] == ["done", "done"]
     assert (out / "trials" / "0-random-seed0" / "trial.json").read_bytes() == kept
+    assert "Going on with" in (run / "train.log").read_text(), "the killed training goes on from its last checkpoint"
+    assert json.loads((run / "run.json").read_text())["step"] == 150
     with sqlite3.connect(out / "ledger.db") as database:
         by_state = dict(database.execute("select state, count(*) from trials group by state").fetchall())
     database.close()

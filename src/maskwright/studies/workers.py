@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 
 _PATIENCE = 2.0
+ENDED = ("done", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +81,15 @@ def work_together(job: Job, reporter: Reporter) -> None:
     for worker in workers:
         worker.start()
     try:
-        watch_workers(job, workers, reporter)
+        watch_workers(job, [Started(worker.name, worker.is_alive, partial(_died, worker)) for worker in workers], reporter)
     except KeyboardInterrupt:
         for worker in workers:
             worker.join()  # the signal reached them too; they write a checkpoint and give their trials back
         raise
+
+
+def _died(worker: SpawnProcess) -> str | None:
+    return f"exit code {worker.exitcode}" if worker.exitcode else None
 
 
 def work_alone(job: Job) -> None:
@@ -96,28 +102,38 @@ def work_alone(job: Job) -> None:
         return
 
 
-def watch_workers(job: Job, workers: list[SpawnProcess], reporter: Reporter) -> None:
+@dataclass(frozen=True)
+class Started:
+    """A worker that was started somewhere: its name, whether it works still, and what killed it, if something did."""
+
+    name: str
+    is_alive: Callable[[], bool]
+    cause: Callable[[], str | None]
+
+
+def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> None:
     """Show the ledger's progress until all workers have ended; warns of those that died."""
-    plan, mourned = open_plan(job.folder), set()
+    plan = open_plan(job.folder)
+    mourned: set[str] = set()
     with job.open(plan) as ledger:
-        told = {record.key for record in ledger.records() if record.state in ("done", "failed")}
+        told = {record.key for record in ledger.records() if record.state in ENDED}
         while True:
-            records, alive = ledger.records(), any(worker.is_alive() for worker in workers)
+            alive, records = any(worker.is_alive() for worker in workers), ledger.records()
             progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
             for record in records:
-                if record.state in ("done", "failed") and record.key not in told:
+                if record.state in ENDED and record.key not in told:
                     told.add(record.key)
                     progress.told(record)
             progress.show()
             for worker in workers:
-                if worker.exitcode and worker.pid not in mourned:
-                    mourned.add(worker.pid)
-                    reporter.warn(f"{worker.name} died (exit code {worker.exitcode}); its trial goes to another after {job.pulse.grace} s")
+                if not worker.is_alive() and worker.name not in mourned and (cause := worker.cause()) is not None:
+                    mourned.add(worker.name)
+                    reporter.warn(f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s")
             if not alive:
                 break
             time.sleep(min(_PATIENCE, job.pulse.interval))
     reporter.finish()
-    if _unfinished(records) and all(worker.exitcode for worker in workers):
+    if _unfinished(records) and len(mourned) == len(workers):
         raise MaskwrightError(
             "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
         )
