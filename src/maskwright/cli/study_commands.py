@@ -27,6 +27,7 @@ def study_flags() -> list[Flag]:
     return [
         Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
         Flag("data", "pictures, instead of the plan's"),
+        Flag("search", "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges"),
         *_running_flags(),
     ]
 
@@ -79,7 +80,7 @@ def run_compare(options: dict[str, Any]) -> None:
 
 def _running(options: dict[str, Any]) -> dict[str, Any]:
     """Options that were given, with their types."""
-    given = typed(options, workers=int, eval_limit=int, pictures=int)
+    given = typed(options, workers=int, eval_limit=int, pictures=int, search=int)
     if "track" in given:
         given["track"] = [word.strip() for word in given["track"].split(",")]
     return given

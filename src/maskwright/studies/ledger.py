@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +134,29 @@ class Ledger:
                 self._study.add_trial(self._finished(record, main))
                 count += 1
         return count
+
+    def open_search(self, seed: int) -> Any:
+        """The Optuna study that a search of this study's ranges is kept in, beside its trials."""
+        samplers, pruners = self._optuna.samplers, self._optuna.pruners
+        return self._optuna.create_study(
+            storage=self._storage,
+            study_name=f"{self._name} search",
+            direction="maximize",
+            sampler=samplers.TPESampler(seed=seed, n_startup_trials=5),
+            pruner=pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
+            load_if_exists=True,
+        )
+
+    def run_search_trial(self, study: Any, objective: Callable[[Any], float | None]) -> None:
+        """Run one trial of a search; an objective that returns None gave it up, a failing one is recorded and the search goes on."""
+
+        def judged(trial: Any) -> float:
+            if (value := objective(trial)) is None:
+                raise self._optuna.TrialPruned
+            return value
+
+        with _quiet():
+            study.optimize(judged, n_trials=1, catch=(RuntimeError, ArithmeticError))
 
     def _connect(self, url: str) -> Any:
         """Open the storage; raises MaskwrightError when there is no database at the other end."""

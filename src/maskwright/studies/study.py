@@ -15,6 +15,7 @@ from maskwright.studies.ledger import Pulse
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report import write_report
+from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
@@ -35,6 +36,7 @@ def study(
     rebuild: bool = False,
     retry_failed: bool = False,
     dry_run: bool = False,
+    search: int | None = None,
     track: Sequence[str] = (),
     pulse: Pulse | None = None,
     reporter: Reporter | None = None,
@@ -44,7 +46,8 @@ def study(
     out: the study's folder, studies/NAME by default; workers: processes of this machine, or jobs of a
     cluster with launcher="slurm(...)"; ledger: `postgresql://...` to share the work
     with other machines; rebuild: make the ledger anew from the trials' folders; retry_failed: run those that failed again;
-    dry_run: only print what each arm will cost. Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
+    dry_run: only print what each arm will cost; search: instead of the arms, try this many settings inside the plan's ranges.
+    Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
     return run_plan(
         read_plan(plan, data, seeds=seeds),
@@ -55,6 +58,7 @@ def study(
         rebuild=rebuild,
         retry_failed=retry_failed,
         dry_run=dry_run,
+        search=search,
         track=track,
         pulse=pulse,
         reporter=reporter,
@@ -71,7 +75,7 @@ def compare(data: str | Path, policies: str | Iterable[str], *, seeds: Any = 5, 
     return run_plan(plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), **running)
 
 
-RUNNING = ("out", "workers", "launcher", "ledger", "rebuild", "retry_failed", "dry_run", "track", "pulse", "reporter")
+RUNNING = ("out", "workers", "launcher", "ledger", "rebuild", "retry_failed", "dry_run", "search", "track", "pulse", "reporter")
 """Arguments of a study that say how it is run, not what is compared."""
 
 
@@ -85,6 +89,7 @@ def run_plan(
     rebuild: bool = False,
     retry_failed: bool = False,
     dry_run: bool = False,
+    search: int | None = None,
     track: Sequence[str] = (),
     pulse: Pulse | None = None,
     reporter: Reporter | None = None,
@@ -100,6 +105,10 @@ def run_plan(
     plan = keep_plan(plan, folder)
     design = design_study(plan, reporter)
     _say_design(plan, design, folder, reporter)
+    if search is not None:
+        with Job(folder=folder.resolve(), lengths={}, ledger=ledger, pulse=pulse or Pulse()).open(plan) as opened:
+            search_settings(plan, folder, opened, search, reporter)
+        dry_run = True
     job = Job(folder=folder.resolve(), lengths=design.lengths, ledger=ledger, pulse=pulse or Pulse(), track=tuple(track), workers=workers)
     if not dry_run:
         _run_missing(plan, job, launcher, reporter, rebuild=rebuild, retry_failed=retry_failed)
