@@ -102,11 +102,11 @@ def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(plan_values: di
 
 @pytest.mark.slow
 def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_values: dict[str, Any], tmp_path: Path) -> None:
-    plan, out = written(plan_values, tmp_path, budget={"steps": 150}, seeds=1), tmp_path / "study"
+    plan, out = written(plan_values, tmp_path, budget={"steps": 40}, seeds=1), tmp_path / "study"
     study(plan, out=out, dry_run=True)
     values = yaml.safe_load((out / "plan.yaml").read_text())
     assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
-    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 150}}, pulse=QUICK)
+    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 40}}, pulse=QUICK)
     with job.open(build_plan(values, "tiny")) as ledger:
         ledger.enqueue([("random", 0), ("block", 0)])
     worker = get_context("spawn").Process(target=work_alone, args=(job,))
@@ -129,7 +129,7 @@ def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_v
         assert [record.state for record in ledger.records()] == ["done", "done"]
     assert (out / "trials" / "0-random-seed0" / "trial.json").read_bytes() == kept
     assert "Going on with" in (run / "train.log").read_text(), "the killed training goes on from its last checkpoint"
-    assert json.loads((run / "run.json").read_text())["step"] == 150
+    assert json.loads((run / "run.json").read_text())["step"] == 40
     with sqlite3.connect(out / "ledger.db") as database:
         by_state = dict(database.execute("select state, count(*) from trials group by state").fetchall())
     database.close()
