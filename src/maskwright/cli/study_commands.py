@@ -14,6 +14,7 @@ def _running_flags() -> list[Flag]:
         Flag("out", "the study's folder (default: studies/NAME)", metavar="FOLDER"),
         Flag("seeds", "how many, or which ones, e.g. 5 or 0,1,7"),
         Flag("workers", "processes of this machine that share the trials", default=1),
+        Flag("launcher", "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\""),
         Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
         Flag("rebuild", "make the ledger anew from the trials' folders", kind="switch"),
         Flag("retry_failed", "run the trials that failed again", kind="switch"),
@@ -26,6 +27,7 @@ def study_flags() -> list[Flag]:
     return [
         Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
         Flag("data", "pictures, instead of the plan's"),
+        Flag("search", "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges"),
         *_running_flags(),
     ]
 
@@ -78,7 +80,7 @@ def run_compare(options: dict[str, Any]) -> None:
 
 def _running(options: dict[str, Any]) -> dict[str, Any]:
     """Options that were given, with their types."""
-    given = typed(options, workers=int, eval_limit=int, pictures=int)
+    given = typed(options, workers=int, eval_limit=int, pictures=int, search=int)
     if "track" in given:
         given["track"] = [word.strip() for word in given["track"].split(",")]
     return given

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.sources import open_source
-from maskwright.studies.budget import StepPrice, planned, price_step
+from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
@@ -58,14 +58,17 @@ def open_plan(folder: Path) -> StudyPlan:
 
 def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
-    lengths, costs, opened = {}, {}, {}
+    lengths, costs = {}, {}
+    opened: dict[Any, Pictures] = {}
     for number, arm in enumerate(plan.arms):
-        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
-        pictures: Pictures | None = opened.get(settings.data)
-        if pictures is None:
-            pictures = opened[settings.data] = load(settings.data, source, settings.train.seed, reporter)
         reporter.progress("price", number, len(plan.arms), arm.name)
-        price: StepPrice = price_step(settings, pictures)
+        try:
+            settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
+            pictures = opened.get(settings.data) or load(settings.data, source, settings.train.seed, Hushed(reporter))
+            price = price_step(settings, pictures)
+        except MaskwrightError as error:
+            raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
+        opened[settings.data] = pictures
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
     reporter.finish()
     return Design(lengths, costs)

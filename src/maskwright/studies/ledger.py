@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,14 @@ class Ledger:
         place = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
         lock = folder / ".ledger.lock" if place.startswith("sqlite") else None
         return cls(place, study, lock, pulse or Pulse(), larger_is_better=larger_is_better)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Close the connections to the database."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def enqueue(self, keys: Iterable[tuple[str, int]], *, retry_failed: bool = False) -> int:
         """Add every (arm, seed) that is not there yet; retry_failed: those that failed once more. Returns how many were added."""
@@ -127,10 +135,36 @@ class Ledger:
                 count += 1
         return count
 
+    def open_search(self, seed: int) -> Any:
+        """The Optuna study that a search of this study's ranges is kept in, beside its trials."""
+        samplers, pruners = self._optuna.samplers, self._optuna.pruners
+        return self._optuna.create_study(
+            storage=self._storage,
+            study_name=f"{self._name} search",
+            direction="maximize",
+            sampler=samplers.TPESampler(seed=seed, n_startup_trials=5),
+            pruner=pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
+            load_if_exists=True,
+        )
+
+    def run_search_trial(self, study: Any, objective: Callable[[Any], float | None]) -> None:
+        """Run one trial of a search; an objective that returns None gave it up, a failing one is recorded and the search goes on."""
+
+        def judged(trial: Any) -> float:
+            if (value := objective(trial)) is None:
+                raise self._optuna.TrialPruned
+            return value
+
+        with _quiet():
+            study.optimize(judged, n_trials=1, catch=(RuntimeError, ArithmeticError))
+
     def _connect(self, url: str) -> Any:
         """Open the storage; raises MaskwrightError when there is no database at the other end."""
         spelled = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if spelled.startswith("sqlite") else {"pool_pre_ping": True}
+        if spelled.startswith("sqlite"):
+            arguments: dict[str, Any] = {"connect_args": {"timeout": _LOCK_SECONDS}}
+        else:  # a server whose own encoding is SQL_ASCII would answer in bytes
+            arguments = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
         try:
             with _quiet():
                 return self._optuna.storages.RDBStorage(

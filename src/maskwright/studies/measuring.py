@@ -83,7 +83,8 @@ def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
         reporter=reporter,
     )
     own = next(iter(results.values()))
-    return {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}, {}
+    numbers = {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}
+    return numbers, {f"{probe} top1": result["correct"] for probe, result in own.items() if "correct" in result}
 
 
 def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:

@@ -14,6 +14,7 @@ import yaml
 from maskwright.studies.budget import Budget
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
+from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.workflows.arms import parts
@@ -21,7 +22,7 @@ from maskwright.workflows.recipes import build_settings, canonical, flatten, ove
 from maskwright.workflows.run_folder import slug
 from maskwright.workflows.settings import PretrainSettings
 
-KEYS = ("name", "question", "data", "recipe", "base", "arms", "factors", "baseline", "seeds", "budget", "evaluate")
+KEYS = ("name", "question", "data", "recipe", "base", "arms", "factors", "baseline", "seeds", "budget", "evaluate", "search")
 OWNED = {"seed": "seeds", "out": "the study's folder"}
 
 
@@ -29,7 +30,7 @@ OWNED = {"seed": "seeds", "out": "the study's folder"}
 class StudyPlan:
     """A study before it runs; written: the plan as plain values, which `read_plan` reads back.
 
-    arms: the variants in order, the baseline among them; base: the flat settings that all arms share.
+    arms: the variants in order, the baseline among them; base: the flat settings that all arms share; ranges: what a search may change.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StudyPlan:
     seeds: Sequence[int]
     budget: Budget | None
     measures: MeasureSettings
+    ranges: Mapping[str, Range] = field(default_factory=dict)
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def settings(self, arm: Arm, seed: int, **more: Any) -> PretrainSettings:
@@ -109,6 +111,7 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
         seeds=parse_seeds(values.get("seeds", 3)),
         budget=None if values.get("budget") is None else Budget.parse(values["budget"]),
         measures=MeasureSettings.parse(values.get("evaluate") or {}),
+        ranges=parse_ranges(_mapping("search", values.get("search") or {})),
         written={**{key: values[key] for key in KEYS if key in values}, "name": slug(str(values.get("name", name))), "data": str(data)},
     )
     _check(plan)

@@ -30,8 +30,8 @@ class StudyProgress:
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         """Progress of one step of the trial; only its training moves the bar."""
-        share = done / max(total, 1e-9) if label == "train" else 0.0
-        self._reporter.progress("study", self._ended + share, self._total, f"{self._told_so_far()}; {self._what}: {label} {detail}")
+        share = done / max(total, 1e-9) if label == "pretrain" else 0.0
+        self._reporter.progress("study", self._ended + share, self._total, f"{self._told_so_far()}; {self._what}: {detail or label}")
 
     def show(self) -> None:
         """Progress of workers that run elsewhere."""

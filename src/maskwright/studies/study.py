@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.budget import spell_compute
+from maskwright.studies.cluster import read_launcher, work_on_cluster
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import Design, design_study, keep_plan
 from maskwright.studies.findings import spell_findings
@@ -14,6 +15,7 @@ from maskwright.studies.ledger import Pulse
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report import write_report
+from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
@@ -29,28 +31,34 @@ def study(
     out: str | Path | None = None,
     seeds: Any = None,
     workers: int = 1,
+    launcher: str | None = None,
     ledger: str | None = None,
     rebuild: bool = False,
     retry_failed: bool = False,
     dry_run: bool = False,
+    search: int | None = None,
     track: Sequence[str] = (),
     pulse: Pulse | None = None,
     reporter: Reporter | None = None,
 ) -> StudyRecord:
     """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that are missing, and compare the arms.
 
-    out: the study's folder, studies/NAME by default; workers: processes of this machine; ledger: `postgresql://...` to share the work
+    out: the study's folder, studies/NAME by default; workers: processes of this machine, or jobs of a
+    cluster with launcher="slurm(...)"; ledger: `postgresql://...` to share the work
     with other machines; rebuild: make the ledger anew from the trials' folders; retry_failed: run those that failed again;
-    dry_run: only print what each arm will cost. Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
+    dry_run: only print what each arm will cost; search: instead of the arms, try this many settings inside the plan's ranges.
+    Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
     return run_plan(
         read_plan(plan, data, seeds=seeds),
         out=out,
         workers=workers,
+        launcher=launcher,
         ledger=ledger,
         rebuild=rebuild,
         retry_failed=retry_failed,
         dry_run=dry_run,
+        search=search,
         track=track,
         pulse=pulse,
         reporter=reporter,
@@ -67,7 +75,7 @@ def compare(data: str | Path, policies: str | Iterable[str], *, seeds: Any = 5, 
     return run_plan(plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), **running)
 
 
-RUNNING = ("out", "workers", "ledger", "rebuild", "retry_failed", "dry_run", "track", "pulse", "reporter")
+RUNNING = ("out", "workers", "launcher", "ledger", "rebuild", "retry_failed", "dry_run", "search", "track", "pulse", "reporter")
 """Arguments of a study that say how it is run, not what is compared."""
 
 
@@ -76,10 +84,12 @@ def run_plan(
     *,
     out: str | Path | None = None,
     workers: int = 1,
+    launcher: str | None = None,
     ledger: str | None = None,
     rebuild: bool = False,
     retry_failed: bool = False,
     dry_run: bool = False,
+    search: int | None = None,
     track: Sequence[str] = (),
     pulse: Pulse | None = None,
     reporter: Reporter | None = None,
@@ -88,21 +98,28 @@ def run_plan(
     reporter = reporter or LogReporter()
     folder = Path(out) if out is not None else Path("studies") / plan.name
     check_trackers(track)
+    if launcher is not None:
+        read_launcher(launcher)
     if workers < 1:
         raise MaskwrightError(f"A study needs a worker; got workers={workers}.")
     plan = keep_plan(plan, folder)
     design = design_study(plan, reporter)
     _say_design(plan, design, folder, reporter)
-    job = Job(folder=folder, lengths=design.lengths, ledger=ledger, pulse=pulse or Pulse(), track=tuple(track), workers=workers)
+    if search is not None:
+        with Job(folder=folder.resolve(), lengths={}, ledger=ledger, pulse=pulse or Pulse()).open(plan) as opened:
+            search_settings(plan, folder, opened, search, reporter)
+        dry_run = True
+    job = Job(folder=folder.resolve(), lengths=design.lengths, ledger=ledger, pulse=pulse or Pulse(), track=tuple(track), workers=workers)
     if not dry_run:
-        _run_missing(plan, job, reporter, rebuild=rebuild, retry_failed=retry_failed)
+        _run_missing(plan, job, launcher, reporter, rebuild=rebuild, retry_failed=retry_failed)
     record = collect(plan, job)
     return record if dry_run else _conclude(plan, record, folder, reporter)
 
 
 def collect(plan: StudyPlan, job: Job) -> StudyRecord:
     """The record of a study as its ledger knows it now."""
-    known = {record.key: record for record in job.open(plan).records()}
+    with job.open(plan) as ledger:
+        known = {record.key: record for record in ledger.records()}
     return StudyRecord(
         name=plan.name,
         question=plan.question,
@@ -116,15 +133,17 @@ def collect(plan: StudyPlan, job: Job) -> StudyRecord:
     )
 
 
-def _run_missing(plan: StudyPlan, job: Job, reporter: Reporter, *, rebuild: bool, retry_failed: bool) -> None:
-    ledger = job.open(plan)
-    if rebuild:
-        main = next(metric.name for metric in plan.measures.metrics() if metric.main)
-        reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
-    ledger.enqueue(plan.keys, retry_failed=retry_failed)
-    waiting = sum(record.state == "waiting" for record in ledger.records())
+def _run_missing(plan: StudyPlan, job: Job, launcher: str | None, reporter: Reporter, *, rebuild: bool, retry_failed: bool) -> None:
+    with job.open(plan) as ledger:
+        if rebuild:
+            main = next(metric.name for metric in plan.measures.metrics() if metric.main)
+            reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
+        ledger.enqueue(plan.keys, retry_failed=retry_failed)
+        waiting = sum(record.state == "waiting" for record in ledger.records())
     reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")
-    if job.workers == 1:
+    if launcher is not None:
+        work_on_cluster(job, launcher, reporter)
+    elif job.workers == 1:
         work(job, reporter)
     else:
         work_together(job, reporter)

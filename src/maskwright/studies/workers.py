@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from maskwright.studies.design import open_plan
-from maskwright.studies.ledger import Ledger, Pulse
+from maskwright.studies.ledger import Claim, Ledger, Pulse
 from maskwright.studies.mirror import mirror_trial
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.progress import StudyProgress
@@ -24,6 +25,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 
 _PATIENCE = 2.0
+ENDED = ("done", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,26 +47,31 @@ class Job:
 
 def work(job: Job, reporter: Reporter) -> int:
     """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how many were run here."""
-    plan = open_plan(job.folder)
-    ledger, count = job.open(plan), 0
-    while True:
-        claim = ledger.claim()
-        if claim is None:
-            if not any(record.state in ("running", "waiting") for record in ledger.records()):
+    plan, count = open_plan(job.folder), 0
+    with job.open(plan) as ledger:
+        while True:
+            claim = ledger.claim()
+            if claim is not None:
+                _run_claimed(plan, job, ledger, claim, reporter)
+                count += 1
+            elif _unfinished(ledger.records()):
+                time.sleep(min(_PATIENCE, job.pulse.interval))
+            else:
                 return count
-            time.sleep(min(_PATIENCE, job.pulse.interval))
-            continue
-        progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
-        with ledger.beating(claim):
-            try:
-                record = run_trial(plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress)
-            except (KeyboardInterrupt, TrialStopped):
-                ledger.release(claim)
-                raise KeyboardInterrupt from None
-        if ledger.finish(claim, record, _main(plan)):
-            mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
-        count += 1
-        progress.told(record)
+
+
+def _run_claimed(plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter) -> None:
+    """Run one claimed trial, beating meanwhile, and put its record down."""
+    progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
+    with ledger.beating(claim):
+        try:
+            record = run_trial(plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress)
+        except (KeyboardInterrupt, TrialStopped):
+            ledger.release(claim)
+            raise KeyboardInterrupt from None
+    if ledger.finish(claim, record, _main(plan)):
+        mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
+    progress.told(record)
 
 
 def work_together(job: Job, reporter: Reporter) -> None:
@@ -74,11 +81,15 @@ def work_together(job: Job, reporter: Reporter) -> None:
     for worker in workers:
         worker.start()
     try:
-        watch_workers(job, workers, reporter)
+        watch_workers(job, [Started(worker.name, worker.is_alive, partial(_died, worker)) for worker in workers], reporter)
     except KeyboardInterrupt:
         for worker in workers:
             worker.join()  # the signal reached them too; they write a checkpoint and give their trials back
         raise
+
+
+def _died(worker: SpawnProcess) -> str | None:
+    return f"exit code {worker.exitcode}" if worker.exitcode else None
 
 
 def work_alone(job: Job) -> None:
@@ -91,32 +102,44 @@ def work_alone(job: Job) -> None:
         return
 
 
-def watch_workers(job: Job, workers: list[SpawnProcess], reporter: Reporter) -> None:
+@dataclass(frozen=True)
+class Started:
+    """A worker that was started somewhere: its name, whether it works still, and what killed it, if something did."""
+
+    name: str
+    is_alive: Callable[[], bool]
+    cause: Callable[[], str | None]
+
+
+def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> None:
     """Show the ledger's progress until all workers have ended; warns of those that died."""
     plan = open_plan(job.folder)
-    ledger, mourned = job.open(plan), set()
-    told: set[tuple[str, int]] = {record.key for record in ledger.records() if record.state in ("done", "failed")}
-    while any(worker.is_alive() for worker in workers):
-        records = ledger.records()
-        progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
-        for record in records:
-            if record.state in ("done", "failed") and record.key not in told:
-                told.add(record.key)
-                progress.told(record)
-        progress.show()
-        for worker in workers:
-            if worker.exitcode and worker.pid not in mourned:
-                mourned.add(worker.pid)
-                reporter.warn(f"{worker.name} died (exit code {worker.exitcode}); its trial goes to another after {job.pulse.grace} s")
-        time.sleep(min(_PATIENCE, job.pulse.interval))
+    mourned: set[str] = set()
+    with job.open(plan) as ledger:
+        told = {record.key for record in ledger.records() if record.state in ENDED}
+        while True:
+            alive, records = any(worker.is_alive() for worker in workers), ledger.records()
+            progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
+            for record in records:
+                if record.state in ENDED and record.key not in told:
+                    told.add(record.key)
+                    progress.told(record)
+            progress.show()
+            for worker in workers:
+                if not worker.is_alive() and worker.name not in mourned and (cause := worker.cause()) is not None:
+                    mourned.add(worker.name)
+                    reporter.warn(f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s")
+            if not alive:
+                break
+            time.sleep(min(_PATIENCE, job.pulse.interval))
     reporter.finish()
-    if _unfinished(ledger.records()) and all(worker.exitcode for worker in workers):
+    if _unfinished(records) and len(mourned) == len(workers):
         raise MaskwrightError(
             "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
         )
 
 
-def _unfinished(records: list[TrialRecord]) -> bool:
+def _unfinished(records: Sequence[TrialRecord]) -> bool:
     return any(record.state in ("waiting", "running") for record in records)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.clock import Clock
 from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import PretrainModule
-from maskwright.training.recorder import Recorder, spell_time
+from maskwright.training.recorder import Recorder, Row, spell_time
 from maskwright.training.stepped import NonFiniteLoss
 from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import open_trackers
@@ -40,9 +41,17 @@ from maskwright.workflows.watch import Watcher
 
 
 def fit(
-    settings: PretrainSettings, pictures: Pictures, folder: RunFolder, fingerprint: str, reporter: Reporter, *, resume: bool, joined: bool
+    settings: PretrainSettings,
+    pictures: Pictures,
+    folder: RunFolder,
+    fingerprint: str,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    joined: bool,
+    watch: Callable[[Row], bool] | None = None,
 ) -> None:
-    """Train to the end, to a request to stop, or to an error; the state in run.json says which."""
+    """Train to the end, to a request to stop, or to an error; the state in run.json says which. watch: see Journal."""
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
@@ -62,7 +71,7 @@ def fit(
     if not joined:
         _begin(settings, pictures, folder, fingerprint, module, clock, reporter, resume)
     join_folder(folder.path)
-    journal = Journal(folder, [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()))
+    journal = Journal(folder, [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()), watch)
     try:
         stopped = _train(settings, pictures, folder, module, loader, clock, journal, reporter, resume)
     except BaseException as error:
@@ -134,7 +143,9 @@ def _train(
     every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
     signals = StopSignals()
     with quiet_lightning():
-        checkpoints = Checkpoints(folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, signals.asked)
+        checkpoints = Checkpoints(
+            folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, lambda: signals.asked() or journal.wants_stop
+        )
         tasks = EpochTasks(watcher.tasks(), journal.emit, checkpoints, last_epoch)
         trainer = build_trainer(
             folder=folder.path,

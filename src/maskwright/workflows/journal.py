@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +18,22 @@ HEARTBEAT_SECONDS = 5.0
 
 @dataclass
 class Journal:
-    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json."""
+    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json.
+
+    watch: sees every row and says whether the training should stop, as a search does with settings that lead nowhere.
+    """
 
     folder: RunFolder
     trackers: list[Tracker]
+    watch: Callable[[Row], bool] | None = None
+    wants_stop: bool = False
     epoch: int = 0
     beaten: float = float("-inf")
 
     def emit(self, row: Row) -> None:
         """Add one row of numbers everywhere."""
         self.folder.append_metrics(row)
+        self.wants_stop = self.wants_stop or (self.watch is not None and self.watch(row))
         self.epoch = row["epoch"]
         if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
             self.folder.update_status(step=row["step"], epoch=row["epoch"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,15 @@ def pretrain(
     resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
+    watch: Callable[[dict[str, Any]], bool] | None = None,
     **settings: Any,
 ) -> Run:
     """Pretrain a masked autoencoder; only `data` is required.
 
     data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch Dataset; recipe: a YAML file, or a
     recipe's name; settings: any name from `maskwright pretrain --help`, e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20;
-    resume: go on with the interrupted run in `out`; overwrite: delete the run in `out` first.
+    resume: go on with the interrupted run in `out`; overwrite: delete the run in `out` first;
+    watch: gets every row of numbers and says whether to stop.
     Returns the run. Raises MaskwrightError for what a user can mend.
     """
     reporter = LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
@@ -63,7 +65,16 @@ def pretrain(
     try:
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
-        fit(plan.settings, pictures, plan.folder, plan.source.fingerprint, reporter, resume=plan.resume, joined=plan.joined)
+        fit(
+            plan.settings,
+            pictures,
+            plan.folder,
+            plan.source.fingerprint,
+            reporter,
+            resume=plan.resume,
+            joined=plan.joined,
+            watch=watch,
+        )
     finally:
         if handler is not None:
             log.removeHandler(handler)

@@ -1,0 +1,54 @@
+"""Workers on a cluster: submitit hands them to SLURM, or to processes of this machine to try that out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskwright.studies.workers import Job, Started, watch_workers, work_alone
+from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.reporting import Reporter
+from maskwright.support.shorthand import Call, parse_value
+
+LAUNCHERS = ("slurm", "local")
+
+
+def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
+    """Submit the workers and show how far they are; a requeued worker claims whatever waits.
+
+    launcher: `slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)` with the parameters of submitit's executor, or `local(...)`.
+    """
+    call = read_launcher(launcher)
+    submitit = _import_submitit()
+    executor = submitit.AutoExecutor(folder=str(job.folder / "submitit"), cluster="local" if call.name == "local" else None)
+    try:
+        executor.update_parameters(**{"name": "maskwright", "timeout_min": 24 * 60, **call.options})
+    except (NameError, TypeError, ValueError) as error:
+        raise MaskwrightError(f"The launcher '{launcher}' does not fit submitit: {error}.") from error
+    submitted = [executor.submit(work_alone, job) for _ in range(job.workers)]
+    reporter.say(f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)}; this watches them")
+    watch_workers(
+        job, [Started(f"job {one.job_id}", lambda one=one: not one.done(), lambda one=one: _died(one)) for one in submitted], reporter
+    )
+
+
+def read_launcher(text: str) -> Call:
+    """Read `slurm(...)`; raises MaskwrightError for another launcher."""
+    call = parse_value(text)
+    if not isinstance(call, Call) or call.args:
+        raise MaskwrightError(f"A launcher is slurm or slurm(slurm_partition='gpu', timeout_min=240); got '{text}'.")
+    if call.name not in LAUNCHERS:
+        raise unknown_name("launcher", call.name, LAUNCHERS)
+    return call
+
+
+def _died(job: Any) -> str | None:
+    error = job.exception()
+    return None if error is None else str(error).strip().splitlines()[-1]
+
+
+def _import_submitit() -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        raise MaskwrightError("Workers on a cluster are started by submitit: pip install 'maskwright[slurm]'.") from error
+    return submitit

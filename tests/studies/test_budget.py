@@ -1,0 +1,91 @@
+"""A budget buys every arm the steps that cost the same; what is charged is what a training really does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import maskwright
+from maskwright.data.sources import open_source
+from maskwright.studies.budget import Budget, planned, price_step, spent
+from maskwright.support.reporting import LogReporter
+from maskwright.training.clock import Clock
+from maskwright.workflows.batches import build_batches
+from maskwright.workflows.build import build_module, model_config
+from maskwright.workflows.loading import Pictures, eval_batch, load
+from maskwright.workflows.pretrain import complete
+from maskwright.workflows.recipes import build_settings
+from maskwright.workflows.settings import PretrainSettings
+from tests.studies.conftest import BASE
+
+ARMS: dict[str, dict[str, Any]] = {
+    "random": {},
+    "ramp": {"ratio": "0.25->0.75"},
+    "guided": {"policy": "guided"},
+    "cross": {"decoder": "cross", "predict": 0.5},
+    "hard": {"policy": "predicted_hard"},
+    "two masks": {"masks_per_image": 2, "accumulate": 2},
+    "uniform ratio": {"ratio": "uniform(0.25, 0.75)"},
+}
+
+
+def prepared(data: Path, **own: Any) -> tuple[PretrainSettings, Pictures]:
+    settings, _ = complete(build_settings(data=str(data), split="train", **{**BASE, **own}), None, LogReporter(visible=False))
+    return settings, load(settings.data, open_source(str(data), split="train"), settings.train.seed, LogReporter(visible=False))
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_the_price_that_is_planned_is_what_the_run_spends(pictures: Path, tmp_path: Path, name: str) -> None:
+    settings, loaded = prepared(pictures, **ARMS[name])
+    length, expected = planned(settings, loaded, price_step(settings, loaded), Budget("steps", 40))
+    run = maskwright.pretrain(pictures, split="train", out=tmp_path / "run", track=["none"], **{**BASE, **ARMS[name], **length})
+    found = spent(run.status, run.settings, model_config(run.settings))
+    close = 0.06 if "uniform" in name else 0.015
+    assert (found.steps, found.images) == (expected.steps, expected.images)
+    assert found.encoder_tokens == pytest.approx(expected.encoder_tokens, rel=close)
+    assert found.decoder_tokens == pytest.approx(expected.decoder_tokens, rel=close)
+    assert found.teacher_tokens == pytest.approx(expected.teacher_tokens, rel=close)
+    assert found.flops == pytest.approx(expected.flops, rel=close)
+
+
+@pytest.mark.parametrize("currency", ["flops", "tokens", "images", "steps"])
+def test_every_arm_gets_the_same_amount_of_the_currency(pictures: Path, currency: str) -> None:
+    amounts = []
+    for own in ({}, {"ratio": "0.25->0.75"}, {"policy": "guided"}):
+        settings, loaded = prepared(pictures, **own)
+        price = price_step(settings, loaded)
+        budget = Budget(currency, price.times(5000).amount(currency) or 0) if not amounts else Budget(currency, amounts[0])
+        amounts.append(price.times(price.steps_for(budget) or 0).amount(currency) or 0)
+    assert amounts == pytest.approx([amounts[0]] * 3, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["random", "guided", "cross"])
+def test_priced_operations_agree_with_torchs_own_counter(pictures: Path, name: str) -> None:
+    settings, loaded = prepared(pictures, **ARMS[name])
+    price = price_step(settings, loaded)
+    module = build_module(settings, loaded.scale, Clock(1), {}, len(loaded.train))
+    batch = eval_batch(loaded.train, loaded.size, settings.train.batch_size or 1)
+    with FlopCounterMode(display=False) as counter:
+        shown = module.show(batch)
+        scene = module.masker.scene(shown, epoch=0, step=0, progress=1.0)
+        prediction = module.model(shown.images, module.masker.draw(scene))
+        module.objective(prediction, shown.images, 1.0).total.backward()
+    assert counter.get_total_flops() == pytest.approx(price.flops, rel=0.06)
+
+
+def test_arms_of_one_seed_begin_with_the_same_weights_and_see_pictures_in_the_same_order(pictures: Path) -> None:
+    begun = []
+    for own in ({}, {"policy": "block(size=2)"}, {"policy": "guided", "ratio": "0.25->0.75"}):
+        settings, loaded = prepared(pictures, seed=3, **own)
+        loader = build_batches(settings, loaded, torch.device("cpu"))
+        module = build_module(settings, loaded.scale, Clock(1), {}, len(loaded.train))
+        weights = torch.cat([value.flatten() for value in module.model.state_dict().values()])
+        begun.append((weights, [(batch.sample_ids.tolist(), batch.images) for batch in loader]))
+    for weights, batches in begun[1:]:
+        assert torch.equal(weights, begun[0][0])
+        assert [ids for ids, _ in batches] == [ids for ids, _ in begun[0][1]]
+        assert all(torch.equal(one, other) for (_, one), (_, other) in zip(batches, begun[0][1], strict=True))

@@ -1,0 +1,160 @@
+"""A study runs what is missing, survives failures and kill -9, and ends with a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import maskwright
+from maskwright.cli.main import main
+from maskwright.studies.measuring import measure_run
+from maskwright.studies.plan import build_plan
+from maskwright.studies.record import StudyRecord
+from maskwright.studies.study import study
+from maskwright.studies.workers import Job, work_alone
+from maskwright.support.errors import MaskwrightError
+from tests.studies.conftest import BASE, QUICK
+
+
+def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
+    """The plan as a file."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**values, **changes}, sort_keys=False))
+    return path
+
+
+def states(record: StudyRecord) -> dict[tuple[str, int], str]:
+    return {trial.key: trial.state for trial in record.trials}
+
+
+def ended(record: StudyRecord) -> dict[tuple[str, int], str | None]:
+    return {trial.key: trial.ended for trial in record.trials}
+
+
+def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    plan, out = written(plan_values, tmp_path), tmp_path / "study"
+    first = study(plan, out=out, pulse=QUICK)
+    assert states(first) == {("random", 0): "done", ("block", 0): "done"}
+    trial = first.trials[0]
+    assert {"knn top1", "psnr random 0.75"} <= trial.numbers.keys()
+    assert trial.compute is not None
+    assert trial.compute.steps == 2
+    assert trial.settings["split"] == "train"
+    assert (trial.commit, trial.hardware, trial.run) != (None, None, None)
+    assert (out / "report.html").exists()
+    assert StudyRecord.load(out / "study.json") == first
+    again = study(plan, out=out, pulse=QUICK)
+    assert ended(again) == ended(first), "finished trials are not run again"
+    more = study(plan, out=out, pulse=QUICK, seeds="0,1")
+    assert states(more) == dict.fromkeys([("random", 0), ("block", 0), ("random", 1), ("block", 1)], "done")
+    assert {key: value for key, value in ended(more).items() if key[1] == 0} == ended(first)
+    (out / "ledger.db").unlink()
+    assert ended(study(plan, out=out, pulse=QUICK, rebuild=True)) == ended(more), "the folders are the truth"
+
+
+def test_a_failing_trial_is_recorded_and_the_others_go_on(
+    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_under_block(run: maskwright.Run, *rest: Any) -> Any:
+        if "block" in str(run.settings.mask.policy):
+            raise RuntimeError("the lamp went out")
+        return measure_run(run, *rest)
+
+    plan, out = written(plan_values, tmp_path), tmp_path / "study"
+    with monkeypatch.context() as patch:
+        patch.setattr("maskwright.studies.trial.measure_run", fails_under_block)
+        record = study(plan, out=out, pulse=QUICK)
+    assert states(record) == {("random", 0): "done", ("block", 0): "failed"}
+    assert record.trials[1].error == "RuntimeError: the lamp went out"
+    assert states(study(plan, out=out, pulse=QUICK)) == states(record), "failures are not tried again unasked"
+    mended = study(plan, out=out, pulse=QUICK, retry_failed=True)
+    assert states(mended) == {("random", 0): "done", ("block", 0): "done"}
+    assert mended.trials[0] == record.trials[0]
+
+
+def test_an_arm_that_cannot_be_is_told_before_anything_runs(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    plan = written(plan_values, tmp_path, arms={"random": {}, "typo": {"policy": "rondom"}})
+    with pytest.raises(MaskwrightError, match=r"Arm .typo.: .*Did you mean .random."):
+        study(plan, out=tmp_path / "study")
+    assert not (tmp_path / "study" / "trials").exists()
+
+
+def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    measuring = {**plan_values["evaluate"], "cross": True, "masks": ["random 0.75", "grid 0.75"]}
+    plan = written(plan_values, tmp_path, arms={"one": {}, "two": {}}, evaluate=measuring)
+    record = study(plan, out=tmp_path / "study", pulse=QUICK)
+    one, two = (trial.numbers for trial in record.trials)
+    assert one == two, "two arms of the same settings differ in nothing"
+    assert {"psnr of masks by one", "psnr of masks by two"} <= one.keys()
+    weights = [torch.load(tmp_path / "study" / str(trial.run) / "checkpoints" / "last.ckpt")["state_dict"] for trial in record.trials]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+@pytest.mark.slow
+def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    plan, out = written(plan_values, tmp_path, budget={"steps": 40}, seeds=1), tmp_path / "study"
+    study(plan, out=out, dry_run=True)
+    values = yaml.safe_load((out / "plan.yaml").read_text())
+    assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
+    job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 40}}, pulse=QUICK)
+    with job.open(build_plan(values, "tiny")) as ledger:
+        ledger.enqueue([("random", 0), ("block", 0)])
+    worker = get_context("spawn").Process(target=work_alone, args=(job,))
+    worker.start()
+    run = out / "trials" / "1-block-seed0" / "run"
+    deadline = time.monotonic() + 200
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert time.monotonic() < deadline
+        assert worker.is_alive()
+        time.sleep(0.05)
+    kept = (out / "trials" / "0-random-seed0" / "trial.json").read_bytes()
+    os.kill(worker.pid or 0, signal.SIGKILL)
+    worker.join()
+    with job.open(build_plan(values, "tiny")) as ledger:
+        assert [record.state for record in ledger.records()] == ["done", "running"]
+    threads = torch.get_num_threads()
+    work_alone(job)
+    torch.set_num_threads(threads)
+    with job.open(build_plan(values, "tiny")) as ledger:
+        assert [record.state for record in ledger.records()] == ["done", "done"]
+    assert (out / "trials" / "0-random-seed0" / "trial.json").read_bytes() == kept
+    assert "Going on with" in (run / "train.log").read_text(), "the killed training goes on from its last checkpoint"
+    assert json.loads((run / "run.json").read_text())["step"] == 40
+    with sqlite3.connect(out / "ledger.db") as database:
+        by_state = dict(database.execute("select state, count(*) from trials group by state").fetchall())
+    database.close()
+    assert by_state == {"COMPLETE": 2, "FAIL": 1}, "the killed attempt, and each trial once"
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_from_the_command_line(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in BASE.items()]
+    how = ["--policies", "random,block(size=2)", "--seeds", "2", "--budget", "steps=2", "--workers", "2"]
+    measured = ["--probes", "knn", "--masks", "random 0.75", "--pictures", "8", "--no-cross"]
+    done = main(["compare", str(pictures), *how, *measured, "--out", str(tmp_path / "study"), *words])
+    said = capsys.readouterr()
+    assert done == 0, said.err
+    assert "matched at 2 steps" in said.out
+    assert "no verdict: 2 seeds" in said.out
+    record = StudyRecord.load(tmp_path / "study" / "study.json")
+    assert [trial.state for trial in record.trials] == ["done"] * 4
+
+
+def test_what_an_arm_costs_is_told_without_running_it(
+    plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["study", str(written(plan_values, tmp_path)), "--dry-run", "--out", str(tmp_path / "study")]) == 0
+    said = capsys.readouterr().out
+    assert "teacher tokens" in said
+    assert "Is block better than random?" in said
+    assert not (tmp_path / "study" / "trials").exists()
