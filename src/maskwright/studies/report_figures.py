@@ -45,7 +45,8 @@ def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
     means = [_dot(one, one.sample.mean, one.sample.interval, list(one.values.values())) for one in finding.arms]
     drawn = [
         Drawing(
-            to_svg(interval_plot(means, title), f"Means of {title} by arm"), "Means over seeds with 95% t intervals; small dots are seeds."
+            to_svg(interval_plot(means, title), f"Means of {title} by arm"),
+            "Means over seeds, with 95% t intervals from three seeds on; small dots are seeds.",
         )
     ]
     base = next((one.values for one in finding.arms if one.arm == baseline), {})
@@ -58,7 +59,9 @@ def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
     ]
     if changes:
         svg = to_svg(interval_plot(changes, f"{title}: arm minus {baseline}", zero=True), f"Differences of {title} to {baseline} by arm")
-        drawn.append(Drawing(svg, f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before correction)."))
+        drawn.append(
+            Drawing(svg, f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before correction) from three seeds on.")
+        )
     return drawn
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,11 @@ MOST_TILES = 260
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture as a data URI with what it shows."""
+    """A picture as a data URI with what it shows; span: how many columns it stands over."""
 
     uri: str
     words: str
+    span: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
             left_out.append(f"{arm}: {str(error).replace(str(folder), '.')}")
             continue
         if not own:
-            own.append(PictureRow("pictures", [tile for tile in drawn.whole for _ in range(2)]))
+            own.append(PictureRow("pictures", [replace(tile, span=2) for tile in drawn.whole]))
             common += [PictureRow("pictures", drawn.whole), PictureRow("common masks", drawn.common_masked)]
         own.append(PictureRow(arm, [tile for both in zip(drawn.masked, drawn.filled, strict=True) for tile in both]))
         common.append(PictureRow(arm, drawn.common_filled))

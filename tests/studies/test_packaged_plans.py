@@ -1,0 +1,61 @@
+"""The plans that come with the package: each reads, says what it costs and asks, and has arms that can be built."""
+
+from importlib.resources import files
+
+import pytest
+
+from maskwright.losses.objective import needs_of
+from maskwright.patches import Grid
+from maskwright.schedules import parse_schedule
+from maskwright.studies.factorial import contrasts
+from maskwright.studies.plan import plan_names, read_plan
+from maskwright.workflows.policies import build_checked_policy
+from maskwright.workflows.settings import parse_size
+
+PLANS = [
+    "blocks-tiny-imagenet",
+    "improvements-stl10",
+    "learned-maskers-cifar10",
+    "perceptual-facades",
+    "policies-cifar10",
+    "ratio-anime-faces",
+    "ratio-cifar10",
+]
+
+
+def test_the_claims_of_others_each_have_a_plan():
+    assert plan_names() == PLANS
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_packaged_plan_reads_and_opens_with_question_command_and_time(name):
+    plan = read_plan(name, "somewhere")
+    heading, command, *rest = (files("maskwright") / "recipes" / "studies" / f"{name}.yaml").read_text().splitlines()
+    comment = " ".join(line for line in rest if line.startswith("#"))
+    assert heading.startswith("# ")
+    assert command.startswith(f"# maskwright study {name} ")
+    assert "minutes on 2 idle cores" in comment
+    assert f" x {len(plan.seeds)} seeds" in comment
+    assert plan.question.endswith("?")
+    assert len(plan.seeds) >= 3
+    assert plan.budget.currency == "flops"
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_arm_of_a_packaged_plan_can_be_built(name):
+    plan = read_plan(name, "somewhere")
+    for arm in plan.arms:
+        settings = plan.settings(arm, 0)
+        size, side = parse_size(settings.data.image_size), settings.model.patch_size
+        grid = Grid(size[0] // side, size[1] // side, side)
+        build_checked_policy(settings.mask.policy, grid, parse_schedule(settings.mask.ratio))
+        needs_of(settings.train.loss)
+
+
+def test_factorial_plans_can_tell_effects_apart():
+    cells = {arm.name: arm.levels for arm in read_plan("improvements-stl10", "somewhere").arms}
+    names = [one.name for one in contrasts(cells)]
+    assert names[:3] == ["ratio=0.5->0.75", "laplacian=with", "uniformity=with"]
+    assert len(names) == 6
+    losses = {plan.settings["loss"] for plan in read_plan("improvements-stl10", "somewhere").arms if plan.levels["laplacian"] == "with"}
+    assert losses == {"mse + 0.1*laplacian", "mse + 0.1*laplacian + 0.01*uniformity"}
