@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def test_tensorboard_gets_the_numbers_of_a_trial(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_mlflow_gets_all_trials_of_a_study_in_one_database(tmp_path: Path) -> None:
-    for seed in (0, 1):
-        mirror_trial(["mlflow"], tmp_path, tmp_path / f"trial{seed}", record())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what MLflow's own libraries say about each other
+        for seed in (0, 1):
+            mirror_trial(["mlflow"], tmp_path, tmp_path / f"trial{seed}", record())
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         names = database.execute("select name from runs").fetchall()
         metrics = {name for (name,) in database.execute("select distinct key from metrics").fetchall()}
