@@ -40,6 +40,7 @@ class Answers:
             "num_test": len(self.correct),
             "interval": "95% bootstrap over test images",
             "per_class": self.per_class(),
+            "labels": self.labels().tolist(),
             "confusion": spell_rows(self.confusion()),
             "correct": "".join("01"[right] for right in self.correct.int().tolist()),
         }
