@@ -37,7 +37,7 @@ def confusion_figure(counts: Tensor, classes: Sequence[str], title: str) -> Figu
 
 def _draw_matrix(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> None:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal")
-    axes.set_xlabel("answer", color=QUIET, fontsize=TEXT_SIZE + 1)
+    axes.set_xlabel("answer, % of the true class", color=QUIET, fontsize=TEXT_SIZE + 1)
     axes.set_ylabel("true class", color=QUIET, fontsize=TEXT_SIZE + 1)
     named = len(classes) <= _MOST_NAMED
     places = range(len(classes)) if named else []
