@@ -114,9 +114,7 @@ def _fit(
     progress: Callable[[int], None],
 ) -> list[AttentiveHead]:
     """Train one head per rate, all equal at first, on the same batches: tokens are fetched once for all of them."""
-    heads = [
-        AttentiveHead(train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")).to(device) for _ in rates
-    ]
+    heads = [AttentiveHead(train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")).to(device) for _ in rates]
     optimizers = [torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.0) for head, rate in zip(heads, rates, strict=True)]
     batch = min(settings.batch, len(ids))
     steps, done = len(ids) // batch, 0

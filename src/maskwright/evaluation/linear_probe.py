@@ -179,9 +179,7 @@ def fit_probe(train: Labeled, penalties: tuple[float, ...], iterations: int = 60
     return FittedProbe(standardizer, models, labels)
 
 
-def _measure_attempts(
-    fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...], num_fit: int
-) -> list[Attempt]:
+def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...], num_fit: int) -> list[Attempt]:
     truth = torch.searchsorted(fitted.labels, held.labels)
     scores = fitted.scores(held.values)
     rights = (scores.argmax(2) == truth).double().mean(1).tolist()

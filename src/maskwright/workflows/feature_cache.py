@@ -52,11 +52,13 @@ class FeatureCache:
     def _keep(self, file: Path, made: Mapping[str, Tensor]) -> None:
         size = sum(value.nbytes for value in made.values())
         if size > self.most_bytes:
-            return self.reporter.warn(f"These features take {size / 2**30:.1f} GiB and are not kept for the next time.")
+            self.reporter.warn(f"These features take {size / 2**30:.1f} GiB and are not kept for the next time.")
+            return
         try:
             write_safetensors(file, {name: value.contiguous() for name, value in made.items()})
         except MaskwrightError as error:
-            return self.reporter.warn(f"The features are not kept for the next time: {error}")
+            self.reporter.warn(f"The features are not kept for the next time: {error}")
+            return
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
@@ -78,6 +80,6 @@ def hash_weights(model: nn.Module) -> str:
 
 
 def features_key(weights: str, shape: Mapping[str, object], scale: PixelScale | None, store: PackedStore, how: str) -> str:
-    """The name under which features are kept: weights, shape of the model, pixels as the model sees them, pictures, and how they are made."""
+    """The name under which features are kept: weights, shape of the model, its pixel scale, pictures, and how they are made."""
     pictures = (store.fingerprint, str(store.short_side), str(store.channels), str(len(store)))
     return hash_strings([str(FORMAT), weights, json.dumps(shape, sort_keys=True, default=str), str(scale), *pictures, how])

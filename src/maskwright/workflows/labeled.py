@@ -106,7 +106,8 @@ def _check_labels(source: Source, data: str, part: str | None) -> None:
 
 def _check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str, ...]:
     """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
-    assert train.labels is not None and test.labels is not None
+    assert train.labels is not None
+    assert test.labels is not None
     present, counts = train.labels.unique(return_counts=True)
     if len(present) < 2:
         raise MaskwrightError(f"A probe needs at least two classes to fit on; '{data}' has {len(present)} in its train part.")

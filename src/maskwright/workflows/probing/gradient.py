@@ -66,7 +66,13 @@ class OfficialLinearProbe:
             "augmentation": "random resized crop (0.2 to 1) and flip; test: center crop",
             "reported": "last epoch",
         }
-        return {"probe": "linear_official", **answers.to_dict(), "num_train": len(bench.train), "protocol": protocol, "notes": self._notes(steps)}
+        return {
+            "probe": "linear_official",
+            **answers.to_dict(),
+            "num_train": len(bench.train),
+            "protocol": protocol,
+            "notes": self._notes(steps),
+        }
 
     def _notes(self, steps: int) -> list[str]:
         total = steps * self.epochs

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from maskwright.evaluation.few_shot import FewShotSettings, measure_few_shot
-from maskwright.evaluation.linear_probe import LinearProbeSettings, best_attempt, measure_linear_probe, try_settings
+from maskwright.evaluation.linear_probe import LinearProbeSettings, best_attempt, measure_linear_probe
 from maskwright.support.checks import check_at_least
 from maskwright.workflows.probing.bench import Bench
 
