@@ -8,7 +8,7 @@ from typing import Any
 
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_json
+from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
@@ -74,7 +74,7 @@ def evaluate(
         "differences": measure_differences(results, tested, seed),
     }
     folder = Path(out) if out is not None else eval_folder(runs[0])
-    stem = f"{slug(first.name)}-{slug('-'.join(probes))}" + ("" if len(runs) == 1 else f"-of-{len(runs)}")
+    stem = name_result(first.name, list(probes), [str(one) for one in runs])
     write_json(folder / f"{stem}.json", report)
     drawn = save_figures(report, [subject.name for subject in subjects], folder, stem) if figures else []
     told = spell_differences(report["differences"]) if len(subjects) > 1 else []
@@ -89,6 +89,13 @@ def eval_folder(run: str | Path) -> Path:
     if str(run) == RANDOM:
         return Path(RANDOM) / "eval"
     return home_of(run) / "eval" if place.is_dir() or is_name(str(run)) else place.with_suffix(".eval")
+
+
+def name_result(data: str, probes: Sequence[str], runs: Sequence[str]) -> str:
+    """The name of a result's files: data and probes, and where those are many or RUNs are, a hash of them all."""
+    words = slug("-".join(probes))
+    is_plain = len(runs) == 1 and all(probe.replace("_", "").isalpha() for probe in probes) and len("-".join(probes)) <= 40
+    return f"{slug(data)}-{words}" + ("" if is_plain else f"-{hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]}")
 
 
 def _asked(

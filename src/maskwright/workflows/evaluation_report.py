@@ -20,13 +20,32 @@ Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def spell_results(results: Results) -> list[str]:
-    """One line per encoder, aligned."""
+    """One line per encoder for up to two probes; else a table with a row per probe, a column per encoder and top-1 in the cells."""
+    probes = list(dict.fromkeys(probe for by_probe in results.values() for probe in by_probe))
+    if len(probes) > 2:
+        cells = [[_short(by_probe.get(probe)) for by_probe in results.values()] for probe in probes]
+        return _aligned([["top-1", *results], *([probe, *row] for probe, row in zip(probes, cells, strict=True))])
     width = max([16, *map(len, results)])
     lines = []
     for name, by_probe in results.items():
         parts = [f"{probe}: {_spell(result)}" for probe, result in by_probe.items()]
         lines.append(f"  {name:<{width}} " + "   ".join(parts))
     return lines
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _short(result: Mapping[str, Any] | None) -> str:
+    if result is None:
+        return "-"
+    value = result["top1"]
+    words = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    if result.get("spread") is not None:
+        words += f" +-{result['spread']:.3f}"
+    return words + (f" block {result['layer']}" if result.get("layer") is not None else "")
 
 
 def _spell(result: Mapping[str, Any]) -> str:
@@ -85,7 +104,7 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], folder: Path, 
                 write_atomic(paths[-1], _writer(to_png_bytes(figure)))
     by_layer = {name: by_probe["layers"]["by_layer"] for name, by_probe in results.items() if "layers" in by_probe}
     if by_layer:
-        paths.append(folder / f"{stem}-layers.png")
+        paths.append(folder / f"{stem}-by_depth.png")
         write_atomic(paths[-1], _writer(to_png_bytes(depth_figure(by_layer, f"Linear probe after each block, {report['data']}"))))
     return paths
 

@@ -28,8 +28,10 @@ FEW_STEPS = 2_000
 class OfficialLinearProbe:
     """The linear probe of He et al. (2022): LARS, augmentation, a frozen forward pass of all of train in every epoch, last epoch reported.
 
-    batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published 16,384, or on small sets the largest
-    power of two that gives ten steps per epoch. warmup: epochs. pooling: `cls` as published, `mean` where there is no class token.
+    batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published 16,384. A set too small for ten such
+    steps per epoch gets the largest power of two that gives ten, at the published rate: LARS moves weights by a fixed share per step, and
+    a rate cut down with the batch would leave them where they began (measured in docs/log.md). warmup: epochs. pooling: `cls` as
+    published, `mean` where there is no class token.
     """
 
     epochs: int = 90
@@ -53,7 +55,7 @@ class OfficialLinearProbe:
         assert bench.train.labels is not None
         labels = bench.train.labels.unique()
         head = NormalizedLinear(asked.values.shape[1], len(labels), torch_generator(bench.seed, "official probe")).to(bench.device)
-        rate = Rate(self.base_lr * batch / 256, min(self.warmup / self.epochs, 0.5))
+        rate = Rate(self.base_lr * (self.batch or OFFICIAL_BATCH) / 256, min(self.warmup / self.epochs, 0.5))
         descend(head, Lars(head.parameters()), augmented(bench, pooling, batch, labels, self.epochs), rate, self.epochs, steps)
         bench.reporter.finish()
         answers = judge_answers(score(head, asked.values.to(bench.device)), labels, asked.labels, bench.train.labels, bench.seed)
@@ -71,14 +73,17 @@ class OfficialLinearProbe:
             **answers.to_dict(),
             "num_train": len(bench.train),
             "protocol": protocol,
-            "notes": self._notes(steps),
+            "notes": self._notes(batch, steps),
         }
 
-    def _notes(self, steps: int) -> list[str]:
-        total = steps * self.epochs
-        if total >= FEW_STEPS:
-            return []
-        return [f"The official recipe made only {total:,} steps; LARS moves little in so few, so read linear beside it (He et al.: 7,000)."]
+    def _notes(self, batch: int, steps: int) -> list[str]:
+        """What makes this less than the published recipe."""
+        notes = []
+        if not self.batch and batch < OFFICIAL_BATCH:
+            notes.append(f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the published rate.")
+        if steps * self.epochs < FEW_STEPS:
+            notes.append(f"The official recipe made {steps * self.epochs:,} steps instead of 7,000; read linear beside it.")
+        return notes
 
 
 def usual_batch(num_train: int) -> int:
