@@ -19,6 +19,7 @@ from maskwright.workflows.probing.attentive import token_set
 from maskwright.workflows.probing.gradient import usual_batch
 from maskwright.workflows.subjects import name_runs
 from tests.conftest import draw_pictures
+from tests.workflows.conftest import SMALL
 
 QUICK = {
     "linear_official": "linear_official(epochs=3,batch=8)",
@@ -177,6 +178,21 @@ def test_labels_that_are_missing_are_a_sentence(small_run: maskwright.Run, tmp_p
     data = _folders(tmp_path / "data", places)
     with pytest.raises(MaskwrightError, match=fragment):
         maskwright.evaluate(small_run.path, str(data), probe="knn")
+
+
+def test_a_test_split_alone_is_not_enough(small_run: maskwright.Run, tmp_path: Path) -> None:
+    data = _folders(tmp_path / "data", {"a": 4, "b": 4})
+    with pytest.raises(MaskwrightError, match="say which to fit on by --train-split"):
+        maskwright.evaluate(small_run.path, str(data), probe="knn", test_split="test")
+
+
+def test_a_class_token_that_is_not_there_is_a_sentence(shared_photos: Path, tmp_path: Path) -> None:
+    without = maskwright.pretrain(shared_photos, out=tmp_path / "run", split="train", steps=1, class_token=False, **SMALL)
+    with pytest.raises(MaskwrightError, match="needs a class token and the encoder 'this encoder' has none; use mean"):
+        without.evaluate("knn(pooling='cls')", data=str(shared_photos))
+    told = without.evaluate("linear,linear_official(epochs=1)", data=str(shared_photos), baselines=False, figures=False)
+    assert told["this encoder"]["linear"]["pooling"] == "mean"
+    assert "no class token" in told["this encoder"]["linear_official(epochs=1)"]["notes"][0]
 
 
 def test_few_pictures_are_said(small_run: maskwright.Run, tmp_path: Path) -> None:

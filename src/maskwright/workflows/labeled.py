@@ -59,6 +59,9 @@ def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter
     test_name = asked.test_split or next((name for name in TEST_NAMES if name in known), None)
     train_name = asked.train_split or ("train" if "train" in known else None)
 
+    if asked.test_split is not None and train_name is None:
+        raise MaskwrightError(f"'{asked.data}' has no split named train beside '{asked.test_split}'; say which to fit on by --train-split.")
+
     def opened(source: Source, part: str | None) -> PackedStore:
         _check_labels(source, asked.data, part)
         store = packed(source, config.image_size, config.channels, reporter)

@@ -13,6 +13,7 @@ from maskwright.data.packed import PackedStore
 from maskwright.evaluation.features import Features, extract_features, raw_pixel_features
 from maskwright.evaluation.layer_features import LayerFeatures, extract_layers
 from maskwright.support.environment import pick_precision
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.feature_cache import FeatureCache, features_key, hash_weights
@@ -78,10 +79,18 @@ class Bench:
         """What the frozen encoder computes in."""
         return torch.bfloat16 if pick_precision(self.device) == "bf16-mixed" else torch.float32
 
+    @property
+    def has_class_token(self) -> bool:
+        """Whether there is anything to pool but the mean."""
+        return self.loaded is not None and self.loaded.model.config.class_token
+
     def pooling(self, wanted: str) -> str:
-        """The pooling asked for, or `mean` where there is no class token to pool: raw pixels and encoders without one."""
-        has_class = self.loaded is not None and self.loaded.model.config.class_token
-        return wanted if has_class else "mean"
+        """The pooling asked for; raw pixels have only `mean`. Raises MaskwrightError for an encoder without the class token it needs."""
+        if self.loaded is None:
+            return "mean"
+        if wanted in ("cls", "both") and not self.has_class_token:
+            raise MaskwrightError(f"Pooling '{wanted}' needs a class token and the encoder '{self.name}' has none; use mean.")
+        return wanted
 
     def _features(self, store: PackedStore, part: str) -> Features:
         def make() -> dict[str, Tensor]:
