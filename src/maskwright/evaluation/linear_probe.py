@@ -109,7 +109,7 @@ def measure_linear_probe(
 
 
 def tune(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
-    """Try every pooling and penalty; with many images, all on some of them first, then the best pooling near its best penalty on all.
+    """Try every pooling and penalty; with many images, all roughly on some first, then the best pooling near its best penalty on all.
 
     The best penalty of a mean loss falls about as 1 / images, so the penalties tried on all lie around the best one times some / all.
     """
@@ -117,7 +117,7 @@ def tune(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettin
     if len(labels) <= settings.choose_on or len(poolings) * len(settings.penalties) <= _FEW_PENALTIES:
         return try_settings(train, poolings, settings, seed)
     some = hold_out(labels, settings.choose_on / len(labels), derive_seed(seed, "choose on"))
-    first = try_settings(_take(train, some), poolings, settings, seed)
+    first = try_settings(_take(train, some), poolings, replace(settings, iterations=max(1, settings.iterations // 2)), seed)
     if not first:
         return first
     best = best_attempt(first)
