@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from maskwright.evaluation.answers import judge_answers, ranks_of_truth
+from maskwright.evaluation.answers import judge_answers, ranks_of_truth, read_rows
 
 
 def test_the_rank_is_the_place_of_the_true_class():
@@ -40,3 +40,13 @@ def test_three_classes_get_no_auroc():
 def test_majority_is_what_the_commonest_train_class_gives():
     train = torch.tensor([0, 1, 1, 1])
     assert judge_answers(torch.zeros(4, 2), torch.arange(2), torch.tensor([0, 0, 0, 1]), train).majority == 0.25
+
+
+def test_each_class_is_counted_alone_and_the_confusion_adds_up():
+    truth = torch.tensor([2, 2, 2, 5, 5, 9])
+    scores = torch.eye(2)[[0, 0, 1, 1, 1, 0]]
+    told = judge_answers(scores, torch.tensor([2, 5]), truth, truth).to_dict()
+    assert [(row["label"], row["n"]) for row in told["per_class"]] == [(2, 3), (5, 2), (9, 1)]
+    assert [row["top1"] for row in told["per_class"]] == pytest.approx([2 / 3, 1, 0])
+    assert read_rows(told["confusion"]).tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert told["correct"] == "110110"

@@ -164,3 +164,17 @@ def test_the_same_seed_gives_the_same_result_as_json():
 def test_settings_that_make_no_sense_are_refused(bad):
     with pytest.raises(MaskwrightError):
         LinearProbeSettings(**bad)
+
+
+def test_many_images_are_tuned_on_some_first_and_then_near_the_best_on_all():
+    train, test = clusters(3000, spread=1.5), clusters(600, spread=1.5, seed=1)
+    penalties = tuple(10.0**power for power in range(-6, 1))
+    slow = measure_linear_probe(train, test, LinearProbeSettings(penalties=penalties))
+    fast = measure_linear_probe(train, test, LinearProbeSettings(penalties=penalties, choose_on=600))
+    counts = sorted({attempt.num_fit for attempt in fast.attempts})
+    assert len(counts) == 2
+    assert counts[0] <= 480
+    assert counts[1] == slow.attempts[0].num_fit == 2400
+    assert len([one for one in fast.attempts if one.num_fit == counts[1]]) == 5
+    assert fast.pooling == "cls"
+    assert abs(fast.answers.top1.value - slow.answers.top1.value) < 0.01

@@ -11,14 +11,18 @@ from maskwright.support.errors import MaskwrightError, unknown_name
 
 def evaluate_flags() -> list[Flag]:
     return [
-        Flag("run", "run folder or checkpoint", positional=True, metavar="RUN"),
+        Flag("run", "run folder, checkpoint, timm:NAME or random; several are compared", kind="many", positional=True, metavar="RUN"),
         Flag("data", "labeled pictures, as for pretrain (default: the run's data)"),
-        Flag("probe", "what to measure: knn, linear or knn,linear", default="knn,linear"),
+        Flag("probe", "what to measure, with options: knn(k=5),linear; maskwright list probes has all", default="knn,linear"),
+        Flag("shots", "also a linear probe on few labels: 1%%, 10%% of each class, or 5 of each; several as 1%%,5"),
         Flag("train_split", "split to fit on (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
         Flag("labels", "CSV file of file,label"),
-        Flag("baselines", "also measure random weights and raw pixels", kind="bool", default="true"),
+        Flag("baselines", "also measure random weights and raw pixels", default="true"),
         Flag("limit", "use at most this many pictures of each split"),
+        Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
+        Flag("cache", "keep features for the next time", default="true"),
+        Flag("out", "folder for results (default: <RUN>/eval)"),
         *WHERE,
     ]
 
@@ -27,7 +31,7 @@ def run_evaluate(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.evaluate import evaluate
 
-    evaluate(reporter=ConsoleReporter(), **typed(options, limit=int, seed=int, baselines=yes))
+    evaluate(reporter=ConsoleReporter(), **typed(options, limit=int, seed=int, baselines=yes, figures=yes, cache=yes))
 
 
 def reconstruct_flags() -> list[Flag]:

@@ -1,4 +1,4 @@
-"""Class scores against the truth: top-1, top-5, AUROC for two classes, and what guessing gives."""
+"""Class scores against the truth: top-1, top-5, AUROC for two classes, each class alone, and what guessing gives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Answers:
 
     top1: share whose best class is the true one; top5: share whose true class is among the five best, None up to five classes;
     auroc: for two classes, the chance that an image of the larger label outranks one of the smaller; majority: top-1 of always
-    answering the commonest train class; correct: (n,) booleans, for paired comparisons.
+    answering the commonest train class; correct: (n,) booleans, for paired comparisons; truth and predicted: (n,) labels.
     """
 
     top1: Interval
@@ -26,9 +26,11 @@ class Answers:
     majority: float
     num_classes: int
     correct: Tensor = field(repr=False)
+    truth: Tensor = field(repr=False)
+    predicted: Tensor = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the per-image answers, ready for JSON."""
+        """Everything, ready for JSON; `correct` has one digit per test image in order, 1 = right."""
         return {
             "top1": self.top1.to_dict(),
             "top5": None if self.top5 is None else self.top5.to_dict(),
@@ -37,7 +39,38 @@ class Answers:
             "num_classes": self.num_classes,
             "num_test": len(self.correct),
             "interval": "95% bootstrap over test images",
+            "per_class": self.per_class(),
+            "labels": self.labels().tolist(),
+            "confusion": spell_rows(self.confusion()),
+            "correct": "".join("01"[right] for right in self.correct.int().tolist()),
         }
+
+    def labels(self) -> Tensor:
+        """Every label that is true of a test image or answered for one, in rising order: what `confusion` counts."""
+        return torch.cat([self.truth, self.predicted]).unique()
+
+    def confusion(self) -> Tensor:
+        """Counts (K, K) over `labels`: row is the true class, column the answer."""
+        labels = self.labels()
+        place = torch.searchsorted(labels, self.truth) * len(labels) + torch.searchsorted(labels, self.predicted)
+        return torch.bincount(place, minlength=len(labels) ** 2).view(len(labels), len(labels))
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Label, number of test images and share right of each class in the test images."""
+        labels, own, counts = self.truth.unique(return_inverse=True, return_counts=True)
+        rights = torch.zeros(len(labels), dtype=torch.float64).index_add_(0, own, self.correct.double())
+        rows = zip(labels.tolist(), counts.tolist(), (rights / counts).tolist(), strict=True)
+        return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
+
+
+def spell_rows(counts: Tensor) -> list[str]:
+    """A matrix of counts as one string per row, which stays readable in JSON."""
+    return [" ".join(map(str, row)) for row in counts.tolist()]
+
+
+def read_rows(rows: list[str]) -> Tensor:
+    """What `spell_rows` wrote."""
+    return torch.tensor([[int(count) for count in row.split()] for row in rows])
 
 
 def judge_answers(scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0) -> Answers:
@@ -55,6 +88,8 @@ def judge_answers(scores: Tensor, classes: Tensor, truth: Tensor, train_labels: 
         majority=float((truth == commonest).double().mean()),
         num_classes=len(classes),
         correct=ranks == 0,
+        truth=truth.cpu(),
+        predicted=classes[scores.argmax(1)].cpu(),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -13,44 +14,52 @@ from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.logistic import LogisticModels, fit_logistic
 from maskwright.evaluation.standardize import Standardizer
+from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.seeding import torch_generator
+from maskwright.support.seeding import derive_seed, torch_generator
 
 _HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-12, 1))
 _UNTUNED_PENALTY = 1e-2
+_FEW_PENALTIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbeSettings:
     """How a linear probe is fitted and tuned.
 
-    pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
+    pooling: the `best` of what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
     penalties: coefficients of half the squared weights beside the mean cross-entropy; held_out: share of each train class kept for tuning;
-    iterations: of L-BFGS.
+    iterations: of L-BFGS; choose_on: with more train images than this, pooling and the neighborhood of the penalty are chosen on so many.
     """
 
-    pooling: str = "choose"
+    pooling: str = "best"
     penalties: tuple[float, ...] = _HALF_DECADES
     held_out: float = 0.2
     iterations: int = 60
+    choose_on: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.pooling not in ("choose", *POOLINGS):
-            raise unknown_name("pooling", self.pooling, ("choose", *POOLINGS))
+        if self.pooling not in ("best", *POOLINGS):
+            raise unknown_name("pooling", self.pooling, ("best", *POOLINGS))
         if not self.penalties or min(self.penalties) <= 0:
             raise MaskwrightError(f"A linear probe needs at least one penalty, all above 0; got {self.penalties}.")
         if not 0 < self.held_out < 1:
             raise MaskwrightError(f"held_out is a share of train between 0 and 1; got {self.held_out:g}.")
+        check_at_least("choose_on", self.choose_on, 100)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One pooling and penalty tried on the held-out part of train: the share right there, and the mean cross-entropy that breaks ties."""
+    """One pooling and penalty tried on the held-out part of train: the share right there, and the mean cross-entropy that breaks ties.
+
+    num_fit: the images it was fitted on.
+    """
 
     pooling: str
     penalty: float
     accuracy: float
     cross_entropy: float
+    num_fit: int
 
 
 @dataclass(frozen=True)
@@ -87,16 +96,39 @@ def measure_linear_probe(
     Labels may be any integers; a test label that train lacks counts as wrong. Raises MaskwrightError without labels or with one class.
     """
     settings = settings or LinearProbeSettings()
-    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
+    poolings = train.poolings if settings.pooling == "best" else (settings.pooling,)
     labels = train.labeled(poolings[0]).labels
     if len(labels.unique()) < 2:
         raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
-    attempts = try_settings(train, poolings, settings, seed)
-    best = _best(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"))
+    attempts = tune(train, poolings, settings, seed)
+    best = best_attempt(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"), 0)
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
     asked = test.labeled(best.pooling)
     answers = judge_answers(probe.scores(asked.values)[0], probe.labels, asked.labels, labels, seed)
     return LinearProbeResult(answers, best.pooling, best.penalty, attempts, settings, len(labels), _notes(best, attempts, settings))
+
+
+def tune(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
+    """Try every pooling and penalty; with many images, all roughly on some first, then the best pooling near its best penalty on all.
+
+    The best penalty of a mean loss falls about as 1 / images, so the penalties tried on all lie around the best one times some / all.
+    """
+    labels = train.labeled(poolings[0]).labels
+    if len(labels) <= settings.choose_on or len(poolings) * len(settings.penalties) <= _FEW_PENALTIES:
+        return try_settings(train, poolings, settings, seed)
+    some = hold_out(labels, settings.choose_on / len(labels), derive_seed(seed, "choose on"))
+    first = try_settings(_take(train, some), poolings, replace(settings, iterations=max(1, settings.iterations // 2)), seed)
+    if not first:
+        return first
+    best = best_attempt(first)
+    aim = best.penalty * int(some.sum()) / len(labels)
+    near = sorted(settings.penalties, key=lambda penalty: abs(math.log(penalty / aim)))[:_FEW_PENALTIES]
+    return first + try_settings(train, (best.pooling,), replace(settings, penalties=tuple(sorted(near))), seed)
+
+
+def _take(features: Features, some: Tensor) -> Features:
+    assert features.labels is not None
+    return Features(None if features.cls is None else features.cls[some], features.mean[some], features.labels[some])
 
 
 def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
@@ -107,7 +139,7 @@ def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearPro
         held = hold_out(images.labels, settings.held_out, seed)
         if held.any():
             fitted = fit_probe(images.take(~held), settings.penalties, settings.iterations)
-            attempts += _measure_attempts(fitted, images.take(held), pooling, settings.penalties)
+            attempts += _measure_attempts(fitted, images.take(held), pooling, settings.penalties, int((~held).sum()))
     return tuple(attempts)
 
 
@@ -147,16 +179,18 @@ def fit_probe(train: Labeled, penalties: tuple[float, ...], iterations: int = 60
     return FittedProbe(standardizer, models, labels)
 
 
-def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...]) -> list[Attempt]:
+def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...], num_fit: int) -> list[Attempt]:
     truth = torch.searchsorted(fitted.labels, held.labels)
     scores = fitted.scores(held.values)
     rights = (scores.argmax(2) == truth).double().mean(1).tolist()
     entropies = [F.cross_entropy(one.double(), truth).item() for one in scores]
-    return [Attempt(pooling, *measured) for measured in zip(penalties, rights, entropies, strict=True)]
+    return [Attempt(pooling, *measured, num_fit) for measured in zip(penalties, rights, entropies, strict=True)]
 
 
-def _best(attempts: tuple[Attempt, ...]) -> Attempt:
-    return max(attempts, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))
+def best_attempt(attempts: tuple[Attempt, ...]) -> Attempt:
+    """The attempt with the best accuracy of those fitted on the most images; the smaller cross-entropy breaks ties."""
+    most = max(attempt.num_fit for attempt in attempts)
+    return max((one for one in attempts if one.num_fit == most), key=lambda one: (one.accuracy, -one.cross_entropy))
 
 
 def _notes(best: Attempt, attempts: tuple[Attempt, ...], settings: LinearProbeSettings) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What can be named: policies, models, recipes, schedules, losses, priors; rows for a table."""
+"""What can be named: policies, models, recipes, schedules, losses, priors, probes; rows for a table."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def list_priors() -> Table:
     return ("map", "from", "what it is"), [tuple(row) for row in rows()]
 
 
+def list_probes() -> Table:
+    """Probes of `maskwright evaluate` with their options and defaults."""
+    from maskwright.workflows.probes import PROBES
+
+    rows: list[tuple[str, ...]] = []
+    for name, entry in PROBES.items():
+        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return ("probe", "what it does", "options"), rows
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "policies": list_policies,
     "models": list_models,
@@ -82,6 +93,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "schedules": list_schedules,
     "losses": list_losses,
     "priors": list_priors,
+    "probes": list_probes,
 }
 
 

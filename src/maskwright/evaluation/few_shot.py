@@ -1,0 +1,91 @@
+"""Linear probe on few labels: the same number of every class, drawn again and again, so that luck has a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.answers import Answers
+from maskwright.evaluation.features import POOLINGS, Features
+from maskwright.evaluation.linear_probe import LinearProbeSettings, measure_linear_probe
+from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.support.checks import check_one_of
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import torch_generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotSettings:
+    """How few: `1%` of the train images of every class (at least one) or `5` of every class; drawn how often; probed how."""
+
+    shots: str = "1%"
+    draws: int = 5
+    pooling: str = "mean"
+
+    def __post_init__(self) -> None:
+        check_one_of("pooling", self.pooling, POOLINGS)
+        read_shots(self.shots)
+
+
+def measure_few_shot(train: Features, test: Features, settings: FewShotSettings, *, seed: int = 0) -> dict[str, Any]:
+    """Fit one linear probe per draw, tuned on a fifth of the few; give mean accuracy, interval over test images, spread over draws.
+
+    With one image per class nothing is tuned. `top1` is the mean over draws; its interval is over test images, `spread` (a standard
+    deviation) and `by_draw` are over draws.
+    """
+    labels = train.labeled(settings.pooling).labels
+    probe = LinearProbeSettings(pooling=settings.pooling)
+    answers, kept = [], torch.zeros(len(labels), dtype=torch.bool)
+    for draw in range(settings.draws):
+        kept = draw_shots(labels, settings.shots, seed, draw)
+        some = Features(None if train.cls is None else train.cls[kept], train.mean[kept], labels[kept])
+        answers.append(measure_linear_probe(some, test, probe, seed=seed).answers)
+    return _summarize(answers, int(kept.sum()), settings, seed)
+
+
+def _summarize(answers: list[Answers], num_train: int, settings: FewShotSettings, seed: int) -> dict[str, Any]:
+    rights = torch.stack([one.correct for one in answers]).double()
+    by_draw = [one.top1.value for one in answers]
+    return {
+        "probe": "few_shot",
+        "top1": bootstrap_interval(rights.mean(0), seed).to_dict(),
+        "spread": float(rights.mean(1).std()) if len(answers) > 1 else None,
+        "by_draw": by_draw,
+        "num_train": num_train,
+        "num_test": rights.shape[1],
+        "num_classes": answers[0].num_classes,
+        "majority": answers[0].majority,
+        "shots": settings.shots,
+        "interval": "95% bootstrap over test images of the mean over draws",
+        "right_of_draws": " ".join(str(int(count)) for count in rights.sum(0)),
+        "notes": [],
+    }
+
+
+def read_shots(shots: str) -> tuple[float | None, int | None]:
+    """A share (`1%`) or a count (`5`), the other None."""
+    text = shots.strip()
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else None
+        count = None if share is not None else int(text)
+    except ValueError as error:
+        raise MaskwrightError(f"Shots are a share such as 1% or a number per class such as 5; got '{shots}'.") from error
+    if (share is not None and not 0 < share <= 1) or (count is not None and count < 1):
+        raise MaskwrightError(f"Shots are above 0 and at most 100%; got '{shots}'.")
+    return share, count
+
+
+def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
+    """Choose few images of each class: (n,) labels give (n,) booleans; a class with fewer than asked for is taken whole."""
+    share, count = read_shots(shots)
+    order = torch.randperm(len(labels), generator=torch_generator(seed, "few shots", shots, draw))
+    _, own, sizes = labels[order].unique(return_inverse=True, return_counts=True)
+    quota = torch.full_like(sizes, count) if count is not None else (sizes * (share or 0)).round().long().clamp_min(1)
+    by_class = torch.argsort(own, stable=True)
+    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[own[by_class]]
+    kept = torch.zeros(len(labels), dtype=torch.bool)
+    kept[order[by_class]] = place < quota[own[by_class]]
+    return kept

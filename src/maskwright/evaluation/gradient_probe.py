@@ -1,0 +1,77 @@
+"""A linear head trained by gradient descent behind a batch norm without affine: the published recipes, step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from maskwright.evaluation.features import Labeled
+from maskwright.evaluation.frozen import held_still
+from maskwright.support.seeding import torch_generator
+
+Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
+
+
+class NormalizedLinear(nn.Module):
+    """Batch norm without affine, then a linear layer (He et al. 2022, appendix A.1): (B, D) features to (B, K) class scores."""
+
+    def __init__(self, width: int, num_classes: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(width, affine=False, eps=1e-6)
+        self.linear = nn.utils.skip_init(nn.Linear, width, num_classes)
+        nn.init.trunc_normal_(self.linear.weight, std=0.01, generator=rng)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.linear(self.norm(values))
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A learning rate that rises to `peak` over the share `warmup` of all steps, then falls along half a cosine to 0."""
+
+    peak: float
+    warmup: float = 0.0
+
+    def at(self, progress: float) -> float:
+        """The rate at a progress in [0, 1]."""
+        if progress < self.warmup:
+            return self.peak * progress / self.warmup
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup)))
+
+
+def descend(head: nn.Module, optimizer: Optimizer, batches: Batches, rate: Rate, epochs: int, steps: int) -> None:
+    """Train a head with cross-entropy; batches: epoch -> `steps` pairs of inputs and class numbers."""
+    head.train()
+    done = 0
+    for epoch in range(epochs):
+        for values, classes in batches(epoch):
+            for group in optimizer.param_groups:
+                group["lr"] = rate.at(done / (epochs * steps))
+            optimizer.zero_grad()
+            F.cross_entropy(head(values), classes).backward()
+            optimizer.step()
+            done += 1
+
+
+def shuffled(features: Labeled, batch_size: int, seed: int) -> Batches:
+    """Full batches of cached features, labels being class numbers, in an order that depends on seed and epoch."""
+
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(features), generator=torch_generator(seed, "order", epoch)).to(features.values.device)
+        for some in order[: len(order) // batch_size * batch_size].split(batch_size):
+            yield features.values[some], features.labels[some]
+
+    return batches
+
+
+def score(head: nn.Module, values: Tensor, chunk: int = 4096) -> Tensor:
+    """Class scores (n, K) on the CPU of a trained head, in evaluation mode."""
+    with held_still(head, values.device):
+        return torch.cat([head(some).float().cpu() for some in values.split(chunk)])

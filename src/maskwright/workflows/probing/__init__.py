@@ -1,0 +1,1 @@
+"""The probes of `maskwright evaluate`, one file each; `workflows/probes.py` lists them."""
