@@ -48,7 +48,8 @@ def test_copying_agrees_with_the_slow_reference():
     errors, distances = copy_nearest(patches, is_masked, grid)
     slow = [copy_one_by_one(one, flags.tolist(), grid) for one, flags in zip(patches, is_masked, strict=True)]
     torch.testing.assert_close(errors, torch.tensor(slow), atol=1e-6, rtol=1e-5)
-    assert bool((distances[is_masked] >= 1).all()) and bool((distances[~is_masked] == 0).all())
+    assert bool((distances[is_masked] >= 1).all())
+    assert bool((distances[~is_masked] == 0).all())
 
 
 def test_unrelated_patches_cost_twice_the_mean_color():

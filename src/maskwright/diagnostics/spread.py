@@ -20,8 +20,9 @@ class RepresentationShape:
 
     effective_rank: exp of the entropy of the normalized singular values of the centered features (Roy and Vetterli 2007).
     participation_ratio: squared sum of the covariance's eigenvalues over the sum of their squares. Both are 1 when one direction holds
-    everything, and the width (or n - 1) when all hold the same. uniformity: log of the mean over pairs of exp(-2 squared distance), lower is more
-    even; alignment: mean squared distance of two views of one picture, lower is more alike; both on the unit sphere (Wang and Isola 2020).
+    everything, and the width (or n - 1) when all hold the same. uniformity: log of the mean over pairs of exp(-2 squared distance),
+    lower is more even; alignment: mean squared distance of two views of one picture, lower is more alike; both on the unit sphere
+    (Wang and Isola 2020).
     """
 
     effective_rank: float

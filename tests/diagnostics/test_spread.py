@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from maskwright.diagnostics.representation import alignment, effective_rank, participation_ratio, spectrum, uniformity
+from maskwright.diagnostics.spread import alignment, effective_rank, participation_ratio, spectrum, uniformity
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
