@@ -75,6 +75,17 @@ def list_priors() -> Table:
     return ("map", "from", "what it is"), [tuple(row) for row in rows()]
 
 
+def list_diagnostics() -> Table:
+    """Questions that `maskwright diagnose` asks, with their options and defaults."""
+    from maskwright.diagnostics.catalog import DIAGNOSTICS
+
+    rows: list[tuple[str, ...]] = []
+    for name, entry in DIAGNOSTICS.items():
+        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return ("diagnostic", "what it measures", "options"), rows
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "policies": list_policies,
     "models": list_models,
@@ -82,6 +93,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "schedules": list_schedules,
     "losses": list_losses,
     "priors": list_priors,
+    "diagnostics": list_diagnostics,
 }
 
 
