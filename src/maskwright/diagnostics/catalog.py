@@ -12,6 +12,11 @@ from maskwright.support.shorthand import Call, parse_value
 DIAGNOSTICS: dict[str, Entry] = {
     "lowpass": Entry("maskwright.diagnostics.passes:Lowpass", "accuracy as fine detail is taken away: blur and frequency cut-offs"),
     "highpass": Entry("maskwright.diagnostics.passes:Highpass", "accuracy as coarse structure is taken away, the mean kept"),
+    "occlusion": Entry("maskwright.diagnostics.occlusion:Occlusion", "accuracy and drift of features as patches vanish, by order"),
+    "rollout": Entry("maskwright.diagnostics.attention:Rollout", "where attention comes from through all layers, and how it moves"),
+    "representation": Entry("maskwright.diagnostics.representation:Representation", "rank, uniformity, alignment and k-NN of every layer"),
+    "positions": Entry("maskwright.diagnostics.positions:Positions", "whether the order of the patches matters"),
+    "geometry": Entry("maskwright.diagnostics.mask_table:Geometry", "masking policies: shape of their masks and cost of copying"),
 }
 
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")

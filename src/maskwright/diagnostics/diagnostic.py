@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from maskwright.diagnostics.findings import Findings
 from maskwright.diagnostics.subject import Pictures, Subject
@@ -42,4 +42,13 @@ class Diagnostic(Protocol):
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """One figure for all subjects: a Matplotlib figure or (H, W, 3) uint8."""
+        ...
+
+
+@runtime_checkable
+class Comparison(Protocol):
+    """A diagnostic whose answers are not about weights: it is asked once, and each of its findings is a column of the table."""
+
+    def compare(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+        """Compare what the diagnostic names on the pictures and the grid of one subject."""
         ...

@@ -17,7 +17,7 @@ class Findings:
 
     numbers: what is printed, by name; tables: plain lists and mappings that the figure is drawn from; control: the sentence that says what
     the numbers are to be held against; protocol: what was done, fit for JSON; notes: what a reader should know before trusting them;
-    seconds: how long measuring took, without fitting the probe.
+    seconds: how long measuring took, without fitting the probe; shown: tensors that the figure shows and JSON does not hold.
     """
 
     diagnostic: str
@@ -28,6 +28,7 @@ class Findings:
     tables: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Number]]:
         """Yield (name, value) like every diagnostic."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number
-from maskwright.diagnostics.loss_curve import LossCurve, judge_answers_lost
+from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.subject import Subject
 from maskwright.evaluation.features import Features
@@ -64,9 +64,7 @@ class Occlusion:
         decisions, features = torch.cat([one.decisions for one in kept], 2), torch.cat([one.clean for one in kept])
         spread = _spread(features)
         correct, drifts = decisions == material.test.labels, torch.cat([one.drifts for one in kept], 2) / spread
-        curves = {
-            one.order: judge_answers_lost(correct[at], drifts[at], (0.0, *self.ratios), chance, seed) for at, one in enumerate(removals)
-        }
+        curves = {one.order: judge_fading(correct[at], drifts[at], (0.0, *self.ratios), chance, seed) for at, one in enumerate(removals)}
         return Findings(
             diagnostic="occlusion",
             subject=subject.name,
@@ -158,7 +156,7 @@ def _spread(features: Tensor) -> float:
     return max(1e-12, 1 - float((units.sum(0).square().sum() - count) / (count * (count - 1))))
 
 
-def _numbers(curves: dict[str, LossCurve], chance: float, correct: Tensor, seed: int) -> dict[str, Number]:
+def _numbers(curves: dict[str, FadingCurve], chance: float, correct: Tensor, seed: int) -> dict[str, Number]:
     first = next(iter(curves.values()))
     numbers: dict[str, Number] = {"clean": first.accuracies[0], "chance": chance}
     for order, curve in curves.items():
@@ -188,7 +186,7 @@ def _protocol(run: _Run, pooling: str, num_test: int) -> dict[str, Any]:
     }
 
 
-def _notes(subject: Subject, how: str, curves: dict[str, LossCurve]) -> tuple[str, ...]:
+def _notes(subject: Subject, how: str, curves: dict[str, FadingCurve]) -> tuple[str, ...]:
     notes = [note for curve in curves.values() for note in curve.notes]
     if not subject.has_tokens:
         notes.append("without tokens: no salient orders" + (", and patches are painted in the mean color." if how == "drop" else "."))

@@ -69,7 +69,9 @@ class Removal:
 def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:
     """Raise MaskwrightError unless the shares taken away rise and each leaves a patch and takes one."""
     if not ratios or list(ratios) != sorted(set(ratios)):
-        raise MaskwrightError(f"Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got {', '.join(map(str, ratios)) or 'none'}.")
+        raise MaskwrightError(
+            f"Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got {', '.join(map(str, ratios)) or 'none'}."
+        )
     for ratio in ratios:
         check_ratio(grid.num_patches, ratio)
 

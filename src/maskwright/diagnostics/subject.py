@@ -92,7 +92,8 @@ def fit_fixed_probe(train: Features, settings: LinearProbeSettings | None = None
 class Subject:
     """A named frozen encoder and the clean train pictures its probe is fitted on.
 
-    model: None for raw pixels, which have features and a probe but no tokens; image_size: (height, width) of the pictures it takes.
+    model: None for raw pixels, which have features and a probe but no tokens; image_size: (height, width) of the pictures it takes;
+    patch_size: side of the patches that raw pixels lose where encoders lose theirs.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Subject:
     scale: PixelScale
     image_size: tuple[int, int]
     train: Pictures
+    patch_size: int = 8
     device: torch.device = torch.device("cpu")
     precision: torch.dtype = torch.float32
     seed: int = 0
@@ -117,7 +119,7 @@ class Subject:
 
     @property
     def grid(self) -> Grid:
-        return self.encoder.grid
+        return Grid.of_image(*self.image_size, self.patch_size) if self.model is None else self.model.grid
 
     @property
     def num_prefix(self) -> int:

@@ -34,7 +34,9 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
                     _draw(one, tables["curves"][order], key, name, at)
             _style(one, label if column == 0 else "", "share of patches taken away" if row else "")
         axes[0, column].set_title(order, loc="left", fontsize=10.5, color=INK, fontweight="bold")
-        axes[0, column].legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower left", title="area", title_fontsize=8, alignment="left")
+        axes[0, column].legend(
+            frameon=False, fontsize=8, labelcolor=INK, loc="lower left", title="area", title_fontsize=8, alignment="left"
+        )
         _draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], above=False)
         _draw_level(axes[1, column], "another picture", 1.0, above=True)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from maskwright.diagnostics.catalog import build_diagnostics
-from maskwright.diagnostics.diagnostic import Diagnostic, Material
+from maskwright.diagnostics.diagnostic import Comparison, Diagnostic, Material
 from maskwright.diagnostics.findings import Findings, spell_number
 from maskwright.diagnostics.subject import Subject
 from maskwright.support.environment import pick_device, pick_precision, versions
@@ -122,12 +122,15 @@ def _subject(name: str, like: LoadedEncoder, model: Any, split: Split, device: t
     train, test = split.open(config.image_size, config.channels, reporter)
     precision = torch.bfloat16 if pick_precision(device) == "bf16-mixed" else torch.float32
     subject = Subject(
-        name=name, model=model, scale=like.scale, image_size=config.image_size, train=train, device=device, precision=precision, seed=seed
-    )
+        name=name, model=model, scale=like.scale, image_size=config.image_size, patch_size=config.patch_size, train=train, device=device,
+        precision=precision, seed=seed,
+    )  # fmt: skip
     return Asked(subject, Material(test=test))
 
 
 def _ask(name: str, question: Diagnostic, asked: Sequence[Asked], seed: int, reporter: Reporter) -> list[Findings]:
+    if isinstance(question, Comparison):
+        return question.compare(asked[0].subject, asked[0].material, seed)
     findings = []
     for at, one in enumerate(asked):
         reporter.progress(name, at, len(asked), one.subject.name)

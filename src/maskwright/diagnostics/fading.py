@@ -15,7 +15,7 @@ _NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
-class LossCurve:
+class FadingCurve:
     """Accuracy and mean drift at each share, 0 first; area: 1 = nothing lost, 0 = at chance, NaN where clean is at chance already."""
 
     ratios: tuple[float, ...]
@@ -35,7 +35,7 @@ class LossCurve:
         }
 
 
-def judge_answers_lost(correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0) -> LossCurve:
+def judge_fading(correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0) -> FadingCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
     answers, distances = correct.double().numpy(), drifts.double().numpy()
     accuracies = tuple(bootstrap_interval(row, seed) for row in answers)
@@ -43,13 +43,13 @@ def judge_answers_lost(correct: Tensor, drifts: Tensor, ratios: tuple[float, ...
     mean_drift = bootstrap_interval(mean_height(distances.T, ratios), seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return LossCurve(ratios, accuracies, far, _NOTHING, mean_drift, (note,))
+        return FadingCurve(ratios, accuracies, far, _NOTHING, mean_drift, (note,))
 
     def area(counts: np.ndarray) -> np.ndarray:
         above = counts @ answers.T / answers.shape[1] - chance
         return np.divide(mean_height(above, ratios), above[:, 0], out=np.full(len(above), np.nan), where=above[:, 0] > 0)
 
-    return LossCurve(ratios, accuracies, far, bootstrap(area, answers.shape[1], seed), mean_drift)
+    return FadingCurve(ratios, accuracies, far, bootstrap(area, answers.shape[1], seed), mean_drift)
 
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:
