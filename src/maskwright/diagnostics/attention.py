@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -62,7 +63,7 @@ class Rollout:
         at = 0
         for batch in material.test:
             masks = removal.masks(
-                tuple(self.ratios), torch.arange(at, at + len(batch.images)), lambda images=batch.images: own_attention(subject, images)
+                tuple(self.ratios), torch.arange(at, at + len(batch.images)), partial(own_attention, subject, batch.images)
             )
             maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
             parts.append([_describe(one, maps[0]) for one in maps])
@@ -147,17 +148,17 @@ def _first(maps: RolloutMaps, count: int) -> RolloutMaps:
 
 def _line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
     """One picture of one subject at every stage."""
-    maps = findings.shown["maps"]
+    maps = [_only(one, number) for one in findings.shown["maps"]]
     stages = []
     for ratio, one in zip((0.0, *ratios), maps, strict=True):
-        agreement = float(
-            rank_agreement(one.values[number : number + 1], maps[0].values[number : number + 1], one.is_seen[number : number + 1])
-        )
-        center = one.centers()[number].tolist()
-        told = f"evenness {one.evenness()[number]:.2f}" + (f", agreement {agreement:.2f}" if ratio else "")
-        stages.append(
-            RolloutStage(
-                f"{ratio:.0%} taken away" if ratio else "whole", one.values[number], one.is_seen[number], (center[0], center[1]), told
-            )
-        )
+        told = f"evenness {float(one.evenness()):.3f}"
+        if ratio:
+            told += f", agreement {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
+        row, col = one.centers()[0].tolist()
+        stages.append(RolloutStage(f"{ratio:.0%} taken away" if ratio else "whole", one.values[0], one.is_seen[0], (row, col), told))
     return RolloutLine(findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages))
+
+
+def _only(maps: RolloutMaps, number: int) -> RolloutMaps:
+    """The map of one picture."""
+    return RolloutMaps(maps.values[number : number + 1], maps.is_seen[number : number + 1], maps.grid)

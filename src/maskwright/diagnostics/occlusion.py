@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.diagnostics.diagnostic import Material
-from maskwright.diagnostics.findings import Findings, Number
 from maskwright.diagnostics.fading import FadingCurve, judge_fading
+from maskwright.diagnostics.findings import Findings, Number
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.subject import Subject
 from maskwright.evaluation.features import Features
@@ -104,7 +105,7 @@ class _Run:
         clean = self.subject.features(images)
         decisions, drifts = [], []
         for removal in removals:
-            masks = removal.masks(self.ratios, ids, lambda: own_attention(self.subject, images))
+            masks = removal.masks(self.ratios, ids, partial(own_attention, self.subject, images))
             stages = [clean, *(self.features(images, mask) for mask in masks)]
             decisions.append(torch.stack([self.subject.probe.decide(one) for one in stages]))
             drifts.append(torch.stack([self._drift(clean, one) for one in stages]))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskwright.evaluation.fill import hidden_pixels
 from maskwright.masking.catalog import POLICIES, build_policy
-from maskwright.masking.policy import Scene, check_fits
+from maskwright.masking.policy import Scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, check_ratio, split, visible_count
 from maskwright.patches.pixels import PixelScale
@@ -26,7 +26,7 @@ Look = Callable[[], Tensor]
 
 @dataclass(frozen=True)
 class Removal:
-    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture, or a masking policy that needs nothing."""
+    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture, or the ranking of a masking policy."""
 
     order: str
     grid: Grid

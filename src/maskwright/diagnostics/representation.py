@@ -57,7 +57,7 @@ class Representation:
         accuracy = {name: measure_knn(train[name], test[name], settings, seed=seed).answers.top1 for name in test}
         width = list(test.values())[-1].values.shape[1]
         numbers: dict[str, Number] = {**dict(shape), "width": width, **{f"k-NN {name}": value for name, value in accuracy.items()}}
-        labels = list(train.values())[0].labels
+        labels = next(iter(train.values())).labels
         chance = float((material.test.labels == labels.mode().values).double().mean())
         return Findings(
             diagnostic="representation",

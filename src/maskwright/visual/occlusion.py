@@ -56,8 +56,10 @@ def _draw(axes: Axes, curve: Mapping[str, Any], key: str, name: str, at: int) ->
 
 def _draw_level(axes: Axes, name: str, value: float, above: bool) -> None:
     axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
-    place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "xytext": (-2, 3 if above else -10), "textcoords": "offset points"}
-    axes.annotate(name, ha="right", fontsize=8, color=QUIET, **place)
+    axes.annotate(
+        name, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3 if above else -10), textcoords="offset points",
+        ha="right", fontsize=8, color=QUIET,
+    )  # fmt: skip
 
 
 def _style(axes: Axes, y: str, x: str) -> None:

@@ -44,8 +44,8 @@ class RolloutLine:
 def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np.ndarray:
     """Draw a line for each picture and encoder: picture, map, maps under occlusion; returns (H, W, 3) uint8.
 
-    Colors run from nothing to the largest value of each map; a ring marks the center of mass, a line leads to it from that of the whole
-    picture. Raises MaskwrightError when no encoder has attention.
+    Colors run from half to twice an even share, so that maps compare; a ring marks the center of mass, a line leads to it from that of
+    the whole picture. Raises MaskwrightError when no encoder has attention.
     """
     if not lines:
         raise MaskwrightError("There is no attention to draw: raw pixels have none; give a run or checkpoint.")
@@ -66,7 +66,8 @@ def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float]) ->
     side = line.grid.patch_size
     seen = stage.is_seen.reshape(line.grid.rows, line.grid.cols)
     picture = to_tile(line.image.float() / 255, ~_enlarged(seen, side)[None])
-    heat = (stage.values / stage.values.max().clamp_min(1e-12)).reshape(line.grid.rows, line.grid.cols)
+    times = (stage.values * stage.is_seen.sum()).clamp_min(1e-6)
+    heat = ((times.log2() + 1) / 2).clamp(0, 1).reshape(line.grid.rows, line.grid.cols)
     colors = matplotlib.colormaps[_COLORS](_resized(_enlarged(heat, side), picture.shape[:2]))[..., :3] * 255
     gray = picture.mean(-1, keepdims=True)
     mixed = (_SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray).round().astype(np.uint8)
