@@ -57,19 +57,7 @@ class Rollout:
             note = "raw pixels have no attention."
             return Findings(diagnostic="rollout", subject=subject.name, numbers={}, control=CONTROL, protocol=protocol, notes=(note,))
         begun = time.perf_counter()
-        removal = Removal(self.order, subject.grid, seed)
-        parts: list[list[Tensor]] = []
-        shown: dict[str, Any] = {}
-        at = 0
-        for batch in material.test:
-            masks = removal.masks(
-                tuple(self.ratios), torch.arange(at, at + len(batch.images)), partial(own_attention, subject, batch.images)
-            )
-            maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
-            parts.append([_describe(one, maps[0]) for one in maps])
-            shown = shown or {"images": batch.images[: self.pictures], "maps": [_first(one, self.pictures) for one in maps]}
-            at += len(batch.images)
-        stages = [torch.cat(stage) for stage in zip(*parts, strict=True)]
+        stages, shown = self._gather(subject, material, seed)
         return Findings(
             diagnostic="rollout",
             subject=subject.name,
@@ -89,6 +77,21 @@ class Rollout:
             f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
         )
         return rollout_sheet(lines, [told, CONTROL])
+
+    def _gather(self, subject: Subject, material: Material, seed: int) -> tuple[list[Tensor], dict[str, Any]]:
+        """What every picture's maps are like, (n, 6) for each stage, and the first pictures with their maps."""
+        removal = Removal(self.order, subject.grid, seed)
+        parts: list[list[Tensor]] = []
+        shown: dict[str, Any] = {}
+        at = 0
+        for batch in material.test:
+            ids = torch.arange(at, at + len(batch.images))
+            at += len(ids)
+            masks = removal.masks(tuple(self.ratios), ids, partial(own_attention, subject, batch.images))
+            maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
+            parts.append([_describe(one, maps[0]) for one in maps])
+            shown = shown or {"images": batch.images[: self.pictures], "maps": [_first(one, self.pictures) for one in maps]}
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)], shown
 
     def _look(self, subject: Subject, images: Tensor, mask: PatchMask | None) -> RolloutMaps:
         """The maps of a batch without its masked patches, on what is left."""

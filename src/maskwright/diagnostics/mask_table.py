@@ -35,7 +35,8 @@ USUAL = ("random", "grid", "blue", "block(size=2)", "block(size=4)", "rectangles
 class Geometry:
     """Shape of the masks of policies, over `draws` masks each, and the error of copying the nearest visible patch on the test pictures.
 
-    policies: those that need neither maps nor a model, by default the usual ones that suit the grid; ratio: share masked; most: of the test pictures, how many are copied in.
+    policies: those that need neither maps nor a model, by default the usual ones that suit the grid; ratio: share masked; most: of the
+    test pictures, how many are copied in.
     """
 
     policies: Sequence[str] = ()
