@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_a_larger_share_takes_the_same_patches_and_more(order):
     look = torch.rand(5, 64, generator=torch.Generator().manual_seed(0))
     masks = Removal(order, GRID).masks(RATIOS, torch.arange(5), lambda: look)
     assert [mask.num_masked for mask in masks] == [16, 32, 48]
-    for less, more in zip(masks, masks[1:], strict=False):
+    for less, more in pairwise(masks):
         assert not (less.is_masked & ~more.is_masked).any()
 
 
@@ -83,9 +84,7 @@ def test_no_area_is_claimed_where_clean_is_at_chance():
 @pytest.mark.parametrize("how", ["drop", "gray"])
 def test_encoders_and_raw_pixels_are_asked_and_drawn_together(how):
     question = Occlusion(ratios=(0.5, 0.9), how=how)
-    found = [
-        question.measure(subject, material()) for subject in (build_subject(class_token=False), build_subject("raw pixels", tokens=False))
-    ]
+    found = [question.measure(one, material()) for one in (build_subject(class_token=False), build_subject("raw pixels", tokens=False))]
     assert list(found[0].tables["curves"]) == list(ORDERS)
     assert list(found[1].tables["curves"]) == ["random", "block"]
     for one in found:

@@ -17,6 +17,7 @@ from maskwright.diagnostics.occlusion import own_attention
 from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.rollout import Heads, RolloutMaps, measure_rollout, rank_agreement
 from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.words import read_word
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.patches.mask import PatchMask
@@ -45,6 +46,8 @@ class Rollout:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        for name in ("order", "how", "heads"):
+            object.__setattr__(self, name, read_word(name, getattr(self, name)))
         check_one_of("how", self.how, WAYS)
         check_one_of("heads", self.heads, ("mean", "max"))
         check_at_least("pictures", self.pictures, 1)

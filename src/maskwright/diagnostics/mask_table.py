@@ -15,6 +15,7 @@ from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.geometry import measure_geometry
 from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.words import read_words
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid
@@ -46,6 +47,7 @@ class Geometry:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", read_words("policies", self.policies))
         check_at_least("draws", self.draws, 1)
         check_at_least("most", self.most, 1)
 
@@ -66,7 +68,7 @@ class Geometry:
         return draw_policies(rows, f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}", CONTROL)
 
     def _policies(self, grid: Grid) -> dict[str, Policy]:
-        built = {str(name): build_policy(str(name)) for name in self.policies or USUAL}
+        built = {name: build_policy(name) for name in self.policies or USUAL}
         for name, policy in built.items():
             _refuse_needy(name, policy)
         return built if self.policies else {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}

@@ -17,6 +17,7 @@ from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.words import read_word, read_words
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
@@ -48,6 +49,8 @@ class Occlusion:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "how", read_word("how", self.how))
+        object.__setattr__(self, "orders", read_words("orders", self.orders))
         check_one_of("how", self.how, WAYS)
         if not self.orders:
             raise MaskwrightError("occlusion needs at least one order; got none.")
@@ -55,7 +58,7 @@ class Occlusion:
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratios(tuple(self.ratios), subject.grid)
-        removals = [Removal(str(order), subject.grid, seed) for order in self.orders]
+        removals = [Removal(order, subject.grid, seed) for order in self.orders]
         removals = [one for one in removals if subject.has_tokens or one.order not in SALIENT]
         probe = subject.probe
         begun = time.perf_counter()
@@ -123,7 +126,7 @@ class _Run:
 
     def _drift(self, clean: Features, other: Features) -> Tensor:
         pooling = self.subject.probe.pooling
-        return (1 - F.cosine_similarity(clean.pooled(pooling), other.pooled(pooling), dim=1)).clamp_min(0)
+        return (1 - F.cosine_similarity(clean.pooled(pooling).double(), other.pooled(pooling).double(), dim=1)).clamp_min(0)
 
 
 def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Features:
