@@ -12,6 +12,10 @@ from maskwright.support.shorthand import Call, parse_value
 DIAGNOSTICS: dict[str, Entry] = {
     "lowpass": Entry("maskwright.diagnostics.passes:Lowpass", "accuracy as fine detail is taken away: blur and frequency cut-offs"),
     "highpass": Entry("maskwright.diagnostics.passes:Highpass", "accuracy as coarse structure is taken away, the mean kept"),
+    "cue-conflict": Entry(
+        "maskwright.diagnostics.cue_conflict:CueConflict", "shape bias where outline and surface disagree (Geirhos 2019)"
+    ),
+    "texture": Entry("maskwright.diagnostics.texture:Texture", "probes on textures and on objects, and the difference"),
 }
 
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")

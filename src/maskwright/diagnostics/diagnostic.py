@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from maskwright.diagnostics.findings import Findings
 from maskwright.diagnostics.subject import Pictures, Subject
@@ -42,4 +42,13 @@ class Diagnostic(Protocol):
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """One figure for all subjects: a Matplotlib figure or (H, W, 3) uint8."""
+        ...
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A diagnostic that has more to say once all subjects were asked."""
+
+    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+        """Return the findings of all subjects with numbers added; baselines: the names of subjects that are no one's encoder."""
         ...

@@ -1,0 +1,3 @@
+"""x"""
+
+PAIRS: dict[str, str] = {}
