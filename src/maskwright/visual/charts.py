@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import INK, QUIET, SERIES
+from maskwright.visual.palette import INK, PAPER, QUIET, SERIES
 
 _FAINT = "#d0d7de"
 _MARKERS = "osD^vPX"
@@ -65,10 +65,10 @@ def _draw_line(axes: Axes, line: Line, steps: list[str], at: int) -> None:
 
 def _draw_dashed(axes: Axes, name: str, value: float) -> None:
     axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
-    axes.annotate(
-        f"{name} {value:.3g}", (1, value), xycoords=("axes fraction", "data"), xytext=(-2, -11), textcoords="offset points",
-        ha="right", fontsize=8.5, color=QUIET,
-    )  # fmt: skip
+    text = axes.text(
+        1, value, f"{name} {value:.3g}", transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5, color=QUIET
+    )
+    text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5})
 
 
 def _style(axes: Axes, x: str, y: str) -> None:
@@ -136,7 +136,7 @@ def bar_chart(
     axes.set_xticks(range(len(groups)), groups, rotation=30 if len(groups) > 8 else 0, ha="right" if len(groups) > 8 else "center")
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, top)
-    figure.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="outside upper right", ncols=min(4, len(series)))
+    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(4, len(series)))
     _write(figure, title, notes, panels)
     return figure
 
