@@ -53,7 +53,8 @@ class CueConflict:
         stimuli, probe = material.take("stimuli"), subject.probe
         begun = time.perf_counter()
         cues = read_cues(stimuli.keys, self.cues)
-        contest = arrange(cues, probe, subject.train.classes, read_categories(self.mapping) if self.mapping else usual_categories(PAIRS))
+        categories = read_categories(self.mapping) if self.mapping else usual_categories(_pairs(cues))
+        contest = arrange(cues, probe, subject.train.classes, categories)
         features = subject.features_of(stimuli)
         scores = pool_categories(probe.scores(features)[contest.rows], contest.members, self.pool)
         found = count_decisions(scores.argmax(1), contest.shapes, contest.textures, contest.names, seed)
@@ -129,6 +130,12 @@ def arrange(cues: Sequence[Cues], probe: FixedProbe, classes: Sequence[str], cat
         raise MaskwrightError(f"No picture has two different cues among {_some(known)}; cue conflict needs such pictures.")
     shapes, textures = (torch.tensor([number[getattr(named[at], which)] for at in rows]) for which in ("shape", "texture"))
     return Contest(torch.tensor(rows), shapes, textures, tuple(known), members, columns)
+
+
+def _pairs(cues: Sequence[Cues]) -> dict[str, str]:
+    """The shape that each texture goes with, for rendered pictures; nothing for others."""
+    rendered = all(one.shape in PAIRS.values() and one.texture in PAIRS for one in cues)
+    return PAIRS if rendered else {}
 
 
 def _decode(features: Features, cues: Sequence[Cues], seed: int) -> dict[str, Interval]:
