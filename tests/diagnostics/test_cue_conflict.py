@@ -11,7 +11,7 @@ import torch
 from maskwright.data.cue_names import Cues, read_cues
 from maskwright.diagnostics.cue_conflict import CueConflict, arrange
 from maskwright.diagnostics.diagnostic import Material
-from maskwright.diagnostics.shape_bias import count_decisions, pool_categories
+from maskwright.diagnostics.shape_bias import bias_difference, count_decisions, pool_categories
 from maskwright.support.errors import MaskwrightError
 from tests.diagnostics.pictures import MemoryPictures, bright_and_dark, raw_subject
 
@@ -26,6 +26,16 @@ def test_bias_is_shape_decisions_over_decisions_for_either_cue() -> None:
     assert math.isnan(found.by_shape["b"].value)
     assert found.decided == {"a": 3, "b": 0, "c": 1}
     assert found.bias.low <= found.bias.value <= found.bias.high
+
+
+def test_biases_are_compared_over_the_same_pictures() -> None:
+    ours, theirs = [1, 1, 1, -1, 0] * 20, [1, -1, 0, -1, 0] * 20
+    difference = bias_difference(ours, theirs)
+    assert difference.value == pytest.approx(3 / 4 - 1 / 3)
+    assert 0 < difference.low < difference.value < difference.high
+    same = bias_difference(ours, ours)
+    assert (same.low, same.high) == (0, 0)
+    assert math.isnan(bias_difference(ours, [0] * 100).value)
 
 
 def test_a_category_takes_its_largest_or_its_mean_chance() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +14,7 @@ from maskwright.data.cue_names import Cues, read_categories, read_cues, usual_ca
 from maskwright.data.shapes_textures import PAIRS
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, number_to_json
-from maskwright.diagnostics.shape_bias import POOLS, ShapeBias, count_decisions, pool_categories
+from maskwright.diagnostics.shape_bias import POOLS, ShapeBias, bias_difference, count_decisions, pool_categories
 from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_probe import hold_out
@@ -71,10 +71,26 @@ class CueConflict:
             numbers=numbers,
             control=CONTROL,
             protocol={**asdict(self), "categories": contest.describe(), "interval": "95% bootstrap over pictures"},
-            tables={"bars": _bars(found)},
+            tables={"bars": _bars(found), "decisions": _decisions(scores.argmax(1), contest)},
             notes=_notes(found),
             seconds=time.perf_counter() - begun,
         )
+
+    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+        """Add how much larger the bias of each encoder is than that of each baseline, over the same pictures."""
+        held = {one.subject: one.tables["decisions"] for one in findings if one.subject in baselines}
+        return [
+            one
+            if one.subject in held
+            else replace(
+                one,
+                numbers={
+                    **one.numbers,
+                    **{f"bias - {name}": bias_difference(one.tables["decisions"], other, seed) for name, other in held.items()},
+                },
+            )
+            for one in findings
+        ]
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Bias for each shape category and for all, a bar per subject, with intervals."""
@@ -177,6 +193,11 @@ def _accuracy(subject: Subject, pictures: Pictures, seed: int) -> Interval:
 def _bars(found: ShapeBias) -> dict[str, Any]:
     bars: dict[str, Any] = {"all": {**number_to_json(found.bias), "decided": found.num_decided}}
     return bars | {name: {**number_to_json(value), "decided": found.decided[name]} for name, value in found.by_shape.items()}
+
+
+def _decisions(decided: Tensor, contest: Contest) -> list[int]:
+    """1 for a decision by shape, -1 for one by texture, 0 for neither, in the order of the pictures."""
+    return ((decided == contest.shapes).int() - (decided == contest.textures).int()).tolist()
 
 
 def _notes(found: ShapeBias) -> tuple[str, ...]:

@@ -54,15 +54,30 @@ def count_decisions(decided: Tensor, shapes: Tensor, textures: Tensor, names: Se
     )  # fmt: skip
 
 
+def bias_difference(ours: Sequence[int], theirs: Sequence[int], seed: int = 0) -> Interval:
+    """Bias less bias over the same pictures, drawn together: decisions are 1 by shape, -1 by texture, 0 by neither."""
+    pair = [np.array(decisions) for decisions in (ours, theirs)]
+    if not all(decisions.any() for decisions in pair):
+        return Interval(float("nan"), float("nan"), float("nan"))
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        one, other = (_bias_of_counts(counts, decisions == 1, decisions == -1) for decisions in pair)
+        return one - other
+
+    return bootstrap(statistic, len(pair[0]), seed)
+
+
 def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
     if not (is_shape + is_texture).any():
         return Interval(float("nan"), float("nan"), float("nan"))
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        shape, texture = counts @ is_shape, counts @ is_texture
-        return np.divide(shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0)
+    return bootstrap(lambda counts: _bias_of_counts(counts, is_shape, is_texture), len(is_shape), seed)
 
-    return bootstrap(statistic, len(is_shape), seed)
+
+def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.ndarray) -> np.ndarray:
+    """The bias (R,) of each row of how often each picture was drawn, NaN where none that was drawn was decided."""
+    shape, texture = counts @ is_shape, counts @ is_texture
+    return np.divide(shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0)
 
 
 def _share(values: np.ndarray, seed: int) -> Interval:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import INK, PAPER, QUIET, SERIES
+from maskwright.visual.palette import INK, QUIET, SERIES
 
 _FAINT = "#d0d7de"
 _MARKERS = "osD^vPX"
@@ -65,10 +65,7 @@ def _draw_line(axes: Axes, line: Line, steps: list[str], at: int) -> None:
 
 def _draw_dashed(axes: Axes, name: str, value: float) -> None:
     axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
-    text = axes.text(
-        1, value, f"{name} {value:.3g}", transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=8.5, color=QUIET
-    )
-    text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5})
+    axes.text(1.01, value, f"{name}\n{value:.3g}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=QUIET)
 
 
 def _style(axes: Axes, x: str, y: str) -> None:
