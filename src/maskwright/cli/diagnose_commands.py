@@ -12,6 +12,8 @@ def diagnose_flags() -> list[Flag]:
         Flag("runs", "run folders, weight files or folders, official:NAME or timm:NAME", kind="many", positional=True, metavar="RUN"),
         Flag("on", "labeled pictures, as for evaluate --data (default: the data of the first run)", metavar="DATA"),
         Flag("tests", "what to ask, e.g. lowpass,cue-conflict or lowpass(sigmas=[0,1,2]); see: maskwright list diagnostics"),
+        Flag("stimuli", "cue-conflict pictures for the test cue-conflict: a folder or archive", metavar="PLACE"),
+        Flag("textures", "labeled pictures of textures for the test texture", metavar="PLACE"),
         Flag("baselines", "true or false: also ask random weights and raw pixels", default="true"),
         Flag("limit", "use at most this many pictures of each split"),
         Flag("out", "folder for <test>.png and <test>.json (default: <first RUN>/diagnose)", metavar="FOLDER"),

@@ -17,6 +17,10 @@ DIAGNOSTICS: dict[str, Entry] = {
     "representation": Entry("maskwright.diagnostics.representation:Representation", "rank, uniformity, alignment and k-NN of every layer"),
     "positions": Entry("maskwright.diagnostics.positions:Positions", "whether the order of the patches matters"),
     "geometry": Entry("maskwright.diagnostics.mask_table:Geometry", "masking policies: shape of their masks and cost of copying"),
+    "cue-conflict": Entry(
+        "maskwright.diagnostics.cue_conflict:CueConflict", "shape bias where outline and surface disagree (Geirhos 2019)"
+    ),
+    "texture": Entry("maskwright.diagnostics.texture:Texture", "probes on textures and on objects, and the difference"),
 }
 
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")

@@ -46,9 +46,18 @@ class Diagnostic(Protocol):
 
 
 @runtime_checkable
-class Comparison(Protocol):
-    """A diagnostic whose answers are not about weights: it is asked once, and each of its findings is a column of the table."""
+class Compares(Protocol):
+    """A diagnostic that has more to say once all subjects were asked."""
 
-    def compare(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
-        """Compare what the diagnostic names on the pictures and the grid of one subject."""
+    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+        """Return the findings of all subjects with numbers added; baselines: the names of subjects that are no one's encoder."""
+        ...
+
+
+@runtime_checkable
+class AsksOnce(Protocol):
+    """A diagnostic whose answers are not about weights: each of its findings, say one for each policy, is a column of the table."""
+
+    def ask_once(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+        """Ask on the pictures and the grid of one subject."""
         ...

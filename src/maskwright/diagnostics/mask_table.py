@@ -52,10 +52,10 @@ class Geometry:
         check_at_least("most", self.most, 1)
 
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
-        """The findings of the first policy; `compare` gives all."""
-        return self.compare(subject, material, seed)[0]
+        """The findings of the first policy; `ask_once` gives all."""
+        return self.ask_once(subject, material, seed)[0]
 
-    def compare(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+    def ask_once(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
         """Findings of every policy, the easiest to copy first."""
         check_ratio(subject.grid.num_patches, self.ratio)
         images = _images(material, self.most)

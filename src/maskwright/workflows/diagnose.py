@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,25 @@ from typing import Any
 import torch
 
 from maskwright.diagnostics.catalog import build_diagnostics
-from maskwright.diagnostics.diagnostic import Comparison, Diagnostic, Material
+from maskwright.diagnostics.diagnostic import AsksOnce, Compares, Diagnostic, Material
 from maskwright.diagnostics.findings import Findings, spell_number
-from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.subject import Pictures, Subject
 from maskwright.support.environment import pick_device, pick_precision, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.diagnose_pictures import Split, find_split
+from maskwright.workflows.diagnose_pictures import Split, Stimuli, find_split, find_stimuli
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.run_folder import now
+
+WHAT = {
+    "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",
+    "textures": "PLACE, a folder or archive with one folder per texture",
+}
+"""What the pictures are that a test wants beside --on, by flag."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Asked:
 
     subject: Subject
     material: Material
+    is_baseline: bool
 
 
 def diagnose(
@@ -39,6 +46,8 @@ def diagnose(
     on: str | None = None,
     *,
     tests: str = "lowpass,highpass",
+    stimuli: str | None = None,
+    textures: str | None = None,
     labels: str | None = None,
     train_split: str | None = None,
     test_split: str | None = None,
@@ -51,7 +60,8 @@ def diagnose(
 ) -> dict[str, list[Findings]]:
     """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named in `tests`.
 
-    on: labeled pictures, as for `evaluate` (default: the data of the first run). Leaves OUT/<test>.png and OUT/<test>.json for each
+    on: labeled pictures, as for `evaluate` (default: the data of the first run); stimuli: cue-conflict pictures; textures: labeled pictures
+    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each
     test (OUT: <first run>/diagnose) and returns the findings by test. Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
@@ -66,13 +76,15 @@ def diagnose(
         data, labels=labels or (first.settings.get("labels") if on is None else None), train=train_split, test=test_split,
         limit=limit, seed=seed,
     )  # fmt: skip
-    asked = _subjects(loaded, split, pick_device(device), baselines, seed, reporter)
+    extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
+    bench = Bench(split, extras, pick_device(device), seed, reporter)
+    asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
     reporter.say(f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}")
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
     findings = {}
     for name, question in questions.items():
-        findings[name] = _ask(name, question, asked, seed, reporter)
+        findings[name] = bench.ask(name, question, asked)
         _write(folder, name, question, findings[name], {"data": str(data), "split": split.how, "limit": limit, "seed": seed})
         for line in [*spell_findings(findings[name]), f"Written to {folder / name}.png and .json"]:
             reporter.say(line)
@@ -101,42 +113,77 @@ def _load(places: Sequence[str | Path]) -> dict[str, LoadedEncoder]:
     return {name: load_any_encoder(place) for name, place in zip(names, places, strict=True)}
 
 
-def _subjects(
-    loaded: dict[str, LoadedEncoder], split: Split, device: torch.device, baselines: bool, seed: int, reporter: Reporter
-) -> list[Asked]:
+def _find_extras(
+    questions: Mapping[str, Diagnostic], given: Mapping[str, str | None], limit: int | None, seed: int
+) -> dict[str, Split | Stimuli]:
+    """Open what the questions want beside the test pictures; raises MaskwrightError for what was not given, or given for nobody."""
+    wanted = {want: name for name, question in questions.items() for want in question.wants}
+    for want, name in wanted.items():
+        if given.get(want) is None:
+            raise MaskwrightError(f"{name} needs --{want} {WHAT[want]}.")
+    for flag, place in given.items():
+        if place is not None and flag not in wanted:
+            raise MaskwrightError(
+                f"--{flag} is used by none of the tests {', '.join(questions)}; leave it out or add the test that needs it."
+            )
+    found: dict[str, Split | Stimuli] = {}
+    for want in wanted:
+        place = str(given[want])
+        found[want] = find_stimuli(place, limit, seed) if want == "stimuli" else find_split(place, limit=limit, seed=seed)
+    return found
+
+
+def _subjects(loaded: Mapping[str, LoadedEncoder], bench: Bench, baselines: bool) -> list[Asked]:
     """Every encoder; then random weights for each shape of encoder, and raw pixels at the size of the first."""
-    asked = [_subject(name, one, one.model, split, device, seed, reporter) for name, one in loaded.items()]
+    asked = [bench.seat(name, one, one.model) for name, one in loaded.items()]
     if not baselines:
         return asked
-    shapes = {str(one.model.config): one for one in loaded.values()}
-    for at, one in enumerate(shapes.values()):
+    for at, one in enumerate({str(one.model.config): one for one in loaded.values()}.values()):
         model = type(one.model)(one.model.config, torch_generator(0, "random weights")).eval()
-        name = "random weights" if at == 0 else f"random weights {at + 1}"
-        asked.append(_subject(name, one, model, split, device, seed, reporter))
-    asked.append(_subject("raw pixels", next(iter(loaded.values())), None, split, device, seed, reporter))
-    return asked
+        asked.append(bench.seat("random weights" if at == 0 else f"random weights {at + 1}", one, model, is_baseline=True))
+    return [*asked, bench.seat("raw pixels", next(iter(loaded.values())), None, is_baseline=True)]
 
 
-def _subject(name: str, like: LoadedEncoder, model: Any, split: Split, device: torch.device, seed: int, reporter: Reporter) -> Asked:
-    config = like.model.config
-    train, test = split.open(config.image_size, config.channels, reporter)
-    precision = torch.bfloat16 if pick_precision(device) == "bf16-mixed" else torch.float32
-    subject = Subject(
-        name=name, model=model, scale=like.scale, image_size=config.image_size, patch_size=config.patch_size, train=train, device=device,
-        precision=precision, seed=seed,
-    )  # fmt: skip
-    return Asked(subject, Material(test=test))
+@dataclass(frozen=True)
+class Bench:
+    """What all subjects of a diagnosis share."""
 
+    split: Split
+    extras: Mapping[str, Split | Stimuli]
+    device: torch.device
+    seed: int
+    reporter: Reporter
 
-def _ask(name: str, question: Diagnostic, asked: Sequence[Asked], seed: int, reporter: Reporter) -> list[Findings]:
-    if isinstance(question, Comparison):
-        return question.compare(asked[0].subject, asked[0].material, seed)
-    findings = []
-    for at, one in enumerate(asked):
-        reporter.progress(name, at, len(asked), one.subject.name)
-        findings.append(question.measure(one.subject, one.material, seed))
-    reporter.finish()
-    return findings
+    def seat(self, name: str, like: LoadedEncoder, model: Any, is_baseline: bool = False) -> Asked:
+        """A subject with all pictures at its size."""
+        config = like.model.config
+        size, channels = config.image_size, config.channels
+        train, test = self.split.open(size, channels, self.reporter)
+        extra: dict[str, Pictures] = {}
+        for want, source in self.extras.items():
+            if isinstance(source, Split):
+                extra[f"{want}_train"], extra[f"{want}_test"] = source.open(size, channels, self.reporter)
+            else:
+                extra[want] = source.open(size, channels, self.reporter)
+        precision = torch.bfloat16 if pick_precision(self.device) == "bf16-mixed" else torch.float32
+        subject = Subject(
+            name=name, model=model, scale=like.scale, image_size=size, patch_size=config.patch_size, train=train, device=self.device,
+            precision=precision, seed=self.seed,
+        )  # fmt: skip
+        return Asked(subject, Material(test=test, extra=extra), is_baseline)
+
+    def ask(self, name: str, question: Diagnostic, asked: Sequence[Asked]) -> list[Findings]:
+        """One question to all subjects, and what it has to say when it has heard them all."""
+        if isinstance(question, AsksOnce):
+            return question.ask_once(asked[0].subject, asked[0].material, self.seed)
+        findings = []
+        for at, one in enumerate(asked):
+            self.reporter.progress(name, at, len(asked), one.subject.name)
+            findings.append(question.measure(one.subject, one.material, self.seed))
+        self.reporter.finish()
+        if isinstance(question, Compares):
+            findings = question.compare(findings, [one.subject.name for one in asked if one.is_baseline], self.seed)
+        return findings
 
 
 def _write(folder: Path, name: str, question: Diagnostic, findings: Sequence[Findings], about: dict[str, Any]) -> None:

@@ -89,6 +89,29 @@ def find_split(
     return Split(source, source, f"a stratified quarter of {whole.name} held out with seed {seed}", limit, seed)
 
 
+@dataclass(frozen=True)
+class Stimuli:
+    """Pictures that are only looked at, whose names say what they show."""
+
+    source: Source
+    limit: int | None
+    seed: int
+
+    def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> StorePictures:
+        """The pictures at one size."""
+        return StorePictures(limited(packed(self.source, size, channels, reporter), self.limit, self.seed), size)
+
+
+def find_stimuli(data: str, limit: int | None, seed: int) -> Stimuli:
+    """Open cue-conflict pictures: those below `style-transfer/` alone where there is such a folder, as in Geirhos's repository."""
+    source = open_source(data)
+    keys = [source.key(index) for index in range(len(source))]
+    inside = next((key.split("style-transfer/")[0] for key in keys if "style-transfer/" in key), None)
+    if inside is not None and not all("style-transfer/" in key for key in keys):
+        source = open_source(f"{data.rstrip('/')}/{inside}style-transfer")
+    return Stimuli(source, limit, seed)
+
+
 def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
     """At most `limit` pictures, chosen by chance."""
     if limit is None or limit >= len(store):
