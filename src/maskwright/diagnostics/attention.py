@@ -107,11 +107,11 @@ class Rollout:
 
 
 def rollout_of(subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads) -> RolloutMaps:
-    """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone."""
+    """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone; in float32, because they are nearly even."""
     encoder = subject.encoder.to(subject.device).encoder
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     ids = None if visible_ids is None else visible_ids.to(subject.device)
-    with held_still(encoder, subject.device, subject.precision):
+    with held_still(encoder, subject.device):
         maps = measure_rollout(encoder, patches, subject.grid, ids, heads)
     return RolloutMaps(maps.values.float().cpu(), maps.is_seen.cpu(), maps.grid)
 

@@ -32,17 +32,25 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
             for at, (name, tables) in enumerate(subjects):
                 if order in tables["curves"]:
                     _draw(one, tables["curves"][order], key, name, at)
+            one.set_ylim(0, _top(subjects, key))
             _style(one, label if column == 0 else "", "share of patches taken away" if row else "")
         axes[0, column].set_title(order, loc="left", fontsize=10.5, color=INK, fontweight="bold")
         axes[0, column].legend(
-            frameon=False, fontsize=8, labelcolor=INK, loc="lower left", title="area", title_fontsize=8, alignment="left"
+            frameon=False, fontsize=8, labelcolor=INK, loc="upper right", title="area", title_fontsize=8, alignment="left"
         )
         _draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], above=False)
-        _draw_level(axes[1, column], "another picture", 1.0, above=True)
+        if _top(subjects, "drift") > 1:
+            _draw_level(axes[1, column], "another picture", 1.0, above=True)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
     if note:
         figure.supxlabel("\n".join(textwrap.wrap(note, 56 * max(2, len(orders)))), x=0.01, ha="left", color=QUIET, fontsize=8)
     return figure
+
+
+def _top(subjects: Named, key: str) -> float:
+    """The end of a row's scale: room for the legend above accuracies, and a little above the largest drift."""
+    highest = max(point["high"] for _, tables in subjects for curve in tables["curves"].values() for point in curve[key])
+    return highest * (1.35 if key == "accuracy" else 1.08)
 
 
 def _draw(axes: Axes, curve: Mapping[str, Any], key: str, name: str, at: int) -> None:
@@ -65,7 +73,6 @@ def _draw_level(axes: Axes, name: str, value: float, above: bool) -> None:
 def _style(axes: Axes, y: str, x: str) -> None:
     axes.set_ylabel(y, color=INK, fontsize=9.5)
     axes.set_xlabel(x, color=INK, fontsize=9.5)
-    axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_FAINT)
     axes.tick_params(colors=QUIET, labelsize=8.5, length=3)
