@@ -38,9 +38,9 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
         axes[0, column].legend(
             frameon=False, fontsize=8, labelcolor=INK, loc="upper right", title="area", title_fontsize=8, alignment="left"
         )
-        _draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], above=False)
+        _draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], at_left=False)
         if _top(subjects, "drift") > 1:
-            _draw_level(axes[1, column], "another picture", 1.0, above=True)
+            _draw_level(axes[1, column], "another picture", 1.0, at_left=True)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
     if note:
         figure.supxlabel("\n".join(textwrap.wrap(note, 56 * max(2, len(orders)))), x=0.01, ha="left", color=QUIET, fontsize=8)
@@ -62,11 +62,12 @@ def _draw(axes: Axes, curve: Mapping[str, Any], key: str, name: str, at: int) ->
     axes.plot(curve["ratios"], values, color=color, linewidth=1.7, marker=_MARKERS[at % len(_MARKERS)], markersize=4, label=label)
 
 
-def _draw_level(axes: Axes, name: str, value: float, above: bool) -> None:
+def _draw_level(axes: Axes, name: str, value: float, *, at_left: bool) -> None:
+    """A dashed line with its name, at the end where curves are far from it."""
     axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
     axes.annotate(
-        name, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3 if above else -10), textcoords="offset points",
-        ha="right", fontsize=8, color=QUIET,
+        name, (0 if at_left else 1, value), xycoords=("axes fraction", "data"), xytext=(4, 3) if at_left else (-2, -10),
+        textcoords="offset points", ha="left" if at_left else "right", fontsize=8, color=QUIET,
     )  # fmt: skip
 
 
