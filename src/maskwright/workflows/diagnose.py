@@ -108,9 +108,17 @@ def _load(places: Sequence[str | Path]) -> dict[str, LoadedEncoder]:
     texts = [str(place) for place in places]
     if len(set(texts)) != len(texts):
         raise MaskwrightError("A run is named twice; name each once.")
-    short = [Path(text).name if Path(text).exists() else text for text in texts]
-    names = [name if short.count(name) == 1 else text for name, text in zip(short, texts, strict=True)]
-    return {name: load_any_encoder(place) for name, place in zip(names, places, strict=True)}
+    return {name: load_any_encoder(place) for name, place in zip(short_names(texts), places, strict=True)}
+
+
+def short_names(places: Sequence[str]) -> list[str]:
+    """The last folders of each path, as few as tell all of them apart; names such as timm:NAME stay whole."""
+    most = max(len(Path(place).parts) for place in places)
+    for count in range(1, most + 1):
+        short = ["/".join(Path(place).parts[-count:]) if Path(place).exists() else place for place in places]
+        if len(set(short)) == len(short):
+            return short
+    return list(places)
 
 
 def _find_extras(
@@ -138,9 +146,14 @@ def _subjects(loaded: Mapping[str, LoadedEncoder], bench: Bench, baselines: bool
     asked = [bench.seat(name, one, one.model) for name, one in loaded.items()]
     if not baselines:
         return asked
-    for at, one in enumerate({str(one.model.config): one for one in loaded.values()}.values()):
+    shapes: dict[str, str] = {}
+    for name, one in loaded.items():
+        shapes.setdefault(str(one.model.config), name)
+    for name in shapes.values():
+        one = loaded[name]
         model = type(one.model)(one.model.config, torch_generator(0, "random weights")).eval()
-        asked.append(bench.seat("random weights" if at == 0 else f"random weights {at + 1}", one, model, is_baseline=True))
+        title = "random weights" if len(shapes) == 1 else f"random, as {name}"
+        asked.append(bench.seat(title, one, model, is_baseline=True))
     return [*asked, bench.seat("raw pixels", next(iter(loaded.values())), None, is_baseline=True)]
 
 
