@@ -61,8 +61,8 @@ def diagnose(
     """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named in `tests`.
 
     on: labeled pictures, as for `evaluate` (default: the data of the first run); stimuli: cue-conflict pictures; textures: labeled pictures
-    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each
-    test (OUT: <first run>/diagnose) and returns the findings by test. Raises MaskwrightError when something does not fit.
+    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each test (OUT: <first run>/diagnose) and returns the findings by test.
+    Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
     places = [runs] if isinstance(runs, (str, Path)) else list(runs)
@@ -72,22 +72,24 @@ def diagnose(
     data = on or first.settings.get("data")
     if data is None:
         raise MaskwrightError("This checkpoint does not say what it was trained on; give --on LABELED.")
-    split = find_split(
-        data, labels=labels or (first.settings.get("labels") if on is None else None), train=train_split, test=test_split,
-        limit=limit, seed=seed,
-    )  # fmt: skip
+    known = labels or (first.settings.get("labels") if on is None else None)
+    split = find_split(data, labels=known, train=train_split, test=test_split, limit=limit, seed=seed)
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
     reporter.say(f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}")
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
-    findings = {}
-    for name, question in questions.items():
-        findings[name] = bench.ask(name, question, asked)
-        _write(folder, name, question, findings[name], {"data": str(data), "split": split.how, "limit": limit, "seed": seed})
-        for line in [*spell_findings(findings[name]), f"Written to {folder / name}.png and .json"]:
-            reporter.say(line)
+    about = {"data": str(data), "split": split.how, "limit": limit, "seed": seed}
+    return {name: _answer(name, question, bench, asked, folder, about) for name, question in questions.items()}
+
+
+def _answer(name: str, question: Diagnostic, bench: Bench, asked: Sequence[Asked], folder: Path, about: dict[str, Any]) -> list[Findings]:
+    """Ask one question, leave its figure and JSON, and say what came out."""
+    findings = bench.ask(name, question, asked)
+    _write(folder, name, question, findings, about)
+    for line in [*spell_findings(findings), f"Written to {folder / name}.png and .json"]:
+        bench.reporter.say(line)
     return findings
 
 
