@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskwright.data.cue_names import Cues, read_cues
+from maskwright.data.cue_names import SIXTEEN, Cues, read_cues, usual_categories
 from maskwright.diagnostics.cue_conflict import CueConflict, arrange
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.shape_bias import bias_difference, count_decisions, pool_categories
@@ -111,3 +111,7 @@ def test_decoding_tests_on_drawings_it_was_not_fitted_on() -> None:
     subject = raw_subject(MemoryPictures(bright_and_dark(40).images, bright_and_dark(40).labels, ("cat", "oak")))
     subject_numbers = dict(CueConflict().measure(subject, material))
     assert subject_numbers["shape decoded"].value < 1  # picture by picture it would be perfect: each drawing occurs eight times
+
+
+def test_every_usual_category_is_one_of_the_sixteen() -> None:
+    assert set(usual_categories({}).values()) <= set(SIXTEEN)

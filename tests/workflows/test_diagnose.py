@@ -11,6 +11,7 @@ from PIL import Image
 import maskwright
 from maskwright.cli.main import main
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.diagnose import short_names
 from tests.workflows.conftest import SMALL
 
 AGREE = "shapes-textures:n=120,size=16,cues=agree"
@@ -50,6 +51,14 @@ def test_two_runs_share_one_figure_and_baselines_can_be_left_out(small_run: mask
     first, second = found["lowpass"]
     assert (first.subject, second.subject) == ("small", "copy.ckpt")
     assert dict(first) == dict(second)
+
+
+def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:
+    for place in ("a/stl", "b/stl", "b/cifar"):
+        (tmp_path / place).mkdir(parents=True)
+    root = str(tmp_path)
+    assert short_names([f"{root}/a/stl", f"{root}/b/cifar"]) == ["stl", "cifar"]
+    assert short_names([f"{root}/a/stl", f"{root}/b/stl", "timm:vit"]) == ["a/stl", "b/stl", "timm:vit"]
 
 
 def test_a_folder_of_stimuli_in_geirhos_layout_is_found_below_its_archive(small_run: maskwright.Run, tmp_path: Path) -> None:

@@ -19,6 +19,20 @@ SIXTEEN = (
 """The categories of Geirhos et al. (2019)."""
 OTHER_NAMES = {"plane": "airplane", "automobile": "car", "ship": "boat", "pickup_truck": "truck"}
 """Classes of STL-10, CIFAR-10 and CIFAR-100 that are one of the sixteen under another name."""
+_TINY_IMAGENET = {
+    "bear": "n02132136",
+    "bird": "n01855672 n02002724 n02056570 n02058221",
+    "boat": "n03447447 n03662601",
+    "bottle": "n02823428 n03937543 n03983396",
+    "car": "n02814533 n03100240 n03670208 n04285008",
+    "cat": "n02123045 n02123394 n02124075",
+    "chair": "n04099969",
+    "dog": "n02085620 n02094433 n02099601 n02099712 n02106662 n02113799",
+    "elephant": "n02504458",
+    "keyboard": "n03085013",
+    "truck": "n03796401 n03977966",
+}
+"""Classes of Tiny-ImageNet below one of the sixteen, by their names there."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,9 @@ def read_categories(path: str) -> dict[str, str]:
 
 
 def usual_categories(more: Mapping[str, str]) -> dict[str, str]:
-    """The other names of the sixteen categories with further ones beside them."""
-    return {**OTHER_NAMES, **more}
+    """The other names of the sixteen categories, in sets of photographs that are often used, with further ones beside them."""
+    by_number = {number: category for category, numbers in _TINY_IMAGENET.items() for number in numbers.split()}
+    return {**OTHER_NAMES, **by_number, **more}
 
 
 def _from_table(keys: Sequence[str], table: str) -> list[Cues]:

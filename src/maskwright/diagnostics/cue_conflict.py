@@ -35,8 +35,9 @@ class CueConflict:
     """Shape bias = shape decisions / (shape + texture decisions) of the fixed probe on cue-conflict pictures.
 
     mapping: CSV of class,category that says which probe class belongs to which category of the pictures (else: equal names, and the
-    usual names of STL-10 and CIFAR-10); cues: CSV of file,shape,texture for pictures whose names don't say; pool: how the chances of the
-    classes of a category are joined, max or mean; decode: also fit one probe on the shapes and one on the textures of these pictures.
+    names of STL-10, CIFAR and Tiny-ImageNet); cues: CSV of file,shape,texture for pictures whose names don't say; pool: how the chances
+    of the classes of a category are joined, max or mean; decode: also fit one probe on the shapes and one on the textures of these
+    pictures.
     """
 
     mapping: str | None = None

@@ -58,8 +58,13 @@ def number_to_json(value: Number) -> Any:
 def spell_number(value: Number) -> str:
     """A number as a table shows it."""
     if isinstance(value, Interval):
-        return f"{value.value:.3f} [{value.low:.3f}, {value.high:.3f}]" if value.value == value.value else "-"
+        return f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]" if value.value == value.value else "-"
     return f"{value:.4g}" if value == value else "-"
+
+
+def _short(number: float) -> str:
+    """Three decimals, and powers of ten where those would show nothing."""
+    return f"{number:.3f}" if number == 0 or abs(number) >= 0.0005 else f"{number:.0e}"
 
 
 def _finite(number: float) -> float | None:

@@ -61,8 +61,8 @@ def diagnose(
     """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named in `tests`.
 
     on: labeled pictures, as for `evaluate` (default: the data of the first run); stimuli: cue-conflict pictures; textures: labeled pictures
-    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each
-    test (OUT: <first run>/diagnose) and returns the findings by test. Raises MaskwrightError when something does not fit.
+    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each test (OUT: <first run>/diagnose) and returns the findings by test.
+    Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
     places = [runs] if isinstance(runs, (str, Path)) else list(runs)
@@ -72,22 +72,24 @@ def diagnose(
     data = on or first.settings.get("data")
     if data is None:
         raise MaskwrightError("This checkpoint does not say what it was trained on; give --on LABELED.")
-    split = find_split(
-        data, labels=labels or (first.settings.get("labels") if on is None else None), train=train_split, test=test_split,
-        limit=limit, seed=seed,
-    )  # fmt: skip
+    known = labels or (first.settings.get("labels") if on is None else None)
+    split = find_split(data, labels=known, train=train_split, test=test_split, limit=limit, seed=seed)
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
     reporter.say(f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}")
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
-    findings = {}
-    for name, question in questions.items():
-        findings[name] = bench.ask(name, question, asked)
-        _write(folder, name, question, findings[name], {"data": str(data), "split": split.how, "limit": limit, "seed": seed})
-        for line in [*spell_findings(findings[name]), f"Written to {folder / name}.png and .json"]:
-            reporter.say(line)
+    about = {"data": str(data), "split": split.how, "limit": limit, "seed": seed}
+    return {name: _answer(name, question, bench, asked, folder, about) for name, question in questions.items()}
+
+
+def _answer(name: str, question: Diagnostic, bench: Bench, asked: Sequence[Asked], folder: Path, about: dict[str, Any]) -> list[Findings]:
+    """Ask one question, leave its figure and JSON, and say what came out."""
+    findings = bench.ask(name, question, asked)
+    _write(folder, name, question, findings, about)
+    for line in [*spell_findings(findings), f"Written to {folder / name}.png and .json"]:
+        bench.reporter.say(line)
     return findings
 
 
@@ -108,9 +110,17 @@ def _load(places: Sequence[str | Path]) -> dict[str, LoadedEncoder]:
     texts = [str(place) for place in places]
     if len(set(texts)) != len(texts):
         raise MaskwrightError("A run is named twice; name each once.")
-    short = [Path(text).name if Path(text).exists() else text for text in texts]
-    names = [name if short.count(name) == 1 else text for name, text in zip(short, texts, strict=True)]
-    return {name: load_any_encoder(place) for name, place in zip(names, places, strict=True)}
+    return {name: load_any_encoder(place) for name, place in zip(short_names(texts), places, strict=True)}
+
+
+def short_names(places: Sequence[str]) -> list[str]:
+    """The last folders of each path, as few as tell all of them apart; names such as timm:NAME stay whole."""
+    most = max(len(Path(place).parts) for place in places)
+    for count in range(1, most + 1):
+        short = ["/".join(Path(place).parts[-count:]) if Path(place).exists() else place for place in places]
+        if len(set(short)) == len(short):
+            return short
+    return list(places)
 
 
 def _find_extras(
@@ -138,9 +148,14 @@ def _subjects(loaded: Mapping[str, LoadedEncoder], bench: Bench, baselines: bool
     asked = [bench.seat(name, one, one.model) for name, one in loaded.items()]
     if not baselines:
         return asked
-    for at, one in enumerate({str(one.model.config): one for one in loaded.values()}.values()):
+    shapes: dict[str, str] = {}
+    for name, one in loaded.items():
+        shapes.setdefault(str(one.model.config), name)
+    for name in shapes.values():
+        one = loaded[name]
         model = type(one.model)(one.model.config, torch_generator(0, "random weights")).eval()
-        asked.append(bench.seat("random weights" if at == 0 else f"random weights {at + 1}", one, model, is_baseline=True))
+        title = "random weights" if len(shapes) == 1 else f"random, as {name}"
+        asked.append(bench.seat(title, one, model, is_baseline=True))
     return [*asked, bench.seat("raw pixels", next(iter(loaded.values())), None, is_baseline=True)]
 
 
