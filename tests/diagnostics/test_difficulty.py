@@ -12,7 +12,6 @@ from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Scene, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
 from tests.conftest import draw_pictures
 
@@ -72,6 +71,7 @@ def test_policies_are_ordered_from_easy_to_hard():
     assert costs == sorted(costs)
 
 
-def test_flat_pictures_are_refused():
-    with pytest.raises(MaskwrightError, match="flat and alike"):
-        measure_difficulty(torch.zeros(2, 3, 32, 32), draw("random", 2), GRID)
+def test_flat_pictures_have_no_difficulty():
+    found = measure_difficulty(torch.zeros(2, 3, 32, 32), draw("random", 2), GRID)
+    assert math.isnan(found.copy_error.value)
+    assert found.by_distance == {}

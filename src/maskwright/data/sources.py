@@ -72,14 +72,9 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     """Open pictures, whatever they are kept in.
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
-<<<<<<< HEAD
-    (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv);
-    `torchvision:NAME`; `shapes-textures:n=2000`; a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
-=======
     (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards
     (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered `shapes-textures:n=2000`;
     a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
->>>>>>> diagnose
     labels: a CSV file of file,label (`FILE:COLUMN` for another column). root: where torchvision keeps its files.
     Raises MaskwrightError when there is nothing to read, with what was found instead.
     """

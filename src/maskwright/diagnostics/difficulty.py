@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,6 @@ from maskwright.evaluation.metrics import Interval, bootstrap
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify
-from maskwright.support.errors import MaskwrightError
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class MaskDifficulty:
     """What it costs to fill hidden patches without learning, as a share of what the picture's mean color costs there.
 
     copy_error: squared error of copying the nearest visible patch, summed over pictures, over that of the mean color of each whole
-    picture: 0 is perfect, 1 as bad as the mean color, patches that have nothing in common cost 2. by_distance: the same by the distance
-    to that patch, in patches.
+    picture: 0 is perfect, 1 as bad as the mean color, patches that have nothing in common cost 2, and NaN where all pictures are flat, as
+    every fill is right there. by_distance: the same by the distance to that patch, in patches.
     """
 
     copy_error: Interval
@@ -33,21 +33,22 @@ class MaskDifficulty:
 
 
 def measure_difficulty(images: Tensor, masks: PatchMask, grid: Grid, seed: int = 0) -> MaskDifficulty:
-    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over pictures.
-
-    Raises MaskwrightError when the pictures are flat, because then every fill is right.
-    """
+    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over pictures."""
     patches = patchify(images.float() / 255 if images.dtype == torch.uint8 else images.float(), grid.patch_size)
     errors, distances = copy_nearest(patches, masks.is_masked, grid)
     plain = (patches - patches.mean((1, 2), keepdim=True)).square().mean(-1)
     hidden = masks.is_masked
-    if not bool(plain[hidden].sum() > 0):
-        raise MaskwrightError("The hidden patches are flat and alike in every picture; difficulty needs pictures with something to see.")
     cost, most = ((values * hidden).sum(1).double().cpu().numpy() for values in (errors, plain))
+    if not most.any():
+        return MaskDifficulty(Interval(*[float("nan")] * 3), {})
+
+    def ratio(counts: np.ndarray) -> np.ndarray:
+        return np.divide(counts @ cost, counts @ most, out=np.full(len(counts), np.nan), where=counts @ most > 0)
+
     steps = distances[hidden].unique().tolist()
     marked = {step: hidden & (distances == step) for step in steps}
     shares = {round(step, 4): float(errors[here].sum() / plain[here].sum().clamp_min(1e-12)) for step, here in marked.items()}
-    return MaskDifficulty(bootstrap(lambda counts: counts @ cost / (counts @ most), len(cost), seed), shares)
+    return MaskDifficulty(bootstrap(ratio, len(cost), seed), shares)
 
 
 def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:

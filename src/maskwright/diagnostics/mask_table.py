@@ -60,7 +60,7 @@ class Geometry:
         check_ratio(subject.grid.num_patches, self.ratio)
         images = _images(material, self.most)
         found = [self._ask(name, policy, images, subject.grid, seed) for name, policy in self._policies(subject.grid).items()]
-        return sorted(found, key=lambda one: float(one.tables["copy_error"]["value"]))
+        return sorted(found, key=lambda one: one.tables["copy_error"]["value"] or 0.0)
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Where each policy masks, its numbers, and its copy error."""

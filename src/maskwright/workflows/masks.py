@@ -12,6 +12,7 @@ from torch import Tensor
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
 from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
+from maskwright.diagnostics.findings import number_to_json
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
 from maskwright.masking.policy import Policy
 from maskwright.patches import Grid, PatchMask, PixelScale
@@ -83,7 +84,11 @@ def masks(
     save_picture(path, mask_gallery(images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
     shares = {
-        name: {**one.numbers(), **dict(difficulty[name]), "share_masked": one.share_masked.round(4).tolist()}
+        name: {
+            **one.numbers(),
+            "copy_error": number_to_json(difficulty[name].copy_error),
+            "share_masked": one.share_masked.round(4).tolist(),
+        }
         for name, one in geometry.items()
     }
     write_json(path.with_suffix(".json"), {**report, "policies": shares})
