@@ -83,15 +83,7 @@ def masks(
     path = Path(out)
     save_picture(path, mask_gallery(images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
-    shares = {
-        name: {
-            **one.numbers(),
-            "copy_error": number_to_json(difficulty[name].copy_error),
-            "share_masked": one.share_masked.round(4).tolist(),
-        }
-        for name, one in geometry.items()
-    }
-    write_json(path.with_suffix(".json"), {**report, "policies": shares})
+    write_json(path.with_suffix(".json"), {**report, "policies": to_plain(geometry, difficulty)})
     reporter.say(f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy")
     for line in spell_geometry(geometry, difficulty):
         reporter.say(line)
@@ -151,3 +143,15 @@ def spell_geometry(geometry: dict[str, MaskGeometry], difficulty: dict[str, Mask
     for name, numbers in rows.items():
         lines.append(f"  {name:<{width}}  " + "  ".join(f"{value:>10.3f}" for value in numbers.values()))
     return lines
+
+
+def to_plain(geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]) -> dict[str, dict[str, Any]]:
+    """The same for JSON, with the share masked at each position and the interval of the copy error."""
+    return {
+        name: {
+            **one.numbers(),
+            "copy_error": number_to_json(difficulty[name].copy_error),
+            "share_masked": one.share_masked.round(4).tolist(),
+        }
+        for name, one in geometry.items()
+    }
