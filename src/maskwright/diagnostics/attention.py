@@ -47,7 +47,7 @@ class Rollout:
 
     def __post_init__(self) -> None:
         for name in ("order", "how", "heads"):
-            object.__setattr__(self, name, read_word(name, getattr(self, name)))
+            object.__setattr__(self, name, read_word(name, getattr(self, name)).replace("salient_", "salient-"))
         check_one_of("how", self.how, WAYS)
         check_one_of("heads", self.heads, ("mean", "max"))
         check_at_least("pictures", self.pictures, 1)
@@ -157,9 +157,9 @@ def _line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLi
     maps = [_only(one, number) for one in findings.shown["maps"]]
     stages = []
     for ratio, one in zip((0.0, *ratios), maps, strict=True):
-        told = f"evenness {float(one.evenness()):.3f}"
+        told = f"even {float(one.evenness()):.3f}"
         if ratio:
-            told += f", agreement {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
+            told += f", agrees {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
         row, col = one.centers()[0].tolist()
         stages.append(RolloutStage(f"{ratio:.0%} taken away" if ratio else "whole", one.values[0], one.is_seen[0], (row, col), told))
     return RolloutLine(findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages))

@@ -50,7 +50,7 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", read_word("how", self.how))
-        object.__setattr__(self, "orders", read_words("orders", self.orders))
+        object.__setattr__(self, "orders", tuple(order.replace("salient_", "salient-") for order in read_words("orders", self.orders)))
         check_one_of("how", self.how, WAYS)
         if not self.orders:
             raise MaskwrightError("occlusion needs at least one order; got none.")

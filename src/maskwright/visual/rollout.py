@@ -50,7 +50,8 @@ def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np
     if not lines:
         raise MaskwrightError("There is no attention to draw: raw pixels have none; give a run or checkpoint.")
     told = (
-        "Brighter: gathered more, each map up to its own largest value. Ring: center of mass; line: the way from that of the whole picture."
+        "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice (bright). Ring: center of mass; line: "
+        "the way from that of the whole picture. Even: evenness; agrees: rank correlation with the map of the whole picture."
     )
     return picture_grid([_grid_line(line, number == 0) for number, line in enumerate(lines)], [Note(told), *map(Note, notes)], _TITLE)
 
