@@ -83,6 +83,7 @@ def test_masks_draws_a_gallery_and_measures_geometry(shared_photos: Path, tmp_pa
     report = maskwright.masks(shared_photos, "random; block(size=2)", out=tmp_path / "m.png", draws=200, image_size=16, patch_size=2)
     assert report.geometry["block(size=2)"].distance > report.geometry["random"].distance
     saved = json.loads((tmp_path / "m.json").read_text())
+    assert saved["policies"]["random"]["copy_error"]["value"] < saved["policies"]["block(size=2)"]["copy_error"]["value"]
     assert np.array(saved["policies"]["random"]["share_masked"]).shape == (8, 8)
     with Image.open(tmp_path / "m.png") as gallery:
         assert gallery.width > gallery.height / 2

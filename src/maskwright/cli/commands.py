@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskwright.cli.diagnose_commands import diagnose_flags, run_diagnose
 from maskwright.cli.export_commands import embed_flags, export_flags, run_embed, run_export
 from maskwright.cli.flags import Command
 from maskwright.cli.learning_commands import (
@@ -48,6 +49,12 @@ COMMANDS: dict[str, Command] = {
         evaluate_flags,
         run_evaluate,
     ),
+    "diagnose": Command(
+        "ask encoders whether they see shape or texture",
+        "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and a figure and a JSON for each test.",
+        diagnose_flags,
+        run_diagnose,
+    ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
         "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios or epochs side by side, every pixel "
@@ -88,7 +95,9 @@ COMMANDS: dict[str, Command] = {
         study_flags,
         run_study,
     ),
-    "list": Command("list policies, models, recipes, schedules, losses, priors", "What can be named where.", list_flags, run_list),
+    "list": Command(
+        "list policies, models, recipes, losses, probes, diagnostics and more", "What can be named where.", list_flags, run_list
+    ),
     "inspect": Command(
         "say what a checkpoint or run folder is", "Kind, sizes, target, whether it can reconstruct.", inspect_flags, run_inspect
     ),

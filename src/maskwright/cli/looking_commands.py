@@ -89,7 +89,9 @@ def run_masks(options: dict[str, Any]) -> None:
 
 
 def list_flags() -> list[Flag]:
-    return [Flag("what", "policies, models, recipes, schedules, losses or priors", positional=True, metavar="WHAT", optional=True)]
+    return [
+        Flag("what", "policies, models, recipes, schedules, losses, priors or diagnostics", positional=True, metavar="WHAT", optional=True)
+    ]
 
 
 def run_list(options: dict[str, Any]) -> None:

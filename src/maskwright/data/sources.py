@@ -17,6 +17,7 @@ from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
 from maskwright.data.lists import LIST_ENDINGS, open_list, read_labels, with_labels
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
+from maskwright.data.shapes_textures import is_shapes_textures, open_shapes_textures
 from maskwright.data.shards import is_shards, open_shards
 from maskwright.data.store_source import StoreSource, is_store, open_store
 from maskwright.data.torch_datasets import DatasetSource
@@ -72,8 +73,8 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
     (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards
-    (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch
-    Dataset or Source. split: its train, val or test part.
+    (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered `shapes-textures:n=2000`;
+    a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column). root: where torchvision keeps its files.
     Raises MaskwrightError when there is nothing to read, with what was found instead.
     """
@@ -106,6 +107,8 @@ def _open_object(data: Any, split: str | None) -> Source:
 def _open_text(text: str, split: str | None, root: Path | None) -> Source:
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
+    if is_shapes_textures(text):
+        return open_shapes_textures(text, split)
     if is_shards(text):
         if split is not None:
             raise MaskwrightError(f"Shards have no split '{split}'; name the shards of that split alone, e.g. train-{{000..127}}.tar.")

@@ -86,6 +86,17 @@ def list_probes() -> Table:
     return ("probe", "what it does", "options"), rows
 
 
+def list_diagnostics() -> Table:
+    """Questions that `maskwright diagnose` asks, with their options and defaults."""
+    from maskwright.diagnostics.catalog import DIAGNOSTICS
+
+    rows: list[tuple[str, ...]] = []
+    for name, entry in DIAGNOSTICS.items():
+        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return ("diagnostic", "what it measures", "options"), rows
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "policies": list_policies,
     "models": list_models,
@@ -94,6 +105,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "losses": list_losses,
     "priors": list_priors,
     "probes": list_probes,
+    "diagnostics": list_diagnostics,
 }
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
+from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
+from maskwright.diagnostics.findings import number_to_json
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
 from maskwright.masking.policy import Policy
 from maskwright.patches import Grid, PatchMask, PixelScale
@@ -28,13 +30,17 @@ from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import DataSettings, parse_size
 from maskwright.workflows.teachers import open_teachers, refuse_own
 
+COPIED_PICTURES = 256
+"""On how many pictures, at most, the cost of copying a neighbor is measured."""
+
 
 @dataclass(frozen=True)
 class MaskReport:
-    """Geometry by policy, and where the gallery was written."""
+    """Geometry and difficulty by policy, and where the gallery was written."""
 
     geometry: dict[str, MaskGeometry]
     path: Path
+    difficulty: dict[str, MaskDifficulty]
 
 
 def masks(
@@ -54,7 +60,8 @@ def masks(
     """Draw masks of one or several policies (a list, or text separated by ';') on pictures of `data`, and measure their geometry.
 
     Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary,
-    visible islands, share masked at the edge and in the center. Raises MaskwrightError for what a user can mend.
+    visible islands, share masked at the edge and in the center; and what copying the nearest visible patch costs on some pictures,
+    1 being the cost of a picture's mean color. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     by_name = isinstance(data, (str, Path))
@@ -68,6 +75,7 @@ def masks(
     store = packed(source, grid.image_size, 1 if found.gray else found.channels, reporter)
     view = View(store, grid, ratio, seed, store.pixel_scale())
     geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
+    difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
     maps = sorted({name for rule in rules.values() for name in rule.traits.needed("prior")})
     batch = eval_batch(store, grid.image_size, pictures, maps, (grid.rows, grid.cols))
     images = batch.images
@@ -75,13 +83,12 @@ def masks(
     path = Path(out)
     save_picture(path, mask_gallery(images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
-    shares = {name: {**one.numbers(), "share_masked": one.share_masked.round(4).tolist()} for name, one in geometry.items()}
-    write_json(path.with_suffix(".json"), {**report, "policies": shares})
+    write_json(path.with_suffix(".json"), {**report, "policies": to_plain(geometry, difficulty)})
     reporter.say(f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy")
-    for line in spell_geometry(geometry):
+    for line in spell_geometry(geometry, difficulty):
         reporter.say(line)
     reporter.say(f"Gallery: {path}")
-    return MaskReport(geometry, path)
+    return MaskReport(geometry, path, difficulty)
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,12 @@ class View:
     def mask(self, rule: Policy, batch: Batch) -> PatchMask:
         """The masks of one batch of pictures."""
         return mask_pictures(rule, self.grid, self.ratio, batch, self.seed, purpose="look", scale=self.scale, attend=self._attend(rule))
+
+    def difficulty(self, rule: Policy) -> MaskDifficulty:
+        """What copying the nearest visible patch costs on pictures spread over the store, one mask each."""
+        shape = (self.grid.rows, self.grid.cols)
+        batch = eval_batch(self.store, self.grid.image_size, COPIED_PICTURES, rule.traits.needed("prior"), shape)
+        return measure_difficulty(batch.images, self.mask(rule, batch), self.grid, self.seed)
 
     def _attend(self, rule: Policy) -> Attend:
         teachers = open_teachers(rule)
@@ -122,11 +135,23 @@ def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = N
     return MaskColumn(name, mask, geometry.share_masked, shown)
 
 
-def spell_geometry(geometry: dict[str, MaskGeometry]) -> list[str]:
+def spell_geometry(geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]) -> list[str]:
     """A table of the numbers, a line per policy."""
     width = max(len(name) for name in (*geometry, "policy"))
-    heads = list(next(iter(geometry.values())).numbers())
-    lines = [f"  {'policy':<{width}}  " + "  ".join(f"{head:>9}" for head in heads)]
-    for name, one in geometry.items():
-        lines.append(f"  {name:<{width}}  " + "  ".join(f"{value:>9.3f}" for value in one.numbers().values()))
+    rows = {name: {**one.numbers(), **dict(difficulty[name])} for name, one in geometry.items()}
+    lines = [f"  {'policy':<{width}}  " + "  ".join(f"{head:>10}" for head in next(iter(rows.values())))]
+    for name, numbers in rows.items():
+        lines.append(f"  {name:<{width}}  " + "  ".join(f"{value:>10.3f}" for value in numbers.values()))
     return lines
+
+
+def to_plain(geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]) -> dict[str, dict[str, Any]]:
+    """The same for JSON, with the share masked at each position and the interval of the copy error."""
+    return {
+        name: {
+            **one.numbers(),
+            "copy_error": number_to_json(difficulty[name].copy_error),
+            "share_masked": one.share_masked.round(4).tolist(),
+        }
+        for name, one in geometry.items()
+    }

@@ -1,0 +1,170 @@
+"""Attention rollout under occlusion: how even an encoder's attention is, where its center lies, and whether both hold as patches vanish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.findings import Findings, Number, number_to_json
+from maskwright.diagnostics.occlusion import own_attention
+from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out
+from maskwright.diagnostics.rollout import Heads, RolloutMaps, measure_rollout, rank_agreement
+from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.words import read_word
+from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.patches.mask import PatchMask
+from maskwright.patches.pixels import patchify
+from maskwright.support.checks import check_at_least, check_one_of
+from maskwright.visual.rollout import RolloutLine, RolloutStage, rollout_sheet
+
+CONTROL = (
+    "Hold against random weights: evenness 1 is a map that attends to all patches alike, agreement 0 is no relation between the map "
+    "under occlusion and the map of the whole picture, and a center at 0.5, 0.5 is the middle."
+)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Attention rollout (Abnar and Zuidema 2020) of whole pictures and of pictures that lose patches.
+
+    ratios: shares taken away; order and how: as for occlusion; heads: joined by their `mean` or `max`; pictures: how many the sheet shows.
+    """
+
+    ratios: Sequence[float] = (0.25, 0.5, 0.75)
+    order: str = "random"
+    how: Literal["drop", "gray"] = "drop"
+    heads: Heads = "mean"
+    pictures: int = 3
+    wants: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("order", "how", "heads"):
+            object.__setattr__(self, name, read_word(name, getattr(self, name)).replace("salient_", "salient-"))
+        check_one_of("how", self.how, WAYS)
+        check_one_of("heads", self.heads, ("mean", "max"))
+        check_at_least("pictures", self.pictures, 1)
+
+    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+        """Ask one subject."""
+        check_ratios(tuple(self.ratios), subject.grid)
+        protocol = {**asdict(self), "grid": str(subject.grid), "asks": _asking(subject), "num_test": len(material.test)}
+        if not subject.has_tokens:
+            note = "raw pixels have no attention."
+            return Findings(diagnostic="rollout", subject=subject.name, numbers={}, control=CONTROL, protocol=protocol, notes=(note,))
+        begun = time.perf_counter()
+        stages, shown = self._gather(subject, material, seed)
+        return Findings(
+            diagnostic="rollout",
+            subject=subject.name,
+            numbers=_numbers(stages, tuple(self.ratios), seed),
+            control=CONTROL,
+            protocol=protocol,
+            tables={"stages": _tables(stages, (0.0, *self.ratios), seed)},
+            seconds=time.perf_counter() - begun,
+            shown=shown,
+        )
+
+    def figure(self, findings: Sequence[Findings]) -> Any:
+        """Pictures with their maps, whole and at each share taken away, a line for each picture and subject."""
+        drawn = [one for one in findings if one.shown]
+        lines = [_line(one, number, self.ratios) for number in range(len(drawn[0].shown["images"])) for one in drawn] if drawn else []
+        told = (
+            f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
+        )
+        return rollout_sheet(lines, [told, CONTROL])
+
+    def _gather(self, subject: Subject, material: Material, seed: int) -> tuple[list[Tensor], dict[str, Any]]:
+        """What every picture's maps are like, (n, 6) for each stage, and the first pictures with their maps."""
+        removal = Removal(self.order, subject.grid, seed)
+        parts: list[list[Tensor]] = []
+        shown: dict[str, Any] = {}
+        at = 0
+        for batch in material.test:
+            ids = torch.arange(at, at + len(batch.images))
+            at += len(ids)
+            masks = removal.masks(tuple(self.ratios), ids, partial(own_attention, subject, batch.images))
+            maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
+            parts.append([_describe(one, maps[0]) for one in maps])
+            shown = shown or {"images": batch.images[: self.pictures], "maps": [_first(one, self.pictures) for one in maps]}
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)], shown
+
+    def _look(self, subject: Subject, images: Tensor, mask: PatchMask | None) -> RolloutMaps:
+        """The maps of a batch without its masked patches, on what is left."""
+        if mask is None:
+            return rollout_of(subject, images, None, self.heads)
+        if self.how == "drop":
+            return rollout_of(subject, images, mask.visible_ids, self.heads)
+        painted = rollout_of(subject, gray_out(images, mask, subject.grid, subject.scale), None, self.heads)
+        return RolloutMaps(painted.values, ~mask.is_masked, subject.grid)
+
+
+def rollout_of(subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads) -> RolloutMaps:
+    """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone; in float32, because they are nearly even."""
+    encoder = subject.encoder.to(subject.device).encoder
+    patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
+    ids = None if visible_ids is None else visible_ids.to(subject.device)
+    with held_still(encoder, subject.device):
+        maps = measure_rollout(encoder, patches, subject.grid, ids, heads)
+    return RolloutMaps(maps.values.float().cpu(), maps.is_seen.cpu(), maps.grid)
+
+
+def _describe(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
+    """(B, 6) float64: entropy, evenness, row, column, distance of the center from that of the whole picture, agreement with its map."""
+    centers = maps.centers()
+    moved = (centers - whole.centers()).norm(dim=1)
+    agreement = rank_agreement(maps.values, whole.values, maps.is_seen)
+    return torch.stack([maps.entropy(), maps.evenness(), centers[:, 0], centers[:, 1], moved, agreement], dim=1).double()
+
+
+_NAMES = ("entropy", "evenness", "row", "col", "center moved", "agreement")
+
+
+def _numbers(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[str, Number]:
+    numbers: dict[str, Number] = {name: bootstrap_interval(stages[0][:, at], seed) for at, name in enumerate(_NAMES[:4])}
+    for ratio, stage in zip(ratios, stages[1:], strict=True):
+        for at in (1, 4, 5):
+            numbers[f"{_NAMES[at]} {ratio:g}"] = bootstrap_interval(stage[:, at].nan_to_num(), seed)
+    return numbers
+
+
+def _tables(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[str, Any]:
+    return {
+        f"{ratio:g}": {name: number_to_json(bootstrap_interval(stage[:, at].nan_to_num(), seed)) for at, name in enumerate(_NAMES)}
+        for ratio, stage in zip(ratios, stages, strict=True)
+    }
+
+
+def _asking(subject: Subject) -> str:
+    if not subject.has_tokens:
+        return "nothing"
+    return "the class token" if subject.class_token else "the mean over patches (no class token)"
+
+
+def _first(maps: RolloutMaps, count: int) -> RolloutMaps:
+    return RolloutMaps(maps.values[:count], maps.is_seen[:count], maps.grid)
+
+
+def _line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
+    """One picture of one subject at every stage."""
+    maps = [_only(one, number) for one in findings.shown["maps"]]
+    stages = []
+    for ratio, one in zip((0.0, *ratios), maps, strict=True):
+        told = f"even {float(one.evenness()):.3f}"
+        if ratio:
+            told += f", agrees {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
+        row, col = one.centers()[0].tolist()
+        stages.append(RolloutStage(f"{ratio:.0%} taken away" if ratio else "whole", one.values[0], one.is_seen[0], (row, col), told))
+    return RolloutLine(findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages))
+
+
+def _only(maps: RolloutMaps, number: int) -> RolloutMaps:
+    """The map of one picture."""
+    return RolloutMaps(maps.values[number : number + 1], maps.is_seen[number : number + 1], maps.grid)

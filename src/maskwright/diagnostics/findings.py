@@ -1,0 +1,71 @@
+"""What a diagnostic found out about one encoder: numbers with intervals, the tables behind its figure, and what to hold them against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskwright.evaluation.metrics import Interval
+
+Number = float | Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """The answers of one diagnostic for one subject.
+
+    numbers: what is printed, by name; tables: plain lists and mappings that the figure is drawn from; control: the sentence that says what
+    the numbers are to be held against; protocol: what was done, fit for JSON; notes: what a reader should know before trusting them;
+    seconds: how long measuring took, without fitting the probe; shown: tensors that the figure shows and JSON does not hold.
+    """
+
+    diagnostic: str
+    subject: str
+    numbers: Mapping[str, Number]
+    control: str
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[str, Number]]:
+        """Yield (name, value) like every diagnostic."""
+        return iter(self.numbers.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "diagnostic": self.diagnostic,
+            "subject": self.subject,
+            "numbers": {name: number_to_json(value) for name, value in self.numbers.items()},
+            "control": self.control,
+            "protocol": dict(self.protocol),
+            "tables": dict(self.tables),
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def number_to_json(value: Number) -> Any:
+    """A plain number, or value, low and high; a number that does not exist is null."""
+    if isinstance(value, Interval):
+        return {name: _finite(number) for name, number in value.to_dict().items()}
+    return _finite(float(value))
+
+
+def spell_number(value: Number) -> str:
+    """A number as a table shows it."""
+    if isinstance(value, Interval):
+        return f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]" if value.value == value.value else "-"
+    return f"{value:.4g}" if value == value else "-"
+
+
+def _short(number: float) -> str:
+    """Three decimals, and powers of ten where those would show nothing."""
+    return f"{number:.3f}" if number == 0 or abs(number) >= 0.0005 else f"{number:.0e}"
+
+
+def _finite(number: float) -> float | None:
+    return number if number == number and abs(number) != float("inf") else None

@@ -1,0 +1,126 @@
+"""Mask geometry: any masking policies on one easy-to-hard table - the shape of their masks and what copying a neighbor costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.difficulty import measure_difficulty
+from maskwright.diagnostics.findings import Findings, number_to_json
+from maskwright.diagnostics.geometry import measure_geometry
+from maskwright.diagnostics.subject import Subject
+from maskwright.diagnostics.words import read_words
+from maskwright.masking.catalog import build_policy
+from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask, check_ratio, visible_count
+from maskwright.support.checks import check_at_least
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import sample_rng
+from maskwright.visual.mask_table import PolicyRow, draw_policies
+
+CONTROL = (
+    "No weights are asked. A copy error of 1 is what the mean color of the whole picture costs, and 2 what unrelated patches cost; "
+    "random masks are the policy to hold the others against."
+)
+USUAL = ("random", "grid", "blue", "block(size=2)", "block(size=4)", "rectangles", "inverse_block", "red")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of the masks of policies, over `draws` masks each, and the error of copying the nearest visible patch on the test pictures.
+
+    policies: those that need neither maps nor a model, by default the usual ones that suit the grid; ratio: share masked; most: of the
+    test pictures, how many are copied in.
+    """
+
+    policies: Sequence[str] = ()
+    ratio: float = 0.75
+    draws: int = 1000
+    most: int = 500
+    wants: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", read_words("policies", self.policies))
+        check_at_least("draws", self.draws, 1)
+        check_at_least("most", self.most, 1)
+
+    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+        """The findings of the first policy; `ask_once` gives all."""
+        return self.ask_once(subject, material, seed)[0]
+
+    def ask_once(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+        """Findings of every policy, the easiest to copy first."""
+        check_ratio(subject.grid.num_patches, self.ratio)
+        images = _images(material, self.most)
+        found = [self._ask(name, policy, images, subject.grid, seed) for name, policy in self._policies(subject.grid).items()]
+        return sorted(found, key=lambda one: one.tables["copy_error"]["value"] or 0.0)
+
+    def figure(self, findings: Sequence[Findings]) -> Any:
+        """Where each policy masks, its numbers, and its copy error."""
+        rows = [PolicyRow(one.subject, one.tables["share_masked"], dict(one.numbers), one.protocol["ratio"]) for one in findings]
+        return draw_policies(rows, f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}", CONTROL)
+
+    def _policies(self, grid: Grid) -> dict[str, Policy]:
+        built = {name: build_policy(name) for name in self.policies or USUAL}
+        for name, policy in built.items():
+            _refuse_needy(name, policy)
+        return built if self.policies else {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}
+
+    def _ask(self, name: str, policy: Policy, images: Tensor, grid: Grid, seed: int) -> Findings:
+        begun = time.perf_counter()
+        shape = measure_geometry(self._masks(policy, grid, self.draws, seed).is_masked, grid)
+        difficulty = measure_difficulty(images, self._masks(policy, grid, len(images), seed), grid, seed)
+        return Findings(
+            diagnostic="geometry",
+            subject=name,
+            numbers={**shape.numbers(), "copy error": difficulty.copy_error},
+            control=CONTROL,
+            protocol={**asdict(self), "grid": str(grid), "num_pictures": len(images)},
+            tables={
+                "share_masked": shape.share_masked.round(4).tolist(),
+                "copy_error": number_to_json(difficulty.copy_error),
+                "by_distance": {f"{step:g}": value for step, value in difficulty.by_distance.items()},
+            },
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _masks(self, policy: Policy, grid: Grid, count: int, seed: int) -> PatchMask:
+        hidden = grid.num_patches - visible_count(grid.num_patches, self.ratio)
+        check_fits(policy, grid, hidden)
+        return mask_scene(policy, Scene(grid, hidden, sample_rng(seed, 0, torch.arange(count), "geometry"), progress=1.0))
+
+
+def _images(material: Material, most: int) -> Tensor:
+    """The first uint8 test pictures."""
+    parts, count = [], 0
+    for batch in material.test:
+        parts.append(batch.images[: most - count])
+        count += len(parts[-1])
+        if count >= most:
+            break
+    return torch.cat(parts)
+
+
+def _refuse_needy(name: str, policy: Policy) -> None:
+    needs = policy.traits.needs
+    if needs:
+        raise MaskwrightError(
+            f"Policy '{name}' looks at {', '.join(sorted(needs))}; geometry draws masks without pictures. "
+            f"Use: maskwright masks DATA --policy '{name}'."
+        )
+
+
+def _fits(policy: Policy, grid: Grid, ratio: float) -> bool:
+    """Whether one of the usual policies makes sense on this grid."""
+    try:
+        check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio))
+    except MaskwrightError:
+        return False
+    return True

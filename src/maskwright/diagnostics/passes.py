@@ -1,0 +1,145 @@
+"""Low-pass and high-pass robustness: how often a fixed probe stays right as fine detail, or coarse structure, is taken away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from maskwright.diagnostics.curve import AccuracyCurve, draw_accuracy_curves, measure_curve
+from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.filters import blur, keep_high, keep_low, match_contrast, radial_frequency, to_bytes
+from maskwright.diagnostics.findings import Findings
+from maskwright.diagnostics.subject import Subject
+from maskwright.support.errors import MaskwrightError
+
+Change = Callable[[Tensor], Tensor]
+CONTROL = (
+    "Hold against random weights and raw pixels under the same filters, the clean accuracy of each (first point) and chance (dashed); "
+    "the area is 1 where nothing is lost and 0 at chance."
+)
+
+
+@dataclass(frozen=True)
+class Lowpass:
+    """Accuracy of the fixed probe under Gaussian blur and under ideal low-pass filters.
+
+    sigmas: of the blur, in pixels at the model's size; cutoffs: highest frequency kept, in cycles per shorter side of the image.
+    Cut-offs that keep every frequency of the subject's pictures are left out. Empty lists skip a part.
+    """
+
+    sigmas: Sequence[float] = (0, 0.5, 1, 2, 4)
+    cutoffs: Sequence[float] = (32, 16, 8, 4, 2)
+    wants: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check_numbers("sigmas", self.sigmas, 0)
+        _check_numbers("cutoffs", self.cutoffs, 1)
+        if not self.sigmas and not self.cutoffs:
+            raise MaskwrightError("lowpass needs sigmas or cutoffs; both are empty.")
+
+    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+        """Ask one subject."""
+        panels: dict[str, dict[str, Change]] = {}
+        if self.sigmas:
+            panels["blur, sigma in pixels"] = {f"{sigma:g}": _blurred(sigma) for sigma in sorted({*self.sigmas} - {0})}
+        if self.cutoffs:
+            highest = float(radial_frequency(*subject.image_size).max())
+            kept = sorted({cutoff for cutoff in self.cutoffs if cutoff < highest}, reverse=True)
+            panels["low-pass, cycles per image"] = {f"{cutoff:g}": _low(cutoff) for cutoff in kept}
+        return _measure("lowpass", panels, subject, material, seed, asdict(self))
+
+    def figure(self, findings: Sequence[Findings]) -> Any:
+        """One panel for blur and one for cut-offs, a line per subject."""
+        return draw_accuracy_curves(findings, "Low-pass robustness: fine detail taken away")
+
+
+@dataclass(frozen=True)
+class Highpass:
+    """Accuracy of the fixed probe under ideal high-pass filters; the mean of each channel is added back.
+
+    cutoffs: highest frequency removed, in cycles per shorter side of the image; match_contrast: stretch what is left to the standard
+    deviation that the picture had, because high-pass pictures are faint.
+    """
+
+    cutoffs: Sequence[float] = (1, 2, 4, 8, 16)
+    match_contrast: bool = False
+    wants: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check_numbers("cutoffs", self.cutoffs, 0)
+        if not self.cutoffs:
+            raise MaskwrightError("highpass needs cutoffs; got none.")
+
+    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+        """Ask one subject."""
+        highest = float(radial_frequency(*subject.image_size).max())
+        kept = sorted({cutoff for cutoff in self.cutoffs if 0 < cutoff < highest})
+        changes = {f"{cutoff:g}": _high(cutoff, self.match_contrast) for cutoff in kept}
+        how = "contrast matched" if self.match_contrast else "mean kept"
+        return _measure("highpass", {f"high-pass ({how}), cycles per image": changes}, subject, material, seed, asdict(self))
+
+    def figure(self, findings: Sequence[Findings]) -> Any:
+        """One panel, a line per subject."""
+        return draw_accuracy_curves(findings, "High-pass robustness: coarse structure taken away")
+
+
+def _measure(
+    name: str, panels: dict[str, dict[str, Change]], subject: Subject, material: Material, seed: int, settings: dict[str, Any]
+) -> Findings:
+    """Ask one subject under every change of every panel."""
+    probe = subject.probe
+    begun = time.perf_counter()
+    curves = {title: measure_curve(subject, material.test, changes, seed) for title, changes in panels.items()}
+    first: AccuracyCurve = next(iter(curves.values()))
+    numbers: dict[str, Any] = {"clean": first.accuracies["clean"], "chance": first.chance}
+    for title, curve in curves.items():
+        word = title.split(",")[0].split(" ")[0]
+        numbers |= {f"{word} {step}": value for step, value in curve.accuracies.items() if step != "clean"}
+        numbers[f"area {word}"] = curve.area
+    size = "x".join(map(str, subject.image_size))
+    return Findings(
+        diagnostic=name,
+        subject=subject.name,
+        numbers=numbers,
+        control=CONTROL,
+        protocol={
+            **settings,
+            "pictures_at": size,
+            "num_test": len(material.test),
+            "pooling": probe.pooling,
+            "values": "clipped to 0..255 and rounded after filtering",
+            "area": "mean of (accuracy - chance) / (clean - chance) over evenly spaced steps, trapezoids",
+            "interval": "95% bootstrap over test images",
+        },
+        tables={"curves": {title: curve.to_dict() for title, curve in curves.items()}},
+        notes=tuple(note for curve in curves.values() for note in curve.notes),
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _blurred(sigma: float) -> Change:
+    return lambda images: to_bytes(blur(images, sigma))
+
+
+def _low(cutoff: float) -> Change:
+    return lambda images: to_bytes(keep_low(images, cutoff))
+
+
+def _high(cutoff: float, matched: bool) -> Change:
+    def change(images: Tensor) -> Tensor:
+        values = keep_high(images, cutoff)
+        return to_bytes(match_contrast(values, images) if matched else values)
+
+    return change
+
+
+def _check_numbers(name: str, values: Sequence[float], least: float) -> None:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, (int, float)) and value >= least for value in values):
+        raise MaskwrightError(f"{name} is a list of numbers of at least {least:g}, such as [1, 2, 4]; got {values}.")
+    if not torch.tensor([float(value) for value in values]).isfinite().all():
+        raise MaskwrightError(f"{name} must be finite; got {values}.")

@@ -1,0 +1,82 @@
+"""Taking patches away from pictures in an order: each larger share takes the same patches and more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from maskwright.evaluation.fill import hidden_pixels
+from maskwright.masking.catalog import POLICIES, build_policy
+from maskwright.masking.policy import Scene
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask, check_ratio, split, visible_count
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.seeding import KeyedRng, sample_rng
+
+SALIENT = ("salient-first", "salient-last")
+ORDERS = ("random", "block", *SALIENT)
+WAYS = ("drop", "gray")
+
+Look = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture, or the ranking of a masking policy."""
+
+    order: str
+    grid: Grid
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", self.order.replace("salient_", "salient-"))
+        if self.order not in SALIENT:
+            self._check_policy()
+
+    def masks(self, ratios: tuple[float, ...], sample_ids: Tensor, look: Look) -> list[PatchMask]:
+        """One mask per ratio, each hiding what the smaller ones hide; look: gives (B, N) saliency, asked only by orders that need it.
+
+        A picture loses the same patches whatever its batch mates are, by its sample id.
+        """
+        scores = self._scores(max(ratios), sample_ids, look)
+        return [split(scores, visible_count(self.grid.num_patches, ratio), rng=self._rng(sample_ids, "split")) for ratio in ratios]
+
+    def _scores(self, ratio: float, sample_ids: Tensor, look: Look) -> Tensor:
+        if self.order in SALIENT:
+            return look() if self.order == "salient-first" else -look()
+        hidden = self.grid.num_patches - visible_count(self.grid.num_patches, ratio)
+        return build_policy(self.order).score(Scene(self.grid, hidden, self._rng(sample_ids, "score")))
+
+    def _rng(self, sample_ids: Tensor, purpose: str) -> KeyedRng:
+        return sample_rng(self.seed, 0, sample_ids, f"occlusion {purpose}")
+
+    def _check_policy(self) -> None:
+        name = self.order.partition("(")[0].strip()
+        if name not in POLICIES:
+            raise MaskwrightError(
+                f"Unknown order '{name}'.{did_you_mean(name, (*POLICIES, *SALIENT))} "
+                f"Patches vanish by {', '.join(ORDERS)} or a masking policy such as 'block(size=4)'."
+            )
+        traits = build_policy(self.order).traits
+        if traits.needs or not traits.nested:
+            raise MaskwrightError(f"Policy '{self.order}' gives no order of patches by itself; use {', '.join(ORDERS)} or red.")
+
+
+def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:
+    """Raise MaskwrightError unless the shares taken away rise and each leaves a patch and takes one."""
+    if not ratios or list(ratios) != sorted(set(ratios)):
+        raise MaskwrightError(
+            f"Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got {', '.join(map(str, ratios)) or 'none'}."
+        )
+    for ratio in ratios:
+        check_ratio(grid.num_patches, ratio)
+
+
+def gray_out(images: Tensor, mask: PatchMask, grid: Grid, scale: PixelScale) -> Tensor:
+    """Paint the masked patches of uint8 (B, C, H, W) images in the mean color of the training data."""
+    color = (torch.tensor(scale.mean) * 255).round().byte()[:, None, None]
+    return torch.where(hidden_pixels(mask, grid), color, images)

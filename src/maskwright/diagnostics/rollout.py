@@ -1,0 +1,90 @@
+"""Attention rollout: how much of each patch reaches an encoder's answer through all layers, with or without patches taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from maskwright.models.attention_map import attention_by_layer
+from maskwright.models.encoder import Encoder
+from maskwright.patches.grid import Grid
+from maskwright.support.errors import MaskwrightError
+
+Heads = Literal["mean", "max"]
+
+
+@dataclass(frozen=True)
+class RolloutMaps:
+    """One map per image: values (B, N), each row summing to 1 over the patches it sees and 0 elsewhere, and is_seen (B, N)."""
+
+    values: Tensor
+    is_seen: Tensor
+    grid: Grid
+
+    def entropy(self) -> Tensor:
+        """(B,) entropies in nats: log of the number of seen patches for an even map, 0 for a single patch."""
+        return -torch.special.xlogy(self.values, self.values).sum(1)
+
+    def evenness(self) -> Tensor:
+        """(B,) entropies as a share of the largest that this number of seen patches allows; 1 is an even map."""
+        return self.entropy() / self.is_seen.sum(1).clamp_min(2).log()
+
+    def centers(self) -> Tensor:
+        """(B, 2) centers of mass as (row, col), shares of the image's height and width; 0.5 is the middle."""
+        ids = torch.arange(self.grid.num_patches, device=self.values.device)
+        rows, cols = ids // self.grid.cols + 0.5, ids % self.grid.cols + 0.5
+        return torch.stack([self.values @ (rows / self.grid.rows), self.values @ (cols / self.grid.cols)], dim=1)
+
+
+def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
+    """Multiply the attention of all layers, first to last, into one (B, T, T) matrix whose rows sum to 1 (Abnar and Zuidema 2020).
+
+    attentions: (B, H, T, T) of each layer. Heads are joined by their mean or largest value, half of the identity is added for the
+    residual path, and rows are brought back to sum 1.
+    """
+    product: Tensor | None = None
+    for attention_BHTT in attentions:
+        joined = attention_BHTT.mean(1) if heads == "mean" else attention_BHTT.amax(1)
+        mixed = joined / joined.sum(-1, keepdim=True) * 0.5
+        mixed.diagonal(dim1=1, dim2=2).add_(0.5)
+        product = mixed if product is None else mixed @ product
+    if product is None:
+        raise MaskwrightError("A rollout needs the attention of at least one layer.")
+    return product
+
+
+def to_patch_map(product_BTT: Tensor, num_prefix: int, class_token: bool) -> Tensor:
+    """(B, V) shares of the patches in what the class token gathers, or the mean patch without one; prefix tokens are left out."""
+    asking = product_BTT[:, :1] if class_token else product_BTT[:, num_prefix:]
+    paid = asking.mean(1)[:, num_prefix:]
+    return paid / paid.sum(-1, keepdim=True)
+
+
+def measure_rollout(
+    encoder: Encoder, patches_BNP: Tensor, grid: Grid, visible_ids: Tensor | None = None, heads: Heads = "mean"
+) -> RolloutMaps:
+    """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone; maps come back on the whole grid."""
+    product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
+    shares = to_patch_map(product, encoder.num_prefix, encoder.cls_token is not None)
+    if visible_ids is None:
+        return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), grid)
+    empty = shares.new_zeros(len(shares), grid.num_patches)
+    return RolloutMaps(empty.scatter(1, visible_ids, shares), (empty == 1).scatter(1, visible_ids, True), grid)
+
+
+def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:
+    """(B,) Spearman correlations of two (B, N) maps over the patches marked in is_seen, the same number in each row; NaN for flat maps."""
+    seen = is_seen.sum(1)
+    if int(seen.min()) != int(seen.max()) or int(seen.min()) < 2:
+        raise MaskwrightError(f"Rank agreement needs the same number of patches in each row, at least 2; got {seen.tolist()[:8]}.")
+    ranks = [stats.rankdata(one[is_seen].reshape(len(one), -1).double().cpu().numpy(), axis=1) for one in (first, second)]
+    centered = [one - one.mean(1, keepdims=True) for one in ranks]
+    length = np.sqrt(np.prod([(one**2).sum(1) for one in centered], axis=0))
+    product = (centered[0] * centered[1]).sum(1)
+    return torch.from_numpy(np.divide(product, length, out=np.full(len(product), np.nan), where=length > 0))

@@ -1,0 +1,131 @@
+"""Textures against objects: how well an encoder's features tell textures apart, and whether that drops more than for objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.findings import Findings, Number, spell_number
+from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
+from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.visual.charts import Bars, bar_chart
+
+CONTROL = (
+    "Hold against random weights and raw pixels on the same pictures. 'textures - objects' compares accuracies rescaled to 0 = chance, "
+    "1 = perfect; 'lead' is how much further an encoder is ahead of a baseline on textures than on objects: below 0, it gained less "
+    "(or dropped more) on textures."
+)
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Linear probes on a texture set and on the object set, the same protocol for both, and their difference.
+
+    Accuracies are rescaled by chance, because the two sets have different numbers of classes; intervals come from drawing the test
+    pictures of both sets anew, the same ones for every subject.
+    """
+
+    wants: ClassVar[tuple[str, ...]] = ("textures",)
+
+    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+        """Ask one subject."""
+        begun = time.perf_counter()
+        own = fit_fixed_probe(subject.features_of(material.take("textures_train")), seed=seed)
+        textures = _answers(own, subject, material.take("textures_test"))
+        objects = _answers(subject.probe, subject, material.test)
+        chances = {"objects": _chance(subject.probe), "textures": _chance(own)}
+        numbers: dict[str, Number] = {
+            "objects": bootstrap_interval(objects, seed),
+            "textures": bootstrap_interval(textures, seed),
+            "objects, chance": chances["objects"],
+            "textures, chance": chances["textures"],
+        }
+        tables = {"objects": objects.int().tolist(), "textures": textures.int().tolist(), "chances": chances}
+        return Findings(
+            diagnostic="texture",
+            subject=subject.name,
+            numbers={**numbers, "textures - objects": _contrast([_rescaled(tables)], [1.0], seed)},
+            control=CONTROL,
+            protocol={
+                "probe": "linear, tuned on held-out train, one for each set",
+                "poolings": {"objects": subject.probe.pooling, "textures": own.pooling},
+                "num_train": {"objects": subject.probe.num_train, "textures": own.num_train},
+                "interval": "95% bootstrap over the test images of both sets",
+            },
+            tables=tables,
+            seconds=time.perf_counter() - begun,
+        )
+
+    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+        """Add how much further each encoder leads each baseline on textures than on objects."""
+        held = [one for one in findings if one.subject in baselines]
+        return [one if one in held else replace(one, numbers={**one.numbers, **_leads(one, held, seed)}) for one in findings]
+
+    def figure(self, findings: Sequence[Findings]) -> Any:
+        """Accuracy on objects and on textures, a bar per subject."""
+        groups = ("objects", "textures")
+        series = []
+        for one in findings:
+            values = [value for value in (one.numbers[group] for group in groups) if isinstance(value, Interval)]
+            ends = (tuple(getattr(value, end) for value in values) for end in ("value", "low", "high"))
+            series.append(Bars(f"{one.subject} ({_spell(one.numbers['textures - objects'])})", groups, *ends))
+        chances = {f"chance, {name}": value for name, value in findings[0].tables["chances"].items()}
+        if len(set(chances.values())) == 1:
+            chances = {"chance": next(iter(chances.values()))}
+        title = "Texture transfer: linear probes (textures - objects)"
+        return bar_chart(series, title, "", "top-1", chances, [findings[0].control, *_sentences(findings)])
+
+
+def _answers(probe: FixedProbe, subject: Subject, pictures: Pictures) -> Tensor:
+    return probe.decide(subject.features_of(pictures)) == pictures.labels
+
+
+def _chance(probe: FixedProbe) -> float:
+    return 1 / len(probe.labels)
+
+
+def _rescaled(tables: Any) -> tuple[Tensor, Tensor]:
+    """Right answers on textures and objects (n,) as shares of the way from chance to perfect; their means are the rescaled accuracies."""
+    parts = []
+    for name in ("textures", "objects"):
+        chance = tables["chances"][name]
+        parts.append((torch.tensor(tables[name], dtype=torch.float64) - chance) / (1 - chance))
+    return parts[0], parts[1]
+
+
+def _contrast(pairs: Sequence[tuple[Tensor, Tensor]], signs: Sequence[float], seed: int) -> Interval:
+    """Mean over textures less mean over objects, summed over subjects with signs; each set is drawn by itself, subjects together."""
+    textures, objects = (torch.stack([sign * pair[at] for sign, pair in zip(signs, pairs, strict=True)]).sum(0) for at in (0, 1))
+    first = len(textures)
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        ours, others = counts[:, :first], counts[:, first:]
+        return ours @ textures.numpy() / ours.sum(1) - others @ objects.numpy() / others.sum(1)
+
+    return bootstrap(statistic, first + len(objects), seed)
+
+
+def _leads(one: Findings, held: Sequence[Findings], seed: int) -> dict[str, Number]:
+    pairs = {base.subject: [_rescaled(one.tables), _rescaled(base.tables)] for base in held}
+    return {f"lead over {name}": _contrast(pair, [1.0, -1.0], seed) for name, pair in pairs.items()}
+
+
+def _sentences(findings: Sequence[Findings]) -> list[str]:
+    """Each lead in words."""
+    return [
+        f"{one.subject}: {name} {spell_number(value)}."
+        for one in findings
+        for name, value in one.numbers.items()
+        if name.startswith("lead over")
+    ]
+
+
+def _spell(value: Number) -> str:
+    return f"{value.value:+.2f}" if isinstance(value, Interval) else f"{value:+.2f}"
