@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from maskwright.studies.record import StudyRecord
+from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report import MOST_BYTES, publish_report, write_report
+from maskwright.studies.report_figures import short_labels
 from maskwright.support.files import write_json
 from maskwright.workflows.run_folder import RunFolder
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
@@ -146,3 +147,12 @@ def test_a_published_report_names_no_folder_of_this_machine(report, tmp_path):
     assert "someone" not in page.read_text() + page.with_name("study.json").read_text()
     assert "Could not read cat.png: see https://example.org/a/b." in page.read_text()
     assert StudyRecord.load(page.with_name("study.json")).plan == {"data": "photos", "recipe": "a/b.yaml"}
+
+
+def test_figures_name_arms_briefly_and_apart():
+    cells = [{"ratio": "0.75", "laplacian": on, "uniformity": other} for on in ("with", "without") for other in ("with", "without")]
+    factorial = [Arm(name=", ".join(f"{k}={v}" for k, v in cell.items()), settings={}, levels=cell) for cell in cells]
+    long = [Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"]
+    labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
+    assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
+    assert list(labels.values())[4:] == ["5 a policy with a name that g…", "6 a policy with a name that g…"]

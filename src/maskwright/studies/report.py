@@ -111,7 +111,7 @@ def build_report(record: StudyRecord, folder: Path, pictures: bool = True) -> Re
         answer=finding_lines(main, record.baseline) if main else ["No trial has finished yet."],
         notes=_notes(record, findings),
         design=design_table(record),
-        sections=[_section(finding, record.baseline) for finding in findings],
+        sections=[_section(record, finding) for finding in findings],
         compute=compute_table(record),
         frontier=frontier_drawings(record, main) if main else [],
         curves=learning_drawings(record, rows),
@@ -125,14 +125,14 @@ def build_report(record: StudyRecord, folder: Path, pictures: bool = True) -> Re
     )
 
 
-def _section(finding: Finding, baseline: str) -> MetricSection:
+def _section(record: StudyRecord, finding: Finding) -> MetricSection:
     return MetricSection(
         name=title_of(finding.metric),
         words=title_words(finding),
         is_main=finding.metric.main,
-        said=finding_lines(finding, baseline),
+        said=finding_lines(finding, record.baseline),
         verdicts=verdict_table(finding),
-        drawings=interval_drawings(finding, baseline),
+        drawings=interval_drawings(record, finding),
         effects=effects_table(finding) if finding.effects else None,
     )
 

@@ -153,7 +153,7 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         for one in finding.named(verdict):
             assert one.difference is not None
             change = one.difference.sample
-            p = "" if one.difference.holm is None else f", p {_spell_p(one.difference.holm)} after correction"
+            p = "" if one.difference.holm is None else f", p {_compare_p(one.difference.holm)} after correction"
             tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
             said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
     rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
@@ -207,6 +207,10 @@ def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
 
 def _spell_p(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
+
+
+def _compare_p(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _shade_columns(values: np.ndarray) -> list[list[float | None]]:
