@@ -51,6 +51,8 @@ def make_runs(folder, trials):
         run = RunFolder(folder / trial.run)
         for epoch in range(1, 6):
             run.append_metrics({"step": 100 * epoch, "epoch": epoch, "val_loss_random75": 0.9 / epoch, "knn_top1": 0.1 * epoch})
+        answer = {"diagnostic": "lowpass", "numbers": {"half at": {"value": 4.5, "low": 4.0, "high": 5.0}, "none": None}}
+        write_json(run.path / "diagnose" / "lowpass.json", {"findings": [answer, {**answer, "numbers": {"half at": 99.0}}]})
         write_json(run.status_file, {"state": "finished", "masks": {"distance": 1.3, "boundary": 0.38}})
 
 
@@ -101,6 +103,7 @@ def test_the_page_has_every_part(report):
         "data: nowhere",
     ):
         assert part in words, part
+    assert "99.0" not in words
     assert report.read_text().count("<svg") == 2 * 5 + 2 + 2  # arms and differences of each metric, two frontiers, two learning curves
 
 
