@@ -16,7 +16,7 @@ def _running_flags() -> list[Flag]:
         Flag("workers", "processes of this machine that share the trials", default=1),
         Flag("launcher", "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\""),
         Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
-        Flag("rebuild", "make the ledger anew from the trials' folders", kind="switch"),
+        Flag("rebuild", "make the ledger anew from the trials' folders, while no worker runs", kind="switch"),
         Flag("retry_failed", "run the trials that failed again", kind="switch"),
         Flag("dry_run", "say what each arm will cost and stop", kind="switch"),
         Flag("track", "also send every trial to mlflow, wandb or tensorboard"),

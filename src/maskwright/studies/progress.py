@@ -33,9 +33,10 @@ class StudyProgress:
         share = done / max(total, 1e-9) if label == "pretrain" else 0.0
         self._reporter.progress("study", self._ended + share, self._total, f"{self._told_so_far()}; {self._what}: {detail or label}")
 
-    def show(self) -> None:
-        """Progress of workers that run elsewhere."""
-        self._reporter.progress("study", self._ended, self._total, f"{self._told_so_far()}; {self._running} running by {self._what}")
+    def show(self, begun: float = 0.0) -> None:
+        """Progress of workers that run elsewhere; begun: how many trials their unfinished trainings amount to."""
+        detail = f"{self._told_so_far()}; {self._running} running by {self._what}"
+        self._reporter.progress("study", self._ended + begun, self._total, detail)
 
     def finish(self) -> None:
         """The trial's steps end silently; the study's bar goes on."""

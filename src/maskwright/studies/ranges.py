@@ -45,7 +45,7 @@ def _parse(name: str, value: Any) -> Range:
         if key not in _KEYS:
             raise MaskwrightError(f"Unknown key 'search.{name}.{key}'.{did_you_mean(str(key), _KEYS)} Known: {', '.join(_KEYS)}.")
     try:
-        numbers = {key: _number(value[key]) for key in ("low", "high", "step") if key in value}
+        numbers: dict[str, Any] = {key: _number(value[key]) for key in ("low", "high", "step") if key in value}
     except ValueError as error:
         raise MaskwrightError(f"The ends of `search.{name}` are numbers; got {dict(value)}.") from error
     found = Range(**numbers, log=bool(value.get("log", False)))

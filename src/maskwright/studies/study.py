@@ -169,5 +169,8 @@ def _conclude(plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Repo
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
         reporter.warn(f"{len(failed)} of {len(record.trials)} trials failed; --retry-failed runs them again")
+    left = sum(trial.state in ("waiting", "running") for trial in record.trials)
+    if left:
+        reporter.warn(f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on")
     reporter.say(f"Written to {page}, with report.md and study.json beside it")
     return record

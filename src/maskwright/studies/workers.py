@@ -23,6 +23,7 @@ from maskwright.studies.trial import TrialStopped, run_trial, trial_folder
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.workflows.run_folder import RunFolder
 
 _PATIENCE = 2.0
 ENDED = ("done", "failed")
@@ -124,7 +125,7 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
                 if record.state in ENDED and record.key not in told:
                     told.add(record.key)
                     progress.told(record)
-            progress.show()
+            progress.show(sum(_share_done(plan, job, record) for record in records if record.state == "running"))
             for worker in workers:
                 if not worker.is_alive() and worker.name not in mourned and (cause := worker.cause()) is not None:
                     mourned.add(worker.name)
@@ -137,6 +138,13 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
         raise MaskwrightError(
             "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
         )
+
+
+def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
+    """How much of a running trial's training is done, as its run folder says where that is on this machine."""
+    run = RunFolder(trial_folder(job.folder, plan, record.arm, record.seed) / "run")
+    status = run.status() if run.exists else {}
+    return min(1.0, status.get("step", 0) / status["total_steps"]) if status.get("total_steps") else 0.0
 
 
 def _unfinished(records: Sequence[TrialRecord]) -> bool:
