@@ -1,6 +1,7 @@
 """Reports of made-up studies: what they say, that they need nothing outside, and that gaps in a study show."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report import MOST_BYTES, publish_report, write_report
 from maskwright.studies.report_figures import short_labels
+from maskwright.studies.report_runs import PictureRow, Pictures, Tile
 from maskwright.support.files import write_json
 from maskwright.workflows.run_folder import RunFolder
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
@@ -159,3 +161,14 @@ def test_figures_name_arms_briefly_and_apart():
     labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
     assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
     assert list(labels.values())[4:] == ["5 a policy with a name that g…", "6 a policy with a name that g…"]
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1_000, 4), (250_000, 2), (500_000, 1), (900_000, 0)])
+def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_path, size, shown):
+    tile = Tile("data:image/webp;base64," + "A" * size, "masked")
+    rows = [PictureRow("pictures", [replace(tile, span=2)] * 4), PictureRow("random", [tile] * 8)]
+    monkeypatch.setattr("maskwright.studies.report.draw_pictures", lambda record, runs: Pictures(own=rows))
+    page = write_report(made_up_study(seeds=1), tmp_path)
+    assert page.stat().st_size < MOST_BYTES
+    assert page.read_text().count("data:image/webp") == 3 * shown
+    assert ("larger than 2 MB" in page.read_text()) == (shown == 0)

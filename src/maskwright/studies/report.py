@@ -15,7 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from maskwright.studies.findings import Finding, find, title_of
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report_figures import Drawing, frontier_drawings, interval_drawings, learning_drawings
-from maskwright.studies.report_runs import Pictures, draw_pictures, read_diagnostics, read_mask_statistics, read_rows
+from maskwright.studies.report_runs import MOST_PICTURES, Pictures, draw_pictures, read_diagnostics, read_mask_statistics, read_rows
 from maskwright.studies.report_tables import (
     Table,
     compute_table,
@@ -76,14 +76,11 @@ def write_report(record: StudyRecord, folder: Path | str, *, runs: Path | str | 
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
-    them; pictures: whether to draw those. A page that would be over 2 MB leaves its pictures out and says so.
+    them; pictures: whether to draw those. A page that would be over 2 MB shows fewer of them, or none and says so.
     """
     folder = Path(folder)
     report = build_report(record, Path(folder if runs is None else runs), pictures)
-    page = _render("report.html", report)
-    if len(page.encode()) > MOST_BYTES:
-        report = replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]))
-        page = _render("report.html", report)
+    page = _render_small(report)
     record.save(folder / RECORD)
     write_text(folder / MARKDOWN, _render("report.md", report))
     write_text(folder / REPORT, page)
@@ -140,6 +137,15 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_places(key): _without_places(one) for key, one in value.items()}
     return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _render_small(report: Report) -> str:
+    """The page with as many pictures as fit."""
+    for count in (MOST_PICTURES, 2, 1):
+        page = _render("report.html", replace(report, pictures=report.pictures.first(count)))
+        if len(page.encode()) <= MOST_BYTES:
+            return page
+    return _render("report.html", replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."])))
 
 
 def _render(name: str, report: Report) -> str:

@@ -62,6 +62,11 @@ class Pictures:
     left_out: Sequence[str] = ()
     pixels: int = 0
 
+    def first(self, count: int) -> Pictures:
+        """The same grids with fewer pictures."""
+        own = [PictureRow(row.name, row.tiles[: 2 * count // max(tile.span for tile in row.tiles)]) for row in self.own]
+        return replace(self, own=own, common=[PictureRow(row.name, row.tiles[:count]) for row in self.common])
+
 
 def read_rows(record: StudyRecord, folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
     """Rows of metrics.jsonl of every finished trial whose run folder is at hand."""
