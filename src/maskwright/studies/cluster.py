@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from maskwright.studies.workers import Job, Started, watch_workers, work_alone
@@ -26,9 +27,7 @@ def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
         raise MaskwrightError(f"The launcher '{launcher}' does not fit submitit: {error}.") from error
     submitted = [executor.submit(work_alone, job) for _ in range(job.workers)]
     reporter.say(f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)}; this watches them")
-    watch_workers(
-        job, [Started(f"job {one.job_id}", lambda one=one: not one.done(), lambda one=one: _died(one)) for one in submitted], reporter
-    )
+    watch_workers(job, [Started(f"job {one.job_id}", partial(_works, one), partial(_died, one)) for one in submitted], reporter)
 
 
 def read_launcher(text: str) -> Call:
@@ -39,6 +38,10 @@ def read_launcher(text: str) -> Call:
     if call.name not in LAUNCHERS:
         raise unknown_name("launcher", call.name, LAUNCHERS)
     return call
+
+
+def _works(job: Any) -> bool:
+    return not job.done()
 
 
 def _died(job: Any) -> str | None:

@@ -1,0 +1,56 @@
+"""Every arm is measured on the same pictures, which none was trained on, under the same masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import maskwright
+from maskwright.studies.measures import MeasureSettings, read_mask
+from maskwright.studies.measuring import draw_common, held_pictures, measure_run
+from maskwright.support.reporting import LogReporter
+from tests.studies.conftest import BASE
+
+QUIET = LogReporter(visible=False)
+
+
+@pytest.fixture(scope="module")
+def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[maskwright.Run]:
+    """Two arms of different policies, ratios and seeds."""
+    arms: list[dict[str, Any]] = [{}, {"policy": "block(size=2)", "ratio": 0.5, "seed": 1}]
+    home = tmp_path_factory.mktemp("measured")
+    return [
+        maskwright.pretrain(pictures, split="train", steps=2, out=home / str(number), track=["none"], **{**BASE, **arm})
+        for number, arm in enumerate(arms)
+    ]
+
+
+@pytest.mark.parametrize("mask", ["random 0.75", "block(size=2) 0.75", "grid 0.75"])
+def test_common_masks_and_pictures_are_the_same_for_all_arms(runs: list[maskwright.Run], mask: str) -> None:
+    choice, seen = read_mask(mask), []
+    for run in runs:
+        batch = held_pictures(run.settings, 8, (), (4, 4), QUIET)
+        seen.append((batch.images, draw_common(run.load(), run.path, choice, batch)))
+    assert torch.equal(seen[0][0], seen[1][0])
+    assert torch.equal(seen[0][1].is_masked, seen[1][1].is_masked)
+    assert seen[0][1].num_masked == 12
+
+
+def test_pictures_that_are_filled_in_come_from_the_test_split(runs: list[maskwright.Run], pictures: Path) -> None:
+    batch = held_pictures(runs[0].settings, 100, (), (4, 4), QUIET)
+    files = sorted((pictures / "test").rglob("*.png"))
+    assert len(batch.images) == len(files) == 20
+    truth = {np.asarray(Image.open(file)).tobytes() for file in files}
+    assert {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in batch.images} == truth
+
+
+def test_measuring_a_run_twice_gives_the_same_numbers(runs: list[maskwright.Run]) -> None:
+    measures = MeasureSettings(probes=("knn",), masks=("random 0.75",), pictures=8)
+    first, again = (measure_run(runs[0], measures, QUIET) for _ in range(2))
+    assert first == again
+    assert set(first.numbers) == {"knn top1", "psnr random 0.75"}
