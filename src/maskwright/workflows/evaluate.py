@@ -13,12 +13,14 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.evaluation_report import measure_differences, save_figures, spell_differences, spell_results
-from maskwright.workflows.probe_pictures import Labeled, LabeledSettings
-from maskwright.workflows.probes import parse_probes
+from maskwright.workflows.probe_pictures import TEST_NAMES, Labeled, LabeledSettings
+from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
 from maskwright.workflows.run import home_of
 from maskwright.workflows.run_folder import now, slug
 from maskwright.workflows.subjects import RANDOM, benches, load_subjects
+
+__all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
 
 
 def evaluate(
