@@ -55,7 +55,7 @@ def main() -> None:
     start = time.perf_counter()
     knn = measure_knn(train.labeled("mean"), test.labeled("mean"))
     print(f"k-NN                          {time.perf_counter() - start:7.1f} s   top-1 {knn.answers.top1}")
-    for pooling in ("mean", "best"):
+    for pooling in ("mean", "choose"):
         settings = LinearProbeSettings(pooling=pooling)
         start = time.perf_counter()
         result = measure_linear_probe(train, test, settings)

@@ -232,7 +232,7 @@ def test_the_catalog_lists_options() -> None:
 
 
 def test_tokens_are_the_same_in_memory_and_made_anew(small_run: maskwright.Run, shared_photos: Path) -> None:
-    from maskwright.workflows.labeled import LabeledSettings
+    from maskwright.workflows.probe_pictures import LabeledSettings
     from maskwright.workflows.subjects import benches, load_subjects
 
     cpu = torch.device("cpu")

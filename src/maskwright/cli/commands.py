@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
-        "k-NN and linear probe on frozen features, beside random weights and raw pixels.",
+        "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side, beside random weights and raw pixels.",
         evaluate_flags,
         run_evaluate,
     ),

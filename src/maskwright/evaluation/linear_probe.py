@@ -27,20 +27,20 @@ _FEW_PENALTIES = 5
 class LinearProbeSettings:
     """How a linear probe is fitted and tuned.
 
-    pooling: the `best` of what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
+    pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
     penalties: coefficients of half the squared weights beside the mean cross-entropy; held_out: share of each train class kept for tuning;
     iterations: of L-BFGS; choose_on: with more train images than this, pooling and the neighborhood of the penalty are chosen on so many.
     """
 
-    pooling: str = "best"
+    pooling: str = "choose"
     penalties: tuple[float, ...] = _HALF_DECADES
     held_out: float = 0.2
     iterations: int = 60
     choose_on: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.pooling not in ("best", *POOLINGS):
-            raise unknown_name("pooling", self.pooling, ("best", *POOLINGS))
+        if self.pooling not in ("choose", *POOLINGS):
+            raise unknown_name("pooling", self.pooling, ("choose", *POOLINGS))
         if not self.penalties or min(self.penalties) <= 0:
             raise MaskwrightError(f"A linear probe needs at least one penalty, all above 0; got {self.penalties}.")
         if not 0 < self.held_out < 1:
@@ -96,7 +96,7 @@ def measure_linear_probe(
     Labels may be any integers; a test label that train lacks counts as wrong. Raises MaskwrightError without labels or with one class.
     """
     settings = settings or LinearProbeSettings()
-    poolings = train.poolings if settings.pooling == "best" else (settings.pooling,)
+    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
     labels = train.labeled(poolings[0]).labels
     if len(labels.unique()) < 2:
         raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")

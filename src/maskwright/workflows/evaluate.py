@@ -13,12 +13,14 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.evaluation_report import measure_differences, save_figures, spell_differences, spell_results
-from maskwright.workflows.labeled import Labeled, LabeledSettings
-from maskwright.workflows.probes import parse_probes
+from maskwright.workflows.probe_pictures import TEST_NAMES, Labeled, LabeledSettings
+from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
 from maskwright.workflows.run import home_of
 from maskwright.workflows.run_folder import now, slug
 from maskwright.workflows.subjects import RANDOM, benches, load_subjects
+
+__all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
 
 
 def evaluate(
@@ -54,33 +56,36 @@ def evaluate(
     asked = _asked(subjects[0].loaded.settings, data, labels, train_split, test_split, limit, seed)
     results: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
+    found: list[Labeled] = []
     for bench, pictures in benches(subjects, asked, baselines=baselines, cache=cache, device=chosen, seed=seed, reporter=reporter):
-        if not results:
+        if not found:
             _say_pictures(pictures, reporter)
-            first = pictures
+        found.append(pictures)
         results[bench.name] = _measure_all(bench, probes, reporter)
         tested[bench.name] = bench.test.keys
-    report = {
-        "data": first.name,
-        "protocol": first.how,
-        "notes": list(first.notes),
-        "classes": list(first.classes),
+    differences = measure_differences(results, tested, seed)
+    report = describe_pictures(found[0]) | {
         "limit": limit,
         "seed": seed,
         "device": describe_device(chosen),
         "made": now(),
         "versions": versions(),
+        "runs": {subject.name: str(one) for subject, one in zip(subjects, runs, strict=True)},
         "results": results,
-        "differences": measure_differences(results, tested, seed),
+        "differences": differences,
     }
-    folder = Path(out) if out is not None else eval_folder(runs[0])
-    stem = name_result(first.name, list(probes), [str(one) for one in runs])
-    write_json(folder / f"{stem}.json", report)
-    drawn = save_figures(report, [subject.name for subject in subjects], folder, stem) if figures else []
-    told = spell_differences(report["differences"]) if len(subjects) > 1 else []
-    for line in [*spell_results(results), *told, f"Written to {folder / f'{stem}.json'}", *(f"Drawn in {path}" for path in drawn)]:
+    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(found[0].name, list(probes), [str(one) for one in runs])
+    write_json(f"{place}.json", report)
+    drawn = save_figures(report, [subject.name for subject in subjects], place) if figures else []
+    told = spell_differences(differences) if len(subjects) > 1 else []
+    for line in [*spell_results(results), *told, f"Written to {place}.json", *(f"Drawn in {path}" for path in drawn)]:
         reporter.say(line)
     return results
+
+
+def describe_pictures(pictures: Labeled) -> dict[str, Any]:
+    """Where the pictures came from, ready for JSON."""
+    return {"data": pictures.name, "protocol": pictures.how, "notes": list(pictures.notes), "classes": list(pictures.classes)}
 
 
 def eval_folder(run: str | Path) -> Path:

@@ -90,8 +90,11 @@ def spell_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]
     ]
 
 
-def save_figures(report: Mapping[str, Any], names: Sequence[str], folder: Path, stem: str) -> list[Path]:
-    """Write confusion and per-class accuracy of each probe and encoder (not the trivial ones), and accuracy by depth of all."""
+def save_figures(report: Mapping[str, Any], names: Sequence[str], place: Path) -> list[Path]:
+    """Write confusion and per-class accuracy of each probe and encoder (not the trivial ones), and accuracy by depth of all.
+
+    place: what the names of the files begin with.
+    """
     results, classes = report["results"], report["classes"]
     paths = []
     for name in names:
@@ -100,11 +103,11 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], folder: Path, 
                 labels = _labels(result, classes)
                 title = f"{probe} of {name} on {report['data']}: top-1 {result['top1']['value']:.1%}, n = {result['num_test']:,}"
                 figure = confusion_figure(read_rows(result["confusion"]), labels, title)
-                paths.append(folder / f"{stem}-confusion-{slug(name)}-{slug(probe)}.png")
+                paths.append(Path(f"{place}-confusion-{slug(name)}-{slug(probe)}.png"))
                 write_atomic(paths[-1], _writer(to_png_bytes(figure)))
     by_layer = {name: by_probe["layers"]["by_layer"] for name, by_probe in results.items() if "layers" in by_probe}
     if by_layer:
-        paths.append(folder / f"{stem}-by_depth.png")
+        paths.append(Path(f"{place}-by_depth.png"))
         write_atomic(paths[-1], _writer(to_png_bytes(depth_figure(by_layer, f"Linear probe after each block, {report['data']}"))))
     return paths
 

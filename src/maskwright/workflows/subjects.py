@@ -24,7 +24,7 @@ from maskwright.weights.opening import is_name
 from maskwright.workflows.build import model_config
 from maskwright.workflows.choices import Found, choose
 from maskwright.workflows.feature_cache import FeatureCache
-from maskwright.workflows.labeled import Labeled, LabeledSettings, find_labeled
+from maskwright.workflows.probe_pictures import Labeled, LabeledSettings, find_labeled
 from maskwright.workflows.probing.bench import Bench
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.settings import PretrainSettings

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+from maskwright.evaluation.features import POOLINGS
 from maskwright.evaluation.few_shot import FewShotSettings, measure_few_shot
 from maskwright.evaluation.linear_probe import LinearProbeSettings, best_attempt, measure_linear_probe
-from maskwright.support.checks import check_at_least
+from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.workflows.probing.bench import Bench
 
 FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -15,7 +16,7 @@ FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """See LinearProbeSettings; penalties are chosen on a held-out share of train."""
+    """See LinearProbeSettings; penalties, and with `best` the pooling, are chosen on a held-out share of train."""
 
     pooling: str = "best"
     held_out: float = 0.2
@@ -24,7 +25,8 @@ class LinearProbe:
     needs_encoder: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        self._settings("best")
+        check_one_of("pooling", self.pooling, ("best", *POOLINGS))
+        self._settings("mean")
 
     def measure(self, bench: Bench) -> dict[str, Any]:
         """Fit on train, tuned on a part of it."""
@@ -32,8 +34,8 @@ class LinearProbe:
         return measure_linear_probe(pair.train, pair.test, self._settings(bench.pooling(self.pooling)), seed=bench.seed).to_dict()
 
     def _settings(self, pooling: str) -> LinearProbeSettings:
-        given = LinearProbeSettings(pooling=self.pooling, held_out=self.held_out, iterations=self.iterations, choose_on=self.choose_on)
-        return replace(given, pooling=pooling)
+        word = "choose" if pooling == "best" else pooling
+        return LinearProbeSettings(pooling=word, held_out=self.held_out, iterations=self.iterations, choose_on=self.choose_on)
 
 
 @dataclass(frozen=True, kw_only=True)
