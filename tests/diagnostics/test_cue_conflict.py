@@ -29,13 +29,13 @@ def test_bias_is_shape_decisions_over_decisions_for_either_cue() -> None:
 
 
 def test_biases_are_compared_over_the_same_pictures() -> None:
-    ours, theirs = [1, 1, 1, -1, 0] * 20, [1, -1, 0, -1, 0] * 20
+    ours, theirs = "ssst-" * 20, "st-t-" * 20
     difference = bias_difference(ours, theirs)
     assert difference.value == pytest.approx(3 / 4 - 1 / 3)
     assert 0 < difference.low < difference.value < difference.high
     same = bias_difference(ours, ours)
     assert (same.low, same.high) == (0, 0)
-    assert math.isnan(bias_difference(ours, [0] * 100).value)
+    assert math.isnan(bias_difference(ours, "-" * 100).value)
 
 
 def test_a_category_takes_its_largest_or_its_mean_chance() -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from maskwright.diagnostics.rollout import RolloutMaps, measure_rollout, rank_agreement, roll_out, to_patch_map
+from maskwright.diagnostics.rollout import RolloutMaps, measure_rollout, rank_agreement, roll_out, to_evenness, to_patch_map
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
@@ -80,10 +80,16 @@ def test_hidden_pixels_do_not_reach_the_map():
 def test_entropy_and_center_have_their_known_values():
     even, single = torch.full((1, 24), 1 / 24), torch.zeros(1, 24)
     single[0, 7] = 1.0
-    maps = RolloutMaps(torch.cat([even, single]), torch.ones(2, 24, dtype=torch.bool), GRID)
+    maps = RolloutMaps(torch.cat([even, single]), torch.ones(2, 24, dtype=torch.bool), torch.ones(2, 24), GRID)
     torch.testing.assert_close(maps.entropy(), torch.tensor([math.log(24), 0.0]))
     torch.testing.assert_close(maps.evenness(), torch.tensor([1.0, 0.0]))
     torch.testing.assert_close(maps.centers(), torch.tensor([[0.5, 0.5], [1.5 / 4, 1.5 / 6]]))
+
+
+def test_an_entropy_map_is_one_for_even_rows_and_zero_for_tokens_on_their_own():
+    product = torch.eye(5).expand(1, 5, 5).clone()
+    product[:, 1] = 0.2
+    torch.testing.assert_close(to_evenness(product, 1), torch.tensor([[1.0, 0, 0, 0]]))
 
 
 def test_rank_agreement_looks_at_order_on_shared_patches_alone():

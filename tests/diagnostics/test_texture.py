@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings
@@ -11,14 +10,14 @@ from maskwright.diagnostics.texture import Texture
 from tests.diagnostics.pictures import bright_and_dark, raw_subject
 
 
-def found(subject: str, objects: list[int], textures: list[int]) -> Findings:
+def found(subject: str, objects: str, textures: str) -> Findings:
     tables = {"objects": objects, "textures": textures, "chances": {"objects": 0.5, "textures": 0.25}}
     return Findings(diagnostic="texture", subject=subject, numbers={}, control="", tables=tables)
 
 
 def test_lead_is_the_rescaled_gain_on_textures_less_that_on_objects() -> None:
-    ours = found("run", [1] * 100, [1] * 50 + [0] * 50)
-    base = found("random weights", [1] * 75 + [0] * 25, [1] * 25 + [0] * 75)
+    ours = found("run", "1" * 100, "1" * 50 + "0" * 50)
+    base = found("random weights", "1" * 75 + "0" * 25, "1" * 25 + "0" * 75)
     compared = Texture().compare([ours, base], ["random weights"])
     lead = compared[0].numbers["lead over random weights"]
     assert lead.value == pytest.approx((0.5 - 0.25) / 0.75 - (1 - 0.75) / 0.5)
@@ -27,7 +26,7 @@ def test_lead_is_the_rescaled_gain_on_textures_less_that_on_objects() -> None:
 
 
 def test_the_same_answers_lead_by_exactly_nothing() -> None:
-    answers = torch.randint(0, 2, (60,), generator=torch.Generator().manual_seed(0)).tolist()
+    answers = "0110100" * 9
     lead = Texture().compare([found("a", answers, answers), found("b", answers, answers)], ["b"])[0].numbers["lead over b"]
     assert (lead.value, lead.low, lead.high) == (0, 0, 0)
 

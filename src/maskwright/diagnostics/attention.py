@@ -35,7 +35,8 @@ CONTROL = (
 class Rollout:
     """Attention rollout (Abnar and Zuidema 2020) of whole pictures and of pictures that lose patches.
 
-    ratios: shares taken away; order and how: as for occlusion; heads: joined by their `mean` or `max`; pictures: how many the sheet shows.
+    ratios: shares taken away; order and how: as for occlusion; heads: joined by their `mean` or `max`; pictures: how many the sheet shows;
+    entropy: add a line with the entropy map, how evenly each patch itself gathers.
     """
 
     ratios: Sequence[float] = (0.25, 0.5, 0.75)
@@ -43,6 +44,7 @@ class Rollout:
     how: Literal["drop", "gray"] = "drop"
     heads: Heads = "mean"
     pictures: int = 3
+    entropy: bool = True
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -75,14 +77,16 @@ class Rollout:
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Pictures with their maps, whole and at each share taken away, a line for each picture and subject."""
         drawn = [one for one in findings if one.shown]
-        lines = [_line(one, number, self.ratios) for number in range(len(drawn[0].shown["images"])) for one in drawn] if drawn else []
+        shown = [(one, number) for number in range(len(drawn[0].shown["images"])) for one in drawn] if drawn else []
+        draw = (_share_line, _entropy_line) if self.entropy else (_share_line,)
+        lines = [line(one, number, self.ratios) for one, number in shown for line in draw]
         told = (
             f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
         )
         return rollout_sheet(lines, [told, CONTROL])
 
     def _gather(self, subject: Subject, material: Material, seed: int) -> tuple[list[Tensor], dict[str, Any]]:
-        """What every picture's maps are like, (n, 6) for each stage, and the first pictures with their maps."""
+        """What every picture's maps are like, (n, 7) for each stage, and the first pictures with their maps."""
         removal = Removal(self.order, subject.grid, seed)
         parts: list[list[Tensor]] = []
         shown: dict[str, Any] = {}
@@ -103,7 +107,7 @@ class Rollout:
         if self.how == "drop":
             return rollout_of(subject, images, mask.visible_ids, self.heads)
         painted = rollout_of(subject, gray_out(images, mask, subject.grid, subject.scale), None, self.heads)
-        return RolloutMaps(painted.values, ~mask.is_masked, subject.grid)
+        return RolloutMaps(painted.values, ~mask.is_masked, painted.own_evenness, subject.grid)
 
 
 def rollout_of(subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads) -> RolloutMaps:
@@ -113,22 +117,25 @@ def rollout_of(subject: Subject, images: Tensor, visible_ids: Tensor | None, hea
     ids = None if visible_ids is None else visible_ids.to(subject.device)
     with held_still(encoder, subject.device):
         maps = measure_rollout(encoder, patches, subject.grid, ids, heads)
-    return RolloutMaps(maps.values.float().cpu(), maps.is_seen.cpu(), maps.grid)
+    return RolloutMaps(maps.values.float().cpu(), maps.is_seen.cpu(), maps.own_evenness.float().cpu(), maps.grid)
 
 
 def _describe(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
-    """(B, 6) float64: entropy, evenness, row, column, distance of the center from that of the whole picture, agreement with its map."""
+    """(B, 7) float64, what `_NAMES` names; the center's distance is from that of the whole picture, agreement is with its map."""
     centers = maps.centers()
     moved = (centers - whole.centers()).norm(dim=1)
     agreement = rank_agreement(maps.values, whole.values, maps.is_seen)
-    return torch.stack([maps.entropy(), maps.evenness(), centers[:, 0], centers[:, 1], moved, agreement], dim=1).double()
+    own = maps.own_evenness.masked_fill(~maps.is_seen, 0).sum(1) / maps.is_seen.sum(1)
+    return torch.stack([maps.entropy(), maps.evenness(), centers[:, 0], centers[:, 1], moved, agreement, own], dim=1).double()
 
 
-_NAMES = ("entropy", "evenness", "row", "col", "center moved", "agreement")
+_NAMES = ("entropy", "evenness", "row", "col", "center moved", "agreement", "own evenness")
 
 
 def _numbers(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[str, Number]:
-    numbers: dict[str, Number] = {name: bootstrap_interval(stages[0][:, at], seed) for at, name in enumerate(_NAMES[:4])}
+    numbers: dict[str, Number] = {
+        name: bootstrap_interval(stages[0][:, at], seed) for at, name in enumerate(_NAMES) if at in (0, 1, 2, 3, 6)
+    }
     for ratio, stage in zip(ratios, stages[1:], strict=True):
         for at in (1, 4, 5):
             numbers[f"{_NAMES[at]} {ratio:g}"] = bootstrap_interval(stage[:, at].nan_to_num(), seed)
@@ -149,11 +156,17 @@ def _asking(subject: Subject) -> str:
 
 
 def _first(maps: RolloutMaps, count: int) -> RolloutMaps:
-    return RolloutMaps(maps.values[:count], maps.is_seen[:count], maps.grid)
+    return RolloutMaps(maps.values[:count], maps.is_seen[:count], maps.own_evenness[:count], maps.grid)
 
 
-def _line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
-    """One picture of one subject at every stage."""
+def _only(maps: RolloutMaps, number: int) -> RolloutMaps:
+    """The map of one picture."""
+    rows = slice(number, number + 1)
+    return RolloutMaps(maps.values[rows], maps.is_seen[rows], maps.own_evenness[rows], maps.grid)
+
+
+def _share_line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
+    """What the answer gathers from each patch of one picture, at every stage."""
     maps = [_only(one, number) for one in findings.shown["maps"]]
     stages = []
     for ratio, one in zip((0.0, *ratios), maps, strict=True):
@@ -161,10 +174,23 @@ def _line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLi
         if ratio:
             told += f", agrees {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
         row, col = one.centers()[0].tolist()
-        stages.append(RolloutStage(f"{ratio:.0%} taken away" if ratio else "whole", one.values[0], one.is_seen[0], (row, col), told))
+        times = (one.values[0] * one.is_seen.sum()).clamp_min(1e-6)
+        stages.append(RolloutStage(_title(ratio), (times.log2() + 1) / 2, one.is_seen[0], told, (row, col)))
     return RolloutLine(findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages))
 
 
-def _only(maps: RolloutMaps, number: int) -> RolloutMaps:
-    """The map of one picture."""
-    return RolloutMaps(maps.values[number : number + 1], maps.is_seen[number : number + 1], maps.grid)
+def _entropy_line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
+    """How evenly each patch of one picture gathers, at every stage, on one scale for the line."""
+    maps = [_only(one, number) for one in findings.shown["maps"]]
+    known = torch.cat([one.own_evenness[one.is_seen] for one in maps])
+    low, high = float(known.min()), float(known.max())
+    stages = []
+    for ratio, one in zip((0.0, *ratios), maps, strict=True):
+        mean = float(one.own_evenness[one.is_seen].mean())
+        heat = (one.own_evenness[0] - low) / max(high - low, 1e-9)
+        stages.append(RolloutStage(_title(ratio), heat, one.is_seen[0], f"entropy {mean:.3f}"))
+    return RolloutLine(f"entropy {low:.3f} to {high:.3f}", findings.shown["images"][number], maps[0].grid, tuple(stages))
+
+
+def _title(ratio: float) -> str:
+    return f"{ratio:.0%} taken away" if ratio else "whole"

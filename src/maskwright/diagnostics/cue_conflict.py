@@ -196,9 +196,10 @@ def _bars(found: ShapeBias) -> dict[str, Any]:
     return bars | {name: {**number_to_json(value), "decided": found.decided[name]} for name, value in found.by_shape.items()}
 
 
-def _decisions(decided: Tensor, contest: Contest) -> list[int]:
-    """1 for a decision by shape, -1 for one by texture, 0 for neither, in the order of the pictures."""
-    return ((decided == contest.shapes).int() - (decided == contest.textures).int()).tolist()
+def _decisions(decided: Tensor, contest: Contest) -> str:
+    """s for a decision by shape, t for one by texture, - for neither, in the order of the pictures."""
+    marks = (decided == contest.shapes).int() - (decided == contest.textures).int()
+    return "".join({1: "s", -1: "t", 0: "-"}[mark] for mark in marks.tolist())
 
 
 def _notes(found: ShapeBias) -> tuple[str, ...]:

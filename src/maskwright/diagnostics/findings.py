@@ -63,8 +63,8 @@ def spell_number(value: Number) -> str:
 
 
 def _short(number: float) -> str:
-    """Three decimals, and powers of ten where those would show nothing."""
-    return f"{number:.3f}" if number == 0 or abs(number) >= 0.0005 else f"{number:.0e}"
+    """Three decimals, and powers of ten where those would show nothing but more than rounding is there."""
+    return f"{number:.3f}" if abs(number) < 1e-16 or abs(number) >= 0.0005 else f"{number:.0e}"
 
 
 def _finite(number: float) -> float | None:

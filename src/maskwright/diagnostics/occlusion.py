@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -106,9 +106,10 @@ class _Run:
         """Decide every picture of a batch whole and at each ratio of each order; first: the number of its first picture."""
         ids = torch.arange(first, first + len(images))
         clean = self.subject.features(images)
+        look = cache(partial(own_attention, self.subject, images))
         decisions, drifts = [], []
         for removal in removals:
-            masks = removal.masks(self.ratios, ids, partial(own_attention, self.subject, images))
+            masks = removal.masks(self.ratios, ids, look)
             stages = [clean, *(self.features(images, mask) for mask in masks)]
             decisions.append(torch.stack([self.subject.probe.decide(one) for one in stages]))
             drifts.append(torch.stack([self._drift(clean, one) for one in stages]))

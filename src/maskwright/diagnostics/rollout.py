@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -21,10 +22,14 @@ Heads = Literal["mean", "max"]
 
 @dataclass(frozen=True)
 class RolloutMaps:
-    """One map per image: values (B, N), each row summing to 1 over the patches it sees and 0 elsewhere, and is_seen (B, N)."""
+    """One map per image: values (B, N), each row summing to 1 over the patches it sees and 0 elsewhere, and is_seen (B, N).
+
+    own_evenness (B, N): how evenly each seen patch itself gathers from all seen ones, the entropy of its row as a share of the largest.
+    """
 
     values: Tensor
     is_seen: Tensor
+    own_evenness: Tensor
     grid: Grid
 
     def entropy(self) -> Tensor:
@@ -66,16 +71,25 @@ def to_patch_map(product_BTT: Tensor, num_prefix: int, class_token: bool) -> Ten
     return paid / paid.sum(-1, keepdim=True)
 
 
+def to_evenness(product_BTT: Tensor, num_prefix: int) -> Tensor:
+    """(B, V) entropies of what each patch gathers from the patches, as shares of log V: the entropy map of a rollout."""
+    rows = product_BTT[:, num_prefix:, num_prefix:]
+    rows = rows / rows.sum(-1, keepdim=True)
+    return -torch.special.xlogy(rows, rows).sum(-1) / math.log(max(2, rows.shape[-1]))
+
+
 def measure_rollout(
     encoder: Encoder, patches_BNP: Tensor, grid: Grid, visible_ids: Tensor | None = None, heads: Heads = "mean"
 ) -> RolloutMaps:
     """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone; maps come back on the whole grid."""
     product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
     shares = to_patch_map(product, encoder.num_prefix, encoder.cls_token is not None)
+    own = to_evenness(product, encoder.num_prefix)
     if visible_ids is None:
-        return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), grid)
+        return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), own, grid)
     empty = shares.new_zeros(len(shares), grid.num_patches)
-    return RolloutMaps(empty.scatter(1, visible_ids, shares), (empty == 1).scatter(1, visible_ids, True), grid)
+    is_seen = (empty == 1).scatter(1, visible_ids, True)
+    return RolloutMaps(empty.scatter(1, visible_ids, shares), is_seen, empty.scatter(1, visible_ids, own), grid)
 
 
 def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:

@@ -54,14 +54,14 @@ def count_decisions(decided: Tensor, shapes: Tensor, textures: Tensor, names: Se
     )  # fmt: skip
 
 
-def bias_difference(ours: Sequence[int], theirs: Sequence[int], seed: int = 0) -> Interval:
-    """Bias less bias over the same pictures, drawn together: decisions are 1 by shape, -1 by texture, 0 by neither."""
-    pair = [np.array(decisions) for decisions in (ours, theirs)]
-    if not all(decisions.any() for decisions in pair):
+def bias_difference(ours: str, theirs: str, seed: int = 0) -> Interval:
+    """Bias less bias over the same pictures, drawn together; a mark each: s by shape, t by texture, - by neither."""
+    pair = [np.array(list(marks)) for marks in (ours, theirs)]
+    if not all((marks != "-").any() for marks in pair):
         return Interval(float("nan"), float("nan"), float("nan"))
 
     def statistic(counts: np.ndarray) -> np.ndarray:
-        one, other = (_bias_of_counts(counts, decisions == 1, decisions == -1) for decisions in pair)
+        one, other = (_bias_of_counts(counts, marks == "s", marks == "t") for marks in pair)
         return one - other
 
     return bootstrap(statistic, len(pair[0]), seed)

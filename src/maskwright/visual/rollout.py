@@ -22,13 +22,16 @@ _TITLE = "Attention rollout as patches vanish"
 
 @dataclass(frozen=True)
 class RolloutStage:
-    """One picture at one share taken away: a map (N,), which patches are seen (N,), the map's center (row, col) in [0, 1], a caption."""
+    """One picture at one share taken away: heat (N,), clipped to [0, 1] as it is drawn, which patches are seen (N,), and a caption.
+
+    center: (row, col) of the map in [0, 1], where it is to be marked.
+    """
 
     title: str
-    values: Tensor
+    heat: Tensor
     is_seen: Tensor
-    center: tuple[float, float]
     caption: str
+    center: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,15 @@ class RolloutLine:
 def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np.ndarray:
     """Draw a line for each picture and encoder: picture, map, maps under occlusion; returns (H, W, 3) uint8.
 
-    Colors run from half to twice an even share, so that maps compare; a ring marks the center of mass, a line leads to it from that of
-    the whole picture. Raises MaskwrightError when no encoder has attention.
+    A ring marks the center of mass, a line leads to it from that of the whole picture. Raises MaskwrightError when no encoder has
+    attention.
     """
     if not lines:
         raise MaskwrightError("There is no attention to draw: raw pixels have none; give a run or checkpoint.")
     told = (
         "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice (bright). Ring: center of mass; line: "
-        "the way from that of the whole picture. Even: evenness; agrees: rank correlation with the map of the whole picture."
+        "the way from that of the whole picture. Even: evenness; agrees: rank correlation with the map of the whole picture. "
+        "Entropy lines: how evenly each patch itself gathers, 1 being evenly from all; dark to bright as said at the left."
     )
     return picture_grid([_grid_line(line, number == 0) for number, line in enumerate(lines)], [Note(told), *map(Note, notes)], _TITLE)
 
@@ -63,17 +67,17 @@ def _grid_line(line: RolloutLine, titled: bool) -> GridLine:
     return GridLine(tiles, captions, ["picture", *(stage.title for stage in line.stages)] if titled else ())
 
 
-def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float]) -> np.ndarray:
+def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float] | None) -> np.ndarray:
     side = line.grid.patch_size
     seen = stage.is_seen.reshape(line.grid.rows, line.grid.cols)
     picture = to_tile(line.image.float() / 255, ~_enlarged(seen, side)[None])
-    times = (stage.values * stage.is_seen.sum()).clamp_min(1e-6)
-    heat = ((times.log2() + 1) / 2).clamp(0, 1).reshape(line.grid.rows, line.grid.cols)
+    heat = stage.heat.clamp(0, 1).reshape(line.grid.rows, line.grid.cols)
     colors = matplotlib.colormaps[_COLORS](_resized(_enlarged(heat, side), picture.shape[:2]))[..., :3] * 255
     gray = picture.mean(-1, keepdims=True)
     mixed = (_SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray).round().astype(np.uint8)
     is_seen = _resized(_enlarged(seen, side).float(), picture.shape[:2]) > 0.5
-    return _mark(np.where(is_seen[:, :, None], mixed, picture), stage.center, start)
+    tile = np.where(is_seen[:, :, None], mixed, picture)
+    return tile if stage.center is None or start is None else _mark(tile, stage.center, start)
 
 
 def _enlarged(values: Tensor, side: int) -> Tensor:
