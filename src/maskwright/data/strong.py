@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from maskwright.patches.pixels import PixelScale
@@ -98,7 +98,16 @@ def check_rand_augment(words: str) -> None:
 def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
     from timm.data.auto_augment import rand_augment_transform
 
-    return rand_augment_transform(words, {"translate_const": int(min(size) * 0.45), "img_mean": mean})
+    changes = rand_augment_transform(words, {"translate_const": int(min(size) * 0.45), "img_mean": mean})
+    for change in changes.ops:
+        if change.name.startswith("Posterize"):
+            change.aug_fn = _posterize
+    return changes
+
+
+def _posterize(picture: Image.Image, bits: int, **_: Any) -> Image.Image:
+    """At the largest magnitude timm keeps 0 bits of each color, a black picture, which Pillow 12 refuses to make; keep one."""
+    return ImageOps.posterize(picture, max(1, bits))
 
 
 def _to_picture(image: Tensor) -> Image.Image:
