@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _DOORS = {
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
+    "finetune": "maskwright.workflows.finetune",
     "reconstruct": "maskwright.workflows.reconstruct",
     "masks": "maskwright.workflows.masks",
     "select": "maskwright.workflows.select",

@@ -6,9 +6,11 @@ from maskwright.cli.export_commands import embed_flags, export_flags, run_embed,
 from maskwright.cli.flags import Command
 from maskwright.cli.learning_commands import (
     demo_flags,
+    finetune_flags,
     prepare_flags,
     pretrain_flags,
     run_demo,
+    run_finetune,
     run_prepare,
     run_pretrain,
     run_select,
@@ -46,6 +48,12 @@ COMMANDS: dict[str, Command] = {
         "k-NN and linear probe on frozen features, beside random weights and raw pixels.",
         evaluate_flags,
         run_evaluate,
+    ),
+    "finetune": Command(
+        "train a classifier from an encoder on labeled pictures",
+        "Fine-tune all weights with strong augmentation and layer-wise rates, answer the test pictures once, export for timm.",
+        finetune_flags,
+        run_finetune,
     ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",

@@ -36,6 +36,7 @@ from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.batches import go_back
+from maskwright.workflows.fit import recall_end
 from maskwright.workflows.finetune_settings import FinetuneSettings
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import eval_batches
@@ -135,6 +136,8 @@ def fit_classifier(
     clock = Clock(None, settings.minutes) if settings.minutes is not None else Clock(count_steps(settings.epochs or 1, len(loader), 1))
     about = describe_model(model, scale, {**described, "classes": list(lesson.classes)})
     module = FinetuneModule(model, scale, _build_recipe(lesson), clock, about)
+    if resume and recall_end(folder, module, clock):
+        return module, True
     journal = Journal(folder, [])
     signals = StopSignals()
     last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / len(loader))

@@ -10,10 +10,11 @@ from typing import Any, Literal
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.fields import leaves, setting
-from maskwright.workflows.recipes import convert
+from maskwright.workflows.recipes import convert, read_recipe
 
 SECTION = "finetune"
 CHOICES = {"pooling": ("mean", "cls"), "choose": ("last", "held_out")}
+NOT_SETTINGS = ("run", "from_scratch", "device", "data", "labels", "train_split", "test_split", "shots", "limit", "seed")
 _SEEN = 150_000
 _EPOCHS = (10, 100)
 _BATCHES = (16, 128)
@@ -84,23 +85,34 @@ class FinetuneSettings:
         return asdict(self)
 
 
-def build_finetune_settings(given: Mapping[str, Any], assignments: Iterable[str] = ()) -> FinetuneSettings:
-    """Checked settings from named values and `finetune.name=value` assignments, the named values winning.
+def build_finetune_settings(given: Mapping[str, Any], assignments: Iterable[str] = (), recipe: str | None = None) -> FinetuneSettings:
+    """Checked settings from the section `finetune` of a recipe, `finetune.name=value` assignments and named values, later ones winning.
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
-    merged: dict[str, Any] = {}
+    merged = _read_section(recipe) if recipe else {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
             raise MaskwrightError(f"--set takes finetune.name=value, e.g. finetune.epochs=20; got '{text}'.")
         merged[name.strip().removeprefix(f"{SECTION}.")] = value.strip()
     merged |= {name: value for name, value in given.items() if value is not None}
+    for group in (("epochs", "minutes"), ("lr", "base_lr")):  # what is given by name replaces what a recipe says in other words
+        if any(given.get(name) is not None for name in group):
+            merged = {name: value for name, value in merged.items() if name not in group or given.get(name) is not None}
     known = {leaf.name: leaf for leaf in leaves({SECTION: FinetuneSettings})}
     for name in merged:
         if name not in known:
             raise MaskwrightError(f"Unknown setting '{name}'.{did_you_mean(name, known)} See: maskwright finetune --help.")
     return FinetuneSettings(**{name: convert(known[name], value) for name, value in merged.items()})
+
+
+def _read_section(recipe: str) -> dict[str, Any]:
+    """The settings in a recipe; what a run's config.yaml says about its data and encoder is given anew."""
+    read = read_recipe(recipe).get(SECTION)
+    if not isinstance(read, Mapping):
+        raise MaskwrightError(f"The recipe '{recipe}' has no section `{SECTION}`; it is for another command.")
+    return {name: value for name, value in read.items() if name not in NOT_SETTINGS}
 
 
 def _largest_power(count: int) -> int:

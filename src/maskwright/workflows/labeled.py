@@ -20,6 +20,7 @@ from maskwright.workflows.loading import packed
 TEST_NAMES = ("test", "val", "valid", "validation")
 TRAIN_NAMES = ("train", "training", "trainval")
 TEST_SHARE = 0.25
+NUM_FOLDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +159,15 @@ def _limited(store: PackedStore, wish: LabeledWish) -> PackedStore:
 def _labels(store: PackedStore) -> torch.Tensor:
     assert store.labels is not None
     return store.labels
+
+
+def folds_of(data: str, fold: str) -> list[str]:
+    """The data of one of STL-10's ten folds of 1,000 training pictures, or of `all`."""
+    if not data.lower().startswith("torchvision:stl10"):
+        raise MaskwrightError(f"Folds are those of torchvision:STL10; '{data}' has none. Leave out --fold, or use --shots.")
+    if fold != "all" and not (fold.isdigit() and int(fold) < NUM_FOLDS):
+        raise MaskwrightError(f"fold is 0 to {NUM_FOLDS - 1}, or all; got '{fold}'.")
+    return [f"{data}?fold={number}" for number in (range(NUM_FOLDS) if fold == "all" else [int(fold)])]
 
 
 def spell_spread(values: list[float]) -> str:
