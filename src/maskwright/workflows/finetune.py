@@ -187,7 +187,9 @@ def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resum
         reporter.say(f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}")
         return Finetuned(folder.path, {})
     chosen = chosen_model(lesson, module, folder)
-    where = save_classifier(folder.exported / "classifier.safetensors", chosen, loaded.scale, {**described, "classes": list(lesson.classes)})
+    where = save_classifier(
+        folder.exported / "classifier.safetensors", chosen, loaded.scale, {**described, "classes": list(lesson.classes)}
+    )
     answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
     report = {"data": data.name, "how": data.how, "run": task.run, **answers}
     path = folder.eval / f"finetune-{slug(data.name)}.json"
@@ -198,11 +200,11 @@ def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resum
     return Finetuned(folder.path, report)
 
 
-def _begin(
-    task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool
-) -> None:
+def _begin(task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool) -> None:
     held = "" if lesson.held is None else f", {len(lesson.held):,} held out to choose the epoch"
-    reporter.say(f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}")
+    reporter.say(
+        f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
+    )
     if resume:
         folder.update_status(state="running")
         return
