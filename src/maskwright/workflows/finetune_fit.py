@@ -36,8 +36,8 @@ from maskwright.training.trainer import build_trainer, quiet_lightning
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.batches import go_back
-from maskwright.workflows.fit import recall_end
 from maskwright.workflows.finetune_settings import FinetuneSettings
+from maskwright.workflows.fit import recall_end
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import eval_batches
 from maskwright.workflows.run_folder import RunFolder
