@@ -72,8 +72,9 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
     (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch
     Dataset or Source. split: its train, val or test part.
-    labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split. root: where torchvision keeps its files.
-    Raises MaskwrightError when there is nothing to read, with what was found instead.
+    labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split, which then wins over folders.
+    root: where torchvision keeps its files. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
+    label file that leaves pictures out or names others.
     """
     by_file = labels is not None and bool(splits_in(labels))  # a column split wins over folders
     own = None if by_file else split

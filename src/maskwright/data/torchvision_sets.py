@@ -79,8 +79,9 @@ TORCHVISION_SETS: dict[str, TorchvisionSet] = {
 def open_torchvision(name: str, *, split: str | None = None, root: Path | None = None) -> ArraySource | PictureFiles:
     """Open a torchvision data set by its class name, downloading it into `root` when it is not there.
 
-    name: perhaps with an option, `STL10?fold=3` (one of the ten folds of 1,000 training pictures) or `DTD?partition=2`; split: one of the set's own, the first (train) when None; root: $cache/torchvision when None. Raises MaskwrightError for an
-    unknown name or split, and when the files are neither there nor to be had, naming what to put where.
+    name: perhaps with an option, `STL10?fold=3` (one of the ten folds of 1,000 training pictures) or `DTD?partition=2`; split: one of the
+    set's own, the first (train) when None; root: $cache/torchvision when None. Raises MaskwrightError for an unknown name, option or
+    split, and when the files are neither there nor to be had, naming what to put where.
     """
     name, _, told = name.partition("?")
     known = {each.lower(): each for each in TORCHVISION_SETS}

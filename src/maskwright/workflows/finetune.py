@@ -136,7 +136,7 @@ def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Repor
     """A training per fold in a folder of its own; those that are finished are not repeated."""
     write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
     folder.update_status(state="running", kind=SECTION, folds=folds, started=now(), versions=versions())
-    reports = []
+    reports: list[dict[str, Any]] = []
     for data in folds:
         place = RunFolder(folder.path / slug(data.partition("?")[2]))
         reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
