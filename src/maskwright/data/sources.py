@@ -82,12 +82,13 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     if labels is None:
         return source
     if isinstance(source, StoreSource):
+        source = source if own == split else open_store(source.store.folder, split=split)  # a store has the splits of its folders alone
         return source.with_numbers(*read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
             "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
         )
-    if not isinstance(data, PictureFiles):
+    if isinstance(data, (str, os.PathLike)) and Path(data).exists():  # a pattern or a place inside an archive is a part on purpose
         whole = source if own is None else _open_text(os.fspath(data), None, root)
         assert isinstance(whole, PictureFiles)
         check_names(whole.keys, labels, os.fspath(data))

@@ -52,7 +52,10 @@ class FinetuneModule(SteppedModule):
     @property
     def answering(self) -> Classifier:
         """What is measured and kept: the average of the weights where there is one."""
-        return self.model if self.averaged is None else self.averaged.module
+        if self.averaged is None:
+            return self.model
+        assert isinstance(self.averaged.module, Classifier)
+        return self.averaged.module
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self.batches_done = batch_idx + 1

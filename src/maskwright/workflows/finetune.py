@@ -17,14 +17,9 @@ from maskwright.support.reporting import LogReporter, Reporter, log, write_log_f
 from maskwright.training.recorder import spell_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
-from maskwright.workflows.finetune_fit import (
-    Lesson,
-    build_classifier,
-    build_lesson,
-    chosen_model,
-    fit_classifier,
-    report_answers,
-)
+from maskwright.workflows.finetune_fit import fit_classifier
+from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson
+from maskwright.workflows.finetune_report import chosen_model, report_answers, spell_answers
 from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
 from maskwright.workflows.labeled import LabeledData, LabeledWish, folds_of, open_labeled, spell_spread
 from maskwright.workflows.run import load_any_encoder
@@ -230,13 +225,3 @@ def _begin(task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, pa
         epoch=0,
         versions=versions(),
     )
-
-
-def spell_answers(report: Mapping[str, Any]) -> str:
-    """Top-1 and top-5 with their intervals, in one line."""
-    words = [
-        f"{title} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        for key, title in (("top1", "top-1"), ("top5", "top-5"))
-        if (found := report.get(key)) is not None
-    ]
-    return f"fine-tuned from {report['from']}: {' '.join(words)} on {report['num_test']:,} test pictures"
