@@ -88,11 +88,11 @@ class EpochOrder(Sampler[Any]):
         self._start = batches_done
 
     def __iter__(self) -> Iterator[BatchPlan]:
-        """Fix epoch and start now, not when the first batch is asked for."""
-        start, self._start = self._start, 0
-        return self._batches(start, self._epoch)
+        """Fix epoch and start now; the first batch uses the start up, as a DataLoader with workers makes two iterators and drops one."""
+        return self._batches(self._start, self._epoch)
 
     def _batches(self, start: int, epoch: int) -> Iterator[BatchPlan]:
+        self._start = 0
         order = self._order(epoch)
         for batch in range(start, len(self)):
             ids = order[batch * self._global_size : (batch + 1) * self._global_size]

@@ -67,6 +67,10 @@ def open_map(store: PackedStore, name: str) -> PixelMap:
 
     Raises MaskwrightError, naming the file, when it is missing, damaged or made for other pictures.
     """
+    if store.live is not None:
+        raise MaskwrightError(
+            f"Streamed pictures have no maps, so '{name}' cannot be used; prepare a store (maskwright prepare) and train on it."
+        )
     place = store.folder / MAPS / f"{name}.json"
     if name not in map_names(store):
         raise _missing(store, name, place)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -36,12 +36,20 @@ class Skipped:
     reason: str
 
 
+class Live(Protocol):
+    """Where the pictures of a store come from when it keeps no pixels of its own."""
+
+    def image(self, index: int, size: tuple[int, int]) -> Tensor:
+        """One picture as uint8 (C, H, W) of this (height, width)."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PackedStore:
     """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
 
     offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
-    not be read while packing. Subsets share the file.
+    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there. Subsets share the file.
     """
 
     folder: Path
@@ -56,6 +64,7 @@ class PackedStore:
     classes: tuple[str, ...] | None
     keys: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    live: Live | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -63,6 +72,8 @@ class PackedStore:
     def image(self, index: int) -> Tensor:
         """One picture as uint8 (C, H, W), a view of the mapped file whose memory order is (H, W, C)."""
         offset, height, width = self._places[index]
+        if self.live is not None:
+            return self.live.image(offset, (height, width))
         return self._pixels[offset : offset + height * width * self.channels].view(height, width, self.channels).permute(2, 0, 1)
 
     def images(self, ids: Tensor) -> Tensor:
@@ -75,7 +86,9 @@ class PackedStore:
 
     @cached_property
     def uniform_size(self) -> tuple[int, int] | None:
-        """(height, width) when all pictures share it, else None."""
+        """(height, width) when all pictures share it and lie in the file, else None."""
+        if self.live is not None:
+            return None
         height, width = int(self.heights[0]), int(self.widths[0])
         one = height * width * self.channels
         same = bool((self.heights == height).all()) and bool((self.widths == width).all())
@@ -174,7 +187,9 @@ def open_packed(folder: Path) -> PackedStore:
         classes=None if facts["classes"] is None else tuple(facts["classes"]),
         keys=tuple(facts["keys"]),
         skipped=tuple(Skipped(*one) for one in facts["skipped"]),
-        **{name: index[name] for name in ("offsets", "heights", "widths")},
+        offsets=index["offsets"],
+        heights=index["heights"],
+        widths=index["widths"],
     )
 
 

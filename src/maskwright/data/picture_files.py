@@ -45,7 +45,7 @@ class Storage(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFiles:
-    """A source of picture files, each decoded when it is read."""
+    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them."""
 
     name: str
     keys: Sequence[str]
@@ -55,6 +55,7 @@ class PictureFiles:
     classes: list[str] | None = None
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = field(default=())
+    sizes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -75,6 +76,8 @@ class PictureFiles:
 
     def size(self, index: int) -> tuple[int, int]:
         """Return (height, width) of one picture as stored, reading no more than its header where the format allows."""
+        if self.sizes is not None:
+            return int(self.sizes[index, 0]), int(self.sizes[index, 1])
         key = self.keys[index]
         if not key.lower().endswith(".npy"):
             return picture_size(self._bytes(key), key)

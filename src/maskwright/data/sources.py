@@ -17,6 +17,7 @@ from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
 from maskwright.data.lists import LIST_ENDINGS, check_names, open_list, read_labels, splits_in, with_labels
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
+from maskwright.data.shards import is_shards, open_shards
 from maskwright.data.store_source import StoreSource, is_store, open_store
 from maskwright.data.torch_datasets import DatasetSource
 from maskwright.data.torchvision_sets import open_torchvision
@@ -70,7 +71,8 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     """Open pictures, whatever they are kept in.
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
-    (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch
+    (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards
+    (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; a NumPy array, tensor, torch
     Dataset or Source. split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split, which then wins over folders.
     root: where torchvision keeps its files. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
@@ -112,6 +114,10 @@ def _open_object(data: Any, split: str | None) -> Source:
 def _open_text(text: str, split: str | None, root: Path | None) -> Source:
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
+    if is_shards(text):
+        if split is not None:
+            raise MaskwrightError(f"Shards have no split '{split}'; name the shards of that split alone, e.g. train-{{000..127}}.tar.")
+        return open_shards(text)
     path, pattern = _locate(text)
     if path.is_dir() and pattern is None and is_store(path):
         return open_store(path, split=split)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 
 from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
@@ -62,4 +61,21 @@ def _of_all_processes(embeddings: Tensor) -> Tensor:
     """
     if not (torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized()):
         return embeddings
-    return torch.cat(list(all_gather(embeddings)))
+    gathered: Tensor = _Gather.apply(embeddings)
+    return gathered
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of all processes, in the order of their ranks; the gradient of a row is the sum of what every process asks of it."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, own.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]

@@ -15,6 +15,7 @@ from maskwright.data.packed import PackedStore, split_holdout
 from maskwright.data.packing import pack
 from maskwright.data.sources import Source, open_source
 from maskwright.data.store_source import StoreSource
+from maskwright.data.streamed import stream
 from maskwright.data.survey import Survey, survey
 from maskwright.data.transforms import evaluation_view
 from maskwright.patches import PixelScale
@@ -46,18 +47,29 @@ def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Sourc
     """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
     opened = open_source(settings.data if source is None else source, split=settings.split, labels=settings.labels)
     found = survey(opened)
-    reporter.say(str(found))
+    for line in (str(found), *found.notes):
+        reporter.say(line)
     return opened, found
 
 
 def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
     """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out."""
     size = parse_size(settings.image_size or 0)
-    store = packed(source, size, settings.channels or 3, reporter)
+    store = _opened(settings, source, size, reporter)
     if settings.limit is not None and settings.limit < len(store):
         store = store.subset(torch.randperm(len(store), generator=torch.Generator().manual_seed(seed))[: settings.limit].sort().values)
     train, held = _hold_out(settings, store, size, seed, reporter)
     return Pictures(train, held, store.pixel_scale(), size)
+
+
+def _opened(settings: DataSettings, source: Source, size: tuple[int, int], reporter: Reporter) -> PackedStore:
+    """The pictures in the cache, or decoded anew each time where that is asked for."""
+    if not settings.stream:
+        return packed(source, size, settings.channels or 3, reporter)
+    store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
+    _warn_of_skipped(store, reporter)
+    reporter.say("Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an index of shards.")
+    return store
 
 
 def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
@@ -73,10 +85,14 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
             f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter side, so {size[0]}x{size[1]} enlarges "
             f"them; prepare it again with --size {max(size)} or use a smaller --image-size."
         )
+    _warn_of_skipped(store, reporter)
+    return store
+
+
+def _warn_of_skipped(store: PackedStore, reporter: Reporter) -> None:
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
         reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
-    return store
 
 
 def packing_side(size: tuple[int, int]) -> int:
@@ -112,7 +128,7 @@ def _hold_out(
     share = _held_share(settings.val, len(store))
     if share is None:
         other = open_source(str(settings.val), split=None, labels=None)
-        return store, packed(other, size, settings.channels or 3, reporter)
+        return store, _opened(settings, other, size, reporter)
     if share == 0:
         return store, None
     parts = split_holdout(store, share, seed)

@@ -21,7 +21,7 @@ from maskwright.workflows.fields import setting
 class DataSettings:
     """Which pictures, and how they are cut."""
 
-    data: str = setting(help="folder, .npy/.npz, .zip/.tar, list file, or torchvision:NAME")
+    data: str = setting(help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME")
     split: str | None = setting(None, help="use this split of the data (train, test, unlabeled ...)")
     labels: str | None = setting(None, help="CSV file of file,label; used only to measure, never to train")
     val: str | None = setting(
@@ -40,6 +40,9 @@ class DataSettings:
     saturation: float = setting(0.0, help="change of saturation, 0 to 1")
     hue: float = setting(0.0, help="change of hue as a share of the color circle, 0 to 0.5")
     workers: int | None = setting(None, help="processes that load pictures")
+    stream: bool = setting(
+        False, help="decode pictures anew each time instead of keeping decoded ones in the cache; for data too large for it"
+    )
 
     def __post_init__(self) -> None:
         if self.image_size is not None:

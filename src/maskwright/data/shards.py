@@ -1,0 +1,210 @@
+"""Many .tar files as one source, as WebDataset writes them (`photos-{000..127}.tar`): indexed once, then read in any order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.decode import UnreadableImage, picture_size, quiet_pillow
+from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
+from maskwright.support.environment import cache_folder, cpu_count
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings, write_atomic
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_NO_LABEL = -1
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShardIndex:
+    """What one shard holds: names, where each picture's bytes lie, heights and widths in pixels, labels (-1: none), what is broken."""
+
+    path: Path
+    names: np.ndarray
+    offsets: np.ndarray
+    lengths: np.ndarray
+    heights: np.ndarray
+    widths: np.ndarray
+    labels: np.ndarray
+    broken: np.ndarray
+
+
+class ShardStorage:
+    """Reads pictures from the places that the indexes name; a file is open for one picture only, so threads and forks are safe."""
+
+    def __init__(self, paths: Sequence[Path], places: dict[str, tuple[int, int, int]]) -> None:
+        """places: for each key its shard's number, offset and length."""
+        self._paths = list(paths)
+        self._places = places
+
+    def read_bytes(self, key: str) -> bytes:
+        shard, offset, length = self._places[key]
+        with self._paths[shard].open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+        if len(data) < length:
+            raise OSError(f"the shard '{self._paths[shard].name}' ends before this picture does")
+        return data
+
+
+def is_shards(text: str) -> bool:
+    """Whether a text names several .tar files: with braces or a pattern, ending in .tar."""
+    return text.lower().endswith(".tar") and bool(re.search(r"[{*?\[]", text)) and not Path(text).exists()
+
+
+def expand(text: str) -> list[Path]:
+    """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named shard is not there."""
+    spelled = [Path(one).expanduser() for one in _braces(text)]
+    if any(mark in text for mark in "*?["):
+        found = sorted({match for one in spelled for match in Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))})
+        if not found:
+            raise MaskwrightError(f"No shard matches '{text}'.")
+        return found
+    missing = [one for one in spelled if not one.is_file()]
+    if missing:
+        named = ", ".join(str(one) for one in missing[:_EXAMPLES])
+        raise MaskwrightError(f"{len(missing):,} of the {len(spelled):,} shards of '{text}' are not there, for example {named}.")
+    return spelled
+
+
+def open_shards(text: str) -> PictureFiles:
+    """Open every shard that a text names as one source, in the order of the shards; labels come from `.cls` members or `label` in `.json`.
+
+    A shard is read once, to write its index into the cache; pictures with broken headers are left out and noted.
+    Raises MaskwrightError for shards that are missing, damaged, compressed or without pictures.
+    """
+    paths = expand(text)
+    with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
+        indexes = list(pool.map(index_shard, paths))
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    prefixes = [path.relative_to(root).as_posix() for path in paths]
+    places: dict[str, tuple[int, int, int]] = {}
+    for at, index in enumerate(indexes):
+        for name, offset, length in zip(index.names.tolist(), index.offsets.tolist(), index.lengths.tolist(), strict=True):
+            places[f"{prefixes[at]}/{name}"] = (at, offset, length)
+    if not places:
+        raise MaskwrightError(f"The {len(paths):,} shards of '{text}' hold no picture that can be read.")
+    labels = np.concatenate([index.labels for index in indexes])
+    numbers = None if (labels == _NO_LABEL).any() else labels.tolist()
+    sizes = np.concatenate([np.stack([index.heights, index.widths], 1) for index in indexes])
+    broken = [f"{prefix}/{one}" for prefix, index in zip(prefixes, indexes, strict=True) for one in index.broken.tolist()]
+    return PictureFiles(
+        name=slug(_BRACES.sub("", Path(text).name.split(".")[0]).strip("-_*") or Path(text).parent.name),
+        keys=list(places),
+        storage=ShardStorage(paths, places),
+        fingerprint=hash_strings([*map(_stamp, paths)]),
+        labels=numbers,
+        classes=None if numbers is None else [str(number) for number in range(max(numbers) + 1)],
+        notes=_notes(paths, broken),
+        sizes=sizes,
+    )
+
+
+def index_shard(path: Path) -> ShardIndex:
+    """Read a shard's index from the cache, or read the shard once and write it there."""
+    place = cache_folder() / "shards" / f"{slug(path.stem)}-{hash_strings([str(path.resolve()), _stamp(path)])}.npz"
+    if not place.exists():
+        rows = _read_shard(path)
+        write_atomic(place, lambda temporary: _save(temporary, rows))
+    with place.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return ShardIndex(path=path, **{name: arrays[name] for name in arrays.files})
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _read_shard(path: Path) -> dict[str, np.ndarray]:
+    rows: list[tuple[str, int, int, int, int]] = []
+    labels: dict[str, int] = {}
+    broken: list[str] = []
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                if not member.isreg():
+                    continue
+                kind = extension(member.name)
+                if kind in PICTURE_EXTENSIONS:
+                    _add_picture(archive, member, rows, broken)
+                elif kind in ("cls", "json"):
+                    labels.update(_label(archive, member, kind, path))
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise MaskwrightError(f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?") from error
+    names = [name for name, *_ in rows]
+    numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 4).T
+    found = np.array([labels.get(_sample(name), _NO_LABEL) for name in names], dtype=np.int64)
+    texts = {"names": np.array(names, dtype=str), "broken": np.array(broken, dtype=str)}
+    return {**texts, **dict(zip(("offsets", "lengths", "heights", "widths"), numbers, strict=True)), "labels": found}
+
+
+def _add_picture(archive: tarfile.TarFile, member: tarfile.TarInfo, rows: list[tuple[str, int, int, int, int]], broken: list[str]) -> None:
+    content = archive.extractfile(member)
+    assert content is not None
+    try:
+        height, width = picture_size(content.read(), member.name)
+    except UnreadableImage:
+        broken.append(member.name)
+        return
+    rows.append((member.name, member.offset_data, member.size, height, width))
+
+
+def _label(archive: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: Path) -> dict[str, int]:
+    """The class number in a `.cls` member, or under `label` or `cls` in a `.json` one, where there is one."""
+    content = archive.extractfile(member)
+    assert content is not None
+    text = content.read()
+    try:
+        value = (
+            int(text) if kind == "cls" else next((json.loads(text)[name] for name in ("label", "cls") if name in json.loads(text)), None)
+        )
+    except (ValueError, TypeError) as error:
+        raise MaskwrightError(f"'{member.name}' in the shard '{path}' is no class number: {text[:40]!r}.") from error
+    return {_sample(member.name): value} if isinstance(value, int) else {}
+
+
+def _sample(name: str) -> str:
+    """What the members of one sample share: the path up to the first dot of the file name."""
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/{file.split('.')[0]}"
+
+
+def _stamp(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise MaskwrightError(f"Cannot read the shard '{path}': {error.strerror}.") from error
+    return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"
+
+
+def _braces(text: str) -> Iterator[str]:
+    """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading zeros."""
+    parts = _BRACES.split(text)
+    choices = [[part] if at % 2 == 0 else _choices(part) for at, part in enumerate(parts)]
+    return map("".join, product(*choices))
+
+
+def _choices(inside: str) -> list[str]:
+    first, dots, last = inside.partition("..")
+    if not dots:
+        return inside.split(",")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise MaskwrightError(f"'{{{inside}}}' is no range of shards; write e.g. {{000..127}}.")
+    return [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
+
+
+def _notes(paths: Sequence[Path], broken: Sequence[str]) -> tuple[str, ...]:
+    lines = [f"{len(paths):,} shards, {paths[0].name} to {paths[-1].name}."]
+    if broken:
+        lines.append(f"{len(broken):,} pictures with broken headers left out: {', '.join(broken[:_EXAMPLES])}.")
+    return tuple(lines)

@@ -1,0 +1,114 @@
+"""Pictures decoded each time they are asked for: for data too large to be packed."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.packed import PackedStore, Skipped
+from maskwright.data.picture_files import PictureFiles
+from maskwright.data.sources import Source
+from maskwright.data.survey import nothing_readable
+from maskwright.support.environment import cpu_count
+from maskwright.support.errors import MaskwrightError
+
+_GRAY = 128
+_MOST_BROKEN = 0.01
+_FEWEST_BROKEN = 10
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True, eq=False)
+class LivePictures:
+    """Decodes pictures of a source, at one shrunk size each, when they are needed.
+
+    A picture that turns out to be broken is gray, warned of once and counted; more than 1 % of the pictures (and ten) stop the work.
+    """
+
+    source: Source
+    wanted: Wanted
+    broken: set[int] = field(default_factory=set)
+
+    def image(self, index: int, size: tuple[int, int]) -> Tensor:
+        """One picture as uint8 (C, H, W) of exactly this (height, width), whose memory order is (H, W, C)."""
+        try:
+            with quiet_pillow():
+                pixels = self.source.read(index, self.wanted)
+        except UnreadableImage as error:
+            self._count(index, error)
+            pixels = np.full((*size, self.wanted.channels or 3), _GRAY, np.uint8)
+        return torch.from_numpy(np.array(_exactly(pixels, size))).permute(2, 0, 1)
+
+    def _count(self, index: int, error: UnreadableImage) -> None:
+        if index not in self.broken:
+            self.broken.add(index)
+            logger.warning("%s Gray stands in for it.", error)
+        if len(self.broken) > max(_FEWEST_BROKEN, _MOST_BROKEN * len(self.source)):
+            raise MaskwrightError(
+                f"{len(self.broken):,} of {len(self.source):,} pictures cannot be decoded, the last: {error} Check the data."
+            )
+
+
+def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore:
+    """A store that keeps no pixels: only sizes, labels and keys are in memory, and every picture is decoded anew.
+
+    Sizes come from the headers, read on all cores where the source has not indexed them; broken headers are skipped and listed.
+    Raises MaskwrightError when nothing is readable.
+    """
+    sizes, skipped = _sizes(source)
+    if not len(sizes):
+        raise MaskwrightError(nothing_readable(source.name, len(source), UnreadableImage(skipped[0].key, skipped[0].reason)))
+    ids, heights, widths = torch.as_tensor(np.ascontiguousarray(sizes.T)).unbind(0)
+    factor = (short_side / torch.minimum(heights, widths).double()).clamp(max=1)
+    return PackedStore(
+        folder=Path(),
+        num_bytes=0,
+        channels=channels,
+        short_side=short_side,
+        fingerprint=source.fingerprint,
+        offsets=ids,
+        heights=_shrunk(heights, factor),
+        widths=_shrunk(widths, factor),
+        labels=None if source.labels is None else torch.tensor(source.labels, dtype=torch.int64)[ids],
+        classes=None if source.classes is None else tuple(source.classes),
+        keys=tuple(source.key(index) for index in ids.tolist()),
+        skipped=tuple(skipped),
+        live=LivePictures(source=source, wanted=Wanted(channels=channels, short_side=short_side)),
+    )
+
+
+def _sizes(source: Source) -> tuple[np.ndarray, list[Skipped]]:
+    """(n, 3) index, height and width of every picture whose header can be read."""
+    if isinstance(source, PictureFiles) and source.sizes is not None:
+        return np.column_stack([np.arange(len(source)), source.sizes]), []
+    with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
+        found = list(pool.map(lambda index: _size(source, index), range(len(source))))
+    rows = [(index, *one) for index, one in enumerate(found) if not isinstance(one, Skipped)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3), [one for one in found if isinstance(one, Skipped)]
+
+
+def _size(source: Source, index: int) -> tuple[int, int] | Skipped:
+    try:
+        return source.size(index)
+    except UnreadableImage as error:
+        return Skipped(error.key, error.reason)
+
+
+def _shrunk(sides: Tensor, factor: Tensor) -> Tensor:
+    return (sides * factor).round().clamp(min=1).long()
+
+
+def _exactly(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """JPEG's fast decoding may land a pixel beside the size that the header promises."""
+    if pixels.shape[:2] == size:
+        return pixels
+    planes = [np.asarray(Image.fromarray(pixels[:, :, at]).resize(size[::-1], Image.Resampling.BICUBIC)) for at in range(pixels.shape[2])]
+    return np.stack(planes, axis=2)
