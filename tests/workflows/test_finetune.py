@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -85,6 +86,8 @@ def test_stopping_and_going_on_gives_the_weights_of_never_stopping(
     monkeypatch.setattr("maskwright.training.stop.StopSignals.asked", lambda _: next(asked))
     parted = maskwright.finetune(small_run.path, shared_photos, out=tmp_path / "parted", **settings)
     assert parted.report == {}
+    with pytest.raises(MaskwrightError, match=r"these differ: ema \(0.9 there, 0.5 asked\)"):
+        maskwright.finetune(out=tmp_path / "parted", resume=True, ema=0.5)
     again = maskwright.finetune(out=tmp_path / "parted", resume=True)
     assert again.report["correct"] == whole.report["correct"]
     one, two = (torch.load(done.path / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for done in (whole, again))
@@ -186,3 +189,25 @@ def test_shots_are_shares_or_counts() -> None:
     for words in ("0", "120%", "few"):
         with pytest.raises(MaskwrightError, match="shots is a share"):
             count_shots(words, 10)
+
+
+def test_each_fold_is_a_run_of_its_own_and_the_spread_is_told(
+    small_run: maskwright.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "cache/torchvision/stl10_binary"
+    base.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("train", "test"):
+        rng.integers(0, 256, (8, 3, 96, 96), dtype=np.uint8).tofile(base / f"{name}_X.bin")
+        np.array([1, 2] * 4, dtype=np.uint8).tofile(base / f"{name}_y.bin")
+    (base / "class_names.txt").write_text("\n".join("abcdefghij"))
+    (base / "fold_indices.txt").write_text("".join(f"{fold % 5} {fold % 5 + 1} {fold % 5 + 2} {fold % 5 + 3}\n" for fold in range(10)))
+    monkeypatch.setattr("torchvision.datasets.stl10.check_integrity", lambda *_: True)
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("maskwright.workflows.labeled.NUM_FOLDS", 2)
+    done = maskwright.finetune(
+        small_run.path, "torchvision:STL10", fold="all", out=tmp_path / "folds", **{**QUICK, "epochs": 1, "batch_size": 2}
+    )
+    assert list(done.report["folds"]) == ["torchvision:STL10?fold=0", "torchvision:STL10?fold=1"]
+    assert "over 2 folds" in done.report["spread"]
+    assert maskwright.open_run(done.path / "fold_1").status["result"]["num_train"] == 4

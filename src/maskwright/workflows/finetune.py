@@ -86,7 +86,7 @@ def finetune(
     """
     reporter = reporter or LogReporter()
     if resume:
-        return _resume(out, reporter)
+        return _resume(out, {"run": run, "data": data, **settings}, assignments, reporter)
     if run is None or data is None:
         raise MaskwrightError("Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED.")
     folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
@@ -110,7 +110,8 @@ def finetune(
     return _train(task, folder, reporter, resume=False)
 
 
-def _resume(out: str | Path | None, reporter: Reporter) -> Finetuned:
+def _resume(out: str | Path | None, given: Mapping[str, Any], assignments: Iterable[str], reporter: Reporter) -> Finetuned:
+    """Go on with what config.yaml says."""
     if out is None:
         raise MaskwrightError("--resume needs the run to go on with: maskwright finetune --resume --out RUN.")
     folder = RunFolder(out)
@@ -120,11 +121,24 @@ def _resume(out: str | Path | None, reporter: Reporter) -> Finetuned:
     if SECTION not in written:
         raise MaskwrightError(f"{folder} is no fine-tuning; go on with: maskwright pretrain --resume --out {folder}.")
     task = _Task.from_dict(written[SECTION])
+    _refuse_changes(task, given, assignments)
     if "folds" in folder.status():
         return _each_fold(task, folder, folder.status()["folds"], reporter)
     if not folder.last.exists():
         raise MaskwrightError(f"{folder} stopped before its first checkpoint; start it again with --overwrite.")
     return _train(task, folder, reporter, resume=True)
+
+
+def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable[str]) -> None:
+    """A resumed run keeps its settings; say which ones differ."""
+    doors = {"run": task.run, "data": task.wish.data}
+    named = {name: value for name, value in given.items() if value is not None and name not in doors}
+    asked, kept = build_finetune_settings(named, assignments).to_dict(), task.settings.to_dict()
+    told = [*named, *(text.partition("=")[0].strip().removeprefix(f"{SECTION}.") for text in assignments)]
+    changed = [f"{name} ({kept[name]} there, {asked[name]} asked)" for name in told if asked[name] != kept[name]]
+    changed += [f"{name} ({doors[name]} there, {given[name]} asked)" for name in doors if given[name] not in (None, doors[name])]
+    if changed:
+        raise MaskwrightError(f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --out NEW.")
 
 
 def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Reporter) -> Finetuned:
