@@ -84,7 +84,7 @@ def finetune_flags() -> list[Flag]:
         Flag("labels", "CSV file of file,label, perhaps with a column split"),
         Flag("train_split", "split to learn from (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
-        Flag("shots", "learn from 10% of each class, or from 5 pictures of each"),
+        Flag("shots", "learn from a share of each class such as 10%%, or from a number of pictures of each such as 5"),
         Flag("fold", "one of the ten folds of torchvision:STL10, 0 to 9, or all"),
         Flag("limit", "use at most this many pictures of each split"),
         Flag("from_scratch", "the same from random weights", kind="bool", default="false"),
