@@ -7,9 +7,11 @@ from maskwright.cli.export_commands import embed_flags, export_flags, run_embed,
 from maskwright.cli.flags import Command
 from maskwright.cli.learning_commands import (
     demo_flags,
+    finetune_flags,
     prepare_flags,
     pretrain_flags,
     run_demo,
+    run_finetune,
     run_prepare,
     run_pretrain,
     run_select,
@@ -54,6 +56,12 @@ COMMANDS: dict[str, Command] = {
         "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and a figure and a JSON for each test.",
         diagnose_flags,
         run_diagnose,
+    ),
+    "finetune": Command(
+        "train a classifier from an encoder on labeled pictures",
+        "Fine-tune all weights with strong augmentation and layer-wise rates, answer the test pictures once, export for timm.",
+        finetune_flags,
+        run_finetune,
     ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",

@@ -74,6 +74,44 @@ def run_select(options: dict[str, Any]) -> None:
     select(reporter=ConsoleReporter(), **given)
 
 
+def finetune_flags() -> list[Flag]:
+    from maskwright.workflows.fields import leaves
+    from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings
+
+    flags = [
+        Flag("run", "run, weight file or folder, official:NAME or timm:NAME", positional=True, optional=True, metavar="RUN"),
+        Flag("data", "labeled pictures, as for pretrain"),
+        Flag("labels", "CSV file of file,label, perhaps with a column split"),
+        Flag("train_split", "split to learn from (default: train, where the data has one)"),
+        Flag("test_split", "split to test on (default: test or val, where the data has one)"),
+        Flag("shots", "learn from a share of each class such as 10%%, or from a number of pictures of each such as 5"),
+        Flag("fold", "one of the ten folds of torchvision:STL10, 0 to 9, or all"),
+        Flag("limit", "use at most this many pictures of each split"),
+        Flag("from_scratch", "the same from random weights", kind="bool", default="false"),
+        Flag("out", "folder of the run (default: runs/<data>-<run>-finetune)"),
+        Flag("recipe", "settings from the section `finetune` of a .yaml file or a RUN/config.yaml; flags win over it"),
+        Flag("set", "one setting, e.g. finetune.epochs=20", kind="repeat", metavar="finetune.NAME=VALUE"),
+        Flag("resume", "go on with the interrupted run in --out exactly where it stopped", kind="switch"),
+        Flag("overwrite", "delete the run in --out and start again", kind="switch"),
+        *WHERE,
+    ]
+    return [*flags, *(setting_flag(leaf) for leaf in leaves({SECTION: FinetuneSettings}))]
+
+
+def run_finetune(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.workflows.finetune_settings import NOT_SETTINGS, build_finetune_settings
+
+    given = typed(options, limit=int, seed=int)
+    given["assignments"] = given.pop("set", [])
+    doors = (*NOT_SETTINGS, "fold", "out", "recipe", "assignments", "resume", "overwrite")
+    build_finetune_settings({name: value for name, value in given.items() if name not in doors}, given["assignments"], given.get("recipe"))
+    from maskwright.workflows.finetune import finetune
+
+    if not finetune(reporter=ConsoleReporter(), **given).report:
+        raise KeyboardInterrupt
+
+
 def prepare_flags() -> list[Flag]:
     return [
         Flag("data", "pictures, as for pretrain; a store without --out gets maps where it is", positional=True, metavar="DATA"),

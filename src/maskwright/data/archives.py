@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from maskwright.data.picture_files import Entry, PictureFiles, collect, slug
+from maskwright.data.layouts import open_entries
+from maskwright.data.picture_files import Entry, PictureFiles, slug
 from maskwright.support.errors import MaskwrightError
 
 ZIP_ENDINGS = (".zip",)
@@ -36,7 +37,7 @@ def open_archive(path: Path, *, split: str | None = None, pattern: str | None = 
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise MaskwrightError(f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again.") from error
     stem = path.name.split(".")[0]
-    return collect(entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern)
+    return open_entries(entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern)
 
 
 class OncePerProcess:

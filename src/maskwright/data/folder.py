@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskwright.data.picture_files import Entry, PictureFiles, collect, slug
+from maskwright.data.layouts import open_entries
+from maskwright.data.picture_files import Entry, PictureFiles, slug
 from maskwright.support.errors import MaskwrightError
 
 
@@ -23,7 +24,7 @@ class FolderStorage:
 
 def open_folder(root: Path, *, split: str | None = None, pattern: str | None = None) -> PictureFiles:
     """List the pictures below a folder; raises MaskwrightError when there are none or a folder may not be read."""
-    return collect(_walk(root), FolderStorage(root), place=str(root), name=slug(root.resolve().name), split=split, pattern=pattern)
+    return open_entries(_walk(root), FolderStorage(root), place=str(root), name=slug(root.resolve().name), split=split, pattern=pattern)
 
 
 def _walk(root: Path) -> Iterator[Entry]:

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from maskwright.data.arrays import number_labels
 from maskwright.data.folder import FolderStorage
-from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
+from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, order_splits, pick_split, slug
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.files import hash_strings
 
 LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
 _PATH_COLUMNS = ("path", "file", "image", "filename", "filepath", "file_name", "image_path")
 _LABEL_COLUMNS = ("label", "class", "target", "y")
+_SPLIT_COLUMNS = ("split", "subset", "partition")
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,26 @@ class _Table:
             return fallback if fallback < width else None
         return next((lower.index(usual) for usual in known if usual in lower), None)
 
+    def split_of_each(self) -> list[str]:
+        """What the column split says of each row; nothing at all without one."""
+        lower = [column.lower() for column in self.columns or ()]
+        at = next((lower.index(usual) for usual in _SPLIT_COLUMNS if usual in lower), None)
+        return [] if at is None else [row[at] for row in self.rows]
 
-def open_list(path: Path) -> PictureFiles:
-    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label; paths are relative to the list's folder.
+    def splits(self) -> tuple[str, ...]:
+        """The splits by name, train, val and test first; none unless all are named like splits."""
+        return order_splits(set(self.split_of_each()))
 
-    Files that are missing are reported when they are read; raises MaskwrightError when none exists.
+
+def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
+    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label and split; paths are relative to the list's
+    folder.
+
+    Files that are missing are reported when they are read; raises MaskwrightError when none exists, and for a split that is not listed.
     """
     table = _read_table(path)
+    if split is not None and not table.splits():
+        raise MaskwrightError(f"The list '{path}' has no split '{split}': it has no column split; add one, or write a list for each.")
     at = table.column(None, _PATH_COLUMNS, 0)
     if at is None:
         raise MaskwrightError(f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}.")
@@ -59,24 +73,67 @@ def open_list(path: Path) -> PictureFiles:
     if not any(stamps):
         raise MaskwrightError(f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'.")
     labels, classes = (None, None) if label_at is None else number_labels([row[label_at] for row in table.rows])
-    return PictureFiles(
+    listed = PictureFiles(
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
         fingerprint=hash_strings([f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]),
         labels=labels,
         classes=classes,
+        splits=table.splits(),
     )
+    return listed if split is None else _part(listed, split, table.split_of_each(), str(path))
 
 
-def with_labels(source: PictureFiles, labels: str) -> PictureFiles:
+def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> PictureFiles:
     """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column (a name, or a number from 1).
 
-    Files are matched by their path in the source, else by their name alone. Raises MaskwrightError unless every picture gets a label.
+    Files are matched by their path in the source, else by their name alone. split: the part to keep, by the file's column split. Raises
+    MaskwrightError unless every picture gets a label.
     """
     numbers, classes = read_labels(source.keys, labels)
     fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
-    return dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    labeled = dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    named = splits_in(labels)
+    if not named:
+        return labeled
+    labeled = dataclasses.replace(labeled, splits=named)
+    if split is None:
+        return labeled
+    table, _ = _open_labels(labels)
+    return _part(labeled, split, _matched(source.keys, table, table.split_of_each()), str(table.place))
+
+
+def splits_in(labels: str) -> tuple[str, ...]:
+    """The splits that a label file tells in a column split, train first; none without such a column."""
+    return _open_labels(labels)[0].splits()
+
+
+def check_names(keys: Sequence[str], labels: str, place: str) -> None:
+    """Raise MaskwrightError when a label file names pictures that are not among the keys of the whole data."""
+    table, _ = _open_labels(labels)
+    at = table.column(None, _PATH_COLUMNS, 0)
+    if at is None:
+        return  # told when the labels are read
+    paths, names = set(keys), set(_unique_names(keys))
+    unknown = [row[at] for row in table.rows if row[at] not in paths and PurePosixPath(row[at]).name not in names]
+    if unknown:
+        raise MaskwrightError(
+            f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not in '{place}', for example "
+            f"'{unknown[0]}'; add them or take these lines out."
+        )
+
+
+def _part(source: PictureFiles, split: str, split_of_each: Sequence[str | None], place: str) -> PictureFiles:
+    """The pictures of one split; class numbers stay those of the whole."""
+    chosen = pick_split(split, source.splits, place)
+    kept = [at for at, one in enumerate(split_of_each) if one == chosen]
+    return dataclasses.replace(
+        source,
+        keys=[source.keys[at] for at in kept],
+        labels=None if source.labels is None else [source.labels[at] for at in kept],
+        fingerprint=hash_strings([source.fingerprint, chosen]),
+    )
 
 
 def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]:
@@ -87,14 +144,20 @@ def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]
     if at is None or label_at is None:
         shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
         raise MaskwrightError(f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN.")
-    by_path = {row[at]: row[label_at] for row in table.rows}
-    by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
-    named = {key: name for name, key in _unique_names(keys).items()}
-    found = [by_path.get(key, by_name.get(named.get(key, ""))) for key in keys]
+    found = _matched(keys, table, [row[label_at] for row in table.rows])
     missing = [key for key, label in zip(keys, found, strict=True) if label is None]
     if missing:
         raise MaskwrightError(f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'.")
     return number_labels([label for label in found if label is not None])
+
+
+def _matched(keys: Sequence[str], table: _Table, values: Sequence[str]) -> list[str | None]:
+    """The value of each picture, by its path or else by its name alone; None where the table has neither."""
+    at = table.column(None, _PATH_COLUMNS, 0) or 0
+    by_path = {row[at]: value for row, value in zip(table.rows, values, strict=True)}
+    by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
+    named = {key: name for name, key in _unique_names(keys).items()}
+    return [by_path.get(key, by_name.get(named.get(key, ""))) for key in keys]
 
 
 def _open_labels(labels: str) -> tuple[_Table, str | None]:

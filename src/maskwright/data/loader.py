@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +19,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
 _MOST_WORKERS = 12
+Stronger = Callable[[Tensor, int, Tensor], Tensor]
 
 
 class Batch(NamedTuple):
@@ -112,8 +113,11 @@ class EpochOrder(Sampler[Any]):
 class AugmentedPictures(Dataset[Any]):
     """Makes whole batches: cut, resize and flip the pictures of a plan, and their maps with them where maps are given."""
 
-    def __init__(self, store: PackedStore, augment: Augment, seed: int, shares: PatchShares | None = None) -> None:
-        self._store, self._augment, self._seed, self._shares = store, augment, seed, shares
+    def __init__(
+        self, store: PackedStore, augment: Augment, seed: int, shares: PatchShares | None = None, stronger: Stronger | None = None
+    ) -> None:
+        """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape; maps do not follow it."""
+        self._store, self._augment, self._seed, self._shares, self._stronger = store, augment, seed, shares, stronger
 
     def __len__(self) -> int:
         return len(self._store)
@@ -131,6 +135,7 @@ class AugmentedPictures(Dataset[Any]):
             for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
                 images[place] = box.apply(store.image(index), size, self._augment.interpolation)
         images, move = self._change(images, plan)
+        images = images if self._stronger is None else self._stronger(images, plan.epoch, ids)
         priors = self._shares.of_crops(ids, boxes, move, size) if self._shares else {}
         return Batch(images, ids, None if store.labels is None else store.labels[ids], priors, boxes.to_views(heights, widths))
 
@@ -175,17 +180,18 @@ def build_loader(
     pin: bool = False,
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
+    stronger: Stronger | None = None,
 ) -> ResumableLoader:
     """Build the loader of a store; it yields `Batch`es of `batch_size` pictures for this rank.
 
     workers: processes that prepare batches, see pick_workers; pin: page-locked memory for CUDA.
     With several ranks and drop_last off, the last batch is filled up to a multiple of world_size, as DistributedSampler does.
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as shares over the patches of a
-    grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged.
+    grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged. stronger: what is done to the images last.
     """
     order = EpochOrder(len(store), batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size)
     return ResumableLoader(
-        AugmentedPictures(store, augment, seed, build_shares(store, maps, grid)),
+        AugmentedPictures(store, augment, seed, build_shares(store, maps, grid), stronger),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,

@@ -200,9 +200,13 @@ def _split_of(folder: str) -> str | None:
 
 def _splits(keys: list[str]) -> tuple[str, ...]:
     """The top folders, if they are all named like splits."""
-    tops = {key.split("/")[0] if "/" in key else "" for key in keys}
+    return order_splits({key.split("/")[0] if "/" in key else "" for key in keys})
+
+
+def order_splits(names: set[str]) -> tuple[str, ...]:
+    """Names of splits, train first, then val and test; none unless all are named so."""
     order = list(SPLITS)
-    return tuple(sorted(tops, key=lambda top: (order.index(_split_of(top) or ""), top))) if all(map(_split_of, tops)) else ()
+    return tuple(sorted(names, key=lambda name: (order.index(_split_of(name) or ""), name))) if all(map(_split_of, names)) else ()
 
 
 def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:

@@ -15,7 +15,7 @@ from maskwright.data.archives import is_archive, open_archive
 from maskwright.data.arrays import build_array_source, open_array_file
 from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
-from maskwright.data.lists import LIST_ENDINGS, open_list, read_labels, with_labels
+from maskwright.data.lists import LIST_ENDINGS, check_names, open_list, read_labels, splits_in, with_labels
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
 from maskwright.data.shapes_textures import is_shapes_textures, open_shapes_textures
 from maskwright.data.shards import is_shards, open_shards
@@ -75,19 +75,27 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards
     (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered `shapes-textures:n=2000`;
     a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
-    labels: a CSV file of file,label (`FILE:COLUMN` for another column). root: where torchvision keeps its files.
-    Raises MaskwrightError when there is nothing to read, with what was found instead.
+    labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split, which then wins over folders.
+    root: where torchvision keeps its files. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
+    label file that leaves pictures out or names others.
     """
-    source = _open_text(os.fspath(data), split, root) if isinstance(data, (str, os.PathLike)) else _open_object(data, split)
+    by_file = labels is not None and bool(splits_in(labels))  # a column split wins over folders
+    own = None if by_file else split
+    source = _open_text(os.fspath(data), own, root) if isinstance(data, (str, os.PathLike)) else _open_object(data, own)
     if labels is None:
         return source
     if isinstance(source, StoreSource):
+        source = source if own == split else open_store(source.store.folder, split=split)  # a store has the splits of its folders alone
         return source.with_numbers(*read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
             "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
         )
-    return with_labels(source, labels)
+    if isinstance(data, (str, os.PathLike)) and Path(data).exists():  # a pattern or a place inside an archive is a part on purpose
+        whole = source if own is None else _open_text(os.fspath(data), None, root)
+        assert isinstance(whole, PictureFiles)
+        check_names(whole.keys, labels, os.fspath(data))
+    return with_labels(source, labels, split if by_file else None)
 
 
 def _open_object(data: Any, split: str | None) -> Source:
@@ -124,9 +132,7 @@ def _open_text(text: str, split: str | None, root: Path | None) -> Source:
     if kind in ("npy", "npz"):
         return open_array_file(path, split=split)
     if f".{kind}" in LIST_ENDINGS:
-        if split is not None:
-            raise MaskwrightError(f"The list '{path}' has no split '{split}'; write one list for each.")
-        return open_list(path)
+        return open_list(path, split=split)
     if kind in PICTURE_EXTENSIONS:
         return open_folder(path.parent, pattern=path.name)
     raise MaskwrightError(f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list (.txt .csv).")

@@ -105,9 +105,14 @@ class Block(nn.Module):
         self.mlp = Mlp(width, int(width * mlp_ratio))
         self.ls2 = build_layer_scale(width, layer_scale)
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
-        tokens_BND = tokens_BND + self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
-        return tokens_BND + self.ls2(self.mlp(self.norm2(tokens_BND)))
+    def forward(
+        self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None, shares_B2: Tensor | None = None
+    ) -> Tensor:
+        """shares: what attention and MLP of each image are multiplied by before they are added, for stochastic depth."""
+        attended = self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
+        tokens_BND = tokens_BND + (attended if shares_B2 is None else attended * shares_B2[:, :1, None])
+        mixed = self.ls2(self.mlp(self.norm2(tokens_BND)))
+        return tokens_BND + (mixed if shares_B2 is None else mixed * shares_B2[:, 1:, None])
 
 
 class CrossBlock(nn.Module):

@@ -26,8 +26,18 @@ class EpochTask:
 class EpochTasks(Callback):
     """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the last epoch; keeps the best k-NN."""
 
-    def __init__(self, tasks: Sequence[EpochTask], emit: Callable[[Row], None], checkpoints: Checkpoints, last_epoch: int | None) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[EpochTask],
+        emit: Callable[[Row], None],
+        checkpoints: Checkpoints,
+        last_epoch: int | None,
+        best: str = "knn_top1",
+        kept_as: str = "best_knn",
+    ) -> None:
+        """best: the number whose largest value decides which epoch is kept as `kept_as`.ckpt."""
         self.tasks, self.emit, self.checkpoints, self.last_epoch = tasks, emit, checkpoints, last_epoch
+        self.best_of, self.kept_as = best, kept_as
         self.best = float("-inf")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -42,9 +52,9 @@ class EpochTasks(Callback):
                 for task in due:
                     row |= task.run(pl_module, epoch)
             self.emit(row)
-        if agreed(trainer, row.get("knn_top1", float("-inf")) > self.best):
-            self.best = row.get("knn_top1", self.best)
-            trainer.save_checkpoint(self.checkpoints.folder / "best_knn.ckpt", weights_only=False)
+        if agreed(trainer, row.get(self.best_of, float("-inf")) > self.best):
+            self.best = row.get(self.best_of, self.best)
+            trainer.save_checkpoint(self.checkpoints.folder / f"{self.kept_as}.ckpt", weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

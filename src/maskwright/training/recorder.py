@@ -90,7 +90,9 @@ class Recorder(Callback):
         epochs = f"epoch {row['epoch']}" + (f"/{self.epochs:g}" if self.epochs else "")
         return (
             f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e}  {row['images_per_s']:,.0f} img/s  "
-            f"data-wait {row['data_wait']:.0%}  masked {row['masked']:.1%}  eta {spell_time(module.clock.remaining_seconds(row['step']))}"
+            f"data-wait {row['data_wait']:.0%}  "
+            + (f"masked {row['masked']:.1%}  " if "masked" in row else "")
+            + f"eta {spell_time(module.clock.remaining_seconds(row['step']))}"
         )
 
 

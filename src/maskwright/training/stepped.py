@@ -32,7 +32,7 @@ class SteppedModule(LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = self.rate.at(self.clock.rate_progress(self.global_step))
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("lr_scale", 1.0)
 
     def configure_gradient_clipping(
         self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

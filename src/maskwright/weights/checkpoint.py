@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.classifier import classifier_for
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
@@ -21,6 +22,7 @@ from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
 FORMAT = 1
 _PREFIX = "model."
+AVERAGED = "averaged.module."
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,17 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
 def encoder_from(file: WeightFile) -> LoadedEncoder:
     """Rebuild what is in a file of ours, both halves or the encoder alone."""
     config, state, scale = parts_of(file.content, file.path)
-    model = MaskedAutoencoder(config) if any(name.startswith("decoder.") for name in state) else ImageEncoder(config)
+    model = build_for(config, state)
     load_strictly(model, state, file.path)
     about = file.content[ABOUT]
     return LoadedEncoder(model.eval(), scale, dict(about.get("settings", {})), progress_of(file.content))
+
+
+def build_for(config: ModelConfig, state: Mapping[str, Tensor]) -> MaskedAutoencoder | ImageEncoder:
+    """The model that a state dict under our names was taken from: both halves, a classifier or an encoder; its weights are not copied."""
+    if any(name.startswith("decoder.") for name in state):
+        return MaskedAutoencoder(config)
+    return classifier_for(config, state) or ImageEncoder(config)
 
 
 def progress_of(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,8 +141,12 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | st
 
 
 def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file."""
+    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file.
+
+    Where a training kept an average of the weights beside them, the average is the model.
+    """
     if "state_dict" not in content and any(name.startswith("encoder.") for name in content):
         return {name: value for name, value in content.items() if isinstance(value, Tensor)}
     state = content["state_dict"]
-    return {key.removeprefix(_PREFIX).replace("_orig_mod.", ""): value for key, value in state.items() if key.startswith(_PREFIX)}
+    prefix = AVERAGED if any(key.startswith(AVERAGED) for key in state) else _PREFIX
+    return {key.removeprefix(prefix).replace("_orig_mod.", ""): value for key, value in state.items() if key.startswith(prefix)}

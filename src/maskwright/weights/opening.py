@@ -11,11 +11,10 @@ from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
-from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.adapting import adapt_channels, adapt_size
-from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_strictly, parts_of, progress_of
+from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, build_for, load_strictly, parts_of, progress_of
 from maskwright.weights.fair_mae import IMAGENET, is_official_name, target_by_name, to_our_names
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import Hints, split_hints
@@ -56,7 +55,7 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
     """
     parts, told = _open(place, hints, needs_decoder=False)
     parts = _adapted(parts, told)
-    model = MaskedAutoencoder(parts.config) if parts.has_decoder else ImageEncoder(parts.config)
+    model = build_for(parts.config, parts.state)
     load_strictly(model, parts.state, place)
     return LoadedEncoder(model.eval(), parts.scale, parts.settings, parts.facts)
 
@@ -127,15 +126,24 @@ def _from_foreign(text: str, file: WeightFile, told: Hints, needs_decoder: bool)
     facts = {"kind": found.kind, "notes": found.notes, "target_from": target_origin(file, found, told)}
     if is_official_name(file.path):
         facts["license"] = LICENSE
+    head, settings = _own_classifier(file)
     return _Parts(
         place=text,
         config=config,
-        state=to_our_names(state),
+        state=to_our_names(state) | head,
         scale=scale,
         knows_target=known.target is not None,
-        settings={},
+        settings=settings,
         facts=facts,
     )
+
+
+def _own_classifier(file: WeightFile) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The head, and what is known about its classes, of a classifier that was trained here and written under timm's names."""
+    settings = dict((file.about or {}).get("settings", {}))
+    if "classes" not in settings:
+        return {}, {}
+    return {name: value for name, value in file.state.items() if name.startswith(("head.", "fc_norm."))}, settings
 
 
 def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.frozen import held_still
+from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
 from maskwright.patches.grid import Grid
 from maskwright.support.environment import pick_device
@@ -68,6 +69,27 @@ class PictureEncoder:
         if not pooled:
             raise MaskwrightError("No pictures given to encode.")
         return torch.cat(pooled)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of a fine-tuned classifier; none for an encoder."""
+        return tuple(self.loaded.settings.get("classes", ())) if isinstance(self._model, Classifier) else ()
+
+    def classify(self, images: Any) -> Tensor:
+        """The probability of each class for each picture, (n, K), in the order of `classes`; images as for `encode`.
+
+        Raises MaskwrightError for an encoder that was not fine-tuned.
+        """
+        if not isinstance(self._model, Classifier):
+            raise MaskwrightError("This is an encoder without a classifier; make one with: maskwright finetune RUN --data LABELED.")
+        answers = []
+        with held_still(self._model.classify, self.device):
+            for batch in batches_of(images, self.config):
+                scores = self._model.classify(self.loaded.scale.to_model(batch.to(self.device)))
+                answers.append(scores.float().softmax(1).cpu())
+        if not answers:
+            raise MaskwrightError("No pictures given to classify.")
+        return torch.cat(answers)
 
     def encode_batch(self, images: Tensor) -> Tensor:
         """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size already."""

@@ -21,7 +21,7 @@ from maskwright.training.clock import Clock
 from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Recorder, Row, spell_time
-from maskwright.training.stepped import NonFiniteLoss
+from maskwright.training.stepped import NonFiniteLoss, SteppedModule
 from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
@@ -177,7 +177,7 @@ def spell_baselines(settings: PretrainSettings, folder: RunFolder, baselines: Tr
     return f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
 
 
-def recall_end(folder: RunFolder, module: PretrainModule, clock: Clock) -> bool:
+def recall_end(folder: RunFolder, module: SteppedModule, clock: Clock) -> bool:
     """Whether the last checkpoint is of the end of the training, which was not put on record; the module then is as it ended."""
     if clock.total_steps is None or read_place(folder)["step"] < clock.total_steps:
         return False

@@ -103,7 +103,8 @@ def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
     if not place.exists():
         raise MaskwrightError(f"There is no run or checkpoint at '{text}'.")
     if place.is_dir() and RunFolder(place).exists:
-        return str(open_run(place).checkpoint()), told
+        classifier = RunFolder(place).exported / "classifier.safetensors"  # of a fine-tuning: the epoch that was chosen
+        return str(classifier if classifier.exists() else open_run(place).checkpoint()), told
     return text, told
 
 

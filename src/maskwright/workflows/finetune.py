@@ -1,0 +1,241 @@
+"""Fine-tuning from the first word to the exported classifier: an encoder, labeled pictures, a run folder, numbers on the test pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from maskwright.support.environment import describe_device, pick_device, versions
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_json, write_text
+from maskwright.support.reporting import LogReporter, Reporter, log, write_log_file
+from maskwright.training.recorder import spell_time
+from maskwright.weights.classifier_file import save_classifier
+from maskwright.weights.opening import load_encoder
+from maskwright.workflows.finetune_fit import fit_classifier
+from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson
+from maskwright.workflows.finetune_report import chosen_model, report_answers, spell_answers
+from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
+from maskwright.workflows.labeled import LabeledData, LabeledWish, folds_of, open_labeled, spell_spread
+from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.run_folder import RunFolder, default_folder, now, refuse_existing, slug
+from maskwright.workflows.spent import spell_count
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What came out: the folder with exported/classifier.safetensors and eval/, and the numbers."""
+
+    path: Path
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """One training: from what, on what, how; everything that config.yaml holds."""
+
+    run: str
+    wish: LabeledWish
+    settings: FinetuneSettings
+    from_scratch: bool
+    device: str
+
+    def to_dict(self) -> dict[str, Any]:
+        told = {**dataclasses.asdict(self.wish), "run": self.run, "from_scratch": self.from_scratch, "device": self.device}
+        return {SECTION: {**told, **self.settings.to_dict()}}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> _Task:
+        wish = LabeledWish(**{item.name: values[item.name] for item in dataclasses.fields(LabeledWish)})
+        settings = FinetuneSettings(**{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)})
+        return cls(run=values["run"], wish=wish, settings=settings, from_scratch=values["from_scratch"], device=values["device"])
+
+
+def finetune(
+    run: str | Path | None = None,
+    data: str | Path | None = None,
+    *,
+    labels: str | None = None,
+    train_split: str | None = None,
+    test_split: str | None = None,
+    shots: str | int | None = None,
+    fold: str | int | None = None,
+    limit: int | None = None,
+    from_scratch: bool = False,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    recipe: str | Path | None = None,
+    assignments: Iterable[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Finetuned:
+    """Train a classifier from the encoder of a run or weight file on labeled pictures, and answer the test pictures once.
+
+    data: as for pretrain, with labels; shots: `10%` or a number of pictures per class; fold: of STL-10, 0 to 9 or `all`; from_scratch:
+    the same from random weights; out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`; recipe:
+    settings from the section `finetune` of a YAML file, such as a run's config.yaml; resume: go on with the interrupted run in `out`.
+    Raises MaskwrightError for what a user can mend.
+    """
+    reporter = reporter or LogReporter()
+    if resume:
+        return _resume(out, {"run": run, "data": data, **settings}, assignments, reporter)
+    if run is None or data is None:
+        raise MaskwrightError("Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED.")
+    folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
+    wish = LabeledWish(
+        data=folds[0] if len(folds) == 1 else str(data),
+        labels=labels,
+        train_split=train_split,
+        test_split=test_split,
+        shots=None if shots is None else str(shots),
+        limit=limit,
+        seed=seed,
+    )
+    chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
+    task = _Task(run=str(run), wish=wish, settings=chosen, from_scratch=from_scratch, device=device)
+    folder = RunFolder(out) if out else default_folder(Path(wish.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION)
+    if overwrite:
+        folder.clear()
+    refuse_existing(folder)
+    if len(folds) > 1:
+        return _each_fold(task, folder, folds, reporter)
+    return _train(task, folder, reporter, resume=False)
+
+
+def _resume(out: str | Path | None, given: Mapping[str, Any], assignments: Iterable[str], reporter: Reporter) -> Finetuned:
+    """Go on with what config.yaml says."""
+    if out is None:
+        raise MaskwrightError("--resume needs the run to go on with: maskwright finetune --resume --out RUN.")
+    folder = RunFolder(out)
+    if folder.status()["state"] == "finished":
+        raise MaskwrightError(f"{folder} is finished; there is nothing to resume. --overwrite starts it again, --out NEW another.")
+    written = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+    if SECTION not in written:
+        raise MaskwrightError(f"{folder} is no fine-tuning; go on with: maskwright pretrain --resume --out {folder}.")
+    task = _Task.from_dict(written[SECTION])
+    _refuse_changes(task, given, assignments)
+    if "folds" in folder.status():
+        return _each_fold(task, folder, folder.status()["folds"], reporter)
+    if not folder.last.exists():
+        raise MaskwrightError(f"{folder} stopped before its first checkpoint; start it again with --overwrite.")
+    return _train(task, folder, reporter, resume=True)
+
+
+def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable[str]) -> None:
+    """A resumed run keeps its settings; say which ones differ."""
+    doors = {"run": task.run, "data": task.wish.data}
+    named = {name: value for name, value in given.items() if value is not None and name not in doors}
+    asked, kept = build_finetune_settings(named, assignments).to_dict(), task.settings.to_dict()
+    told = [*named, *(text.partition("=")[0].strip().removeprefix(f"{SECTION}.") for text in assignments)]
+    changed = [f"{name} ({kept[name]} there, {asked[name]} asked)" for name in told if asked[name] != kept[name]]
+    changed += [f"{name} ({doors[name]} there, {given[name]} asked)" for name in doors if given[name] not in (None, doors[name])]
+    if changed:
+        raise MaskwrightError(f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --out NEW.")
+
+
+def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Reporter) -> Finetuned:
+    """A training per fold in a folder of its own; those that are finished are not repeated."""
+    write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
+    folder.update_status(state="running", kind=SECTION, folds=folds, started=now(), versions=versions())
+    reports: list[dict[str, Any]] = []
+    for data in folds:
+        place = RunFolder(folder.path / slug(data.partition("?")[2]))
+        reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
+        one = dataclasses.replace(task, wish=dataclasses.replace(task.wish, data=data))
+        if place.exists and place.status()["state"] == "finished":
+            reports.append(place.status()["result"])
+            continue
+        reports.append(_train(one, place, reporter, resume=place.last.exists()).report)
+    values = [report["top1"]["value"] for report in reports]
+    spread = spell_spread(values)
+    report = {"probe": SECTION, "top1": sum(values) / len(values), "spread": spread, "folds": dict(zip(folds, values, strict=True))}
+    write_json(folder.eval / "finetune-folds.json", {**report, "results": reports})
+    folder.update_status(state="finished", ended=now())
+    reporter.say(f"top-1 {spread}; written to {folder.eval / 'finetune-folds.json'}")
+    return Finetuned(folder.path, report)
+
+
+def _train(task: _Task, folder: RunFolder, reporter: Reporter, *, resume: bool) -> Finetuned:
+    """One training in its folder, the state in run.json true whatever happens."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    handler = write_log_file(folder.log_file)
+    try:
+        return _train_and_measure(task, folder, reporter, resume)
+    except BaseException as error:
+        if folder.exists and folder.status()["state"] == "running":
+            folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+        folder.forget_attempt()
+
+
+def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resume: bool) -> Finetuned:
+    loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
+    device = pick_device(task.device)
+    data = open_labeled(task.wish, loaded.model.config, reporter)
+    if resume and data.train.fingerprint != folder.status()["data_fingerprint"]:
+        raise MaskwrightError(f"The pictures in '{task.wish.data}' have changed since {folder} began; start a new run.")
+    lesson, numbers = build_lesson(data.train, task.settings, task.wish.seed, device)
+    model = build_classifier(loaded, lesson, task.from_scratch)
+    _begin(task, folder, data, lesson, sum(value.numel() for value in model.parameters()), reporter, resume)
+    described = {"data": task.wish.data, "labels": task.wish.labels, SECTION: task.to_dict()[SECTION]}
+    module, finished = fit_classifier(lesson, model, loaded.scale, folder, described, reporter, resume=resume)
+    spent = {"seconds": round(module.clock.seconds, 2), "step": folder.metrics()[-1]["step"], "ended": now(), **module.counts}
+    if not finished:
+        folder.update_status(state="stopped", **spent)
+        reporter.say(f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}")
+        return Finetuned(folder.path, {})
+    chosen = chosen_model(lesson, module, folder)
+    where = save_classifier(
+        folder.exported / "classifier.safetensors", chosen, loaded.scale, {**described, "classes": list(lesson.classes)}
+    )
+    answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
+    report = {"data": data.name, "how": data.how, "run": task.run, **answers}
+    path = folder.eval / f"finetune-{slug(data.name)}.json"
+    write_json(path, {**report, "made": now(), "versions": versions()})
+    folder.update_status(state="finished", **spent, result={name: value for name, value in report.items() if name != "correct"})
+    reporter.say(f"Finished {spent['step']:,} steps in {spell_time(module.clock.seconds)}; {where}")
+    reporter.say(f"{spell_answers(report)}; written to {path}")
+    return Finetuned(folder.path, report)
+
+
+def _begin(task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool) -> None:
+    held = "" if lesson.held is None else f", {len(lesson.held):,} held out to choose the epoch"
+    reporter.say(
+        f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
+    )
+    if resume:
+        folder.update_status(state="running")
+        return
+    settings = lesson.settings
+    length = f"{settings.minutes:g} minutes" if settings.minutes is not None else f"{settings.epochs:g} epochs"
+    start = "random weights" if task.from_scratch else task.run
+    reporter.say(
+        f"classifier on {start}, {spell_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
+        f"learning rate {settings.lr:.2g}, layer decay {settings.layer_decay:g}; writing to {folder}"
+    )
+    heading = f"# Repeat: maskwright finetune {task.run} --data {task.wish.data} --recipe {folder.config} --out NEW\n"
+    write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
+    folder.update_status(
+        state="running",
+        kind=SECTION,
+        started=now(),
+        seed=lesson.seed,
+        device=describe_device(lesson.device),
+        data_fingerprint=data.train.fingerprint,
+        pictures=len(lesson.train),
+        parameters=parameters,
+        step=0,
+        epoch=0,
+        versions=versions(),
+    )

@@ -1,0 +1,125 @@
+"""Training a classifier from an encoder and measuring it once, in the folder of a run or in none."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from maskwright.data.packed import PackedStore
+from maskwright.evaluation.classify import answer_all
+from maskwright.models.classifier import Classifier
+from maskwright.patches import PixelScale
+from maskwright.support.environment import keep_freed_memory
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
+from maskwright.training.checkpoints import Checkpoints
+from maskwright.training.clock import Clock, count_steps
+from maskwright.training.epoch_tasks import EpochTask, EpochTasks
+from maskwright.training.finetune import Averaging, FinetuneModule
+from maskwright.training.recorder import Recorder, Row
+from maskwright.training.stop import StopSignals
+from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.weights.checkpoint import LoadedEncoder, describe_model
+from maskwright.workflows.batches import go_back
+from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson, build_lesson_loader, build_recipe
+from maskwright.workflows.finetune_report import chosen_model, report_answers
+from maskwright.workflows.finetune_settings import FinetuneSettings
+from maskwright.workflows.fit import recall_end
+from maskwright.workflows.journal import Journal
+from maskwright.workflows.loading import eval_batches
+from maskwright.workflows.run_folder import RunFolder
+
+
+def measure_finetune(
+    loaded: LoadedEncoder,
+    train: PackedStore,
+    test: PackedStore,
+    settings: FinetuneSettings | None = None,
+    *,
+    seed: int,
+    device: torch.device,
+    reporter: Reporter,
+    from_scratch: bool = False,
+) -> dict[str, Any]:
+    """Train a classifier from an encoder, or from random weights of its shape, and answer the test pictures once.
+
+    The numbers of the two stores' labels mean the same classes; a test label that train lacks counts as wrong. Nothing is kept on disk
+    but what is returned, ready for JSON. Raises MaskwrightError without labels, with one class, and when somebody asks to stop.
+    """
+    lesson, numbers = build_lesson(train, settings or FinetuneSettings(), seed, device)
+    model = build_classifier(loaded, lesson, from_scratch)
+    with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as place:
+        module, finished = fit_classifier(lesson, model, loaded.scale, RunFolder(place), {}, reporter, resume=False)
+        if not finished:
+            raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
+        chosen = chosen_model(lesson, module, RunFolder(place))
+    return report_answers(lesson, numbers, chosen, loaded, test, from_scratch)
+
+
+def fit_classifier(
+    lesson: Lesson,
+    model: Classifier,
+    scale: PixelScale,
+    folder: RunFolder,
+    described: dict[str, Any],
+    reporter: Reporter,
+    *,
+    resume: bool,
+) -> tuple[FinetuneModule, bool]:
+    """Run Lightning; returns the module and whether it came to its end."""
+    if lesson.device.type == "cpu":
+        keep_freed_memory()
+    settings = lesson.settings
+    loader = build_lesson_loader(lesson, model, scale)
+    clock = Clock(None, settings.minutes) if settings.minutes is not None else Clock(count_steps(settings.epochs or 1, len(loader), 1))
+    about = describe_model(model, scale, {**described, "classes": list(lesson.classes)})
+    module = FinetuneModule(model, scale, build_recipe(lesson), clock, about)
+    if resume and recall_end(folder, module, clock):
+        return module, True
+    journal = Journal(folder, [])
+    signals = StopSignals()
+    last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / len(loader))
+    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
+    guess = f"guessing {math.log(len(lesson.classes)):.2f}"
+    with quiet_lightning():
+        checkpoints = Checkpoints(folder.checkpoints, (), 60 * settings.save_minutes, signals.asked)
+        trainer = build_trainer(
+            folder=folder.path,
+            device=lesson.device,
+            devices=1,
+            nodes=1,
+            strategy="auto",
+            precision=lesson.precision,
+            accumulate=1,
+            callbacks=[
+                Averaging(),
+                Recorder(journal.emit, reporter, every, guess, settings.epochs, "finetune"),
+                EpochTasks(_watch(lesson, scale), journal.emit, checkpoints, last_epoch, "held_out_top1", "best"),
+                checkpoints,
+                signals,
+            ],
+        )
+        if resume:
+            go_back(folder, loader)
+        clock.start()
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
+    return module, not checkpoints.asked or clock.is_over(trainer.global_step)
+
+
+def _watch(lesson: Lesson, scale: PixelScale) -> Sequence[EpochTask]:
+    """Accuracy on what was held out, after every epoch."""
+    if lesson.held is None:
+        return ()
+    held = lesson.held
+
+    def look(module: FinetuneModule, epoch: int) -> Row:
+        model = module.answering
+        scores = answer_all(model.classify, eval_batches(held, model.config.image_size), scale=scale, device=module.device)
+        assert held.labels is not None
+        return {"held_out_top1": float(scores.argmax(1).eq(held.labels).double().mean())}
+
+    return (EpochTask("held out", 1, look),)
