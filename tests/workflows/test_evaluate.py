@@ -26,6 +26,7 @@ QUICK = {
     "linear_adam": "linear_adam(epochs=2,batch=8)",
     "attentive": "attentive(epochs=2,batch=8)",
     "few_shot": "few_shot(shots=2,draws=2)",
+    "finetune": "finetune(epochs=1)",
 }
 
 
@@ -52,7 +53,7 @@ class Listener:
         return "\n".join(self.said)
 
 
-@pytest.mark.parametrize("name", [name for name in PROBES if name != "finetune"])
+@pytest.mark.parametrize("name", PROBES)
 def test_every_probe_tells_its_numbers_and_protocol(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, name: str) -> None:
     line = QUICK.get(name, name)
     results = small_run.evaluate(line, data=str(shared_photos), out=tmp_path, baselines=False)

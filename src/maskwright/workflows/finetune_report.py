@@ -52,7 +52,6 @@ def report_answers(
         "probe": "finetune",
         **answers.to_dict(),
         "by_class": accuracy_by_class(answers.correct[known], truth, lesson.classes),
-        "correct": "".join("1" if right else "0" for right in answers.correct.tolist()),
         "num_train": len(lesson.train),
         "num_held_out": 0 if lesson.held is None else len(lesson.held),
         "from": "random weights" if from_scratch else "encoder",

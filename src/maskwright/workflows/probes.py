@@ -16,6 +16,9 @@ PROBES: dict[str, Entry] = {
     "layers": Entry(f"{_PLACE}.linear:LayersProbe", "the same after every block, to see where in the encoder the answer lies"),
     "few_shot": Entry(f"{_PLACE}.linear:FewShotProbe", "the same on few labels (1%, or 5 per class), drawn several times"),
     "attentive": Entry(f"{_PLACE}.attentive:AttentiveProbe", "a few learned queries pool the patch tokens, then a linear layer"),
+    "finetune": Entry(
+        f"{_PLACE}.finetune:FinetuneProbe", "all weights trained with strong augmentation; beside random weights: from scratch"
+    ),
     "linear_official": Entry(f"{_PLACE}.gradient:OfficialLinearProbe", "the recipe of He et al. (2022): LARS, augmentation, 90 epochs"),
     "linear_adam": Entry(f"{_PLACE}.gradient:AdamLinearProbe", "batch norm and a linear layer with Adam on cached features, nothing tuned"),
 }
