@@ -14,6 +14,7 @@ from maskwright.visual.palette import INK, QUIET, SERIES
 
 _FAINT = "#d0d7de"
 _MARKERS = "osD^vPX"
+_HALF_A_PANEL = 25  # letters of a legend
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Panel:
 def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -> Figure:
     """Draw panels side by side on one vertical scale, a line with its band for each series; notes stand at the foot."""
     _refuse_empty([line for panel in panels for line in panel.lines])
-    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), 4.6 + 0.16 * _foot_lines(notes, len(panels))), dpi=144, layout="constrained")
+    most = max(len(panel.lines) for panel in panels)
+    columns = 2 if max(len(line.label) for panel in panels for line in panel.lines) <= _HALF_A_PANEL else 1
+    height = 4.6 + 0.16 * _foot_lines(notes, len(panels)) + 0.2 * -(-most // columns)
+    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), height), dpi=144, layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for one, panel in zip(axes, panels, strict=True):
         steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
@@ -51,7 +55,7 @@ def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -
         one.set_xticks(range(len(steps)), steps)
         _style(one, panel.x, panel.y if one is axes[0] else "")
         one.set_ylim(bottom=0)
-        one.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="best")
+        one.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     _write(figure, title, notes, len(panels))
     return figure
 
