@@ -14,6 +14,7 @@ from maskwright.visual.palette import INK, QUIET, SERIES
 
 _FAINT = "#d0d7de"
 _MARKERS = "osD^vPX"
+_HALF_A_PANEL = 25  # letters of a legend
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Panel:
 def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -> Figure:
     """Draw panels side by side on one vertical scale, a line with its band for each series; notes stand at the foot."""
     _refuse_empty([line for panel in panels for line in panel.lines])
-    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), 4.6 + 0.16 * _foot_lines(notes, len(panels))), dpi=144, layout="constrained")
+    most = max(len(panel.lines) for panel in panels)
+    columns = 2 if max(len(line.label) for panel in panels for line in panel.lines) <= _HALF_A_PANEL else 1
+    height = 4.6 + 0.16 * _foot_lines(notes, len(panels)) + 0.2 * -(-most // columns)
+    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), height), dpi=144, layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for one, panel in zip(axes, panels, strict=True):
         steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
@@ -51,7 +55,7 @@ def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -
         one.set_xticks(range(len(steps)), steps)
         _style(one, panel.x, panel.y if one is axes[0] else "")
         one.set_ylim(bottom=0)
-        one.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="best")
+        one.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     _write(figure, title, notes, len(panels))
     return figure
 
@@ -133,7 +137,7 @@ def bar_chart(
     axes.set_xticks(range(len(groups)), groups, rotation=30 if len(groups) > 8 else 0, ha="right" if len(groups) > 8 else "center")
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, top)
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(4, len(series)))
+    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=_columns(series, width))
     _write(figure, title, notes, panels)
     return figure
 
@@ -145,4 +149,10 @@ def _draw_bars(axes: Axes, one: Bars, groups: list[str], at: int, width: float, 
     below, above = ([abs(value - end) for value, end in zip(values, ends, strict=True)] for ends in (lows, highs))
     axes.bar(places, values, width * 0.92, color=SERIES[at % len(SERIES)], alpha=0.85, label=one.label)
     if shown:
-        axes.errorbar(places, values, yerr=(below, above), fmt="none", ecolor=INK, elinewidth=0.9, capsize=1.5)
+        axes.errorbar(places, values, yerr=(below, above), fmt="o", markersize=2.5, color=INK, elinewidth=0.9, capsize=1.5)
+
+
+def _columns(series: Sequence[Bars], width: float) -> int:
+    """How many entries of the legend stand beside each other in a figure that is `width` inches wide."""
+    entry = 0.65 + 0.085 * max(len(one.label) for one in series)
+    return max(1, min(len(series), int((width - 1.6) / entry)))
