@@ -34,6 +34,15 @@ def test_the_same_answers_lead_by_exactly_nothing() -> None:
 def test_both_sets_are_probed_by_the_same_protocol() -> None:
     sets = {"textures_train": bright_and_dark(30, seed=2), "textures_test": bright_and_dark(20, seed=3)}
     material = Material(test=bright_and_dark(20, seed=1), extra=sets)
-    numbers = dict(Texture().measure(raw_subject(bright_and_dark(40)), material))
+    findings = Texture().measure(raw_subject(bright_and_dark(40)), material)
+    numbers = dict(findings)
+    assert findings.protocol["num_train"] == {"objects": 30, "textures": 30}
     assert numbers["objects"].value == numbers["textures"].value == 1
     assert numbers["textures - objects"].value == 0
+
+
+def test_all_train_pictures_are_used_when_asked() -> None:
+    sets = {"textures_train": bright_and_dark(30, seed=2), "textures_test": bright_and_dark(20, seed=3)}
+    material = Material(test=bright_and_dark(20, seed=1), extra=sets)
+    findings = Texture(match=False).measure(raw_subject(bright_and_dark(40)), material)
+    assert findings.protocol["num_train"] == {"objects": 40, "textures": 30}

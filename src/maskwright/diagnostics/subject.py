@@ -150,9 +150,14 @@ class Subject:
         return Features(torch.cat(classes) if classes else None, torch.cat([part.mean for part in parts]), pictures.labels)
 
     @cached_property
+    def train_features(self) -> Features:
+        """Features of the clean train pictures, kept for further probes."""
+        return self.features_of(self.train)
+
+    @cached_property
     def probe(self) -> FixedProbe:
         """The linear probe, fitted when it is first asked for."""
-        return fit_fixed_probe(self.features_of(self.train), seed=self.seed)
+        return fit_fixed_probe(self.train_features, seed=self.seed)
 
     def predict(self, images: Tensor) -> Tensor:
         """Class scores (B, K) of the fixed probe for uint8 images; columns are `probe.labels`."""

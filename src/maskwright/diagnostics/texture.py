@@ -14,7 +14,9 @@ from torch import Tensor
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number, spell_number
 from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
+from maskwright.evaluation.features import Features
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.support.seeding import torch_generator
 from maskwright.visual.charts import Bars, bar_chart
 
 CONTROL = (
@@ -29,18 +31,22 @@ class Texture:
     """Linear probes on a texture set and on the object set, the same protocol for both, and their difference.
 
     Accuracies are rescaled by chance, because the two sets have different numbers of classes; intervals come from drawing the test
-    pictures of both sets anew, the same ones for every subject.
+    pictures of both sets anew, the same ones for every subject. match: fit both probes on equally many pictures, as many as the smaller
+    set has, since more pictures help some encoders more than others.
     """
 
+    match: bool = True
     wants: ClassVar[tuple[str, ...]] = ("textures",)
 
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
-        own = fit_fixed_probe(subject.features_of(material.take("textures_train")), seed=seed)
-        textures = _answers(own, subject, material.take("textures_test"))
-        objects = _answers(subject.probe, subject, material.test)
-        chances = {"objects": _chance(subject.probe), "textures": _chance(own)}
+        trains = {"objects": subject.train_features, "textures": subject.features_of(material.take("textures_train"))}
+        most = min(len(one.mean) for one in trains.values()) if self.match else None
+        probes = {name: fit_fixed_probe(_some(one, most, seed), seed=seed) for name, one in trains.items()}
+        objects = _answers(probes["objects"], subject, material.test)
+        textures = _answers(probes["textures"], subject, material.take("textures_test"))
+        chances = {name: _chance(probe) for name, probe in probes.items()}
         numbers: dict[str, Number] = {
             "objects": bootstrap_interval(objects, seed),
             "textures": bootstrap_interval(textures, seed),
@@ -55,8 +61,8 @@ class Texture:
             control=CONTROL,
             protocol={
                 "probe": "linear, tuned on held-out train, one for each set",
-                "poolings": {"objects": subject.probe.pooling, "textures": own.pooling},
-                "num_train": {"objects": subject.probe.num_train, "textures": own.num_train},
+                "poolings": {name: probe.pooling for name, probe in probes.items()},
+                "num_train": {name: probe.num_train for name, probe in probes.items()},
                 "interval": "95% bootstrap over the test images of both sets",
             },
             tables=tables,
@@ -81,6 +87,15 @@ class Texture:
             chances = {"chance": next(iter(chances.values()))}
         title = "Texture transfer: linear probes (textures - objects)"
         return bar_chart(series, title, "", "top-1", chances, [findings[0].control, *_sentences(findings)])
+
+
+def _some(train: Features, most: int | None, seed: int) -> Features:
+    """At most so many of the train pictures, chosen by chance, the same ones for every subject."""
+    if most is None or most >= len(train.mean):
+        return train
+    chosen = torch.randperm(len(train.mean), generator=torch_generator(seed, "match"))[:most]
+    labels = None if train.labels is None else train.labels[chosen]
+    return Features(None if train.cls is None else train.cls[chosen], train.mean[chosen], labels)
 
 
 def _answers(probe: FixedProbe, subject: Subject, pictures: Pictures) -> Tensor:

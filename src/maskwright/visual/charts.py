@@ -133,7 +133,7 @@ def bar_chart(
     axes.set_xticks(range(len(groups)), groups, rotation=30 if len(groups) > 8 else 0, ha="right" if len(groups) > 8 else "center")
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, top)
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(4, len(series)))
+    axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=_columns(series, width))
     _write(figure, title, notes, panels)
     return figure
 
@@ -145,4 +145,10 @@ def _draw_bars(axes: Axes, one: Bars, groups: list[str], at: int, width: float, 
     below, above = ([abs(value - end) for value, end in zip(values, ends, strict=True)] for ends in (lows, highs))
     axes.bar(places, values, width * 0.92, color=SERIES[at % len(SERIES)], alpha=0.85, label=one.label)
     if shown:
-        axes.errorbar(places, values, yerr=(below, above), fmt="none", ecolor=INK, elinewidth=0.9, capsize=1.5)
+        axes.errorbar(places, values, yerr=(below, above), fmt="o", markersize=2.5, color=INK, elinewidth=0.9, capsize=1.5)
+
+
+def _columns(series: Sequence[Bars], width: float) -> int:
+    """How many entries of the legend stand beside each other in a figure that is `width` inches wide."""
+    entry = 0.65 + 0.085 * max(len(one.label) for one in series)
+    return max(1, min(len(series), int((width - 1.6) / entry)))
