@@ -70,25 +70,27 @@ def masks(
     size, side = choose_geometry(image_size, patch_size, found.median)
     grid = Grid.of_image(*parse_size(size), side)
     check_ratio(grid.num_patches, ratio)
-    names = [word.strip() for word in policy.split(";")] if isinstance(policy, str) else list(policy)
-    rules = {name: lookable(name, grid, ratio, 1 if found.gray else found.channels) for name in names}
-    store = packed(source, grid.image_size, 1 if found.gray else found.channels, reporter)
+    channels = 1 if found.gray else found.channels
+    rules = {name: lookable(name, grid, ratio, channels) for name in _names(policy)}
+    store = packed(source, grid.image_size, channels, reporter)
     view = View(store, grid, ratio, seed, store.pixel_scale())
     geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
     difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
     maps = sorted({name for rule in rules.values() for name in rule.traits.needed("prior")})
     batch = eval_batch(store, grid.image_size, pictures, maps, (grid.rows, grid.cols))
-    images = batch.images
     columns = [gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()]
     path = Path(out)
-    save_picture(path, mask_gallery(images, columns, grid))
+    save_picture(path, mask_gallery(batch.images, columns, grid))
     report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
     write_json(path.with_suffix(".json"), {**report, "policies": to_plain(geometry, difficulty)})
-    reporter.say(f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy")
-    for line in spell_geometry(geometry, difficulty):
+    told = f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy"
+    for line in (told, *spell_geometry(geometry, difficulty), f"Gallery: {path}"):
         reporter.say(line)
-    reporter.say(f"Gallery: {path}")
     return MaskReport(geometry, path, difficulty)
+
+
+def _names(policy: str | Sequence[str]) -> list[str]:
+    return [word.strip() for word in policy.split(";")] if isinstance(policy, str) else list(policy)
 
 
 @dataclass(frozen=True)
