@@ -1,12 +1,15 @@
 """Reports of made-up studies: what they say, that they need nothing outside, and that gaps in a study show."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from maskwright.studies.record import StudyRecord
+from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report import MOST_BYTES, publish_report, write_report
+from maskwright.studies.report_figures import short_labels
+from maskwright.studies.report_runs import PictureRow, Pictures, Tile
 from maskwright.support.files import write_json
 from maskwright.workflows.run_folder import RunFolder
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
@@ -50,6 +53,8 @@ def make_runs(folder, trials):
         run = RunFolder(folder / trial.run)
         for epoch in range(1, 6):
             run.append_metrics({"step": 100 * epoch, "epoch": epoch, "val_loss_random75": 0.9 / epoch, "knn_top1": 0.1 * epoch})
+        answer = {"diagnostic": "lowpass", "numbers": {"half at": {"value": 4.5, "low": 4.0, "high": 5.0}, "none": None}}
+        write_json(run.path / "diagnose" / "lowpass.json", {"findings": [answer, {**answer, "numbers": {"half at": 99.0}}]})
         write_json(run.status_file, {"state": "finished", "masks": {"distance": 1.3, "boundary": 0.38}})
 
 
@@ -100,6 +105,7 @@ def test_the_page_has_every_part(report):
         "data: nowhere",
     ):
         assert part in words, part
+    assert "99.0" not in words
     assert report.read_text().count("<svg") == 2 * 5 + 2 + 2  # arms and differences of each metric, two frontiers, two learning curves
 
 
@@ -146,3 +152,23 @@ def test_a_published_report_names_no_folder_of_this_machine(report, tmp_path):
     assert "someone" not in page.read_text() + page.with_name("study.json").read_text()
     assert "Could not read cat.png: see https://example.org/a/b." in page.read_text()
     assert StudyRecord.load(page.with_name("study.json")).plan == {"data": "photos", "recipe": "a/b.yaml"}
+
+
+def test_figures_name_arms_briefly_and_apart():
+    cells = [{"ratio": "0.75", "laplacian": on, "uniformity": other} for on in ("with", "without") for other in ("with", "without")]
+    factorial = [Arm(name=", ".join(f"{k}={v}" for k, v in cell.items()), settings={}, levels=cell) for cell in cells]
+    long = [Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"]
+    labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
+    assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
+    assert list(labels.values())[4:] == ["5 a policy with a name that g…", "6 a policy with a name that g…"]
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1_000, 4), (250_000, 2), (500_000, 1), (900_000, 0)])
+def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_path, size, shown):
+    tile = Tile("data:image/webp;base64," + "A" * size, "masked")
+    rows = [PictureRow("pictures", [replace(tile, span=2)] * 4), PictureRow("random", [tile] * 8)]
+    monkeypatch.setattr("maskwright.studies.report.draw_pictures", lambda record, runs: Pictures(own=rows))
+    page = write_report(made_up_study(seeds=1), tmp_path)
+    assert page.stat().st_size < MOST_BYTES
+    assert page.read_text().count("data:image/webp") == 3 * shown
+    assert ("larger than 2 MB" in page.read_text()) == (shown == 0)

@@ -15,23 +15,19 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from maskwright.studies.findings import Finding, find, title_of
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report_figures import Drawing, frontier_drawings, interval_drawings, learning_drawings
-from maskwright.studies.report_runs import Pictures, draw_pictures, read_mask_statistics, read_rows
+from maskwright.studies.report_runs import MOST_PICTURES, Pictures, draw_pictures, read_diagnostics, read_mask_statistics, read_rows
 from maskwright.studies.report_tables import (
     Table,
-    budget_deviation,
     compute_table,
     design_table,
     effects_table,
     failure_table,
-    finding_lines,
     mask_table,
     other_table,
     reconstruction_matrix,
-    title_words,
-    trial_facts,
     verdict_table,
 )
-from maskwright.studies.statistics import FEWEST_SEEDS
+from maskwright.studies.report_words import finding_lines, notes_of, title_words, trial_facts
 from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
 
@@ -80,14 +76,11 @@ def write_report(record: StudyRecord, folder: Path | str, *, runs: Path | str | 
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
-    them; pictures: whether to draw those. A page that would be over 2 MB leaves its pictures out and says so.
+    them; pictures: whether to draw those. A page that would be over 2 MB shows fewer of them, or none and says so.
     """
     folder = Path(folder)
-    report = build_report(record, Path(runs or folder), pictures)
-    page = _render("report.html", report)
-    if len(page.encode()) > MOST_BYTES:
-        report = replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]))
-        page = _render("report.html", report)
+    report = build_report(record, Path(folder if runs is None else runs), pictures)
+    page = _render_small(report)
     record.save(folder / RECORD)
     write_text(folder / MARKDOWN, _render("report.md", report))
     write_text(folder / REPORT, page)
@@ -100,63 +93,41 @@ def publish_report(study: Path | str, folder: Path | str) -> Path:
     return write_report(StudyRecord.from_dict(_without_places(record.to_dict())), folder, runs=study)
 
 
-def build_report(record: StudyRecord, folder: Path, pictures: bool = True) -> Report:
+def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Report:
     """Judge the record and draw its figures."""
     findings = find(record)
-    rows = read_rows(record, folder)
+    rows = read_rows(record, runs)
     main = findings[0] if findings else None
     return Report(
         record=record,
         made=now(),
         answer=finding_lines(main, record.baseline) if main else ["No trial has finished yet."],
-        notes=_notes(record, findings),
+        notes=notes_of(record, findings),
         design=design_table(record),
-        sections=[_section(finding, record.baseline) for finding in findings],
+        sections=[_section(record, finding) for finding in findings],
         compute=compute_table(record),
         frontier=frontier_drawings(record, main) if main else [],
         curves=learning_drawings(record, rows),
         matrix=reconstruction_matrix(record),
-        masks=mask_table(read_mask_statistics(record, folder)),
-        others=other_table(record, findings),
+        masks=mask_table(read_mask_statistics(record, runs)),
+        others=other_table(record, findings, read_diagnostics(record, runs)),
         failures=failure_table(record),
-        pictures=draw_pictures(record, folder) if pictures else Pictures(),
+        pictures=draw_pictures(record, runs) if pictures else Pictures(),
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
         facts=trial_facts(record.finished()),
     )
 
 
-def _section(finding: Finding, baseline: str) -> MetricSection:
+def _section(record: StudyRecord, finding: Finding) -> MetricSection:
     return MetricSection(
         name=title_of(finding.metric),
         words=title_words(finding),
         is_main=finding.metric.main,
-        said=finding_lines(finding, baseline),
+        said=finding_lines(finding, record.baseline),
         verdicts=verdict_table(finding),
-        drawings=interval_drawings(finding, baseline),
+        drawings=interval_drawings(record, finding),
         effects=effects_table(finding) if finding.effects else None,
     )
-
-
-def _notes(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
-    """What must be known before believing the answer."""
-    notes = []
-    done, wanted = len(record.finished()), len(record.arms) * len(record.seeds)
-    if done < wanted:
-        notes.append(f"{done} of {wanted} trials are done; the rest are listed below.")
-    if len(record.seeds) < FEWEST_SEEDS:
-        notes.append(f"Fewer than {FEWEST_SEEDS} seeds: no intervals and no verdicts.")
-    away = budget_deviation(record)
-    if record.budget is None:
-        notes.append("No compute was matched: arms may have spent different amounts.")
-    elif away is not None:
-        matched = f"{float(record.budget['amount']):.4g} {record.budget['currency']}"
-        notes.append(f"Matched compute: {matched} per trial; trials are off by {away:.1%} at most.")
-    if len(findings) > 1:
-        notes.append(f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics.")
-    lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
-    if len(lines) > 1:
-        notes.append("Arms differ in their loss, so losses in the learning curves do not compare between all arms.")
-    return notes
 
 
 def _without_places(value: Any) -> Any:
@@ -166,6 +137,15 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_places(key): _without_places(one) for key, one in value.items()}
     return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _render_small(report: Report) -> str:
+    """The page with as many pictures as fit."""
+    for count in (MOST_PICTURES, 2, 1):
+        page = _render("report.html", replace(report, pictures=report.pictures.first(count)))
+        if len(page.encode()) <= MOST_BYTES:
+            return page
+    return _render("report.html", replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."])))
 
 
 def _render(name: str, report: Report) -> str:

@@ -27,6 +27,8 @@ _CURVES = {
         "Loss on held-out pictures under each arm's own masks, which does not compare between policies",
     ),
 }
+LONGEST = 28
+"""Letters of an arm's name in a figure; tables carry names in full."""
 APART = 0.02
 """Costs that differ by less than this share are one cost: a frontier would order noise."""
 
@@ -39,10 +41,10 @@ class Drawing:
     caption: str
 
 
-def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
+def interval_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
     """The arms' means and, where there is a baseline, their differences to it."""
-    title = title_of(finding.metric)
-    means = [_dot(one, one.sample.mean, one.sample.interval, list(one.values.values())) for one in finding.arms]
+    title, baseline, labels = title_of(finding.metric), record.baseline, short_labels(record)
+    means = [_dot(one, labels, one.sample.mean, one.sample.interval, list(one.values.values())) for one in finding.arms]
     drawn = [
         Drawing(
             to_svg(interval_plot(means, title), f"Means of {title} by arm"),
@@ -51,11 +53,8 @@ def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
     ]
     base = next((one.values for one in finding.arms if one.arm == baseline), {})
     changes = [
-        _dot(
-            one, one.difference.sample.mean, one.difference.sample.interval, [one.values[s] - base[s] for s in one.difference.sample.seeds]
-        )
-        for one in finding.arms
-        if one.difference is not None
+        _dot(one, labels, change.mean, change.interval, [one.values[seed] - base[seed] for seed in change.seeds])
+        for one, change in ((one, one.difference.sample) for one in finding.arms if one.difference is not None)
     ]
     if changes:
         svg = to_svg(interval_plot(changes, f"{title}: arm minus {baseline}", zero=True), f"Differences of {title} to {baseline} by arm")
@@ -67,10 +66,12 @@ def interval_drawings(finding: Finding, baseline: str) -> list[Drawing]:
 
 def frontier_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
     """Accuracy against compute, in every currency in which the arms differ; numbers are the arms in the order of the tables."""
-    drawn = []
+    drawn, labels = [], short_labels(record)
     for currency, label in _COSTS.items():
         costs = [(one, _mean_cost(record, one.arm, currency)) for one in finding.arms]
-        known = [Cost(dot=_dot(one, one.sample.mean, one.sample.interval, ()), spent=spent) for one, spent in costs if spent is not None]
+        known = [
+            Cost(dot=_dot(one, labels, one.sample.mean, one.sample.interval, ()), spent=spent) for one, spent in costs if spent is not None
+        ]
         if len(known) < 2 or max(one.spent for one in known) <= (1 + APART) * min(one.spent for one in known):
             continue
         figure = frontier_plot(known, label, title_of(finding.metric), finding.metric.larger_is_better)
@@ -83,10 +84,10 @@ def frontier_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
 
 def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     """How each arm learned, the mean over its seeds, against the compute spent so far."""
-    drawn = []
+    drawn, labels = [], short_labels(record)
     by_flops = all(trial.compute is not None and trial.compute.flops for trial in record.finished())
     for key, (label, words) in _CURVES.items():
-        curves = {arm.name: _curve(record, rows, arm.name, key, by_flops) for arm in record.arms}
+        curves = {labels[arm.name]: _curve(record, rows, arm.name, key, by_flops) for arm in record.arms}
         curves = {name: points for name, points in curves.items() if len(points) > 1}
         if curves:
             figure = learning_plot(curves, "TFLOPs of training" if by_flops else "step", label)
@@ -94,14 +95,20 @@ def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     return drawn[:2]
 
 
-def _dot(one: ArmFinding, mean: float, interval: Interval | None, points: Sequence[float]) -> Dot:
+def short_labels(record: StudyRecord) -> dict[str, str]:
+    """Names of arms that leave room for the numbers: levels alone in a factorial plan, long ones cut, numbered where two are alike."""
+    cut = {arm.name: _cut(" · ".join(map(str, arm.levels.values())) or arm.name) for arm in record.arms}
+    taken = list(cut.values())
+    return {name: f"{number} {label}" if taken.count(label) > 1 else label for number, (name, label) in enumerate(cut.items(), start=1)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _dot(one: ArmFinding, labels: Mapping[str, str], mean: float, interval: Interval | None, points: Sequence[float]) -> Dot:
     low, high = (interval.low, interval.high) if interval else (None, None)
-    return Dot(label=_short(one.arm), mean=mean, low=low, high=high, points=points, kind=kind_of(one.verdict))
-
-
-def _short(name: str) -> str:
-    """Long names would leave no room for the numbers; tables carry them in full."""
-    return name if len(name) <= 30 else f"{name[:29]}…"
+    return Dot(label=labels[one.arm], mean=mean, low=low, high=high, points=points, kind=kind_of(one.verdict))
 
 
 def _mean_cost(record: StudyRecord, arm: str, currency: str) -> float | None:

@@ -17,6 +17,7 @@ from maskwright.schedules import Constant, parse_schedule
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import read_json
 from maskwright.support.reporting import LogReporter
 from maskwright.visual.data_uri import to_data_uri
 from maskwright.visual.masks import gray_out
@@ -61,6 +62,11 @@ class Pictures:
     left_out: Sequence[str] = ()
     pixels: int = 0
 
+    def first(self, count: int) -> Pictures:
+        """The same grids with fewer pictures."""
+        own = [PictureRow(row.name, row.tiles[: 2 * count // max(tile.span for tile in row.tiles)]) for row in self.own]
+        return replace(self, own=own, common=[PictureRow(row.name, row.tiles[:count]) for row in self.common])
+
 
 def read_rows(record: StudyRecord, folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
     """Rows of metrics.jsonl of every finished trial whose run folder is at hand."""
@@ -73,6 +79,19 @@ def read_mask_statistics(record: StudyRecord, folder: Path) -> dict[str, dict[st
     for trial, place in _runs(record, folder):
         found.setdefault(trial.arm, []).append(RunFolder(place).status().get("masks") or {})
     return {arm: _mean_of(some) for arm, some in found.items() if any(some)}
+
+
+def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, dict[int, float]]]:
+    """What `maskwright diagnose RUN` left in the runs: arm -> "test: number" -> values by seed; the run itself is the first subject."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for trial, place in _runs(record, folder):
+        for file in sorted((place / "diagnose").glob("*.json")):
+            subject = read_json(file)["findings"][0]
+            for name, number in subject["numbers"].items():
+                value = number["value"] if isinstance(number, dict) else number
+                if value is not None:
+                    found.setdefault(trial.arm, {}).setdefault(f"{subject['diagnostic']}: {name}", {})[trial.seed] = float(value)
+    return found
 
 
 def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.studies.findings import Finding, decimals_for, spell, title_of
-from maskwright.studies.record import Compute, StudyRecord, TrialRecord
-from maskwright.studies.statistics import Difference
+from maskwright.studies.findings import Finding, decimals_for, spell
+from maskwright.studies.record import Compute, StudyRecord
+from maskwright.studies.statistics import Difference, Sample, Values, summarize
 
 RECONSTRUCTION = "psnr "
 """Numbers that begin so say how well hidden pixels were filled in under masks that are the same for all arms."""
@@ -76,9 +76,7 @@ def verdict_table(finding: Finding) -> Table:
 
 def effects_table(finding: Finding) -> Table:
     """Main effects and interactions of a factorial plan."""
-    decimals = decimals_for(
-        [one.sample.deviation for one in finding.effects.values()], [one.sample.mean for one in finding.effects.values()]
-    )
+    decimals = _places([one.sample for one in finding.effects.values()])
     rows = [[name, one.verdict, *_difference_cells(one, decimals), str(one.sample.count)] for name, one in finding.effects.items()]
     return Table(["effect", "verdict", *_DIFFERENCE_HEAD, "n"], rows, [kind_of(one.verdict) for one in finding.effects.values()])
 
@@ -90,15 +88,6 @@ def compute_table(record: StudyRecord) -> Table:
     head = ["arm", *(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}" for name in shown)]
     rows = [[arm.name, *(_spell_amount(name, _amounts(record, arm.name, name)) for name in shown)] for arm in record.arms]
     return Table(head, rows, ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms])
-
-
-def budget_deviation(record: StudyRecord) -> float | None:
-    """The largest relative distance of a finished trial's compute from the budget; none without a budget."""
-    if record.budget is None:
-        return None
-    currency, amount = record.budget["currency"], float(record.budget["amount"])
-    spent = [trial.compute.amount(currency) for trial in record.finished() if trial.compute is not None]
-    return max((abs(one - amount) / amount for one in spent if one is not None), default=None)
 
 
 def reconstruction_matrix(record: StudyRecord) -> Table | None:
@@ -125,16 +114,32 @@ def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:
     return Table(["arm", *(name.replace("_", " ") for name in names)], rows)
 
 
-def other_table(record: StudyRecord, findings: Sequence[Finding]) -> Table | None:
-    """Numbers that trials carry beside the study's metrics, such as diagnostics: means over seeds, without verdicts."""
+def other_table(record: StudyRecord, findings: Sequence[Finding], diagnostics: Mapping[str, Values]) -> Table | None:
+    """Numbers beside the study's metrics, means over seeds with t intervals from three seeds on and without verdicts.
+
+    diagnostics: arm -> name -> numbers by seed, joined with what trials carry that is neither a metric nor a reconstruction.
+    """
     judged = {finding.metric.name for finding in findings}
     names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers))
     names = [name for name in names if name not in judged and not name.startswith(RECONSTRUCTION)]
+    found = {
+        arm.name: {name: record.numbers(name, arm.name) for name in names} | dict(diagnostics.get(arm.name, {})) for arm in record.arms
+    }
+    found = {arm: numbers for arm, numbers in found.items() if any(numbers.values())}
+    names = list(dict.fromkeys(name for numbers in found.values() for name in numbers))
     if not names:
         return None
-    arms = [arm.name for arm in record.arms if record.finished(arm.name)]
-    means = {arm: [_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms}
-    return Table(["arm", *names], [[arm, *("–" if np.isnan(mean) else f"{mean:.4g}" for mean in line)] for arm, line in means.items()])
+    samples = {arm: {name: summarize(by_seed) for name, by_seed in numbers.items() if by_seed} for arm, numbers in found.items()}
+    places = {name: _places([one[name] for one in samples.values() if name in one]) for name in names}
+    rows = [
+        [arm, *(spell(one[name].mean, one[name].interval, places[name]) if name in one else "–" for name in names)]
+        for arm, one in samples.items()
+    ]
+    return Table(["arm", *names], rows)
+
+
+def _places(samples: Sequence[Sample]) -> int:
+    return decimals_for([one.deviation for one in samples], [one.mean for one in samples])
 
 
 def failure_table(record: StudyRecord) -> Table | None:
@@ -144,33 +149,6 @@ def failure_table(record: StudyRecord) -> Table | None:
     known = {trial.key for trial in record.trials}
     rows += [[arm.name, str(seed), "not begun", "–"] for arm in record.arms for seed in record.seeds if (arm.name, seed) not in known]
     return Table(["arm", "seed", "state", "what went wrong"], rows) if rows else None
-
-
-def finding_lines(finding: Finding, baseline: str) -> list[str]:
-    """The answer in sentences: which arms are better, which are worse, and what could not be shown."""
-    decimals, said = finding.decimals, []
-    for verdict in ("better", "worse"):
-        for one in finding.named(verdict):
-            assert one.difference is not None
-            change = one.difference.sample
-            p = "" if one.difference.holm is None else f", p {_spell_p(one.difference.holm)} after correction"
-            tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
-            said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
-    rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
-    for verdict in dict.fromkeys(one.verdict for one in rest):
-        some = [one for one in rest if one.verdict == verdict]
-        could = [one.difference.detectable for one in some if one.difference is not None and one.difference.detectable is not None]
-        reach = f"; differences of {max(could):.{decimals}f} and more would have been found in 80% of such studies" if could else ""
-        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
-    if not finding.has_baseline:
-        said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
-    return said
-
-
-def title_words(finding: Finding) -> str:
-    """A metric with its unit, source and direction."""
-    where = f", {finding.metric.where}" if finding.metric.where else ""
-    return f"{title_of(finding.metric)}{where}; {'larger' if finding.metric.larger_is_better else 'smaller'} is better"
 
 
 def amount(compute: Compute | None, currency: str) -> float | None:
@@ -219,14 +197,3 @@ def _shade_columns(values: np.ndarray) -> list[list[float | None]]:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
-
-
-def trial_facts(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
-    """Commits, versions and hardware of the trials, each once."""
-    facts = [("commit", sorted({trial.commit for trial in trials if trial.commit}))]
-    names = dict.fromkeys(name for trial in trials for name in trial.versions)
-    facts += [(name, sorted({trial.versions[name] for trial in trials if name in trial.versions})) for name in names if name != "commit"]
-    facts.append(("hardware", sorted({trial.hardware for trial in trials if trial.hardware})))
-    started, ended = ([getattr(trial, name) for trial in trials if getattr(trial, name)] for name in ("started", "ended"))
-    facts += [("first trial started", [min(started)] if started else []), ("last trial ended", [max(ended)] if ended else [])]
-    return [(name, ", ".join(values)) for name, values in facts if values]

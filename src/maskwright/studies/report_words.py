@@ -1,0 +1,83 @@
+"""The words of a report: the answer in sentences, what to know before believing it, and where the numbers were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maskwright.studies.findings import Finding, spell, title_of
+from maskwright.studies.record import StudyRecord, TrialRecord
+from maskwright.studies.report_tables import kind_of
+from maskwright.studies.statistics import FEWEST_SEEDS
+
+
+def finding_lines(finding: Finding, baseline: str) -> list[str]:
+    """The answer in sentences: which arms are better, which are worse, and what could not be shown."""
+    decimals, said = finding.decimals, []
+    for verdict in ("better", "worse"):
+        for one in finding.named(verdict):
+            assert one.difference is not None
+            change = one.difference.sample
+            p = "" if one.difference.holm is None else f", p {_compare_p(one.difference.holm)} after correction"
+            tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
+            said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
+    rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
+    for verdict in dict.fromkeys(one.verdict for one in rest):
+        some = [one for one in rest if one.verdict == verdict]
+        could = [one.difference.detectable for one in some if one.difference is not None and one.difference.detectable is not None]
+        reach = f"; differences of {max(could):.{decimals}f} and more would have been found in 80% of such studies" if could else ""
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
+    if not finding.has_baseline:
+        said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
+    return said
+
+
+def title_words(finding: Finding) -> str:
+    """A metric with its unit, source and direction."""
+    where = f", {finding.metric.where}" if finding.metric.where else ""
+    return f"{title_of(finding.metric)}{where}; {'larger' if finding.metric.larger_is_better else 'smaller'} is better"
+
+
+def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
+    """What must be known before believing the answer."""
+    notes: list[str] = []
+    done, wanted = len(record.finished()), len(record.arms) * len(record.seeds)
+    if done < wanted:
+        notes.append(f"{done} of {wanted} trials are done; the rest are listed below.")
+    if len(record.seeds) < FEWEST_SEEDS:
+        notes.append(f"Fewer than {FEWEST_SEEDS} seeds: no intervals and no verdicts.")
+    away = budget_deviation(record)
+    if record.budget is None:
+        notes.append("No compute was matched: arms may have spent different amounts.")
+    elif away is not None:
+        matched = f"{float(record.budget['amount']):.4g} {record.budget['currency']}"
+        notes.append(f"Matched compute: {matched} per trial; trials are off by {away:.1%} at most.")
+    if len(findings) > 1:
+        notes.append(f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics.")
+    lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
+    if len(lines) > 1:
+        notes.append("Arms differ in their loss, so losses in the learning curves do not compare between all arms.")
+    return notes
+
+
+def budget_deviation(record: StudyRecord) -> float | None:
+    """The largest relative distance of a finished trial's compute from the budget; none without a budget."""
+    if record.budget is None:
+        return None
+    currency, amount = record.budget["currency"], float(record.budget["amount"])
+    spent = [trial.compute.amount(currency) for trial in record.finished() if trial.compute is not None]
+    return max((abs(one - amount) / amount for one in spent if one is not None), default=None)
+
+
+def trial_facts(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
+    """Commits, versions and hardware of the trials, each once."""
+    facts = [("commit", sorted({trial.commit for trial in trials if trial.commit}))]
+    names = dict.fromkeys(name for trial in trials for name in trial.versions)
+    facts += [(name, sorted({trial.versions[name] for trial in trials if name in trial.versions})) for name in names if name != "commit"]
+    facts.append(("hardware", sorted({trial.hardware for trial in trials if trial.hardware})))
+    started, ended = ([getattr(trial, name) for trial in trials if getattr(trial, name)] for name in ("started", "ended"))
+    facts += [("first trial started", [min(started)] if started else []), ("last trial ended", [max(ended)] if ended else [])]
+    return [(name, ", ".join(values)) for name, values in facts if values]
+
+
+def _compare_p(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"
