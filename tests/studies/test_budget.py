@@ -45,7 +45,8 @@ def test_the_price_that_is_planned_is_what_the_run_spends(pictures: Path, tmp_pa
     run = maskwright.pretrain(pictures, split="train", out=tmp_path / "run", track=["none"], **{**BASE, **ARMS[name], **length})
     found = spent(run.status, run.settings, model_config(run.settings))
     close = 0.06 if "uniform" in name else 0.015
-    assert (found.steps, found.images) == (expected.steps, expected.images)
+    assert found.steps == expected.steps
+    assert found.images == pytest.approx(expected.images, rel=close)
     assert found.encoder_tokens == pytest.approx(expected.encoder_tokens, rel=close)
     assert found.decoder_tokens == pytest.approx(expected.decoder_tokens, rel=close)
     assert found.teacher_tokens == pytest.approx(expected.teacher_tokens, rel=close)

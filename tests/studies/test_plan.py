@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from maskwright.studies.design import keep_plan, open_plan
+from maskwright.studies.design import Design, keep_lengths, keep_plan, open_plan
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.plan import build_plan, parse_seeds, plan_policies, read_plan
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import LogReporter
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"budgets": {"steps": 2}}, "Did you mean 'budget'"),
@@ -84,3 +85,9 @@ def test_factors_are_crossed_and_texts_that_begin_with_plus_are_added() -> None:
     assert arms[-1].levels == {"ratio": "0.75", "laplacian": "on", "uniformity": "on"}
     with pytest.raises(MaskwrightError, match="Two factors set 'loss'"):
         cross_factors({"a": {"x": {"loss": "mse"}}, "b": {"y": {"loss": "laplacian"}}}, {})
+
+
+def test_a_study_that_goes_on_keeps_the_lengths_it_began_with(tmp_path: Path) -> None:
+    quiet = LogReporter(visible=False)
+    keep_lengths(Design({"a": {"steps": 100}}, {}), tmp_path, quiet)
+    assert keep_lengths(Design({"a": {"steps": 120}}, {}), tmp_path, quiet).lengths == {"a": {"steps": 100}}

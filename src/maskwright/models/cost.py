@@ -38,6 +38,15 @@ def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> Ste
     return StepCost(2 * encoder, 2 * decoder)
 
 
+def count_look(config: ModelConfig) -> int:
+    """Operations of one look at an image for its last block's attention; of that block only queries, keys and values are made."""
+    num_patches = (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size)
+    tokens, asking = num_patches + config.num_prefix, 1 if config.class_token else num_patches
+    embedding = num_patches * config.patch_size**2 * config.channels * config.width
+    blocks = (config.depth - 1) * count_block(tokens, config.width, config.mlp_ratio)
+    return 2 * (embedding + blocks + 3 * tokens * config.width**2 + asking * tokens * config.width)
+
+
 def count_block(tokens: int, width: int, mlp_ratio: float) -> int:
     """Multiply-adds of a transformer block for one image."""
     linear = tokens * width * width * (4 + 2 * mlp_ratio)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ class Budget:
 class StepPrice:
     """The mean cost of one optimizer step over a training, which a schedule of ratios or of mixtures makes different from any one step."""
 
-    images: int
+    images: float
     encoder_tokens: float
     decoder_tokens: float
     teacher_tokens: float
@@ -75,7 +76,7 @@ class StepPrice:
         """What that many steps cost."""
         return Compute(
             steps=steps,
-            images=steps * self.images,
+            images=round(steps * self.images),
             encoder_tokens=round(steps * self.encoder_tokens),
             decoder_tokens=round(steps * self.decoder_tokens),
             teacher_tokens=round(steps * self.teacher_tokens),
@@ -97,7 +98,9 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
     rows = [_price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment) for moment in range(_MOMENTS)]
     encoder, decoder, teacher, flops = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
     policy = sum(learner.flops() for learner in module.masker.learners)  # type: ignore[operator]
-    images = effective_batch(settings)
+    batches = max(1, len(pictures.train) // (settings.train.batch_size or 1))
+    steps = math.ceil(batches / settings.train.accumulate)  # of an epoch; the last one may have fewer batches
+    images = effective_batch(settings) * batches / (settings.train.accumulate * steps)
     return StepPrice(images, images * encoder, images * decoder, images * teacher, images * (flops + policy + loss_flops(module)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_text
+from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
 from maskwright.workflows.loading import Pictures, load
 from maskwright.workflows.pretrain import complete
 from maskwright.workflows.recipes import read_recipe
 
-PLAN = "plan.yaml"
+PLAN, LENGTHS = "plan.yaml", "lengths.json"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,18 @@ def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
     write_text(file, dump_plan(plan))
     return plan
+
+
+def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
+    """Hold on to the lengths with which a study began, so that trials of another day, or of another version, are as long as the first."""
+    file = folder / LENGTHS
+    if not file.exists():
+        write_json(file, design.lengths)
+        return design
+    kept = read_json(file)
+    if kept != design.lengths:
+        reporter.warn(f"This version would give the arms other lengths; the study goes on with those it began with ({file}).")
+    return replace(design, lengths=kept)
 
 
 def open_plan(folder: Path) -> StudyPlan:

@@ -9,7 +9,7 @@ from typing import Any
 from maskwright.studies.budget import spell_compute
 from maskwright.studies.cluster import read_launcher, work_on_cluster
 from maskwright.studies.crossing import add_cross
-from maskwright.studies.design import Design, design_study, keep_plan
+from maskwright.studies.design import Design, design_study, keep_lengths, keep_plan
 from maskwright.studies.findings import spell_findings
 from maskwright.studies.ledger import Pulse
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
@@ -103,7 +103,7 @@ def run_plan(
     if workers < 1:
         raise MaskwrightError(f"A study needs a worker; got workers={workers}.")
     plan = keep_plan(plan, folder)
-    design = design_study(plan, reporter)
+    design = keep_lengths(design_study(plan, reporter), folder, reporter)
     _say_design(plan, design, folder, reporter)
     if search is not None:
         with Job(folder=folder.resolve(), lengths={}, ledger=ledger, pulse=pulse or Pulse()).open(plan) as opened:

@@ -10,15 +10,10 @@ from torch import Tensor, nn
 
 from maskwright.models.attention_map import attention_map
 from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_step
+from maskwright.models.cost import count_look
 from maskwright.models.encoder import Encoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, patchify
-
-
-def attention_flops(config: ModelConfig) -> int:
-    """Operations of one look at an image: a forward pass of the encoder with every patch visible."""
-    return count_step(config, (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size), 0).encoder
 
 
 class OwnTeacher(nn.Module):
@@ -53,7 +48,7 @@ class OwnTeacher(nn.Module):
         return attention_map(self.encoder, patchify(images, self.grid.patch_size)).float()
 
     def flops(self) -> int:
-        return attention_flops(self.config)
+        return count_look(self.config)
 
     def get_extra_state(self) -> dict[str, int]:
         return {"step": self._step}
@@ -90,4 +85,4 @@ class Teacher:
         return flat / flat.sum(1, keepdim=True)
 
     def flops(self) -> int:
-        return attention_flops(self.config)
+        return count_look(self.config)
