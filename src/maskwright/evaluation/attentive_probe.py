@@ -27,7 +27,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class AttentiveSettings:
-    """How an attentive probe is trained: AdamW, cosine with a tenth of warm-up; rates are tried side by side on held-out train."""
+    """How an attentive probe is trained: AdamW, cosine with a tenth of warm-up; rates are tried side by side on held-out train.
+
+    batch: at most so many images per step, fewer where that leaves less than 16 steps per epoch.
+    """
 
     queries: int = 4
     rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
@@ -77,7 +80,13 @@ class AttentiveResult:
     num_train: int
 
     def to_dict(self) -> dict[str, Any]:
-        protocol = {**asdict(self.settings), "optimizer": "AdamW without decay", "chosen_on": "held-out train", "refit_on": "all of train"}
+        protocol = {
+            **asdict(self.settings),
+            "optimizer": "AdamW, decay 0.1",
+            "batch": pick_batch(self.num_train, self.settings.batch),
+            "chosen_on": "held-out train",
+            "refit_on": "all of train",
+        }
         tried = {f"{rate:g}": accuracy for rate, accuracy in self.tried.items()}
         told = {"num_train": self.num_train, "rate": self.rate, "held_out_top1": tried, "protocol": protocol, "notes": []}
         return {"probe": "attentive", **self.answers.to_dict(), **told}
@@ -115,8 +124,8 @@ def _fit(
 ) -> list[AttentiveHead]:
     """Train one head per rate, all equal at first, on the same batches: tokens are fetched once for all of them."""
     heads = [AttentiveHead(train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")).to(device) for _ in rates]
-    optimizers = [torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.0) for head, rate in zip(heads, rates, strict=True)]
-    batch = min(settings.batch, len(ids))
+    optimizers = [torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.1) for head, rate in zip(heads, rates, strict=True)]
+    batch = pick_batch(len(ids), settings.batch)
     steps, done = len(ids) // batch, 0
     for epoch in range(settings.epochs):
         progress(epoch)
@@ -130,6 +139,11 @@ def _fit(
                 optimizer.step()
             done += 1
     return heads
+
+
+def pick_batch(num_train: int, most: int) -> int:
+    """The images per step: `most`, or fewer so that an epoch has 16 steps, but 16 at least; never more than there are."""
+    return min(most, max(16, num_train // 16), num_train)
 
 
 def _order(ids: Tensor, batch: int, seed: int, epoch: int) -> Iterator[Tensor]:
