@@ -13,7 +13,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,9 +101,16 @@ class TarStorage:
 
 
 def _list_zip(path: Path) -> tuple[list[Entry], ZipStorage]:
+    facts = path.stat()
+    return list(_zip_entries(path, facts.st_size, facts.st_mtime_ns)), ZipStorage(path)
+
+
+@lru_cache(maxsize=4)
+def _zip_entries(path: Path, size: int, changed: int) -> tuple[Entry, ...]:
+    """The members of a zip file as it was when it had this size and time: one call asks for its splits one after another."""
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-    return [Entry(member.filename, f"{member.file_size}-{member.CRC:x}") for member in members], ZipStorage(path)
+    return tuple(Entry(member.filename, f"{member.file_size}-{member.CRC:x}") for member in members)
 
 
 def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
