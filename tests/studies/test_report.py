@@ -160,7 +160,7 @@ def test_figures_name_arms_briefly_and_apart():
     long = [Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"]
     labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
     assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
-    assert list(labels.values())[4:] == ["5 a policy with a name that g…", "6 a policy with a name that g…"]
+    assert list(labels.values())[4:] == ["5 a policy with a name that goe…", "6 a policy with a name that goe…"]
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1_000, 4), (250_000, 2), (500_000, 1), (900_000, 0)])
@@ -172,3 +172,12 @@ def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_pa
     assert page.stat().st_size < MOST_BYTES
     assert page.read_text().count("data:image/webp") == 3 * shown
     assert ("larger than 2 MB" in page.read_text()) == (shown == 0)
+
+
+def test_a_factorial_study_answers_with_effects_first(tmp_path):
+    cells = {f"{ratio} {loss}": {"ratio": ratio, "loss": loss} for ratio in ("low", "high") for loss in ("mse", "edges")}
+    trials = [made_up_trial(arm, seed, 0.05 * (cell["loss"] == "edges")) for arm, cell in cells.items() for seed in range(5)]
+    arms = tuple(Arm(name=arm, settings=cell, levels=cell) for arm, cell in cells.items())
+    words = "".join(read_page(write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)).words)
+    first = words.index("On average over all arms, loss=edges is better: +0.0")
+    assert first < words.index("No effect shown of ratio=high, ratio=high x loss=edges.") < words.index("low edges is better than low mse")

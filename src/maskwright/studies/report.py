@@ -27,7 +27,7 @@ from maskwright.studies.report_tables import (
     reconstruction_matrix,
     verdict_table,
 )
-from maskwright.studies.report_words import finding_lines, notes_of, title_words, trial_facts
+from maskwright.studies.report_words import effect_lines, finding_lines, notes_of, title_words, trial_facts
 from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
 
@@ -101,7 +101,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     return Report(
         record=record,
         made=now(),
-        answer=finding_lines(main, record.baseline) if main else ["No trial has finished yet."],
+        answer=[*effect_lines(main), *finding_lines(main, record.baseline)] if main else ["No trial has finished yet."],
         notes=notes_of(record, findings),
         design=design_table(record),
         sections=[_section(record, finding) for finding in findings],
@@ -123,7 +123,7 @@ def _section(record: StudyRecord, finding: Finding) -> MetricSection:
         name=title_of(finding.metric),
         words=title_words(finding),
         is_main=finding.metric.main,
-        said=finding_lines(finding, record.baseline),
+        said=[*effect_lines(finding), *finding_lines(finding, record.baseline)],
         verdicts=verdict_table(finding),
         drawings=interval_drawings(record, finding),
         effects=effects_table(finding) if finding.effects else None,

@@ -27,7 +27,7 @@ _CURVES = {
         "Loss on held-out pictures under each arm's own masks, which does not compare between policies",
     ),
 }
-LONGEST = 28
+LONGEST = 30
 """Letters of an arm's name in a figure; tables carry names in full."""
 APART = 0.02
 """Costs that differ by less than this share are one cost: a frontier would order noise."""
@@ -57,7 +57,7 @@ def interval_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
         for one, change in ((one, one.difference.sample) for one in finding.arms if one.difference is not None)
     ]
     if changes:
-        svg = to_svg(interval_plot(changes, f"{title}: arm minus {baseline}", zero=True), f"Differences of {title} to {baseline} by arm")
+        svg = to_svg(interval_plot(changes, f"{title}, arm minus baseline", zero=True), f"Differences of {title} to {baseline} by arm")
         drawn.append(
             Drawing(svg, f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before correction) from three seeds on.")
         )

@@ -31,6 +31,22 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
     return said
 
 
+def effect_lines(finding: Finding) -> list[str]:
+    """The answer of a factorial plan: what each setting does on average over all arms, and which effects could not be shown."""
+    said, decimals = [], finding.decimals
+    for name, one in finding.effects.items():
+        if one.is_shown:
+            change, p = one.sample, "" if one.holm is None else f", p {_compare_p(one.holm)} after correction"
+            words = (
+                f"On average over all arms, {name} is {one.verdict}"
+                if " x " not in name
+                else f"Interaction {name}: {one.verdict} than their sum"
+            )
+            said.append(f"{words}: {spell(change.mean, change.interval, decimals, signed=True)}{p}.")
+    rest = [name for name, one in finding.effects.items() if not one.is_shown]
+    return [*said, *([f"No effect shown of {', '.join(rest)}."] if rest else [])]
+
+
 def title_words(finding: Finding) -> str:
     """A metric with its unit, source and direction."""
     where = f", {finding.metric.where}" if finding.metric.where else ""
