@@ -182,14 +182,16 @@ def test_failed_trials_stay_failed_until_they_are_asked_for_again(opened: Callab
     assert [record.state for record in ledger.records()] == ["done"]
 
 
-def test_a_trial_that_was_given_back_waits_again(opened: Callable[..., Ledger], tmp_path: Path) -> None:
+def test_a_trial_that_was_given_back_waits_again_and_comes_first(opened: Callable[..., Ledger], tmp_path: Path) -> None:
     ledger = opened(tmp_path, "back", None, QUICK)
-    ledger.enqueue([("a", 0)])
+    ledger.enqueue([("a", 0), ("b", 0)])
     claim = ledger.claim()
     assert claim is not None
     ledger.release(claim)
-    assert [record.state for record in ledger.records()] == ["waiting"]
-    assert ledger.claim() is not None
+    assert {record.key: record.state for record in ledger.records()} == {("a", 0): "waiting", ("b", 0): "waiting"}
+    again = ledger.claim()
+    assert again is not None
+    assert (again.arm, again.seed) == ("a", 0)
 
 
 def test_a_lost_ledger_is_made_again_from_records(opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str) -> None:

@@ -77,7 +77,8 @@ class Ledger:
         """Take the next waiting trial, after those of workers that fell silent were returned; None when none waits."""
         self._return_lost()
         with self._alone():
-            for trial in self._trials(self._optuna.trial.TrialState.WAITING):
+            waiting = self._trials(self._optuna.trial.TrialState.WAITING)
+            for trial in sorted(waiting, key=lambda one: (not one.user_attrs.get("begun"), one.number)):
                 if "arm" in trial.user_attrs and (claim := self._take(trial)) is not None:
                     return claim
         return None
@@ -110,7 +111,7 @@ class Ledger:
         """Give a claimed trial back, because this worker was asked to stop."""
         with self._alone():
             self._storage.set_trial_state_values(claim.trial_id, self._optuna.trial.TrialState.FAIL)
-            self._add_waiting(claim.arm, claim.seed, attempt=claim.attempt)
+            self._add_waiting(claim.arm, claim.seed, attempt=claim.attempt, begun=True)
 
     def records(self) -> list[TrialRecord]:
         """One record per (arm, seed), in the order of their first appearance: done before running before waiting before failed."""
@@ -188,8 +189,9 @@ class Ledger:
     def _trials(self, *states: Any) -> Sequence[Any]:
         return self._storage.get_all_trials(self._study._study_id, deepcopy=False, states=states or None)
 
-    def _add_waiting(self, arm: str, seed: int, *, attempt: int, retry: bool = False) -> None:
-        about = {"arm": arm, "seed": seed, "attempt": attempt, "retry": retry}
+    def _add_waiting(self, arm: str, seed: int, *, attempt: int, retry: bool = False, begun: bool = False) -> None:
+        """begun: somebody has worked on it, so that it comes before those that nobody has."""
+        about = {"arm": arm, "seed": seed, "attempt": attempt, "retry": retry, "begun": begun}
         self._study.add_trial(self._optuna.trial.create_trial(state=self._optuna.trial.TrialState.WAITING, user_attrs=about))
 
     def _take(self, trial: Any) -> Claim | None:
@@ -223,7 +225,7 @@ class Ledger:
             return
         if about["attempt"] < MOST_ATTEMPTS:
             log.warning("the worker of %s with seed %d fell silent; the trial goes back into the queue", about["arm"], about["seed"])
-            self._add_waiting(about["arm"], about["seed"], attempt=about["attempt"] + 1, retry=about["retry"])
+            self._add_waiting(about["arm"], about["seed"], attempt=about["attempt"] + 1, retry=about["retry"], begun=True)
             return
         error = f"Its worker died {MOST_ATTEMPTS} times; look at the memory it takes, then --retry-failed."
         record = TrialRecord(study=self._name, arm=about["arm"], seed=about["seed"], state="failed", error=error)
