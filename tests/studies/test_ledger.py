@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from maskwright.studies.ledger import MOST_ATTEMPTS, Ledger, Pulse
+from maskwright.studies.ledger import MOST_ATTEMPTS, Ledger
 from maskwright.studies.record import TrialRecord
+from maskwright.studies.storage import Pulse
 from maskwright.support.errors import MaskwrightError
 from tests.studies.conftest import QUICK
 
