@@ -32,7 +32,7 @@ class LogReporter:
 
     def __init__(self, seconds: float = 10.0, visible: bool = True) -> None:
         """visible: set up plain output when the program has none, as a notebook or a script hasn't."""
-        if visible and not log.hasHandlers():
+        if visible and not _is_shown():
             log.addHandler(logging.StreamHandler())
             log.setLevel(logging.INFO)
         self._seconds = seconds
@@ -52,6 +52,16 @@ class LogReporter:
 
     def finish(self) -> None:
         self._last = ("", 0.0)
+
+
+def _is_shown() -> bool:
+    """Whether a handler of this package's log or of one above it shows it to somebody; files and the silent one do not."""
+    place: logging.Logger | None = log
+    while place is not None:
+        if any(not isinstance(handler, (logging.NullHandler, logging.FileHandler)) for handler in place.handlers):
+            return True
+        place = place.parent if place.propagate else None
+    return False
 
 
 def write_log_file(path: Path) -> logging.Handler:
