@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskwright.studies.ledger import Pulse
+from maskwright.studies.storage import Pulse
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 

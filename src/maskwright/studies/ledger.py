@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,19 +11,10 @@ from typing import Any
 
 from maskwright.data.lock import exclusive
 from maskwright.studies.record import TrialRecord
-from maskwright.support.errors import MaskwrightError
+from maskwright.studies.storage import Pulse, import_optuna, open_storage, quiet
 from maskwright.support.reporting import log
 
 MOST_ATTEMPTS = 3
-_LOCK_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """How often a worker says that it lives, and after how long a silence its trial is given to another, in seconds."""
-
-    interval: int = 10
-    grace: int = 60
 
 
 @dataclass(frozen=True)
@@ -42,9 +32,9 @@ class Ledger:
 
     def __init__(self, url: str, study: str, lock: Path | None, pulse: Pulse, *, larger_is_better: bool = True) -> None:
         """lock: a file that makes claims one at a time, for SQLite, which does not lock rows."""
-        self._optuna = _import_optuna()
+        self._optuna = import_optuna()
         self._name, self._lock, self._pulse = study, lock, pulse
-        self._storage = self._connect(url)
+        self._storage = open_storage(url, pulse, self._requeue)
         direction = "maximize" if larger_is_better else "minimize"
         self._study = self._optuna.create_study(storage=self._storage, study_name=study, direction=direction, load_if_exists=True)
 
@@ -156,32 +146,8 @@ class Ledger:
                 raise self._optuna.TrialPruned
             return value
 
-        with _quiet():
+        with quiet():
             study.optimize(judged, n_trials=1, catch=(RuntimeError, ArithmeticError))
-
-    def _connect(self, url: str) -> Any:
-        """Open the storage; raises MaskwrightError when there is no database at the other end."""
-        spelled = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        if spelled.startswith("sqlite"):
-            arguments: dict[str, Any] = {"connect_args": {"timeout": _LOCK_SECONDS}}
-        else:  # a server whose own encoding is SQL_ASCII would answer in bytes
-            arguments = {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
-        try:
-            with _quiet():
-                return self._optuna.storages.RDBStorage(
-                    spelled,
-                    engine_kwargs=arguments,
-                    heartbeat_interval=self._pulse.interval,
-                    grace_period=self._pulse.grace,
-                    heartbeat_stale_trial_callback=self._requeue,
-                )
-        except ImportError as error:
-            raise MaskwrightError(f"The ledger '{_hide(url)}' needs a database driver: pip install 'maskwright[studies]'.") from error
-        except Exception as error:
-            reason = str(error).strip().splitlines()[0]
-            raise MaskwrightError(
-                f"Could not open the ledger '{_hide(url)}': {reason}. Give --ledger postgresql://USER@HOST/DATABASE."
-            ) from error
 
     def _alone(self) -> Any:
         return nullcontext() if self._lock is None else exclusive(self._lock)
@@ -197,7 +163,10 @@ class Ledger:
     def _take(self, trial: Any) -> Claim | None:
         """Claim one waiting trial; None when another worker was quicker, or when the same trial is in the queue twice."""
         self._storage.record_heartbeat(trial._trial_id)
-        if not self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState.RUNNING):
+        try:
+            if not self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState.RUNNING):
+                return None
+        except self._optuna.exceptions.UpdateFinishedTrialError:  # another machine has claimed and ended it since it was listed
             return None
         arm, seed = trial.user_attrs["arm"], trial.user_attrs["seed"]
         if any(self._outranks(earlier, trial) for earlier in self._trials()):
@@ -215,7 +184,7 @@ class Ledger:
         return told or earlier.state in (states.WAITING, states.RUNNING, states.COMPLETE)
 
     def _return_lost(self) -> None:
-        with _quiet():
+        with quiet():
             self._optuna.storages.fail_stale_trials(self._study)
 
     def _requeue(self, study: Any, lost: Any) -> None:
@@ -262,26 +231,3 @@ _RANK = {"failed": 0, "waiting": 1, "running": 2, "done": 3}
 
 def _names(claim: Claim) -> tuple[str, int]:
     return claim.arm, claim.seed
-
-
-def _hide(url: str) -> str:
-    """A database's address without the password in it."""
-    head, at, tail = url.rpartition("@")
-    return f"{head.rsplit(':', 1)[0]}@{tail}" if at and head.count(":") > 1 else url
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Heartbeats are marked experimental in Optuna; a user of this program cannot do anything about that."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _import_optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise MaskwrightError("Studies keep their ledger with Optuna: pip install 'maskwright[studies]'.") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna

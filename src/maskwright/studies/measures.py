@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.studies.record import Metric
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.arms import MaskChoice, parts
-from maskwright.workflows.evaluate import PROBES
+from maskwright.workflows.probes import PROBES
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 MEASURE_SEED = 0
@@ -22,7 +23,8 @@ class MeasureSettings:
 
     data: labeled pictures, by default the study's own; probes: none for pictures without labels; limit: most pictures of each split
     for probes; masks: `POLICY RATIO` each, the same for all arms; pictures: how many are filled in; cross: also fill in every arm's
-    pictures under every other arm's masks; main: the metric that the verdict is about (the last probe, or the first mask).
+    pictures under every other arm's masks; diagnostics: questions of `maskwright diagnose`, with stimuli and textures where they need
+    them; main: the metric that the verdict is about (the last probe, or the first mask).
     """
 
     data: str | None = None
@@ -32,6 +34,9 @@ class MeasureSettings:
     masks: Sequence[str] = COMMON_MASKS
     pictures: int = 256
     cross: bool = True
+    diagnostics: Sequence[str] = ()
+    stimuli: str | None = None
+    textures: str | None = None
     main: str | None = None
 
     @classmethod
@@ -44,7 +49,7 @@ class MeasureSettings:
             if key not in names:
                 raise MaskwrightError(f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), names)} Known: {', '.join(names)}.")
         own = dict(value)
-        for name, mark in (("probes", ","), ("masks", ";")):
+        for name, mark in (("probes", ","), ("masks", ";"), ("diagnostics", ",")):
             if name in own:
                 own[name] = tuple(str(part) for part in parts(own[name] or [], mark))
         if "main" in own:
@@ -60,6 +65,8 @@ class MeasureSettings:
                 raise MaskwrightError(f"Unknown probe '{probe}'.{did_you_mean(probe, PROBES)} Known: {', '.join(PROBES)}.")
         for mask in self.masks:
             read_mask(mask)
+        if self.diagnostics:
+            build_diagnostics(",".join(self.diagnostics))
         names = [metric.name for metric in self.metrics()]
         if not names:
             raise MaskwrightError("The plan measures nothing; give evaluate.probes or evaluate.masks.")

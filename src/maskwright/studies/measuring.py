@@ -21,6 +21,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import MaskChoice, needed_maps
+from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES, evaluate
 from maskwright.workflows.loading import eval_batch, find, load, packed
 from maskwright.workflows.mask_for import mask_for
@@ -39,6 +40,7 @@ class Measured:
 def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
     """All that the plan asks of one run."""
     numbers, per_image = _measure_probes(run, measures, reporter)
+    _diagnose(run, measures, reporter)
     return Measured({**numbers, **_measure_filled(run, measures, reporter)}, per_image)
 
 
@@ -77,6 +79,7 @@ def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
         probe=",".join(measures.probes),
         labels=measures.labels,
         baselines=False,
+        figures=False,
         limit=measures.limit,
         device=settings.run.device,
         seed=MEASURE_SEED,
@@ -85,6 +88,24 @@ def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     own = next(iter(results.values()))
     numbers = {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}
     return numbers, {f"{probe} top1": result["correct"] for probe, result in own.items() if "correct" in result}
+
+
+def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
+    """Ask the run the plan's questions; the answers stay in RUN/diagnose, where the report finds them."""
+    if measures.diagnostics:
+        diagnose(
+            run.path,
+            measures.data,
+            tests=",".join(measures.diagnostics),
+            stimuli=measures.stimuli,
+            textures=measures.textures,
+            labels=measures.labels,
+            limit=measures.limit,
+            baselines=False,
+            device=run.settings.run.device,
+            seed=MEASURE_SEED,
+            reporter=reporter,
+        )
 
 
 def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:

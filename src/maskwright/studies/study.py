@@ -11,11 +11,11 @@ from maskwright.studies.cluster import read_launcher, work_on_cluster
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import Design, design_study, keep_lengths, keep_plan
 from maskwright.studies.findings import spell_findings
-from maskwright.studies.ledger import Pulse
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report import write_report
 from maskwright.studies.search import search_settings
+from maskwright.studies.storage import Pulse
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together

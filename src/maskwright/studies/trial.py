@@ -11,6 +11,7 @@ from typing import Any
 
 from maskwright.data.lock import exclusive
 from maskwright.studies.budget import spent
+from maskwright.studies.design import NOT_AT_HAND
 from maskwright.studies.measuring import measure_run
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.record import TrialRecord
@@ -41,7 +42,7 @@ def trial_folder(folder: Path, plan: StudyPlan, arm: str, seed: int) -> Path:
 def run_trial(plan: StudyPlan, folder: Path, arm: str, seed: int, length: Mapping[str, Any], reporter: Reporter) -> TrialRecord:
     """Run one trial to its record, done or failed; one that is done already is read, not run again.
 
-    length: the settings that the budget decides. Raises TrialStopped when the training was asked to stop.
+    length: the settings that the budget decides, or why there are none. Raises TrialStopped when the training was asked to stop.
     """
     place = trial_folder(folder, plan, arm, seed)
     with exclusive(place / ".lock"):
@@ -74,6 +75,8 @@ def kept_records(folder: Path) -> list[TrialRecord]:
 
 
 def _run(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter) -> TrialRecord:
+    if NOT_AT_HAND in length:
+        raise MaskwrightError(str(length[NOT_AT_HAND]))
     run = _train(plan, place, record, length, reporter)
     measured = measure_run(run, plan.measures, reporter)
     settings = run.settings

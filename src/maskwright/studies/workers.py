@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from maskwright.studies.design import open_plan
-from maskwright.studies.ledger import Claim, Ledger, Pulse
+from maskwright.studies.ledger import Claim, Ledger
 from maskwright.studies.mirror import mirror_trial
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.progress import StudyProgress
 from maskwright.studies.record import TrialRecord
+from maskwright.studies.storage import Pulse
 from maskwright.studies.trial import TrialStopped, run_trial, trial_folder
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError

@@ -10,6 +10,10 @@ class MaskwrightError(ValueError):
     """A mistake that the user can mend; the command line prints it as one sentence and exits with code 2."""
 
 
+class NotAtHand(MaskwrightError):
+    """Something that has to be fetched or installed first: nothing is wrong with what was asked for."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'block'?"` for the nearest known name, or nothing when none is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
