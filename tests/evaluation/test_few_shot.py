@@ -17,7 +17,7 @@ def blobs(count, seed, spread=1.0):
     return Features(None, centers[labels] + spread * torch.randn(count, 6, generator=generator), labels)
 
 
-@pytest.mark.parametrize(("shots", "each"), [("4", 4), ("10%", 3), ("0.1%", 1), ("500", 30)])
+@pytest.mark.parametrize(("shots", "each"), [("4", 4), ("10%", 3), ("0.1%", 1), ("100%", 30), ("500", 30)])
 def test_every_class_gives_the_same_number(shots, each):
     labels = torch.arange(90) % 3
     kept = draw_shots(labels, shots, seed=0, draw=0)

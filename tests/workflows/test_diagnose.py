@@ -88,7 +88,7 @@ def test_mistakes_are_one_sentence(small_run: maskwright.Run, tmp_path: Path, op
 
 
 def test_pictures_without_labels_are_refused(small_run: maskwright.Run, tmp_path: Path, shared_photos: Path) -> None:
-    with pytest.raises(MaskwrightError, match="a diagnosis needs labels"):
+    with pytest.raises(MaskwrightError, match="no class folders and no labels"):
         maskwright.diagnose(small_run.path, shared_photos / "train" / "dark", out=tmp_path, device="cpu")
 
 

@@ -170,8 +170,8 @@ def _folders(root: Path, places: dict[str, int]) -> Path:
 @pytest.mark.parametrize(
     ("places", "fragment"),
     [
-        ({"train/a": 4, "test/a": 2, "test/b": 2}, "The train split of .* has no labels"),
-        ({"train/a": 4, "train/b": 4, "test": 3}, "The test split of .* has no labels"),
+        ({"train/a": 4, "test/a": 2, "test/b": 2}, "The split 'train' of .* has no labels"),
+        ({"train/a": 4, "train/b": 4, "test": 3}, "The split 'test' of .* has no labels"),
         ({"a": 6}, "no class folders"),
     ],
 )
@@ -233,7 +233,7 @@ def test_the_catalog_lists_options() -> None:
 
 
 def test_tokens_are_the_same_in_memory_and_made_anew(small_run: maskwright.Run, shared_photos: Path) -> None:
-    from maskwright.workflows.probe_pictures import LabeledSettings
+    from maskwright.workflows.labeled import LabeledSettings
     from maskwright.workflows.subjects import benches, load_subjects
 
     cpu = torch.device("cpu")

@@ -19,8 +19,9 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from maskwright.workflows.finetune import Finetuned
 from maskwright.workflows.finetune_fit import measure_finetune
+from maskwright.workflows.finetune_lesson import open_pictures
 from maskwright.workflows.finetune_settings import FinetuneSettings, build_finetune_settings
-from maskwright.workflows.labeled import LabeledWish, count_shots, open_labeled
+from maskwright.workflows.labeled import LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 2e-3, "device": "cpu", "precision": "32-true"}
@@ -110,9 +111,9 @@ def test_the_best_epoch_is_chosen_on_held_out_train_pictures(small_run: maskwrig
 
 
 def test_random_weights_take_the_same_recipe(small_run: maskwright.Run, shared_photos: Path) -> None:
-    wish = LabeledWish(data=str(shared_photos), shots="4")
+    asked = LabeledSettings(data=str(shared_photos), shots="4")
     loaded = load_any_encoder(small_run.path)
-    data = open_labeled(wish, loaded.model.config, LogReporter(visible=False))
+    data = open_pictures(asked, loaded.model.config, LogReporter(visible=False))
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     settings = FinetuneSettings(epochs=1, precision="32-true")
     found = [
@@ -184,11 +185,10 @@ def test_what_is_left_open_is_chosen_for_the_number_of_pictures() -> None:
     assert FinetuneSettings().fitted(5).batch_size == 4  # even, for pictures are mixed in pairs
 
 
-def test_shots_are_shares_or_counts() -> None:
-    assert [count_shots("10%", 50), count_shots("1%", 20), count_shots("5", 50), count_shots("5", 3)] == [5, 1, 5, 3]
+def test_shots_that_make_no_sense_are_told_at_once() -> None:
     for words in ("0", "120%", "few"):
-        with pytest.raises(MaskwrightError, match="shots is a share"):
-            count_shots(words, 10)
+        with pytest.raises(MaskwrightError, match="Shots are"):
+            LabeledSettings(data="anywhere", shots=words)
 
 
 def test_each_fold_is_a_run_of_its_own_and_the_spread_is_told(
@@ -204,7 +204,7 @@ def test_each_fold_is_a_run_of_its_own_and_the_spread_is_told(
     (base / "fold_indices.txt").write_text("".join(f"{fold % 5} {fold % 5 + 1} {fold % 5 + 2} {fold % 5 + 3}\n" for fold in range(10)))
     monkeypatch.setattr("torchvision.datasets.stl10.check_integrity", lambda *_: True)
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("maskwright.workflows.labeled.NUM_FOLDS", 2)
+    monkeypatch.setattr("maskwright.workflows.folds.NUM_FOLDS", 2)
     done = maskwright.finetune(
         small_run.path, "torchvision:STL10", fold="all", out=tmp_path / "folds", **{**QUICK, "epochs": 1, "batch_size": 2}
     )

@@ -20,7 +20,8 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.diagnose_pictures import Split, Stimuli, find_split, find_stimuli
+from maskwright.workflows.diagnose_pictures import Stimuli, find_stimuli, open_both
+from maskwright.workflows.labeled import LabeledSettings, Split, find_split
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.run_folder import now
@@ -73,7 +74,9 @@ def diagnose(
     if data is None:
         raise MaskwrightError("This checkpoint does not say what it was trained on; give --on LABELED.")
     known = labels or (first.settings.get("labels") if on is None else None)
-    split = find_split(data, labels=known, train=train_split, test=test_split, limit=limit, seed=seed)
+    split = find_split(
+        LabeledSettings(data=str(data), labels=known, train_split=train_split, test_split=test_split, limit=limit, seed=seed)
+    )
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
@@ -139,7 +142,8 @@ def _find_extras(
     found: dict[str, Split | Stimuli] = {}
     for want in wanted:
         place = str(given[want])
-        found[want] = find_stimuli(place, limit, seed) if want == "stimuli" else find_split(place, limit=limit, seed=seed)
+        textures = LabeledSettings(data=place, limit=limit, seed=seed)
+        found[want] = find_stimuli(place, limit, seed) if want == "stimuli" else find_split(textures)
     return found
 
 
@@ -173,11 +177,11 @@ class Bench:
         """A subject with all pictures at its size."""
         config = like.model.config
         size, channels = config.image_size, config.channels
-        train, test = self.split.open(size, channels, self.reporter)
+        train, test = open_both(self.split, size, channels, self.reporter)
         extra: dict[str, Pictures] = {}
         for want, source in self.extras.items():
             if isinstance(source, Split):
-                extra[f"{want}_train"], extra[f"{want}_test"] = source.open(size, channels, self.reporter)
+                extra[f"{want}_train"], extra[f"{want}_test"] = open_both(source, size, channels, self.reporter)
             else:
                 extra[want] = source.open(size, channels, self.reporter)
         precision = torch.bfloat16 if pick_precision(self.device) == "bf16-mixed" else torch.float32

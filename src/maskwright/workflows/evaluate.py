@@ -13,7 +13,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.evaluation_report import measure_differences, save_figures, spell_differences, spell_results
-from maskwright.workflows.probe_pictures import TEST_NAMES, Labeled, LabeledSettings
+from maskwright.workflows.labeled import TEST_NAMES, Labeled, LabeledSettings
 from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
 from maskwright.workflows.run import home_of

@@ -18,10 +18,11 @@ from maskwright.training.recorder import spell_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.finetune_fit import fit_classifier
-from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson
+from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson, open_pictures
 from maskwright.workflows.finetune_report import chosen_model, report_answers, spell_answers
 from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
-from maskwright.workflows.labeled import LabeledData, LabeledWish, folds_of, open_labeled, spell_spread
+from maskwright.workflows.folds import folds_of, spell_spread
+from maskwright.workflows.labeled import Labeled, LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.run_folder import RunFolder, default_folder, now, refuse_existing, slug
 from maskwright.workflows.spent import spell_count
@@ -40,20 +41,20 @@ class _Task:
     """One training: from what, on what, how; everything that config.yaml holds."""
 
     run: str
-    wish: LabeledWish
+    asked: LabeledSettings
     settings: FinetuneSettings
     from_scratch: bool
     device: str
 
     def to_dict(self) -> dict[str, Any]:
-        told = {**dataclasses.asdict(self.wish), "run": self.run, "from_scratch": self.from_scratch, "device": self.device}
+        told = {**dataclasses.asdict(self.asked), "run": self.run, "from_scratch": self.from_scratch, "device": self.device}
         return {SECTION: {**told, **self.settings.to_dict()}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> _Task:
-        wish = LabeledWish(**{item.name: values[item.name] for item in dataclasses.fields(LabeledWish)})
+        asked = LabeledSettings(**{item.name: values[item.name] for item in dataclasses.fields(LabeledSettings)})
         settings = FinetuneSettings(**{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)})
-        return cls(run=values["run"], wish=wish, settings=settings, from_scratch=values["from_scratch"], device=values["device"])
+        return cls(run=values["run"], asked=asked, settings=settings, from_scratch=values["from_scratch"], device=values["device"])
 
 
 def finetune(
@@ -90,7 +91,7 @@ def finetune(
     if run is None or data is None:
         raise MaskwrightError("Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED.")
     folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
-    wish = LabeledWish(
+    asked = LabeledSettings(
         data=folds[0] if len(folds) == 1 else str(data),
         labels=labels,
         train_split=train_split,
@@ -100,8 +101,8 @@ def finetune(
         seed=seed,
     )
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
-    task = _Task(run=str(run), wish=wish, settings=chosen, from_scratch=from_scratch, device=device)
-    folder = RunFolder(out) if out else default_folder(Path(wish.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION)
+    task = _Task(run=str(run), asked=asked, settings=chosen, from_scratch=from_scratch, device=device)
+    folder = RunFolder(out) if out else default_folder(Path(asked.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION)
     if overwrite:
         folder.clear()
     refuse_existing(folder)
@@ -131,7 +132,7 @@ def _resume(out: str | Path | None, given: Mapping[str, Any], assignments: Itera
 
 def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable[str]) -> None:
     """A resumed run keeps its settings; say which ones differ."""
-    doors = {"run": task.run, "data": task.wish.data}
+    doors = {"run": task.run, "data": task.asked.data}
     named = {name: value for name, value in given.items() if value is not None and name not in doors}
     asked, kept = build_finetune_settings(named, assignments).to_dict(), task.settings.to_dict()
     told = [*named, *(text.partition("=")[0].strip().removeprefix(f"{SECTION}.") for text in assignments)]
@@ -149,7 +150,7 @@ def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Repor
     for data in folds:
         place = RunFolder(folder.path / slug(data.partition("?")[2]))
         reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
-        one = dataclasses.replace(task, wish=dataclasses.replace(task.wish, data=data))
+        one = dataclasses.replace(task, asked=dataclasses.replace(task.asked, data=data))
         if place.exists and place.status()["state"] == "finished":
             reports.append(place.status()["result"])
             continue
@@ -182,13 +183,13 @@ def _train(task: _Task, folder: RunFolder, reporter: Reporter, *, resume: bool) 
 def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resume: bool) -> Finetuned:
     loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
     device = pick_device(task.device)
-    data = open_labeled(task.wish, loaded.model.config, reporter)
+    data = open_pictures(task.asked, loaded.model.config, reporter)
     if resume and data.train.fingerprint != folder.status()["data_fingerprint"]:
-        raise MaskwrightError(f"The pictures in '{task.wish.data}' have changed since {folder} began; start a new run.")
-    lesson, numbers = build_lesson(data.train, task.settings, task.wish.seed, device)
+        raise MaskwrightError(f"The pictures in '{task.asked.data}' have changed since {folder} began; start a new run.")
+    lesson, numbers = build_lesson(data.train, task.settings, task.asked.seed, device)
     model = build_classifier(loaded, lesson, task.from_scratch)
     _begin(task, folder, data, lesson, sum(value.numel() for value in model.parameters()), reporter, resume)
-    described = {"data": task.wish.data, "labels": task.wish.labels, SECTION: task.to_dict()[SECTION]}
+    described = {"data": task.asked.data, "labels": task.asked.labels, SECTION: task.to_dict()[SECTION]}
     module, finished = fit_classifier(lesson, model, loaded.scale, folder, described, reporter, resume=resume)
     spent = {"seconds": round(module.clock.seconds, 2), "step": folder.metrics()[-1]["step"], "ended": now(), **module.counts}
     if not finished:
@@ -209,7 +210,7 @@ def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resum
     return Finetuned(folder.path, report)
 
 
-def _begin(task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool) -> None:
+def _begin(task: _Task, folder: RunFolder, data: Labeled, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool) -> None:
     held = "" if lesson.held is None else f", {len(lesson.held):,} held out to choose the epoch"
     reporter.say(
         f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
@@ -224,7 +225,7 @@ def _begin(task: _Task, folder: RunFolder, data: LabeledData, lesson: Lesson, pa
         f"classifier on {start}, {spell_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
         f"learning rate {settings.lr:.2g}, layer decay {settings.layer_decay:g}; writing to {folder}"
     )
-    heading = f"# Repeat: maskwright finetune {task.run} --data {task.wish.data} --recipe {folder.config} --out NEW\n"
+    heading = f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe {folder.config} --out NEW\n"
     write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
     folder.update_status(
         state="running",

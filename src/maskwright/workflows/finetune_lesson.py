@@ -14,14 +14,17 @@ from maskwright.data.strong import StrongChanges
 from maskwright.data.transforms import Augment
 from maskwright.evaluation.linear_probe import hold_out
 from maskwright.models.classifier import Classifier
+from maskwright.models.config import ModelConfig
 from maskwright.patches import PixelScale
 from maskwright.support.environment import cpu_count, pick_precision
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.training.finetune import FinetuneRecipe
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.finetune_settings import FinetuneSettings
+from maskwright.workflows.labeled import Labeled, LabeledSettings, find_labeled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,22 @@ class Lesson:
     @property
     def precision(self) -> str:
         return self.settings.precision or pick_precision(self.device)
+
+
+def open_pictures(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
+    """Find and decode what to learn from and what to test on; raises MaskwrightError for test classes that train does not have."""
+    found = find_labeled(asked, config, reporter)
+    train, test = found.splits or ("", "")
+    if found.unknown:
+        raise MaskwrightError(
+            f"The split '{test}' of '{asked.data}' has {len(found.unknown)} classes that '{train}' does not have, for example "
+            f"'{found.unknown[0]}'; are class folders missing in '{train}'?"
+        )
+    if found.absent:
+        reporter.warn(
+            f"The split '{test}' of '{asked.data}' has no pictures of {len(found.absent)} classes, for example '{found.absent[0]}'."
+        )
+    return found
 
 
 def build_lesson(train: PackedStore, settings: FinetuneSettings, seed: int, device: torch.device) -> tuple[Lesson, Tensor]:

@@ -1,15 +1,16 @@
-"""Labeled pictures to learn from and to test on: splits found by name, classes matched by name, a few per class, folds."""
+"""Labeled pictures to learn from and to test on: splits found by name or held out, classes matched by name, a few per class."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from maskwright.data.packed import PackedStore
 from maskwright.data.sources import Source, open_source
+from maskwright.evaluation.few_shot import draw_shots, read_shots
 from maskwright.evaluation.linear_probe import hold_out
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
@@ -20,25 +21,14 @@ from maskwright.workflows.loading import packed
 TEST_NAMES = ("test", "val", "valid", "validation")
 TRAIN_NAMES = ("train", "training", "trainval")
 TEST_SHARE = 0.25
-NUM_FOLDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabeledData:
-    """Two labeled stores whose label numbers mean the same classes, and where they came from."""
+class LabeledSettings:
+    """Which labeled pictures are asked for, in the words of the command line.
 
-    train: PackedStore
-    test: PackedStore
-    classes: tuple[str, ...]
-    name: str
-    how: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabeledWish:
-    """Which labeled pictures are asked for.
-
-    shots: `10%` of each class, or `5` pictures of each, for learning; limit: most pictures of each split, chosen by the seed.
+    shots: `10%` of each class, or `5` pictures of each, to learn from; limit: most pictures of each split, or of the whole before a part
+    of it is held out; seed: draws what is held out, the few and the limit.
     """
 
     data: str
@@ -51,127 +41,177 @@ class LabeledWish:
 
     def __post_init__(self) -> None:
         if self.shots is not None:
-            count_shots(self.shots, 1)
+            read_shots(self.shots)
 
 
-def open_labeled(wish: LabeledWish, config: ModelConfig, reporter: Reporter) -> LabeledData:
-    """Decode the pictures at a model's size; without a test split a seeded, stratified quarter is held out for testing.
+@dataclass(frozen=True, kw_only=True)
+class Labeled:
+    """Two labeled stores under one numbering of classes, where they came from, and what a reader of the results should know.
 
-    Raises MaskwrightError for pictures without labels and for test classes that train does not have.
+    splits: the names of both, None when a part was held out; unknown: classes of the test split that train does not name; absent: classes
+    of train that the test split does not name.
     """
-    names = _split_names(wish)
+
+    train: PackedStore
+    test: PackedStore
+    name: str
+    how: str
+    splits: tuple[str, str] | None = None
+    unknown: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each label, those of train first."""
+        return self.test.classes or ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Labeled sources that were found once, to be decoded at any size; test: None when a part of train is to be held out."""
+
+    asked: LabeledSettings
+    train: Source
+    test: Source | None
+    name: str
+    how: str
+    splits: tuple[str, str] | None
+
+    def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> Labeled:
+        """Decode both parts for models of this (height, width); raises MaskwrightError for fewer than two classes to learn."""
+        train = packed(self.train, size, channels, reporter)
+        unknown: tuple[str, ...] = ()
+        absent: tuple[str, ...] = ()
+        if self.test is None:
+            train, test = self._cut(train)
+        else:
+            other = packed(self.test, size, channels, reporter)
+            unknown, absent = _lacking(train, other), _lacking(other, train)
+            test = same_classes(train, other)
+        train, test = self._limited(self._few(train)), self._limited(test)
+        notes = _check_classes(train, test, self.asked.data)
+        return Labeled(
+            train=train, test=test, name=self.name, how=self.how, splits=self.splits, unknown=unknown, absent=absent, notes=notes
+        )
+
+    def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
+        """Hold a seeded, stratified quarter out for testing."""
+        store = self._limited(store)
+        is_held = hold_out(_labels(store), TEST_SHARE, self.asked.seed)
+        return store.subset((~is_held).nonzero()[:, 0]), store.subset(is_held.nonzero()[:, 0])
+
+    def _few(self, store: PackedStore) -> PackedStore:
+        """A few pictures of each class: those of the first draw of a few-shot probe."""
+        if self.asked.shots is None:
+            return store
+        return store.subset(draw_shots(_labels(store), self.asked.shots, self.asked.seed, 0).nonzero()[:, 0])
+
+    def _limited(self, store: PackedStore) -> PackedStore:
+        return limited(store, self.asked.limit, self.asked.seed)
+
+
+def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
+    """Find labeled pictures and decode them for models of one size; raises MaskwrightError as `find_split` and `Split.open` do."""
+    return find_split(asked).open(config.image_size, config.channels, reporter)
+
+
+def find_split(asked: LabeledSettings) -> Split:
+    """Find what to learn from and what to test on: splits by name, else a seeded, stratified quarter is the test part.
+
+    Raises MaskwrightError for pictures without labels, and for splits that are missing or the same.
+    """
+    whole = open_source(asked.data, split=asked.train_split, labels=asked.labels)
+    names = _split_names(asked, whole.splits)
+    few = f", {asked.shots} per class" if asked.shots else ""
     if names is None:
-        store, classes, name = _open(wish, None, config, reporter)
-        held = hold_out(_labels(store), TEST_SHARE, wish.seed)
-        train, test = store.subset((~held).nonzero()[:, 0]), store.subset(held.nonzero()[:, 0])
-        how = f"a stratified quarter of {name} held out with seed {wish.seed}"
-    else:
-        train, classes, name = _open(wish, names[0], config, reporter)
-        test, others, _ = _open(wish, names[1], config, reporter)
-        test = _matched(test, others, classes, wish.data, names, reporter)
-        how = f"splits {names[0]} and {names[1]} of {wish.data}"
-    train = _few(train, wish)
-    train, test = _limited(train, wish), _limited(test, wish)
-    if len(_labels(train).unique()) < 2:
-        raise MaskwrightError(f"'{wish.data}' has one class to learn from ({classes[0]}); a classifier needs at least two.")
-    return LabeledData(train=train, test=test, classes=classes, name=name, how=how + (f", {wish.shots} per class" if wish.shots else ""))
+        _refuse_unlabeled(whole, asked.data, asked.train_split)
+        how = f"a stratified quarter of {whole.name} held out with seed {asked.seed}{few}"
+        return Split(asked=asked, train=whole, test=None, name=whole.name, how=how, splits=None)
+    train = whole if names[0] == asked.train_split else open_source(asked.data, split=names[0], labels=asked.labels)
+    test = open_source(asked.data, split=names[1], labels=asked.labels)
+    for source, name in zip((train, test), names, strict=True):
+        _refuse_unlabeled(source, asked.data, name)
+    how = f"splits {names[0]} and {names[1]} of {whole.name}{few}"
+    return Split(asked=asked, train=train, test=test, name=whole.name, how=how, splits=names)
 
 
-def count_shots(shots: str, available: int) -> int:
-    """How many pictures of a class `10%` or `5` stand for, at least one; raises MaskwrightError for other words."""
-    word = shots.strip()
-    try:
-        share = float(word[:-1]) / 100 if word.endswith("%") else None
-        count = 0 if share is not None else int(word)
-    except ValueError:
-        share, count = None, 0
-    if (share is not None and 0 < share <= 1) or count > 0:
-        return min(available, max(1, round(share * available))) if share is not None else min(available, count)
-    raise MaskwrightError(f"shots is a share of each class such as 10%, or a number per class such as 5; got '{shots}'.")
+def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:
+    """Number the test classes by their names as train does; names that train lacks come behind, and nothing learned can answer them."""
+    if train.classes is None or test.classes is None or train.classes == test.classes:
+        return test
+    names = [*train.classes, *(name for name in test.classes if name not in train.classes)]
+    number = torch.tensor([names.index(name) for name in test.classes])
+    return dataclasses.replace(test, labels=number[_labels(test)], classes=tuple(names))
 
 
-def _split_names(wish: LabeledWish) -> tuple[str, str] | None:
-    """The two splits to use, or None to cut the whole."""
-    known = open_source(wish.data, split=wish.train_split, labels=wish.labels).splits
-    test = wish.test_split or next((name for name in TEST_NAMES if name in known), None)
-    train = wish.train_split or next((name for name in TRAIN_NAMES if name in known), None)
-    if test is None or train is None:
-        if wish.test_split:
-            raise MaskwrightError(f"Name the split of '{wish.data}' to learn from beside --test-split {test}: --train-split NAME.")
-        return None
-    return train, test
+def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
+    """At most `limit` pictures, chosen by chance."""
+    if limit is None or limit >= len(store):
+        return store
+    return store.subset(torch.randperm(len(store), generator=torch_generator(seed, "limit"))[:limit].sort().values)
 
 
-def _open(wish: LabeledWish, split: str | None, config: ModelConfig, reporter: Reporter) -> tuple[PackedStore, tuple[str, ...], str]:
-    source = open_source(wish.data, split=split, labels=wish.labels)
-    _refuse_unlabeled(source, wish.data, split)
-    store = packed(source, config.image_size, config.channels, reporter)
-    names = source.classes or store.classes
-    classes = tuple(names) if names else tuple(map(str, range(int(_labels(store).max()) + 1)))
-    return store, classes, source.name
+def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
+    """The splits to learn from and to test on, or None to cut the whole; never one split for both."""
+    if asked.test_split is not None and asked.test_split == asked.train_split:
+        raise MaskwrightError(
+            f"--train-split and --test-split both name '{asked.test_split}', and a test on what was learned from says nothing; name two."
+        )
+    test = asked.test_split or next((name for name in TEST_NAMES if name in known and name != asked.train_split), None)
+    train = asked.train_split or next((name for name in TRAIN_NAMES if name in known and name != test), None)
+    if train is None and asked.test_split is not None:
+        raise MaskwrightError(
+            f"'{asked.data}' has no split named train beside '{asked.test_split}' (it has {', '.join(known) or 'none'}); "
+            "say which to fit on by --train-split."
+        )
+    return None if train is None or test is None else (train, test)
 
 
 def _refuse_unlabeled(source: Source, data: str, split: str | None) -> None:
     if source.labels is not None:
         return
     if split is not None:
-        raise MaskwrightError(f"The split '{split}' of '{data}' has no labels; name a labeled one with --train-split or --test-split.")
-    raise MaskwrightError(f"'{data}' has no class folders and no labels: pass --labels FILE.csv (file,label), or other --data.")
-
-
-def _matched(
-    test: PackedStore, named: tuple[str, ...], classes: tuple[str, ...], data: str, splits: tuple[str, str], reporter: Reporter
-) -> PackedStore:
-    """The test pictures with train's class numbers: each split numbers the classes that it has."""
-    if strange := [name for name in named if name not in classes]:
         raise MaskwrightError(
-            f"The split '{splits[1]}' of '{data}' has {len(strange)} classes that '{splits[0]}' does not have, for example '{strange[0]}'; "
-            f"are class folders missing in '{splits[0]}'?"
+            f"The split '{split}' of '{data}' has no labels: it needs a sub-folder per class, at least two, or --labels FILE.csv "
+            "(file,label); --train-split and --test-split name other splits."
         )
-    if missing := [name for name in classes if name not in named]:
-        reporter.warn(f"The split '{splits[1]}' of '{data}' has no pictures of {len(missing)} classes, for example '{missing[0]}'.")
-    if named == classes:
-        return test
-    number = torch.tensor([classes.index(name) for name in named])
-    return dataclasses.replace(test, labels=number[_labels(test)], classes=classes)
+    raise MaskwrightError(
+        f"'{data}' has no class folders and no labels - fine for pretraining, but not here: pass --labels FILE.csv (file,label), or name "
+        "other pictures."
+    )
 
 
-def _few(store: PackedStore, wish: LabeledWish) -> PackedStore:
-    """A few pictures of each class, drawn by the seed."""
-    if wish.shots is None:
-        return store
-    labels = _labels(store)
-    order = torch.randperm(len(store), generator=torch_generator(wish.seed, "shots"))
-    kept = []
-    for label in labels.unique():
-        members = order[labels[order] == label]
-        kept.append(members[: count_shots(wish.shots, len(members))])
-    return store.subset(torch.cat(kept).sort().values)
+def _check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str, ...]:
+    """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
+    present, counts = _labels(train).unique(return_counts=True)
+    if len(present) < 2:
+        raise MaskwrightError(f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures.")
+    notes = []
+    if len(single := present[counts == 1]):
+        notes.append(f"{_named(single, train)} one train image, so nothing of that can be held out to tune on.")
+    asked = _labels(test).unique()
+    if len(strange := asked[~torch.isin(asked, present)]):
+        notes.append(f"{_named(strange, test)} test images but no train images, so all answers there are wrong.")
+    return tuple(notes)
 
 
-def _limited(store: PackedStore, wish: LabeledWish) -> PackedStore:
-    if wish.limit is None or wish.limit >= len(store):
-        return store
-    order = torch.randperm(len(store), generator=torch_generator(wish.seed, "limit"))
-    return store.subset(order[: wish.limit].sort().values)
+def _named(labels: Tensor, store: PackedStore) -> str:
+    names = [f"'{store.classes[label]}'" if store.classes else str(label) for label in labels.tolist()]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Class {shown} has" if len(names) == 1 else f"Classes {shown} have"
 
 
-def _labels(store: PackedStore) -> torch.Tensor:
+def _lacking(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
+    """The classes of the other store that this one does not name; numbers count as names where there are none."""
+    own = set(_names(store))
+    return tuple(name for name in _names(other) if name not in own)
+
+
+def _names(store: PackedStore) -> tuple[str, ...]:
+    return store.classes or tuple(map(str, range(int(_labels(store).max()) + 1)))
+
+
+def _labels(store: PackedStore) -> Tensor:
     assert store.labels is not None
     return store.labels
-
-
-def folds_of(data: str, fold: str) -> list[str]:
-    """The data of one of STL-10's ten folds of 1,000 training pictures, or of `all`."""
-    if not data.lower().startswith("torchvision:stl10"):
-        raise MaskwrightError(f"Folds are those of torchvision:STL10; '{data}' has none. Leave out --fold, or use --shots.")
-    if fold != "all" and not (fold.isdigit() and int(fold) < NUM_FOLDS):
-        raise MaskwrightError(f"fold is 0 to {NUM_FOLDS - 1}, or all; got '{fold}'.")
-    return [f"{data}?fold={number}" for number in (range(NUM_FOLDS) if fold == "all" else [int(fold)])]
-
-
-def spell_spread(values: list[float]) -> str:
-    """Mean and standard deviation over folds."""
-    mean = sum(values) / len(values)
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1))
-    return f"{mean:.3f} +- {deviation:.3f} over {len(values)} folds"

@@ -24,7 +24,7 @@ from maskwright.weights.opening import is_name
 from maskwright.workflows.build import model_config
 from maskwright.workflows.choices import Found, choose
 from maskwright.workflows.feature_cache import FeatureCache
-from maskwright.workflows.probe_pictures import Labeled, LabeledSettings, find_labeled
+from maskwright.workflows.labeled import Labeled, LabeledSettings, find_split
 from maskwright.workflows.probing.bench import Bench
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.settings import PretrainSettings
@@ -73,13 +73,14 @@ def benches(
     reporter: Reporter,
 ) -> Iterator[tuple[Bench, Labeled]]:
     """One bench after another: every subject, then random weights and raw pixels in the size of the first."""
+    split = find_split(asked)
     found: dict[tuple[tuple[int, int], int], Labeled] = {}
     kept = FeatureCache(cache_folder() / "features", reporter) if cache else None
 
     def bench(name: str, loaded: LoadedEncoder | None, config: ModelConfig) -> tuple[Bench, Labeled]:
         shape = (config.image_size, config.channels)
         if shape not in found:
-            found[shape] = find_labeled(asked, config, reporter)
+            found[shape] = split.open(*shape, reporter)
         pictures = found[shape]
         made = Bench(
             name=name,
