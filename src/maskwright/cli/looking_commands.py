@@ -89,22 +89,22 @@ def run_masks(options: dict[str, Any]) -> None:
 
 
 def list_flags() -> list[Flag]:
-    return [
-        Flag("what", "policies, models, recipes, schedules, losses, priors or diagnostics", positional=True, metavar="WHAT", optional=True)
-    ]
+    kinds = "policies, models, recipes, studies, schedules, losses, priors, probes or diagnostics"
+    return [Flag("what", kinds, positional=True, metavar="WHAT", optional=True)]
 
 
 def run_list(options: dict[str, Any]) -> None:
     from maskwright.cli.console import print_table, print_text
+    from maskwright.studies.listing import list_studies
     from maskwright.workflows.listing import LISTS
 
-    what = options["what"]
+    what, lists = options["what"], {**LISTS, "studies": list_studies}
     if what is None:
-        print_text("\n".join(f"maskwright list {name}" for name in LISTS))
-    elif what not in LISTS:
-        raise unknown_name("list", what, LISTS)
+        print_text("\n".join(f"maskwright list {name}" for name in lists))
+    elif what not in lists:
+        raise unknown_name("list", what, lists)
     else:
-        print_table(*LISTS[what]())
+        print_table(*lists[what]())
 
 
 def inspect_flags() -> list[Flag]:

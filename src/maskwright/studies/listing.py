@@ -1,0 +1,11 @@
+"""The plans of studies that come with the package, as rows of a table."""
+
+from __future__ import annotations
+
+from maskwright.studies.plan import plan_names, read_plan
+from maskwright.workflows.listing import Table
+
+
+def list_studies() -> Table:
+    """Plans by name with the question that each asks."""
+    return ("study", "what it asks"), [(name, read_plan(name, data="DATA").question) for name in plan_names()]
