@@ -55,7 +55,7 @@ def test_python_spelling_of_a_flag_works(capsys: pytest.CaptureFixture[str]) -> 
     assert "/no/such/photos" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["policies", "models", "recipes", "schedules", "losses"])
+@pytest.mark.parametrize("what", ["policies", "models", "recipes", "schedules", "losses", "priors", "probes", "diagnostics", "studies"])
 def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
