@@ -174,3 +174,11 @@ def test_what_an_arm_costs_is_told_without_running_it(
     assert "teacher tokens" in said
     assert "Is block better than random?" in said
     assert not (tmp_path / "study" / "trials").exists()
+
+
+def test_a_worker_whose_starter_is_gone_takes_no_trial(
+    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwright.studies.workers._left_alone", lambda: True)
+    record = study(written(plan_values, tmp_path), out=tmp_path / "study", pulse=QUICK)
+    assert {trial.state for trial in record.trials} == {"waiting"}

@@ -48,10 +48,13 @@ class Job:
 
 
 def work(job: Job, reporter: Reporter) -> int:
-    """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how many were run here."""
+    """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how many were run here.
+
+    A worker whose starter is gone ends its trial and takes no other.
+    """
     plan, count = open_plan(job.folder), 0
     with job.open(plan) as ledger:
-        while True:
+        while not _left_alone():
             claim = ledger.claim()
             if claim is not None:
                 _run_claimed(plan, job, ledger, claim, reporter)
@@ -59,7 +62,14 @@ def work(job: Job, reporter: Reporter) -> int:
             elif _unfinished(ledger.records()):
                 time.sleep(min(_PATIENCE, job.pulse.interval))
             else:
-                return count
+                break
+    return count
+
+
+def _left_alone() -> bool:
+    """Whether the process that started this worker is gone, killed perhaps."""
+    starter = multiprocessing.parent_process()
+    return starter is not None and not starter.is_alive()
 
 
 def _run_claimed(plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter) -> None:
