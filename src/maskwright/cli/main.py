@@ -9,6 +9,7 @@ from maskwright.cli.commands import COMMANDS
 from maskwright.cli.console import print_error
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.threads import wait_briefly
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,4 +33,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def console_main() -> None:
     """Entry point of the `maskwright` script."""
+    wait_briefly()
     sys.exit(main())
