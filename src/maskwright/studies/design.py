@@ -44,10 +44,13 @@ def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
     file = folder / PLAN
     if file.exists():
         kept = read_recipe(str(file))
-        changed = [key for key in sorted({*kept, *plan.written} - {"seeds"}) if kept.get(key) != plan.written.get(key)]
+        before = build_plan(kept, plan.name)
+        changed = [key for key in sorted({*kept, *plan.written} - {"seeds", "budget"}) if kept.get(key) != plan.written.get(key)]
+        if before.budget != plan.budget:  # which may be spelled in two ways
+            changed.append("budget")
         if changed:
             raise MaskwrightError(f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out.")
-        seeds = tuple(dict.fromkeys([*build_plan(kept, plan.name).seeds, *plan.seeds]))
+        seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
     write_text(file, dump_plan(plan))
     return plan
