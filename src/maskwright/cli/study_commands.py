@@ -1,4 +1,4 @@
-"""The commands that compare: compare and study."""
+"""The commands that compare: compare, study, and publish for what came out."""
 
 from __future__ import annotations
 
@@ -76,6 +76,20 @@ def run_compare(options: dict[str, Any]) -> None:
     if measuring.get("probes") == "none":
         measuring["probes"] = []
     compare(given.pop("data"), given.pop("policies"), evaluate=measuring, reporter=ConsoleReporter(), **given)
+
+
+def publish_flags() -> list[Flag]:
+    return [
+        Flag("study", "folder of a finished study", positional=True, metavar="STUDY"),
+        Flag("place", "folder to write report.html, report.md and study.json to", positional=True, metavar="PLACE"),
+    ]
+
+
+def run_publish(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.studies.publishing import publish
+
+    publish(options["study"], options["place"], reporter=ConsoleReporter())
 
 
 def _running(options: dict[str, Any]) -> dict[str, Any]:
