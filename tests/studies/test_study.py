@@ -83,11 +83,11 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
     assert mended.trials[0] == record.trials[0]
 
 
-def test_an_arm_that_cannot_be_is_told_before_anything_runs(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_an_arm_that_cannot_be_is_told_before_anything_is_written(plan_values: dict[str, Any], tmp_path: Path) -> None:
     plan = written(plan_values, tmp_path, arms={"random": {}, "typo": {"policy": "rondom"}})
     with pytest.raises(MaskwrightError, match=r"Arm .typo.: .*Did you mean .random."):
         study(plan, out=tmp_path / "study")
-    assert not (tmp_path / "study" / "trials").exists()
+    assert not (tmp_path / "study").exists(), "a folder with the mistaken plan would refuse the mended one"
 
 
 def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(

@@ -36,7 +36,14 @@ class Design:
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """Write the plan into the study's folder; returns it with a training split where the data has a test split.
+    """Write the plan into the study's folder, joined with what the folder holds; see `join_plan`."""
+    plan = join_plan(plan, folder)
+    write_text(folder / PLAN, dump_plan(plan))
+    return plan
+
+
+def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
+    """The plan with a training split where the data has a test split, and with the seeds that the folder's plan has already.
 
     Raises MaskwrightError when the folder holds another study; more seeds for the same study are welcome.
     """
@@ -52,7 +59,6 @@ def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
             raise MaskwrightError(f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out.")
         seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
-    write_text(file, dump_plan(plan))
     return plan
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from maskwright.studies.budget import spell_compute
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.crossing import add_cross
-from maskwright.studies.design import Design, design_study, keep_lengths, keep_plan
+from maskwright.studies.design import Design, design_study, join_plan, keep_lengths, keep_plan
 from maskwright.studies.findings import spell_findings
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
@@ -56,8 +56,10 @@ def run_plan(plan: StudyPlan, running: RunningSettings, reporter: Reporter | Non
     """Run the missing trials of a plan; see `study`."""
     reporter = reporter or LogReporter()
     folder = running.folder(plan.name)
+    plan = join_plan(plan, folder)
+    design = design_study(plan, reporter)  # a mistake ends here, before the folder is bound to this plan
     plan = keep_plan(plan, folder)
-    design = keep_lengths(design_study(plan, reporter), folder, reporter)
+    design = keep_lengths(design, folder, reporter)
     _say_design(plan, design, folder, reporter)
     job = _job(folder, running, design.lengths)
     if running.search is not None:
