@@ -9,8 +9,9 @@ import torch
 from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
-from maskwright.support.environment import cpu_count, process_rank
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import process_rank
 from maskwright.training.clock import Clock, count_steps
 from maskwright.workflows.loading import Pictures
 from maskwright.workflows.run_folder import RunFolder

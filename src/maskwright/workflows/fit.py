@@ -11,10 +11,11 @@ from maskwright.data.loader import ResumableLoader
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
-from maskwright.support.environment import describe_device, join_folder, keep_freed_memory, pick_device, versions
+from maskwright.support.environment import describe_device, keep_freed_memory, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import Reporter, log
+from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row, spell_time

@@ -11,9 +11,10 @@ from typing import Any
 
 from maskwright.data.sources import Source
 from maskwright.patches import Grid
-from maskwright.support.environment import cpu_count, describe_device, joined_folder, pick_device, pick_precision
+from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter, log
+from maskwright.support.variables import joined_folder
 from maskwright.training.trackers import check_trackers
 from maskwright.workflows.build import check_masks, model_config
 from maskwright.workflows.choices import Found, choose

@@ -14,10 +14,11 @@ from maskwright.data.survey import survey
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
-from maskwright.support.environment import cache_folder, cpu_count
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
+from maskwright.support.variables import cache_folder
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
