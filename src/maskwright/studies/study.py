@@ -102,8 +102,8 @@ def _job(folder: Path, running: RunningSettings, lengths: Mapping[str, Mapping[s
 def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: Reporter) -> None:
     with job.open(plan) as ledger:
         if running.rebuild:
-            main = next(metric.name for metric in plan.measures.metrics() if metric.main)
-            reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
+            count = ledger.rebuild(kept_records(job.folder), plan.measures.main_metric.name)
+            reporter.say(f"The ledger was made anew from {count} trials on disk")
         ledger.enqueue(plan.keys, retry_failed=running.retry_failed)
         waiting = sum(record.state == "waiting" for record in ledger.records())
     reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")

@@ -169,7 +169,7 @@ def _train(task: _Task, folder: RunFolder, reporter: Reporter, *, resume: bool) 
             return _train_and_measure(task, folder, reporter, resume)
         except BaseException as error:
             if folder.exists and folder.status()["state"] == "running":
-                folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+                folder.fail(error)
             raise
 
 

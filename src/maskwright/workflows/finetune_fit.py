@@ -16,7 +16,7 @@ from maskwright.patches import PixelScale
 from maskwright.support.environment import keep_freed_memory
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
-from maskwright.training.clock import Clock, count_steps
+from maskwright.training.clock import set_clock
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.finetune import Averaging, FinetuneModule
 from maskwright.training.recorder import Row
@@ -72,7 +72,7 @@ def fit_classifier(
         keep_freed_memory()
     settings = lesson.settings
     loader = build_lesson_loader(lesson, model, scale)
-    clock = Clock(None, settings.minutes) if settings.minutes is not None else Clock(count_steps(settings.epochs or 1, len(loader), 1))
+    clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
     about = describe_model(model, scale, {**described, "classes": list(lesson.classes)})
     module = FinetuneModule(model, scale, build_recipe(lesson), clock, about)
     if resume and recall_end(folder, module):

@@ -187,7 +187,7 @@ def averaging(settings: PretrainSettings) -> list[Any]:
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
     try:
-        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        folder.fail(error)
     except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
         log.warning(str(second))
     if isinstance(error, NonFiniteLoss):

@@ -54,6 +54,10 @@ class RunFolder:
         old = self.status() if self.exists else {}
         write_json(self.status_file, {**old, **changes, "heartbeat": datetime.now(UTC).isoformat(timespec="seconds")})
 
+    def fail(self, error: BaseException) -> None:
+        """Put down in run.json that the run ended with an error."""
+        self.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row to metrics.jsonl."""
         self.path.mkdir(parents=True, exist_ok=True)

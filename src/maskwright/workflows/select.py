@@ -21,7 +21,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
-from maskwright.training.clock import Clock, count_steps
+from maskwright.training.clock import set_clock
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.recorder import Row
 from maskwright.training.schedule_lr import LearningRate
@@ -159,7 +159,8 @@ def _fit(
         keep_freed_memory()
     batch = min(chosen.batch_size, len(pictures.train))
     loader = _build_loader(chosen, pictures, batch, device)
-    module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), _build_clock(chosen, loader))
+    clock = set_clock(len(loader), minutes=chosen.minutes, steps=chosen.steps, epochs=chosen.epochs or 30)
+    module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), clock)
     weights = sum(parameter.numel() for parameter in scorer.parameters())
     reporter.say(
         f"{chosen.scorer} scorer, {spell_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
@@ -171,7 +172,7 @@ def _fit(
     try:
         asked = _train(module, loader, pictures, folder, device, chosen, reporter, resume)
     except BaseException as error:
-        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        folder.fail(error)
         raise
     folder.update_status(state="stopped" if asked else "finished", ended=now(), seconds=round(module.clock.seconds, 2), **module.counts)
     scorer.to("cpu")
@@ -210,12 +211,6 @@ def _build_loader(chosen: SelectSettings, pictures: Pictures, batch: int, device
     augment = Augment(size=pictures.size, crop=chosen.crop, flip=chosen.flip)
     workers = pick_workers(device.type, cpu_count())
     return build_loader(pictures.train, augment, batch_size=batch, seed=chosen.seed, workers=workers, pin=device.type == "cuda")
-
-
-def _build_clock(chosen: SelectSettings, loader: ResumableLoader) -> Clock:
-    if chosen.minutes is not None:
-        return Clock(None, chosen.minutes)
-    return Clock(chosen.steps if chosen.steps is not None else count_steps(chosen.epochs or 30, len(loader), 1))
 
 
 def _build_recipe(chosen: SelectSettings, batch: int) -> SelectRecipe:
