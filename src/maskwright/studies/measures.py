@@ -26,7 +26,7 @@ class MeasureSettings:
     data: labeled pictures, by default the study's own; probes: none for pictures without labels; limit: most pictures of each split
     for probes; masks: `POLICY RATIO` each, the same for all arms; filled: psnr, ssim, high_frequency, what is measured under them;
     pictures: how many are filled in; cross: also fill in every arm's pictures under every other arm's masks; diagnostics: questions of
-    `maskwright diagnose`, with stimuli and textures where they need them; main: the metric that the verdict is about (the last probe, or the first mask).
+    `maskwright diagnose`, with stimuli and textures where they need them; main: what the verdict is about (last probe or first mask).
     """
 
     data: str | None = None
