@@ -49,6 +49,7 @@ def test_the_truth_has_no_loss_and_the_best_pictures():
     assert result.mean_loss == 0.0
     assert torch.allclose(result.psnr, torch.full((5,), 100.0))
     assert torch.allclose(result.ssim, torch.ones(5), atol=1e-5)
+    assert torch.allclose(result.high_frequency, torch.zeros(5), atol=1e-5)
 
 
 def test_a_constant_error_has_a_known_loss_and_psnr():

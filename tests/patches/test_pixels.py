@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import PixelScale, patch_stats, patchify, unpatchify
+from maskwright.patches.pixels import PixelScale, normalize_patches, patch_stats, patchify, unpatchify
 from maskwright.support.errors import MaskwrightError
 
 
@@ -54,3 +54,15 @@ def test_bytes_and_shares_scale_to_the_same_numbers_and_back() -> None:
 def test_display_clips_to_the_legal_range() -> None:
     shown = PixelScale(mean=(0.5,), std=(1.0,)).to_display(torch.tensor([[[[-3.0, 3.0]]]]))
     assert shown.flatten().tolist() == [0.0, 1.0]
+
+
+def test_patches_normalized_in_one_pass_are_those_of_the_official_statistics():
+    patches = torch.rand(2, 5, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    patches[0, 0] = 0.3
+    assert torch.allclose(normalize_patches(patches), patch_stats(patches).normalize(patches), atol=1e-12)
+    assert torch.allclose(normalize_patches(patches)[0, 0], torch.zeros(12, dtype=torch.float64), atol=1e-9)
+
+
+def test_targets_stay_in_float32_under_autocast():
+    with torch.autocast("cpu", torch.bfloat16):
+        assert normalize_patches(torch.rand(1, 2, 12)).dtype == torch.float32

@@ -60,6 +60,20 @@ def test_measuring_a_run_twice_gives_the_same_numbers(runs: list[maskwright.Run]
     assert set(first.numbers) == {"knn top1", "psnr random 0.75"}
 
 
+def test_a_plan_says_what_is_measured_of_filled_pictures_and_which_way_is_better(runs: list[maskwright.Run]) -> None:
+    measures = MeasureSettings.parse({"probes": [], "masks": "random 0.75", "filled": "psnr, high_frequency", "pictures": 8})
+    metrics = {metric.name: metric for metric in measures.metrics()}
+    assert [metric.larger_is_better for metric in metrics.values()] == [True, False]
+    numbers = measure_run(runs[0], measures, QUIET).numbers
+    assert numbers.keys() == metrics.keys() == {"psnr random 0.75", "high_frequency random 0.75"}
+    assert 0 < numbers["high_frequency random 0.75"] < 4
+
+
+def test_an_unknown_number_of_filled_pictures_is_told() -> None:
+    with pytest.raises(MaskwrightError, match="Did you mean 'psnr'"):
+        MeasureSettings.parse({"filled": ["psrn"]})
+
+
 def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_report(plan_values: dict[str, Any], tmp_path: Path) -> None:
     plan_values["evaluate"] = {**plan_values["evaluate"], "diagnostics": ["lowpass(sigmas=[0, 1], cutoffs=[4])"]}
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan_values))

@@ -59,3 +59,9 @@ def test_factorial_plans_can_tell_effects_apart():
     assert len(names) == 6
     losses = {plan.settings["loss"] for plan in read_plan("improvements-stl10", "somewhere").arms if plan.levels["laplacian"] == "with"}
     assert losses == {"mse + 0.1*laplacian", "mse + 0.1*laplacian + 0.01*uniformity"}
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_packaged_plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ratio-cifar10").mkdir()
+    assert "25, 50, 75 or 90%" in read_plan("ratio-cifar10", "somewhere").question

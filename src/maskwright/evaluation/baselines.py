@@ -11,7 +11,7 @@ from maskwright.evaluation.fill import fill_hidden
 from maskwright.evaluation.reconstruction import reconstruction_loss
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, take
-from maskwright.patches.pixels import PixelScale, patch_stats, patchify
+from maskwright.patches.pixels import PixelScale, normalize_patches, patchify
 from maskwright.patches.prediction import Prediction, Target
 
 
@@ -59,7 +59,7 @@ def predict_by_fill(images: Tensor, mask: PatchMask, *, patch_size: int, target:
     """
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     filled = take(patchify(fill_hidden(images, mask, grid), patch_size), mask.predicted_ids)
-    values = patch_stats(filled).normalize(filled) if target == "normalized" else filled
+    values = normalize_patches(filled) if target == "normalized" else filled
     return _prediction(values, patchify(images.float(), patch_size), images, mask, patch_size, target)
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from maskwright.evaluation.fill import hidden_pixels
 from maskwright.evaluation.frozen import held_still
-from maskwright.evaluation.metrics import bootstrap_interval, masked_psnr, ssim
+from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.evaluation.pixel_scores import score_pixels
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import PixelScale, unpatchify
 from maskwright.patches.prediction import Prediction, Stats, Target
@@ -22,15 +23,16 @@ Predict = Callable[[Tensor, PatchMask], Prediction]
 
 @dataclass(frozen=True)
 class ReconstructionResult:
-    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, and SSIM of the composite.
+    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, SSIM of the composite, high-frequency error.
 
     loss: mean squared error over all masked patches in the space of `target`; stats: how pictures were denormalized before PSNR and
-    SSIM, `raw`, `visible` (nothing leaks) or `target` (an oracle: not comparable with the others).
+    SSIM, `raw`, `visible` (nothing leaks) or `target` (an oracle: not comparable with the others); high_frequency: see `PixelScores`.
     """
 
     loss: Tensor = field(repr=False)
     psnr: Tensor = field(repr=False)
     ssim: Tensor = field(repr=False)
+    high_frequency: Tensor = field(repr=False)
     target: Target
     stats: Stats
     ratio: float
@@ -46,7 +48,7 @@ class ReconstructionResult:
 
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over images, and what they mean, ready for JSON."""
-        measured = {"loss": self.loss, "psnr": self.psnr, "ssim": self.ssim}
+        measured = {"loss": self.loss, "psnr": self.psnr, "ssim": self.ssim, "high_frequency": self.high_frequency}
         intervals = {name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()}
         facts = {"num_images": len(self.loss), "target": self.target, "stats": self.stats, "ratio": self.ratio}
         return {**intervals, **facts, "psnr_over": "hidden pixels", "ssim_of": "composite", "interval": "95% bootstrap over images"}
@@ -88,8 +90,8 @@ def measure_reconstruction(
 def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
     """Put the results of several batches of the same kind one after the other."""
     first = parts[0]
-    loss, decibels, similarity = (torch.cat([getattr(part, name) for part in parts]) for name in ("loss", "psnr", "ssim"))
-    return ReconstructionResult(loss, decibels, similarity, first.target, first.stats, first.ratio)
+    numbers = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("loss", "psnr", "ssim", "high_frequency")}
+    return ReconstructionResult(**numbers, target=first.target, stats=first.stats, ratio=first.ratio)
 
 
 def measure_prediction(prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]) -> ReconstructionResult:
@@ -97,11 +99,15 @@ def measure_prediction(prediction: Prediction, scale: PixelScale, stats: Literal
     picture = prediction.to_picture(stats)
     composite = scale.to_display(picture.composite)
     truth = scale.to_display(unpatchify(prediction.patches.float(), prediction.grid))
-    hidden = hidden_pixels(prediction.mask, prediction.grid)
-    ratio = prediction.mask.num_masked / prediction.mask.num_patches
-    loss = reconstruction_loss(prediction).cpu()
+    scores = score_pixels(composite, truth, hidden_pixels(prediction.mask, prediction.grid))
     return ReconstructionResult(
-        loss, masked_psnr(composite, truth, hidden).cpu(), ssim(composite, truth).cpu(), prediction.target, picture.stats, ratio
+        loss=reconstruction_loss(prediction).cpu(),
+        psnr=scores.psnr,
+        ssim=scores.ssim,
+        high_frequency=scores.high_frequency,
+        target=prediction.target,
+        stats=picture.stats,
+        ratio=prediction.mask.num_masked / prediction.mask.num_patches,
     )
 
 

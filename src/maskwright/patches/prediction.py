@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, put, take
-from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify, widen
+from maskwright.patches.pixels import PatchStats, normalize_patches, patch_stats, unpatchify, widen
 from maskwright.support.errors import MaskwrightError
 
 Target = Literal["raw", "normalized"]
@@ -104,8 +104,8 @@ class Prediction:
         return Picture(unpatchify(alone, self.grid), unpatchify(composite, self.grid), used)
 
     def _targets_at(self, ids_BK: Tensor) -> Tensor:
-        truth = widen(take(self.patches, ids_BK))
-        return patch_stats(truth).normalize(truth) if self.target == "normalized" else truth
+        truth = take(self.patches, ids_BK)
+        return normalize_patches(truth) if self.target == "normalized" else widen(truth)
 
     def _pixel_values(self, stats: Literal["visible", "target"]) -> tuple[Tensor, Stats]:
         if self.target == "raw":

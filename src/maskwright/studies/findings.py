@@ -71,7 +71,7 @@ def spell_findings(record: StudyRecord) -> list[str]:
             if one.difference is not None:
                 change = one.difference.sample
                 cells.append(f"{spell(change.mean, change.interval, finding.decimals, signed=True):<28}")
-                cells.append("" if one.difference.holm is None else f"p {one.difference.holm:.3f}")
+                cells.append("" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}")
             cells.append(one.verdict)
             lines.append("  ".join(cell for cell in cells if cell).rstrip())
     return lines or ["No trial has finished yet, so there is nothing to compare."]
@@ -87,6 +87,11 @@ def spell(mean: float, interval: Interval | None, decimals: int, signed: bool = 
     plus = "+" if signed else ""
     value = f"{mean:{plus}.{decimals}f}"
     return value if interval is None else f"{value} [{interval.low:{plus}.{decimals}f}, {interval.high:{plus}.{decimals}f}]"
+
+
+def compare_p(p: float) -> str:
+    """A p value behind the letter p: `= 0.012`, or `< 0.001`."""
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def decimals_for(spreads: Sequence[float | None], means: Sequence[float]) -> int:

@@ -13,6 +13,8 @@ from maskwright.workflows.arms import MaskChoice, parts
 from maskwright.workflows.probes import PROBES
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
+FILLED = {"psnr": (True, "dB"), "ssim": (True, ""), "high_frequency": (False, "")}
+"""What can be said of a picture that was filled in: whether larger is better, and the unit."""
 MEASURE_SEED = 0
 CROSS = "psnr of masks by "
 
@@ -22,9 +24,9 @@ class MeasureSettings:
     """What is measured after each training.
 
     data: labeled pictures, by default the study's own; probes: none for pictures without labels; limit: most pictures of each split
-    for probes; masks: `POLICY RATIO` each, the same for all arms; pictures: how many are filled in; cross: also fill in every arm's
-    pictures under every other arm's masks; diagnostics: questions of `maskwright diagnose`, with stimuli and textures where they need
-    them; main: the metric that the verdict is about (the last probe, or the first mask).
+    for probes; masks: `POLICY RATIO` each, the same for all arms; filled: psnr, ssim, high_frequency, what is measured under them;
+    pictures: how many are filled in; cross: also fill in every arm's pictures under every other arm's masks; diagnostics: questions of
+    `maskwright diagnose`, with stimuli and textures where they need them; main: what the verdict is about (last probe or first mask).
     """
 
     data: str | None = None
@@ -32,6 +34,7 @@ class MeasureSettings:
     probes: Sequence[str] = ("knn", "linear")
     limit: int | None = None
     masks: Sequence[str] = COMMON_MASKS
+    filled: Sequence[str] = ("psnr",)
     pictures: int = 256
     cross: bool = True
     diagnostics: Sequence[str] = ()
@@ -49,7 +52,7 @@ class MeasureSettings:
             if key not in names:
                 raise MaskwrightError(f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), names)} Known: {', '.join(names)}.")
         own = dict(value)
-        for name, mark in (("probes", ","), ("masks", ";"), ("diagnostics", ",")):
+        for name, mark in (("probes", ","), ("masks", ";"), ("filled", ","), ("diagnostics", ",")):
             if name in own:
                 own[name] = tuple(str(part) for part in parts(own[name] or [], mark))
         if "main" in own:
@@ -65,6 +68,11 @@ class MeasureSettings:
                 raise MaskwrightError(f"Unknown probe '{probe}'.{did_you_mean(probe, PROBES)} Known: {', '.join(PROBES)}.")
         for mask in self.masks:
             read_mask(mask)
+        for name in self.filled:
+            if name not in FILLED:
+                raise MaskwrightError(
+                    f"Unknown number '{name}' in evaluate.filled.{did_you_mean(name, FILLED)} Known: {', '.join(FILLED)}."
+                )
         if self.diagnostics:
             build_diagnostics(",".join(self.diagnostics))
         names = [metric.name for metric in self.metrics()]
@@ -76,7 +84,7 @@ class MeasureSettings:
     def metrics(self) -> tuple[Metric, ...]:
         """What trials are compared by, the main one marked."""
         probes = [Metric(name=f"{probe} top1", larger_is_better=True, unit="share", where="frozen features") for probe in self.probes]
-        filled = [Metric(name=psnr_name(mask), larger_is_better=True, unit="dB", where="hidden pixels") for mask in self.masks]
+        filled = [_filled_metric(name, mask) for name in self.filled for mask in self.masks]
         found = [*probes, *filled]
         main = self.main or (probes[-1].name if probes else filled[0].name if filled else None)
         return tuple(Metric(**{**vars(metric), "main": metric.name == main}) for metric in found)
@@ -87,10 +95,16 @@ class MeasureSettings:
         return next(metric for metric in self.metrics() if metric.main)
 
 
-def psnr_name(mask: str) -> str:
-    """The metric of pictures filled in under a common mask."""
+def filled_name(name: str, mask: str) -> str:
+    """The metric of pictures filled in under a common mask: `psnr random 0.75`."""
     choice = read_mask(mask)
-    return f"psnr {choice.policy} {choice.ratio:g}"
+    return f"{name} {choice.policy} {choice.ratio:g}"
+
+
+def _filled_metric(name: str, mask: str) -> Metric:
+    larger_is_better, unit = FILLED[name]
+    where = "whole pictures" if name == "ssim" else "hidden pixels"
+    return Metric(name=filled_name(name, mask), larger_is_better=larger_is_better, unit=unit, where=where)
 
 
 def read_mask(text: str) -> MaskChoice:

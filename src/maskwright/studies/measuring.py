@@ -12,10 +12,10 @@ import torch
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
 from maskwright.data.sources import open_source
-from maskwright.evaluation.reconstruction import measure_reconstruction
+from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
 from maskwright.patches import PatchMask
 from maskwright.schedules import parse_schedule
-from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, psnr_name, read_mask
+from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, filled_name, read_mask
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -63,10 +63,9 @@ def draw_common(loaded: LoadedModel, place: str | Path, choice: MaskChoice, batc
     return mask_for(loaded, place, choice.policy, choice.ratio, batch.images, MEASURE_SEED, batch.priors)
 
 
-def fill_psnr(loaded: LoadedModel, batch: Batch, mask: PatchMask, device: torch.device) -> float:
-    """Mean PSNR of hidden pixels, nothing of them leaking into how they are shown."""
-    result = measure_reconstruction(loaded.model.to(device), batch.images, mask, loaded.scale, device=device)
-    return float(result.psnr.mean())
+def fill(loaded: LoadedModel, batch: Batch, mask: PatchMask, device: torch.device) -> ReconstructionResult:
+    """How well hidden pixels come back, nothing of them leaking into how they are shown."""
+    return measure_reconstruction(loaded.model.to(device), batch.images, mask, loaded.scale, device=device)
 
 
 def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> tuple[dict[str, float], dict[str, str]]:
@@ -115,9 +114,11 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     choices = [read_mask(mask) for mask in measures.masks]
     grid = (loaded.model.grid.rows, loaded.model.grid.cols)
     batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
-    device, numbers = pick_device(settings.run.device), {}
+    device = pick_device(settings.run.device)
+    numbers: dict[str, float] = {}
     for text, choice in zip(measures.masks, choices, strict=True):
-        numbers[psnr_name(text)] = fill_psnr(loaded, batch, draw_common(loaded, run.path, choice, batch), device)
+        result = fill(loaded, batch, draw_common(loaded, run.path, choice, batch), device)
+        numbers |= {filled_name(name, text): float(getattr(result, name).mean()) for name in measures.filled}
     return numbers
 
 
@@ -138,5 +139,5 @@ def cross_policies(runs: dict[str, Path], measures: MeasureSettings, reporter: R
         mask = draw_common(own, run.path, choice, batch)
         for other, model in loaded.items():
             if (model.model.grid, model.model.config.channels) == (own.model.grid, own.model.config.channels):
-                found[other, arm] = fill_psnr(model, batch, mask, pick_device(run.settings.run.device))
+                found[other, arm] = float(fill(model, batch, mask, pick_device(run.settings.run.device)).psnr.mean())
     return found

@@ -138,7 +138,7 @@ def dump_plan(plan: StudyPlan) -> str:
 
 def _read_yaml(path: str | Path) -> dict[str, Any]:
     place = Path(path)
-    if not place.suffix and not place.exists():
+    if not place.suffix and not place.is_file():
         if str(path) not in plan_names():
             raise unknown_name("study plan", str(path), plan_names(), " A path to a .yaml file works too.")
         place = Path(str(files("maskwright") / "recipes" / "studies" / f"{path}.yaml"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.studies.findings import Finding, decimals_for, spell
+from maskwright.studies.findings import Finding, compare_p, decimals_for, spell
 from maskwright.studies.record import Compute, StudyRecord
 from maskwright.studies.statistics import Difference, Sample, Values, summarize
 
@@ -177,14 +177,10 @@ def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
     change = one.sample
     return [
         spell(change.mean, change.interval, decimals, signed=True),
-        "–" if one.holm is None else _spell_p(one.holm),
+        "–" if one.holm is None else compare_p(one.holm).removeprefix("= "),
         f"{one.agreeing} of {change.count}",
         "–" if one.detectable is None else f"{one.detectable:.{decimals}f}",
     ]
-
-
-def _spell_p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def _shade_columns(values: np.ndarray) -> list[list[float | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maskwright.studies.findings import Finding, spell, title_of
+from maskwright.studies.findings import Finding, compare_p, spell, title_of
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report_tables import kind_of
 from maskwright.studies.statistics import FEWEST_SEEDS
@@ -17,7 +17,7 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         for one in finding.named(verdict):
             assert one.difference is not None
             change = one.difference.sample
-            p = "" if one.difference.holm is None else f", p {_compare_p(one.difference.holm)} after correction"
+            p = "" if one.difference.holm is None else f", p {compare_p(one.difference.holm)} after correction"
             tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
             said.append(f"{one.arm} is {verdict} than {baseline}: {spell(change.mean, change.interval, decimals, signed=True)}, {tail}.")
     rest = [one for one in finding.arms if one.difference is not None and kind_of(one.verdict) == "plain"]
@@ -25,7 +25,7 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         some = [one for one in rest if one.verdict == verdict]
         could = [one.difference.detectable for one in some if one.difference is not None and one.difference.detectable is not None]
         reach = f"; differences of {max(could):.{decimals}f} and more would have been found in 80% of such studies" if could else ""
-        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {_list([one.arm for one in some], len(finding.arms) - 1, 'other arms')}{reach}.")
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
@@ -36,7 +36,7 @@ def effect_lines(finding: Finding) -> list[str]:
     said, decimals = [], finding.decimals
     for name, one in finding.effects.items():
         if one.is_shown:
-            change, p = one.sample, "" if one.holm is None else f", p {_compare_p(one.holm)} after correction"
+            change, p = one.sample, "" if one.holm is None else f", p {compare_p(one.holm)} after correction"
             words = (
                 f"On average over all arms, {name} is {one.verdict}"
                 if " x " not in name
@@ -44,7 +44,12 @@ def effect_lines(finding: Finding) -> list[str]:
             )
             said.append(f"{words}: {spell(change.mean, change.interval, decimals, signed=True)}{p}.")
     rest = [name for name, one in finding.effects.items() if not one.is_shown]
-    return [*said, *([f"No effect shown of {', '.join(rest)}."] if rest else [])]
+    return [*said, *([f"No effect shown of {_list(rest, len(finding.effects), 'factors and interactions')}."] if rest else [])]
+
+
+def _list(names: Sequence[str], of: int, things: str) -> str:
+    """All the names, unless they are many and none is missing: then `any of the 7 other arms`."""
+    return f"any of the {of} {things}" if len(names) == of >= 4 else ", ".join(names)
 
 
 def title_words(finding: Finding) -> str:
@@ -93,7 +98,3 @@ def trial_facts(trials: Sequence[TrialRecord]) -> list[tuple[str, str]]:
     started, ended = ([getattr(trial, name) for trial in trials if getattr(trial, name)] for name in ("started", "ended"))
     facts += [("first trial started", [min(started)] if started else []), ("last trial ended", [max(ended)] if ended else [])]
     return [(name, ", ".join(values)) for name, values in facts if values]
-
-
-def _compare_p(p: float) -> str:
-    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"

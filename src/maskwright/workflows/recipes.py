@@ -40,7 +40,7 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
 def read_recipe(name: str) -> dict[str, Any]:
     """Read a YAML recipe from a path, or by name from those that come with the package."""
     path = Path(name)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not path.is_file():
         known = recipe_names()
         if name not in known:
             raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
