@@ -8,12 +8,13 @@ from maskwright.cli.flags import Flag, typed
 from maskwright.cli.learning_commands import setting_flag
 from maskwright.support.errors import MaskwrightError
 
+SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
+BUDGET = "what every arm may spend: steps=, images=, tokens=, flops= or minutes="
+
 
 def _running_flags() -> list[Flag]:
     return [
         Flag("out", "the study's folder (default: studies/NAME)", metavar="FOLDER"),
-        Flag("seeds", "how many, or which ones, e.g. 5 or 0,1,7 (default: the plan's, or 5)"),
-        Flag("budget", "what every arm may spend: steps=, images=, tokens=, flops= or minutes= (default: the plan's)"),
         Flag("workers", "processes of this machine that share the trials", default=1),
         Flag("launcher", "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\""),
         Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
@@ -28,6 +29,8 @@ def study_flags() -> list[Flag]:
     return [
         Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
         Flag("data", "pictures, instead of the plan's"),
+        Flag("seeds", f"{SEEDS}, instead of the plan's"),
+        Flag("budget", f"{BUDGET}, instead of the plan's"),
         Flag("search", "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges"),
         *_running_flags(),
     ]
@@ -49,6 +52,8 @@ def compare_flags() -> list[Flag]:
     return [
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag("policies", "policies separated by commas, the first is the baseline: random,'block(size=2)'"),
+        Flag("seeds", SEEDS, default=5),
+        Flag("budget", BUDGET),
         Flag("recipe", "settings that all arms share, from a .yaml file or a recipe's name"),
         Flag("name", "what the study is called"),
         *_running_flags(),
