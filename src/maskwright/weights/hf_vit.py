@@ -28,7 +28,8 @@ from maskwright.weights.translation import Translated
 _STEM = "embeddings.patch_embeddings.projection.weight"
 _PLAIN = {
     "embeddings.cls_token": "cls_token",
-    "embeddings.register_tokens": "register_tokens",
+    "embeddings.register_tokens": "reg_token",
+    "embeddings.distillation_token": "reg_token",
     "embeddings.position_embeddings": "pos_embed",
     "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
     "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
