@@ -22,7 +22,16 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.hints import Hints
 
 Kind = Literal[
-    "maskwright", "official_full", "official_encoder", "official_finetuned", "hf_vitmae", "hf_vit", "icarus", "lightly", "torchvision", "unknown"
+    "maskwright",
+    "official_full",
+    "official_encoder",
+    "official_finetuned",
+    "hf_vitmae",
+    "hf_vit",
+    "icarus",
+    "lightly",
+    "torchvision",
+    "unknown",
 ]
 _HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
 _OFFICIAL_DECODER_HEADS = 16

@@ -163,7 +163,9 @@ def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelSc
     count = len(arms[0].rows)
     most = MOST_ROWS if len(arms) == 1 else pictures_shown(arms)
     shown = f" of the first {most}" if count > most else ""
-    reporter.say(f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite")
+    reporter.say(
+        f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite"
+    )
     for line in spell_arms(arms, trivial, seed):
         reporter.say(line)
     reporter.say(f"Sheet{shown}: {path}")
