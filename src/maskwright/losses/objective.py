@@ -20,7 +20,6 @@ from maskwright.support.catalog import build
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import Call, parse_sum
 
-
 _MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from maskwright.data.sources import open_source
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
+from maskwright.studies.preflight import check_measuring
 from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
 from maskwright.support.errors import MaskwrightError, NotAtHand
@@ -81,12 +82,16 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
     opened: dict[Any, Pictures] = {}
+    checked: set[Any] = set()
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
             settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
             pictures = opened.get(settings.data) or load(settings.data, source, settings.train.seed, Hushed(reporter))
             price = price_step(settings, pictures)
+            if (place := (settings.data, settings.model.patch_size)) not in checked:
+                check_measuring(plan.measures, settings, source, pictures, Hushed(reporter))
+                checked.add(place)
         except NotAtHand as error:
             if arm.name == plan.baseline:
                 raise

@@ -71,10 +71,7 @@ def read_masks(path: Path) -> list[np.ndarray]:
 
 def _read_mask(file: Path) -> np.ndarray:
     try:
-        if file.suffix.lower() == ".npy":
-            array = np.load(file, allow_pickle=False)
-        else:
-            array = read_painted(file)
+        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_painted(file)
     except MaskwrightError:
         raise
     except (OSError, ValueError) as error:
