@@ -30,10 +30,15 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
             if could
             else ""
         )
-        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {join_names([one.arm for one in some])}{reach}.")
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names in a row, parted by semicolons where one of them has a comma."""
+    return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 def effect_lines(finding: Finding) -> list[str]:
@@ -65,7 +70,7 @@ def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
     if done < wanted:
         notes.append(f"{done} of {wanted} trials are done; the rest are listed below.")
     if silent := record.silent():
-        notes.append(f"Without a finished trial, so nothing is known of {'it' if len(silent) == 1 else 'them'}: {', '.join(silent)}.")
+        notes.append(f"Without a finished trial, so nothing is known of {'it' if len(silent) == 1 else 'them'}: {join_names(silent)}.")
     if len(record.seeds) < FEWEST_SEEDS:
         notes.append(f"Fewer than {FEWEST_SEEDS} seeds: no intervals and no verdicts.")
     away = budget_deviation(record)

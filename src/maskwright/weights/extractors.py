@@ -80,7 +80,8 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
 
 def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
     with torch.random.fork_rng(devices=[]):
-        count = len(timm.create_model(name, pretrained=False, features_only=True).feature_info)
+        network: Any = timm.create_model(name, pretrained=False, features_only=True)
+    count = len(network.feature_info)
     return MaskwrightError(f"timm's '{name}' has stages 0 to {count - 1}; got layers={list(stages)}.")
 
 

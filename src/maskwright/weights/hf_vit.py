@@ -130,8 +130,14 @@ def _scale(preprocessor: Mapping[str, Any]) -> PixelScale | None:
 
 
 def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
-    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official` does."""
+    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official`
+    does, and for a grid that is no square."""
     refuse_unofficial(model.config, "Hugging Face's ViTMAE")
+    if model.grid.rows != model.grid.cols:  # transformers makes its position tables for a square before it reads ours
+        raise MaskwrightError(
+            f"Hugging Face's ViTMAE holds square grids only; this one has {model.grid.rows}x{model.grid.cols} patches. Export it as timm, "
+            "onnx or safetensors instead."
+        )
     state: dict[str, Tensor] = {}
     for name, value in to_official(model).items():
         for legacy, part in _legacy(name, value).items():
