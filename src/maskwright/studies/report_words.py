@@ -30,7 +30,7 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
             if could
             else ""
         )
-        said.append(f"{verdict[0].upper()}{verdict[1:]}: {join_names([one.arm for one in some])}{reach}.")
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {_list([one.arm for one in some], len(finding.arms) - 1, 'other arms')}{reach}.")
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
@@ -54,7 +54,12 @@ def effect_lines(finding: Finding) -> list[str]:
             )
             said.append(f"{words}: {spell(change.mean, change.interval, decimals, signed=True)}{p}.")
     rest = [name for name, one in finding.effects.items() if not one.is_shown]
-    return [*said, *([f"No effect shown of {', '.join(rest)}."] if rest else [])]
+    return [*said, *([f"No effect shown of {_list(rest, len(finding.effects), 'factors and interactions')}."] if rest else [])]
+
+
+def _list(names: Sequence[str], of: int, things: str) -> str:
+    """All the names, unless they are many and none is missing: then `any of the 7 other arms`."""
+    return f"any of the {of} {things}" if len(names) == of >= 4 else join_names(names)
 
 
 def title_words(finding: Finding) -> str:
