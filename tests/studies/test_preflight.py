@@ -48,3 +48,10 @@ def test_a_study_that_could_not_be_measured_is_refused(
 
 def test_pictures_without_labels_do_for_a_study_of_reconstruction(plan_values: dict[str, Any], unlabeled: Path) -> None:
     design(plan_values, data=str(unlabeled), base={**plan_values["base"], "val": "0.5"}, evaluate={"probes": [], "masks": ["random 0.75"]})
+
+
+def test_arms_without_a_difference_are_told(plan_values: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    base = {**plan_values["base"], "split": "train"}
+    design(plan_values, base=base, arms={"one": {}, "two": {"policy": "random"}, "block": {"policy": "block(size=2)"}})
+    assert "Arms 'one' and 'two' have the same settings" in caplog.text
+    assert "'block'" not in caplog.text

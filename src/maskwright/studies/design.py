@@ -83,6 +83,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     costs: dict[str, Compute] = {}
     opened: dict[Any, Pictures] = {}
     checked: set[Any] = set()
+    known: dict[str, str] = {}
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
@@ -101,6 +102,8 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
         opened[settings.data] = pictures
+        if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
+            reporter.warn(f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?")
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
     reporter.finish()
     return Design(lengths, costs)
