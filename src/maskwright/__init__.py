@@ -17,6 +17,7 @@ _DOORS = {
     "select": "maskwright.workflows.select",
     "compare": "maskwright.studies.study",
     "study": "maskwright.studies.study",
+    "publish": "maskwright.studies.publishing",
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
     "export": "maskwright.workflows.export",

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from maskwright.masking.catalog import build_policy
+from maskwright.masking.contract import check_policy
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.hard import PICTURE_IDS, LossMemory, picture_places
 from maskwright.masking.learned import likeness, share_divergence
-from maskwright.masking.learner import Feedback, Learner, Surroundings, learners, settle
-from maskwright.masking.policy import Scene, mask_scene
+from maskwright.masking.learner import Blueprint, Feedback, Surroundings, flops_of, learners, settle
+from maskwright.masking.policy import Scene, Traits, mask_scene
 from maskwright.models.scorer import Scorer
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import take
+from maskwright.patches.pixels import PixelScale
+from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
+from maskwright.training.masker import Masker
 
 GRID = Grid(4, 6, 2)
 COUNT = GRID.num_patches
@@ -40,7 +45,7 @@ def surroundings(pictures: int = 8) -> Surroundings:
     )
 
 
-def built(line: str) -> Learner:
+def built(line: str) -> Any:
     (learner,) = learners(settle(build_policy(line), surroundings()))
     return learner
 
@@ -190,9 +195,62 @@ def test_the_dial_turns_the_gradient_round_and_never_the_value(dial: str, sign: 
     assert keep is not None
     assert other is not None
     assert torch.allclose(keep, other)
-    gradients = [torch.autograd.grad(soft.sum(), list(policy.parameters()))[0] for soft, policy in ((keep, helper), (other, turned))]  # type: ignore[attr-defined]
+    gradients = [torch.autograd.grad(soft.sum(), list(policy.parameters()))[0] for soft, policy in ((keep, helper), (other, turned))]
     assert gradients[0].abs().sum() > 0
     assert torch.allclose(gradients[1], sign * gradients[0])
+
+
+class Misspelled(nn.Module):
+    """A learner whose only lesson has a name that nothing calls."""
+
+    traits: ClassVar[Traits] = Traits()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def score(self, scene: Scene) -> Tensor:
+        return torch.zeros(scene.batch_size, scene.grid.num_patches)
+
+    def observes(self, feedback: Feedback) -> None:
+        self.steps += 1
+
+
+class Counting(Misspelled):
+    """A learner that only remembers."""
+
+    def observe(self, feedback: Feedback) -> None:
+        self.observes(feedback)
+
+
+class Settings(Blueprint):
+    """Settings of either."""
+
+    traits: ClassVar[Traits] = Traits()  # type: ignore[assignment]
+
+    def __init__(self, kind: type[Misspelled]) -> None:
+        self.kind = kind
+
+    def build(self, surroundings: Surroundings) -> Any:
+        return self.kind()
+
+
+def test_a_learner_has_only_the_methods_that_it_needs() -> None:
+    policy = settle(Settings(Counting), surroundings())
+    masker = Masker(policy, Constant(0.5), GRID, PixelScale((0.5,) * 3, (0.5,) * 3), seed=0)
+    where = scene()
+    mask = mask_scene(policy, where)
+    assert masker.weights(where, mask) is None
+    assert masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows) is None
+    assert isinstance(policy, Counting)
+    assert policy.steps == 1
+    assert masker.spent["policy_flops"] == flops_of(masker.learners) == 0
+    check_policy(Settings(Counting))
+
+
+def test_a_learner_that_never_learns_is_refused() -> None:
+    with pytest.raises(MaskwrightError, match=r"Misspelled keeps a state and never learns; give it a method weigh"):
+        settle(Settings(Misspelled), surroundings())
 
 
 def test_guards_know_their_answers() -> None:
@@ -215,12 +273,12 @@ def test_adaptive_sampling_shows_what_came_back_badly() -> None:
     assert value is not None
     before = torch.log_softmax(-where.found[("scores", id(sampler))], 1).gather(1, mask.predicted_ids[:, :1]).mean()
     assert float(value.detach()) == pytest.approx(-float(before.detach()) / 12, rel=1e-4)
-    torch.optim.SGD(sampler.parameters(), 0.1).zero_grad()  # type: ignore[attr-defined]
+    torch.optim.SGD(sampler.parameters(), 0.1).zero_grad()
     value.backward()
     with torch.no_grad():
-        for parameter in sampler.parameters():  # type: ignore[attr-defined]
+        for parameter in sampler.parameters():
             parameter -= 0.1 * parameter.grad
-    after = torch.log_softmax(-sampler.scorer(_patches(where)), 1).gather(1, mask.predicted_ids[:, :1]).mean()  # type: ignore[attr-defined]
+    after = torch.log_softmax(-sampler.scorer(_patches(where)), 1).gather(1, mask.predicted_ids[:, :1]).mean()
     assert after > before
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from maskwright.studies.cluster import read_launcher
 from maskwright.studies.plan import build_plan
+from maskwright.studies.running import RunningSettings
 from maskwright.studies.study import run_plan
 from maskwright.support.errors import MaskwrightError
 from tests.studies.conftest import QUICK
@@ -19,7 +20,7 @@ def test_submitted_workers_run_the_trials(plan_values: dict[str, Any], tmp_path:
     pytest.importorskip("submitit")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
     plan = build_plan(plan_values, "tiny")
-    record = run_plan(plan, out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", pulse=QUICK)
+    record = run_plan(plan, RunningSettings(out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", pulse=QUICK))
     assert [trial.state for trial in record.trials] == ["done", "done"]
     assert list((tmp_path / "study" / "submitit").glob("*_log.out"))
 

@@ -10,6 +10,7 @@ import pytest
 
 from maskwright.studies.plan import build_plan
 from maskwright.studies.ranges import parse_ranges
+from maskwright.studies.running import RunningSettings
 from maskwright.studies.study import run_plan
 from maskwright.support.errors import MaskwrightError
 from tests.studies.conftest import QUICK
@@ -34,8 +35,8 @@ def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(pla
         "search": {"lr": {"low": 1e-5, "high": 1.0, "log": True}, "ratio": [0.5, 0.75]},
     }
     plan = build_plan(values, "tiny")
-    run_plan(plan, out=tmp_path / "study", search=2, pulse=QUICK)
-    record = run_plan(plan, out=tmp_path / "study", search=3, pulse=QUICK)
+    run_plan(plan, RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK))
+    record = run_plan(plan, RunningSettings(out=tmp_path / "study", search=3, pulse=QUICK))
     told = json.loads((tmp_path / "study" / "search.json").read_text())
     assert len(told["trials"]) == 3
     assert all(1e-5 <= trial["settings"]["lr"] <= 1 and trial["settings"]["ratio"] in (0.5, 0.75) for trial in told["trials"])
@@ -46,4 +47,4 @@ def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(pla
 
 def test_a_plan_without_ranges_cannot_be_searched(plan_values: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(MaskwrightError, match="no ranges to search"):
-        run_plan(build_plan(plan_values, "tiny"), out=tmp_path / "study", search=2, pulse=QUICK)
+        run_plan(build_plan(plan_values, "tiny"), RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK))

@@ -17,8 +17,9 @@ import yaml
 
 import maskwright
 from maskwright.cli.main import main
+from maskwright.studies.design import keep_plan, open_plan
 from maskwright.studies.measuring import measure_run
-from maskwright.studies.plan import build_plan
+from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
@@ -82,11 +83,11 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
     assert mended.trials[0] == record.trials[0]
 
 
-def test_an_arm_that_cannot_be_is_told_before_anything_runs(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_an_arm_that_cannot_be_is_told_before_anything_is_written(plan_values: dict[str, Any], tmp_path: Path) -> None:
     plan = written(plan_values, tmp_path, arms={"random": {}, "typo": {"policy": "rondom"}})
     with pytest.raises(MaskwrightError, match=r"Arm .typo.: .*Did you mean .random."):
         study(plan, out=tmp_path / "study")
-    assert not (tmp_path / "study" / "trials").exists()
+    assert not (tmp_path / "study").exists(), "a folder with the mistaken plan would refuse the mended one"
 
 
 def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
@@ -174,6 +175,43 @@ def test_what_an_arm_costs_is_told_without_running_it(
     assert "teacher tokens" in said
     assert "Is block better than random?" in said
     assert not (tmp_path / "study" / "trials").exists()
+
+
+def test_seeds_and_budget_on_the_command_line_stand_for_the_plans_own(
+    plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, out = str(written(plan_values, tmp_path)), tmp_path / "study"
+    assert main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)]) == 0
+    assert "2 arms, 2 seeds, matched at 3 steps" in capsys.readouterr().out
+    kept = open_plan(out)
+    assert (str(kept.budget), kept.seeds) == ("3 steps", (0, 1))
+    spelled_otherwise = read_plan(written(plan_values, tmp_path, budget={"steps": 3.0}))
+    assert keep_plan(spelled_otherwise, out).budget == kept.budget
+    plan = str(written(plan_values, tmp_path))
+    assert main(["study", plan, "--dry-run", "--out", str(out)]) == 2
+    assert "holds a study that differs in budget" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--budget", "step=3"], "Unknown currency of a budget 'step'. Did you mean 'steps'?"),
+        (["--budget", "3"], "A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '3'"),
+        (["--budget", "flops=many"], "The amount of a budget is a number; got flops=many"),
+        (["--seeds", "0"], "needs one seed or more"),
+    ],
+)
+def test_a_mistaken_budget_or_seed_is_told_before_anything_is_written(
+    plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(["study", str(written(plan_values, tmp_path)), *words, "--out", str(tmp_path / "study")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+
+
+def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(plan_values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(MaskwrightError, match=r"no setting 'worker'. Did you mean 'workers'"):
+        study(written(plan_values, tmp_path), worker=2)
 
 
 def test_a_worker_whose_starter_is_gone_takes_no_trial(

@@ -11,8 +11,8 @@ import torch
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
-from maskwright.support.environment import cache_folder
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import cache_folder
 from maskwright.weights import official_files, timm_names
 from maskwright.weights.fair_mae import to_official
 from maskwright.weights.hints import Hints

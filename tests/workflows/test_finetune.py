@@ -21,6 +21,7 @@ from maskwright.workflows.finetune import Finetuned
 from maskwright.workflows.finetune_fit import measure_finetune
 from maskwright.workflows.finetune_lesson import open_pictures
 from maskwright.workflows.finetune_settings import FinetuneSettings, build_finetune_settings
+from maskwright.workflows.inspect import describe
 from maskwright.workflows.labeled import LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 
@@ -42,6 +43,22 @@ def test_bright_and_dark_are_learned_and_told_by_class(tuned: Finetuned) -> None
     assert report["correct"].count("1") / 20 == report["top1"]["value"]
     written = json.loads(next((tuned.path / "eval").glob("finetune-*.json")).read_text())
     assert written["protocol"]["measured"] == "last epoch, averaged weights, test answered once"
+
+
+def test_a_run_tells_the_settings_of_its_own_kind(tuned: Finetuned, small_run: maskwright.Run) -> None:
+    run = maskwright.open_run(tuned.path)
+    assert (run.kind, small_run.kind) == ("finetune", "pretrain")
+    assert run.finetune_settings == FinetuneSettings(
+        ema=0.5, epochs=12, batch_size=8, lr=2e-3, precision="32-true", workers=run.finetune_settings.workers, **PLAIN
+    )
+    with pytest.raises(MaskwrightError, match=r"is a run of finetune, not of pretrain; its settings are in run\.finetune_settings"):
+        _ = run.settings
+    with pytest.raises(MaskwrightError, match=r"is a run of pretrain, not of finetune; its settings are in run\.settings"):
+        _ = small_run.finetune_settings
+    told = describe(str(tuned.path))
+    assert f"classifier on {small_run.path}, mean pooling" in told
+    assert "12.0 epochs" in told
+    assert "top-1" in told
 
 
 def test_the_classifier_comes_back_with_its_head_and_classes(tuned: Finetuned, shared_photos: Path) -> None:

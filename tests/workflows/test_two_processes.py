@@ -18,7 +18,7 @@ import sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 import maskwright
-from maskwright.support.environment import process_rank
+from maskwright.support.variables import process_rank
 from maskwright.training.masker import Masker
 
 data, out, devices, batch, seen = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])

@@ -30,7 +30,7 @@ from maskwright.cli.looking_commands import (
     run_masks,
     run_reconstruct,
 )
-from maskwright.cli.study_commands import compare_flags, run_compare, run_study, study_flags
+from maskwright.cli.study_commands import compare_flags, publish_flags, run_compare, run_publish, run_study, study_flags
 
 COMMANDS: dict[str, Command] = {
     "pretrain": Command(
@@ -102,6 +102,12 @@ COMMANDS: dict[str, Command] = {
         "Run the trials of a PLAN that are missing, with one worker or several, and compare the arms. Repeat the command to go on.",
         study_flags,
         run_study,
+    ),
+    "publish": Command(
+        "write a finished study's report to keep under git or to show",
+        "Copy the report of STUDY to PLACE without this machine's paths: report.html, report.md and study.json, told when over 2 MB.",
+        publish_flags,
+        run_publish,
     ),
     "list": Command(
         "list policies, models, recipes, losses, probes, diagnostics and more", "What can be named where.", list_flags, run_list

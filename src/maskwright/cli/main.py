@@ -9,7 +9,7 @@ from maskwright.cli.commands import COMMANDS
 from maskwright.cli.console import print_error
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.threads import wait_briefly
+from maskwright.support.variables import wait_briefly
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

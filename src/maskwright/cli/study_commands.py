@@ -1,4 +1,4 @@
-"""The commands that compare: compare and study."""
+"""The commands that compare: compare, study, and publish for what came out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from maskwright.cli.flags import Flag, typed
 from maskwright.cli.learning_commands import setting_flag
 from maskwright.support.errors import MaskwrightError
 
+SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
+BUDGET = "what every arm may spend: steps=, images=, tokens=, flops= or minutes="
+
 
 def _running_flags() -> list[Flag]:
     return [
         Flag("out", "the study's folder (default: studies/NAME)", metavar="FOLDER"),
-        Flag("seeds", "how many, or which ones, e.g. 5 or 0,1,7"),
         Flag("workers", "processes of this machine that share the trials", default=1),
         Flag("launcher", "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\""),
         Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
@@ -27,6 +29,8 @@ def study_flags() -> list[Flag]:
     return [
         Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
         Flag("data", "pictures, instead of the plan's"),
+        Flag("seeds", f"{SEEDS}, instead of the plan's"),
+        Flag("budget", f"{BUDGET}, instead of the plan's"),
         Flag("search", "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges"),
         *_running_flags(),
     ]
@@ -48,7 +52,8 @@ def compare_flags() -> list[Flag]:
     return [
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag("policies", "policies separated by commas, the first is the baseline: random,'block(size=2)'"),
-        Flag("budget", "what every arm may spend: steps=, images=, tokens=, flops= or minutes="),
+        Flag("seeds", SEEDS, default=5),
+        Flag("budget", BUDGET),
         Flag("recipe", "settings that all arms share, from a .yaml file or a recipe's name"),
         Flag("name", "what the study is called"),
         *_running_flags(),
@@ -76,6 +81,20 @@ def run_compare(options: dict[str, Any]) -> None:
     if measuring.get("probes") == "none":
         measuring["probes"] = []
     compare(given.pop("data"), given.pop("policies"), evaluate=measuring, reporter=ConsoleReporter(), **given)
+
+
+def publish_flags() -> list[Flag]:
+    return [
+        Flag("study", "folder of a finished study", positional=True, metavar="STUDY"),
+        Flag("place", "folder to write report.html, report.md and study.json to", positional=True, metavar="PLACE"),
+    ]
+
+
+def run_publish(options: dict[str, Any]) -> None:
+    from maskwright.cli.console import ConsoleReporter
+    from maskwright.studies.publishing import publish
+
+    publish(options["study"], options["place"], reporter=ConsoleReporter())
 
 
 def _running(options: dict[str, Any]) -> dict[str, Any]:

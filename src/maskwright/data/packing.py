@@ -19,9 +19,10 @@ from maskwright.data.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, op
 from maskwright.data.sources import Source
 from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
-from maskwright.support.environment import cache_folder, cpu_count
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
+from maskwright.support.variables import cache_folder
 
 CHUNK = 128
 _LISTS = ("ids", "heights", "widths", "skipped")

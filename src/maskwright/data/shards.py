@@ -16,9 +16,10 @@ import numpy as np
 
 from maskwright.data.decode import UnreadableImage, picture_size, quiet_pillow
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
-from maskwright.support.environment import cache_folder, cpu_count
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, write_atomic
+from maskwright.support.variables import cache_folder
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NO_LABEL = -1

@@ -13,9 +13,9 @@ import torch
 from maskwright.data.arrays import ArraySource, build_array_source
 from maskwright.data.folder import FolderStorage
 from maskwright.data.picture_files import PictureFiles, slug
-from maskwright.support.environment import cache_folder
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.files import hash_strings
+from maskwright.support.variables import cache_folder
 
 logger = logging.getLogger(__name__)
 

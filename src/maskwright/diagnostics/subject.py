@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskwright.evaluation.features import Features, ImageBatch, Labeled, raw_pixel_features
 from maskwright.evaluation.frozen import held_still
-from maskwright.evaluation.linear_probe import FittedProbe, LinearProbeSettings, fit_probe, try_settings
+from maskwright.evaluation.linear_probe import FittedProbe, LinearProbeSettings, begin_probe, fit_probe, try_settings
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
@@ -75,10 +75,7 @@ class FixedProbe:
 def fit_fixed_probe(train: Features, settings: LinearProbeSettings | None = None, seed: int = 0) -> FixedProbe:
     """Choose pooling and penalty on a held-out part of train and refit on all of it, as `maskwright evaluate` does."""
     settings = settings or LinearProbeSettings()
-    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
-    labels = train.labeled(poolings[0]).labels
-    if len(labels.unique()) < 2:
-        raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
+    poolings, labels = begin_probe(train, settings)
     attempts = try_settings(train, poolings, settings, seed)
     if not attempts:
         raise MaskwrightError("A fixed probe needs a class with at least two train pictures; use more pictures.")

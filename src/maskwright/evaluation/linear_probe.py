@@ -88,6 +88,15 @@ class LinearProbeResult:
         }
 
 
+def begin_probe(train: Features, settings: LinearProbeSettings) -> tuple[tuple[str, ...], Tensor]:
+    """The poolings to choose from and the labels of train; raises MaskwrightError with fewer than two classes."""
+    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
+    labels = train.labeled(poolings[0]).labels
+    if len(labels.unique()) < 2:
+        raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
+    return poolings, labels
+
+
 def measure_linear_probe(
     train: Features, test: Features, settings: LinearProbeSettings | None = None, *, seed: int = 0
 ) -> LinearProbeResult:
@@ -96,10 +105,7 @@ def measure_linear_probe(
     Labels may be any integers; a test label that train lacks counts as wrong. Raises MaskwrightError without labels or with one class.
     """
     settings = settings or LinearProbeSettings()
-    poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
-    labels = train.labeled(poolings[0]).labels
-    if len(labels.unique()) < 2:
-        raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
+    poolings, labels = begin_probe(train, settings)
     attempts = tune(train, poolings, settings, seed)
     best = best_attempt(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"), 0)
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)

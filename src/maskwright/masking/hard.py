@@ -79,15 +79,6 @@ class LossMemory(nn.Module):
         kept = torch.where(old == UNSEEN, mean, self.keep * old + (1 - self.keep) * mean)
         self.memory[pictures] = torch.where(counts > 0, kept, old).to(self.memory.dtype)
 
-    def weigh(self, scene: Scene) -> None:
-        return None
-
-    def loss(self, feedback: Feedback) -> None:
-        return None
-
-    def flops(self) -> int:
-        return 0
-
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedHardPolicy(Blueprint):
@@ -133,12 +124,6 @@ class LossPredictor(nn.Module):
         harder = (feedback.errors[:, :, None] > feedback.errors[:, None, :]).float()
         gap = expected[:, :, None] - expected[:, None, :]
         return self.weight * (F.softplus(-gap) * harder).sum() / harder.sum().clamp(min=1)
-
-    def weigh(self, scene: Scene) -> None:
-        return None
-
-    def observe(self, feedback: Feedback) -> None:
-        return None
 
     def flops(self) -> int:
         return 3 * self.scorer.flops()  # type: ignore[operator]

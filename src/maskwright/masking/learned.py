@@ -74,9 +74,6 @@ class Adversary(nn.Module):
         wanted = 1 - feedback.scene.num_masked / feedback.scene.grid.num_patches
         return self.settings.share_guard * share_divergence(keep, wanted) + self.settings.diversity_guard * likeness(keep)
 
-    def observe(self, feedback: Feedback) -> None:
-        return None
-
     def flops(self) -> int:
         return 3 * self.scorer.flops()  # type: ignore[operator]
 
@@ -123,12 +120,6 @@ class AdaptiveSampler(nn.Module):
         """Minus the mean over hidden patches of log(chance of being visible) times the error."""
         at_hidden = self._log_chances(feedback.scene).gather(1, feedback.mask.predicted_ids)
         return -self.weight * (at_hidden * feedback.errors).mean()
-
-    def weigh(self, scene: Scene) -> None:
-        return None
-
-    def observe(self, feedback: Feedback) -> None:
-        return None
 
     def flops(self) -> int:
         return 3 * self.scorer.flops()  # type: ignore[operator]

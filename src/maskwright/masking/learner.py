@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
+from maskwright.support.errors import MaskwrightError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +56,47 @@ class Blueprint(ABC):
 
 @runtime_checkable
 class Learner(Policy, Protocol):
-    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and moved with the model's."""
+    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and moved with the model's.
+
+    What it does with that state is told by the methods it has: `weigh` (see `Weigher`), `loss` (`Taught`), `observe` (`Observer`), one or
+    more of these, and `flops` (`Priced`) where it has a network; those that say nothing are left out.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is saved, as `nn.Module` gives it."""
+        ...
+
+
+@runtime_checkable
+class Weigher(Protocol):
+    """A learner that the reconstruction's loss reaches."""
 
     def weigh(self, scene: Scene) -> Tensor | None:
         """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft - soft.detach(), so the loss reaches the policy."""
         ...
 
+
+@runtime_checkable
+class Taught(Protocol):
+    """A learner with a loss of its own."""
+
     def loss(self, feedback: Feedback) -> Tensor | None:
         """The policy's own term of the objective, one number, or None."""
         ...
 
+
+@runtime_checkable
+class Observer(Protocol):
+    """A learner that remembers."""
+
     def observe(self, feedback: Feedback) -> None:
         """Remember what a step found out; feedback comes from all processes."""
         ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A learner whose network costs operations that a budget counts."""
 
     def flops(self) -> int:
         """Operations that the policy's own network takes per image and training step."""
@@ -90,7 +119,7 @@ class Composite(Protocol):
 def settle(policy: Policy, surroundings: Surroundings) -> Policy:
     """Build every blueprint inside a policy, so that it can score."""
     if isinstance(policy, Blueprint):
-        return policy.build(surroundings)
+        return _checked(policy.build(surroundings))
     if isinstance(policy, Composite):
         return policy.with_inner([settle(part, surroundings) for part in policy.inner()])
     return policy
@@ -108,3 +137,16 @@ def leaves(policy: Policy) -> Iterator[Policy]:
 def learners(policy: Policy) -> Iterator[Learner]:
     """The policies with a state inside a policy, or the policy itself."""
     return (leaf for leaf in leaves(policy) if isinstance(leaf, Learner))
+
+
+def flops_of(learners: Iterable[object]) -> int:
+    """Operations that the networks of learners take together per image and training step."""
+    return sum(learner.flops() for learner in learners if isinstance(learner, Priced))
+
+
+def _checked(learner: Learner) -> Learner:
+    """The same learner; a method with a misspelled name would otherwise never be called."""
+    if not isinstance(learner, Weigher | Taught | Observer):
+        name = type(learner).__name__
+        raise MaskwrightError(f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback) or observe(feedback).")
+    return learner

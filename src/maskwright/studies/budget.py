@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from maskwright.masking.learner import flops_of
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
 from maskwright.patches import visible_count
@@ -97,7 +98,7 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
     module = build_module(settings, pictures.scale, Clock(None), {}, len(pictures.train))
     rows = [_price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment) for moment in range(_MOMENTS)]
     encoder, decoder, teacher, flops = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
-    policy = sum(learner.flops() for learner in module.masker.learners)  # type: ignore[operator]
+    policy = flops_of(module.masker.learners)
     batches = max(1, len(pictures.train) // (settings.train.batch_size or 1))
     steps = math.ceil(batches / settings.train.accumulate)  # of an epoch; the last one may have fewer batches
     images = effective_batch(settings) * batches / (settings.train.accumulate * steps)

@@ -37,7 +37,14 @@ class Design:
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """Write the plan into the study's folder; returns it with a training split where the data has a test split.
+    """Write the plan into the study's folder, joined with what the folder holds; see `join_plan`."""
+    plan = join_plan(plan, folder)
+    write_text(folder / PLAN, dump_plan(plan))
+    return plan
+
+
+def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
+    """The plan with a training split where the data has a test split, and with the seeds that the folder's plan has already.
 
     Raises MaskwrightError when the folder holds another study; more seeds for the same study are welcome.
     """
@@ -45,12 +52,14 @@ def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
     file = folder / PLAN
     if file.exists():
         kept = read_recipe(str(file))
-        changed = [key for key in sorted({*kept, *plan.written} - {"seeds"}) if kept.get(key) != plan.written.get(key)]
+        before = build_plan(kept, plan.name)
+        changed = [key for key in sorted({*kept, *plan.written} - {"seeds", "budget"}) if kept.get(key) != plan.written.get(key)]
+        if before.budget != plan.budget:  # which may be spelled in two ways
+            changed.append("budget")
         if changed:
             raise MaskwrightError(f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out.")
-        seeds = tuple(dict.fromkeys([*build_plan(kept, plan.name).seeds, *plan.seeds]))
+        seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
-    write_text(file, dump_plan(plan))
     return plan
 
 

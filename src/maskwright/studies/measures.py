@@ -89,6 +89,11 @@ class MeasureSettings:
         main = self.main or (probes[-1].name if probes else filled[0].name if filled else None)
         return tuple(Metric(**{**vars(metric), "main": metric.name == main}) for metric in found)
 
+    @property
+    def main_metric(self) -> Metric:
+        """The one that the verdict is about."""
+        return next(metric for metric in self.metrics() if metric.main)
+
 
 def filled_name(name: str, mask: str) -> str:
     """The metric of pictures filled in under a common mask: `psnr random 0.75`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -32,7 +31,6 @@ from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
 
 REPORT, MARKDOWN, RECORD = "report.html", "report.md", "study.json"
-_PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 MOST_BYTES = 2_000_000
 """Reports lie under git, and open on a phone."""
 
@@ -87,12 +85,6 @@ def write_report(record: StudyRecord, folder: Path | str, *, runs: Path | str | 
     return folder / REPORT
 
 
-def publish_report(study: Path | str, folder: Path | str) -> Path:
-    """Write the report of a study's folder to another place in the form to keep under git: without the paths of this machine."""
-    record = StudyRecord.load(Path(study) / RECORD)
-    return write_report(StudyRecord.from_dict(_without_places(record.to_dict())), folder, runs=study)
-
-
 def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Report:
     """Judge the record and draw its figures."""
     findings = find(record)
@@ -128,15 +120,6 @@ def _section(record: StudyRecord, finding: Finding) -> MetricSection:
         drawings=interval_drawings(record, finding),
         effects=effects_table(finding) if finding.effects else None,
     )
-
-
-def _without_places(value: Any) -> Any:
-    """The same plain values with the folders of absolute paths taken away: `/home/me/photos` becomes `photos`."""
-    if isinstance(value, str):
-        return _PLACE.sub(r"\1", value)
-    if isinstance(value, dict):
-        return {_without_places(key): _without_places(one) for key, one in value.items()}
-    return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _render_small(report: Report) -> str:

@@ -2,118 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from maskwright.studies.budget import spell_compute
-from maskwright.studies.cluster import read_launcher, work_on_cluster
+from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.crossing import add_cross
-from maskwright.studies.design import Design, design_study, keep_lengths, keep_plan
+from maskwright.studies.design import Design, design_study, join_plan, keep_lengths, keep_plan
 from maskwright.studies.findings import spell_findings
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report import write_report
+from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
-from maskwright.studies.storage import Pulse
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.training.trackers import check_trackers
 
 
 def study(
-    plan: str | Path,
-    *,
-    data: str | None = None,
-    out: str | Path | None = None,
-    seeds: Any = None,
-    workers: int = 1,
-    launcher: str | None = None,
-    ledger: str | None = None,
-    rebuild: bool = False,
-    retry_failed: bool = False,
-    dry_run: bool = False,
-    search: int | None = None,
-    track: Sequence[str] = (),
-    pulse: Pulse | None = None,
-    reporter: Reporter | None = None,
+    plan: str | Path, *, data: str | None = None, seeds: Any = None, budget: Any = None, reporter: Reporter | None = None, **running: Any
 ) -> StudyRecord:
     """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that are missing, and compare the arms.
 
-    out: the study's folder, studies/NAME by default; workers: processes of this machine, or jobs of a
-    cluster with launcher="slurm(...)"; ledger: `postgresql://...` to share the work
-    with other machines; rebuild: make the ledger anew from the trials' folders; retry_failed: run those that failed again;
-    dry_run: only print what each arm will cost; search: instead of the arms, try this many settings inside the plan's ranges.
+    data, seeds, budget: instead of the plan's, as if it said so; running: names of `RunningSettings`, such as out, workers or dry_run.
     Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
-    return run_plan(
-        read_plan(plan, data, seeds=seeds),
-        out=out,
-        workers=workers,
-        launcher=launcher,
-        ledger=ledger,
-        rebuild=rebuild,
-        retry_failed=retry_failed,
-        dry_run=dry_run,
-        search=search,
-        track=track,
-        pulse=pulse,
-        reporter=reporter,
-    )
+    return run_plan(read_plan(plan, data, seeds=seeds, budget=budget), read_running(running), reporter)
 
 
-def compare(data: str | Path, policies: str | Iterable[str], *, seeds: Any = 5, budget: Any = None, **rest: Any) -> StudyRecord:
+def compare(
+    data: str | Path,
+    policies: str | Iterable[str],
+    *,
+    seeds: Any = 5,
+    budget: Any = None,
+    reporter: Reporter | None = None,
+    **rest: Any,
+) -> StudyRecord:
     """Compare policies on pictures at the same compute: `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`.
 
-    budget: steps, images, tokens, flops or minutes and an amount; rest: settings of a study (out, workers, ledger ...), of measuring
+    budget: steps, images, tokens, flops or minutes and an amount; rest: names of `RunningSettings` (out, workers ...), of measuring
     (evaluate={...}) and of pretrain (model, ratio ...).
     """
-    running = {name: rest.pop(name) for name in RUNNING if name in rest}
-    return run_plan(plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), **running)
+    running = read_running({name: rest.pop(name) for name in NAMES if name in rest})
+    return run_plan(plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), running, reporter)
 
 
-RUNNING = ("out", "workers", "launcher", "ledger", "rebuild", "retry_failed", "dry_run", "search", "track", "pulse", "reporter")
-"""Arguments of a study that say how it is run, not what is compared."""
-
-
-def run_plan(
-    plan: StudyPlan,
-    *,
-    out: str | Path | None = None,
-    workers: int = 1,
-    launcher: str | None = None,
-    ledger: str | None = None,
-    rebuild: bool = False,
-    retry_failed: bool = False,
-    dry_run: bool = False,
-    search: int | None = None,
-    track: Sequence[str] = (),
-    pulse: Pulse | None = None,
-    reporter: Reporter | None = None,
-) -> StudyRecord:
+def run_plan(plan: StudyPlan, running: RunningSettings, reporter: Reporter | None = None) -> StudyRecord:
     """Run the missing trials of a plan; see `study`."""
     reporter = reporter or LogReporter()
-    folder = Path(out) if out is not None else Path("studies") / plan.name
-    check_trackers(track)
-    if launcher is not None:
-        read_launcher(launcher)
-    if workers < 1:
-        raise MaskwrightError(f"A study needs a worker; got workers={workers}.")
+    folder = running.folder(plan.name)
+    plan = join_plan(plan, folder)
+    design = design_study(plan, reporter)  # a mistake ends here, before the folder is bound to this plan
     plan = keep_plan(plan, folder)
-    design = keep_lengths(design_study(plan, reporter), folder, reporter)
+    design = keep_lengths(design, folder, reporter)
     _say_design(plan, design, folder, reporter)
-    if search is not None:
-        with Job(folder=folder.resolve(), lengths={}, ledger=ledger, pulse=pulse or Pulse()).open(plan) as opened:
-            search_settings(plan, folder, opened, search, reporter)
-        dry_run = True
-    job = Job(folder=folder.resolve(), lengths=design.lengths, ledger=ledger, pulse=pulse or Pulse(), track=tuple(track), workers=workers)
-    if not dry_run:
-        _run_missing(plan, job, launcher, reporter, rebuild=rebuild, retry_failed=retry_failed)
-    record = collect(plan, job)
-    return record if dry_run else _conclude(plan, record, folder, reporter)
+    job = _job(folder, running, design.lengths)
+    if running.search is not None:
+        with replace(job, lengths={}).open(plan) as opened:
+            search_settings(plan, folder, opened, running.search, reporter)
+    elif not running.dry_run:
+        _run_missing(plan, job, running, reporter)
+        return _conclude(plan, collect(plan, job), folder, reporter)
+    return collect(plan, job)
 
 
 def collect(plan: StudyPlan, job: Job) -> StudyRecord:
@@ -133,16 +88,27 @@ def collect(plan: StudyPlan, job: Job) -> StudyRecord:
     )
 
 
-def _run_missing(plan: StudyPlan, job: Job, launcher: str | None, reporter: Reporter, *, rebuild: bool, retry_failed: bool) -> None:
+def _job(folder: Path, running: RunningSettings, lengths: Mapping[str, Mapping[str, Any]]) -> Job:
+    return Job(
+        folder=folder.resolve(),
+        lengths=lengths,
+        ledger=running.ledger,
+        pulse=running.pulse,
+        track=tuple(running.track),
+        workers=running.workers,
+    )
+
+
+def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: Reporter) -> None:
     with job.open(plan) as ledger:
-        if rebuild:
-            main = next(metric.name for metric in plan.measures.metrics() if metric.main)
-            reporter.say(f"The ledger was made anew from {ledger.rebuild(kept_records(job.folder), main)} trials on disk")
-        ledger.enqueue(plan.keys, retry_failed=retry_failed)
+        if running.rebuild:
+            count = ledger.rebuild(kept_records(job.folder), plan.measures.main_metric.name)
+            reporter.say(f"The ledger was made anew from {count} trials on disk")
+        ledger.enqueue(plan.keys, retry_failed=running.retry_failed)
         waiting = sum(record.state == "waiting" for record in ledger.records())
     reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")
-    if launcher is not None:
-        work_on_cluster(job, launcher, reporter)
+    if running.launcher is not None:
+        work_on_cluster(job, running.launcher, reporter)
     elif job.workers == 1:
         work(job, reporter)
     else:

@@ -80,7 +80,7 @@ def _run(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str,
     run = _train(plan, place, record, length, reporter)
     measured = measure_run(run, plan.measures, reporter)
     settings = run.settings
-    main = next(metric.name for metric in plan.measures.metrics() if metric.main)
+    main = plan.measures.main_metric.name
     if not math.isfinite(measured.numbers.get(main, math.nan)):
         raise MaskwrightError(f"{main} came out as {measured.numbers.get(main)}, so there is nothing to compare.")
     return replace(

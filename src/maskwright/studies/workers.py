@@ -43,8 +43,8 @@ class Job:
 
     def open(self, plan: StudyPlan) -> Ledger:
         """The ledger of this job's study."""
-        main = next(metric for metric in plan.measures.metrics() if metric.main)
-        return Ledger.open(self.folder, plan.name, self.ledger, self.pulse, larger_is_better=main.larger_is_better)
+        larger_is_better = plan.measures.main_metric.larger_is_better
+        return Ledger.open(self.folder, plan.name, self.ledger, self.pulse, larger_is_better=larger_is_better)
 
 
 def work(job: Job, reporter: Reporter) -> int:
@@ -81,7 +81,7 @@ def _run_claimed(plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, report
         except (KeyboardInterrupt, TrialStopped):
             ledger.release(claim)
             raise KeyboardInterrupt from None
-    if ledger.finish(claim, record, _main(plan)):
+    if ledger.finish(claim, record, plan.measures.main_metric.name):
         mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
     progress.told(record)
 
@@ -160,7 +160,3 @@ def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
 
 def _unfinished(records: Sequence[TrialRecord]) -> bool:
     return any(record.state in ("waiting", "running") for record in records)
-
-
-def _main(plan: StudyPlan) -> str:
-    return next(metric.name for metric in plan.measures.metrics() if metric.main)

@@ -1,4 +1,4 @@
-"""What the machine offers and asks: device, precision, caches. The only file that reads environment variables."""
+"""What the machine offers: device, precision, cores, versions."""
 
 from __future__ import annotations
 
@@ -47,26 +47,9 @@ def pick_precision(device: torch.device) -> str:
     return "32-true"
 
 
-def cache_folder() -> Path:
-    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright."""
-    if chosen := os.environ.get("MASKWRIGHT_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskwright"
-
-
 def cpu_count() -> int:
     """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def process_rank() -> tuple[int, int]:
-    """(rank, world size) as told by the launcher; (0, 1) for a single process."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))), int(os.environ.get("WORLD_SIZE", 1))
-
-
-def hush_trackers() -> None:
-    """Switch off the telemetry of optional trackers, unless the user asked for it."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 def describe_device(device: torch.device) -> str:
@@ -97,22 +80,6 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return asked.stdout.strip() or "unknown"
-
-
-def tracker_mode() -> str:
-    """What WANDB_MODE says; offline when it says nothing, so that nothing leaves the machine unasked."""
-    return os.environ.get("WANDB_MODE", "offline")
-
-
-def join_folder(path: Path) -> None:
-    """Tell processes that are started from this one which run folder they belong to."""
-    os.environ["MASKWRIGHT_RUN"] = str(path)
-
-
-def joined_folder() -> Path | None:
-    """The run folder that the first process has settled, when this is another process of the same run."""
-    rank, _ = process_rank()
-    return Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None
 
 
 def keep_freed_memory() -> bool:

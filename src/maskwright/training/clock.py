@@ -52,6 +52,13 @@ class Clock:
         return self.seconds / max(1, step) * max(0, (self.total_steps or 0) - step)
 
 
+def set_clock(batches: int, *, minutes: float | None, epochs: float, steps: int | None = None, accumulate: int = 1) -> Clock:
+    """The clock of a training as long as minutes say, where they are given, else steps, else epochs of so many batches."""
+    if minutes is not None:
+        return Clock(None, minutes)
+    return Clock(steps if steps is not None else count_steps(epochs, batches, accumulate))
+
+
 def count_steps(epochs: float, batches_per_epoch: int, accumulate: int) -> int:
     """Optimizer steps in that many epochs; the last, shorter accumulation of an epoch is a step too."""
     return max(1, round(epochs * math.ceil(batches_per_epoch / accumulate)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from maskwright.masking.learner import Feedback, learners
+from maskwright.masking.learner import Feedback, Observer, Taught, Weigher, flops_of, learners
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
@@ -94,8 +94,7 @@ class Masker(nn.Module):
         """(B, V) ones that carry a gradient to the policies that learn from the reconstruction's loss, or None."""
         product = None
         for learner in self.learners:
-            soft = learner.weigh(scene)  # type: ignore[operator]
-            if soft is not None:
+            if isinstance(learner, Weigher) and (soft := learner.weigh(scene)) is not None:
                 one = 1 + (soft - soft.detach())
                 product = one if product is None else product * one
         return None if product is None else take(product[:, :, None], mask.visible_ids)[:, :, 0]
@@ -105,15 +104,17 @@ class Masker(nn.Module):
         if not len(self.learners):
             return None
         feedback = Feedback(scene, mask, errors)
-        terms = [term for learner in self.learners if (term := learner.loss(feedback)) is not None]  # type: ignore[operator]
+        taught = (learner for learner in self.learners if isinstance(learner, Taught))
+        terms = [term for learner in taught if (term := learner.loss(feedback)) is not None]
         seen = Feedback(
             replace(scene, sample_ids=_gathered(scene.sample_ids, gather), views=_gathered(scene.views, gather), images=None),
             PatchMask(*(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))),
             gather(errors),
         )
         for learner in self.learners:
-            learner.observe(seen)  # type: ignore[operator]
-            self.spent["policy_flops"] += errors.shape[0] * learner.flops()  # type: ignore[operator]
+            if isinstance(learner, Observer):
+                learner.observe(seen)
+        self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
         return torch.stack(terms).sum() if terms else None
 
     def look(self, source: str, images: Tensor, *, charged: bool = False) -> Tensor:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from maskwright.support.environment import hush_trackers, tracker_mode
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import hush_trackers, tracker_mode
 
 
 class Tracker(Protocol):

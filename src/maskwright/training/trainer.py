@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +18,34 @@ from maskwright.training.checkpoints import AtomicCheckpointIO
 QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
 
 
-def build_trainer(
-    *,
-    folder: Path,
-    device: torch.device,
-    devices: int,
-    nodes: int,
-    strategy: str,
-    precision: str,
-    accumulate: int,
-    callbacks: Sequence[Callback],
-) -> Trainer:
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What a training runs on, in Lightning's words; accumulate: batches per optimizer step."""
+
+    device: torch.device
+    precision: str
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    accumulate: int = 1
+
+
+def build_trainer(folder: Path, machine: Machine, callbacks: Sequence[Callback]) -> Trainer:
     """Build the trainer; it ends when the callback `Checkpoints` says so."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
-    accelerator = {"cuda": "gpu", "mps": "mps"}.get(device.type, "cpu")
-    chosen: Any = [device.index] if device.type == "cuda" and device.index is not None else devices
+    accelerator = {"cuda": "gpu", "mps": "mps"}.get(machine.device.type, "cpu")
+    one = machine.device.type == "cuda" and machine.device.index is not None
+    chosen: Any = [machine.device.index] if one else machine.devices
     return Trainer(
         accelerator=accelerator,
         devices=chosen,
-        num_nodes=nodes,
-        strategy=strategy,
-        precision=precision,  # type: ignore[arg-type]
+        num_nodes=machine.nodes,
+        strategy=machine.strategy,
+        precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,
         max_steps=-1,  # the clock ends the training: with max_steps Lightning repeats an epoch when resumed at its end
-        accumulate_grad_batches=accumulate,
+        accumulate_grad_batches=machine.accumulate,
         gradient_clip_val=1.0,  # asks for the module's own clipping, which knows the real limit
         callbacks=list(callbacks),
         plugins=[AtomicCheckpointIO()],

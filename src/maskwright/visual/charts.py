@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.visual.axes import draw_band, draw_dashed, style_axes
 from maskwright.visual.palette import INK, QUIET, SERIES
 
-_FAINT = "#d0d7de"
-_MARKERS = "osD^vPX"
 _HALF_A_PANEL = 25  # letters of a legend
 
 
@@ -49,37 +48,22 @@ def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -
     for one, panel in zip(axes, panels, strict=True):
         steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
         for at, line in enumerate(panel.lines):
-            _draw_line(one, line, steps, at)
+            places = [steps.index(step) for step in line.steps]
+            draw_band(one, at, places, line.values, line.lows, line.highs, line.label)
         for name, value in panel.dashed.items():
-            _draw_dashed(one, name, value)
+            _draw_named(one, name, value)
         one.set_xticks(range(len(steps)), steps)
-        _style(one, panel.x, panel.y if one is axes[0] else "")
+        style_axes(one, panel.x, panel.y if one is axes[0] else "")
         one.set_ylim(bottom=0)
         one.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
     _write(figure, title, notes, len(panels))
     return figure
 
 
-def _draw_line(axes: Axes, line: Line, steps: list[str], at: int) -> None:
-    places = [steps.index(step) for step in line.steps]
-    color = SERIES[at % len(SERIES)]
-    axes.fill_between(places, line.lows, line.highs, color=color, alpha=0.15, linewidth=0)
-    axes.plot(places, line.values, color=color, linewidth=1.8, marker=_MARKERS[at % len(_MARKERS)], markersize=4.5, label=line.label)
-
-
-def _draw_dashed(axes: Axes, name: str, value: float) -> None:
-    axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
+def _draw_named(axes: Axes, name: str, value: float) -> None:
+    """A dashed level with its name and number outside, at its end."""
+    draw_dashed(axes, value)
     axes.text(1.01, value, f"{name}\n{value:.3g}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=QUIET)
-
-
-def _style(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x, color=INK, fontsize=10)
-    axes.set_ylabel(y, color=INK, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=QUIET, labelsize=9, length=3)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.6, alpha=0.7)
-    axes.set_axisbelow(True)
 
 
 def _write(figure: Figure, title: str, notes: Sequence[str], num_panels: float) -> None:
@@ -129,11 +113,11 @@ def bar_chart(
     panels = width / 5.4
     figure = Figure(figsize=(width, 4.6 + 0.16 * _foot_lines(notes, panels)), dpi=144, layout="constrained")
     axes = figure.subplots()
-    _style(axes, x, y)
+    style_axes(axes, x, y)
     for at, one in enumerate(series):
         _draw_bars(axes, one, groups, at, 0.8 / len(series), (at - (len(series) - 1) / 2) * 0.8 / len(series))
     for name, value in (dashed or {}).items():
-        _draw_dashed(axes, name, value)
+        _draw_named(axes, name, value)
     axes.set_xticks(range(len(groups)), groups, rotation=30 if len(groups) > 8 else 0, ha="right" if len(groups) > 8 else "center")
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, top)

@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import INK, PAPER, QUIET, SERIES, SHARE_COLORS
+from maskwright.visual.palette import FAINT, INK, PAPER, QUIET, SERIES, SHARE_COLORS
 
-_FAINT = "#d0d7de"
 _NUMBERS = ("distance", "boundary", "islands", "edge", "center")
 _SPREAD = 0.25
 
@@ -65,9 +64,9 @@ def _draw_errors(axes: Axes, rows: Sequence[PolicyRow]) -> None:
     axes.set_yticks([])
     axes.set_xlabel("error of copying the nearest visible patch / error of the mean color", fontsize=8.5, color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
+    axes.spines["bottom"].set_color(FAINT)
     axes.tick_params(colors=QUIET, labelsize=8.5, length=3)
-    axes.grid(axis="x", color=_FAINT, linewidth=0.6, alpha=0.7)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6, alpha=0.7)
     axes.set_axisbelow(True)
 
 
@@ -78,4 +77,4 @@ def _draw_share(axes: Axes, row: PolicyRow) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
-        spine.set_color(_FAINT)
+        spine.set_color(FAINT)

@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import INK, PAPER, QUIET, SERIES
+from maskwright.visual.axes import draw_band, draw_level, style_axes
+from maskwright.visual.palette import INK, PAPER, QUIET
 
-_FAINT = "#d0d7de"
-_MARKERS = "osD^vPX"
 _ROWS = (("accuracy", "top-1 of the fixed probe"), ("drift", "drift of the features"))
 
 Named = Sequence[tuple[str, Mapping[str, Any]]]
@@ -33,14 +32,14 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
                 if order in tables["curves"]:
                     _draw(one, tables["curves"][order], key, name, at)
             one.set_ylim(0, _top(subjects, key))
-            _style(one, label if column == 0 else "", "share of patches taken away" if row else "")
+            style_axes(one, "share of patches taken away" if row else "", label if column == 0 else "")
         axes[0, column].set_title(order, loc="left", fontsize=10.5, color=INK, fontweight="bold")
         axes[0, column].legend(
             frameon=False, fontsize=8, labelcolor=INK, loc="upper right", title="area", title_fontsize=8, alignment="left"
         )
-        _draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], at_left=False)
+        draw_level(axes[0, column], f"chance {subjects[0][1]['chance']:.2f}", subjects[0][1]["chance"], below=True)
         if _top(subjects, "drift") > 1:
-            _draw_level(axes[1, column], "another picture", 1.0, at_left=True)
+            draw_level(axes[1, column], "another picture", 1.0, at_left=True)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
     if note:
         figure.supxlabel("\n".join(textwrap.wrap(note, 56 * max(2, len(orders)))), x=0.01, ha="left", color=QUIET, fontsize=8)
@@ -57,25 +56,4 @@ def _draw(axes: Axes, curve: Mapping[str, Any], key: str, name: str, at: int) ->
     values, lows, highs = ([point[end] for point in curve[key]] for end in ("value", "low", "high"))
     area = curve["area"]["value"]
     label = f"{name} -" if area is None else f"{name} {area:.2f}"
-    color = SERIES[at % len(SERIES)]
-    axes.fill_between(curve["ratios"], lows, highs, color=color, alpha=0.15, linewidth=0)
-    axes.plot(curve["ratios"], values, color=color, linewidth=1.7, marker=_MARKERS[at % len(_MARKERS)], markersize=4, label=label)
-
-
-def _draw_level(axes: Axes, name: str, value: float, *, at_left: bool) -> None:
-    """A dashed line with its name, at the end where curves are far from it."""
-    axes.axhline(value, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
-    axes.annotate(
-        name, (0 if at_left else 1, value), xycoords=("axes fraction", "data"), xytext=(4, 3) if at_left else (-2, -10),
-        textcoords="offset points", ha="left" if at_left else "right", fontsize=8, color=QUIET,
-    )  # fmt: skip
-
-
-def _style(axes: Axes, y: str, x: str) -> None:
-    axes.set_ylabel(y, color=INK, fontsize=9.5)
-    axes.set_xlabel(x, color=INK, fontsize=9.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=QUIET, labelsize=8.5, length=3)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.6, alpha=0.7)
-    axes.set_axisbelow(True)
+    draw_band(axes, at, curve["ratios"], values, lows, highs, label)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from maskwright.support.environment import cache_folder
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.files import write_atomic, write_text
+from maskwright.support.variables import cache_folder
 
 PREFIX = "official:"
 LICENSE = "CC-BY-NC 4.0 (Meta's weights): no commercial use"

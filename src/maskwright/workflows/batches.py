@@ -9,9 +9,10 @@ import torch
 from maskwright.data.changes import Changes
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
-from maskwright.support.environment import cpu_count, process_rank
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
-from maskwright.training.clock import Clock, count_steps
+from maskwright.support.variables import process_rank
+from maskwright.training.clock import Clock, set_clock
 from maskwright.workflows.loading import Pictures
 from maskwright.workflows.run_folder import RunFolder
 from maskwright.workflows.settings import PretrainSettings
@@ -50,9 +51,7 @@ def build_batches(
 def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     """How long the training is, in optimizer steps or minutes."""
     train = settings.train
-    if train.minutes is not None:
-        return Clock(None, train.minutes)
-    return Clock(train.steps if train.steps is not None else count_steps(train.epochs or 1, batches, train.accumulate))
+    return set_clock(batches, minutes=train.minutes, steps=train.steps, epochs=train.epochs or 1, accumulate=train.accumulate)
 
 
 def go_back(folder: RunFolder, loader: ResumableLoader) -> None:

@@ -21,7 +21,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.diagnose_pictures import Stimuli, find_stimuli, open_both
-from maskwright.workflows.labeled import LabeledSettings, Split, find_split
+from maskwright.workflows.labeled import LabeledSettings, Split, find_split, labeled_settings
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.run_folder import now
@@ -70,20 +70,17 @@ def diagnose(
     questions = build_diagnostics(tests)
     loaded = _load(places)
     first = next(iter(loaded.values()))
-    data = on or first.settings.get("data")
-    if data is None:
-        raise MaskwrightError("This checkpoint does not say what it was trained on; give --on LABELED.")
-    known = labels or (first.settings.get("labels") if on is None else None)
-    split = find_split(
-        LabeledSettings(data=str(data), labels=known, train_split=train_split, test_split=test_split, limit=limit, seed=seed)
+    wanted = labeled_settings(
+        first.settings, on, "--on LABELED", labels=labels, train_split=train_split, test_split=test_split, limit=limit, seed=seed
     )
+    split = find_split(wanted)
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
     reporter.say(f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}")
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
-    about = {"data": str(data), "split": split.how, "limit": limit, "seed": seed}
+    about = {"data": wanted.data, "split": split.how, "limit": limit, "seed": seed}
     return {name: _answer(name, question, bench, asked, folder, about) for name, question in questions.items()}
 
 

@@ -15,9 +15,10 @@ from maskwright.masking.policy import Scene, mask_scene
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches import Grid, patchify, unpatchify
-from maskwright.support.environment import cache_folder, describe_device, pick_device, pick_precision
+from maskwright.support.environment import describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
+from maskwright.support.variables import cache_folder
 
 
 @dataclass(frozen=True)

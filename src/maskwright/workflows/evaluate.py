@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskwright.support.environment import describe_device, pick_device, versions
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.evaluation_report import measure_differences, save_figures, spell_differences, spell_results
-from maskwright.workflows.labeled import TEST_NAMES, Labeled, LabeledSettings
+from maskwright.workflows.labeled import TEST_NAMES, Labeled, labeled_settings
 from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
 from maskwright.workflows.run import home_of
@@ -53,34 +52,49 @@ def evaluate(
     runs = [run] if isinstance(run, (str, Path)) else list(run)
     chosen = pick_device(device)
     subjects = load_subjects(runs, data, chosen)
-    asked = _asked(subjects[0].loaded.settings, data, labels, train_split, test_split, limit, seed)
-    results: dict[str, Any] = {}
-    tested: dict[str, tuple[str, ...]] = {}
-    found: list[Labeled] = []
-    for bench, pictures in benches(subjects, asked, baselines=baselines, cache=cache, device=chosen, seed=seed, reporter=reporter):
-        if not found:
-            _say_pictures(pictures, reporter)
-        found.append(pictures)
-        results[bench.name] = _measure_all(bench, probes, reporter)
-        tested[bench.name] = bench.test.keys
-    differences = measure_differences(results, tested, seed)
-    report = describe_pictures(found[0]) | {
+    own = subjects[0].loaded.settings
+    asked = labeled_settings(
+        own, data, "--data LABELED", labels=labels, train_split=train_split, test_split=test_split, limit=limit, seed=seed
+    )
+    each = benches(subjects, asked, baselines=baselines, cache=cache, device=chosen, seed=seed, reporter=reporter)
+    pictures, measured = _measure_each(each, probes, seed, reporter)
+    report = describe_pictures(pictures) | {
         "limit": limit,
         "seed": seed,
         "device": describe_device(chosen),
         "made": now(),
         "versions": versions(),
         "runs": {subject.name: str(one) for subject, one in zip(subjects, runs, strict=True)},
-        "results": results,
-        "differences": differences,
+        **measured,
     }
-    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(found[0].name, list(probes), [str(one) for one in runs])
+    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(pictures.name, list(probes), [str(one) for one in runs])
+    _write(report, [subject.name for subject in subjects], place, figures, reporter)
+    return dict(report["results"])
+
+
+def _measure_each(
+    each: Iterable[tuple[Bench, Labeled]], probes: Mapping[str, Probe], seed: int, reporter: Reporter
+) -> tuple[Labeled, dict[str, Any]]:
+    """The pictures of the first subject, and the results of all with their differences."""
+    results: dict[str, Any] = {}
+    tested: dict[str, tuple[str, ...]] = {}
+    found: list[Labeled] = []
+    for bench, pictures in each:
+        if not found:
+            _say_pictures(pictures, reporter)
+        found.append(pictures)
+        results[bench.name] = _measure_all(bench, probes, reporter)
+        tested[bench.name] = bench.test.keys
+    return found[0], {"results": results, "differences": measure_differences(results, tested, seed)}
+
+
+def _write(report: dict[str, Any], names: Sequence[str], place: Path, figures: bool, reporter: Reporter) -> None:
+    """Leave the report as JSON with its figures, and say what came out."""
     write_json(f"{place}.json", report)
-    drawn = save_figures(report, [subject.name for subject in subjects], place) if figures else []
-    told = spell_differences(differences) if len(subjects) > 1 else []
-    for line in [*spell_results(results), *told, f"Written to {place}.json", *(f"Drawn in {path}" for path in drawn)]:
+    drawn = save_figures(report, names, place) if figures else []
+    told = spell_differences(report["differences"]) if len(names) > 1 else []
+    for line in [*spell_results(report["results"]), *told, f"Written to {place}.json", *(f"Drawn in {path}" for path in drawn)]:
         reporter.say(line)
-    return results
 
 
 def describe_pictures(pictures: Labeled) -> dict[str, Any]:
@@ -101,22 +115,6 @@ def name_result(data: str, probes: Sequence[str], runs: Sequence[str]) -> str:
     words = slug("-".join(probes))
     is_plain = len(runs) == 1 and all(probe.replace("_", "").isalpha() for probe in probes) and len("-".join(probes)) <= 40
     return f"{slug(data)}-{words}" + ("" if is_plain else f"-{hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]}")
-
-
-def _asked(
-    settings: Mapping[str, Any],
-    data: str | None,
-    labels: str | None,
-    train_split: str | None,
-    test_split: str | None,
-    limit: int | None,
-    seed: int,
-) -> LabeledSettings:
-    place = data or settings.get("data")
-    if place is None:
-        raise MaskwrightError("This checkpoint does not say what it was trained on; give --data LABELED.")
-    told = labels or (settings.get("labels") if data is None else None)
-    return LabeledSettings(data=place, labels=told, train_split=train_split, test_split=test_split, limit=limit, seed=seed)
 
 
 def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:

@@ -13,7 +13,7 @@ import yaml
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json, write_text
-from maskwright.support.reporting import LogReporter, Reporter, log, write_log_file
+from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.training.recorder import spell_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
@@ -24,7 +24,7 @@ from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, bu
 from maskwright.workflows.folds import folds_of, spell_spread
 from maskwright.workflows.labeled import Labeled, LabeledSettings
 from maskwright.workflows.run import load_any_encoder
-from maskwright.workflows.run_folder import RunFolder, default_folder, now, refuse_existing, slug
+from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way, now, slug
 from maskwright.workflows.spent import spell_count
 
 
@@ -103,9 +103,7 @@ def finetune(
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
     task = _Task(run=str(run), asked=asked, settings=chosen, from_scratch=from_scratch, device=device)
     folder = RunFolder(out) if out else default_folder(Path(asked.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION)
-    if overwrite:
-        folder.clear()
-    refuse_existing(folder)
+    make_way(folder, overwrite)
     if len(folds) > 1:
         return _each_fold(task, folder, folds, reporter)
     return _train(task, folder, reporter, resume=False)
@@ -166,18 +164,13 @@ def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Repor
 
 def _train(task: _Task, folder: RunFolder, reporter: Reporter, *, resume: bool) -> Finetuned:
     """One training in its folder, the state in run.json true whatever happens."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    handler = write_log_file(folder.log_file)
-    try:
-        return _train_and_measure(task, folder, reporter, resume)
-    except BaseException as error:
-        if folder.exists and folder.status()["state"] == "running":
-            folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
-        raise
-    finally:
-        log.removeHandler(handler)
-        handler.close()
-        folder.forget_attempt()
+    with logged(folder):
+        try:
+            return _train_and_measure(task, folder, reporter, resume)
+        except BaseException as error:
+            if folder.exists and folder.status()["state"] == "running":
+                folder.fail(error)
+            raise
 
 
 def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resume: bool) -> Finetuned:

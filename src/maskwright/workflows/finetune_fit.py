@@ -16,19 +16,16 @@ from maskwright.patches import PixelScale
 from maskwright.support.environment import keep_freed_memory
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
-from maskwright.training.checkpoints import Checkpoints
-from maskwright.training.clock import Clock, count_steps
-from maskwright.training.epoch_tasks import EpochTask, EpochTasks
+from maskwright.training.clock import set_clock
+from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.finetune import Averaging, FinetuneModule
-from maskwright.training.recorder import Recorder, Row
-from maskwright.training.stop import StopSignals
-from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.training.recorder import Row
+from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model
-from maskwright.workflows.batches import go_back
+from maskwright.workflows.course import Course, recall_end, run_course
 from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson, build_lesson_loader, build_recipe
 from maskwright.workflows.finetune_report import chosen_model, report_answers
 from maskwright.workflows.finetune_settings import FinetuneSettings
-from maskwright.workflows.fit import recall_end
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import eval_batches
 from maskwright.workflows.run_folder import RunFolder
@@ -70,44 +67,32 @@ def fit_classifier(
     *,
     resume: bool,
 ) -> tuple[FinetuneModule, bool]:
-    """Run Lightning; returns the module and whether it came to its end."""
+    """Train until the end or a request to stop; returns the module and whether it came to its end."""
     if lesson.device.type == "cpu":
         keep_freed_memory()
     settings = lesson.settings
     loader = build_lesson_loader(lesson, model, scale)
-    clock = Clock(None, settings.minutes) if settings.minutes is not None else Clock(count_steps(settings.epochs or 1, len(loader), 1))
+    clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
     about = describe_model(model, scale, {**described, "classes": list(lesson.classes)})
     module = FinetuneModule(model, scale, build_recipe(lesson), clock, about)
-    if resume and recall_end(folder, module, clock):
+    if resume and recall_end(folder, module):
         return module, True
-    journal = Journal(folder, [])
-    signals = StopSignals()
-    last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / len(loader))
-    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-    guess = f"guessing {math.log(len(lesson.classes)):.2f}"
-    with quiet_lightning():
-        checkpoints = Checkpoints(folder.checkpoints, (), 60 * settings.save_minutes, signals.asked)
-        trainer = build_trainer(
-            folder=folder.path,
-            device=lesson.device,
-            devices=1,
-            nodes=1,
-            strategy="auto",
-            precision=lesson.precision,
-            accumulate=1,
-            callbacks=[
-                Averaging(),
-                Recorder(journal.emit, reporter, every, guess, settings.epochs, "finetune"),
-                EpochTasks(_watch(lesson, scale), journal.emit, checkpoints, last_epoch, "held_out_top1", "best"),
-                checkpoints,
-                signals,
-            ],
-        )
-        if resume:
-            go_back(folder, loader)
-        clock.start()
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
-    return module, not checkpoints.asked or clock.is_over(trainer.global_step)
+    machine = Machine(device=lesson.device, precision=lesson.precision)
+    ended = run_course(module, loader, Journal(folder, []), machine, _course(lesson, scale), reporter, resume=resume)
+    return module, not ended.asked or clock.is_over(ended.step)
+
+
+def _course(lesson: Lesson, scale: PixelScale) -> Course:
+    return Course(
+        label="finetune",
+        beside=f"guessing {math.log(len(lesson.classes)):.2f}",
+        epochs=lesson.settings.epochs,
+        tasks=_watch(lesson, scale),
+        save_minutes=lesson.settings.save_minutes,
+        best="held_out_top1",
+        kept_as="best",
+        averaging=[Averaging()],
+    )
 
 
 def _watch(lesson: Lesson, scale: PixelScale) -> Sequence[EpochTask]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +11,22 @@ from maskwright.data.loader import ResumableLoader
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.losses.objective import needs_of
 from maskwright.patches import Grid
-from maskwright.support.environment import describe_device, join_folder, keep_freed_memory, pick_device, versions
+from maskwright.support.environment import describe_device, keep_freed_memory, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import Reporter, log
-from maskwright.training.checkpoints import Checkpoints
+from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
-from maskwright.training.epoch_tasks import EpochTasks
 from maskwright.training.module import PretrainModule
-from maskwright.training.recorder import Recorder, Row, spell_time
-from maskwright.training.stepped import NonFiniteLoss, SteppedModule
-from maskwright.training.stop import StopSignals
+from maskwright.training.recorder import Row, spell_time
+from maskwright.training.stepped import NonFiniteLoss
 from maskwright.training.trackers import open_trackers
-from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
-from maskwright.workflows.batches import build_batches, build_clock, go_back, read_place
+from maskwright.workflows.batches import build_batches, build_clock
 from maskwright.workflows.build import build_module, check_masks, model_config
+from maskwright.workflows.course import Course, recall_end, run_course
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures
 from maskwright.workflows.mask_record import show_masks
@@ -55,16 +53,9 @@ def fit(
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
-    config = model_config(settings)
-    grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = sorted({*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors})
-    loader = build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
+    loader = _open_batches(settings, pictures, device)
     clock = build_clock(settings, len(loader))
-    described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
-    module = build_module(settings, pictures.scale, clock, described, len(pictures.train))
-    described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
-    if settings.run.compile:
-        module.model.compile()
+    module = _build(settings, pictures, clock)
     if settings.train.init and not resume:
         reporter.say(start_from(settings.train.init, module.model))
         module.masker.restart(module.model.encoder)
@@ -73,7 +64,7 @@ def fit(
     join_folder(folder.path)
     journal = Journal(folder, [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()), watch)
     try:
-        stopped = _train(settings, pictures, folder, module, loader, clock, journal, reporter, resume)
+        stopped = _train(settings, pictures, module, loader, journal, reporter, resume)
     except BaseException as error:
         _fail(folder, error, module)
         raise
@@ -81,6 +72,24 @@ def fit(
         journal.close()
     if not joined:
         _end(pictures, folder, module, clock, reporter, stopped)
+
+
+def _open_batches(settings: PretrainSettings, pictures: Pictures, device: torch.device) -> ResumableLoader:
+    """The batches, with the maps that the policy and the loss look at."""
+    config = model_config(settings)
+    grid = Grid.of_image(*config.image_size, config.patch_size)
+    maps = sorted({*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors})
+    return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
+
+
+def _build(settings: PretrainSettings, pictures: Pictures, clock: Clock) -> PretrainModule:
+    """The module, with what its checkpoints say of it."""
+    described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
+    module = build_module(settings, pictures.scale, clock, described, len(pictures.train))
+    described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
+    if settings.run.compile:
+        module.model.compile()
+    return module
 
 
 def _begin(
@@ -125,49 +134,39 @@ def _begin(
 def _train(
     settings: PretrainSettings,
     pictures: Pictures,
-    folder: RunFolder,
     module: PretrainModule,
     loader: ResumableLoader,
-    clock: Clock,
     journal: Journal,
     reporter: Reporter,
     resume: bool,
 ) -> bool:
-    if resume and recall_end(folder, module, clock):
+    """Returns whether the training was stopped before its end."""
+    if resume and recall_end(journal.folder, module):
         return False
-    device = pick_device(settings.run.device)
     watcher = Watcher(settings, pictures, journal.picture)
-    beside = spell_baselines(settings, folder, watcher.baselines(module))
-    steps_per_epoch = max(1, math.ceil(len(loader) / settings.train.accumulate))
-    last_epoch = None if clock.total_steps is None else math.ceil(clock.total_steps / steps_per_epoch)
-    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-    signals = StopSignals()
-    with quiet_lightning():
-        checkpoints = Checkpoints(
-            folder.checkpoints, settings.run.keep or (), 60 * settings.run.save_minutes, lambda: signals.asked() or journal.wants_stop
-        )
-        tasks = EpochTasks(watcher.tasks(), journal.emit, checkpoints, last_epoch)
-        trainer = build_trainer(
-            folder=folder.path,
-            device=device,
-            devices=settings.run.devices,
-            nodes=settings.run.nodes,
-            strategy=settings.run.strategy,
-            precision=settings.run.precision or "32-true",
-            accumulate=settings.train.accumulate,
-            callbacks=[
-                *averaging(settings),
-                Recorder(journal.emit, reporter, every, beside, settings.train.epochs, more=module.masker.monitor.take_row),
-                tasks,
-                checkpoints,
-                signals,
-            ],
-        )
-        if resume:
-            go_back(folder, loader)
-        clock.start()
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
-    return checkpoints.asked and (clock.total_steps is None or trainer.global_step < clock.total_steps)
+    course = Course(
+        label="pretrain",
+        beside=spell_baselines(settings, journal.folder, watcher.baselines(module)),
+        epochs=settings.train.epochs,
+        tasks=watcher.tasks(),
+        save_minutes=settings.run.save_minutes,
+        keep=settings.run.keep or (),
+        more=module.masker.monitor.take_row,
+        averaging=averaging(settings),
+    )
+    ended = run_course(module, loader, journal, _machine(settings), course, reporter, resume=resume)
+    return ended.asked and (module.clock.total_steps is None or ended.step < module.clock.total_steps)
+
+
+def _machine(settings: PretrainSettings) -> Machine:
+    return Machine(
+        device=pick_device(settings.run.device),
+        precision=settings.run.precision or "32-true",
+        devices=settings.run.devices,
+        nodes=settings.run.nodes,
+        strategy=settings.run.strategy,
+        accumulate=settings.train.accumulate,
+    )
 
 
 def spell_baselines(settings: PretrainSettings, folder: RunFolder, baselines: TrivialBaselines) -> str:
@@ -175,16 +174,6 @@ def spell_baselines(settings: PretrainSettings, folder: RunFolder, baselines: Tr
     folder.update_status(baselines=baselines.to_dict())
     unit = "" if settings.train.loss.strip() == "mse" else "mse of "
     return f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
-
-
-def recall_end(folder: RunFolder, module: SteppedModule, clock: Clock) -> bool:
-    """Whether the last checkpoint is of the end of the training, which was not put on record; the module then is as it ended."""
-    if clock.total_steps is None or read_place(folder)["step"] < clock.total_steps:
-        return False
-    checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)
-    module.load_state_dict(checkpoint["state_dict"])
-    module.on_load_checkpoint(checkpoint)
-    return True
 
 
 def averaging(settings: PretrainSettings) -> list[Any]:
@@ -198,7 +187,7 @@ def averaging(settings: PretrainSettings) -> list[Any]:
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
     try:
-        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        folder.fail(error)
     except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
         log.warning(str(second))
     if isinstance(error, NonFiniteLoss):

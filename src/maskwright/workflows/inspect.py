@@ -12,7 +12,10 @@ from maskwright.weights.official_files import PREFIX as OFFICIAL
 from maskwright.weights.official_files import official_file
 from maskwright.weights.opening import load_encoder
 from maskwright.weights.timm_names import PREFIX as TIMM
-from maskwright.workflows.run import open_run
+from maskwright.workflows.finetune_report import spell_answers
+from maskwright.workflows.finetune_settings import SECTION
+from maskwright.workflows.recipes import read_recipe
+from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.run_folder import RunFolder
 from maskwright.workflows.spent import spell_count
 
@@ -77,9 +80,15 @@ def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) ->
 def describe_run(folder: RunFolder) -> str:
     """State, data, model, masks and last numbers of a run."""
     run = open_run(folder.path)
+    told = {"pretrain": _describe_pretrained, SECTION: _describe_finetuned}.get(run.kind)
+    lines = told(run) if told is not None else [f"  kind     {run.kind}; its settings are in {folder.config}"]
+    kept = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
+    return "\n".join([folder.describe(), *lines, f"  kept     {kept or 'no checkpoint yet'}"])
+
+
+def _describe_pretrained(run: Run) -> list[str]:
     status, settings = run.status, run.settings
     lines = [
-        folder.describe(),
         f"  data     {settings.data.data}: {status['pictures']:,} pictures, {status['held_out']:,} held out",
         f"  model    {settings.model.model}, patch {settings.model.patch_size}, image {settings.data.image_size}, "
         f"{settings.model.decoder} decoder, {status['parameters'] / 1e6:.1f}M parameters, {settings.model.target} target",
@@ -89,6 +98,17 @@ def describe_run(folder: RunFolder) -> str:
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
         lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}; baselines {status.get('baselines')}")
-    kept = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
-    lines.append(f"  kept     {kept or 'no checkpoint yet'}")
-    return "\n".join(lines)
+    return lines
+
+
+def _describe_finetuned(run: Run) -> list[str]:
+    told, status, settings = read_recipe(str(run.folder.config))[SECTION], run.status, run.finetune_settings
+    length = f"{settings.minutes:g} minutes" if settings.minutes is not None else f"{settings.epochs or 'chosen'} epochs"
+    lines = [
+        f"  data     {told['data']}" + (f": {status['pictures']:,} pictures" if "pictures" in status else ""),
+        f"  model    classifier on {'random weights' if told['from_scratch'] else told['run']}, {settings.pooling} pooling",
+        f"  training {length}, layer decay {settings.layer_decay:g}, seed {told['seed']}, maskwright {status['versions']['maskwright']}",
+    ]
+    if "folds" in status:
+        lines.append(f"  folds    {len(status['folds'])}, each in a folder of its own")
+    return [*lines, f"  result   {spell_answers(status['result'])}"] if "result" in status else lines

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +44,25 @@ class LabeledSettings:
     def __post_init__(self) -> None:
         if self.shots is not None:
             read_shots(self.shots)
+
+
+def labeled_settings(
+    own: Mapping[str, Any],
+    data: str | None,
+    flag: str,
+    *,
+    labels: str | None,
+    train_split: str | None,
+    test_split: str | None,
+    limit: int | None,
+    seed: int,
+) -> LabeledSettings:
+    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names other data."""
+    place = data or own.get("data")
+    if place is None:
+        raise MaskwrightError(f"This checkpoint does not say what it was trained on; give {flag}.")
+    told = labels or (own.get("labels") if data is None else None)
+    return LabeledSettings(data=str(place), labels=told, train_split=train_split, test_split=test_split, limit=limit, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)

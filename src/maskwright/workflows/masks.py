@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
+from maskwright.data.survey import Survey
 from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
 from maskwright.diagnostics.findings import number_to_json
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
@@ -67,26 +68,36 @@ def masks(
     by_name = isinstance(data, (str, Path))
     settings = DataSettings(data=str(data) if by_name else "python", split=split, image_size=image_size)
     source, found = find(settings, None if by_name else data, reporter)
-    size, side = choose_geometry(image_size, patch_size, found.median)
-    grid = Grid.of_image(*parse_size(size), side)
-    check_ratio(grid.num_patches, ratio)
+    grid = _grid(image_size, patch_size, found, ratio)
     channels = 1 if found.gray else found.channels
     rules = {name: lookable(name, grid, ratio, channels) for name in _names(policy)}
     store = packed(source, grid.image_size, channels, reporter)
     view = View(store, grid, ratio, seed, store.pixel_scale())
     geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
     difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
-    maps = sorted({name for rule in rules.values() for name in rule.traits.needed("prior")})
-    batch = eval_batch(store, grid.image_size, pictures, maps, (grid.rows, grid.cols))
+    batch = view.batch(rules.values(), pictures)
     columns = [gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()]
     path = Path(out)
     save_picture(path, mask_gallery(batch.images, columns, grid))
-    report = {"data": settings.data, "grid": [grid.rows, grid.cols], "patch_size": side, "ratio": ratio, "draws": draws, "seed": seed}
-    write_json(path.with_suffix(".json"), {**report, "policies": to_plain(geometry, difficulty)})
-    told = f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy"
-    for line in (told, *spell_geometry(geometry, difficulty), f"Gallery: {path}"):
+    report = MaskReport(geometry, path, difficulty)
+    _write(report, grid, {"data": settings.data, "ratio": ratio, "draws": draws, "seed": seed})
+    for line in (f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy", *spell_geometry(geometry, difficulty), f"Gallery: {path}"):
         reporter.say(line)
-    return MaskReport(geometry, path, difficulty)
+    return report
+
+
+def _write(report: MaskReport, grid: Grid, about: dict[str, Any]) -> None:
+    """Leave the numbers as JSON beside the gallery."""
+    shape = {"data": about["data"], "grid": [grid.rows, grid.cols], "patch_size": grid.patch_size}
+    write_json(report.path.with_suffix(".json"), {**shape, **about, "policies": to_plain(report.geometry, report.difficulty)})
+
+
+def _grid(image_size: int | str | None, patch_size: int | None, found: Survey, ratio: float) -> Grid:
+    """The grid that was asked for, or one that fits the pictures; raises MaskwrightError for a ratio that it cannot have."""
+    size, side = choose_geometry(image_size, patch_size, found.median)
+    grid = Grid.of_image(*parse_size(size), side)
+    check_ratio(grid.num_patches, ratio)
+    return grid
 
 
 def _names(policy: str | Sequence[str]) -> list[str]:
@@ -102,6 +113,11 @@ class View:
     ratio: float
     seed: int
     scale: PixelScale
+
+    def batch(self, rules: Iterable[Policy], count: int) -> Batch:
+        """The first pictures, with the maps that the policies look at."""
+        maps = sorted({name for rule in rules for name in rule.traits.needed("prior")})
+        return eval_batch(self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols))
 
     def sample(self, rule: Policy, draws: int) -> Tensor:
         """(n, N) booleans of many masks."""

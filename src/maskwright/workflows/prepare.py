@@ -70,12 +70,7 @@ def prepare(
     """
     reporter = reporter or LogReporter()
     check_one_of("crop", crop, CROPS)
-    check_at_least("windows", windows, 1)
-    check_at_least("size", size, 1)
-    asked = parse_priors(priors)
-    for one in asked:
-        if one.source is not None:
-            resolve_source(one)
+    asked = _asked(priors, size=size, windows=windows)
     by_name = isinstance(data, (str, Path))
     settings = DataSettings(data=str(data) if by_name else "python", split=split, labels=labels)
     source, found = find(settings, None if by_name else data, reporter)
@@ -89,6 +84,17 @@ def prepare(
     maps = tuple(_make_map(one, store, originals, seed, device, reporter) for one in asked)
     _summarize(store, cropped, maps, size, reporter)
     return Prepared(store, maps, store.folder)
+
+
+def _asked(priors: str | Sequence[str], **counts: int | None) -> list[Asked]:
+    """The maps that were named, with sources that exist; refuses counts below 1."""
+    for name, count in counts.items():
+        check_at_least(name, count, 1)
+    asked = parse_priors(priors)
+    for one in asked:
+        if one.source is not None:
+            resolve_source(one)
+    return asked
 
 
 def _check_out(out: str | Path | None, overwrite: bool) -> Path:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskwright.data.sources import Source
 from maskwright.patches import Grid
-from maskwright.support.environment import cpu_count, describe_device, joined_folder, pick_device, pick_precision
+from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter, log, write_log_file
+from maskwright.support.reporting import LogReporter, Reporter, log
+from maskwright.support.variables import joined_folder
 from maskwright.training.trackers import check_trackers
 from maskwright.workflows.build import check_masks, model_config
 from maskwright.workflows.choices import Found, choose
@@ -21,7 +23,7 @@ from maskwright.workflows.loading import find, load
 from maskwright.workflows.objective import check_loss
 from maskwright.workflows.recipes import build_settings, flatten, read_recipe
 from maskwright.workflows.run import Run
-from maskwright.workflows.run_folder import RunFolder, default_folder, refuse_existing
+from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.settings import PretrainSettings
 
 
@@ -61,25 +63,11 @@ def pretrain(
     if data is not None:
         given["data"] = str(data) if by_name else "python"
     plan = _plan(given, None if by_name else data, str(recipe) if recipe is not None else None, assignments, resume, overwrite, reporter)
-    handler = None if plan.joined else write_log_file(_made(plan.folder))
-    try:
+    with nullcontext() if plan.joined else logged(plan.folder):
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
-        fit(
-            plan.settings,
-            pictures,
-            plan.folder,
-            plan.source.fingerprint,
-            reporter,
-            resume=plan.resume,
-            joined=plan.joined,
-            watch=watch,
-        )
-    finally:
-        if handler is not None:
-            log.removeHandler(handler)
-            handler.close()
-            plan.folder.forget_attempt()
+        stamp = plan.source.fingerprint
+        fit(plan.settings, pictures, plan.folder, stamp, reporter, resume=plan.resume, joined=plan.joined, watch=watch)
     return Run(plan.folder)
 
 
@@ -93,9 +81,7 @@ def _plan(
     folder = (
         RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
     )
-    if overwrite:
-        folder.clear()
-    refuse_existing(folder)
+    make_way(folder, overwrite)
     return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
 
 
@@ -148,11 +134,6 @@ def _refuse_changes(settings: PretrainSettings, given: dict[str, Any]) -> None:
 def _policy_name(settings: PretrainSettings) -> str:
     policy = settings.mask.policy
     return policy if isinstance(policy, str) else "_".join(str(value) for value in policy.values())
-
-
-def _made(folder: RunFolder) -> Path:
-    folder.path.mkdir(parents=True, exist_ok=True)
-    return folder.log_file
 
 
 def _say_start(plan: Plan, reporter: Reporter) -> None:

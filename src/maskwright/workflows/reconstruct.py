@@ -67,7 +67,6 @@ def reconstruct(
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
     wishes = Wishes(stats=stats, device=pick_device(device), seed=seed, errors=errors, lpips=lpips, reporter=reporter)
-    hole = {name: value for name, value in (("cover", cover), ("fit", fit), ("feather", feather)) if value is not None}
     runs, images = _sort_out(run, images)
     hints = Hints(target=target)
     first = Candidate("", runs[0], hints).load()
@@ -76,7 +75,8 @@ def reconstruct(
         _refuse("--mask fills one hole by one model; leave out {}.", {**others, "the other runs": len(runs) > 1})
         how = HoleSettings(cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather)
         return fill_holes(first, runs[0], images, mask, how, out, wishes)
-    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", {f"--{name}": True for name in hole})
+    hole = {"--cover": cover, "--fit": fit, "--feather": None if feather is None else str(feather)}  # 0 is given too
+    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
     return _fill_masked(runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes)
 
 

@@ -10,13 +10,14 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_model
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name, load_autoencoder, load_encoder
+from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
 from maskwright.workflows.recipes import flatten, read_recipe
 from maskwright.workflows.run_folder import RunFolder, slug
 from maskwright.workflows.settings import PretrainSettings
 
 
 class Run:
-    """One pretraining run on disk."""
+    """One run on disk, of pretraining for the most part."""
 
     def __init__(self, folder: RunFolder) -> None:
         folder.status()
@@ -40,9 +41,21 @@ class Run:
         return self.folder.metrics()
 
     @property
+    def kind(self) -> str:
+        """What was trained: pretrain, finetune or select."""
+        return str(self.status.get("kind", "pretrain"))
+
+    @property
     def settings(self) -> PretrainSettings:
-        """The complete settings of the run."""
+        """The complete settings of a pretraining; raises MaskwrightError for a fine-tuning, whose own are `finetune_settings`."""
+        self._check_kind("pretrain")
         return PretrainSettings.from_flat(flatten(read_recipe(str(self.folder.config))))
+
+    @property
+    def finetune_settings(self) -> FinetuneSettings:
+        """The settings of a fine-tuning; raises MaskwrightError for another run."""
+        self._check_kind(SECTION)
+        return build_finetune_settings({}, (), str(self.folder.config))
 
     def model(self, checkpoint: str = "last") -> MaskedAutoencoder:
         """The model with its weights, in evaluation mode; checkpoint: last, best_knn or epoch_0020."""
@@ -51,6 +64,11 @@ class Run:
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
         return load_model(self.checkpoint(checkpoint))
+
+    def _check_kind(self, wanted: str) -> None:
+        if self.kind != wanted:
+            where = {"pretrain": "run.settings", SECTION: "run.finetune_settings"}.get(self.kind, self.folder.config)
+            raise MaskwrightError(f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in {where}.")
 
     def checkpoint(self, name: str = "last") -> Path:
         """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""

@@ -6,12 +6,15 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
+from maskwright.support.reporting import log, write_log_file
 
 STATES = ("running", "stopped", "failed", "finished")
 
@@ -50,6 +53,10 @@ class RunFolder:
         """Change some entries of run.json."""
         old = self.status() if self.exists else {}
         write_json(self.status_file, {**old, **changes, "heartbeat": datetime.now(UTC).isoformat(timespec="seconds")})
+
+    def fail(self, error: BaseException) -> None:
+        """Put down in run.json that the run ended with an error."""
+        self.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row to metrics.jsonl."""
@@ -98,8 +105,23 @@ class RunFolder:
         return f"{self.path} is {status['state']}" + ("" if status["state"] == "finished" else f" {reached}")
 
 
-def refuse_existing(folder: RunFolder) -> None:
-    """Stop when a folder already holds a run, naming both ways on."""
+@contextmanager
+def logged(folder: RunFolder) -> Iterator[None]:
+    """Write what is said meanwhile to the folder's train.log too; an attempt that ends before there is a run leaves no folder."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    handler = write_log_file(folder.log_file)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+        folder.forget_attempt()
+
+
+def make_way(folder: RunFolder, overwrite: bool) -> None:
+    """Delete an earlier run where that is wanted, else stop when a folder already holds one, naming both ways on."""
+    if overwrite:
+        folder.clear()
     if folder.exists:
         state = folder.status()["state"]
         way = "--resume goes on with it" if state != "finished" else "it is complete, so --resume would do nothing"

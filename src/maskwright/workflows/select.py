@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +21,15 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
-from maskwright.training.checkpoints import Checkpoints
-from maskwright.training.clock import Clock, count_steps
-from maskwright.training.epoch_tasks import EpochTask, EpochTasks
-from maskwright.training.recorder import Recorder, Row
+from maskwright.training.clock import set_clock
+from maskwright.training.epoch_tasks import EpochTask
+from maskwright.training.recorder import Row
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.selector import SelectModule, SelectRecipe
-from maskwright.training.stop import StopSignals
-from maskwright.training.trainer import build_trainer, quiet_lightning
+from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
-from maskwright.workflows.batches import go_back
+from maskwright.workflows.course import Course, run_course
 from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures, eval_images, find, load
 from maskwright.workflows.run import Run, open_run
@@ -43,6 +40,7 @@ from maskwright.workflows.settings import DataSettings
 from maskwright.workflows.spent import spell_count
 
 WATCHED = 256
+SAVE_MINUTES = 5.0
 
 
 @dataclass(frozen=True)
@@ -80,22 +78,10 @@ def select(
     data = besides.get("data") if data is None else data
     _open_folder(folder, chosen, resume, overwrite)
     wanted = _data_settings(parent, data, chosen, loaded)
-    source, _ = find(wanted, None if data is None or isinstance(data, (str, Path)) else data, reporter)
-    pictures = load(wanted, source, parent.settings.train.seed, reporter)
-    if pictures.held is None:
-        reporter.warn("Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out.")
+    pictures = _open_pictures(wanted, data, parent.settings.train.seed, reporter)
     if not resume:
-        heading = f"# Repeat: maskwright select {parent.path} --recipe {folder.config} --name NEW\n"
-        written = {"select": {"data": wanted.data, **chosen.to_dict()}}
-        write_text(folder.config, heading + yaml.safe_dump(written, sort_keys=False))
-    shape = ScorerShape(
-        kind=chosen.scorer,
-        patch_size=loaded.model.grid.patch_size,
-        channels=loaded.model.config.channels,
-        width=chosen.scorer_width,
-        depth=chosen.scorer_depth,
-        heads=chosen.scorer_heads,
-    )
+        _write_settings(parent, folder, wanted.data, chosen)
+    shape = _shape(chosen, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
     finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, resume)
     if not finished:
@@ -104,6 +90,32 @@ def select(
     known = _is_held_out_from_run(parent.settings.data, wanted) and pictures.held is not None
     report = report_selection(chosen, loaded, scorer, pictures, folder, known, parent.settings.to_flat(), reporter)
     return Selection(folder.path, report)
+
+
+def _open_pictures(wanted: DataSettings, data: Any, seed: int, reporter: Reporter) -> Pictures:
+    """The pictures to learn from and those held out; warns where none are."""
+    source, _ = find(wanted, None if data is None or isinstance(data, (str, Path)) else data, reporter)
+    pictures = load(wanted, source, seed, reporter)
+    if pictures.held is None:
+        reporter.warn("Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out.")
+    return pictures
+
+
+def _write_settings(parent: Run, folder: RunFolder, data: str, chosen: SelectSettings) -> None:
+    """Leave a recipe that repeats the training."""
+    heading = f"# Repeat: maskwright select {parent.path} --recipe {folder.config} --name NEW\n"
+    write_text(folder.config, heading + yaml.safe_dump({"select": {"data": data, **chosen.to_dict()}}, sort_keys=False))
+
+
+def _shape(chosen: SelectSettings, loaded: LoadedModel) -> ScorerShape:
+    return ScorerShape(
+        kind=chosen.scorer,
+        patch_size=loaded.model.grid.patch_size,
+        channels=loaded.model.config.channels,
+        width=chosen.scorer_width,
+        depth=chosen.scorer_depth,
+        heads=chosen.scorer_heads,
+    )
 
 
 def _open_folder(folder: RunFolder, chosen: SelectSettings, resume: bool, overwrite: bool) -> None:
@@ -147,7 +159,8 @@ def _fit(
         keep_freed_memory()
     batch = min(chosen.batch_size, len(pictures.train))
     loader = _build_loader(chosen, pictures, batch, device)
-    module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), _build_clock(chosen, loader))
+    clock = set_clock(len(loader), minutes=chosen.minutes, steps=chosen.steps, epochs=chosen.epochs or 30)
+    module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), clock)
     weights = sum(parameter.numel() for parameter in scorer.parameters())
     reporter.say(
         f"{chosen.scorer} scorer, {spell_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
@@ -159,7 +172,7 @@ def _fit(
     try:
         asked = _train(module, loader, pictures, folder, device, chosen, reporter, resume)
     except BaseException as error:
-        folder.update_status(state="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        folder.fail(error)
         raise
     folder.update_status(state="stopped" if asked else "finished", ended=now(), seconds=round(module.clock.seconds, 2), **module.counts)
     scorer.to("cpu")
@@ -176,48 +189,28 @@ def _train(
     reporter: Reporter,
     resume: bool,
 ) -> bool:
-    """Run Lightning; returns whether somebody asked to stop before the end."""
-    clock = module.clock
-    journal = Journal(folder, [])
+    """Returns whether somebody asked to stop before the end."""
     watched = eval_images(pictures.fixed, pictures.size, min(WATCHED, MOST_MEASURED))
 
     def look(module: SelectModule, epoch: int) -> Row:
         return dict(measure_scorer(module.model, module.scorer, watched, module.scale, module.device))
 
-    last = None if clock.total_steps is None else math.ceil(clock.total_steps / max(1, len(loader)))
-    every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-    signals = StopSignals()
-    with quiet_lightning():
-        checkpoints = Checkpoints(folder.checkpoints, (), 300.0, signals.asked)
-        recorder = Recorder(journal.emit, reporter, every, "composite error and what is kept", chosen.epochs, "select")
-        tasks = EpochTasks([EpochTask("look", 1, look)], journal.emit, checkpoints, last)
-        trainer = build_trainer(
-            folder=folder.path,
-            device=device,
-            devices=1,
-            nodes=1,
-            strategy="auto",
-            precision=chosen.precision or pick_precision(device),
-            accumulate=1,
-            callbacks=[recorder, tasks, checkpoints, signals],
-        )
-        if resume:
-            go_back(folder, loader)
-        clock.start()
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
-    return checkpoints.asked and not clock.is_over(trainer.global_step)
+    machine = Machine(device=device, precision=chosen.precision or pick_precision(device))
+    course = Course(
+        label="select",
+        beside="composite error and what is kept",
+        epochs=chosen.epochs,
+        tasks=[EpochTask("look", 1, look)],
+        save_minutes=SAVE_MINUTES,
+    )
+    ended = run_course(module, loader, Journal(folder, []), machine, course, reporter, resume=resume)
+    return ended.asked and not module.clock.is_over(ended.step)
 
 
 def _build_loader(chosen: SelectSettings, pictures: Pictures, batch: int, device: torch.device) -> ResumableLoader:
     augment = Augment(size=pictures.size, crop=chosen.crop, flip=chosen.flip)
     workers = pick_workers(device.type, cpu_count())
     return build_loader(pictures.train, augment, batch_size=batch, seed=chosen.seed, workers=workers, pin=device.type == "cuda")
-
-
-def _build_clock(chosen: SelectSettings, loader: ResumableLoader) -> Clock:
-    if chosen.minutes is not None:
-        return Clock(None, chosen.minutes)
-    return Clock(chosen.steps if chosen.steps is not None else count_steps(chosen.epochs or 30, len(loader), 1))
 
 
 def _build_recipe(chosen: SelectSettings, batch: int) -> SelectRecipe:

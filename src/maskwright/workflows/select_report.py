@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from maskwright.evaluation.selection import (
     Filled,
+    FillIn,
     choose_kept,
     describe_counts,
     measure_filled,
@@ -72,44 +73,55 @@ def report_selection(
     logit = choose_kept(scorer.to(device), images, loaded.scale, grid.patch_size, device)
     own_count = visible_count(grid.num_patches, parse_schedule(pretrained["ratio"]).at(1.0))
     masks, left_out = draw_kept(logit, grid, own_count, chosen.seed)
-    filled: dict[str, Filled] = {}
-    for name, is_kept in masks.items():
-        reporter.progress("measure", len(filled), len(masks), name)
-        filled[name] = measure_filled(model.fill_in, model, images, is_kept, loaded.scale, device)
+
+    def measure(fill: FillIn, names: Iterable[str]) -> dict[str, Filled]:
+        return {name: measure_filled(fill, model, images, masks[name], loaded.scale, device) for name in names}
+
+    filled = measure(model.fill_in, _shown(masks, reporter))
+    report = _describe(chosen, filled, masks["selected"], left_out, held_out_from_run)
+    if chosen.encode == "all":
+        leaky = measure(model.fill_in_leaking, ("selected", "random, same counts"))
+        report["as_trained"] = _describe_leaky(leaky, chosen.seed)
+    write_json(folder.path / "report.json", report)
+    save_picture(folder.path / "sheet.png", _sheet(images, logit, filled["selected"], grid, loaded, report))
+    _save_curve(folder, own_count / grid.num_patches)
+    where = f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it: --policy \"learned(path='{folder}')\""
+    for line in (*spell_report(report), where):
+        reporter.say(line)
+    return report
+
+
+def _shown(names: Collection[str], reporter: Reporter) -> Iterator[str]:
+    """The names one by one, each said as it is taken."""
+    for place, name in enumerate(names):
+        reporter.progress("measure", place, len(names), name)
+        yield name
     reporter.finish()
-    report: dict[str, Any] = {
-        "pictures": len(images),
+
+
+def _describe(
+    chosen: SelectSettings, filled: Mapping[str, Filled], selected: Tensor, left_out: Mapping[str, str], held_out_from_run: bool
+) -> dict[str, Any]:
+    """What was measured and how, ready for JSON."""
+    return {
+        "pictures": len(selected),
         "held_out_from_run": held_out_from_run,
         "trained_with": {"encode": chosen.encode, "mix": chosen.mixing, "means": LEAKY if chosen.encode == "all" else BLIND},
-        "kept": describe_counts(masks["selected"]),
+        "kept": describe_counts(selected),
         "measured_with": BLIND,
         "masks": {name: {"chosen": WORDS[name], **one.to_dict(chosen.seed)} for name, one in filled.items()},
-        "left_out": left_out,
+        "left_out": dict(left_out),
         "differences": compare(filled, chosen.seed),
         "interval": "95% bootstrap over pictures, paired for differences; errors of pixels in [0, 1] over the whole composite",
         "seed": chosen.seed,
         "made": now(),
         "versions": versions(),
     }
-    if chosen.encode == "all":
-        leaky = {
-            name: measure_filled(model.fill_in_leaking, model, images, masks[name], loaded.scale, device)
-            for name in ("selected", "random, same counts")
-        }
-        report["as_trained"] = {
-            "means": LEAKY,
-            "masks": {name: one.to_dict(chosen.seed) for name, one in leaky.items()},
-            "differences": compare(leaky, chosen.seed),
-        }
-    write_json(folder.path / "report.json", report)
-    save_picture(folder.path / "sheet.png", _sheet(images, logit, filled["selected"], grid, loaded, report))
-    _save_curve(folder, own_count / grid.num_patches)
-    for line in spell_report(report):
-        reporter.say(line)
-    reporter.say(
-        f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it: --policy \"learned(path='{folder}')\""
-    )
-    return report
+
+
+def _describe_leaky(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
+    masks = {name: one.to_dict(seed) for name, one in filled.items()}
+    return {"means": LEAKY, "masks": masks, "differences": compare(filled, seed)}
 
 
 def draw_kept(logit: Tensor, grid: Grid, own_count: int, seed: int) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -14,10 +14,11 @@ from maskwright.data.survey import survey
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
-from maskwright.support.environment import cache_folder, cpu_count
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
+from maskwright.support.variables import cache_folder
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
@@ -39,6 +40,9 @@ class Subject:
 
     name: str
     loaded: LoadedEncoder
+
+
+Measured = tuple[str, LoadedEncoder | None, ModelConfig]
 
 
 def load_subjects(runs: Sequence[str | Path], data: str | None, device: torch.device) -> list[Subject]:
@@ -77,12 +81,12 @@ def benches(
     found: dict[tuple[tuple[int, int], int], Labeled] = {}
     kept = FeatureCache(cache_folder() / "features", reporter) if cache else None
 
-    def bench(name: str, loaded: LoadedEncoder | None, config: ModelConfig) -> tuple[Bench, Labeled]:
+    for name, loaded, config in [*_named(subjects), *(_trivial(subjects[0].loaded) if baselines else ())]:
         shape = (config.image_size, config.channels)
         if shape not in found:
             found[shape] = split.open(*shape, reporter)
         pictures = found[shape]
-        made = Bench(
+        bench = Bench(
             name=name,
             loaded=loaded,
             image_size=config.image_size,
@@ -93,16 +97,18 @@ def benches(
             reporter=reporter,
             cache=kept,
         )
-        return made, pictures
+        yield bench, pictures
 
-    for subject in subjects:
-        yield bench(subject.name, subject.loaded, subject.loaded.model.config)
-    if baselines:
-        first = subjects[0].loaded
-        config = first.model.config
-        untrained = type(first.model)(config, torch_generator(0, "random weights")).eval()
-        yield bench("random weights", LoadedEncoder(untrained, first.scale, {}, {"random": True}), config)
-        yield bench("raw pixels", None, config)
+
+def _named(subjects: Sequence[Subject]) -> list[Measured]:
+    return [(one.name, one.loaded, one.loaded.model.config) for one in subjects]
+
+
+def _trivial(first: LoadedEncoder) -> list[Measured]:
+    """Random weights and raw pixels, in the size of an encoder."""
+    config = first.model.config
+    untrained = type(first.model)(config, torch_generator(0, "random weights")).eval()
+    return [("random weights", LoadedEncoder(untrained, first.scale, {}, {"random": True}), config), ("raw pixels", None, config)]
 
 
 def _fresh(config: ModelConfig) -> LoadedEncoder:

@@ -1,0 +1,57 @@
+"""A finished study's report in the form to keep under git or to show: without the paths of this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from maskwright.studies.design import PLAN
+from maskwright.studies.record import StudyRecord
+from maskwright.studies.report import MARKDOWN, MOST_BYTES, RECORD, REPORT, write_report
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import LogReporter, Reporter
+
+_PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
+
+
+def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
+    """Write the report of a finished study's folder to another folder, free of this machine's paths, and return its page.
+
+    Warns of a file over 2 MB, which is too much for git. Raises MaskwrightError for a folder without a study, or with trials to run.
+    """
+    reporter = reporter or LogReporter()
+    study, place = Path(study), Path(place)
+    record = StudyRecord.from_dict(_without_places(_finished(study).to_dict()))
+    if place.resolve() == study.resolve():
+        raise MaskwrightError(f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another place.")
+    page = write_report(record, place, runs=study)
+    for name in (REPORT, MARKDOWN, RECORD):
+        size = (place / name).stat().st_size
+        reporter.say(f"{place / name}  {size / 1e6:.2f} MB")
+        if size > MOST_BYTES:
+            reporter.warn(f"{name} is larger than {MOST_BYTES / 1e6:g} MB, the most that a file under git should have; keep it elsewhere.")
+    return page
+
+
+def _finished(study: Path) -> StudyRecord:
+    """The record of a study's folder, all of whose trials have ended."""
+    again = f"maskwright study {study / PLAN} --out {study}"
+    if not (study / RECORD).exists():
+        if (study / PLAN).exists():
+            raise MaskwrightError(f"The study in '{study}' has no {RECORD} yet: run it first: {again}")
+        raise MaskwrightError(f"'{study}' holds no study: it has no {RECORD}. Give the folder that `study` or `compare` wrote.")
+    record = StudyRecord.load(study / RECORD)
+    left = sum(trial.state in ("waiting", "running") for trial in record.trials)
+    if left:
+        raise MaskwrightError(f"{left} of {len(record.trials)} trials of '{study}' are still to run; go on first: {again}")
+    return record
+
+
+def _without_places(value: Any) -> Any:
+    """The same plain values with the folders of absolute paths taken away: `/home/me/photos` becomes `photos`."""
+    if isinstance(value, str):
+        return _PLACE.sub(r"\1", value)
+    if isinstance(value, dict):
+        return {_without_places(key): _without_places(one) for key, one in value.items()}
+    return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value

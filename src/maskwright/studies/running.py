@@ -1,0 +1,58 @@
+"""How a study is run, not what it compares: its folder, its workers, its ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskwright.studies.cluster import read_launcher
+from maskwright.studies.storage import Pulse
+from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.training.trackers import check_trackers
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningSettings:
+    """How a study is run; the signature of `maskwright.study` and `maskwright.compare` beside what they compare.
+
+    out: the study's folder, studies/NAME by default; workers: processes of this machine, or jobs of a cluster with
+    launcher="slurm(...)"; ledger: `postgresql://...` to share the work with other machines; rebuild: make the ledger anew from the
+    trials' folders; retry_failed: run those that failed again; dry_run: only say what each arm will cost; search: instead of the arms,
+    try this many settings inside the plan's ranges; track: also send every trial to these trackers.
+    """
+
+    out: str | Path | None = None
+    workers: int = 1
+    launcher: str | None = None
+    ledger: str | None = None
+    rebuild: bool = False
+    retry_failed: bool = False
+    dry_run: bool = False
+    search: int | None = None
+    track: Sequence[str] = ()
+    pulse: Pulse = Pulse()
+
+    def __post_init__(self) -> None:
+        check_trackers(self.track)
+        if self.launcher is not None:
+            read_launcher(self.launcher)
+        if self.workers < 1:
+            raise MaskwrightError(f"A study needs a worker; got workers={self.workers}.")
+
+    def folder(self, name: str) -> Path:
+        """The folder of a study of that name."""
+        return Path(self.out) if self.out is not None else Path("studies") / name
+
+
+NAMES = tuple(field.name for field in dataclasses.fields(RunningSettings))
+
+
+def read_running(given: Mapping[str, Any]) -> RunningSettings:
+    """Settings from names and values, None meaning not given; raises MaskwrightError for an unknown name, with the nearest known one."""
+    for name in given:
+        if name not in NAMES:
+            raise MaskwrightError(f"A study has no setting '{name}'.{did_you_mean(name, NAMES)} Known: {', '.join(NAMES)}.")
+    return RunningSettings(**{name: value for name, value in given.items() if value is not None})
