@@ -71,3 +71,24 @@ def test_an_objective_needs_what_its_terms_need():
 def test_one_term_may_stand_twice_with_different_options():
     value = build_objective("mse + 0.5*mse(visible=0)")(off_by(3), IMAGES)
     assert set(value.terms) == {"mse", "mse(visible=0)"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("mse + -0.1*laplacian", r"weight of loss 'laplacian' is a finite number of at least 0 at all times; got -0.1"),
+        ("mse + 0.1->-0.1*laplacian", "got -0.1"),
+        ("mse + 1e400*l1", "'l1' is a finite number"),
+        ("0*mse + 0*l1", r"nothing is minimized: 0\*mse \+ 0\*l1"),
+        ("mse * 0.5", "every weight before its name"),
+        ("mse(weight=foreground)", "got foreground"),
+        ("smooth_l1(beta='x')", "needs beta .* to be a number"),
+    ],
+)
+def test_weights_and_options_that_make_no_sense_are_refused(line, message):
+    with pytest.raises(MaskwrightError, match=message):
+        build_objective(line)
+
+
+def test_a_weight_of_zero_beside_another_term_is_an_arm_like_any_other():
+    assert build_objective("mse + 0*l1")(off_by(3), IMAGES).total.item() == 9.0

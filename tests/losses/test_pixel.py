@@ -64,7 +64,7 @@ def test_the_gradient_of_a_term_agrees_with_finite_differences(term, target):
 
 
 def test_smooth_l1_without_a_knee_is_refused():
-    with pytest.raises(MaskwrightError, match="beta > 0"):
+    with pytest.raises(MaskwrightError, match="l1 is its limit at 0"):
         build_objective("smooth_l1(beta=0)")
 
 

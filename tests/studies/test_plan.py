@@ -91,3 +91,9 @@ def test_a_study_that_goes_on_keeps_the_lengths_it_began_with(tmp_path: Path) ->
     quiet = LogReporter(visible=False)
     keep_lengths(Design({"a": {"steps": 100}}, {}), tmp_path, quiet)
     assert keep_lengths(Design({"a": {"steps": 120}}, {}), tmp_path, quiet).lengths == {"a": {"steps": 100}}
+
+
+def test_a_name_that_stands_twice_is_refused_instead_of_losing_an_arm(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text("data: photos\narms:\n  random: {}\n  block: {policy: block}\n  random: {ratio: 0.5}\n")
+    with pytest.raises(MaskwrightError, match=r"twice.yaml' 'random' stands twice, again in line 5"):
+        read_plan(tmp_path / "twice.yaml")

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from maskwright.studies.findings import find
+from maskwright.studies.findings import find, spell_findings
 from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report import MOST_BYTES, write_report
 from maskwright.studies.report_figures import short_labels
@@ -177,3 +177,32 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
     words = "".join(read_page(write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)).words)
     first = words.index("On average over all arms, loss=edges is better: +0.0")
     assert first < words.index("No effect shown of ratio=high, ratio=high x loss=edges.") < words.index("low edges is better than low mse")
+
+
+def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_console(tmp_path):
+    trials = [made_up_trial(arm, seed, 0.0, **({"state": "failed", "numbers": {}} if arm == "inverse_block" else {}))
+              for arm in EFFECTS for seed in range(3)]  # fmt: skip
+    record = made_up_study(seeds=3, trials=trials)
+    page = write_report(record, tmp_path).with_name("report.md").read_text()
+    assert "Without a finished trial, so nothing is known of it: inverse_block." in page
+    assert spell_findings(record)[-1] == "no finished trial: inverse_block"
+
+
+def test_test_pictures_are_counted_and_other_patches_are_a_caution(tmp_path):
+    page = write_report(made_up_study(seeds=3), tmp_path).with_name("report.md").read_text()
+    assert "linear top1: shares of right answers on 200 test pictures." in page
+    assert "patches of other sizes" not in page
+    trials = [made_up_trial(arm, seed, 0.0, settings={"image_size": 48, "patch_size": 6 * (1 + (arm == "random"))})
+              for arm in EFFECTS for seed in range(3)]  # fmt: skip
+    page = write_report(made_up_study(seeds=3, trials=trials), tmp_path).with_name("report.md").read_text()
+    assert "patches of other sizes (12 of 48, 6 of 48 pixels)" in page
+
+
+def test_differences_smaller_than_the_spread_of_means_keep_their_digits():
+    """Pairing takes the luck of a seed away: +0.0012 must not read +0.00."""
+    values = {"random": [13.22, 13.32, 14.38], "block(size=2)": [13.2214, 13.3209, 14.3813]}
+    trials = [
+        made_up_trial(arm, seed, 0.0, numbers={"linear top1": value}) for arm, own in values.items() for seed, value in enumerate(own)
+    ]
+    line = next(line for line in spell_findings(made_up_study(seeds=3, trials=trials)) if line.startswith("  block"))
+    assert "+0.00120 [" in line

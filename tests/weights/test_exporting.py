@@ -88,7 +88,7 @@ def test_transformers_reads_predictions_back(tmp_path):
 
 def test_without_transformers_our_own_reader_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    assert "transformers is not installed" in export_model(loaded(), "hf", tmp_path / "hf").reader
+    assert "transformers is not installed" in export_model(loaded(image_size=(16, 16)), "hf", tmp_path / "hf").reader
 
 
 @pytest.mark.parametrize("changes", [{}, {"positions": "rotary", "heads": 2}, {"image_size": (60, 60)}])
@@ -125,6 +125,7 @@ def test_a_file_that_gives_other_numbers_is_refused(tmp_path, monkeypatch):
     ("name", "kind", "changes", "message"),
     [
         ("hf", MaskedAutoencoder, {"registers": 1}, "ViTMAE cannot hold this model: it has register tokens"),
+        ("hf", MaskedAutoencoder, {"image_size": (16, 24)}, "ViTMAE holds square grids only; this one has 4x6 patches"),
         ("official", MaskedAutoencoder, {"decoder": "cross"}, "has a cross decoder. Export it as safetensors"),
         ("official", ImageEncoder, {}, "holds both halves and this is an encoder only"),
         ("timm", MaskedAutoencoder, {"positions": "rotary", "heads": 2}, "no rotary positions"),

@@ -136,7 +136,7 @@ def test_an_exported_program_gives_its_named_maps(tmp_path: Path) -> None:
         ({"extractor": "timm:resnet81", "weights": "random"}, "timm has no network 'resnet81'"),
         ({"extractor": "timm:resnet18", "weights": "random", "layers": ["relu"]}, "stage numbers"),
         ({"extractor": "timm:resnet18", "weights": "random", "layers": [2, 1]}, "rising order"),
-        ({"extractor": "timm:resnet18", "weights": "random", "layers": [11]}, "Could not build feature maps"),
+        ({"extractor": "timm:resnet18", "weights": "random", "layers": [11]}, r"has stages 0 to 4; got layers=\[11\]"),
         ({"extractor": "missing.pt2"}, "no exported network at 'missing.pt2'"),
     ],
 )

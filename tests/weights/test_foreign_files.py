@@ -27,6 +27,7 @@ from maskwright.weights.opening import load_autoencoder, load_encoder
 
 timm = pytest.importorskip("timm")
 transformers = pytest.importorskip("transformers")
+torchvision = pytest.importorskip("torchvision")
 
 TINY = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=2, heads=3, decoder_width=16, decoder_depth=2, decoder_heads=2)
 TOLD = Hints(heads=3, decoder_heads=2)
@@ -360,3 +361,81 @@ def test_a_mistake_is_one_sentence(tmp_path, place, message):
     hints = Hints(heads=3) if place in ("swiglu.pth", "w.pth@random") else None
     with pytest.raises(MaskwrightError, match=message):
         load_encoder(where, hints)
+
+
+def test_dinov2_of_transformers_keeps_its_registers(tmp_path):
+    config = transformers.Dinov2WithRegistersConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=3, image_size=16, patch_size=4, num_register_tokens=3, mlp_ratio=4
+    )
+    peer = stir(transformers.Dinov2WithRegistersModel(config))
+    peer.save_pretrained(tmp_path / "dino")
+    ours = load_encoder(tmp_path / "dino").model.double()
+    assert (ours.config.registers, inspect_file(tmp_path / "dino").config) == (3, ours.config)
+    torch.testing.assert_close(ours.encode(images()), peer.double()(images()).last_hidden_state, rtol=0, atol=1e-9)
+
+
+def test_a_distilled_deit_of_transformers_gives_its_tokens(tmp_path):
+    config = transformers.DeiTConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=96, image_size=16, patch_size=4
+    )
+    peer = stir(transformers.DeiTModel(config, add_pooling_layer=False))
+    peer.save_pretrained(tmp_path / "deit")
+    ours = load_encoder(tmp_path / "deit").model.double()
+    torch.testing.assert_close(ours.encode(images()), peer.double()(images()).last_hidden_state, rtol=0, atol=1e-9)
+
+
+def build_torchvision(width=24, heads=3):
+    with torch.random.fork_rng(devices=[]):
+        peer = torchvision.models.VisionTransformer(
+            image_size=16, patch_size=4, num_layers=2, num_heads=heads, hidden_dim=width, mlp_dim=4 * width
+        )
+    return stir(peer)
+
+
+def torchvision_tokens(peer, tokens):
+    return peer.encoder(torch.cat([peer.class_token.expand(len(tokens), -1, -1), tokens], dim=1))
+
+
+def test_a_transformer_of_torchvision_gives_its_tokens(tmp_path):
+    peer = build_torchvision()
+    torch.save(peer.state_dict(), tmp_path / "vit.pth")
+    assert inspect_file(f"{tmp_path}/vit.pth", TOLD).kind == "torchvision"
+    ours = load_encoder(tmp_path / "vit.pth", TOLD).model.double()
+    wanted = torchvision_tokens(peer.double(), peer._process_input(images()))
+    torch.testing.assert_close(ours.encode(images()), wanted, rtol=0, atol=1e-9)
+
+
+def test_lightlys_older_layout_predicts_as_lightly_did(tmp_path):
+    """Backbone and decoder of torchvision's parts, the mask token beside them, learned positions."""
+    peer, half = build_torchvision(), build_torchvision(16, 2)
+    into, out, token = (stir(nn.Linear(24, 16)), stir(nn.Linear(16, 48)), torch.randn(1, 1, 16, generator=torch_generator(5)))
+    state = {f"backbone.{name}": value for name, value in peer.state_dict().items()} | {"mask_token": token}
+    state |= {f"decoder.{name}": value for name, value in half.encoder.state_dict().items()}
+    state |= {f"decoder.decoder_embed.{name}": value for name, value in into.state_dict().items()}
+    state |= {f"decoder.prediction_head.{name}": value for name, value in out.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "old.ckpt")
+    assert inspect_file(f"{tmp_path}/old.ckpt", TOLD).kind == "lightly"
+    ours = load_autoencoder(tmp_path / "old.ckpt", dataclasses.replace(TOLD, target="raw")).model.double()
+    mask = PatchMask.from_is_masked(torch.arange(16).remainder(3)[None].expand(2, -1) > 0)
+    kept = torch.cat([torch.zeros(2, 1, dtype=torch.long), mask.visible_ids + 1], dim=1)[:, :, None]
+    peer, half, into, out, token = (part.double() for part in (peer, half, into, out, token))
+    tokens = torch.cat([peer.class_token.expand(2, -1, -1), peer._process_input(images())], dim=1) + peer.encoder.pos_embedding
+    seen = into(peer.encoder.ln(peer.encoder.layers(tokens.gather(1, kept.expand(-1, -1, 24)))))
+    whole = token.expand(2, 17, -1).scatter(1, kept.expand(-1, -1, 16), seen)
+    wanted = out(half.encoder(whole))[:, 1:].gather(1, mask.masked_ids[:, :, None].expand(-1, -1, 48))
+    torch.testing.assert_close(ours(images(), mask).values, wanted, rtol=0, atol=1e-9)
+
+
+def test_gated_layers_are_refused_by_name(tmp_path):
+    config = transformers.Dinov2Config(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=3, image_size=16, patch_size=4, use_swiglu_ffn=True
+    )
+    transformers.Dinov2Model(config).save_pretrained(tmp_path / "giant")
+    with pytest.raises(MaskwrightError, match="gated"):
+        load_encoder(tmp_path / "giant")
+
+
+def test_a_pointer_of_git_lfs_says_what_to_do(tmp_path):
+    (tmp_path / "w.pth").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n")
+    with pytest.raises(MaskwrightError, match="git lfs pull"):
+        load_encoder(tmp_path / "w.pth")

@@ -45,7 +45,11 @@ def reconstruct_flags() -> list[Flag]:
         Flag("errors", "also show how wrong each pixel is", kind="switch"),
         Flag("full", "predict every pixel: average many masks, and show how far they disagree", kind="switch"),
         Flag("lpips", "also measure LPIPS with these AlexNet weights: imagenet, or a file"),
-        Flag("mask", "hole to fill, white = hidden: a picture for all, or a folder of same-named ones", group="a painted hole"),
+        Flag(
+            "mask",
+            "hole to fill: white, strokes on a transparent layer, or what was erased; a picture for all, or a folder of same-named ones",
+            group="a painted hole",
+        ),
         Flag("cover", "hide a patch when any, half or all of it lies in the hole (default: any)", group="a painted hole"),
         Flag(
             "fit",

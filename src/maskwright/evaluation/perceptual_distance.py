@@ -43,7 +43,7 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
         raise unknown_name("LPIPS network", trunk, TRUNKS)
     network = _build(trunk)
     name = TRUNKS[trunk]
-    state = imagenet_state(name, "LPIPS", "load_distance(weights='FILE')") if weights == "imagenet" else read_state(Path(weights))
+    state = imagenet_state(name, "LPIPS", "--lpips FILE (in Python lpips='FILE')") if weights == "imagenet" else read_state(Path(weights))
     own = network.net.state_dict()
     wanted = {key: "features." + key.split(".", 1)[1] for key in own}
     missing = [place for key, place in wanted.items() if place not in state or state[place].shape != own[key].shape]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from maskwright.schedules import Constant, Schedule, parse_schedule
 from maskwright.support.catalog import build
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import Call, parse_sum
+
+_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Objective:
         names = [summand.name for summand in self.summands]
         if len(set(names)) != len(names) or not names:
             raise MaskwrightError(f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}.")
+        _check_weights(self.summands)
 
     @property
     def needs(self) -> Needs:
@@ -66,6 +70,16 @@ class Objective:
         total = torch.stack([weights[name] * value for name, value in values.items()]).sum()
         moving = {summand.name: weights[summand.name] for summand in self.summands if not isinstance(summand.weight, Constant)}
         return ObjectiveValue(total, {name: value.detach() for name, value in values.items()}, moving)
+
+
+def _check_weights(summands: Sequence[Summand]) -> None:
+    """Refuse weights that would reward an error, overflow, or leave nothing to minimize."""
+    moments = {one.name: [one.weight.at(share, draw) for share in _MOMENTS for draw in (0.0, 1.0)] for one in summands}
+    for name, values in moments.items():
+        if not all(map(math.isfinite, values)) or min(values) < 0:
+            raise MaskwrightError(f"The weight of loss '{name}' is a finite number of at least 0 at all times; got {min(values):g}.")
+    if not any(max(values) > 0 for values in moments.values()):
+        raise MaskwrightError(f"All weights are 0, so nothing is minimized: {' + '.join(f'0*{name}' for name in moments)}.")
 
 
 def build_objective(

@@ -73,8 +73,7 @@ class SmoothAbsoluteError:
     floor: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.beta <= 0:
-            raise MaskwrightError(f"smooth_l1 needs beta > 0 (it is l1 at 0); got {self.beta:g}.")
+        check_number("smooth_l1", "beta (l1 is its limit at 0)", self.beta, 1e-6)
         _check("smooth_l1", self.visible, self.weight, self.floor)
 
     @property
@@ -117,7 +116,7 @@ def _check(owner: str, visible: float, weight: str | None, floor: float) -> None
     check_number(owner, "visible", visible, 0)
     check_number(owner, "floor", floor, 1e-6, 1)
     if weight is not None and not isinstance(weight, str):
-        raise MaskwrightError(f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight!r}.")
+        raise MaskwrightError(f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight}.")
 
 
 def _needs(visible: float, weight: str | None) -> Needs:

@@ -10,6 +10,7 @@ from typing import Any
 from maskwright.data.sources import open_source
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
+from maskwright.studies.preflight import check_measuring
 from maskwright.studies.progress import Hushed
 from maskwright.studies.record import Compute
 from maskwright.support.errors import MaskwrightError, NotAtHand
@@ -90,12 +91,17 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
     opened: dict[Any, Pictures] = {}
+    checked: set[Any] = set()
+    known: dict[str, str] = {}
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
             settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
             pictures = opened.get(settings.data) or load(settings.data, source, settings.train.seed, Hushed(reporter))
             price = price_step(settings, pictures)
+            if (place := (settings.data, settings.model.patch_size)) not in checked:
+                check_measuring(plan.measures, settings, source, pictures, Hushed(reporter))
+                checked.add(place)
         except NotAtHand as error:
             if arm.name == plan.baseline:
                 raise
@@ -105,6 +111,8 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
         opened[settings.data] = pictures
+        if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
+            reporter.warn(f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?")
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
     reporter.finish()
     return Design(lengths, costs)

@@ -47,6 +47,15 @@ class Finding:
         """Decimals that show two digits of the spread."""
         return decimals_for([one.sample.deviation for one in self.arms], [one.sample.mean for one in self.arms])
 
+    @property
+    def change_decimals(self) -> int:
+        """Decimals that show two digits of the spread of differences, which pairing makes smaller; at most three more than for means."""
+        changes = [one.difference.sample for one in self.arms if one.difference is not None]
+        own = (
+            decimals_for([one.deviation for one in changes], [one.mean for one in changes]) if any(one.deviation for one in changes) else 0
+        )
+        return max(self.decimals, min(own, self.decimals + 3))
+
     def named(self, verdict: str) -> list[ArmFinding]:
         """The arms of one verdict, largest difference first."""
         some = [one for one in self.arms if one.difference is not None and one.difference.verdict == verdict]
@@ -70,10 +79,12 @@ def spell_findings(record: StudyRecord) -> list[str]:
             cells = [f"  {one.arm:<{width}}", f"{spell(one.sample.mean, one.sample.interval, finding.decimals):<26}"]
             if one.difference is not None:
                 change = one.difference.sample
-                cells.append(f"{spell(change.mean, change.interval, finding.decimals, signed=True):<28}")
+                cells.append(f"{spell(change.mean, change.interval, finding.change_decimals, signed=True):<28}")
                 cells.append("" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}")
             cells.append(one.verdict)
             lines.append("  ".join(cell for cell in cells if cell).rstrip())
+    if lines and (silent := record.silent()):
+        lines.append(f"no finished trial: {', '.join(silent)}")
     return lines or ["No trial has finished yet, so there is nothing to compare."]
 
 

@@ -11,7 +11,7 @@ import torch
 
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
-from maskwright.data.sources import open_source
+from maskwright.data.sources import Source, open_source
 from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
 from maskwright.patches import PatchMask
 from maskwright.schedules import parse_schedule
@@ -23,7 +23,7 @@ from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import MaskChoice, needed_maps
 from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES, evaluate
-from maskwright.workflows.loading import eval_batch, find, load, packed
+from maskwright.workflows.loading import Pictures, eval_batch, find, load, packed
 from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.settings import PretrainSettings
@@ -47,15 +47,23 @@ def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Meas
 def held_pictures(settings: PretrainSettings, count: int, maps: Sequence[str], grid: tuple[int, int], reporter: Reporter) -> Batch:
     """Pictures that the run was not trained on: of the test split where there is one, else of what the run held out."""
     source, _ = find(settings.data, None, reporter)
-    test = next((name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None)
     pictures = load(settings.data, source, settings.train.seed, reporter)
-    store: PackedStore | None = pictures.held
+    return eval_batch(held_store(settings, source, pictures, reporter), pictures.size, count, maps, grid)
+
+
+def held_store(settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter) -> PackedStore:
+    """Where the pictures come from that are filled in; raises MaskwrightError for data that leaves none over."""
+    test = next((name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None)
     if test is not None and settings.data.split is not None:
         opened = open_source(settings.data.data, split=test, labels=settings.data.labels)
-        store = packed(opened, pictures.size, settings.data.channels or 3, reporter)
-    if store is None:
-        raise MaskwrightError(f"'{settings.data.data}' has no test split and too few pictures to hold some out; give --val 0.2.")
-    return eval_batch(store, pictures.size, count, maps, grid)
+        return packed(opened, pictures.size, settings.data.channels or 3, reporter)
+    if pictures.held is None:
+        raise MaskwrightError(
+            f"'{settings.data.data}' has no test split and too few pictures to hold some out by themselves, so none are left to be filled "
+            'in under common masks: hold a share out (base: {data: {val: "0.2"}} in a plan, --val 0.2 for compare), or measure none '
+            "(evaluate.masks: [])."
+        )
+    return pictures.held
 
 
 def draw_common(loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch) -> PatchMask:

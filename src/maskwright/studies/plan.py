@@ -17,6 +17,7 @@ from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.arms import parts
 from maskwright.workflows.recipes import build_settings, canonical, flatten, override, read_recipe
 from maskwright.workflows.run_folder import slug
@@ -143,7 +144,9 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
             raise unknown_name("study plan", str(path), plan_names(), " A path to a .yaml file works too.")
         place = Path(str(files("maskwright") / "recipes" / "studies" / f"{path}.yaml"))
     try:
-        read = yaml.safe_load(place.read_text(encoding="utf-8"))
+        read = read_yaml(place.read_text(encoding="utf-8"))
+    except MaskwrightError as error:
+        raise MaskwrightError(f"In the study plan '{path}' {error}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MaskwrightError(f"Could not read the study plan '{path}': {error}") from error
     if not isinstance(read, dict):

@@ -130,6 +130,10 @@ class StudyRecord:
         """The trials that are done, of one arm or of all."""
         return [trial for trial in self.trials if trial.state == "done" and arm in (None, trial.arm)]
 
+    def silent(self) -> list[str]:
+        """Arms of which no trial has finished."""
+        return [arm.name for arm in self.arms if not self.finished(arm.name)]
+
     def numbers(self, metric: str, arm: str) -> dict[int, float]:
         """One metric of one arm by seed, of the trials that have it."""
         return {trial.seed: trial.numbers[metric] for trial in self.finished(arm) if metric in trial.numbers}

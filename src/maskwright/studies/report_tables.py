@@ -58,18 +58,18 @@ def kind_of(verdict: str) -> str:
 
 def verdict_table(finding: Finding) -> Table:
     """Verdict, difference, mean and what they rest on, for each arm under one metric."""
-    decimals = finding.decimals
+    decimals, finer = finding.decimals, finding.change_decimals
     has_pictures = any(one.over_pictures for one in finding.arms)
     head = ["arm", "verdict", *_DIFFERENCE_HEAD, "mean [95% t]", "bootstrap", "n", *(["over test pictures"] if has_pictures else [])]
     rows = []
     for one in finding.arms:
         boot = one.sample.bootstrap
-        cells = [one.arm, one.verdict, *_difference_cells(one.difference, decimals)]
+        cells = [one.arm, one.verdict, *_difference_cells(one.difference, finer)]
         cells += [spell(one.sample.mean, one.sample.interval, decimals)]
         cells += [f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–", str(one.sample.count)]
         if has_pictures:
             seen = one.over_pictures
-            cells.append(f"[{seen.low:+.{decimals}f}, {seen.high:+.{decimals}f}]" if seen else "–")
+            cells.append(f"[{seen.low:+.{finer}f}, {seen.high:+.{finer}f}]" if seen else "–")
         rows.append(cells)
     return Table(head, rows, [kind_of(one.verdict) for one in finding.arms])
 

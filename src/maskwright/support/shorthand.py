@@ -48,7 +48,9 @@ def parse_value(text: str) -> Any:
     try:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
-        raise MaskwrightError(f"Could not read '{text}'; write it like block(size=4), 0.5->0.75 or 0.5*random + 0.5*grid.") from error
+        raise MaskwrightError(
+            f"Could not read '{text}'; write it like block(size=4), 0.5->0.75 or 0.5*mse + 0.5*l1, every weight before its name."
+        ) from error
 
 
 def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:

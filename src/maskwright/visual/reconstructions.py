@@ -19,9 +19,9 @@ from maskwright.visual.tiles import to_tile
 
 COLUMNS = ("Original", "Masked", "Prediction", "Composite")
 DENORMALIZATION: dict[Stats, str] = {
-    "raw": "raw pixels: predictions shown as they are",
-    "visible": "normalized target shown with statistics interpolated from visible neighbors (no leak)",
-    "target": "oracle: normalized target shown with the true statistics of each hidden patch",
+    "raw": "stats=raw: predicted pixels shown as they are",
+    "visible": "stats=visible: normalized target shown with statistics interpolated from visible neighbors (no leak)",
+    "target": "stats=target, an oracle: normalized target shown with the true statistics of each hidden patch",
 }
 
 

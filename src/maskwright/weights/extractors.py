@@ -65,15 +65,24 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
         with torch.random.fork_rng(devices=[]):  # timm draws weights from the global generator
             torch.manual_seed(derive_seed(0, "random", name))
             network = timm.create_model(name, pretrained=weights == "imagenet", features_only=True, **chosen)
-    except (OSError, RuntimeError, IndexError, AssertionError, AttributeError, NotImplementedError) as error:
+    except IndexError as error:
+        raise _no_such_stage(name, stages) from error
+    except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         raise MaskwrightError(
             f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "
-            "Without a network give a file, perceptual(weights='FILE'), or weights='random'."
+            "Without a connection give a file, perceptual(weights='FILE'), or weights='random'."
         ) from error
     if state is not None:
         _fill(network, state, name, weights)
     return TimmExtractor(network)
+
+
+def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
+    with torch.random.fork_rng(devices=[]):
+        network: Any = timm.create_model(name, pretrained=False, features_only=True)
+    count = len(network.feature_info)
+    return MaskwrightError(f"timm's '{name}' has stages 0 to {count - 1}; got layers={list(stages)}.")
 
 
 def _fill(network: Any, state: dict[str, Tensor], name: str, source: str) -> None:

@@ -25,6 +25,7 @@ _KINDS: dict[Kind, str] = {
     "hf_vit": "a vision transformer of Hugging Face, encoder only",
     "icarus": "an MAE of IcarusWizard's code",
     "lightly": "an MAE of lightly",
+    "torchvision": "a vision transformer of torchvision, encoder only",
 }
 
 

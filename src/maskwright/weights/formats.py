@@ -11,11 +11,13 @@ from maskwright.weights.hf_vit import is_hf, translate_hf
 from maskwright.weights.icarus import is_icarus, translate_icarus
 from maskwright.weights.plain_vit import is_plain_vit, translate_plain
 from maskwright.weights.reading import WeightFile
+from maskwright.weights.torchvision_vit import is_torchvision, translate_torchvision
 from maskwright.weights.translation import Translated
 
 _FORMATS: tuple[tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...] = (
     (is_hf, translate_hf),
     (is_icarus, translate_icarus),
+    (is_torchvision, translate_torchvision),
     (is_plain_vit, translate_plain),
 )
 

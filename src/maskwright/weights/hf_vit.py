@@ -28,7 +28,8 @@ from maskwright.weights.translation import Translated
 _STEM = "embeddings.patch_embeddings.projection.weight"
 _PLAIN = {
     "embeddings.cls_token": "cls_token",
-    "embeddings.register_tokens": "register_tokens",
+    "embeddings.register_tokens": "reg_token",
+    "embeddings.distillation_token": "reg_token",
     "embeddings.position_embeddings": "pos_embed",
     "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
     "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
@@ -129,8 +130,14 @@ def _scale(preprocessor: Mapping[str, Any]) -> PixelScale | None:
 
 
 def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
-    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official` does."""
+    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official`
+    does, and for a grid that is no square."""
     refuse_unofficial(model.config, "Hugging Face's ViTMAE")
+    if model.grid.rows != model.grid.cols:  # transformers makes its position tables for a square before it reads ours
+        raise MaskwrightError(
+            f"Hugging Face's ViTMAE holds square grids only; this one has {model.grid.rows}x{model.grid.cols} patches. Export it as timm, "
+            "onnx or safetensors instead."
+        )
     state: dict[str, Tensor] = {}
     for name, value in to_official(model).items():
         for legacy, part in _legacy(name, value).items():

@@ -21,7 +21,7 @@ from maskwright.support.files import read_json
 ABOUT = "maskwright"
 WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
-_STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher")
+_STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema")
 _BROKEN = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError)
 
 
@@ -137,6 +137,8 @@ def _suspect(path: Path, error: Exception) -> str:
     if first.startswith(b"\x80"):
         return _describe_pickle(error)
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in first):
+        if first.startswith(b"version https://git-lfs"):
+            return "it is a pointer of Git LFS, not the weights: fetch them with git lfs pull."
         return f"it is a text file that begins {first[:24].decode('ascii')!r}."
     return "it is not a torch file."
 

@@ -22,7 +22,16 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.hints import Hints
 
 Kind = Literal[
-    "maskwright", "official_full", "official_encoder", "official_finetuned", "hf_vitmae", "hf_vit", "icarus", "lightly", "unknown"
+    "maskwright",
+    "official_full",
+    "official_encoder",
+    "official_finetuned",
+    "hf_vitmae",
+    "hf_vit",
+    "icarus",
+    "lightly",
+    "torchvision",
+    "unknown",
 ]
 _HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
 _OFFICIAL_DECODER_HEADS = 16
@@ -86,6 +95,7 @@ def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> Mod
 
 def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
     width, channels, patch_size, _ = state[_STEM].shape
+    _refuse_gated(state)
     registers = state["reg_token"].shape[1] if "reg_token" in state else 0
     class_token = "cls_token" in state
     size = hints.stored_size or _square(state, patch_size, class_token + registers)
@@ -106,6 +116,14 @@ def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
         layer_scale=1e-5 if has_scale else None,
         final_norm="norm.weight" in state,
     )
+
+
+def _refuse_gated(state: Mapping[str, Tensor]) -> None:
+    """Refuse layers whose first map is two, as in the largest DINOv2: under other names, or as one of twice the height."""
+    first, second = (state.get(f"blocks.0.mlp.{name}.weight") for name in ("fc1", "fc2"))
+    has_others = first is None and any(name.startswith("blocks.0.mlp.") for name in state)
+    if has_others or (first is not None and second is not None and first.shape[0] != second.shape[1]):
+        raise MaskwrightError("The layers of this transformer are gated (SwiGLU), which a model here has no place for.")
 
 
 def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:

@@ -24,6 +24,7 @@ from maskwright.workflows.inpaint import HoleSettings, inpaint
 from maskwright.workflows.outcome import (
     Reconstruction,
     Wishes,
+    count_pictures,
     open_distance,
     place_for,
     save_outcome,
@@ -57,7 +58,13 @@ def fill_holes(
     reporter.finish()
     scores = {label: join_scores([part[label] for part in parts]) for label in parts[0]}
     sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), wishes.errors))
-    numbers = {**_facts(chosen, holes, how, loaded), "seed": wishes.seed, "lpips": why_not or "alex"}
+    numbers = {
+        "run": run,
+        "mask": str(mask) if isinstance(mask, (str, Path)) else None,
+        **_facts(chosen, holes, how, loaded),
+        "seed": wishes.seed,
+        "lpips": why_not or "alex",
+    }
     numbers["filled_by"] = {label: one.to_dict(wishes.seed) for label, one in scores.items()}
     leads = {label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL}
     numbers["psnr_of_model_minus"] = {label: bootstrap_interval(lead, wishes.seed).to_dict() for label, lead in leads.items()}
@@ -65,7 +72,9 @@ def fill_holes(
     pictures = tuple(to_array(one) for one in filled)
     if path is not None:
         folder = save_outcome(path, sheet, numbers, list(zip(single_names(chosen.names, ""), pictures, strict=True)))
-        reporter.say(f"{len(filled)} pictures filled into {folder}, --fit {how.fit}, --cover {how.cover}; compared with them as given:")
+        reporter.say(
+            f"{count_pictures(len(filled))} filled into {folder}, --fit {how.fit}, --cover {how.cover}; compared with what was given:"
+        )
         for line in spell_scores(scores, wishes.seed):
             reporter.say(line)
         reporter.say(f"Sheet: {path}")

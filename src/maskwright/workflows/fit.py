@@ -191,8 +191,12 @@ def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> No
     except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
         log.warning(str(second))
     if isinstance(error, NonFiniteLoss):
-        kept = f"The last good checkpoint is {folder.last}" if folder.last.exists() else "No checkpoint had been written yet"
-        raise MaskwrightError(f"{error} So does --precision 32-true. {kept}; --init starts from it.") from error
+        kept = (
+            f"The last good checkpoint is {folder.last}; --init starts from it."
+            if folder.last.exists()
+            else "No checkpoint was written yet."
+        )
+        raise MaskwrightError(f"{error} So does --precision 32-true. {kept}") from error
 
 
 def _end(pictures: Pictures, folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:

@@ -23,7 +23,7 @@ from maskwright.workflows.arms import MaskChoice
 from maskwright.workflows.chosen_pictures import ChosenPictures
 from maskwright.workflows.filled import fill_pictures
 from maskwright.workflows.mask_for import mask_for
-from maskwright.workflows.outcome import Reconstruction, Wishes, open_distance, save_outcome, single_names, spell_scores
+from maskwright.workflows.outcome import Reconstruction, Wishes, count_pictures, open_distance, save_outcome, single_names, spell_scores
 
 TWICE = 2
 MOST_DRAWS = 32
@@ -94,6 +94,7 @@ def reconstruct_fully(
     numbers = {
         "pictures": list(chosen.names),
         "skipped": list(chosen.skipped),
+        "run": run,
         "policy": choice.policy,
         "ratio": choice.ratio,
         "seed": wishes.seed,
@@ -108,7 +109,7 @@ def reconstruct_fully(
     averages = tuple(to_rgb(one) for one in full.average)
     if path is not None:
         folder = save_outcome(path, sheet, numbers, _singles(full, chosen, averages))
-        wishes.reporter.say(f"{len(truth)} pictures reconstructed in full in {full}; averages and uncertainty maps in {folder}")
+        wishes.reporter.say(f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and uncertainty maps in {folder}")
         for line in spell_scores({"average": scores}, wishes.seed):
             wishes.reporter.say(line)
         wishes.reporter.say(f"Sheet: {path}")

@@ -102,7 +102,7 @@ def single_names(names: Sequence[str], ending: str) -> list[str]:
 def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
     """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
     names = list(next(iter(scores.values())).columns())
-    width = max(len(label) for label in scores)
+    width = max(len(label) for label in ("filled by", *scores))
     lines = ["  ".join([f"  {'filled by':<{width}}", *(f"{_HEADS[name]:<27}" for name in names)]).rstrip()]
     first = next(iter(scores))
     lines[0] += f"  PSNR of {first} - this (paired)" if len(scores) > 1 else ""
@@ -111,6 +111,11 @@ def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
         cells += [spell_mean(scores[first].psnr - one.psnr, seed)] if label != first else []
         lines.append("  ".join([f"  {label:<{width}}", *cells]).rstrip())
     return lines
+
+
+def count_pictures(count: int) -> str:
+    """`1 picture`, `12 pictures`."""
+    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def to_array(picture: Tensor) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from maskwright.masking.catalog import build_policy
@@ -20,6 +19,7 @@ from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.shorthand import Call
 from maskwright.weights.scorer_file import load_scorer
+from maskwright.workflows.painted import read_painted
 
 GIVEN_OPTIONS = ("path", "cover", "choose")
 
@@ -71,11 +71,9 @@ def read_masks(path: Path) -> list[np.ndarray]:
 
 def _read_mask(file: Path) -> np.ndarray:
     try:
-        if file.suffix.lower() == ".npy":
-            array = np.load(file, allow_pickle=False)
-        else:
-            with Image.open(file) as image:
-                array = np.asarray(image.convert("L")) > 127
+        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_painted(file)
+    except MaskwrightError:
+        raise
     except (OSError, ValueError) as error:
         raise MaskwrightError(f"Could not read the mask '{file}': {error}.") from error
     if array.ndim not in (2, 3):

@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.fields import Leaf, leaves
 from maskwright.workflows.settings import SECTIONS, PretrainSettings
 
@@ -46,7 +47,9 @@ def read_recipe(name: str) -> dict[str, Any]:
             raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
         path = Path(str(files("maskwright") / "recipes" / f"{name}.yaml"))
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read = read_yaml(path.read_text(encoding="utf-8"))
+    except MaskwrightError as error:
+        raise MaskwrightError(f"In the recipe '{name}' {error}") from error
     except FileNotFoundError as error:
         raise MaskwrightError(f"There is no recipe at '{name}'. By name there are: {', '.join(recipe_names())}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -22,8 +22,8 @@ from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
 from maskwright.workflows.full import reconstruct_fully
 from maskwright.workflows.inpaint import Fit, HoleSettings
-from maskwright.workflows.outcome import Reconstruction, Wishes, open_distance, place_for, save_outcome
-from maskwright.workflows.side_by_side import compare_arms, comparison_sheet, draw_choices, fill_arms, spell_arms
+from maskwright.workflows.outcome import Reconstruction, Wishes, count_pictures, open_distance, place_for, save_outcome
+from maskwright.workflows.side_by_side import compare_arms, comparison_sheet, draw_choices, fill_arms, pictures_shown, spell_arms
 
 MOST_ROWS = 12
 MASK_STATS = ("visible", "target")
@@ -161,8 +161,11 @@ def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, Pixe
 
 def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], path: Path, seed: int, reporter: Reporter) -> None:
     count = len(arms[0].rows)
-    shown = f" of the first {MOST_ROWS}" if count > MOST_ROWS and len(arms) == 1 else ""
-    reporter.say(f"{count} pictures, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite")
+    most = MOST_ROWS if len(arms) == 1 else pictures_shown(arms)
+    shown = f" of the first {most}" if count > most else ""
+    reporter.say(
+        f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite"
+    )
     for line in spell_arms(arms, trivial, seed):
         reporter.say(line)
     reporter.say(f"Sheet{shown}: {path}")

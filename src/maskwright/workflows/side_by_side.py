@@ -88,7 +88,7 @@ def _by_model(arms: Sequence[Filled], names: Sequence[str], errors: bool) -> lis
     labels = list(dict.fromkeys(arm.label for arm in arms))
     titles = ("Original", "Masked", *(labels if len(labels) > 1 else ("Composite",)))
     lines: list[GridLine] = []
-    for picture in range(_most_pictures(len(names), len(ratios))):
+    for picture in range(pictures_shown(arms)):
         for ratio in ratios:
             here = [arm for arm in arms if arm.ratio == ratio]
             row = here[0].rows[picture]
@@ -112,7 +112,7 @@ def _by_policy(arms: Sequence[Filled], names: Sequence[str], policies: Sequence[
     lines: list[GridLine] = []
     for chunk in chunks:
         titles: Sequence[str] = ("Original", *chunk, *("",) * (width - len(chunk)))
-        for picture in range(_most_pictures(len(names), len(chunks) * len(ratios) * (1 + len(labels)))):
+        for picture in range(pictures_shown(arms)):
             for ratio in ratios:
                 table = {(arm.policy, arm.label): arm for arm in arms if arm.ratio == ratio}
                 lines += _policy_lines(table, chunk, labels, picture, names[picture], titles, width, errors)
@@ -152,14 +152,20 @@ def _caption(arm: Filled, picture: int) -> str:
     return f"{float(arm.result.psnr[picture]):.1f} dB, SSIM {float(arm.result.ssim[picture]):.2f}"
 
 
-def _most_pictures(count: int, lines_each: int) -> int:
-    return min(count, max(1, MOST_LINES // lines_each))
+def pictures_shown(arms: Sequence[Filled]) -> int:
+    """How many pictures a sheet of these arms has room for."""
+    policies, ratios, labels = (len({getattr(arm, name) for arm in arms}) for name in ("policy", "ratio", "label"))
+    width = columns_that_fit(to_tile(arms[0].rows[0].original).shape[1], policies)
+    lines_each = ratios if policies == 1 else -(-policies // width) * ratios * (1 + labels)
+    return min(len(arms[0].rows), max(1, MOST_LINES // lines_each))
 
 
 def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[Note]:
     told = f"policy {policies[0]}   |   " if len(policies) == 1 else ""
     hidden = {f"{arm.mask.num_masked} of {arm.mask.num_patches}": None for arm in arms}
     notes = [Note(f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for every model")]
+    count, shown = len(arms[0].rows), pictures_shown(arms)
+    notes += [Note(f"the first {shown} of {count} pictures")] if shown < count else []
     notes += [Note("dB: PSNR over hidden pixels; SSIM of the composite (visible pixels are the true ones)")]
     notes += [Note(DENORMALIZATION[used], used == "target") for used in dict.fromkeys(arm.result.stats for arm in arms)]
     return notes
