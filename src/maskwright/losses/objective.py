@@ -53,6 +53,8 @@ class Objective:
         names = [summand.name for summand in self.summands]
         if len(set(names)) != len(names) or not names:
             raise MaskwrightError(f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}.")
+        if all(summand.weight == Constant(0) for summand in self.summands):
+            raise MaskwrightError(f"All terms of '{' + '.join(names)}' have weight 0, so nothing would be learned; give one a weight.")
 
     @property
     def needs(self) -> Needs:

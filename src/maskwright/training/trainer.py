@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.strategies import StrategyRegistry
 
+from maskwright.support.errors import unknown_name
 from maskwright.training.checkpoints import AtomicCheckpointIO
 
 QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
@@ -31,6 +33,7 @@ def build_trainer(
     """Build the trainer; it ends when the callback `Checkpoints` says so."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    check_strategy(strategy)
     accelerator = {"cuda": "gpu", "mps": "mps"}.get(device.type, "cpu")
     chosen: Any = [device.index] if device.type == "cuda" and device.index is not None else devices
     return Trainer(
@@ -54,6 +57,13 @@ def build_trainer(
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
+
+
+def check_strategy(name: str) -> None:
+    """Raise MaskwrightError unless Lightning knows a strategy of this name."""
+    known = ["auto", *StrategyRegistry.available_strategies()]
+    if name not in known:
+        raise unknown_name("strategy", name, [word for word in known if "_find_" not in word and "notebook" not in word])
 
 
 @contextmanager
