@@ -98,7 +98,7 @@ def _add_flags(place: argparse.ArgumentParser, command: Command) -> None:
 
 
 def _details(flag: Flag) -> dict[str, Any]:
-    shown = flag.help if flag.default in (None, "", False) else f"{flag.help} (default: {flag.default})"
+    shown = flag.help if flag.default is None or flag.default is False or flag.default == "" else f"{flag.help} (default: {flag.default})"
     if flag.kind == "switch":
         return {"action": "store_true", "help": flag.help}
     if flag.kind == "bool":

@@ -25,7 +25,7 @@ from maskwright.training.stepped import NonFiniteLoss, SteppedModule
 from maskwright.training.stop import StopSignals
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import build_trainer, quiet_lightning
-from maskwright.weights.checkpoint import load_model
+from maskwright.weights.checkpoint import describe_model, load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.batches import build_batches, build_clock, go_back, read_place
 from maskwright.workflows.build import build_module, check_masks, model_config
@@ -223,7 +223,11 @@ def _export(folder: RunFolder) -> str:
     loaded = load_model(folder.last)
     try:
         path, _ = export_encoder(
-            folder.exported / "encoder.safetensors", loaded.model, loaded.scale, note=f"maskwright run {folder.path.name}"
+            folder.exported / "encoder.safetensors",
+            loaded.model,
+            loaded.scale,
+            note=f"maskwright run {folder.path.name}",
+            about=describe_model(loaded.model, loaded.scale, loaded.settings),
         )
     except NotExportable as error:
         return f"no export: {error}"

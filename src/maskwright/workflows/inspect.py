@@ -88,7 +88,8 @@ def describe_run(folder: RunFolder) -> str:
     ]
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
-        lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}; baselines {status.get('baselines')}")
+        beside = "".join(f", {name.replace('_', ' ')} {value:.4f}" for name, value in (status.get("baselines") or {}).items())
+        lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}")
     kept = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
     lines.append(f"  kept     {kept or 'no checkpoint yet'}")
     return "\n".join(lines)

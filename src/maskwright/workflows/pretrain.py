@@ -166,7 +166,10 @@ def _policy_name(settings: PretrainSettings) -> str:
 
 
 def _made(folder: RunFolder) -> Path:
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskwrightError(f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out.") from error
     return folder.log_file
 
 
