@@ -1,6 +1,7 @@
 """Time one training step of ours against transformers' ViTMAE, interleaved in one process; prints the table of docs/log.md.
 
-python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory]; `--shapes ""` measures memory alone
+python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory] [--kept]; `--shapes ""` measures memory alone;
+--kept: freed memory is kept, as in `maskwright pretrain`, for the peer too
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from maskwright.support.environment import versions
+from maskwright.support.environment import keep_freed_memory, versions
 from peers_and_ours import PEAK_SHAPE, SHAPES, Shape, Step, build_our_step, build_peer_step, count_flops
 
 THIRD = 1 / 3
@@ -85,11 +86,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--shapes", default="0,1,2,3")
     parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--kept", action="store_true")
     parser.add_argument("--memory-of")
     options = parser.parse_args()
     if options.memory_of:
         run_for_memory(options.memory_of)
         return
+    if options.kept:
+        keep_freed_memory()
     print(f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {Path(__file__).name}", flush=True)
     if options.shapes == "":
         measure_memory()

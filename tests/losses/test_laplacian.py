@@ -80,3 +80,12 @@ def test_patches_that_are_not_predicted_do_not_count():
 def test_a_mistake_is_a_sentence(line, message):
     with pytest.raises(MaskwrightError, match=message):
         measure(line, draw())
+
+
+@pytest.mark.parametrize("neighbors", [4, 8])
+def test_the_laplacian_is_its_own_transpose_at_the_border_too(neighbors):
+    rng = torch.Generator().manual_seed(0)
+    images, other = (torch.rand(1, 2, 4, 5, dtype=torch.float64, generator=rng) for _ in range(2))
+    there = (laplacian(images, neighbors) * other).sum()
+    assert torch.isclose(there, (images * laplacian(other, neighbors)).sum(), atol=1e-12)
+    assert torch.autograd.gradcheck(lambda pixels: laplacian(pixels, neighbors), images.requires_grad_())

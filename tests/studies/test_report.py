@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from maskwright.studies.findings import find
 from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report import MOST_BYTES, publish_report, write_report
 from maskwright.studies.report_figures import short_labels
 from maskwright.studies.report_runs import PictureRow, Pictures, Tile
+from maskwright.studies.report_words import finding_lines
 from maskwright.support.files import write_json
 from maskwright.workflows.run_folder import RunFolder
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
@@ -89,6 +91,13 @@ def test_the_page_answers_first(report):
     assert "inverse_block is worse than random: -0.0" in words
     assert "No difference shown at n=5: noise(color=green); differences of 0.0" in words
     assert "Matched compute: 1.2e+12 flops per trial; trials are off by 4.0% at most." in words
+
+
+def test_many_arms_that_all_look_alike_are_counted_and_not_listed():
+    trials = [made_up_trial(arm, seed, 0.0) for arm in (*EFFECTS, "grid") for seed in range(5)]
+    arms = tuple(Arm(name=arm, settings={"policy": arm}) for arm in (*EFFECTS, "grid"))
+    first = find(made_up_study(trials=trials, arms=arms))[0]
+    assert finding_lines(first, "random")[0].startswith("No difference shown at n=5: any of the 4 other arms; differences of 0.0")
 
 
 def test_the_page_has_every_part(report):

@@ -7,8 +7,9 @@ minus that on the true image is its value on their difference, which is zero at 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -46,6 +47,23 @@ class LaplacianError:
 
 def laplacian(images: Tensor, neighbors: int = 4) -> Tensor:
     """Sum of each pixel's differences to its 4 or 8 neighbors, (B, C, H, W) to the same; the border pixel is repeated outwards."""
+    return _Laplacian.apply(images, neighbors)
+
+
+class _Laplacian(torch.autograd.Function):
+    """Its own transpose, since two neighbors count the same for each other, at the border too; autograd would go through every slice."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, neighbors: int) -> Tensor:
+        ctx.neighbors = neighbors
+        return _sum_differences(images, neighbors)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        return laplacian(slope, ctx.neighbors), None
+
+
+def _sum_differences(images: Tensor, neighbors: int) -> Tensor:
     around = F.pad(images, (1, 1, 1, 1), mode="replicate")
     top, bottom, middle = around[..., :-2, :], around[..., 2:, :], around[..., 1:-1, :]
     total = top[..., 1:-1] + bottom[..., 1:-1] + middle[..., :-2] + middle[..., 2:]

@@ -25,7 +25,7 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         some = [one for one in rest if one.verdict == verdict]
         could = [one.difference.detectable for one in some if one.difference is not None and one.difference.detectable is not None]
         reach = f"; differences of {max(could):.{decimals}f} and more would have been found in 80% of such studies" if could else ""
-        said.append(f"{verdict[0].upper()}{verdict[1:]}: {', '.join(one.arm for one in some)}{reach}.")
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {_list([one.arm for one in some], len(finding.arms) - 1, 'other arms')}{reach}.")
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
@@ -44,7 +44,12 @@ def effect_lines(finding: Finding) -> list[str]:
             )
             said.append(f"{words}: {spell(change.mean, change.interval, decimals, signed=True)}{p}.")
     rest = [name for name, one in finding.effects.items() if not one.is_shown]
-    return [*said, *([f"No effect shown of {', '.join(rest)}."] if rest else [])]
+    return [*said, *([f"No effect shown of {_list(rest, len(finding.effects), 'factors and interactions')}."] if rest else [])]
+
+
+def _list(names: Sequence[str], of: int, things: str) -> str:
+    """All the names, unless they are many and none is missing: then `any of the 7 other arms`."""
+    return f"any of the {of} {things}" if len(names) == of >= 4 else ", ".join(names)
 
 
 def title_words(finding: Finding) -> str:

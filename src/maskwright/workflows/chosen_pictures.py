@@ -48,7 +48,7 @@ def choose_pictures(
     keep_whole: bool = False,
     reporter: Reporter | None = None,
 ) -> ChosenPictures:
-    """Read at most 256 pictures, shrunk and center-cropped to the model's size; those that cannot be read are skipped and listed.
+    """Read at most 256 pictures, evenly spread over all, at the model's size (shrunk and center-cropped); unreadable ones are listed.
 
     maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has;
     keep_whole: also keep the pictures at their own size.
@@ -60,6 +60,9 @@ def choose_pictures(
         chosen = _from_store(sources[0], loaded, [name for name in maps if name in there or not only_there])
     else:
         chosen = _one_by_one(sources, loaded, keep_whole)
+    count = sum(len(source) for source in sources)
+    if count > MOST and reporter is not None:
+        reporter.say(f"{MOST} of {count:,} pictures are measured, evenly spread.")
     if chosen.skipped and reporter is not None:
         reporter.warn(f"{len(chosen.skipped)} unreadable pictures skipped: {'; '.join(chosen.skipped[:5])}")
     if not chosen.names:
@@ -83,11 +86,15 @@ def to_model_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
     config = loaded.model.config
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
-    ids = torch.linspace(0, len(packed) - 1, min(MOST, len(packed))).round().long()
-    some = packed.subset(ids)
+    some = packed.subset(_spread(len(packed)))
     grid = loaded.model.grid
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
     return ChosenPictures(tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors)
+
+
+def _spread(count: int) -> Tensor:
+    """At most 256 of the numbers from 0 on, evenly spread, so that no folder is passed over."""
+    return torch.linspace(0, count - 1, min(MOST, count), dtype=torch.float64).round().long()
 
 
 def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -> ChosenPictures:
@@ -96,15 +103,15 @@ def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -
     fitted: list[Tensor] = []
     whole: list[Tensor] = []
     skipped: list[str] = []
-    for source in sources:
-        for index in range(min(len(source), MOST - len(names))):
-            try:
-                picture = torch.from_numpy(source.read(index, Wanted(channels=config.channels)).copy()).permute(2, 0, 1)
-            except UnreadableImage as error:
-                skipped.append(f"{error.key} ({error.reason})")
-                continue
-            names.append(Path(source.key(index)).name)
-            fitted.append(to_model_size(picture, config.image_size))
-            whole += [picture] if keep_whole else []
+    every = [(source, index) for source in sources for index in range(len(source))]
+    for source, index in (every[number] for number in _spread(len(every)).tolist()):
+        try:
+            picture = torch.from_numpy(source.read(index, Wanted(channels=config.channels)).copy()).permute(2, 0, 1)
+        except UnreadableImage as error:
+            skipped.append(f"{error.key} ({error.reason})")
+            continue
+        names.append(Path(source.key(index)).name)
+        fitted.append(to_model_size(picture, config.image_size))
+        whole += [picture] if keep_whole else []
     stacked = torch.stack(fitted) if fitted else torch.zeros(0, config.channels, *config.image_size, dtype=torch.uint8)
     return ChosenPictures(tuple(names), stacked, {}, tuple(skipped), tuple(whole))
