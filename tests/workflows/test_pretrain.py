@@ -277,7 +277,7 @@ def test_a_run_inside_its_own_pictures_can_be_resumed(photos: Path, monkeypatch:
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         maskwright.pretrain(photos, out=photos / "runs" / "mine", epochs=2, **TINY)
-    (photos / "runs" / "mine" / "samples" / "epoch_0007.png").write_bytes((photos / "even" / "000.png").read_bytes())
+    (photos / "runs" / "mine" / "figure.png").write_bytes((photos / "even" / "000.png").read_bytes())
     assert maskwright.pretrain(resume=True, out=photos / "runs" / "mine").status["pictures"] == 40
 
 
