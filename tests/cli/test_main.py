@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -41,6 +44,14 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (["masks", "/no/such/photos"], "/no/such/photos"),
         (["pretrain", "--resume"], "--resume needs the run"),
         (["masks", "x", "--ratio", "lots"], "not a number"),
+        (["pretrain", "x", "y"], "'y' is one word too many: pretrain takes [DATA]"),
+        (["pretrain", "x", "--set", "ratio=0.5"], "Did you mean 'mask.ratio'?"),
+        (["pretrain", "x", "--set", "optimiser.lr=1"], "Did you mean 'train.lr'?"),
+        (["pretrain", "x", "--workers", "-1"], "workers is at least 0"),
+        (["pretrain", ""], "The data is an empty text"),
+        (["pretrain", "torchvison:STL10"], "Did you mean 'torchvision:STL10'?"),
+        (["pretrain", "--resume", "--overwrite", "--out", "x"], "give one of them"),
+        (["evaluate", "vit_tiny"], "written timm:vit_tiny"),
     ],
 )
 def test_a_mistake_gives_a_sentence_and_exit_code_2(words: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,3 +72,38 @@ def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2
     assert set(lines[1]) <= {"-", " "}
+
+
+@pytest.mark.parametrize(
+    ("error", "fragment"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/locked/runs"), "Permission denied: '/locked/runs'"),
+        (OSError(errno.ENOSPC, "No space left on device", "/full/store"), "No space left on device: '/full/store'"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 230400000000 bytes."), "Not enough memory"),
+        (MemoryError(), "Not enough memory"),
+    ],
+)
+def test_what_the_machine_refuses_is_a_sentence(
+    error: Exception, fragment: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(options: dict[str, Any]) -> None:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=refuse))
+    assert main(["doctor"]) == 2
+    assert fragment in capsys.readouterr().err
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(options: dict[str, Any]) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=fail))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        main(["doctor"])
+
+
+def test_help_tells_a_default_of_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["masks", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the one number that all chance comes from (default: 0)" in told

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from maskwright.data.sources import Source, open_source
 from maskwright.support.errors import MaskwrightError
@@ -198,3 +199,36 @@ def test_every_kind_keeps_the_protocol(folder: Path) -> None:
 def test_other_objects_are_refused() -> None:
     with pytest.raises(MaskwrightError, match="got int"):
         open_source(3)
+
+
+def _written(folder: Path, *names: str) -> None:
+    """Make a folder that looks like one of our own: files of these names, and a figure."""
+    (folder / "samples").mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text("{}")
+    Image.new("RGB", (8, 8)).save(folder / "samples" / "epoch_0001.png")
+
+
+@pytest.mark.parametrize("names", [("run.json", "config.yaml"), ("store.json", "pixels.bin")])
+def test_figures_of_runs_and_stores_among_the_pictures_are_no_pictures(folder: Path, names: tuple[str, ...]) -> None:
+    before = open_source(folder)
+    _written(folder / "runs" / "mine", *names)
+    after = open_source(folder)
+    assert _same(before, after)
+    assert before.fingerprint == after.fingerprint
+
+
+def test_the_folder_of_a_run_is_no_data(tmp_path: Path) -> None:
+    _written(tmp_path / "mine", "run.json", "config.yaml")
+    with pytest.raises(MaskwrightError, match="is the folder of a run, not of pictures"):
+        open_source(tmp_path / "mine")
+
+
+def test_a_folder_of_shards_says_how_to_name_them(tmp_path: Path) -> None:
+    (tmp_path / "photos-000.tar").write_bytes(b"")
+    with pytest.raises(MaskwrightError, match=r"Name them by a pattern: '.*/\*\.tar'"):
+        open_source(tmp_path)
+
+
+def test_names_keep_letters_of_any_script(folder: Path) -> None:
+    assert open_source(shutil.copytree(folder, folder.parent / "Bilder für Übung")).name == "bilder-für-übung"

@@ -89,6 +89,20 @@ def test_masks_draws_a_gallery_and_measures_geometry(shared_photos: Path, tmp_pa
         assert gallery.width > gallery.height / 2
 
 
+def test_masks_of_all_policies_leave_out_what_the_pictures_have_no_map_for(shared_photos: Path, tmp_path: Path) -> None:
+    report = maskwright.masks(shared_photos, policy="all", patch_size=4, draws=8, out=tmp_path / "every")
+    assert {"random", "block", "blue", "hard"} <= set(report.geometry)
+    assert not {"foreground", "parts", "learned", "guided"} & set(report.geometry)
+    assert report.path == tmp_path / "every.png"
+    assert report.path.exists()
+
+
+@pytest.mark.parametrize(("out", "fragment"), [("m.jpg", "Use 'm.png'"), (".", "is a folder; name the PNG")])
+def test_figures_are_png_files(shared_photos: Path, out: str, fragment: str) -> None:
+    with pytest.raises(MaskwrightError, match=fragment):
+        maskwright.masks(shared_photos, patch_size=4, draws=8, out=out)
+
+
 def test_masks_takes_a_users_own_mask_file(shared_photos: Path, tmp_path: Path) -> None:
     hole = np.zeros((16, 16), np.uint8)
     hole[:8] = 255

@@ -183,6 +183,8 @@ def test_resume_refuses_changed_settings_and_changed_pictures(photos: Path, tmp_
         maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, **TINY)
     with pytest.raises(MaskwrightError, match=r"these differ: ratio \(0.75 there, 0.5 asked\)"):
         maskwright.pretrain(resume=True, out=tmp_path / "run", ratio=0.5)
+    with pytest.raises(MaskwrightError, match=r"these differ: lr \(.* there, 3.0 asked\)"):
+        maskwright.pretrain(resume=True, out=tmp_path / "run", assignments=["train.lr=3"])
     (photos / "even" / "000.png").unlink()
     with pytest.raises(MaskwrightError, match="have changed"):
         maskwright.pretrain(resume=True, out=tmp_path / "run")
@@ -253,6 +255,12 @@ def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
         ({"val": "2.5"}, "--val is a share"),
         ({"init": "/no/such/run"}, "There is no run or checkpoint"),
         ({"device": "gpu"}, "Unknown device 'gpu'"),
+        ({"policy": "guided(hide=salent)"}, "got salent. Did you mean 'salient'?"),
+        ({"policy": "grid(phase=nope)"}, "to be one of cell, global; got nope."),
+        ({"image_size": 16, "patch_size": 16}, "use smaller patches"),
+        ({"loss": "0*mse"}, "nothing would be learned"),
+        ({"strategy": "ddpp"}, "Did you mean 'ddp'?"),
+        ({"steps": None, "epochs": 2, "keep": [1, 50]}, "--keep 50 has no effect: the epochs are 1 to 2"),
     ],
     ids=str,
 )
@@ -260,9 +268,32 @@ def test_a_wrong_setting_is_a_sentence_before_anything_is_written(
     photos: Path, tmp_path: Path, changes: dict[str, Any], fragment: str
 ) -> None:
     with pytest.raises(MaskwrightError) as caught:
-        maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **{**TINY, **changes})
+        maskwright.pretrain(photos, out=tmp_path / "run", **{"steps": 1, **TINY, **changes})
     assert fragment in str(caught.value)
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_inside_its_own_pictures_can_be_resumed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)
+        maskwright.pretrain(photos, out=photos / "runs" / "mine", epochs=2, **TINY)
+    (photos / "runs" / "mine" / "figure.png").write_bytes((photos / "even" / "000.png").read_bytes())
+    assert maskwright.pretrain(resume=True, out=photos / "runs" / "mine").status["state"] == "finished"
+
+
+def test_out_that_is_a_file_is_refused(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(MaskwrightError, match="is a file, not a folder"):
+            maskwright.pretrain(photos, out=tmp_path / "notes.txt", overwrite=overwrite, steps=1, **TINY)
+    with pytest.raises(MaskwrightError, match="Cannot make the folder"):
+        maskwright.pretrain(photos, out="/proc/no/run", steps=1, **TINY)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_the_exported_encoder_knows_its_own_heads(photos: Path, tmp_path: Path) -> None:
+    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **{**TINY, "width": 64, "heads": 4})
+    assert maskwright.load(run.path / "exported" / "encoder.safetensors").config.heads == 4
 
 
 def test_the_default_folder_is_named_and_numbered(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

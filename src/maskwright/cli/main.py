@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
 from maskwright.cli.commands import COMMANDS
 from maskwright.cli.console import print_error
 from maskwright.cli.parser import UsageError, build_parser
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.variables import wait_briefly
+
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        print_error(f"{error.strerror}: '{error.filename}'. Choose another place, or make room or give permission there.")
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print_error("Not enough memory for pictures or batches of this size; try a smaller --image-size, --batch-size or model.")
+        return 2
     return 0
 
 

@@ -45,7 +45,11 @@ class WordParser(argparse.ArgumentParser):
         given = vars(parsed)
         command = given.pop("command")
         if unknown:
-            word, known = unknown[0].split("=")[0], [name for flag in COMMANDS[command].flags() for name in flag.names()]
+            word, flags = unknown[0].split("=")[0], COMMANDS[command].flags()
+            if not word.startswith("-"):
+                wanted = " ".join(_shown_word(flag) for flag in flags if flag.positional) or "no words beside its flags"
+                raise UsageError(f"'{unknown[0]}' is one word too many: {command} takes {wanted}. See: maskwright {command} --help")
+            known = [name for flag in flags if not flag.positional for name in flag.names()]
             raise UsageError(f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help")
         return Parsed(command, given)
 
@@ -94,7 +98,7 @@ def _add_flags(place: argparse.ArgumentParser, command: Command) -> None:
 
 
 def _details(flag: Flag) -> dict[str, Any]:
-    shown = flag.help if flag.default in (None, "", False) else f"{flag.help} (default: {flag.default})"
+    shown = flag.help if flag.default is None or flag.default is False or flag.default == "" else f"{flag.help} (default: {flag.default})"
     if flag.kind == "switch":
         return {"action": "store_true", "help": flag.help}
     if flag.kind == "bool":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -158,8 +159,8 @@ def extension(key: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Make a short name fit for a folder: 'My Photos (2)' gives 'my-photos-2'."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "data"
+    """Make a short name fit for a folder, in letters of any script: 'My Photos (2)' gives 'my-photos-2'."""
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:40] or "data"
 
 
 def _load_array(data: bytes) -> np.ndarray:
@@ -228,6 +229,7 @@ def _nothing_found(place: str, pattern: str | None, entries: list[Entry]) -> str
         return f"No pictures found in {where}: there are no files. Check the path."
     counts = Counter(f".{extension(entry.key)}" if extension(entry.key) else "without extension" for entry in entries)
     found = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(4))
-    return (
-        f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {found}). Convert them, for example to png, or give another place."
-    )
+    packed = next((kind for kind in ("tar", "zip") if counts[f".{kind}"]), None)
+    way = f"Name them by a pattern: '{place.rstrip('/')}/*.{packed}'" if packed == "tar" else "Convert them, for example to png"
+    way = f"Name one of them: {place.rstrip('/')}/NAME.zip" if packed == "zip" else way
+    return f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {found}). {way}, or give another place."

@@ -140,7 +140,7 @@ def _choose(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior,
         if reason is not None:
             return prior, f"from {name}, because {reason}"
         refused.append(f"{name}: finds nothing in {min(len(sample), _LOOK_AT)} pictures looked at")
-    tried = " ".join(refused) or "It needs a source."
+    tried = f"Tried: {'; '.join(refused)}." if refused else "It needs a source."
     names = ", ".join(PRIORS[asked.name])
     raise MaskwrightError(
         f"No source of {asked.name} fits these pictures. {tried} Name one: {asked.name}(from=...), one of {names} or a file."

@@ -113,6 +113,8 @@ def _open_object(data: Any, split: str | None) -> Source:
 
 
 def _open_text(text: str, split: str | None, root: Path | None) -> Source:
+    if not text.strip():
+        raise MaskwrightError("The data is an empty text; give a folder, file or name. The present folder is written '.'.")
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
     if is_shapes_textures(text):
@@ -147,9 +149,16 @@ def _locate(text: str) -> tuple[Path, str | None]:
     rest = path.relative_to(head).as_posix()
     if (head.is_file() and is_archive(head)) or (head.is_dir() and _MAGIC.search(rest)):
         return head, rest
+    raise MaskwrightError(f"There is no file or folder '{text}'.{_hint(text, head, rest)}")
+
+
+def _hint(text: str, head: Path, rest: str) -> str:
+    word, colon, name = text.partition(":")
+    kinds = ("torchvision", "shapes-textures")
+    if colon and difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.6):
+        return f" Did you mean '{difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.6)[0]}:{name}'?"
     near = difflib.get_close_matches(rest.split("/")[0], _names_in(head), n=1, cutoff=0.6)
-    hint = f" Did you mean '{head / near[0]}'?" if near else ""
-    raise MaskwrightError(f"There is no file or folder '{text}'.{hint}")
+    return f" Did you mean '{head / near[0]}'?" if near else ""
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maskwright.schedules import Schedule, Uniform, parse_schedule
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, did_you_mean
 
 
 def read_count(owner: str, name: str, value: Any, least: int = 1) -> int:
@@ -27,7 +27,9 @@ def read_flag(owner: str, name: str, value: Any) -> bool:
 def read_choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> str:
     """Return one of the words in `choices`."""
     if value not in choices:
-        raise MaskwrightError(f"Policy '{owner}' needs {name} to be one of {', '.join(choices)}; got {value!r}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} to be one of {', '.join(choices)}; got {value!r}.{did_you_mean(str(value), choices)}"
+        )
     return value
 
 

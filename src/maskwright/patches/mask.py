@@ -77,7 +77,8 @@ def check_ratio(num_patches: int, ratio: float) -> None:
         raise MaskwrightError(f"The ratio is the share of patches masked, between 0 and 1; got {ratio:g}.")
     if math.floor(num_patches * (1 - ratio) + 1e-6) < 1:
         most = math.floor((1 - 1 / num_patches) * 1000) / 1000
-        raise MaskwrightError(f"Ratio {ratio:g} leaves no visible patch of {num_patches}; use at most {most:g}.")
+        way = f"use at most {most:g}" if num_patches > 1 else "use smaller patches, so that some can be masked and some seen"
+        raise MaskwrightError(f"Ratio {ratio:g} leaves no visible patch of {num_patches}; {way}.")
     if visible_count(num_patches, ratio) == num_patches:
         raise MaskwrightError(f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}.")
 

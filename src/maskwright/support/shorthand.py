@@ -18,7 +18,7 @@ _NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
 _QUOTED_OR_ARROW = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Call:
     """A name with arguments: `block(size=4)` is Call("block", (), {"size": 4})."""
 
@@ -29,6 +29,9 @@ class Call:
     def __str__(self) -> str:
         shown = [_show(value) for value in self.args] + [f"{key}={_show(value)}" for key, value in self.options.items()]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+    def __repr__(self) -> str:
+        return str(self)  # what a person typed, as errors show it
 
 
 @dataclass(frozen=True)

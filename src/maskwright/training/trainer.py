@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.strategies import StrategyRegistry
 
+from maskwright.support.errors import unknown_name
 from maskwright.training.checkpoints import AtomicCheckpointIO
 
 QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
@@ -34,6 +36,7 @@ def build_trainer(folder: Path, machine: Machine, callbacks: Sequence[Callback])
     """Build the trainer; it ends when the callback `Checkpoints` says so."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    check_strategy(machine.strategy)
     accelerator = {"cuda": "gpu", "mps": "mps"}.get(machine.device.type, "cpu")
     one = machine.device.type == "cuda" and machine.device.index is not None
     chosen: Any = [machine.device.index] if one else machine.devices
@@ -58,6 +61,13 @@ def build_trainer(folder: Path, machine: Machine, callbacks: Sequence[Callback])
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
+
+
+def check_strategy(name: str) -> None:
+    """Raise MaskwrightError unless Lightning knows a strategy of this name."""
+    known = ["auto", *StrategyRegistry.available_strategies()]
+    if name not in known:
+        raise unknown_name("strategy", name, [word for word in known if "_find_" not in word and "notebook" not in word])
 
 
 @contextmanager

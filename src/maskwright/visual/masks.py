@@ -43,6 +43,12 @@ class MaskColumn:
         return flags.bool().cpu()
 
 
+def _title(text: str) -> str:
+    """A title over a column, broken at spaces, and before its options where a policy is too long for a line."""
+    parts = [text] if len(text) <= TITLE_LETTERS or " " in text else text.replace("(", "\n(", 1).split("\n")
+    return "\n".join(textwrap.fill(part, TITLE_LETTERS) for part in parts)
+
+
 def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> Figure:
     """Draw one row per picture, (S, C, H, W) uint8, and one column per MaskColumn; masked patches are gray.
 
@@ -55,7 +61,7 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
     num_rows, num_cols = len(images) + has_maps, len(columns) + 1
     row_inches = COLUMN_INCHES * grid.image_size[0] / grid.image_size[1]
     below = 0.13 * (1 + max((len(column.numbers) for column in columns), default=0)) if has_numbers else 0.05
-    titles = [textwrap.fill(column.title, TITLE_LETTERS) for column in columns]
+    titles = [_title(column.title) for column in columns]
     above = 0.18 + 0.16 * max(title.count("\n") + 1 for title in titles)
     width, height = COLUMN_INCHES * num_cols + 0.2, row_inches * num_rows * 1.03 + above + 0.04 + below + 0.2 * has_maps
     figure = Figure(figsize=(width, height), facecolor=PAPER)

@@ -111,6 +111,11 @@ def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, .
 def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[str]:
     if policy is None:
         return [str(loaded.settings.get("policy", "random"))]
+    return policy_lines(policy)
+
+
+def policy_lines(policy: str | Sequence[str]) -> list[str]:
+    """The policies of a text separated by ';' or of a list; `all` stands for every one that is not made of others."""
     lines = [str(line) for line in parts(policy, ";")]
     if not lines:
         raise MaskwrightError("--policy is empty; name a policy, or several separated by ';'.")

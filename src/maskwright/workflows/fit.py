@@ -22,7 +22,7 @@ from maskwright.training.recorder import Row, spell_time
 from maskwright.training.stepped import NonFiniteLoss
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import Machine
-from maskwright.weights.checkpoint import load_model
+from maskwright.weights.checkpoint import describe_model, load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.batches import build_batches, build_clock
 from maskwright.workflows.build import build_module, check_masks, model_config
@@ -216,7 +216,11 @@ def _export(folder: RunFolder) -> str:
     loaded = load_model(folder.last)
     try:
         path, _ = export_encoder(
-            folder.exported / "encoder.safetensors", loaded.model, loaded.scale, note=f"maskwright run {folder.path.name}"
+            folder.exported / "encoder.safetensors",
+            loaded.model,
+            loaded.scale,
+            note=f"maskwright run {folder.path.name}",
+            about=describe_model(loaded.model, loaded.scale, loaded.settings),
         )
     except NotExportable as error:
         return f"no export: {error}"

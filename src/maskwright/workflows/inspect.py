@@ -97,7 +97,8 @@ def _describe_pretrained(run: Run) -> list[str]:
     ]
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
-        lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}; baselines {status.get('baselines')}")
+        beside = "".join(f", {name.replace('_', ' ')} {value:.4f}" for name, value in (status.get("baselines") or {}).items())
+        lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}")
     return lines
 
 

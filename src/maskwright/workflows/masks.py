@@ -19,14 +19,16 @@ from maskwright.masking.policy import Policy
 from maskwright.patches import Grid, PatchMask, PixelScale
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.masks import MaskColumn, mask_gallery
+from maskwright.workflows.arms import ALL, policy_lines
 from maskwright.workflows.build import settled
 from maskwright.workflows.choices import choose_geometry
 from maskwright.workflows.draw import Attend, mask_pictures, sample_masks
 from maskwright.workflows.loading import eval_batch, find, packed
-from maskwright.workflows.pictures import save_picture
+from maskwright.workflows.pictures import png_place, save_picture
 from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import DataSettings, parse_size
 from maskwright.workflows.teachers import open_teachers, refuse_own
@@ -58,7 +60,7 @@ def masks(
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> MaskReport:
-    """Draw masks of one or several policies (a list, or text separated by ';') on pictures of `data`, and measure their geometry.
+    """Draw masks of one or several policies (a list, text separated by ';', or `all` that can be used) on pictures and measure them.
 
     Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary,
     visible islands, share masked at the edge and in the center; and what copying the nearest visible patch costs on some pictures,
@@ -70,14 +72,17 @@ def masks(
     source, found = find(settings, None if by_name else data, reporter)
     grid = _grid(image_size, patch_size, found, ratio)
     channels = 1 if found.gray else found.channels
-    rules = {name: lookable(name, grid, ratio, channels) for name in _names(policy)}
+    path = png_place(out)
+    every = policy == ALL
+    rules = _rules(policy_lines(policy), grid, ratio, channels, reporter if every else None)
     store = packed(source, grid.image_size, channels, reporter)
     view = View(store, grid, ratio, seed, store.pixel_scale())
+    if every:
+        rules = view.usable(rules, reporter)
     geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
     difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
     batch = view.batch(rules.values(), pictures)
     columns = [gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()]
-    path = Path(out)
     save_picture(path, mask_gallery(batch.images, columns, grid))
     report = MaskReport(geometry, path, difficulty)
     _write(report, grid, {"data": settings.data, "ratio": ratio, "draws": draws, "seed": seed})
@@ -100,8 +105,17 @@ def _grid(image_size: int | str | None, patch_size: int | None, found: Survey, r
     return grid
 
 
-def _names(policy: str | Sequence[str]) -> list[str]:
-    return [word.strip() for word in policy.split(";")] if isinstance(policy, str) else list(policy)
+def _rules(names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None) -> dict[str, Policy]:
+    """Build the policies; with a reporter, those that cannot be looked at are left out and said so."""
+    rules = {}
+    for name in names:
+        try:
+            rules[name] = lookable(name, grid, ratio, channels)
+        except MaskwrightError as error:
+            if reporter is None:
+                raise
+            reporter.warn(f"{name} left out: {error}")
+    return rules
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,18 @@ class View:
     def sample(self, rule: Policy, draws: int) -> Tensor:
         """(n, N) booleans of many masks."""
         return sample_masks(rule, self.grid, self.ratio, draws, self.seed, self.store, scale=self.scale, attend=self._attend(rule))
+
+    def usable(self, rules: dict[str, Policy], reporter: Reporter) -> dict[str, Policy]:
+        """The policies for which the pictures have what they look at; the others are said."""
+        kept = {}
+        for name, rule in rules.items():
+            try:
+                self.sample(rule, 1)
+            except MaskwrightError as error:
+                reporter.warn(f"{name} left out: {error}")
+            else:
+                kept[name] = rule
+        return kept
 
     def mask(self, rule: Policy, batch: Batch) -> PatchMask:
         """The masks of one batch of pictures."""

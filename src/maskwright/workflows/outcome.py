@@ -20,7 +20,7 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.chosen_pictures import is_array
 from maskwright.workflows.filled import Filled, spell_mean
-from maskwright.workflows.pictures import save_picture
+from maskwright.workflows.pictures import png_place, save_picture
 from maskwright.workflows.run import home_of
 from maskwright.workflows.run_folder import slug
 
@@ -77,7 +77,7 @@ class Reconstruction:
 def place_for(run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = "") -> Path | None:
     """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays without `out`."""
     if out is not None:
-        return Path(out)
+        return png_place(out)
     if is_array(images):
         return None
     return home_of(run) / "reconstructions" / f"{slug(Path(names[0]).stem)}{suffix}.png"

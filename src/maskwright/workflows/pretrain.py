@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -16,12 +17,13 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import joined_folder
 from maskwright.training.trackers import check_trackers
+from maskwright.training.trainer import check_strategy
 from maskwright.workflows.build import check_masks, model_config
 from maskwright.workflows.choices import Found, choose
 from maskwright.workflows.fit import fit
 from maskwright.workflows.loading import find, load
 from maskwright.workflows.objective import check_loss
-from maskwright.workflows.recipes import build_settings, flatten, read_recipe
+from maskwright.workflows.recipes import asked_for, build_settings, flatten, read_recipe
 from maskwright.workflows.run import Run
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.settings import PretrainSettings
@@ -75,7 +77,10 @@ def _plan(
     given: dict[str, Any], source: Any, recipe: str | None, assignments: Iterable[str], resume: bool, overwrite: bool, reporter: Reporter
 ) -> Plan:
     joined = joined_folder()
+    if resume and overwrite:
+        raise MaskwrightError("--resume goes on with a run and --overwrite deletes it; give one of them.")
     if joined is not None or resume:
+        given = given if joined is not None else {**asked_for(recipe, assignments), **given}
         return _plan_again(given, source, RunFolder(joined) if joined else None, joined is not None, reporter)
     settings, opened = complete(build_settings(recipe, assignments, **given), source, reporter)
     folder = (
@@ -97,9 +102,19 @@ def complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> tup
     reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
     for choice in choices:
         reporter.say(f"  {choice}")
+    check_strategy(settings.run.strategy)
+    _check_kept(settings)
     check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
     check_loss(settings)
     return settings, opened
+
+
+def _check_kept(settings: PretrainSettings) -> None:
+    """Refuse epochs to keep that the training never reaches."""
+    epochs = settings.train.epochs
+    late = [epoch for epoch in settings.run.keep or () if epochs is not None and not 1 <= epoch <= math.ceil(epochs)]
+    if late:
+        raise MaskwrightError(f"--keep {late[0]} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}. Keep some of those.")
 
 
 def _plan_again(given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter) -> Plan:

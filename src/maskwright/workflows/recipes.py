@@ -21,12 +21,16 @@ def build_settings(recipe: str | None = None, assignments: Iterable[str] = (), *
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
-    flat = flatten(read_recipe(recipe)) if recipe else {}
-    flat = override(flat, flatten(_from_assignments(assignments)))
-    flat = override(flat, canonical({name: value for name, value in given.items() if value is not None}))
+    flat = override(asked_for(recipe, assignments), canonical({name: value for name, value in given.items() if value is not None}))
     if flat.get("data") is None:
         raise MaskwrightError("No data given. Say which pictures: maskwright pretrain PHOTOS, or pretrain(data='PHOTOS').")
     return PretrainSettings.from_flat(check_types(flat))
+
+
+def asked_for(recipe: str | None, assignments: Iterable[str]) -> dict[str, Any]:
+    """What a recipe and `section.name=value` assignments set, by leaf name; what is null in a recipe stays open."""
+    flat = flatten(read_recipe(recipe)) if recipe else {}
+    return {name: value for name, value in override(flat, flatten(_from_assignments(assignments))).items() if value is not None}
 
 
 def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,11 +135,17 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not name or not dot:
-            raise MaskwrightError(f"--set takes section.name=value, e.g. model.decoder_depth=2; got '{text}'.")
+            raise MaskwrightError(f"--set takes section.name=value, e.g. model.decoder_depth=2; got '{text}'.{_place_of(name or section)}")
         if section not in SECTIONS:
-            raise unknown_name("section", section, SECTIONS)
+            raise unknown_name("section", section, SECTIONS, _place_of(name))
         sections.setdefault(section, {})[name] = value.strip()
     return sections
+
+
+def _place_of(name: str) -> str:
+    """The full name of a setting, where one is called so."""
+    places = [f"{key}.{name}" for key in SECTIONS if name in {leaf.name for leaf in leaves({key: SECTIONS[key]})}]
+    return f" Did you mean '{places[0]}'?" if places else ""
 
 
 def _check_known(name: str, names: list[str], prefix: str = "") -> None:

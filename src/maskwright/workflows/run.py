@@ -119,7 +119,8 @@ def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
         return text, told
     place = Path(text)
     if not place.exists():
-        raise MaskwrightError(f"There is no run or checkpoint at '{text}'.")
+        way = "" if any(letter in text for letter in "/\\.") else f" A network that comes with timm is written timm:{text}."
+        raise MaskwrightError(f"There is no run or checkpoint at '{text}'.{way}")
     if place.is_dir() and RunFolder(place).exists:
         classifier = RunFolder(place).exported / "classifier.safetensors"  # of a fine-tuning: the epoch that was chosen
         return str(classifier if classifier.exists() else open_run(place).checkpoint()), told

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -86,9 +87,9 @@ class RunFolder:
 
     def clear(self) -> None:
         """Delete the folder of an earlier run; refuses a folder that no run has made."""
-        if self.path.exists() and any(self.path.iterdir()) and not self.exists:
+        if self.path.is_dir() and any(self.path.iterdir()) and not self.exists:
             raise MaskwrightError(f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose another --out.")
-        if self.path.exists():
+        if self.path.is_dir():
             shutil.rmtree(self.path)
 
     def forget_attempt(self) -> None:
@@ -108,7 +109,10 @@ class RunFolder:
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
     """Write what is said meanwhile to the folder's train.log too; an attempt that ends before there is a run leaves no folder."""
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskwrightError(f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out.") from error
     handler = write_log_file(folder.log_file)
     try:
         yield
@@ -126,6 +130,8 @@ def make_way(folder: RunFolder, overwrite: bool) -> None:
         state = folder.status()["state"]
         way = "--resume goes on with it" if state != "finished" else "it is complete, so --resume would do nothing"
         raise MaskwrightError(f"{folder.describe()}: {way}, --overwrite starts it again, --out NEW starts another.")
+    if folder.path.exists() and not folder.path.is_dir():
+        raise MaskwrightError(f"'{folder.path}' is a file, not a folder. Choose another --out.")
     if folder.path.exists() and any(folder.path.iterdir()):
         raise MaskwrightError(f"'{folder.path}' is not empty and holds no run. Choose another --out.")
 
@@ -143,8 +149,8 @@ def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")
 
 
 def slug(text: str) -> str:
-    """A short name for folders: letters, digits and dots, words joined by underscores."""
-    return re.sub(r"[^A-Za-z0-9.]+", "_", text).strip("_.")[:40] or "data"
+    """A short name for folders: letters of any script, digits and dots, words joined by underscores."""
+    return re.sub(r"[^\w.]+|_+", "_", unicodedata.normalize("NFC", text)).strip("_.")[:40] or "data"
 
 
 def now() -> str:

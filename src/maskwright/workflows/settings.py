@@ -51,6 +51,7 @@ class DataSettings:
         for name, most in (("crop_scale", 1), ("rotate", 180), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
             check_inside(name, getattr(self, name), 0, most)
         check_at_least("limit", self.limit, 2)
+        check_at_least("workers", self.workers, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
