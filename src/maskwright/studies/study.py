@@ -13,7 +13,7 @@ from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import Design, design_study, join_plan, keep_lengths, keep_plan
 from maskwright.studies.findings import spell_findings
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
-from maskwright.studies.record import StudyRecord
+from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report import write_report
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
@@ -58,6 +58,9 @@ def run_plan(plan: StudyPlan, running: RunningSettings, reporter: Reporter | Non
     folder = running.folder(plan.name)
     plan = join_plan(plan, folder)
     design = design_study(plan, reporter)  # a mistake ends here, before the folder is bound to this plan
+    if running.dry_run:
+        _say_design(plan, design, folder, reporter)
+        return _record(plan, {})
     plan = keep_plan(plan, folder)
     design = keep_lengths(design, folder, reporter)
     _say_design(plan, design, folder, reporter)
@@ -65,16 +68,19 @@ def run_plan(plan: StudyPlan, running: RunningSettings, reporter: Reporter | Non
     if running.search is not None:
         with replace(job, lengths={}).open(plan) as opened:
             search_settings(plan, folder, opened, running.search, reporter)
-    elif not running.dry_run:
-        _run_missing(plan, job, running, reporter)
-        return _conclude(plan, collect(plan, job), folder, reporter)
-    return collect(plan, job)
+        return collect(plan, job)
+    _run_missing(plan, job, running, reporter)
+    return _conclude(plan, collect(plan, job), folder, reporter)
 
 
 def collect(plan: StudyPlan, job: Job) -> StudyRecord:
     """The record of a study as its ledger knows it now."""
     with job.open(plan) as ledger:
-        known = {record.key: record for record in ledger.records()}
+        return _record(plan, {record.key: record for record in ledger.records()})
+
+
+def _record(plan: StudyPlan, known: Mapping[tuple[str, int], TrialRecord]) -> StudyRecord:
+    """The plan with those of its trials that are known."""
     return StudyRecord(
         name=plan.name,
         question=plan.question,

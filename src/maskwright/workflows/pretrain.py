@@ -103,18 +103,18 @@ def complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> tup
     for choice in choices:
         reporter.say(f"  {choice}")
     check_strategy(settings.run.strategy)
-    _check_kept(settings)
+    _tell_kept(settings, reporter)
     check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
     check_loss(settings)
     return settings, opened
 
 
-def _check_kept(settings: PretrainSettings) -> None:
-    """Refuse epochs to keep that the training never reaches."""
+def _tell_kept(settings: PretrainSettings, reporter: Reporter) -> None:
+    """Say which epochs to keep the training never reaches; a recipe may name some that a shorter training leaves out."""
     epochs = settings.train.epochs
     late = [epoch for epoch in settings.run.keep or () if epochs is not None and not 1 <= epoch <= math.ceil(epochs)]
     if late:
-        raise MaskwrightError(f"--keep {late[0]} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}. Keep some of those.")
+        reporter.warn(f"--keep {','.join(map(str, late))} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}.")
 
 
 def _plan_again(given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter) -> Plan:
