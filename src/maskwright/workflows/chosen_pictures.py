@@ -86,15 +86,15 @@ def to_model_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
     config = loaded.model.config
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
-    some = packed.subset(_spread(len(packed)))
+    some = packed.subset(torch.tensor(spread(len(packed), MOST), dtype=torch.int64))
     grid = loaded.model.grid
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
     return ChosenPictures(tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors)
 
 
-def _spread(count: int) -> Tensor:
-    """At most 256 of the numbers from 0 on, evenly spread, so that no folder is passed over."""
-    return torch.linspace(0, count - 1, min(MOST, count), dtype=torch.float64).round().long()
+def spread(count: int, most: int) -> list[int]:
+    """At most so many of the numbers from 0 to count - 1, evenly spread, so that no folder of pictures is passed over."""
+    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long().tolist()
 
 
 def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -> ChosenPictures:
@@ -104,7 +104,7 @@ def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -
     whole: list[Tensor] = []
     skipped: list[str] = []
     every = [(source, index) for source in sources for index in range(len(source))]
-    for source, index in (every[number] for number in _spread(len(every)).tolist()):
+    for source, index in (every[number] for number in spread(len(every), MOST)):
         try:
             picture = torch.from_numpy(source.read(index, Wanted(channels=config.channels)).copy()).permute(2, 0, 1)
         except UnreadableImage as error:

@@ -20,7 +20,7 @@ from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_rgb, to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import MaskChoice
-from maskwright.workflows.chosen_pictures import ChosenPictures
+from maskwright.workflows.chosen_pictures import ChosenPictures, spread
 from maskwright.workflows.filled import fill_pictures
 from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.outcome import Reconstruction, Wishes, count_pictures, open_distance, save_outcome, single_names, spell_scores
@@ -124,16 +124,16 @@ def _notes(full: FullFill, choice: MaskChoice, used: Stats, wishes: Wishes) -> l
 
 
 def _lines(full: FullFill, chosen: ChosenPictures, scores: PixelScores, errors: bool) -> list[GridLine]:
-    """Original, average, uncertainty and, where asked for, error of the first pictures."""
+    """Original, average, uncertainty and, where asked for, error of pictures spread over all."""
     titles = ["Original", "Average", "Uncertainty", *(["Error"] if errors else [])]
-    lines = []
-    for row in range(min(MOST_LINES, len(chosen.names))):
+    lines: list[GridLine] = []
+    for row in spread(len(chosen.names), MOST_LINES):
         truth = chosen.images[row].float() / 255
         tiles = [to_tile(truth), to_tile(full.average[row]), to_tile(color_map(full.deviation[row], SPREAD_TOP))]
         tiles += [error_tile(full.average[row], truth)] if errors else []
         captions = [chosen.names[row], f"PSNR {float(scores.psnr[row]):.1f} dB over all pixels"]
         captions += [f"mean deviation {float(full.deviation[row].mean()):.3f}", *([""] if errors else [])]
-        lines.append(GridLine(tiles, captions, () if row else titles))
+        lines.append(GridLine(tiles, captions, () if lines else titles))
     return lines
 
 

@@ -11,6 +11,7 @@ from maskwright.data.decode import Wanted
 from maskwright.data.maps import PixelMap
 from maskwright.data.packed import PackedStore
 from maskwright.visual.prepared import MapPicture, WindowPicture, map_sheet, window_sheet
+from maskwright.workflows.chosen_pictures import spread
 from maskwright.workflows.pictures import save_picture
 
 SHEETS = "sheets"
@@ -21,7 +22,7 @@ _SIDE = 256
 def save_map_sheet(store: PackedStore, made: PixelMap) -> Path:
     """Draw a map over some pictures; returns the file."""
     pictures = []
-    for at in _spread(len(store), MAPS_SHOWN):
+    for at in spread(len(store), MAPS_SHOWN):
         height, width = int(store.heights[at]), int(store.widths[at])
         values = made.picture(int(store.offsets[at]) // store.channels, height, width).numpy()
         pictures.append(MapPicture(_rgb(store.image(at).permute(1, 2, 0).numpy()), values, store.keys[at]))
@@ -34,7 +35,7 @@ def save_window_sheet(store: PackedStore, cropped: CroppedSource) -> Path:
     """Draw the windows of some pictures, those that were cut first; returns the file."""
     cut = [at for at, one in enumerate(cropped.windows) if one.choice.kept != "whole"] or list(range(len(cropped)))
     known = set(store.keys)
-    shown = [cut[at] for at in _spread(len(cut), WINDOWS_SHOWN) if cropped.key(cut[at]) in known]
+    shown = [cut[at] for at in spread(len(cut), WINDOWS_SHOWN) if cropped.key(cut[at]) in known]
     pictures = [_window(cropped, at) for at in shown]
     path = store.folder / SHEETS / "windows.png"
     save_picture(path, window_sheet(f"{len(cropped):,} windows of {len(cropped.whole):,} pictures", pictures))
@@ -48,10 +49,6 @@ def _window(cropped: CroppedSource, at: int) -> WindowPicture:
     top, left, height, width = (round(value * factor) for value in vars(one.choice.window).values())
     share = "" if one.choice.share is None else f" {one.choice.share:.0%}"
     return WindowPicture(pixels, (top, left, height, width), f"{one.choice.kept}{share}  {cropped.key(at)}")
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, Target
 from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps, untaught
-from maskwright.workflows.chosen_pictures import choose_pictures, is_array
+from maskwright.workflows.chosen_pictures import choose_pictures, is_array, spread
 from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
 from maskwright.workflows.full import reconstruct_fully
@@ -60,8 +60,8 @@ def reconstruct(
     `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
     with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
     (an oracle, labeled so). target: what the models predict, for foreign files that do not say.
-    Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and the first ones shown. Writes
-    a PNG and a JSON beside it; for arrays only when `out` is given.
+    Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and fewer shown, evenly
+    spread over all. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
@@ -141,7 +141,7 @@ def _refuse(sentence: str, given: Mapping[str, Any]) -> None:
 def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool, fresh: Sequence[str]) -> np.ndarray:
     arm = arms[0]
     captions = [f"{name}   {told}" for name, told in zip(names, arm.result.captions(), strict=True)]
-    rows = [row.with_caption(caption) for row, caption in zip(arm.rows[:MOST_ROWS], captions, strict=False)]
+    rows = [arm.rows[picture].with_caption(captions[picture]) for picture in spread(len(arm.rows), MOST_ROWS)]
     return reconstruction_sheet(
         rows,
         SheetFacts(policy=f"{arm.policy} (as it begins, untrained)" if fresh else arm.policy, ratio=arm.ratio, seed=seed),
@@ -161,8 +161,8 @@ def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, Pixe
 
 def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], path: Path, seed: int, reporter: Reporter) -> None:
     count = len(arms[0].rows)
-    most = MOST_ROWS if len(arms) == 1 else pictures_shown(arms)
-    shown = f" of the first {most}" if count > most else ""
+    most = MOST_ROWS if len(arms) == 1 else len(pictures_shown(arms))
+    shown = f" of {most} of them" if count > most else ""
     reporter.say(
         f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite"
     )

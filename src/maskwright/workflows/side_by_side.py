@@ -19,7 +19,7 @@ from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import Candidate, MaskChoice
-from maskwright.workflows.chosen_pictures import ChosenPictures
+from maskwright.workflows.chosen_pictures import ChosenPictures, spread
 from maskwright.workflows.filled import Filled, fill_pictures, spell_mean
 from maskwright.workflows.mask_for import mask_for
 
@@ -88,7 +88,7 @@ def _by_model(arms: Sequence[Filled], names: Sequence[str], errors: bool) -> lis
     labels = list(dict.fromkeys(arm.label for arm in arms))
     titles = ("Original", "Masked", *(labels if len(labels) > 1 else ("Composite",)))
     lines: list[GridLine] = []
-    for picture in range(pictures_shown(arms)):
+    for picture in pictures_shown(arms):
         for ratio in ratios:
             here = [arm for arm in arms if arm.ratio == ratio]
             row = here[0].rows[picture]
@@ -112,7 +112,7 @@ def _by_policy(arms: Sequence[Filled], names: Sequence[str], policies: Sequence[
     lines: list[GridLine] = []
     for chunk in chunks:
         titles: Sequence[str] = ("Original", *chunk, *("",) * (width - len(chunk)))
-        for picture in range(pictures_shown(arms)):
+        for picture in pictures_shown(arms):
             for ratio in ratios:
                 table = {(arm.policy, arm.label): arm for arm in arms if arm.ratio == ratio}
                 lines += _policy_lines(table, chunk, labels, picture, names[picture], titles, width, errors)
@@ -152,20 +152,20 @@ def _caption(arm: Filled, picture: int) -> str:
     return f"{float(arm.result.psnr[picture]):.1f} dB, SSIM {float(arm.result.ssim[picture]):.2f}"
 
 
-def pictures_shown(arms: Sequence[Filled]) -> int:
-    """How many pictures a sheet of these arms has room for."""
+def pictures_shown(arms: Sequence[Filled]) -> list[int]:
+    """The pictures that a sheet of these arms has room for, evenly spread."""
     policies, ratios, labels = (len({getattr(arm, name) for arm in arms}) for name in ("policy", "ratio", "label"))
     width = columns_that_fit(to_tile(arms[0].rows[0].original).shape[1], policies)
     lines_each = ratios if policies == 1 else -(-policies // width) * ratios * (1 + labels)
-    return min(len(arms[0].rows), max(1, MOST_LINES // lines_each))
+    return spread(len(arms[0].rows), max(1, MOST_LINES // lines_each))
 
 
 def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[Note]:
     told = f"policy {policies[0]}   |   " if len(policies) == 1 else ""
     hidden = {f"{arm.mask.num_masked} of {arm.mask.num_patches}": None for arm in arms}
     notes = [Note(f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for every model")]
-    count, shown = len(arms[0].rows), pictures_shown(arms)
-    notes += [Note(f"the first {shown} of {count} pictures")] if shown < count else []
+    count, shown = len(arms[0].rows), len(pictures_shown(arms))
+    notes += [Note(f"{shown} of {count} pictures, evenly spread")] if shown < count else []
     notes += [Note("dB: PSNR over hidden pixels; SSIM of the composite (visible pixels are the true ones)")]
     notes += [Note(DENORMALIZATION[used], used == "target") for used in dict.fromkeys(arm.result.stats for arm in arms)]
     return notes
