@@ -52,7 +52,8 @@ def parse_value(text: str) -> Any:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
         raise MaskwrightError(
-            f"Could not read '{text}'; write it like block(size=4), 0.5->0.75 or 0.5*mse + 0.5*l1, every weight before its name."
+            f"Could not read '{text.replace('from_=', 'from=')}'; write it like block(size=4), 0.5->0.75 or 0.5*mse + 0.5*l1, every weight "
+            "before its name and paths in quotes: given(path='masks/one.png')."
         ) from error
 
 
