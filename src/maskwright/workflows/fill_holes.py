@@ -58,16 +58,9 @@ def fill_holes(
     reporter.finish()
     scores = {label: join_scores([part[label] for part in parts]) for label in parts[0]}
     sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), wishes.errors))
-    numbers = {
-        "run": run,
-        "mask": str(mask) if isinstance(mask, (str, Path)) else None,
-        **_facts(chosen, holes, how, loaded),
-        "seed": wishes.seed,
-        "lpips": why_not or "alex",
-    }
-    numbers["filled_by"] = {label: one.to_dict(wishes.seed) for label, one in scores.items()}
-    leads = {label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL}
-    numbers["psnr_of_model_minus"] = {label: bootstrap_interval(lead, wishes.seed).to_dict() for label, lead in leads.items()}
+    place = str(mask) if isinstance(mask, (str, Path)) else None
+    facts = {"run": run, "mask": place, **_facts(chosen, holes, how, loaded), "seed": wishes.seed, "lpips": why_not or "alex"}
+    numbers = {**facts, **_compare(scores, wishes.seed)}
     path = place_for(run, images, out, chosen.names, "-filled")
     pictures = tuple(to_array(one) for one in filled)
     if path is not None:
@@ -79,6 +72,15 @@ def fill_holes(
             reporter.say(line)
         reporter.say(f"Sheet: {path}")
     return Reconstruction(sheet, chosen.names, numbers, path, pictures=pictures, scores=scores)
+
+
+def _compare(scores: dict[str, PixelScores], seed: int) -> dict[str, Any]:
+    """The numbers of every fill, and by how much the model's PSNR exceeds the others', paired over pictures, ready for JSON."""
+    leads = {label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL}
+    return {
+        "filled_by": {label: one.to_dict(seed) for label, one in scores.items()},
+        "psnr_of_model_minus": {label: bootstrap_interval(lead, seed).to_dict() for label, lead in leads.items()},
+    }
 
 
 def _score(fills: dict[str, Tensor], picture: Tensor, hole: Tensor, distance: Distance | None) -> dict[str, PixelScores]:
