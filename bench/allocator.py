@@ -24,7 +24,11 @@ def build(name: str, shape: int) -> Step:
         keep_freed_memory()
     if name == "peer":
         return build_peer_step(SHAPES[shape])
-    return build_our_step(SHAPES[shape], "cross", 1 / 3) if name.startswith("cross") else build_our_step(SHAPES[shape])
+    return (
+        build_our_step(SHAPES[shape], "cross", 1 / 3)
+        if name.startswith("cross")
+        else build_our_step(SHAPES[shape])
+    )
 
 
 def time_here(name: str, shape: int) -> float:
@@ -41,7 +45,12 @@ def time_here(name: str, shape: int) -> float:
 
 def time_apart(name: str, shape: int) -> float:
     """The same in a fresh process."""
-    done = subprocess.run([sys.executable, __file__, "--one", name, str(shape)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", name, str(shape)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -56,7 +65,9 @@ def main() -> None:
         return
     medians: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     for shape in map(int, given.shapes.split(",")):
-        rounds = [{name: time_apart(name, shape) for name in CANDIDATES} for _ in range(given.rounds)]
+        rounds = [
+            {name: time_apart(name, shape) for name in CANDIDATES} for _ in range(given.rounds)
+        ]
         for name in CANDIDATES:
             ratios = [one["peer"] / one[name] for one in rounds]
             medians[name].append(statistics.median(ratios))
@@ -67,7 +78,9 @@ def main() -> None:
                 flush=True,
             )
     for name in CANDIDATES:
-        print(f"geometric mean {name}: {math.exp(statistics.fmean(map(math.log, medians[name]))):.2f}x")
+        print(
+            f"geometric mean {name}: {math.exp(statistics.fmean(map(math.log, medians[name]))):.2f}x"
+        )
 
 
 if __name__ == "__main__":

@@ -42,17 +42,36 @@ def build_step(options: argparse.Namespace, loss: str):
         image_size=(options.side, options.side),
         patch_size=options.patch,
         target="raw",
-        **{name: getattr(size, name) for name in ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads")},
+        **{
+            name: getattr(size, name)
+            for name in (
+                "width",
+                "depth",
+                "heads",
+                "decoder_width",
+                "decoder_depth",
+                "decoder_heads",
+            )
+        },
     )
     model = MaskedAutoencoder(config)
     images = torch.rand(options.batch, 3, options.side, options.side, generator=torch_generator(0))
     count = model.grid.num_patches
-    mask = split(torch.zeros(options.batch, count), count // 4, rng=sample_rng(0, 0, torch.arange(options.batch)))
-    optimizer, objective = build_optimizer([model], weight_decay=0.05, beta2=0.95), build_objective(loss, SCALE, load_extractor)
+    mask = split(
+        torch.zeros(options.batch, count),
+        count // 4,
+        rng=sample_rng(0, 0, torch.arange(options.batch)),
+    )
+    optimizer, objective = (
+        build_optimizer([model], weight_decay=0.05, beta2=0.95),
+        build_objective(loss, SCALE, load_extractor),
+    )
 
     def step() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=cpu_has_fast_bf16()):
-            total = objective(model(SCALE.to_model(images), mask, visible=objective.needs.visible), images).total
+            total = objective(
+                model(SCALE.to_model(images), mask, visible=objective.needs.visible), images
+            ).total
         total.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -70,10 +89,19 @@ def main() -> None:
     parser.add_argument("--cnn")
     options = parser.parse_args()
     keep_freed_memory()
-    more = (f"mse + perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2], weights='{options.cnn}')",) if options.cnn else ()
+    more = (
+        (
+            f"mse + perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2], weights='{options.cnn}')",
+        )
+        if options.cnn
+        else ()
+    )
     steps = {loss: build_step(options, loss) for loss in ("mse", *LOSSES, *more)}
     times: dict[str, list[float]] = {loss: [] for loss in steps}
-    print(f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {vars(options)}", flush=True)
+    print(
+        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {vars(options)}",
+        flush=True,
+    )
     for turn in range(options.rounds + 1):
         for loss, step in steps.items():
             start = time.perf_counter()
@@ -85,7 +113,9 @@ def main() -> None:
     for loss, spent in times.items():
         shares = [mine / base - 1 for mine, base in zip(spent, plain, strict=True)]
         low, middle, high = (100 * share for share in statistics.quantiles(shares, n=4))
-        print(f"{loss[:70]:70} {statistics.median(spent) * 1e3:7.0f} ms, {middle:+.0f} % [{low:+.0f}, {high:+.0f}]")
+        print(
+            f"{loss[:70]:70} {statistics.median(spent) * 1e3:7.0f} ms, {middle:+.0f} % [{low:+.0f}, {high:+.0f}]"
+        )
 
 
 if __name__ == "__main__":

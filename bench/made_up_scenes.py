@@ -22,16 +22,25 @@ def build_settled(text: str, grid: Grid, pictures: int, device: torch.device) ->
     """Build a policy, one with a state at its very beginning."""
 
     def build_scorer(width: int, depth: int) -> Scorer:
-        return Scorer(grid, CHANNELS * grid.patch_size**2, width=width, depth=depth, heads=4).to(device)
+        return Scorer(grid, CHANNELS * grid.patch_size**2, width=width, depth=depth, heads=4).to(
+            device
+        )
 
-    policy = settle(build_policy(text), Surroundings(grid=grid, num_pictures=pictures, build_scorer=build_scorer))
+    policy = settle(
+        build_policy(text),
+        Surroundings(grid=grid, num_pictures=pictures, build_scorer=build_scorer),
+    )
     return policy.to(device) if isinstance(policy, torch.nn.Module) else policy
 
 
-def build_scene(grid: Grid, ratio: float, sample_ids: torch.Tensor, epoch: int = 0, progress: float = 0.5) -> Scene:
+def build_scene(
+    grid: Grid, ratio: float, sample_ids: torch.Tensor, epoch: int = 0, progress: float = 0.5
+) -> Scene:
     """A scene whose foreground is half of each picture and whose parts are a quarter each, in smooth regions (red noise of width 1.5)."""
     made = sample_rng(0, epoch, sample_ids, "maps")
-    regions = torch.stack([_smooth(grid, made.fork(name)) for name in (*PART_NAMES, "background")]).argmax(0)
+    regions = torch.stack(
+        [_smooth(grid, made.fork(name)) for name in (*PART_NAMES, "background")]
+    ).argmax(0)
     priors = {f"{PARTS}{name}": (regions == place).float() for place, name in enumerate(PART_NAMES)}
     priors["foreground"] = _smooth(grid, made.fork("foreground"))
     looked = _smooth(grid, made.fork("attention"))
@@ -44,7 +53,9 @@ def build_scene(grid: Grid, ratio: float, sample_ids: torch.Tensor, epoch: int =
         sample_ids=sample_ids,
         images=made.fork("images").normal(CHANNELS, *grid.image_size),
         priors={**priors, "attention": looked},
-        views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0], device=sample_ids.device).expand(len(sample_ids), -1),
+        views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0], device=sample_ids.device).expand(
+            len(sample_ids), -1
+        ),
         attention=lambda source: looked,
     )
 

@@ -86,14 +86,23 @@ def main() -> None:
     torch.set_num_threads(1)
     ratio = float(sys.argv[1]) if len(sys.argv) > 1 else 0.75
     for grid in (Grid(8, 8, 2), Grid(14, 14, 2)):
-        print(f"\n{grid.rows} x {grid.cols}, ratio {ratio:g}, {DRAWS} draws: ours (reference, difference)\n")
-        print("| policy | edge | center | distance | boundary | islands |\n|---|---|---|---|---|---|")
+        print(
+            f"\n{grid.rows} x {grid.cols}, ratio {ratio:g}, {DRAWS} draws: ours (reference, difference)\n"
+        )
+        print(
+            "| policy | edge | center | distance | boundary | islands |\n|---|---|---|---|---|---|"
+        )
         for text in POLICIES:
             with torch.no_grad():
-                mask = mask_scene(build_settled(text, grid, DRAWS, torch.device("cpu")), build_scene(grid, ratio, torch.arange(DRAWS)))
+                mask = mask_scene(
+                    build_settled(text, grid, DRAWS, torch.device("cpu")),
+                    build_scene(grid, ratio, torch.arange(DRAWS)),
+                )
             shape = measure_geometry(mask.is_masked, grid)
             reference = REFERENCES.get((grid.rows, text)) if ratio == 0.75 else None
-            print(f"| `{text}` | {shape.edge:.3f} | {shape.center:.3f} | {_compare(shape, reference)} |")
+            print(
+                f"| `{text}` | {shape.edge:.3f} | {shape.center:.3f} | {_compare(shape, reference)} |"
+            )
 
 
 def _compare(shape: MaskGeometry, reference: tuple[float, float, float] | None) -> str:
@@ -102,7 +111,10 @@ def _compare(shape: MaskGeometry, reference: tuple[float, float, float] | None) 
     if reference is None:
         return " | ".join(f"{value:.{digits}f}" for value, digits in found)
     pairs = zip(found, reference, strict=True)
-    return " | ".join(f"{value:.{digits}f} ({known:.{digits}f}, {value - known:+.{digits}f})" for (value, digits), known in pairs)
+    return " | ".join(
+        f"{value:.{digits}f} ({known:.{digits}f}, {value - known:+.{digits}f})"
+        for (value, digits), known in pairs
+    )
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ def main() -> None:
         f"{describe_device(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}, median [10%..90%] ms of {ROUNDS} rounds"
     )
     for batch, grid, step in SHAPES:
-        print(f"batch {batch}, {grid.rows}x{grid.cols} grid, training step about {step} ms on 2 cores")
+        print(
+            f"batch {batch}, {grid.rows}x{grid.cols} grid, training step about {step} ms on 2 cores"
+        )
         sample_ids = torch.arange(batch, device=device)
         policies = {text: build_settled(text, grid, batch, device) for text in POLICIES}
         scene = build_scene(grid, RATIO, sample_ids)
@@ -74,7 +76,9 @@ def main() -> None:
         for text, times in spent.items():
             tenths = statistics.quantiles(times[3:], n=10)
             middle = statistics.median(times[3:])
-            print(f"  {text:36}{middle:8.3f} [{tenths[0]:.3f}..{tenths[-1]:.3f}]{middle / step:9.2%}")
+            print(
+                f"  {text:36}{middle:8.3f} [{tenths[0]:.3f}..{tenths[-1]:.3f}]{middle / step:9.2%}"
+            )
 
 
 def _drawing(policy: Policy, scene: Scene) -> Callable[[], object]:

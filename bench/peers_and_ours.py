@@ -51,8 +51,15 @@ PEAK_SHAPE = SHAPES[2]
 
 def build_our_step(shape: Shape, decoder: str = "full", predicted_share: float = 1.0) -> Step:
     """Our step, with masks drawn anew each time as in training."""
-    sizes = {name: getattr(shape, name) for name in ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads")}
-    model = MaskedAutoencoder(ModelConfig(image_size=(shape.image, shape.image), patch_size=shape.patch, decoder=decoder, **sizes))
+    sizes = {
+        name: getattr(shape, name)
+        for name in ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads")
+    }
+    model = MaskedAutoencoder(
+        ModelConfig(
+            image_size=(shape.image, shape.image), patch_size=shape.patch, decoder=decoder, **sizes
+        )
+    )
     images = torch.randn(shape.batch, 3, shape.image, shape.image)
     num_visible = visible_count(shape.num_patches, RATIO)
     num_predicted = max(1, round((shape.num_patches - num_visible) * predicted_share))
@@ -60,7 +67,9 @@ def build_our_step(shape: Shape, decoder: str = "full", predicted_share: float =
 
     def compute_loss() -> Tensor:
         rng = sample_rng(0, 0, torch.arange(shape.batch))
-        mask = split(torch.zeros(shape.batch, shape.num_patches), num_visible, num_predicted, rng=rng)
+        mask = split(
+            torch.zeros(shape.batch, shape.num_patches), num_visible, num_predicted, rng=rng
+        )
         return objective(model(images, mask), images).total
 
     return _build_step(model, compute_loss)
@@ -96,7 +105,10 @@ def count_flops(shape: Shape) -> float:
     pixels = 3 * shape.patch**2
     encoder = _block_flops(seen, shape.width) * shape.depth + 2 * seen * shape.width * pixels
     decoder = _block_flops(shape.num_patches + 1, shape.decoder_width) * shape.decoder_depth
-    ends = 2 * seen * shape.width * shape.decoder_width + 2 * (shape.num_patches + 1 - seen) * shape.decoder_width * pixels
+    ends = (
+        2 * seen * shape.width * shape.decoder_width
+        + 2 * (shape.num_patches + 1 - seen) * shape.decoder_width * pixels
+    )
     return 3.0 * shape.batch * (encoder + decoder + ends)
 
 
@@ -106,7 +118,9 @@ def _block_flops(tokens: int, width: int) -> float:
 
 def _build_step(model: nn.Module, compute_loss: Callable[[], Tensor]) -> Step:
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
+    optimizer = torch.optim.AdamW(
+        trainable, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=True
+    )
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16):

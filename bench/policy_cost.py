@@ -24,7 +24,16 @@ from maskwright.training.optimizer import build_optimizer
 from maskwright.workflows.build import build_own_teacher, settled
 from maskwright.workflows.policies import build_checked_policy
 
-CONFIG = ModelConfig(image_size=(96, 96), patch_size=12, width=192, depth=8, heads=6, decoder_width=128, decoder_depth=4, decoder_heads=4)
+CONFIG = ModelConfig(
+    image_size=(96, 96),
+    patch_size=12,
+    width=192,
+    depth=8,
+    heads=6,
+    decoder_width=128,
+    decoder_depth=4,
+    decoder_heads=4,
+)
 BATCH, PICTURES = 64, 5000
 PARTS = ("face", "eyes", "mouth")
 POLICIES = (
@@ -60,14 +69,31 @@ class Step:
     def __init__(self, line: str, batch: Batch) -> None:
         self.model = MaskedAutoencoder(CONFIG, torch_generator(0, "weights"))
         scale = PixelScale((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-        policy = settled(build_checked_policy(line, self.model.grid, Constant(0.75)), self.model.grid, 3, 0, PICTURES)
-        self.masker = Masker(policy, Constant(0.75), self.model.grid, scale, seed=0, own_teacher=build_own_teacher(policy, self.model))
+        policy = settled(
+            build_checked_policy(line, self.model.grid, Constant(0.75)),
+            self.model.grid,
+            3,
+            0,
+            PICTURES,
+        )
+        self.masker = Masker(
+            policy,
+            Constant(0.75),
+            self.model.grid,
+            scale,
+            seed=0,
+            own_teacher=build_own_teacher(policy, self.model),
+        )
         self.objective, self.optimizer = (
             build_objective("mse"),
             build_optimizer([self.model, self.masker.learners], weight_decay=0.05, beta2=0.95),
         )
         self.shown = Shown(
-            images=scale.to_model(batch.images), sample_ids=batch.sample_ids, mask_ids=None, priors=batch.priors, views=batch.views
+            images=scale.to_model(batch.images),
+            sample_ids=batch.sample_ids,
+            mask_ids=None,
+            priors=batch.priors,
+            views=batch.views,
         )
         self.steps = 0
 
@@ -80,7 +106,11 @@ class Step:
             mask = self.masker.draw(scene)
             prediction = self.model(self.shown.images, mask, self.masker.weights(scene, mask))
             loss = self.objective(prediction, self.shown.images, 0.5).total
-            own = self.masker.learn(scene, mask, patch_errors(prediction), _alone) if len(self.masker.learners) else None
+            own = (
+                self.masker.learn(scene, mask, patch_errors(prediction), _alone)
+                if len(self.masker.learners)
+                else None
+            )
         self.optimizer.zero_grad(set_to_none=True)
         (loss if own is None else loss + own).backward()
         self.optimizer.step()
@@ -118,7 +148,9 @@ def main() -> None:
     for line in POLICIES:
         ratios = [mine / base for mine, base in zip(times[line], times["random"], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        print(f"{line:40}{statistics.median(times[line]) * 1000:10.0f}{middle:12.2f} [{low:.2f}, {high:.2f}]{steps[line].charged():16.2f}")
+        print(
+            f"{line:40}{statistics.median(times[line]) * 1000:10.0f}{middle:12.2f} [{low:.2f}, {high:.2f}]{steps[line].charged():16.2f}"
+        )
 
 
 if __name__ == "__main__":

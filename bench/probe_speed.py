@@ -25,11 +25,16 @@ def build_features(count: int, width: int, num_classes: int, seed: int) -> Featu
     turn = torch.linalg.qr(torch.randn(width, width, generator=shared)).Q
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, num_classes, (count,), generator=generator)
-    values = [(centers[labels] + torch.randn(count, width, generator=generator) * sizes) @ turn for _ in range(2)]
+    values = [
+        (centers[labels] + torch.randn(count, width, generator=generator) * sizes) @ turn
+        for _ in range(2)
+    ]
     return Features(values[0], values[1], labels)
 
 
-def time_scikit_learn(train: Features, test: Features, penalties: tuple[float, ...], iterations: int) -> tuple[float, float]:
+def time_scikit_learn(
+    train: Features, test: Features, penalties: tuple[float, ...], iterations: int
+) -> tuple[float, float]:
     """Seconds of the same sweep over one pooling with scikit-learn's L-BFGS, warm from penalty to penalty, and its best top-1."""
     start = time.perf_counter()
     standardizer = Standardizer.fit(train.mean)
@@ -43,7 +48,13 @@ def time_scikit_learn(train: Features, test: Features, penalties: tuple[float, .
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("train", 50_000), ("test", 10_000), ("width", 384), ("classes", 10), ("threads", 2)):
+    for name, value in (
+        ("train", 50_000),
+        ("test", 10_000),
+        ("width", 384),
+        ("classes", 10),
+        ("threads", 2),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--scikit", action="store_true", help="also time scikit-learn")
     asked = parser.parse_args()
@@ -54,7 +65,9 @@ def main() -> None:
     print(f"{sizes}, {asked.threads} threads, load {os.getloadavg()[0]:.1f}")
     start = time.perf_counter()
     knn = measure_knn(train.labeled("mean"), test.labeled("mean"))
-    print(f"k-NN                          {time.perf_counter() - start:7.1f} s   top-1 {knn.answers.top1}")
+    print(
+        f"k-NN                          {time.perf_counter() - start:7.1f} s   top-1 {knn.answers.top1}"
+    )
     for pooling in ("mean", "choose"):
         settings = LinearProbeSettings(pooling=pooling)
         start = time.perf_counter()
@@ -66,7 +79,9 @@ def main() -> None:
     if asked.scikit:
         warnings.simplefilter("ignore", ConvergenceWarning)
         spent, best = time_scikit_learn(train, test, settings.penalties, settings.iterations)
-        print(f"scikit-learn, one pooling     {spent:7.1f} s   best top-1 of the sweep on test {best:.4f}")
+        print(
+            f"scikit-learn, one pooling     {spent:7.1f} s   best top-1 of the sweep on test {best:.4f}"
+        )
 
 
 if __name__ == "__main__":

@@ -50,15 +50,20 @@ def run_speed(pictures: np.ndarray, folder: Path, steps: int) -> tuple[float, fl
     )
     rows = [row for row in run.metrics if "loss" in row]
     first, last = rows[0], rows[-1]
-    return (last["images"] - first["images"]) / (last["seconds"] - first["seconds"]), statistics.median(
-        row["data_wait"] for row in rows[1:]
-    )
+    return (last["images"] - first["images"]) / (
+        last["seconds"] - first["seconds"]
+    ), statistics.median(row["data_wait"] for row in rows[1:])
 
 
 def bare_speed(folder: Path, steps: int) -> float:
     """Images per second of the step alone: mask, forward, loss, backward, AdamW on one synthetic batch."""
-    model = MaskedAutoencoder(model_config(maskwright.open_run(folder).settings), torch_generator(0, "weights"))
-    optimizer, objective = build_optimizer([model], weight_decay=0.05, beta2=0.95), build_objective("mse")
+    model = MaskedAutoencoder(
+        model_config(maskwright.open_run(folder).settings), torch_generator(0, "weights")
+    )
+    optimizer, objective = (
+        build_optimizer([model], weight_decay=0.05, beta2=0.95),
+        build_objective("mse"),
+    )
     images, ids = torch.randn(BATCH, 3, 96, 96), torch.arange(BATCH)
     started = time.perf_counter()
     for step in range(steps + 2):
@@ -79,7 +84,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=30)
     given = parser.parse_args()
-    pictures = np.random.default_rng(0).integers(0, 255, (BATCH * (given.steps + 2) * 20 // 19 + 20, 110, 110, 3), dtype=np.uint8)
+    pictures = np.random.default_rng(0).integers(
+        0, 255, (BATCH * (given.steps + 2) * 20 // 19 + 20, 110, 110, 3), dtype=np.uint8
+    )
     shares, waits = [], []
     with tempfile.TemporaryDirectory() as place:
         os.environ["MASKWRIGHT_CACHE"] = place
@@ -88,9 +95,14 @@ def main() -> None:
             bare = bare_speed(Path(place) / "run", given.steps)
             shares.append(whole / bare)
             waits.append(wait)
-            print(f"run {whole:,.0f} images/s, bare {bare:,.0f} images/s, share {whole / bare:.1%}, data wait {wait:.1%}", flush=True)
+            print(
+                f"run {whole:,.0f} images/s, bare {bare:,.0f} images/s, share {whole / bare:.1%}, data wait {wait:.1%}",
+                flush=True,
+            )
     low, middle, high = statistics.quantiles(shares, n=4) if len(shares) > 1 else shares * 3
-    print(f"share of the bare step: {middle:.1%} [{low:.1%}, {high:.1%}], data wait {statistics.median(waits):.1%}")
+    print(
+        f"share of the bare step: {middle:.1%} [{low:.1%}, {high:.1%}], data wait {statistics.median(waits):.1%}"
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ BATCH, SIZE, SIDE, PER_SHARD = 64, 224, 256, 128
 
 def main() -> None:
     """Write shards, then time index, stream and store."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--pictures", type=int, default=512)
     chosen = options.parse_args()
@@ -44,12 +46,22 @@ def main() -> None:
         shards = write_shards(Path(place), chosen.pictures)
         start = time.perf_counter()
         source = open_source(shards)
-        print(f"index: {chosen.pictures / (time.perf_counter() - start):,.0f} pictures/s, all cores, once")
-        loaders = {"streamed": stream(source, short_side=SIDE), "packed": pack(source, short_side=SIDE)}
+        print(
+            f"index: {chosen.pictures / (time.perf_counter() - start):,.0f} pictures/s, all cores, once"
+        )
+        loaders = {
+            "streamed": stream(source, short_side=SIDE),
+            "packed": pack(source, short_side=SIDE),
+        }
         for name, store in loaders.items():
             loader = build_loader(store, Augment(size=(SIZE, SIZE)), batch_size=BATCH, seed=0)
-            rates = [chosen.pictures / BATCH // 1 * BATCH / seconds(loader, epoch) for epoch in range(chosen.rounds)]
-            print(f"{name}: {statistics.median(rates):,.0f} pictures/s on one core [{min(rates):,.0f}, {max(rates):,.0f}]")
+            rates = [
+                chosen.pictures / BATCH // 1 * BATCH / seconds(loader, epoch)
+                for epoch in range(chosen.rounds)
+            ]
+            print(
+                f"{name}: {statistics.median(rates):,.0f} pictures/s on one core [{min(rates):,.0f}, {max(rates):,.0f}]"
+            )
 
 
 def seconds(loader: ResumableLoader, epoch: int) -> float:
@@ -70,9 +82,14 @@ def write_shards(place: Path, count: int) -> str:
         with tarfile.open(place / f"photos-{shard:04d}.tar", "w") as archive:
             for at in range(shard * PER_SHARD, min(count, (shard + 1) * PER_SHARD)):
                 photo = photos[at % len(photos)]
-                top, left = (int(rng.integers(0, side - want + 1)) for side, want in zip(photo.shape, (375, 500), strict=False))
+                top, left = (
+                    int(rng.integers(0, side - want + 1))
+                    for side, want in zip(photo.shape, (375, 500), strict=False)
+                )
                 content = io.BytesIO()
-                Image.fromarray(photo[top : top + 375, left : left + 500]).save(content, "JPEG", quality=90)
+                Image.fromarray(photo[top : top + 375, left : left + 500]).save(
+                    content, "JPEG", quality=90
+                )
                 member = tarfile.TarInfo(f"{at:06d}.jpg")
                 member.size = content.tell()
                 content.seek(0)

@@ -19,7 +19,15 @@ from pathlib import Path
 import torch
 
 from maskwright.support.environment import keep_freed_memory, versions
-from peers_and_ours import PEAK_SHAPE, SHAPES, Shape, Step, build_our_step, build_peer_step, count_flops
+from peers_and_ours import (
+    PEAK_SHAPE,
+    SHAPES,
+    Shape,
+    Step,
+    build_our_step,
+    build_peer_step,
+    count_flops,
+)
 
 THIRD = 1 / 3
 
@@ -44,12 +52,25 @@ def build_product(size: int = 2048) -> Step:
 
 def measure_shape(shape: Shape, rounds: int) -> tuple[float, float]:
     """Print one line; returns the median ratios of the full and of the cross decoder against the peer."""
-    steps = {"peer": build_peer_step(shape), "full": build_our_step(shape), "cross": build_our_step(shape, "cross", THIRD)}
+    steps = {
+        "peer": build_peer_step(shape),
+        "full": build_our_step(shape),
+        "cross": build_our_step(shape, "cross", THIRD),
+    }
     times = measure_rounds({**steps, "product": build_product()}, rounds)
-    ratios = {name: [p / t for p, t in zip(times["peer"], times[name], strict=True)] for name in ("full", "cross")}
+    ratios = {
+        name: [p / t for p, t in zip(times["peer"], times[name], strict=True)]
+        for name in ("full", "cross")
+    }
     shown = "  ".join(f"{name} {describe(times[name], 1e3)} ms" for name in steps)
-    print(f"{shape!s:16} {shown}  full {describe(ratios['full'])}x  cross {describe(ratios['cross'])}x", flush=True)
-    rates = [count_flops(shape) / seconds / (2 * 2048**3 / peak) for seconds, peak in zip(times["full"], times["product"], strict=True)]
+    print(
+        f"{shape!s:16} {shown}  full {describe(ratios['full'])}x  cross {describe(ratios['cross'])}x",
+        flush=True,
+    )
+    rates = [
+        count_flops(shape) / seconds / (2 * 2048**3 / peak)
+        for seconds, peak in zip(times["full"], times["product"], strict=True)
+    ]
     print(f"{'':16} share of the 2048^3 product: {describe(rates, 100)} %", flush=True)
     return statistics.median(ratios["full"]), statistics.median(ratios["cross"])
 
@@ -63,13 +84,24 @@ def describe(values: list[float], scale: float = 1.0) -> str:
 def measure_memory() -> None:
     """Print the peak resident memory of two steps at batch 64, each side in a process of its own."""
     for side in ("peer", "full", "cross"):
-        done = subprocess.run([sys.executable, __file__, "--memory-of", side], capture_output=True, text=True, check=True)
-        print(f"peak RSS {PEAK_SHAPE} batch 64, {side}: {json.loads(done.stdout):.0f} MiB", flush=True)
+        done = subprocess.run(
+            [sys.executable, __file__, "--memory-of", side],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        print(
+            f"peak RSS {PEAK_SHAPE} batch 64, {side}: {json.loads(done.stdout):.0f} MiB", flush=True
+        )
 
 
 def run_for_memory(side: str) -> None:
     shape = replace(PEAK_SHAPE, batch=64)
-    step = build_peer_step(shape) if side == "peer" else build_our_step(shape, side, 1.0 if side == "full" else THIRD)
+    step = (
+        build_peer_step(shape)
+        if side == "peer"
+        else build_our_step(shape, side, 1.0 if side == "full" else THIRD)
+    )
     for _ in range(2):
         step()
     print(peak_resident_mib())
@@ -77,7 +109,11 @@ def run_for_memory(side: str) -> None:
 
 def peak_resident_mib() -> float:
     """Peak of this process alone: getrusage would answer with the parent's peak, which survives fork and exec."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 
@@ -94,13 +130,20 @@ def main() -> None:
         return
     if options.kept:
         keep_freed_memory()
-    print(f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {Path(__file__).name}", flush=True)
+    print(
+        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {Path(__file__).name}",
+        flush=True,
+    )
     if options.shapes == "":
         measure_memory()
         return
-    ratios = [measure_shape(SHAPES[int(index)], options.rounds) for index in options.shapes.split(",")]
+    ratios = [
+        measure_shape(SHAPES[int(index)], options.rounds) for index in options.shapes.split(",")
+    ]
     full, cross = (statistics.geometric_mean(column) for column in zip(*ratios, strict=True))
-    print(f"geometric mean: full {full:.2f}x, cross with a third predicted {cross:.2f}x", flush=True)
+    print(
+        f"geometric mean: full {full:.2f}x, cross with a third predicted {cross:.2f}x", flush=True
+    )
     if not options.no_memory:
         measure_memory()
 

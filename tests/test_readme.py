@@ -16,8 +16,17 @@ from maskwright.workflows.recipes import build_settings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
-LINES = [line.split("#")[0].strip() for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
-COMMAND_LINES = [line.split("maskwright ", 1)[1] for line in LINES if "maskwright " in line and "uv pip" not in line]
+LINES = [
+    line.split("#")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "bash"
+    for line in block.splitlines()
+]
+COMMAND_LINES = [
+    line.split("maskwright ", 1)[1]
+    for line in LINES
+    if "maskwright " in line and "uv pip" not in line
+]
 
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
@@ -26,7 +35,13 @@ def test_every_command_line_of_the_readme_is_understood(line: str) -> None:
     parsed = build_parser(words).parse(words)
     assert parsed is not None
     if parsed.command == "pretrain":
-        build_settings(**{name: value for name, value in parsed.options.items() if value not in (None, False) and name != "set"})
+        build_settings(
+            **{
+                name: value
+                for name, value in parsed.options.items()
+                if value not in (None, False) and name != "set"
+            }
+        )
 
 
 def test_every_python_block_of_the_readme_parses() -> None:

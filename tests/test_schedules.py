@@ -9,7 +9,12 @@ import pytest
 from maskwright.schedules import Constant, Cosine, Linear, Steps, Uniform, parse_schedule
 from maskwright.support.errors import MaskwrightError
 
-RAMPS = [Linear(0.1, 0.7), Cosine(0.1, 0.7), Linear(0.9, 0.3, until=0.3), Cosine(0.3, 0.9, until=0.7)]
+RAMPS = [
+    Linear(0.1, 0.7),
+    Cosine(0.1, 0.7),
+    Linear(0.9, 0.3, until=0.3),
+    Cosine(0.3, 0.9, until=0.7),
+]
 
 
 @pytest.mark.parametrize("ramp", RAMPS, ids=str)
@@ -21,7 +26,10 @@ def test_a_ramp_reaches_both_ends_exactly_and_holds(ramp) -> None:
 @pytest.mark.parametrize("ramp", RAMPS, ids=str)
 def test_a_ramp_goes_one_way_without_jumps(ramp) -> None:
     values = [ramp.at(step / 1000) for step in range(1001)]
-    steps = [(after - before) * (1 if ramp.end > ramp.start else -1) for before, after in pairwise(values)]
+    steps = [
+        (after - before) * (1 if ramp.end > ramp.start else -1)
+        for before, after in pairwise(values)
+    ]
     assert min(steps) >= 0
     assert max(steps) < 0.01
 
@@ -33,7 +41,14 @@ def test_a_linear_ramp_is_halfway_at_half_and_a_cosine_starts_slower() -> None:
 
 def test_steps_change_at_their_points() -> None:
     steps = parse_schedule("steps(0.5, 0.6, 0.75, at=[0.2, 0.4])")
-    assert [steps.at(p) for p in (0.0, 0.19, 0.2, 0.39, 0.4, 1.0)] == [0.5, 0.5, 0.6, 0.6, 0.75, 0.75]
+    assert [steps.at(p) for p in (0.0, 0.19, 0.2, 0.39, 0.4, 1.0)] == [
+        0.5,
+        0.5,
+        0.6,
+        0.6,
+        0.75,
+        0.75,
+    ]
 
 
 def test_steps_are_spread_evenly_unless_told() -> None:
@@ -63,7 +78,9 @@ def test_a_schedule_is_read(text, schedule) -> None:
     assert parse_schedule(text) == schedule
 
 
-@pytest.mark.parametrize("schedule", [*RAMPS, Constant(0.75), Uniform(0.6, 0.9), Steps((0.5, 0.75), (0.4,))], ids=str)
+@pytest.mark.parametrize(
+    "schedule", [*RAMPS, Constant(0.75), Uniform(0.6, 0.9), Steps((0.5, 0.75), (0.4,))], ids=str
+)
 def test_a_schedule_written_out_reads_back_as_itself(schedule) -> None:
     assert parse_schedule(str(schedule)) == schedule
 

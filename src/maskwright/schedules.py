@@ -55,7 +55,9 @@ class Cosine:
     until: float = 1.0
 
     def at(self, progress: float, draw: float = 0.5) -> float:
-        return _between(self.start, self.end, 0.5 - 0.5 * math.cos(math.pi * _share(progress, self.until)))
+        return _between(
+            self.start, self.end, 0.5 - 0.5 * math.cos(math.pi * _share(progress, self.until))
+        )
 
     def __str__(self) -> str:
         more = "" if self.until == 1 else f", until={self.until:g}"
@@ -70,8 +72,12 @@ class Steps:
     at_progress: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.at_progress) != len(self.values) - 1 or list(self.at_progress) != sorted(self.at_progress):
-            raise MaskwrightError(f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...]).")
+        if len(self.at_progress) != len(self.values) - 1 or list(self.at_progress) != sorted(
+            self.at_progress
+        ):
+            raise MaskwrightError(
+                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...])."
+            )
 
     def at(self, progress: float, draw: float = 0.5) -> float:
         return self.values[sum(progress >= point for point in self.at_progress)]
@@ -112,7 +118,9 @@ def parse_schedule(value: Any) -> Schedule:
         return ramp
     if isinstance(value, Linear):
         return value
-    raise MaskwrightError(f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9).")
+    raise MaskwrightError(
+        f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9)."
+    )
 
 
 def _from_call(call: Call) -> Schedule:

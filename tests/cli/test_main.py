@@ -15,10 +15,13 @@ from maskwright.cli.main import main
 
 
 def test_help_needs_no_torch() -> None:
-    program = (
-        "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    program = "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL
+        ).returncode
+        == 0
     )
-    assert subprocess.run([sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -54,7 +57,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         (["evaluate", "vit_tiny"], "written timm:vit_tiny"),
     ],
 )
-def test_a_mistake_gives_a_sentence_and_exit_code_2(words: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_gives_a_sentence_and_exit_code_2(
+    words: list[str], fragment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     told = capsys.readouterr().err
     assert fragment in told
@@ -66,7 +71,20 @@ def test_python_spelling_of_a_flag_works(capsys: pytest.CaptureFixture[str]) -> 
     assert "/no/such/photos" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["policies", "models", "recipes", "schedules", "losses", "priors", "probes", "diagnostics", "studies"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "policies",
+        "models",
+        "recipes",
+        "schedules",
+        "losses",
+        "priors",
+        "probes",
+        "diagnostics",
+        "studies",
+    ],
+)
 def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -77,14 +95,28 @@ def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("error", "fragment"),
     [
-        (PermissionError(errno.EACCES, "Permission denied", "/locked/runs"), "Permission denied: '/locked/runs'"),
-        (OSError(errno.ENOSPC, "No space left on device", "/full/store"), "No space left on device: '/full/store'"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 230400000000 bytes."), "Not enough memory"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/locked/runs"),
+            "Permission denied: '/locked/runs'",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/full/store"),
+            "No space left on device: '/full/store'",
+        ),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 230400000000 bytes."
+            ),
+            "Not enough memory",
+        ),
         (MemoryError(), "Not enough memory"),
     ],
 )
 def test_what_the_machine_refuses_is_a_sentence(
-    error: Exception, fragment: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    fragment: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(options: dict[str, Any]) -> None:
         raise error

@@ -31,7 +31,13 @@ def _one_thread() -> None:
 def encoded() -> Callable[..., bytes]:
     """Returns a function that makes the bytes of a small random picture file."""
 
-    def make(kind: str = "PNG", size: tuple[int, int] = (12, 10), seed: int = 0, mode: str = "RGB", **options: object) -> bytes:
+    def make(
+        kind: str = "PNG",
+        size: tuple[int, int] = (12, 10),
+        seed: int = 0,
+        mode: str = "RGB",
+        **options: object,
+    ) -> bytes:
         pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels).convert(mode).save(buffer, kind, **options)
@@ -44,7 +50,12 @@ def encoded() -> Callable[..., bytes]:
 def folder(tmp_path: Path, encoded: Callable[..., bytes]) -> Path:
     """Twelve labelled pictures: train/ and test/, each with classes cat and dog."""
     root = tmp_path / "pets"
-    for at, place in enumerate(f"{split}/{label}/{n}.png" for split in ("train", "test") for label in ("dog", "cat") for n in range(3)):
+    for at, place in enumerate(
+        f"{split}/{label}/{n}.png"
+        for split in ("train", "test")
+        for label in ("dog", "cat")
+        for n in range(3)
+    ):
         path = root / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded(seed=at))

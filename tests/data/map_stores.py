@@ -16,7 +16,9 @@ from maskwright.data.sources import open_source
 PARTS = ("face", "eyes", "mouth")
 
 
-def build_store(tmp_path: Path, sizes: Sequence[tuple[int, int]], smooth: bool = False) -> PackedStore:
+def build_store(
+    tmp_path: Path, sizes: Sequence[tuple[int, int]], smooth: bool = False
+) -> PackedStore:
     """A store of pictures of these sizes whose channels are: share, part number times 80, noise; with the maps share and parts."""
     rng = np.random.default_rng(0)
     (tmp_path / "p").mkdir(exist_ok=True)
@@ -26,9 +28,9 @@ def build_store(tmp_path: Path, sizes: Sequence[tuple[int, int]], smooth: bool =
             small = Image.fromarray(rng.integers(0, 256, (4, 4), dtype=np.uint8))
             share = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
         parts = rng.integers(0, 4, (height, width), dtype=np.uint8)
-        Image.fromarray(np.stack([share, parts * 80, rng.integers(0, 256, share.shape, dtype=np.uint8)], axis=2)).save(
-            tmp_path / "p" / f"{at:03d}.png"
-        )
+        Image.fromarray(
+            np.stack([share, parts * 80, rng.integers(0, 256, share.shape, dtype=np.uint8)], axis=2)
+        ).save(tmp_path / "p" / f"{at:03d}.png")
     store = pack(open_source(tmp_path / "p"), short_side=500, folder=tmp_path / "store")
     add_maps(store)
     return store

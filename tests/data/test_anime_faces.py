@@ -21,12 +21,18 @@ pytest.importorskip("animeface")
 
 @pytest.mark.parametrize("side", [96, 160, 700])
 def test_a_drawn_face_is_found_with_its_parts_where_they_are(side: int) -> None:
-    parts = {name: [part for part in AnimeFinder().find(draw_face(side)) if part.name == name] for name in anime_faces.ANIME_PARTS}
+    parts = {
+        name: [part for part in AnimeFinder().find(draw_face(side)) if part.name == name]
+        for name in anime_faces.ANIME_PARTS
+    }
     assert [len(parts[name]) for name in anime_faces.ANIME_PARTS] == [1, 2, 1, 1, 1]
     eyes = sorted((eye.x + eye.width / 2) / side for eye in parts["eyes"])
     assert eyes == pytest.approx([0.37, 0.63], abs=0.04)
     mouth = parts["mouth"][0]
-    assert ((mouth.x + mouth.width / 2) / side, (mouth.y + mouth.height / 2) / side) == pytest.approx((0.5, 0.74), abs=0.04)
+    assert (
+        (mouth.x + mouth.width / 2) / side,
+        (mouth.y + mouth.height / 2) / side,
+    ) == pytest.approx((0.5, 0.74), abs=0.04)
 
 
 def test_a_face_that_fills_the_picture_is_found_with_a_frame() -> None:
@@ -55,10 +61,14 @@ def test_nine_of_ten_real_faces_are_found_near_where_an_older_pillow_found_them(
     rows = list(csv.DictReader(io.TextIOWrapper(archive.open("parts.csv"))))[::80]
     errors = []
     for row in rows:
-        found = AnimeFinder().find(np.asarray(Image.open(io.BytesIO(archive.read(row["file"]))).convert("RGB")))
+        found = AnimeFinder().find(
+            np.asarray(Image.open(io.BytesIO(archive.read(row["file"]))).convert("RGB"))
+        )
         eyes = [part for part in found if part.name == "eyes"]
         if eyes:
             right = max(eyes, key=lambda eye: eye.x)
-            errors.append(right.x + right.width / 2 - float(row["left_eye_x"]) - float(row["left_eye_w"]) / 2)
+            errors.append(
+                right.x + right.width / 2 - float(row["left_eye_x"]) - float(row["left_eye_w"]) / 2
+            )
     assert len(errors) >= 0.9 * len(rows)
     assert abs(float(np.median(errors))) < 1.5

@@ -123,7 +123,10 @@ def test_the_only_array_of_pictures_in_a_npz_needs_no_name(tmp_path: Path) -> No
 @pytest.mark.parametrize("names", [("test_images", "test_labels"), ("x_test", "y_test")])
 def test_a_npz_file_can_have_splits(tmp_path: Path, names: tuple[str, str]) -> None:
     train = [name.replace("test", "train") for name in names]
-    np.savez(tmp_path / "x.npz", **{names[0]: PIXELS[:2], names[1]: [1, 0], train[0]: PIXELS[2:], train[1]: [0, 1, 2]})
+    np.savez(
+        tmp_path / "x.npz",
+        **{names[0]: PIXELS[:2], names[1]: [1, 0], train[0]: PIXELS[2:], train[1]: [0, 1, 2]},
+    )
     source = open_source(tmp_path / "x.npz", split="test")
     assert source.labels == [1, 0]
     assert np.array_equal(source.read(1), PIXELS[1])
@@ -156,7 +159,9 @@ def test_numeric_labels_are_ordered_as_numbers() -> None:
 def test_a_changed_row_changes_the_fingerprint() -> None:
     changed = PIXELS.copy()
     changed[2, 0, 0, 0] ^= 1
-    assert build_array_source(PIXELS, "x").fingerprint != build_array_source(changed, "x").fingerprint
+    assert (
+        build_array_source(PIXELS, "x").fingerprint != build_array_source(changed, "x").fingerprint
+    )
 
 
 def test_a_folder_of_npy_files_shares_one_range(tmp_path: Path) -> None:

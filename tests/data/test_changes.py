@@ -20,13 +20,23 @@ ALL = Changes(rotate=40, vertical_flip=True, brightness=0.4, contrast=0.4, satur
 
 def _batch(store: PackedStore, changes: Changes, epoch: int = 0, batch_size: int = 9) -> Batch:
     loader = build_loader(
-        store, Augment(size=(32, 32), changes=changes), batch_size=batch_size, seed=0, shuffle=False, maps=("share",), grid=(4, 4)
+        store,
+        Augment(size=(32, 32), changes=changes),
+        batch_size=batch_size,
+        seed=0,
+        shuffle=False,
+        maps=("share",),
+        grid=(4, 4),
     )
     loader.set_epoch(epoch)
     return next(iter(loader))
 
 
-def _drawn(turn: float = 0.0, upside_down: bool = False, colors: tuple[float, float, float, float] = (0, 0, 0, 0)) -> Drawn:
+def _drawn(
+    turn: float = 0.0,
+    upside_down: bool = False,
+    colors: tuple[float, float, float, float] = (0, 0, 0, 0),
+) -> Drawn:
     return Drawn(torch.tensor([turn]), torch.tensor([upside_down]), torch.tensor([colors]))
 
 
@@ -34,7 +44,11 @@ def _drawn(turn: float = 0.0, upside_down: bool = False, colors: tuple[float, fl
 def test_maps_turn_with_their_pictures(tmp_path: Path, sizes: list[tuple[int, int]]) -> None:
     store = build_store(tmp_path, sizes, smooth=True)
     plain = _batch(store, Changes())
-    for changes in (Changes(rotate=60), Changes(vertical_flip=True), Changes(rotate=180, vertical_flip=True)):
+    for changes in (
+        Changes(rotate=60),
+        Changes(vertical_flip=True),
+        Changes(rotate=180, vertical_flip=True),
+    ):
         batch = _batch(store, changes)
         painted = F.avg_pool2d(batch.images[:, :1].double() / 255, 8).flatten(1)
         assert (batch.priors["share"] - painted).abs().max() < 0.03
@@ -47,11 +61,15 @@ def test_recoloring_leaves_maps_alone_and_off_leaves_pixels_alone(tmp_path: Path
     plain, recolored = _batch(store, Changes()), _batch(store, Changes(brightness=0.4))
     assert torch.equal(plain.priors["share"], recolored.priors["share"])
     assert not torch.equal(plain.images, recolored.images)
-    untouched = next(iter(build_loader(store, Augment(size=(32, 32)), batch_size=9, seed=0, shuffle=False)))
+    untouched = next(
+        iter(build_loader(store, Augment(size=(32, 32)), batch_size=9, seed=0, shuffle=False))
+    )
     assert torch.equal(plain.images, untouched.images)
 
 
-def test_a_sample_changes_the_same_in_any_batch_and_otherwise_in_the_next_epoch(tmp_path: Path) -> None:
+def test_a_sample_changes_the_same_in_any_batch_and_otherwise_in_the_next_epoch(
+    tmp_path: Path,
+) -> None:
     store = build_store(tmp_path, [(48, 64)] * 9)
     whole, part = _batch(store, ALL), _batch(store, ALL, batch_size=3)
     assert torch.equal(whole.images[:3], part.images)
@@ -61,7 +79,9 @@ def test_a_sample_changes_the_same_in_any_batch_and_otherwise_in_the_next_epoch(
 def test_a_quarter_turn_is_exact() -> None:
     image = torch.arange(48, dtype=torch.uint8).view(1, 3, 4, 4)
     turned = Changes(rotate=90).apply(image, _drawn(turn=torch.pi / 2))
-    assert torch.equal(turned, torch.rot90(image, 1, (2, 3))) or torch.equal(turned, torch.rot90(image, -1, (2, 3)))
+    assert torch.equal(turned, torch.rot90(image, 1, (2, 3))) or torch.equal(
+        turned, torch.rot90(image, -1, (2, 3))
+    )
     assert not torch.equal(turned, image)
 
 

@@ -26,7 +26,15 @@ class RedFinder:
         rows, cols = np.nonzero((pixels[:, :, 0] > 200) & (pixels[:, :, 1] < 50))
         if not len(rows):
             return []
-        return [Part("face", cols.min(), rows.min(), cols.max() - cols.min() + 1, rows.max() - rows.min() + 1)]
+        return [
+            Part(
+                "face",
+                cols.min(),
+                rows.min(),
+                cols.max() - cols.min() + 1,
+                rows.max() - rows.min() + 1,
+            )
+        ]
 
 
 def _wide(left: int, height: int = 60, width: int = 160) -> np.ndarray:
@@ -36,14 +44,18 @@ def _wide(left: int, height: int = 60, width: int = 160) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("left", "wanted"), [(0, 0), (70, 50), (140, 100), (30, 10)])
-def test_a_head_lies_in_the_middle_of_the_window_or_as_near_as_the_border_lets_it(left: int, wanted: int) -> None:
+def test_a_head_lies_in_the_middle_of_the_window_or_as_near_as_the_border_lets_it(
+    left: int, wanted: int
+) -> None:
     (choice,) = SmartCrop(finders=(RedFinder(),)).choose(_wide(left))
     assert choice.window == Window(0, wanted, 60, 60)
     assert (choice.kept, choice.share) == ("heads", 1.0)
 
 
 def test_tall_pictures_are_cut_along_their_height() -> None:
-    (choice,) = SmartCrop(finders=(RedFinder(),)).choose(np.ascontiguousarray(_wide(140).transpose(1, 0, 2)))
+    (choice,) = SmartCrop(finders=(RedFinder(),)).choose(
+        np.ascontiguousarray(_wide(140).transpose(1, 0, 2))
+    )
     assert choice.window == Window(100, 0, 60, 60)
 
 
@@ -94,7 +106,9 @@ def wide(tmp_path: Path) -> Path:
 
 
 def test_a_cropped_source_is_packed_like_any_other(wide: Path, tmp_path: Path) -> None:
-    source = crop_source(open_source(wide), SmartCrop(finders=(RedFinder(),), made="red"), tmp_path / "work")
+    source = crop_source(
+        open_source(wide), SmartCrop(finders=(RedFinder(),), made="red"), tmp_path / "work"
+    )
     store = pack(source, short_side=30, folder=tmp_path / "store")
     assert store.uniform_size == (30, 30)
     assert [item.key for item in store.skipped] == ["7.png"]
@@ -110,11 +124,17 @@ def test_further_windows_get_a_number(tmp_path: Path) -> None:
 
     (tmp_path / "p").mkdir()
     Image.fromarray(_wide(0)).save(tmp_path / "p/a.png")
-    source = crop_source(open_source(tmp_path / "p"), SmartCrop(finders=(Two(),), windows=2, made="two"), tmp_path / "work")
+    source = crop_source(
+        open_source(tmp_path / "p"),
+        SmartCrop(finders=(Two(),), windows=2, made="two"),
+        tmp_path / "work",
+    )
     assert [source.key(at) for at in range(len(source))] == ["a.png", "a.png#2"]
 
 
-def test_a_killed_choice_of_windows_goes_on(wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_choice_of_windows_goes_on(
+    wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(crop, "CHUNK", 2)
     source, finder = open_source(wide), RedFinder()
 

@@ -40,7 +40,9 @@ def test_transparent_pixels_lie_on_white() -> None:
 
 
 def test_alpha_is_kept_when_four_channels_are_wanted() -> None:
-    pixels = decode_picture(_save(Image.new("RGBA", (2, 2), (10, 20, 30, 40))), "a", Wanted(channels=4))
+    pixels = decode_picture(
+        _save(Image.new("RGBA", (2, 2), (10, 20, 30, 40))), "a", Wanted(channels=4)
+    )
     assert pixels[0, 0].tolist() == [10, 20, 30, 40]
 
 
@@ -72,12 +74,20 @@ def test_cmyk_becomes_rgb() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_to_eight(kind: str) -> None:
     values = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
-    assert decode_picture(_save(Image.fromarray(values), kind), "a")[0, :, 0].tolist() == [0, 100, 255]
+    assert decode_picture(_save(Image.fromarray(values), kind), "a")[0, :, 0].tolist() == [
+        0,
+        100,
+        255,
+    ]
 
 
 def test_a_float_tiff_in_unit_range_is_scaled() -> None:
     values = np.array([[0, 0.5, 1]], dtype=np.float32)
-    assert decode_picture(_save(Image.fromarray(values), "TIFF"), "a.tif")[0, :, 0].tolist() == [0, 128, 255]
+    assert decode_picture(_save(Image.fromarray(values), "TIFF"), "a.tif")[0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
 
 
 def test_a_float_tiff_with_other_values_is_refused() -> None:
@@ -132,14 +142,20 @@ def test_a_text_named_like_a_picture_is_unreadable() -> None:
         decode_picture(b"dear diary", "notes.jpg")
 
 
-def test_a_decompression_bomb_is_unreadable(encoded: Encoded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_unreadable(
+    encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
     with pytest.raises(UnreadableImage, match="decompression bomb"):
         decode_picture(encoded("PNG"), "huge.png")
 
 
-@pytest.mark.parametrize(("size", "expected"), [((40, 20), (16, 8)), ((20, 40), (8, 16)), ((6, 5), (6, 5))])
-def test_shrinking_keeps_the_aspect_and_never_enlarges(encoded: Encoded, size: tuple[int, int], expected: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "expected"), [((40, 20), (16, 8)), ((20, 40), (8, 16)), ((6, 5), (6, 5))]
+)
+def test_shrinking_keeps_the_aspect_and_never_enlarges(
+    encoded: Encoded, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
     assert decode_picture(encoded("PNG", size), "a", Wanted(short_side=8)).shape == (*expected, 3)
 
 
@@ -152,7 +168,9 @@ def test_shrinking_does_not_alias() -> None:
 def test_a_large_jpeg_shrinks_to_the_same_size_and_nearly_the_same_pixels() -> None:
     smooth = np.linspace(0, 255, 400)[:, None, None] * np.ones((1, 600, 3))
     data = _save(Image.fromarray(smooth.astype(np.uint8)), "JPEG", quality=95)
-    direct = np.asarray(Image.open(io.BytesIO(data)).resize((48, 32), Image.Resampling.BICUBIC)).astype(float)
+    direct = np.asarray(
+        Image.open(io.BytesIO(data)).resize((48, 32), Image.Resampling.BICUBIC)
+    ).astype(float)
     shrunk = decode_picture(data, "a", Wanted(short_side=32))
     assert shrunk.shape == (32, 48, 3)
     assert np.abs(shrunk - direct).max() < 6

@@ -35,7 +35,9 @@ def test_a_second_column_is_the_label(folder: Path, mark: str) -> None:
 
 
 def test_named_columns_may_come_in_any_order(folder: Path) -> None:
-    lines = ["label,size,Image"] + [f"{label},3,{file}" for file, label in zip(FILES, "aba", strict=True)]
+    lines = ["label,size,Image"] + [
+        f"{label},3,{file}" for file, label in zip(FILES, "aba", strict=True)
+    ]
     source = open_source(_write(folder, "some.csv", lines))
     assert source.key(1) == FILES[1]
     assert source.classes == ["a", "b"]
@@ -48,7 +50,9 @@ def test_a_listed_file_that_is_missing_is_a_reason(folder: Path) -> None:
 
 
 def test_a_list_of_missing_files_names_the_first(folder: Path) -> None:
-    with pytest.raises(MaskwrightError, match=r"None of the 2 files in .* exists; the first is .*a.png"):
+    with pytest.raises(
+        MaskwrightError, match=r"None of the 2 files in .* exists; the first is .*a.png"
+    ):
         open_source(_write(folder, "some.txt", ["a.png", "b.png"]))
 
 
@@ -63,7 +67,9 @@ def test_a_ragged_list_is_refused(folder: Path) -> None:
 
 
 def test_labels_from_a_file_replace_those_of_the_folders(folder: Path) -> None:
-    lines = ["file,label"] + [f"{label}/{n}.png,{label}{n}" for label in ("cat", "dog") for n in range(3)]
+    lines = ["file,label"] + [
+        f"{label}/{n}.png,{label}{n}" for label in ("cat", "dog") for n in range(3)
+    ]
     source = open_source(folder / "train", labels=str(_write(folder, "labels.csv", lines)))
     assert source.classes == ["cat0", "cat1", "cat2", "dog0", "dog1", "dog2"]
     assert source.labels == [0, 1, 2, 3, 4, 5]
@@ -71,7 +77,9 @@ def test_labels_from_a_file_replace_those_of_the_folders(folder: Path) -> None:
 
 
 def test_a_column_of_labels_can_be_chosen_by_name_or_number(folder: Path) -> None:
-    lines = ["file,color,mood"] + [f"other/place/{n}.png,red,{mood}" for n, mood in enumerate(("sad", "gay", "sad"))]
+    lines = ["file,color,mood"] + [
+        f"other/place/{n}.png,red,{mood}" for n, mood in enumerate(("sad", "gay", "sad"))
+    ]
     labels = _write(folder, "labels.csv", lines)
     by_name = open_source(folder / "train/cat", labels=f"{labels}:mood")
     by_number = open_source(folder / "train/cat", labels=f"{labels}:3")
@@ -81,8 +89,12 @@ def test_a_column_of_labels_can_be_chosen_by_name_or_number(folder: Path) -> Non
 
 
 def test_a_picture_without_a_label_is_named(folder: Path) -> None:
-    labels = _write(folder, "labels.csv", ["file,label", "cat/0.png,a"])  # must not pass for dog/0.png
-    with pytest.raises(MaskwrightError, match=r"no label for 5 of 6 pictures, for example 'cat/1.png'"):
+    labels = _write(
+        folder, "labels.csv", ["file,label", "cat/0.png,a"]
+    )  # must not pass for dog/0.png
+    with pytest.raises(
+        MaskwrightError, match=r"no label for 5 of 6 pictures, for example 'cat/1.png'"
+    ):
         open_source(folder / "train", labels=str(labels))
 
 

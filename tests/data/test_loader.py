@@ -18,7 +18,9 @@ from maskwright.support.errors import MaskwrightError
 AUGMENT = Augment(size=(44, 44))
 
 
-def _epoch(store: PackedStore, epoch: int = 0, start: int = 0, augment: Augment = AUGMENT, **options: Any) -> list[Batch]:
+def _epoch(
+    store: PackedStore, epoch: int = 0, start: int = 0, augment: Augment = AUGMENT, **options: Any
+) -> list[Batch]:
     loader = build_loader(store, augment, **{"batch_size": 4, "seed": 0, **options})
     loader.set_epoch(epoch)
     loader.start_at(start)
@@ -44,7 +46,10 @@ def test_a_batch_has_pictures_ids_and_labels(store: PackedStore) -> None:
 
 
 def test_an_epoch_shows_each_picture_once_in_a_new_order(store: PackedStore) -> None:
-    orders = [torch.cat([batch.sample_ids for batch in _epoch(store, epoch, drop_last=False)]) for epoch in (0, 1)]
+    orders = [
+        torch.cat([batch.sample_ids for batch in _epoch(store, epoch, drop_last=False)])
+        for epoch in (0, 1)
+    ]
     for order in orders:
         assert sorted(order.tolist()) == list(range(26))
     assert not torch.equal(orders[0], orders[1])
@@ -81,16 +86,26 @@ def test_only_one_iteration_begins_late(store: PackedStore) -> None:
 @pytest.mark.parametrize("drop_last", [True, False])
 def test_two_ranks_together_see_the_batch_of_one(store: PackedStore, drop_last: bool) -> None:
     single = _epoch(store, 1, batch_size=8, drop_last=drop_last)
-    ranks = [_epoch(store, 1, batch_size=4, rank=rank, world_size=2, drop_last=drop_last) for rank in (0, 1)]
+    ranks = [
+        _epoch(store, 1, batch_size=4, rank=rank, world_size=2, drop_last=drop_last)
+        for rank in (0, 1)
+    ]
     together = [
-        Batch(*(torch.cat([a, b]) for a, b in zip(one[:3], two[:3], strict=True)), {}, torch.cat([one.views, two.views]))  # type: ignore[arg-type, type-var]
+        Batch(
+            *(torch.cat([a, b]) for a, b in zip(one[:3], two[:3], strict=True)),
+            {},
+            torch.cat([one.views, two.views]),
+        )  # type: ignore[arg-type, type-var]
         for one, two in zip(*ranks, strict=True)
     ]
     assert _same(together, single)
 
 
 def test_ranks_get_equal_shares_of_a_last_batch_that_does_not_divide(store: PackedStore) -> None:
-    last = [_epoch(store, batch_size=5, rank=rank, world_size=3, drop_last=False)[-1].sample_ids for rank in range(3)]
+    last = [
+        _epoch(store, batch_size=5, rank=rank, world_size=3, drop_last=False)[-1].sample_ids
+        for rank in range(3)
+    ]
     assert [len(ids) for ids in last] == [4, 4, 4]
     assert len(set(torch.cat(last).tolist())) >= 11
 
@@ -112,7 +127,10 @@ def test_the_evaluation_view_in_order_gives_the_pictures_themselves(store: Packe
 
 
 def test_a_batch_larger_than_the_data_is_refused(store: PackedStore) -> None:
-    with pytest.raises(MaskwrightError, match=r"batch of 64 is larger than the data \(26 pictures\); use at most 26"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"batch of 64 is larger than the data \(26 pictures\); use at most 26",
+    ):
         build_loader(store, AUGMENT, batch_size=64, seed=0)
 
 
@@ -121,7 +139,9 @@ def test_beginning_after_the_end_is_refused(store: PackedStore) -> None:
         build_loader(store, AUGMENT, batch_size=4, seed=0).start_at(7)
 
 
-def test_an_error_while_preparing_reaches_the_consumer(store: PackedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_preparing_reaches_the_consumer(
+    store: PackedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no picture")
 

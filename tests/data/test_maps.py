@@ -33,11 +33,15 @@ def _zeros(store: PackedStore, ids: Sequence[int]) -> list[np.ndarray]:
     return [np.zeros((int(store.heights[at]), int(store.widths[at])), dtype=np.uint8) for at in ids]
 
 
-def test_a_map_has_a_byte_for_each_pixel_of_the_pictures_in_their_order(mapped: PackedStore) -> None:
+def test_a_map_has_a_byte_for_each_pixel_of_the_pictures_in_their_order(
+    mapped: PackedStore,
+) -> None:
     share = open_map(mapped, "share")
     assert share.path.stat().st_size * 3 == mapped.num_bytes
     for at in range(len(mapped)):
-        pixels = share.picture(int(mapped.offsets[at]) // 3, int(mapped.heights[at]), int(mapped.widths[at]))
+        pixels = share.picture(
+            int(mapped.offsets[at]) // 3, int(mapped.heights[at]), int(mapped.widths[at])
+        )
         assert torch.equal(pixels, mapped.image(at)[0])
 
 
@@ -46,12 +50,17 @@ def test_a_map_knows_its_kind_its_parts_and_its_coverage(mapped: PackedStore) ->
     parts = open_map(mapped, "parts")
     assert parts.entries == ("parts/face", "parts/eyes", "parts/mouth")
     counts = [float(np.mean([(mapped.image(at)[1] == 160).float().mean() for at in range(6)])), 0]
-    assert [parts.coverage[f"eyes: {name}"] for name in ("mean_share", "without")] == pytest.approx(counts, abs=1e-5)
+    assert [parts.coverage[f"eyes: {name}"] for name in ("mean_share", "without")] == pytest.approx(
+        counts, abs=1e-5
+    )
     assert open_map(mapped, "share").entries == ("share",)
 
 
 def test_a_missing_map_names_the_nearest_and_the_way_to_make_it(mapped: PackedStore) -> None:
-    with pytest.raises(MaskwrightError, match=r"has no map 'shar' .*Did you mean 'share'.*It has: parts, share.*maskwright prepare"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"has no map 'shar' .*Did you mean 'share'.*It has: parts, share.*maskwright prepare",
+    ):
         open_map(mapped, "shar")
 
 
@@ -59,15 +68,22 @@ def test_a_map_of_another_store_is_refused(mapped: PackedStore, tmp_path: Path) 
     (tmp_path / "other").mkdir()
     other = build_store(tmp_path / "other", [(12, 10), (8, 9), (12, 10), (20, 30), (7, 7), (8, 9)])
     shutil.copy(mapped.folder / MAPS / "share.json", other.folder / MAPS / "share.json")
-    with pytest.raises(MaskwrightError, match=r"share.json' cannot be used: it was made for other pictures"):
+    with pytest.raises(
+        MaskwrightError, match=r"share.json' cannot be used: it was made for other pictures"
+    ):
         open_map(other, "share")
 
 
-@pytest.mark.parametrize(("cut", "words"), [(5, "has 5 bytes instead of"), (0, "has 0 bytes instead of")])
+@pytest.mark.parametrize(
+    ("cut", "words"), [(5, "has 5 bytes instead of"), (0, "has 0 bytes instead of")]
+)
 def test_a_truncated_map_is_refused(mapped: PackedStore, cut: int, words: str) -> None:
     with (mapped.folder / MAPS / "share.bin").open("r+b") as file:
         file.truncate(cut)
-    with pytest.raises(MaskwrightError, match=rf"share.bin' cannot be used: share.bin {words}.*Delete it and make it again"):
+    with pytest.raises(
+        MaskwrightError,
+        match=rf"share.bin' cannot be used: share.bin {words}.*Delete it and make it again",
+    ):
         open_map(mapped, "share")
 
 
@@ -106,7 +122,9 @@ def test_an_interrupted_map_goes_on_where_it_was(mapped: PackedStore) -> None:
     assert open_map(mapped, "late").coverage == {"mean_share": 0.0, "without": 6}
 
 
-def test_a_finished_map_is_not_made_again_unless_it_is_made_differently(mapped: PackedStore) -> None:
+def test_a_finished_map_is_not_made_again_unless_it_is_made_differently(
+    mapped: PackedStore,
+) -> None:
     calls: list[int] = []
 
     def draw(ids: Sequence[int]) -> list[np.ndarray]:

@@ -22,7 +22,10 @@ def test_a_flipped_bit_is_noticed(store: PackedStore) -> None:
         byte = file.read(1)[0]
         file.seek(777)
         file.write(bytes([byte ^ 1]))
-    with pytest.raises(MaskwrightError, match=r"is damaged: bytes 0 to .* changed .* Delete that folder and it is built again"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"is damaged: bytes 0 to .* changed .* Delete that folder and it is built again",
+    ):
         open_packed(store.folder)
 
 
@@ -118,7 +121,10 @@ def test_the_held_out_part_is_the_same_share_of_every_class(store: PackedStore) 
 
 def test_the_held_out_part_does_not_depend_on_order_but_on_the_seed(store: PackedStore) -> None:
     shuffled = store.subset(torch.randperm(26, generator=torch.Generator().manual_seed(0)))
-    held = [set(split_holdout(data, 0.25, seed).held.keys) for data, seed in ((store, 0), (shuffled, 0), (store, 1))]
+    held = [
+        set(split_holdout(data, 0.25, seed).held.keys)
+        for data, seed in ((store, 0), (shuffled, 0), (store, 1))
+    ]
     assert held[0] == held[1]
     assert held[0] != held[2]
 

@@ -43,7 +43,9 @@ def _cutout() -> np.ndarray:
 
 
 def test_words_are_read_with_the_python_keyword_from() -> None:
-    asked = parse_priors("foreground, parts(from='labels.csv', only=['eyes']), attention(from='timm:x')")
+    asked = parse_priors(
+        "foreground, parts(from='labels.csv', only=['eyes']), attention(from='timm:x')"
+    )
     assert asked == [
         Asked("foreground", None, {}),
         Asked("parts", "labels.csv", {"only": ["eyes"]}),
@@ -55,7 +57,10 @@ def test_words_are_read_with_the_python_keyword_from() -> None:
     ("words", "message"),
     [
         ("foregruond", "Unknown map 'foregruond'. Did you mean 'foreground'"),
-        ("foreground(from='alhpa')", r"neither a source of foreground nor a file or folder. Did you mean 'alpha'"),
+        (
+            "foreground(from='alhpa')",
+            r"neither a source of foreground nor a file or folder. Did you mean 'alpha'",
+        ),
         ("parts, parts(from='cascade')", "made from one source"),
         ("3", "A map is written like foreground"),
         ("parts(from='cascade', sise=3)", "has no option 'sise'"),
@@ -69,7 +74,10 @@ def test_mistakes_get_a_sentence(words: str, message: str) -> None:
 def test_a_path_stands_for_the_kind_of_file_it_is(tmp_path: Path) -> None:
     for name, kind in (("a.csv", "boxes"), ("a.json", "boxes"), ("a.xml", "cascade")):
         (tmp_path / name).write_text("x")
-        assert resolve_source(Asked("parts", str(tmp_path / name), {})) == (kind, {"file": str(tmp_path / name)})
+        assert resolve_source(Asked("parts", str(tmp_path / name), {})) == (
+            kind,
+            {"file": str(tmp_path / name)},
+        )
     assert resolve_source(Asked("parts", str(tmp_path), {}))[0] == "labels"
     assert resolve_source(Asked("foreground", str(tmp_path), {}))[0] == "masks"
 
@@ -81,16 +89,23 @@ def test_every_source_of_the_catalog_is_there_with_a_sentence() -> None:
 
 def test_alpha_is_read_from_the_source_and_averaged(tmp_path: Path) -> None:
     source = open_source(_save(tmp_path / "p", "a.png", _cutout()))
-    whole, part = Original(source, 0, None, (10, 20)), Original(source, 0, Window(0, 10, 20, 20), (5, 5))
+    whole, part = (
+        Original(source, 0, None, (10, 20)),
+        Original(source, 0, Window(0, 10, 20, 20), (5, 5)),
+    )
     one, two = AlphaForeground().draw([whole, part])
     assert one.shape == (10, 20)
     assert one[0].tolist() == [128] * 5 + [0] * 5 + [255] * 10
     assert two[0].tolist() == [0, 0, 128, 255, 255]
 
 
-def test_alpha_is_chosen_where_pictures_are_transparent_and_grabcut_elsewhere(tmp_path: Path) -> None:
+def test_alpha_is_chosen_where_pictures_are_transparent_and_grabcut_elsewhere(
+    tmp_path: Path,
+) -> None:
     clear = Original(open_source(_save(tmp_path / "p", "a.png", _cutout())), 0, None, (20, 40))
-    opaque = Original(open_source(_save(tmp_path / "q", "a.png", _cutout()[:, :, :3])), 0, None, (20, 40))
+    opaque = Original(
+        open_source(_save(tmp_path / "q", "a.png", _cutout()[:, :, :3])), 0, None, (20, 40)
+    )
     prior, words = build_prior(Asked("foreground", None, {}), 0, [clear])
     assert isinstance(prior, AlphaForeground)
     assert words == "from alpha, because 1 of 1 pictures looked at are partly transparent"
@@ -120,7 +135,9 @@ def test_supplied_masks_and_label_maps_are_cut_with_the_picture(tmp_path: Path) 
     mask = np.zeros((8, 16), dtype=np.uint8)
     mask[:, 8:] = 255
     place = _save(tmp_path / "masks", "a.png", mask)
-    (share,) = SuppliedForeground(file=str(place)).draw([Original(source, 0, Window(0, 6, 8, 8), (4, 4))])
+    (share,) = SuppliedForeground(file=str(place)).draw(
+        [Original(source, 0, Window(0, 6, 8, 8), (4, 4))]
+    )
     assert share[0].tolist() == [0, 255, 255, 255]
     labels = Image.fromarray(np.where(mask > 0, 7, 3).astype(np.uint8), mode="L").convert("P")
     labels.putdata(np.where(mask > 0, 7, 3).ravel().tolist())
@@ -131,7 +148,9 @@ def test_supplied_masks_and_label_maps_are_cut_with_the_picture(tmp_path: Path) 
     assert prior.plan().parts == ("wall", "window")
     (parts,) = prior.draw([Original(source, 0, Window(0, 6, 8, 8), (4, 4))])
     assert parts[0].tolist() == [1, 2, 2, 2]
-    (only,) = SuppliedParts(file=str(tmp_path / "maps"), only=("window",)).draw([Original(source, 0, None, (8, 16))])
+    (only,) = SuppliedParts(file=str(tmp_path / "maps"), only=("window",)).draw(
+        [Original(source, 0, None, (8, 16))]
+    )
     assert only[0].tolist() == [0] * 8 + [1] * 8
 
 
@@ -139,7 +158,9 @@ def test_a_missing_or_misshapen_supplied_map_is_named(tmp_path: Path) -> None:
     source = open_source(_save(tmp_path / "p", "b.png", np.zeros((8, 16, 3), dtype=np.uint8)))
     place = _save(tmp_path / "masks", "a.png", np.zeros((8, 8), dtype=np.uint8))
     prior, original = SuppliedForeground(file=str(place)), Original(source, 0, None, (8, 16))
-    with pytest.raises(MaskwrightError, match=r"has no map for the picture 'b.png': looked for b.png"):
+    with pytest.raises(
+        MaskwrightError, match=r"has no map for the picture 'b.png': looked for b.png"
+    ):
         prior.draw([original])
     _save(tmp_path / "masks", "b.png", np.zeros((8, 8), dtype=np.uint8))
     with pytest.raises(MaskwrightError, match=r"is 8x8, its picture 'b.png' 8x16"):
@@ -166,12 +187,24 @@ def test_boxes_are_painted_small_over_large(tmp_path: Path) -> None:
 
 
 def test_corner_boxes_coco_and_tables_in_archives_are_read(tmp_path: Path) -> None:
-    (tmp_path / "c.csv").write_text("file,part,x_min,y_min,x_max,y_max\na.jpg,,0,0,9,4\na.jpg,tail,1,1,2,2\n")
-    assert BoxTable(str(tmp_path / "c.csv")).find("deep/a.jpg") == [Part("object", 0, 0, 10, 5), Part("tail", 1, 1, 2, 2)]
+    (tmp_path / "c.csv").write_text(
+        "file,part,x_min,y_min,x_max,y_max\na.jpg,,0,0,9,4\na.jpg,tail,1,1,2,2\n"
+    )
+    assert BoxTable(str(tmp_path / "c.csv")).find("deep/a.jpg") == [
+        Part("object", 0, 0, 10, 5),
+        Part("tail", 1, 1, 2, 2),
+    ]
     coco = {
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
         "categories": [{"id": 5, "name": "person", "keypoints": ["left_eye", "nose"]}],
-        "annotations": [{"image_id": 1, "category_id": 5, "bbox": [0, 0, 100, 50], "keypoints": [10, 10, 2, 0, 0, 0]}],
+        "annotations": [
+            {
+                "image_id": 1,
+                "category_id": 5,
+                "bbox": [0, 0, 100, 50],
+                "keypoints": [10, 10, 2, 0, 0, 0],
+            }
+        ],
     }
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("in/t.json", json.dumps(coco))
@@ -182,7 +215,11 @@ def test_corner_boxes_coco_and_tables_in_archives_are_read(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("file,a\nx,1\n", "needs a column file and boxes"), ("file,a_x,a_y\nx,one,2\n", "not made of numbers")]
+    ("text", "message"),
+    [
+        ("file,a\nx,1\n", "needs a column file and boxes"),
+        ("file,a_x,a_y\nx,one,2\n", "not made of numbers"),
+    ],
 )
 def test_a_bad_table_gets_a_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(text)
@@ -207,7 +244,9 @@ def test_attention_of_a_stand_in_lands_on_the_pixels_it_is_of(tmp_path: Path) ->
     source = open_source(_save(tmp_path / "p", "a.png", pixels))
     prior = AttentionMap(file="stand-in", teacher=Brightness())
     assert prior.plan().name == "attention"
-    square, wide = prior.draw([Original(source, 0, None, (32, 32)), Original(source, 0, Window(0, 0, 16, 32), (16, 32))])
+    square, wide = prior.draw(
+        [Original(source, 0, None, (32, 32)), Original(source, 0, Window(0, 0, 16, 32), (16, 32))]
+    )
     assert (square.max(), square[2, 29], square[20, 5]) == (255, 255, 0)
     assert wide.shape == (16, 32)
     assert wide[2, 30] == 255
@@ -230,7 +269,9 @@ def test_rembg_is_asked_for_a_mask_only(tmp_path: Path, monkeypatch: pytest.Monk
     pixels[:, 4:] = 200
     prior = ModelForeground(model="isnet-anime")
     assert "isnet-anime" in prior.plan().made
-    (share,) = prior.draw([Original(open_source(_save(tmp_path / "p", "a.png", pixels)), 0, None, (8, 8))])
+    (share,) = prior.draw(
+        [Original(open_source(_save(tmp_path / "p", "a.png", pixels)), 0, None, (8, 8))]
+    )
     assert asked == ["isnet-anime"]
     assert share[0].tolist() == [0] * 4 + [255] * 4
 
@@ -246,15 +287,24 @@ def test_a_model_file_is_run_as_u2net_is(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     helper = onnx.helper
     nodes = [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=1)]
-    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size, 16, 16]) for name, size in (("x", 3), ("y", 1))]
+    values = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size, 16, 16])
+        for name, size in (("x", 3), ("y", 1))
+    ]
     model = helper.make_model(
-        helper.make_graph(nodes, "g", values[:1], values[1:]), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+        helper.make_graph(nodes, "g", values[:1], values[1:]),
+        opset_imports=[helper.make_opsetid("", 13)],
+        ir_version=8,
     )
     onnx.save(model, str(tmp_path / "m.onnx"))
     pixels = np.zeros((32, 32, 3), dtype=np.uint8)
     pixels[:, 16:] = 200
-    prior, words = build_prior(Asked("foreground", str(tmp_path / "m.onnx"), {"model": "isnet-anime"}), 0, [])
+    prior, words = build_prior(
+        Asked("foreground", str(tmp_path / "m.onnx"), {"model": "isnet-anime"}), 0, []
+    )
     assert "from rembg" in words
-    (share,) = prior.draw([Original(open_source(_save(tmp_path / "p", "a.png", pixels)), 0, None, (8, 8))])
+    (share,) = prior.draw(
+        [Original(open_source(_save(tmp_path / "p", "a.png", pixels)), 0, None, (8, 8))]
+    )
     assert share[0, 0] == 0
     assert share[0, -1] == 255

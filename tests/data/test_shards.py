@@ -39,9 +39,17 @@ def write_shards(folder: Path, counts=(5, 3, 8), kind="png", label="cls", size=2
     for shard, count in enumerate(counts):
         with tarfile.open(folder / f"photos-{shard:03d}.tar", "w") as archive:
             for at, pixels in [next(pictures) for _ in range(count)]:
-                add(archive, f"{at:05d}.{kind}", picture_bytes(np.asarray(pixels), "JPEG" if kind == "jpg" else "PNG"))
+                add(
+                    archive,
+                    f"{at:05d}.{kind}",
+                    picture_bytes(np.asarray(pixels), "JPEG" if kind == "jpg" else "PNG"),
+                )
                 if label:
-                    add(archive, f"{at:05d}.{label}", (str(at % 3) if label == "cls" else json.dumps({"label": at % 3})).encode())
+                    add(
+                        archive,
+                        f"{at:05d}.{label}",
+                        (str(at % 3) if label == "cls" else json.dumps({"label": at % 3})).encode(),
+                    )
     return str(folder / f"photos-{{000..{len(counts) - 1:03d}}}.tar")
 
 
@@ -69,13 +77,22 @@ def test_streamed_shards_hold_the_pictures_and_labels_that_packing_them_gives(tm
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("world_size", [1, 2])
-def test_every_picture_comes_once_per_epoch_whatever_the_workers_and_ranks(tmp_path, workers, world_size):
+def test_every_picture_comes_once_per_epoch_whatever_the_workers_and_ranks(
+    tmp_path, workers, world_size
+):
     store = open_stream(write_shards(tmp_path))
     for epoch in (0, 1):
         seen = []
         for rank in range(world_size):
             loader = build_loader(
-                store, evaluation_view((20, 20)), batch_size=2, seed=3, drop_last=False, workers=workers, rank=rank, world_size=world_size
+                store,
+                evaluation_view((20, 20)),
+                batch_size=2,
+                seed=3,
+                drop_last=False,
+                workers=workers,
+                rank=rank,
+                world_size=world_size,
             )
             loader.set_epoch(epoch)
             for batch in loader:
@@ -121,7 +138,9 @@ def test_shards_without_labels_have_none_and_broken_headers_are_noted(tmp_path):
     assert any("photos-001.tar/99999.png" in note for note in source.notes)
 
 
-def test_a_picture_that_breaks_after_its_header_is_gray_and_too_many_stop_the_work(tmp_path, caplog):
+def test_a_picture_that_breaks_after_its_header_is_gray_and_too_many_stop_the_work(
+    tmp_path, caplog
+):
     with tarfile.open(tmp_path / "a-0.tar", "w") as archive:
         for at, pixels in enumerate(draw_pictures(12, 64)):
             data = picture_bytes(np.asarray(pixels), "JPEG")

@@ -32,7 +32,11 @@ def _tar(folder: Path, to: Path, mode: str) -> Path:
 
 def _same(one: Source, two: Source) -> bool:
     same_pixels = all(np.array_equal(one.read(at), two.read(at)) for at in range(len(one)))
-    return [one.key(at) for at in range(len(one))] == [two.key(at) for at in range(len(two))] and one.labels == two.labels and same_pixels
+    return (
+        [one.key(at) for at in range(len(one))] == [two.key(at) for at in range(len(two))]
+        and one.labels == two.labels
+        and same_pixels
+    )
 
 
 def test_classes_are_the_sub_folders_in_alphabetic_order(folder: Path) -> None:
@@ -118,7 +122,10 @@ def test_a_folder_around_everything_in_an_archive_is_no_class(folder: Path, tmp_
 def test_a_place_inside_an_archive_can_be_named(folder: Path, tmp_path: Path) -> None:
     archive = _zip(folder, tmp_path / "pets.zip")
     assert len(open_source(f"{archive}/train/cat")) == 3
-    assert [open_source(f"{archive}/*/cat/1.png").key(at) for at in range(2)] == ["test/cat/1.png", "train/cat/1.png"]
+    assert [open_source(f"{archive}/*/cat/1.png").key(at) for at in range(2)] == [
+        "test/cat/1.png",
+        "train/cat/1.png",
+    ]
 
 
 def test_an_archive_can_be_read_after_pickling(folder: Path, tmp_path: Path) -> None:
@@ -146,13 +153,17 @@ def test_a_single_picture_is_data_too(folder: Path) -> None:
 
 
 def test_a_missing_folder_suggests_a_near_name(folder: Path) -> None:
-    with pytest.raises(MaskwrightError, match=r"There is no file or folder .*petz.* Did you mean '.*pets'"):
+    with pytest.raises(
+        MaskwrightError, match=r"There is no file or folder .*petz.* Did you mean '.*pets'"
+    ):
         open_source(folder.with_name("petz"))
 
 
 def test_an_empty_folder_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MaskwrightError, match=r"No pictures found in '.*empty': there are no files"):
+    with pytest.raises(
+        MaskwrightError, match=r"No pictures found in '.*empty': there are no files"
+    ):
         open_source(tmp_path / "empty")
 
 
@@ -180,7 +191,10 @@ def test_the_fingerprint_follows_content_not_place(folder: Path, tmp_path: Path)
 
 def test_arrays_and_tensors_from_python_are_sources() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 9, 3), dtype=np.uint8)
-    from_array, from_tensor = open_source(pixels), open_source(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    from_array, from_tensor = (
+        open_source(pixels),
+        open_source(torch.from_numpy(pixels).permute(0, 3, 1, 2)),
+    )
     assert np.array_equal(from_array.read(2), pixels[2])
     assert np.array_equal(from_tensor.read(2), pixels[2])
 
@@ -192,7 +206,11 @@ def test_a_source_is_handed_through() -> None:
 
 def test_every_kind_keeps_the_protocol(folder: Path) -> None:
     data = torch.utils.data.TensorDataset(torch.zeros(3, 3, 8, 8, dtype=torch.uint8))
-    for source in (open_source(folder), open_source(np.zeros((2, 8, 8), dtype=np.uint8)), open_source(data)):
+    for source in (
+        open_source(folder),
+        open_source(np.zeros((2, 8, 8), dtype=np.uint8)),
+        open_source(data),
+    ):
         assert isinstance(source, Source)
 
 
@@ -210,7 +228,9 @@ def _written(folder: Path, *names: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("run.json", "config.yaml"), ("store.json", "pixels.bin")])
-def test_figures_of_runs_and_stores_among_the_pictures_are_no_pictures(folder: Path, names: tuple[str, ...]) -> None:
+def test_figures_of_runs_and_stores_among_the_pictures_are_no_pictures(
+    folder: Path, names: tuple[str, ...]
+) -> None:
     before = open_source(folder)
     _written(folder / "runs" / "mine", *names)
     after = open_source(folder)
@@ -231,4 +251,7 @@ def test_a_folder_of_shards_says_how_to_name_them(tmp_path: Path) -> None:
 
 
 def test_names_keep_letters_of_any_script(folder: Path) -> None:
-    assert open_source(shutil.copytree(folder, folder.parent / "Bilder für Übung")).name == "bilder-für-übung"
+    assert (
+        open_source(shutil.copytree(folder, folder.parent / "Bilder für Übung")).name
+        == "bilder-für-übung"
+    )

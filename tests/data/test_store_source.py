@@ -46,7 +46,9 @@ def test_a_store_folder_opens_as_a_source(prepared: Path) -> None:
     assert source.key(0) == "test/cat/0.png"
     assert source.size(0) == (10, 8)
     assert source.read(0, Wanted(channels=1, short_side=4)).shape == (5, 4, 1)
-    assert str(survey(source)).startswith("found 12 images (png 12), all 10x8, color, 2 classes (cat, dog)")
+    assert str(survey(source)).startswith(
+        "found 12 images (png 12), all 10x8, color, 2 classes (cat, dog)"
+    )
 
 
 def test_packing_a_store_gives_it_back(prepared: Path, tmp_path: Path) -> None:
@@ -76,7 +78,9 @@ def test_an_unknown_split_is_refused(prepared: Path) -> None:
 
 def test_a_store_takes_labels_from_a_file(prepared: Path, tmp_path: Path) -> None:
     keys = open_source(prepared).store.keys  # type: ignore[attr-defined]
-    (tmp_path / "l.csv").write_text("file,label\n" + "".join(f"{key},{'ab'[at % 2]}\n" for at, key in enumerate(keys)))
+    (tmp_path / "l.csv").write_text(
+        "file,label\n" + "".join(f"{key},{'ab'[at % 2]}\n" for at, key in enumerate(keys))
+    )
     source = open_source(prepared, labels=str(tmp_path / "l.csv"))
     assert isinstance(source, StoreSource)
     assert (source.classes, source.labels) == (["a", "b"], [0, 1] * 6)
@@ -88,7 +92,10 @@ def test_a_larger_size_than_the_store_holds_gets_a_sentence(prepared: Path) -> N
     packed(open_source(prepared), (8, 8), 3, listener)
     assert listener.warned == []
     packed(open_source(prepared), (16, 16), 3, listener)
-    assert "holds pictures of 8 pixels on the shorter side, so 16x16 enlarges them; prepare it again with --size 16" in listener.warned[0]
+    assert (
+        "holds pictures of 8 pixels on the shorter side, so 16x16 enlarges them; prepare it again with --size 16"
+        in listener.warned[0]
+    )
 
 
 def test_a_damaged_store_is_not_read(prepared: Path) -> None:

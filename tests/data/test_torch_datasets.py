@@ -27,7 +27,9 @@ class Shelf(torch.utils.data.Dataset[Any]):
 
 
 def test_pil_items_with_labels() -> None:
-    source = open_source(Shelf([(Image.new("RGB", (6, 4), (at, 0, 0)), 10 - at) for at in range(3)]))
+    source = open_source(
+        Shelf([(Image.new("RGB", (6, 4), (at, 0, 0)), 10 - at) for at in range(3)])
+    )
     assert source.read(2)[0, 0].tolist() == [2, 0, 0]
     assert source.read(2).shape == (4, 6, 3)
     assert source.labels == [2, 1, 0]

@@ -26,7 +26,18 @@ def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, count in [*((f"data_batch_{n}", 2) for n in range(1, 6)), ("test_batch", 2)]:
         batch = {"data": rng.integers(0, 256, (count, 3072), dtype=np.uint8), "labels": [3, 5]}
         (base / name).write_bytes(pickle.dumps(batch))
-    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    names = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
     (base / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
     return base.parent
@@ -38,7 +49,9 @@ def test_cifar10_gives_its_pictures_labels_and_class_names(cifar: Path) -> None:
     assert source.labels == [3, 5] * 5
     assert source.classes is not None
     assert source.classes[3] == "cat"
-    planes = pickle.loads((cifar / "cifar-10-batches-py/data_batch_1").read_bytes())["data"][1].reshape(3, 32, 32)
+    planes = pickle.loads((cifar / "cifar-10-batches-py/data_batch_1").read_bytes())["data"][
+        1
+    ].reshape(3, 32, 32)
     assert np.array_equal(source.read(1), planes.transpose(1, 2, 0))
 
 
@@ -97,7 +110,10 @@ def test_dtd_is_read_file_by_file(tmp_path: Path, encoded: Callable[..., bytes])
     assert source.size(1) == (31, 20)
 
 
-@pytest.mark.parametrize(("name", "needed"), [("CIFAR10", "cifar-10-batches-py/"), ("STL10", "stl10_binary/"), ("DTD", "dtd/dtd/")])
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [("CIFAR10", "cifar-10-batches-py/"), ("STL10", "stl10_binary/"), ("DTD", "dtd/dtd/")],
+)
 def test_without_files_or_network_the_error_says_what_to_put_where(
     name: str, needed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,12 +121,16 @@ def test_without_files_or_network_the_error_says_what_to_put_where(
         raise URLError("no route to host")
 
     monkeypatch.setattr("torchvision.datasets.utils._urlretrieve", no_network)
-    with pytest.raises(MaskwrightError, match=f"not in '.*nowhere' and could not be downloaded .* Put {needed} "):
+    with pytest.raises(
+        MaskwrightError, match=f"not in '.*nowhere' and could not be downloaded .* Put {needed} "
+    ):
         open_source(f"torchvision:{name}", root=tmp_path / "nowhere")
 
 
 def test_an_unknown_set_suggests_a_near_one() -> None:
-    with pytest.raises(MaskwrightError, match=r"Unknown torchvision set 'CIFAR'. Did you mean 'CIFAR10'"):
+    with pytest.raises(
+        MaskwrightError, match=r"Unknown torchvision set 'CIFAR'. Did you mean 'CIFAR10'"
+    ):
         open_source("torchvision:CIFAR")
 
 

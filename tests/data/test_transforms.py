@@ -10,7 +10,14 @@ from maskwright.data.transforms import Augment, CropBox, CropBoxes, evaluation_v
 from maskwright.support.errors import MaskwrightError
 
 
-def _draw(augment: Augment, height: int, width: int, count: int = 500, epoch: int = 0, ids: Tensor | None = None) -> CropBoxes:
+def _draw(
+    augment: Augment,
+    height: int,
+    width: int,
+    count: int = 500,
+    epoch: int = 0,
+    ids: Tensor | None = None,
+) -> CropBoxes:
     ids = torch.arange(count) if ids is None else ids
     sides = [torch.full((len(ids),), side) for side in (height, width)]
     return augment.draw(sides[0], sides[1], seed=3, epoch=epoch, sample_ids=ids)
@@ -56,7 +63,10 @@ def test_half_of_the_pictures_are_flipped_or_none() -> None:
 
 def test_a_sample_draws_the_same_box_in_any_batch_and_another_in_the_next_epoch() -> None:
     augment = Augment(size=(8, 8))
-    together, alone = _draw(augment, 50, 50).to_list(), _draw(augment, 50, 50, ids=torch.tensor([17])).to_list()
+    together, alone = (
+        _draw(augment, 50, 50).to_list(),
+        _draw(augment, 50, 50, ids=torch.tensor([17])).to_list(),
+    )
     assert together[17] == alone[0]
     assert together[17] != _draw(augment, 50, 50, epoch=1).to_list()[17]
 
@@ -73,7 +83,9 @@ def test_the_evaluation_view_is_the_largest_centered_box() -> None:
 
 
 def test_stretching_takes_the_whole_picture() -> None:
-    assert _draw(Augment(size=(32, 32), crop="stretch", flip=False), 40, 60, count=1).to_list()[0] == CropBox(0, 0, 40, 60, False)
+    assert _draw(Augment(size=(32, 32), crop="stretch", flip=False), 40, 60, count=1).to_list()[
+        0
+    ] == CropBox(0, 0, 40, 60, False)
 
 
 def test_a_box_of_the_wanted_size_copies_pixels_and_a_flip_mirrors_them() -> None:
@@ -87,7 +99,10 @@ def test_a_map_moves_with_its_picture() -> None:
     image = torch.zeros(3, 64, 64, dtype=torch.uint8)
     image[:, 10:30, 40:60] = 255
     box = CropBox(5, 20, 40, 44, True)
-    moved, mapped = box.apply(image, (32, 32)), box.apply(image[:1].float() / 255, (32, 32), "bilinear")
+    moved, mapped = (
+        box.apply(image, (32, 32)),
+        box.apply(image[:1].float() / 255, (32, 32), "bilinear"),
+    )
     assert ((moved[0] > 127) == (mapped[0] > 0.5)).float().mean() > 0.98
     assert 0.1 < mapped.mean() < 0.5
 

@@ -43,10 +43,24 @@ def pictures(count: int, seed: int = 0) -> MemoryPictures:
 
 def build_subject(name: str = "tiny", *, tokens: bool = True, **changes: Any) -> Subject:
     """A subject with random weights, or raw pixels."""
-    sizes = {"width": 16, "depth": 2, "heads": 2, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2}
+    sizes = {
+        "width": 16,
+        "depth": 2,
+        "heads": 2,
+        "decoder_width": 16,
+        "decoder_depth": 1,
+        "decoder_heads": 2,
+    }
     config = ModelConfig(image_size=(32, 32), patch_size=4, **{**sizes, **changes})
     model = MaskedAutoencoder(config, torch_generator(3, "weights")).eval() if tokens else None
-    return Subject(name=name, model=model, scale=SCALE, image_size=(32, 32), patch_size=4, train=pictures(60, seed=1))
+    return Subject(
+        name=name,
+        model=model,
+        scale=SCALE,
+        image_size=(32, 32),
+        patch_size=4,
+        train=pictures(60, seed=1),
+    )
 
 
 def material(count: int = 40) -> Material:

@@ -32,10 +32,22 @@ class MemoryPictures:
 def bright_and_dark(count: int, side: int = 16, seed: int = 0) -> MemoryPictures:
     """Gray noise in two classes that differ in brightness alone."""
     labels = torch.arange(count) % 2
-    noise = torch.randint(0, 60, (count, 3, side, side), generator=torch.Generator().manual_seed(seed))
-    return MemoryPictures((noise + 120 * labels[:, None, None, None]).to(torch.uint8), labels, ("dark", "bright"))
+    noise = torch.randint(
+        0, 60, (count, 3, side, side), generator=torch.Generator().manual_seed(seed)
+    )
+    return MemoryPictures(
+        (noise + 120 * labels[:, None, None, None]).to(torch.uint8), labels, ("dark", "bright")
+    )
 
 
-def raw_subject(train: MemoryPictures, name: str = "raw pixels", model: ImageEncoder | None = None) -> Subject:
+def raw_subject(
+    train: MemoryPictures, name: str = "raw pixels", model: ImageEncoder | None = None
+) -> Subject:
     side = train.images.shape[-1]
-    return Subject(name=name, model=model, scale=PixelScale((0.5,) * 3, (0.25,) * 3), image_size=(side, side), train=train)
+    return Subject(
+        name=name,
+        model=model,
+        scale=PixelScale((0.5,) * 3, (0.25,) * 3),
+        image_size=(side, side),
+        train=train,
+    )

@@ -20,8 +20,14 @@ from tests.diagnostics.asked import build_subject, material
 @pytest.mark.parametrize("how", ["drop", "gray"])
 def test_rollout_answers_with_and_without_a_class_token(how):
     question = Rollout(how=how, order="salient-first", pictures=2)
-    found = [question.measure(build_subject(str(token), class_token=token), material(20)) for token in (True, False)]
-    assert [one.protocol["asks"] for one in found] == ["the class token", "the mean over patches (no class token)"]
+    found = [
+        question.measure(build_subject(str(token), class_token=token), material(20))
+        for token in (True, False)
+    ]
+    assert [one.protocol["asks"] for one in found] == [
+        "the class token",
+        "the mean over patches (no class token)",
+    ]
     for one in found:
         assert 0 < one.numbers["evenness"].value <= 1
         assert -1 <= one.numbers["agreement 0.75"].value <= 1
@@ -40,7 +46,10 @@ def test_raw_pixels_have_no_rollout_to_draw():
 
 def test_representation_reads_every_layer_and_raw_pixels():
     question = Representation(most=30, k=5)
-    found = [question.measure(subject, material()) for subject in (build_subject(registers=1), build_subject("raw", tokens=False))]
+    found = [
+        question.measure(subject, material())
+        for subject in (build_subject(registers=1), build_subject("raw", tokens=False))
+    ]
     assert list(found[0].tables["knn"]) == ["patches", "1", "2", "norm"]
     assert list(found[1].tables["knn"]) == ["norm"]
     assert found[0].protocol["num_train"] == 30
@@ -53,7 +62,9 @@ def test_representation_reads_every_layer_and_raw_pixels():
 @pytest.mark.parametrize("positions", ["sincos", "learned", "rotary", "none"])
 def test_only_positions_none_loses_order(positions, decoder):
     found = Positions().measure(build_subject(positions=positions, decoder=decoder), material(24))
-    drift, change, spread = (found.numbers[name].value for name in ("drift", "prediction change", "prediction spread"))
+    drift, change, spread = (
+        found.numbers[name].value for name in ("drift", "prediction change", "prediction spread")
+    )
     if positions == "none":
         assert max(drift, change, spread) < 1e-8
         assert found.numbers["accuracy in order"].value == found.numbers["accuracy shuffled"].value
@@ -86,7 +97,9 @@ def test_a_named_policy_that_does_not_fit_or_looks_is_refused():
 
 
 def test_options_are_read_from_a_line():
-    built = build_diagnostics("occlusion(how=gray, orders=[random, salient-first, block(size=4)]), rollout(heads=max), geometry")
+    built = build_diagnostics(
+        "occlusion(how=gray, orders=[random, salient-first, block(size=4)]), rollout(heads=max), geometry"
+    )
     assert list(built) == ["occlusion", "rollout", "geometry"]
     question = built["occlusion"]
     assert question.how == "gray"

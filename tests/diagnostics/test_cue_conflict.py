@@ -52,14 +52,20 @@ def test_names_of_the_published_pictures_are_read() -> None:
 
 
 def test_names_that_do_not_parse_are_told(tmp_path: Path) -> None:
-    with pytest.raises(MaskwrightError, match=r"1 of 2 cue-conflict names do not parse, for example 'edges/cat/cat1.png'"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"1 of 2 cue-conflict names do not parse, for example 'edges/cat/cat1.png'",
+    ):
         read_cues(["cat/cat1-dog2.png", "edges/cat/cat1.png"])
 
 
 def test_a_table_says_the_cues_of_pictures_with_other_names(tmp_path: Path) -> None:
     table = tmp_path / "cues.csv"
     table.write_text("file,shape,texture\n1.png,cat,dog\n2.png,dog,dog\n")
-    assert read_cues(["any/1.png", "any/2.png"], str(table)) == [Cues("cat", "dog"), Cues("dog", "dog")]
+    assert read_cues(["any/1.png", "any/2.png"], str(table)) == [
+        Cues("cat", "dog"),
+        Cues("dog", "dog"),
+    ]
     with pytest.raises(MaskwrightError, match=r"no line for 1 of 1 pictures, for example '3.png'"):
         read_cues(["3.png"], str(table))
     table.write_text("file,shape\n1.png,cat\n")
@@ -69,7 +75,12 @@ def test_a_table_says_the_cues_of_pictures_with_other_names(tmp_path: Path) -> N
 
 def stimuli() -> MemoryPictures:
     pictures = bright_and_dark(4)
-    keys = ("dark/dark1-bright1.png", "bright/bright1-dark1.png", "dark/dark2-dark1.png", "dark/dark3-cow1.png")
+    keys = (
+        "dark/dark1-bright1.png",
+        "bright/bright1-dark1.png",
+        "dark/dark2-dark1.png",
+        "dark/dark3-cow1.png",
+    )
     return MemoryPictures(pictures.images, pictures.labels, (), keys)
 
 
@@ -85,17 +96,29 @@ def test_agreeing_and_unknown_cues_are_left_out_and_decisions_follow_the_probe()
 def test_a_file_maps_classes_to_categories(tmp_path: Path) -> None:
     file = tmp_path / "map.csv"
     file.write_text("class,category\ndark,night\nbright,day\n")
-    pictures = MemoryPictures(bright_and_dark(2).images, torch.zeros(2), (), ("n/night1-day1.png", "d/day1-night1.png"))
+    pictures = MemoryPictures(
+        bright_and_dark(2).images, torch.zeros(2), (), ("n/night1-day1.png", "d/day1-night1.png")
+    )
     material = Material(test=bright_and_dark(10, seed=1), extra={"stimuli": pictures})
     subject = raw_subject(bright_and_dark(40))
-    assert dict(CueConflict(mapping=str(file), decode=False).measure(subject, material))["shape bias"].value == 1
+    assert (
+        dict(CueConflict(mapping=str(file), decode=False).measure(subject, material))[
+            "shape bias"
+        ].value
+        == 1
+    )
     with pytest.raises(MaskwrightError, match=r"share 0 categories and at least two are needed"):
         CueConflict(decode=False).measure(subject, material)
 
 
 def test_ships_of_stl_are_boats() -> None:
     subject = raw_subject(bright_and_dark(20))
-    contest = arrange([Cues("boat", "car")], subject.probe, ("ship", "automobile"), {"ship": "boat", "automobile": "car"})
+    contest = arrange(
+        [Cues("boat", "car")],
+        subject.probe,
+        ("ship", "automobile"),
+        {"ship": "boat", "automobile": "car"},
+    )
     assert contest.describe() == {"boat": ["ship"], "car": ["automobile"]}
 
 
@@ -103,14 +126,22 @@ def test_decoding_tests_on_drawings_it_was_not_fitted_on() -> None:
     rng = torch.Generator().manual_seed(0)
     drawings = torch.randint(0, 256, (8, 3, 16, 16), generator=rng)
     keys = [
-        f"{shape}{at}-{texture}{copy}.png" for at in range(4) for shape in ("cat", "dog") for texture in ("oak", "tar") for copy in range(4)
+        f"{shape}{at}-{texture}{copy}.png"
+        for at in range(4)
+        for shape in ("cat", "dog")
+        for texture in ("oak", "tar")
+        for copy in range(4)
     ]
     images = torch.stack([drawings[at] for at in range(8) for _ in range(8)]).to(torch.uint8)
     pictures = MemoryPictures(images, torch.zeros(len(keys)), (), tuple(keys))
     material = Material(test=bright_and_dark(10), extra={"stimuli": pictures})
-    subject = raw_subject(MemoryPictures(bright_and_dark(40).images, bright_and_dark(40).labels, ("cat", "oak")))
+    subject = raw_subject(
+        MemoryPictures(bright_and_dark(40).images, bright_and_dark(40).labels, ("cat", "oak"))
+    )
     subject_numbers = dict(CueConflict().measure(subject, material))
-    assert subject_numbers["shape decoded"].value < 1  # picture by picture it would be perfect: each drawing occurs eight times
+    assert (
+        subject_numbers["shape decoded"].value < 1
+    )  # picture by picture it would be perfect: each drawing occurs eight times
 
 
 def test_every_usual_category_is_one_of_the_sixteen() -> None:

@@ -10,7 +10,9 @@ from maskwright.support.errors import MaskwrightError
 
 
 def test_a_line_builds_diagnostics_in_order_with_their_options() -> None:
-    built = build_diagnostics("cue-conflict(mapping='a-b/c-d.csv', pool=\"mean\"), lowpass(sigmas=[0, 1])")
+    built = build_diagnostics(
+        "cue-conflict(mapping='a-b/c-d.csv', pool=\"mean\"), lowpass(sigmas=[0, 1])"
+    )
     assert list(built) == ["cue-conflict", "lowpass"]
     assert built["cue-conflict"].mapping == "a-b/c-d.csv"
     assert built["lowpass"] == Lowpass(sigmas=[0, 1])

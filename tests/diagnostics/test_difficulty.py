@@ -35,7 +35,10 @@ def copy_one_by_one(patches: torch.Tensor, is_masked: list[bool], grid: Grid) ->
     for number, place in enumerate(places):
         least = min(math.dist(place, places[other]) for other in seen)
         near = [other for other in seen if math.dist(place, places[other]) == least]
-        costs.append(sum(float((patches[number] - patches[other]).square().mean()) for other in near) / len(near))
+        costs.append(
+            sum(float((patches[number] - patches[other]).square().mean()) for other in near)
+            / len(near)
+        )
     return costs
 
 
@@ -45,7 +48,10 @@ def test_copying_agrees_with_the_slow_reference():
     is_masked = torch.rand(4, 15, generator=torch_generator(1)) < 0.7
     is_masked[:, 4] = False
     errors, distances = copy_nearest(patches, is_masked, grid)
-    slow = [copy_one_by_one(one, flags.tolist(), grid) for one, flags in zip(patches, is_masked, strict=True)]
+    slow = [
+        copy_one_by_one(one, flags.tolist(), grid)
+        for one, flags in zip(patches, is_masked, strict=True)
+    ]
     torch.testing.assert_close(errors, torch.tensor(slow), atol=1e-6, rtol=1e-5)
     assert bool((distances[is_masked] >= 1).all())
     assert bool((distances[~is_masked] == 0).all())
@@ -53,20 +59,25 @@ def test_copying_agrees_with_the_slow_reference():
 
 def test_unrelated_patches_cost_twice_the_mean_color():
     noise = torch.rand(200, 3, 32, 32, generator=torch_generator(2))
-    assert measure_difficulty(noise, draw("random", 200), GRID).copy_error.value == pytest.approx(2.0, abs=0.02)
+    assert measure_difficulty(noise, draw("random", 200), GRID).copy_error.value == pytest.approx(
+        2.0, abs=0.02
+    )
 
 
 def test_a_copy_costs_more_the_farther_it_comes_from():
     images = pictures(200)
     found = measure_difficulty(images, draw("random", 200), GRID)
-    assert found.by_distance[1.0] < found.by_distance[round(math.sqrt(2), 4)] < found.by_distance[2.0]
+    assert (
+        found.by_distance[1.0] < found.by_distance[round(math.sqrt(2), 4)] < found.by_distance[2.0]
+    )
     assert found.copy_error.low < found.copy_error.value < found.copy_error.high
 
 
 def test_policies_are_ordered_from_easy_to_hard():
     images = pictures(300)
     costs = [
-        measure_difficulty(images, draw(name, 300), GRID).copy_error.value for name in ("grid", "random", "block(size=2)", "inverse_block")
+        measure_difficulty(images, draw(name, 300), GRID).copy_error.value
+        for name in ("grid", "random", "block(size=2)", "inverse_block")
     ]
     assert costs == sorted(costs)
 

@@ -7,13 +7,22 @@ import pytest
 import torch
 from scipy import ndimage
 
-from maskwright.diagnostics.filters import blur, keep_high, keep_low, match_contrast, radial_frequency, to_bytes
+from maskwright.diagnostics.filters import (
+    blur,
+    keep_high,
+    keep_low,
+    match_contrast,
+    radial_frequency,
+    to_bytes,
+)
 
 SIZES = [(32, 32), (24, 36), (17, 9)]
 
 
 def noise(height: int, width: int) -> torch.Tensor:
-    return torch.randint(0, 256, (2, 3, height, width), generator=torch.Generator().manual_seed(0)).float()
+    return torch.randint(
+        0, 256, (2, 3, height, width), generator=torch.Generator().manual_seed(0)
+    ).float()
 
 
 def power(images: torch.Tensor) -> torch.Tensor:
@@ -29,7 +38,9 @@ def test_low_pass_leaves_no_power_above_the_cutoff_and_all_below(size: tuple[int
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_high_pass_keeps_the_mean_and_no_other_power_up_to_the_cutoff(size: tuple[int, int]) -> None:
+def test_high_pass_keeps_the_mean_and_no_other_power_up_to_the_cutoff(
+    size: tuple[int, int],
+) -> None:
     images, radius = noise(*size), radial_frequency(*size)
     filtered = keep_high(images, 3)
     torch.testing.assert_close(filtered.mean((2, 3)), images.mean((2, 3)), rtol=1e-5, atol=1e-3)
@@ -39,7 +50,12 @@ def test_high_pass_keeps_the_mean_and_no_other_power_up_to_the_cutoff(size: tupl
 
 def test_low_and_high_pass_at_one_cutoff_add_up_to_the_picture_and_its_mean() -> None:
     images = noise(20, 20)
-    torch.testing.assert_close(keep_low(images, 4) + keep_high(images, 4), images + images.mean((2, 3), keepdim=True), atol=1e-2, rtol=0)
+    torch.testing.assert_close(
+        keep_low(images, 4) + keep_high(images, 4),
+        images + images.mean((2, 3), keepdim=True),
+        atol=1e-2,
+        rtol=0,
+    )
 
 
 def test_frequencies_are_cycles_per_image() -> None:
@@ -51,7 +67,9 @@ def test_frequencies_are_cycles_per_image() -> None:
 @pytest.mark.parametrize("sigma", [0.5, 1.5, 4, 20])
 def test_blur_is_scipys_gaussian_mirrored_at_the_border(sigma: float) -> None:
     images = noise(17, 9)
-    reference = ndimage.gaussian_filter(images.double().numpy(), sigma, mode="reflect", truncate=4.0, axes=(2, 3))
+    reference = ndimage.gaussian_filter(
+        images.double().numpy(), sigma, mode="reflect", truncate=4.0, axes=(2, 3)
+    )
     np.testing.assert_allclose(blur(images, sigma).numpy(), reference, atol=2e-3)
 
 

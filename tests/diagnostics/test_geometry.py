@@ -17,8 +17,14 @@ def measure_one_by_one(mask: torch.Tensor) -> tuple[float, float, int]:
     rows, cols = mask.shape
     places = [(r, c) for r in range(rows) for c in range(cols)]
     visible = {place for place in places if not mask[place]}
-    distance = sum(min(math.dist(place, other) for other in visible) for place in places if place not in visible)
-    pairs = [((r, c), (r + 1, c)) for r, c in places if r + 1 < rows] + [((r, c), (r, c + 1)) for r, c in places if c + 1 < cols]
+    distance = sum(
+        min(math.dist(place, other) for other in visible)
+        for place in places
+        if place not in visible
+    )
+    pairs = [((r, c), (r + 1, c)) for r, c in places if r + 1 < rows] + [
+        ((r, c), (r, c + 1)) for r, c in places if c + 1 < cols
+    ]
     boundary = sum(bool(mask[a]) != bool(mask[b]) for a, b in pairs) / len(pairs)
     islands, open_places = 0, set(visible)
     while open_places:
@@ -71,7 +77,10 @@ def test_a_geometry_yields_names_and_values() -> None:
     assert set(shape.numbers()) == {"ratio", "edge", "center", "distance", "boundary", "islands"}
 
 
-@pytest.mark.parametrize(("masks", "fragment"), [(torch.ones(1, 4), "at least one visible"), (torch.zeros(1, 5), "got \\(1, 5\\)")])
+@pytest.mark.parametrize(
+    ("masks", "fragment"),
+    [(torch.ones(1, 4), "at least one visible"), (torch.zeros(1, 5), "got \\(1, 5\\)")],
+)
 def test_masks_that_cannot_be_measured_are_refused(masks, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
         measure_geometry(masks.bool(), Grid(2, 2))

@@ -32,7 +32,10 @@ def test_a_larger_share_takes_the_same_patches_and_more(order):
 
 def test_salient_orders_take_the_ends_of_the_map():
     look = torch.arange(64.0).expand(2, -1)
-    first, last = (Removal(f"salient-{end}", GRID).masks((0.25,), torch.arange(2), lambda: look)[0] for end in ("first", "last"))
+    first, last = (
+        Removal(f"salient-{end}", GRID).masks((0.25,), torch.arange(2), lambda: look)[0]
+        for end in ("first", "last")
+    )
     assert first.masked_ids.tolist() == [list(range(48, 64))] * 2
     assert last.masked_ids.tolist() == [list(range(16))] * 2
 
@@ -44,7 +47,10 @@ def test_a_picture_loses_the_same_patches_in_any_batch():
     assert torch.equal(alone.masked_ids[0], together.masked_ids[7])
 
 
-@pytest.mark.parametrize(("order", "fragment"), [("randm", "Did you mean 'random'"), ("guided", "no order"), ("inverse_block", "no order")])
+@pytest.mark.parametrize(
+    ("order", "fragment"),
+    [("randm", "Did you mean 'random'"), ("guided", "no order"), ("inverse_block", "no order")],
+)
 def test_an_order_that_is_none_is_refused(order, fragment):
     with pytest.raises(MaskwrightError, match=fragment):
         Removal(order, GRID)
@@ -61,9 +67,13 @@ def test_gray_covers_masked_patches_alone_in_the_mean_color():
 
 def test_dropped_patches_never_reach_the_encoder():
     subject, images = build_subject(), pictures(3).images
-    mask = Removal("salient-first", GRID).masks((0.5,), torch.arange(3), lambda: own_attention(subject, images))[0]
+    mask = Removal("salient-first", GRID).masks(
+        (0.5,), torch.arange(3), lambda: own_attention(subject, images)
+    )[0]
     painted = gray_out(images, mask, GRID, SCALE)
-    assert torch.equal(visible_features(subject, images, mask).mean, visible_features(subject, painted, mask).mean)
+    assert torch.equal(
+        visible_features(subject, images, mask).mean, visible_features(subject, painted, mask).mean
+    )
 
 
 def test_area_and_drift_have_their_known_values():
@@ -76,7 +86,9 @@ def test_area_and_drift_have_their_known_values():
 
 
 def test_no_area_is_claimed_where_clean_is_at_chance():
-    curve = judge_fading(torch.tensor([[1, 0], [1, 0]]).bool(), torch.zeros(2, 2), (0.0, 0.5), chance=0.5)
+    curve = judge_fading(
+        torch.tensor([[1, 0], [1, 0]]).bool(), torch.zeros(2, 2), (0.0, 0.5), chance=0.5
+    )
     assert np.isnan(curve.area.value)
     assert "no meaning" in curve.notes[0]
 
@@ -84,7 +96,10 @@ def test_no_area_is_claimed_where_clean_is_at_chance():
 @pytest.mark.parametrize("how", ["drop", "gray"])
 def test_encoders_and_raw_pixels_are_asked_and_drawn_together(how):
     question = Occlusion(ratios=(0.5, 0.9), how=how)
-    found = [question.measure(one, material()) for one in (build_subject(class_token=False), build_subject("raw pixels", tokens=False))]
+    found = [
+        question.measure(one, material())
+        for one in (build_subject(class_token=False), build_subject("raw pixels", tokens=False))
+    ]
     assert list(found[0].tables["curves"]) == list(ORDERS)
     assert list(found[1].tables["curves"]) == ["random", "block"]
     for one in found:

@@ -32,7 +32,12 @@ def test_brightness_survives_blur_and_high_pass_because_the_mean_is_kept() -> No
 
 def test_fine_stripes_are_lost_to_blur_and_not_to_high_pass() -> None:
     side = torch.arange(16)
-    fine = torch.stack([((side // 2 % 2)[:, None] * 120).expand(16, 16), ((side // 2 % 2)[None] * 120).expand(16, 16)])
+    fine = torch.stack(
+        [
+            ((side // 2 % 2)[:, None] * 120).expand(16, 16),
+            ((side // 2 % 2)[None] * 120).expand(16, 16),
+        ]
+    )
     rng = torch.Generator().manual_seed(0)
 
     def striped(count: int) -> MemoryPictures:
@@ -59,11 +64,15 @@ def test_an_encoder_at_chance_has_no_area_and_says_so() -> None:
 
 
 def test_cutoffs_that_keep_everything_are_left_out() -> None:
-    findings = Lowpass(sigmas=[], cutoffs=[64, 4]).measure(raw_subject(bright_and_dark(20)), Material(test=bright_and_dark(10)))
+    findings = Lowpass(sigmas=[], cutoffs=[64, 4]).measure(
+        raw_subject(bright_and_dark(20)), Material(test=bright_and_dark(10))
+    )
     assert list(findings.tables["curves"]["low-pass, cycles per image"]["steps"]) == ["clean", "4"]
 
 
-@pytest.mark.parametrize("options", [{"sigmas": 3}, {"sigmas": [-1]}, {"cutoffs": ["a"]}, {"sigmas": [], "cutoffs": []}])
+@pytest.mark.parametrize(
+    "options", [{"sigmas": 3}, {"sigmas": [-1]}, {"cutoffs": ["a"]}, {"sigmas": [], "cutoffs": []}]
+)
 def test_options_that_make_no_sense_are_refused(options: dict) -> None:
     with pytest.raises(MaskwrightError):
         Lowpass(**options)

@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from maskwright.diagnostics.rollout import RolloutMaps, measure_rollout, rank_agreement, roll_out, to_evenness, to_patch_map
+from maskwright.diagnostics.rollout import (
+    RolloutMaps,
+    measure_rollout,
+    rank_agreement,
+    roll_out,
+    to_evenness,
+    to_patch_map,
+)
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
@@ -17,7 +24,15 @@ GRID = Grid(4, 6, 4)
 
 
 def build(**changes) -> ImageEncoder:
-    config = {"image_size": (16, 24), "patch_size": 4, "width": 16, "depth": 3, "heads": 2, "decoder_width": 16, "decoder_heads": 2}
+    config = {
+        "image_size": (16, 24),
+        "patch_size": 4,
+        "width": 16,
+        "depth": 3,
+        "heads": 2,
+        "decoder_width": 16,
+        "decoder_heads": 2,
+    }
     return ImageEncoder(ModelConfig(**{**config, **changes}), torch_generator(0, "test")).eval()
 
 
@@ -66,21 +81,29 @@ def test_naming_every_patch_is_the_same_as_naming_none():
     model = build()
     every = torch.arange(GRID.num_patches).expand(3, -1)
     torch.testing.assert_close(
-        measure_rollout(model.encoder, some_patches(), GRID, every).values, measure_rollout(model.encoder, some_patches(), GRID).values
+        measure_rollout(model.encoder, some_patches(), GRID, every).values,
+        measure_rollout(model.encoder, some_patches(), GRID).values,
     )
 
 
 def test_hidden_pixels_do_not_reach_the_map():
     model, patches = build(), some_patches()
     ids = torch.tensor([[0, 5, 9, 20]] * 3)
-    changed = torch.full_like(patches, 7.0).scatter(1, ids[:, :, None].expand(-1, -1, 48), patches[:, ids[0]])
-    assert torch.equal(measure_rollout(model.encoder, patches, GRID, ids).values, measure_rollout(model.encoder, changed, GRID, ids).values)
+    changed = torch.full_like(patches, 7.0).scatter(
+        1, ids[:, :, None].expand(-1, -1, 48), patches[:, ids[0]]
+    )
+    assert torch.equal(
+        measure_rollout(model.encoder, patches, GRID, ids).values,
+        measure_rollout(model.encoder, changed, GRID, ids).values,
+    )
 
 
 def test_entropy_and_center_have_their_known_values():
     even, single = torch.full((1, 24), 1 / 24), torch.zeros(1, 24)
     single[0, 7] = 1.0
-    maps = RolloutMaps(torch.cat([even, single]), torch.ones(2, 24, dtype=torch.bool), torch.ones(2, 24), GRID)
+    maps = RolloutMaps(
+        torch.cat([even, single]), torch.ones(2, 24, dtype=torch.bool), torch.ones(2, 24), GRID
+    )
     torch.testing.assert_close(maps.entropy(), torch.tensor([math.log(24), 0.0]))
     torch.testing.assert_close(maps.evenness(), torch.tensor([1.0, 0.0]))
     torch.testing.assert_close(maps.centers(), torch.tensor([[0.5, 0.5], [1.5 / 4, 1.5 / 6]]))

@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from maskwright.diagnostics.spread import alignment, effective_rank, participation_ratio, spectrum, uniformity
+from maskwright.diagnostics.spread import (
+    alignment,
+    effective_rank,
+    participation_ratio,
+    spectrum,
+    uniformity,
+)
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
@@ -24,7 +30,9 @@ def test_equal_directions_count_in_full_and_a_line_counts_one():
 
 def test_two_unequal_directions_follow_the_formulas():
     values = torch.tensor([3.0, 1.0])
-    assert effective_rank(values) == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))
+    assert effective_rank(values) == pytest.approx(
+        math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    )
     assert participation_ratio(values) == pytest.approx(100 / 82)
 
 

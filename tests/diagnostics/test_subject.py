@@ -22,7 +22,9 @@ def pictures(count: int, seed: int) -> MemoryPictures:
 
 
 def encoder(class_token: bool = True) -> Subject:
-    config = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=1, heads=2, class_token=class_token)
+    config = ModelConfig(
+        image_size=(16, 16), patch_size=4, width=24, depth=1, heads=2, class_token=class_token
+    )
     return replace(raw_subject(pictures(60, 0), "tiny"), model=ImageEncoder(config))
 
 

@@ -11,7 +11,11 @@ from tests.diagnostics.pictures import bright_and_dark, raw_subject
 
 
 def found(subject: str, objects: str, textures: str) -> Findings:
-    tables = {"objects": objects, "textures": textures, "chances": {"objects": 0.5, "textures": 0.25}}
+    tables = {
+        "objects": objects,
+        "textures": textures,
+        "chances": {"objects": 0.5, "textures": 0.25},
+    }
     return Findings(diagnostic="texture", subject=subject, numbers={}, control="", tables=tables)
 
 
@@ -27,12 +31,19 @@ def test_lead_is_the_rescaled_gain_on_textures_less_that_on_objects() -> None:
 
 def test_the_same_answers_lead_by_exactly_nothing() -> None:
     answers = "0110100" * 9
-    lead = Texture().compare([found("a", answers, answers), found("b", answers, answers)], ["b"])[0].numbers["lead over b"]
+    lead = (
+        Texture()
+        .compare([found("a", answers, answers), found("b", answers, answers)], ["b"])[0]
+        .numbers["lead over b"]
+    )
     assert (lead.value, lead.low, lead.high) == (0, 0, 0)
 
 
 def test_both_sets_are_probed_by_the_same_protocol() -> None:
-    sets = {"textures_train": bright_and_dark(30, seed=2), "textures_test": bright_and_dark(20, seed=3)}
+    sets = {
+        "textures_train": bright_and_dark(30, seed=2),
+        "textures_test": bright_and_dark(20, seed=3),
+    }
     material = Material(test=bright_and_dark(20, seed=1), extra=sets)
     findings = Texture().measure(raw_subject(bright_and_dark(40)), material)
     numbers = dict(findings)
@@ -42,7 +53,10 @@ def test_both_sets_are_probed_by_the_same_protocol() -> None:
 
 
 def test_all_train_pictures_are_used_when_asked() -> None:
-    sets = {"textures_train": bright_and_dark(30, seed=2), "textures_test": bright_and_dark(20, seed=3)}
+    sets = {
+        "textures_train": bright_and_dark(30, seed=2),
+        "textures_test": bright_and_dark(20, seed=3),
+    }
     material = Material(test=bright_and_dark(20, seed=1), extra=sets)
     findings = Texture(match=False).measure(raw_subject(bright_and_dark(40)), material)
     assert findings.protocol["num_train"] == {"objects": 40, "textures": 30}

@@ -4,7 +4,11 @@ import json
 
 import torch
 
-from maskwright.evaluation.attentive_probe import AttentiveSettings, TokenSet, measure_attentive_probe
+from maskwright.evaluation.attentive_probe import (
+    AttentiveSettings,
+    TokenSet,
+    measure_attentive_probe,
+)
 
 CPU = torch.device("cpu")
 
@@ -26,7 +30,9 @@ def hidden_in_one_token(count, seed, patches=25, width=12):
 def measure(epochs, seed=0):
     settings = AttentiveSettings(epochs=epochs, batch=50, queries=2, rates=(1e-4, 3e-2))
     sets = hidden_in_one_token(600, 0), hidden_in_one_token(300, 1)
-    return measure_attentive_probe(*sets, settings, seed=seed, device=CPU, progress=lambda epoch, total: None)
+    return measure_attentive_probe(
+        *sets, settings, seed=seed, device=CPU, progress=lambda epoch, total: None
+    )
 
 
 def test_it_finds_the_telling_token_and_the_rate_that_learns():

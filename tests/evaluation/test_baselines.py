@@ -13,19 +13,29 @@ COLOR = PixelScale((0.5,) * 3, (0.5,) * 3)
 
 
 def random_mask(count, grid, num_visible):
-    return split(torch.zeros(count, grid.num_patches), num_visible, rng=sample_rng(0, 0, torch.arange(count)))
+    return split(
+        torch.zeros(count, grid.num_patches), num_visible, rng=sample_rng(0, 0, torch.arange(count))
+    )
 
 
 def noise(count, channels, grid):
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, channels, *grid.image_size), dtype=torch.uint8, generator=generator)
+    return torch.randint(
+        0, 256, (count, channels, *grid.image_size), dtype=torch.uint8, generator=generator
+    )
 
 
 @pytest.mark.parametrize(("channels", "patch_size"), [(1, 2), (3, 4)])
 def test_a_flat_patch_costs_p_minus_1_over_p_under_a_normalized_target(channels, patch_size):
     grid = Grid(4, 6, patch_size)
     scale = PixelScale((0.5,) * channels, (0.5,) * channels)
-    found = measure_baselines(noise(3, channels, grid), random_mask(3, grid, 6), scale, patch_size=patch_size, target="normalized")
+    found = measure_baselines(
+        noise(3, channels, grid),
+        random_mask(3, grid, 6),
+        scale,
+        patch_size=patch_size,
+        target="normalized",
+    )
     values = patch_size**2 * channels
     assert found.patch_mean == pytest.approx((values - 1) / values, rel=1e-4)
 
@@ -48,7 +58,9 @@ def test_one_color_costs_nothing_under_a_raw_target():
 @pytest.mark.parametrize("target", ["raw", "normalized"])
 def test_on_a_photograph_the_fill_beats_flat_patches_when_little_is_hidden(target):
     photo = torch.from_numpy(data.astronaut()[:256, 128:384].copy()).permute(2, 0, 1)[None]
-    found = measure_baselines(photo, random_mask(1, Grid(64, 64, 4), 3072), COLOR, patch_size=4, target=target)
+    found = measure_baselines(
+        photo, random_mask(1, Grid(64, 64, 4), 3072), COLOR, patch_size=4, target=target
+    )
     assert found.bilinear < found.patch_mean
 
 
@@ -58,7 +70,10 @@ def test_the_fill_predicts_without_reading_hidden_pixels():
     mask = random_mask(2, grid, 4)
     hidden = mask.is_masked.view(2, 1, 4, 4).repeat_interleave(4, 2).repeat_interleave(4, 3)
     changed = torch.where(hidden, 1 - images, images)
-    first, second = (predict_by_fill(batch, mask, patch_size=4, target="normalized") for batch in (images, changed))
+    first, second = (
+        predict_by_fill(batch, mask, patch_size=4, target="normalized")
+        for batch in (images, changed)
+    )
     assert torch.equal(first.values, second.values)
     assert not torch.equal(first.targets(), second.targets())
 
@@ -66,7 +81,9 @@ def test_the_fill_predicts_without_reading_hidden_pixels():
 def test_a_normalized_fill_has_patches_of_mean_zero_and_deviation_one():
     grid = Grid(4, 4, 4)
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    values = predict_by_fill(images, random_mask(2, grid, 4), patch_size=4, target="normalized").values
+    values = predict_by_fill(
+        images, random_mask(2, grid, 4), patch_size=4, target="normalized"
+    ).values
     assert values.mean(-1).abs().max() < 1e-4
     assert (values.std(-1) - 1).abs().max() < 0.05
 
@@ -74,7 +91,12 @@ def test_a_normalized_fill_has_patches_of_mean_zero_and_deviation_one():
 def test_only_predicted_patches_count():
     grid = Grid(4, 4, 2)
     mask = split(torch.zeros(2, 16), 4, 5, rng=sample_rng(0, 0, torch.arange(2)))
-    prediction = predict_by_fill(torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)), mask, patch_size=2, target="raw")
+    prediction = predict_by_fill(
+        torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)),
+        mask,
+        patch_size=2,
+        target="raw",
+    )
     assert prediction.values.shape == (2, 5, 4)
     assert prediction.grid == grid
 

@@ -38,7 +38,14 @@ def batches(sizes=(3, 2), labels=True):
 
 
 def features_of(model, **more):
-    return extract_features(model.encode, more.pop("data", None) or batches(), num_prefix=2, scale=SCALE, device=CPU, **more)
+    return extract_features(
+        model.encode,
+        more.pop("data", None) or batches(),
+        num_prefix=2,
+        scale=SCALE,
+        device=CPU,
+        **more,
+    )
 
 
 def test_the_class_token_and_the_mean_patch_token_are_pooled_without_the_registers():
@@ -67,7 +74,9 @@ def test_dropout_is_off_and_each_part_gets_its_own_mode_back():
 def test_modes_come_back_even_when_the_encoder_fails():
     model = TinyEncoder().train()
     with pytest.raises(RuntimeError):
-        extract_features(model, batches(), num_prefix=2, scale=PixelScale((0.5,) * 2, (1.0,) * 2), device=CPU)
+        extract_features(
+            model, batches(), num_prefix=2, scale=PixelScale((0.5,) * 2, (1.0,) * 2), device=CPU
+        )
     assert model.training
 
 
@@ -85,8 +94,13 @@ def test_no_gradients_are_recorded():
 def test_batches_of_another_size_give_the_same_features():
     model = TinyEncoder()
     whole = next(batches((4,)))
-    parts = [SimpleNamespace(images=whole.images[i : i + 1], labels=whole.labels[i : i + 1]) for i in range(4)]
-    assert torch.allclose(features_of(model, data=[whole]).mean, features_of(model, data=parts).mean, atol=1e-6)
+    parts = [
+        SimpleNamespace(images=whole.images[i : i + 1], labels=whole.labels[i : i + 1])
+        for i in range(4)
+    ]
+    assert torch.allclose(
+        features_of(model, data=[whole]).mean, features_of(model, data=parts).mean, atol=1e-6
+    )
 
 
 def test_bfloat16_gives_float32_features_near_the_exact_ones():
@@ -140,5 +154,7 @@ def test_raw_pixels_are_averaged_areas_in_unit_range():
 
 
 def test_raw_pixels_of_small_images_are_not_enlarged():
-    found = raw_pixel_features([SimpleNamespace(images=torch.zeros(2, 3, 4, 8, dtype=torch.uint8), labels=None)], side=6)
+    found = raw_pixel_features(
+        [SimpleNamespace(images=torch.zeros(2, 3, 4, 8, dtype=torch.uint8), labels=None)], side=6
+    )
     assert found.mean.shape == (2, 3 * 4 * 6)

@@ -10,7 +10,9 @@ from maskwright.support.seeding import sample_rng
 
 
 def random_mask(count, grid, num_visible):
-    return split(torch.zeros(count, grid.num_patches), num_visible, rng=sample_rng(0, 0, torch.arange(count)))
+    return split(
+        torch.zeros(count, grid.num_patches), num_visible, rng=sample_rng(0, 0, torch.arange(count))
+    )
 
 
 def test_hidden_pixels_are_those_of_masked_patches():
@@ -71,7 +73,10 @@ def test_a_fill_stays_within_the_range_of_the_visible_pixels():
 
 
 def test_on_a_photograph_it_beats_the_mean_of_the_visible_pixels():
-    photo = torch.from_numpy(data.astronaut()[:128, 160:288].copy()).permute(2, 0, 1)[None].float() / 255
+    photo = (
+        torch.from_numpy(data.astronaut()[:128, 160:288].copy()).permute(2, 0, 1)[None].float()
+        / 255
+    )
     grid = Grid(16, 16, 8)
     mask = random_mask(1, grid, 64)
     hidden = hidden_pixels(mask, grid).expand_as(photo)
@@ -85,4 +90,6 @@ def test_each_image_is_filled_as_if_it_were_alone():
     images = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     mask = random_mask(3, grid, 4)
     alone = PatchMask(mask.visible_ids[1:2], mask.masked_ids[1:2], mask.predicted_ids[1:2])
-    assert torch.allclose(fill_hidden(images, mask, grid)[1:2], fill_hidden(images[1:2], alone, grid), atol=1e-6)
+    assert torch.allclose(
+        fill_hidden(images, mask, grid)[1:2], fill_hidden(images[1:2], alone, grid), atol=1e-6
+    )

@@ -11,7 +11,10 @@ from maskwright.evaluation.lars import Lars
 def test_lars_follows_its_definition_for_two_steps():
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(4, 3, generator=generator), torch.randn(3, generator=generator)
-    slopes = [(torch.randn(4, 3, generator=generator), torch.randn(3, generator=generator)) for _ in range(2)]
+    slopes = [
+        (torch.randn(4, 3, generator=generator), torch.randn(3, generator=generator))
+        for _ in range(2)
+    ]
     moved = [torch.nn.Parameter(weight.clone()), torch.nn.Parameter(bias.clone())]
     optimizer = Lars(moved, lr=2.0)
     speed_w, speed_b = torch.zeros(4, 3), torch.zeros(3)
@@ -44,7 +47,16 @@ def test_the_rate_rises_and_falls():
 def test_a_head_learns_features_of_tiny_and_uneven_scale():
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(240) % 4
-    values = (torch.eye(4)[labels] + 0.2 * torch.randn(240, 4, generator=generator)) * torch.tensor([1e-3, 1.0, 1e-2, 1e2])
+    values = (torch.eye(4)[labels] + 0.2 * torch.randn(240, 4, generator=generator)) * torch.tensor(
+        [1e-3, 1.0, 1e-2, 1e2]
+    )
     head = NormalizedLinear(4, 4, torch.Generator().manual_seed(0))
-    descend(head, torch.optim.Adam(head.parameters()), shuffled(Labeled(values, labels), 24, 0), Rate(0.05), 20, 10)
+    descend(
+        head,
+        torch.optim.Adam(head.parameters()),
+        shuffled(Labeled(values, labels), 24, 0),
+        Rate(0.05),
+        20,
+        10,
+    )
     assert (score(head, values).argmax(1) == labels).double().mean() > 0.97

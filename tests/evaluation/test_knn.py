@@ -15,13 +15,17 @@ def clusters(count, num_classes=3, width=8, spread=0.1, seed=0):
     generator = torch.Generator().manual_seed(seed)
     centers = torch.randn(num_classes, width, generator=torch.Generator().manual_seed(99))
     labels = torch.arange(count) % num_classes
-    return Labeled(centers[labels] + spread * torch.randn(count, width, generator=generator), labels)
+    return Labeled(
+        centers[labels] + spread * torch.randn(count, width, generator=generator), labels
+    )
 
 
 def vote_by_hand(train, query, k, temperature, skip=None):
     """One query, one train image at a time, in plain Python."""
     cosines = []
-    for index, (vector, label) in enumerate(zip(train.values.tolist(), train.labels.tolist(), strict=True)):
+    for index, (vector, label) in enumerate(
+        zip(train.values.tolist(), train.labels.tolist(), strict=True)
+    ):
         if index == skip:
             continue
         dot = sum(a * b for a, b in zip(vector, query, strict=True))
@@ -39,7 +43,9 @@ def test_votes_agree_with_a_brute_force_loop(alone):
     votes, classes = count_votes(train, test.values, KnnSettings(k=7), exclude_self=alone, chunk=6)
     for index, query in enumerate(test.values.tolist()):
         expected = vote_by_hand(train, query, 7, 0.07, skip=index if alone else None)
-        assert votes[index].tolist() == pytest.approx([expected.get(c, 0.0) for c in classes.tolist()], rel=1e-4, abs=1e-9)
+        assert votes[index].tolist() == pytest.approx(
+            [expected.get(c, 0.0) for c in classes.tolist()], rel=1e-4, abs=1e-9
+        )
 
 
 def test_separable_classes_are_all_found():
@@ -56,7 +62,9 @@ def test_shuffled_labels_are_answered_at_chance():
 
 def test_an_image_is_not_its_own_neighbor():
     generator = torch.Generator().manual_seed(0)
-    noise = Labeled(torch.randn(300, 16, generator=generator), torch.randint(0, 10, (300,), generator=generator))
+    noise = Labeled(
+        torch.randn(300, 16, generator=generator), torch.randint(0, 10, (300,), generator=generator)
+    )
     result = measure_knn(noise, settings=KnnSettings(k=1))
     assert result.self_excluded
     assert result.answers.top1.value < 0.25
@@ -119,8 +127,14 @@ def test_nearer_neighbors_weigh_more():
 def test_standardizing_uses_train_statistics_and_is_recorded():
     loud = torch.tensor([1000.0] + [1.0] * 7)
     train, test = clusters(90, spread=0.5), clusters(60, spread=0.5, seed=1)
-    noisy = Labeled(torch.cat([train.values, torch.randn(90, 1) * 0 + 5], 1) * torch.cat([loud, loud[:1]]), train.labels)
-    asked = Labeled(torch.cat([test.values, torch.full((60, 1), 5.0)], 1) * torch.cat([loud, loud[:1]]), test.labels)
+    noisy = Labeled(
+        torch.cat([train.values, torch.randn(90, 1) * 0 + 5], 1) * torch.cat([loud, loud[:1]]),
+        train.labels,
+    )
+    asked = Labeled(
+        torch.cat([test.values, torch.full((60, 1), 5.0)], 1) * torch.cat([loud, loud[:1]]),
+        test.labels,
+    )
     plain = measure_knn(noisy, asked)
     standard = measure_knn(noisy, asked, KnnSettings(standardize=True))
     assert standard.answers.top1.value > plain.answers.top1.value

@@ -16,15 +16,31 @@ SCALE = PixelScale((0.5,) * 3, (0.25,) * 3)
 
 
 def batches():
-    images = torch.randint(0, 255, (7, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return [SimpleNamespace(images=some, labels=torch.arange(len(some))) for some in images.split(4)]
+    images = torch.randint(
+        0, 255, (7, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    return [
+        SimpleNamespace(images=some, labels=torch.arange(len(some))) for some in images.split(4)
+    ]
 
 
 @pytest.mark.parametrize("positions", ["sincos", "rotary"])
 def test_the_last_block_gives_the_features_of_the_encoder(positions):
-    model = ImageEncoder(ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=3, heads=2, positions=positions, registers=1))
+    model = ImageEncoder(
+        ModelConfig(
+            image_size=(16, 16),
+            patch_size=4,
+            width=24,
+            depth=3,
+            heads=2,
+            positions=positions,
+            registers=1,
+        )
+    )
     layers = extract_layers(model, batches(), scale=SCALE, device=torch.device("cpu"))
-    whole = extract_features(model.encode, batches(), num_prefix=2, scale=SCALE, device=torch.device("cpu"))
+    whole = extract_features(
+        model.encode, batches(), num_prefix=2, scale=SCALE, device=torch.device("cpu")
+    )
     assert len(layers) == 3
     assert torch.equal(layers.at(3).mean, whole.mean)
     assert torch.equal(layers.at(3).cls, whole.cls)

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_probe import LinearProbeSettings, fit_probe, hold_out, measure_linear_probe, try_settings
+from maskwright.evaluation.linear_probe import (
+    LinearProbeSettings,
+    fit_probe,
+    hold_out,
+    measure_linear_probe,
+    try_settings,
+)
 from maskwright.support.errors import MaskwrightError
 
 QUICK = LinearProbeSettings(penalties=(1e-4, 1e-2, 1.0), iterations=30)
@@ -31,20 +37,31 @@ def test_separable_classes_are_all_found():
 
 def test_shuffled_labels_are_answered_at_chance():
     train, test = clusters(600), clusters(600, seed=1)
-    shuffled = relabeled(train, train.labels[torch.randperm(600, generator=torch.Generator().manual_seed(0))])
+    shuffled = relabeled(
+        train, train.labels[torch.randperm(600, generator=torch.Generator().manual_seed(0))]
+    )
     top1 = measure_linear_probe(shuffled, test, QUICK).answers.top1
     assert abs(top1.value - 1 / 3) < 0.12
 
 
 def test_the_pooling_that_tells_classes_apart_is_chosen():
-    result = measure_linear_probe(clusters(200, spread=1.0), clusters(60, seed=1, spread=1.0), QUICK)
+    result = measure_linear_probe(
+        clusters(200, spread=1.0), clusters(60, seed=1, spread=1.0), QUICK
+    )
     assert result.pooling in ("cls", "both")
-    best = {pooling: max(a.accuracy for a in result.attempts if a.pooling == pooling) for pooling in ("cls", "mean", "both")}
+    best = {
+        pooling: max(a.accuracy for a in result.attempts if a.pooling == pooling)
+        for pooling in ("cls", "mean", "both")
+    }
     assert best["mean"] < best["cls"]
 
 
 def test_a_fixed_pooling_is_kept():
-    result = measure_linear_probe(clusters(90), clusters(30, seed=1), LinearProbeSettings(pooling="mean", penalties=(0.1,), iterations=10))
+    result = measure_linear_probe(
+        clusters(90),
+        clusters(30, seed=1),
+        LinearProbeSettings(pooling="mean", penalties=(0.1,), iterations=10),
+    )
     assert result.pooling == "mean"
     assert {attempt.pooling for attempt in result.attempts} == {"mean"}
 
@@ -53,13 +70,19 @@ def test_the_choice_does_not_look_at_the_test_labels():
     train, test = clusters(120, spread=2.0), clusters(90, spread=2.0, seed=1)
     other = relabeled(test, test.labels.flip(0).roll(1))
     first, second = (measure_linear_probe(train, asked, QUICK) for asked in (test, other))
-    assert (first.pooling, first.penalty, first.attempts) == (second.pooling, second.penalty, second.attempts)
+    assert (first.pooling, first.penalty, first.attempts) == (
+        second.pooling,
+        second.penalty,
+        second.attempts,
+    )
     assert first.answers.top1.value != second.answers.top1.value
 
 
 def test_the_best_attempt_on_held_out_train_is_the_one_used():
     result = measure_linear_probe(clusters(120, spread=2.0), clusters(30, seed=1), QUICK)
-    chosen = next(a for a in result.attempts if (a.pooling, a.penalty) == (result.pooling, result.penalty))
+    chosen = next(
+        a for a in result.attempts if (a.pooling, a.penalty) == (result.pooling, result.penalty)
+    )
     assert chosen.accuracy == max(attempt.accuracy for attempt in result.attempts)
 
 
@@ -69,16 +92,24 @@ def test_held_out_images_do_not_take_part_in_the_fit():
     kept = train.labeled("cls").take(~held)
     expected = fit_probe(kept, QUICK.penalties, QUICK.iterations).scores(train.cls[held]).argmax(2)
     attempts = try_settings(train, ("cls",), QUICK, 0)
-    assert [a.accuracy for a in attempts] == pytest.approx((expected == train.labels[held]).double().mean(1).tolist())
+    assert [a.accuracy for a in attempts] == pytest.approx(
+        (expected == train.labels[held]).double().mean(1).tolist()
+    )
 
 
 def test_standardization_is_fitted_on_train_alone():
     train, test = clusters(60), clusters(30, seed=1)
     probe = fit_probe(train.labeled("cls"), (0.01,))
     assert torch.allclose(probe.standardizer.mean, train.cls.mean(0), atol=1e-5)
-    far = Features(torch.cat([test.cls, test.cls + 1e4]), torch.cat([test.mean] * 2), torch.cat([test.labels] * 2))
+    far = Features(
+        torch.cat([test.cls, test.cls + 1e4]),
+        torch.cat([test.mean] * 2),
+        torch.cat([test.labels] * 2),
+    )
     settings = LinearProbeSettings(pooling="cls", penalties=(0.01,), iterations=30)
-    alone, beside = (measure_linear_probe(train, asked, settings).answers.correct for asked in (test, far))
+    alone, beside = (
+        measure_linear_probe(train, asked, settings).answers.correct for asked in (test, far)
+    )
     assert torch.equal(alone, beside[:30])
 
 
@@ -94,7 +125,9 @@ def test_a_class_with_one_image_is_still_learned():
     train, test = clusters(60), clusters(60, seed=1)
     keep = (train.labels != 2) | (torch.arange(60) == 2)
     small = Features(train.cls[keep], train.mean[keep], train.labels[keep])
-    result = measure_linear_probe(small, test, LinearProbeSettings(pooling="cls", penalties=(1e-3,)))
+    result = measure_linear_probe(
+        small, test, LinearProbeSettings(pooling="cls", penalties=(1e-3,))
+    )
     assert result.answers.num_classes == 3
     assert result.answers.correct[test.labels == 2].double().mean() > 0.5
 
@@ -107,8 +140,18 @@ def test_one_image_per_class_leaves_nothing_to_tune_and_says_so():
 
 def test_a_best_penalty_at_the_end_of_the_range_is_noted():
     train, test = clusters(150, width=64, spread=2.0), clusters(30, width=64, seed=1)
-    tried = {"inside": (1e-6, 1e-3, 1e5), "lone": (1e-3,), "smallest": (1e-3, 1e5), "largest": (1e-6, 1e-3)}
-    found = {name: measure_linear_probe(train, test, LinearProbeSettings(pooling="cls", penalties=tried[name])) for name in tried}
+    tried = {
+        "inside": (1e-6, 1e-3, 1e5),
+        "lone": (1e-3,),
+        "smallest": (1e-3, 1e5),
+        "largest": (1e-6, 1e-3),
+    }
+    found = {
+        name: measure_linear_probe(
+            train, test, LinearProbeSettings(pooling="cls", penalties=tried[name])
+        )
+        for name in tried
+    }
     assert {result.penalty for result in found.values()} == {1e-3}
     assert (found["inside"].notes, found["lone"].notes) == ((), ())
     for end in ("smallest", "largest"):
@@ -118,18 +161,25 @@ def test_a_best_penalty_at_the_end_of_the_range_is_noted():
 def test_fewer_classes_in_test_than_in_train_are_fine():
     test = clusters(60, num_classes=3, seed=1)
     some = test.labels != 1
-    result = measure_linear_probe(clusters(90), Features(test.cls[some], test.mean[some], test.labels[some]), QUICK)
+    result = measure_linear_probe(
+        clusters(90), Features(test.cls[some], test.mean[some], test.labels[some]), QUICK
+    )
     assert result.answers.top1.value == 1.0
 
 
 def test_labels_need_not_count_from_zero():
     train, test = clusters(60), clusters(30, seed=1)
-    result = measure_linear_probe(relabeled(train, train.labels * 7 + 100), relabeled(test, test.labels * 7 + 100), QUICK)
+    result = measure_linear_probe(
+        relabeled(train, train.labels * 7 + 100), relabeled(test, test.labels * 7 + 100), QUICK
+    )
     assert result.answers.top1.value == 1.0
 
 
 def test_two_classes_report_auroc():
-    train, test = clusters(60, num_classes=2, spread=1.0), clusters(60, num_classes=2, spread=1.0, seed=1)
+    train, test = (
+        clusters(60, num_classes=2, spread=1.0),
+        clusters(60, num_classes=2, spread=1.0, seed=1),
+    )
     answers = measure_linear_probe(train, test, QUICK).answers
     assert answers.auroc.value > 0.9
     assert answers.top5 is None
@@ -155,12 +205,16 @@ def test_one_class_is_an_error():
 
 def test_the_same_seed_gives_the_same_result_as_json():
     train, test = clusters(60, spread=2.0), clusters(30, spread=2.0, seed=1)
-    first, again = (json.dumps(measure_linear_probe(train, test, QUICK, seed=5).to_dict()) for _ in range(2))
+    first, again = (
+        json.dumps(measure_linear_probe(train, test, QUICK, seed=5).to_dict()) for _ in range(2)
+    )
     assert first == again
     assert json.loads(first)["protocol"]["chosen_on"] == "held-out train"
 
 
-@pytest.mark.parametrize("bad", [{"pooling": "clss"}, {"penalties": ()}, {"penalties": (0.0,)}, {"held_out": 1.0}])
+@pytest.mark.parametrize(
+    "bad", [{"pooling": "clss"}, {"penalties": ()}, {"penalties": (0.0,)}, {"held_out": 1.0}]
+)
 def test_settings_that_make_no_sense_are_refused(bad):
     with pytest.raises(MaskwrightError):
         LinearProbeSettings(**bad)
@@ -170,7 +224,9 @@ def test_many_images_are_tuned_on_some_first_and_then_near_the_best_on_all():
     train, test = clusters(3000, spread=1.5), clusters(600, spread=1.5, seed=1)
     penalties = tuple(10.0**power for power in range(-6, 1))
     slow = measure_linear_probe(train, test, LinearProbeSettings(penalties=penalties))
-    fast = measure_linear_probe(train, test, LinearProbeSettings(penalties=penalties, choose_on=600))
+    fast = measure_linear_probe(
+        train, test, LinearProbeSettings(penalties=penalties, choose_on=600)
+    )
     counts = sorted({attempt.num_fit for attempt in fast.attempts})
     assert len(counts) == 2
     assert counts[0] <= 480

@@ -12,7 +12,9 @@ def problem(count=120, width=6, num_classes=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
     classes = torch.randint(0, num_classes, (count,), generator=generator)
     centers = torch.randn(num_classes, width, generator=generator)
-    values = centers[classes] + torch.randn(count, width, generator=generator) @ torch.diag(torch.logspace(0, -1, width))
+    values = centers[classes] + torch.randn(count, width, generator=generator) @ torch.diag(
+        torch.logspace(0, -1, width)
+    )
     return (values - values.mean(0)) / values.std(0, correction=0), classes
 
 
@@ -20,7 +22,9 @@ def problem(count=120, width=6, num_classes=3, seed=0):
 def test_it_finds_the_probabilities_of_scikit_learn(penalty):
     values, classes = problem()
     models = fit_logistic(values, classes, 3, [1e-2, penalty])
-    other = LogisticRegression(C=1 / (penalty * len(values)), max_iter=2000, tol=1e-8).fit(values.double().numpy(), classes.numpy())
+    other = LogisticRegression(C=1 / (penalty * len(values)), max_iter=2000, tol=1e-8).fit(
+        values.double().numpy(), classes.numpy()
+    )
     ours = models.scores(values)[1].softmax(1).numpy()
     assert np.abs(ours - other.predict_proba(values.double().numpy())).max() < 5e-3
 

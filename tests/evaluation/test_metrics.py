@@ -48,7 +48,13 @@ def test_ssim_agrees_with_scikit_image_up_to_how_borders_are_mirrored():
     generator = torch.Generator().manual_seed(0)
     truth = torch.rand(2, 1, 96, 64, generator=generator)
     other = (truth + 0.2 * torch.randn(truth.shape, generator=generator)).clamp(0, 1)
-    options = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+    options = {
+        "data_range": 1.0,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "full": True,
+    }
     pairs = zip(other.numpy(), truth.numpy(), strict=True)
     expected = [structural_similarity(a[0], b[0], **options)[1].mean() for a, b in pairs]
     assert ssim(other, truth).tolist() == pytest.approx(expected, abs=1e-3)

@@ -15,7 +15,9 @@ from maskwright.evaluation.perceptual_distance import TRUNKS, load_distance
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
-pytest.importorskip("lpips", reason="the package lpips, LPIPS weights judged by people, is not installed")
+pytest.importorskip(
+    "lpips", reason="the package lpips, LPIPS weights judged by people, is not installed"
+)
 
 
 def pictures(channels: int = 3) -> torch.Tensor:
@@ -32,12 +34,16 @@ def random_trunks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             torch.manual_seed(0)
             features = torchvision.models.get_model(name, weights=None).features
         files[trunk] = folder / f"{name}.pth"
-        torch.save({f"features.{key}": value for key, value in features.state_dict().items()}, files[trunk])
+        torch.save(
+            {f"features.{key}": value for key, value in features.state_dict().items()}, files[trunk]
+        )
     return files
 
 
 @pytest.mark.parametrize("trunk", TRUNKS)
-def test_it_is_zero_for_equal_pictures_symmetric_and_positive(trunk: str, random_trunks: dict[str, Path]) -> None:
+def test_it_is_zero_for_equal_pictures_symmetric_and_positive(
+    trunk: str, random_trunks: dict[str, Path]
+) -> None:
     distance = load_distance(trunk, str(random_trunks[trunk]))
     left, right = pictures()
     assert distance(left, left).abs().max() == 0
@@ -52,25 +58,44 @@ def test_alex_agrees_with_the_formula_written_out(random_trunks: dict[str, Path]
     """Activations 1, 4, 7, 9, 11 of AlexNet, unit length over channels, squared differences weighted, averaged over places, summed."""
     import lpips
 
-    heads = torch.load(Path(lpips.__file__).parent / "weights" / "v0.1" / "alex.pth", map_location="cpu")
+    heads = torch.load(
+        Path(lpips.__file__).parent / "weights" / "v0.1" / "alex.pth", map_location="cpu"
+    )
     features = torchvision.models.alexnet(weights=None).features
-    features.load_state_dict({key.removeprefix("features."): value for key, value in torch.load(random_trunks["alex"]).items()})
-    shift, stretch = torch.tensor([-0.030, -0.088, -0.188])[:, None, None], torch.tensor([0.458, 0.448, 0.450])[:, None, None]
+    features.load_state_dict(
+        {
+            key.removeprefix("features."): value
+            for key, value in torch.load(random_trunks["alex"]).items()
+        }
+    )
+    shift, stretch = (
+        torch.tensor([-0.030, -0.088, -0.188])[:, None, None],
+        torch.tensor([0.458, 0.448, 0.450])[:, None, None],
+    )
     sides = [(2 * side - 1 - shift) / stretch for side in pictures()]
     total = torch.zeros(2)
     for layer, place in enumerate((1, 4, 7, 9, 11)):
         unit = [torch.nn.functional.normalize(features[: place + 1](side), dim=1) for side in sides]
-        total = total + ((unit[0] - unit[1]).square() * heads[f"lin{layer}.model.1.weight"]).sum(1).mean((1, 2))
-    assert torch.allclose(load_distance("alex", str(random_trunks["alex"]))(*pictures()), total, rtol=1e-4)
+        total = total + ((unit[0] - unit[1]).square() * heads[f"lin{layer}.model.1.weight"]).sum(
+            1
+        ).mean((1, 2))
+    assert torch.allclose(
+        load_distance("alex", str(random_trunks["alex"]))(*pictures()), total, rtol=1e-4
+    )
 
 
-def test_without_weights_the_error_gives_address_and_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_weights_the_error_gives_address_and_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise URLError("no network")
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    with pytest.raises(MaskwrightError, match=r"https://download.pytorch.org/models/alexnet-.*put it at .*checkpoints"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"https://download.pytorch.org/models/alexnet-.*put it at .*checkpoints",
+    ):
         load_distance()
 
 
@@ -93,4 +118,6 @@ def test_other_mistakes_are_sentences(tmp_path: Path, random_trunks: dict[str, P
     with pytest.raises(MaskwrightError, match="not those of torchvision's vgg16"):
         load_distance("vgg", str(random_trunks["alex"]))
     with pytest.raises(MaskwrightError, match="at least 32 pixels"):
-        load_distance("alex", str(random_trunks["alex"]))(pictures()[0, ..., :16], pictures()[1, ..., :16])
+        load_distance("alex", str(random_trunks["alex"]))(
+            pictures()[0, ..., :16], pictures()[1, ..., :16]
+        )

@@ -25,7 +25,12 @@ def test_a_flat_offset_costs_psnr_and_high_frequencies_only_at_the_rim() -> None
 
 def test_a_perfect_fill_costs_nothing() -> None:
     truth = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    scores = score_pixels(truth, truth, hole().expand(2, -1, -1, -1), lambda left, right: (left - right).abs().flatten(1).sum(1))
+    scores = score_pixels(
+        truth,
+        truth,
+        hole().expand(2, -1, -1, -1),
+        lambda left, right: (left - right).abs().flatten(1).sum(1),
+    )
     assert scores.high_frequency.tolist() == [0, 0]
     assert scores.columns()["lpips"].tolist() == [0, 0]
     joined = join_scores([scores, scores])
@@ -35,7 +40,10 @@ def test_a_perfect_fill_costs_nothing() -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_trivial_fills_never_read_hidden_pixels_and_keep_the_others(channels: int) -> None:
     truth = torch.rand(1, channels, 16, 16, generator=torch.Generator().manual_seed(1))
-    one, other = fill_trivially(truth, hole()), fill_trivially(torch.where(hole(), 0.123, truth), hole())
+    one, other = (
+        fill_trivially(truth, hole()),
+        fill_trivially(torch.where(hole(), 0.123, truth), hole()),
+    )
     assert ("telea" in one) <= (channels != 4)
     for name in one:
         assert torch.equal(one[name], other[name]), name

@@ -29,15 +29,26 @@ class Oracle(nn.Module):
         patches = patchify(images, 4)
         truth = take(patches, mask.predicted_ids)
         values = patch_stats(truth).normalize(truth) if self.target == "normalized" else truth
-        return Prediction(values + self.error, mask, patches, GRID, self.target, images.new_zeros(len(images), 0, 0))
+        return Prediction(
+            values + self.error,
+            mask,
+            patches,
+            GRID,
+            self.target,
+            images.new_zeros(len(images), 0, 0),
+        )
 
 
 def pictures(count=5):
-    return torch.randint(60, 200, (count, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        60, 200, (count, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 def random_mask(count=5, num_predicted=None):
-    return split(torch.zeros(count, 16), 4, num_predicted, rng=sample_rng(0, 0, torch.arange(count)))
+    return split(
+        torch.zeros(count, 16), 4, num_predicted, rng=sample_rng(0, 0, torch.arange(count))
+    )
 
 
 def by_fill(target):
@@ -60,7 +71,9 @@ def test_a_constant_error_has_a_known_loss_and_psnr():
 
 def test_the_loss_is_the_mean_over_predicted_patches():
     mask = random_mask(2, num_predicted=3)
-    prediction = predict_patch_mean(SCALE.to_model(pictures(2)), mask, patch_size=4, target="normalized")
+    prediction = predict_patch_mean(
+        SCALE.to_model(pictures(2)), mask, patch_size=4, target="normalized"
+    )
     assert reconstruction_loss(prediction).tolist() == pytest.approx([47 / 48] * 2, rel=1e-3)
 
 
@@ -74,21 +87,28 @@ def test_every_masked_patch_is_measured_even_if_fewer_are_predicted_in_training(
 @pytest.mark.parametrize("chunk", [1, 2, 64])
 def test_the_chunk_size_changes_nothing(chunk):
     whole = measure_reconstruction(by_fill("normalized"), pictures(), random_mask(), SCALE)
-    parts = measure_reconstruction(by_fill("normalized"), pictures(), random_mask(), SCALE, chunk=chunk)
+    parts = measure_reconstruction(
+        by_fill("normalized"), pictures(), random_mask(), SCALE, chunk=chunk
+    )
     for name in ("loss", "psnr", "ssim"):
         assert torch.allclose(getattr(whole, name), getattr(parts, name), atol=1e-4)
 
 
 def test_oracle_statistics_improve_the_picture_and_are_on_record():
     honest = measure_reconstruction(Oracle(target="normalized"), pictures(), random_mask(), SCALE)
-    oracle = measure_reconstruction(Oracle(target="normalized"), pictures(), random_mask(), SCALE, stats="target")
+    oracle = measure_reconstruction(
+        Oracle(target="normalized"), pictures(), random_mask(), SCALE, stats="target"
+    )
     assert (honest.stats, oracle.stats) == ("visible", "target")
     assert (oracle.psnr > honest.psnr).all()
     assert torch.equal(oracle.loss, honest.loss)
 
 
 def test_a_raw_target_says_that_nothing_was_denormalized():
-    assert measure_reconstruction(Oracle(), pictures(), random_mask(), SCALE, stats="target").stats == "raw"
+    assert (
+        measure_reconstruction(Oracle(), pictures(), random_mask(), SCALE, stats="target").stats
+        == "raw"
+    )
 
 
 def test_the_model_is_measured_in_evaluation_mode_and_goes_on_training():

@@ -6,7 +6,11 @@ from maskwright.evaluation.standardize import Standardizer
 
 
 def test_train_features_get_mean_zero_and_deviation_one():
-    values = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e-4, 1.0, 50.0, 3.0]) + 7
+    values = (
+        torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1e-4, 1.0, 50.0, 3.0])
+        + 7
+    )
     found = Standardizer.fit(values).apply(values)
     assert torch.allclose(found.mean(0), torch.zeros(4), atol=1e-2)
     assert torch.allclose(found.std(0, correction=0), torch.ones(4), atol=1e-2)

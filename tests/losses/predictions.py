@@ -16,13 +16,22 @@ GRID = Grid(3, 4, 4)
 
 
 def draw(
-    target: Any = "raw", *, batch: int = 3, channels: int = 3, dtype: torch.dtype = torch.float64, num_predicted: int | None = None
+    target: Any = "raw",
+    *,
+    batch: int = 3,
+    channels: int = 3,
+    dtype: torch.dtype = torch.float64,
+    num_predicted: int | None = None,
 ) -> Prediction:
     """A prediction of random values on a 3 x 4 grid of 4-pixel patches, 4 of 12 patches visible."""
     rng = torch_generator(0, "prediction")
-    mask = split(torch.zeros(batch, 12), 4, num_predicted, rng=sample_rng(0, 0, torch.arange(batch)))
+    mask = split(
+        torch.zeros(batch, 12), 4, num_predicted, rng=sample_rng(0, 0, torch.arange(batch))
+    )
     patches = torch.randn(batch, 12, 16 * channels, generator=rng, dtype=dtype)
-    values = torch.randn(batch, mask.predicted_ids.shape[1], 16 * channels, generator=rng, dtype=dtype)
+    values = torch.randn(
+        batch, mask.predicted_ids.shape[1], 16 * channels, generator=rng, dtype=dtype
+    )
     latent = torch.randn(batch, 5, 6, generator=rng, dtype=dtype)
     seen = torch.randn(batch, 4, 16 * channels, generator=rng, dtype=dtype)
     maps = {"foreground": torch.rand(batch, 12, generator=rng, dtype=dtype)}

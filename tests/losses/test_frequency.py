@@ -14,12 +14,16 @@ from maskwright.support.errors import MaskwrightError
 @pytest.mark.parametrize("target", ["raw", "normalized"])
 def test_without_focus_the_value_is_the_mean_squared_error(target):
     prediction = draw(target, num_predicted=5)
-    assert measure("focal_frequency(alpha=0)", prediction).item() == pytest.approx(measure("mse", prediction).item(), rel=1e-9)
+    assert measure("focal_frequency(alpha=0)", prediction).item() == pytest.approx(
+        measure("mse", prediction).item(), rel=1e-9
+    )
 
 
 def test_without_focus_the_composite_value_is_the_mean_squared_error_of_predicted_pixels():
     prediction = draw("raw", num_predicted=5)
-    assert measure("focal_frequency(over='composite', alpha=0)", prediction).item() == pytest.approx(measure("mse", prediction).item())
+    assert measure(
+        "focal_frequency(over='composite', alpha=0)", prediction
+    ).item() == pytest.approx(measure("mse", prediction).item())
 
 
 def test_a_single_wave_of_error_costs_the_same_with_any_focus():
@@ -43,7 +47,11 @@ def test_two_waves_count_by_their_size():
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("focal_frequency(alpha=-1)", "at least 0"), ("focal_frequency('patches')", "Did you mean 'patch'")]
+    ("line", "message"),
+    [
+        ("focal_frequency(alpha=-1)", "at least 0"),
+        ("focal_frequency('patches')", "Did you mean 'patch'"),
+    ],
 )
 def test_a_mistake_is_a_sentence(line, message):
     with pytest.raises(MaskwrightError, match=message):

@@ -49,11 +49,16 @@ def test_the_gradient_at_predicted_values_agrees_with_finite_differences(term, t
     objective = build_objective(term, **PARTS)
 
     def cost(values, seen):
-        return objective(dataclasses.replace(prediction, values=values, visible_values=seen), images_of(prediction)).total
+        return objective(
+            dataclasses.replace(prediction, values=values, visible_values=seen),
+            images_of(prediction),
+        ).total
 
     seen = prediction.visible_values.requires_grad_("visible" in term)
     inputs = (prediction.values.requires_grad_(True), seen)
-    assert torch.autograd.gradcheck(cost, inputs, eps=1e-6, atol=1e-8, rtol=1e-5, fast_mode="perceptual" in term)
+    assert torch.autograd.gradcheck(
+        cost, inputs, eps=1e-6, atol=1e-8, rtol=1e-5, fast_mode="perceptual" in term
+    )
 
 
 @pytest.mark.parametrize("of", ["mean", "class"])
@@ -61,9 +66,13 @@ def test_the_gradient_of_uniformity_at_the_latent_agrees_with_finite_differences
     prediction, objective = draw(), build_objective(f"uniformity(t=2.0, of='{of}')")
 
     def cost(latent):
-        return objective(dataclasses.replace(prediction, latent=latent), images_of(prediction)).total
+        return objective(
+            dataclasses.replace(prediction, latent=latent), images_of(prediction)
+        ).total
 
-    assert torch.autograd.gradcheck(cost, (prediction.latent.requires_grad_(True),), eps=1e-6, atol=1e-9, rtol=1e-6)
+    assert torch.autograd.gradcheck(
+        cost, (prediction.latent.requires_grad_(True),), eps=1e-6, atol=1e-9, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("over", ["patch", "composite"])
@@ -71,7 +80,9 @@ def test_focal_weights_are_held_still_by_the_gradient(over):
     """The gradient is that of the same sum with the weights of this moment as constants."""
     prediction = draw("normalized", batch=2)
     values = prediction.values.requires_grad_(True)
-    measure(f"focal_frequency(over='{over}', alpha=1)", dataclasses.replace(prediction, values=values)).backward()
+    measure(
+        f"focal_frequency(over='{over}', alpha=1)", dataclasses.replace(prediction, values=values)
+    ).backward()
 
     def spectrum(predicted):
         moved = dataclasses.replace(prediction, values=predicted)
@@ -84,7 +95,10 @@ def test_focal_weights_are_held_still_by_the_gradient(over):
     weights = start / start.amax((-2, -1) if over == "composite" else (2, 3), keepdim=True)
     share = 8 / 12 if over == "composite" else 1.0
     step = torch.randn(values.shape, dtype=values.dtype, generator=torch_generator(1))
-    up, down = ((weights * spectrum(values.detach() + sign * 1e-6 * step).square()).mean() / share for sign in (1, -1))
+    up, down = (
+        (weights * spectrum(values.detach() + sign * 1e-6 * step).square()).mean() / share
+        for sign in (1, -1)
+    )
     assert ((up - down) / 2e-6).item() == pytest.approx((values.grad * step).sum().item(), rel=1e-6)
 
 
@@ -118,6 +132,10 @@ def test_no_gradient_reaches_the_true_pixels(term):
 )
 def test_the_gradients_of_selection_losses_agree_with_finite_differences(loss):
     rng = torch_generator(2)
-    keep = torch.rand(2, 12, dtype=torch.float64, generator=rng).mul(0.8).add(0.1).requires_grad_(True)
+    keep = (
+        torch.rand(2, 12, dtype=torch.float64, generator=rng).mul(0.8).add(0.1).requires_grad_(True)
+    )
     images, made = torch.randn(2, 2, 3, 12, 16, dtype=torch.float64, generator=rng)
-    assert torch.autograd.gradcheck(lambda probability: loss(probability, images, made), (keep,), eps=1e-6, atol=1e-8)
+    assert torch.autograd.gradcheck(
+        lambda probability: loss(probability, images, made), (keep,), eps=1e-6, atol=1e-8
+    )

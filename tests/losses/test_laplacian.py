@@ -15,11 +15,15 @@ def slow_laplacian(image, neighbors):
     """Pixel by pixel, with the outermost pixel repeated beyond the border."""
     height, width = image.shape
     result = torch.zeros_like(image)
-    steps = [(-1, 0), (1, 0), (0, -1), (0, 1)] + ([(-1, -1), (-1, 1), (1, -1), (1, 1)] if neighbors == 8 else [])
+    steps = [(-1, 0), (1, 0), (0, -1), (0, 1)] + (
+        [(-1, -1), (-1, 1), (1, -1), (1, 1)] if neighbors == 8 else []
+    )
     for row in range(height):
         for col in range(width):
             for down, right in steps:
-                near = image[min(max(row + down, 0), height - 1), min(max(col + right, 0), width - 1)]
+                near = image[
+                    min(max(row + down, 0), height - 1), min(max(col + right, 0), width - 1)
+                ]
                 result[row, col] += near - image[row, col]
     return result
 
@@ -27,7 +31,9 @@ def slow_laplacian(image, neighbors):
 @pytest.mark.parametrize("neighbors", [4, 8])
 def test_the_filter_agrees_with_a_slow_readable_one(neighbors):
     image = torch.randn(7, 5, dtype=torch.float64)
-    assert torch.allclose(laplacian(image[None, None], neighbors)[0, 0], slow_laplacian(image, neighbors))
+    assert torch.allclose(
+        laplacian(image[None, None], neighbors)[0, 0], slow_laplacian(image, neighbors)
+    )
 
 
 def test_flat_and_sloping_pictures_have_no_edges_inside():
@@ -62,20 +68,30 @@ def test_normalized_predictions_are_put_back_with_the_hidden_patches_own_statist
     raw, normalized = draw("raw"), draw("normalized")
     truth = take(raw.patches, raw.mask.predicted_ids)
     deviation = torch.sqrt(truth.var(-1, keepdim=True) + 1e-6)
-    same = dataclasses.replace(raw, values=truth + (normalized.values - true_values(normalized)) * deviation)
-    assert measure("laplacian", normalized).item() == pytest.approx(measure("laplacian", same).item(), rel=1e-9)
+    same = dataclasses.replace(
+        raw, values=truth + (normalized.values - true_values(normalized)) * deviation
+    )
+    assert measure("laplacian", normalized).item() == pytest.approx(
+        measure("laplacian", same).item(), rel=1e-9
+    )
 
 
 def test_patches_that_are_not_predicted_do_not_count():
     prediction = draw(num_predicted=3)
     errors = patchify(prediction.pixel_errors(), 4)
-    elsewhere = torch.ones(3, 12, dtype=torch.bool).scatter_(1, prediction.mask.predicted_ids, False)
+    elsewhere = torch.ones(3, 12, dtype=torch.bool).scatter_(
+        1, prediction.mask.predicted_ids, False
+    )
     assert errors[elsewhere].abs().max() == 0
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("laplacian(compare='mae')", "one of l1, mse"), ("laplacian(neighbors=6)", "one of 4, 8"), ("laplace", "'laplacian'")],
+    [
+        ("laplacian(compare='mae')", "one of l1, mse"),
+        ("laplacian(neighbors=6)", "one of 4, 8"),
+        ("laplace", "'laplacian'"),
+    ],
 )
 def test_a_mistake_is_a_sentence(line, message):
     with pytest.raises(MaskwrightError, match=message):
@@ -88,4 +104,6 @@ def test_the_laplacian_is_its_own_transpose_at_the_border_too(neighbors):
     images, other = (torch.rand(1, 2, 4, 5, dtype=torch.float64, generator=rng) for _ in range(2))
     there = (laplacian(images, neighbors) * other).sum()
     assert torch.isclose(there, (images * laplacian(other, neighbors)).sum(), atol=1e-12)
-    assert torch.autograd.gradcheck(lambda pixels: laplacian(pixels, neighbors), images.requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda pixels: laplacian(pixels, neighbors), images.requires_grad_()
+    )

@@ -15,7 +15,14 @@ def off_by(error):
     ids = torch.arange(4).expand(1, -1)
     mask = PatchMask(ids[:, :1], ids[:, 1:], ids[:, 1:])
     values = torch.full((1, 3, 4), float(error), requires_grad=True)
-    return Prediction(values=values, mask=mask, patches=torch.zeros(1, 4, 4), grid=Grid(2, 2, 2), target="raw", latent=torch.zeros(1, 2, 4))
+    return Prediction(
+        values=values,
+        mask=mask,
+        patches=torch.zeros(1, 4, 4),
+        grid=Grid(2, 2, 2),
+        target="raw",
+        latent=torch.zeros(1, 2, 4),
+    )
 
 
 IMAGES = torch.zeros(1, 1, 4, 4)
@@ -29,7 +36,9 @@ def test_the_total_is_the_weighted_sum_and_terms_stay_unweighted():
 
 def test_weights_follow_their_schedules_to_exact_ends():
     objective = build_objective("1->0*mse + 0->1*l1")
-    assert [objective(off_by(3), IMAGES, progress).total.item() for progress in (0.0, 0.5, 1.0)] == [9.0, 6.0, 3.0]
+    assert [
+        objective(off_by(3), IMAGES, progress).total.item() for progress in (0.0, 0.5, 1.0)
+    ] == [9.0, 6.0, 3.0]
 
 
 def test_recorded_terms_hold_no_graph_but_the_total_does():
@@ -39,12 +48,18 @@ def test_recorded_terms_hold_no_graph_but_the_total_does():
 
 
 def test_a_mapping_builds_the_same_term_as_a_line():
-    assert build_objective({"name": "smooth_l1", "beta": 0.5}) == build_objective("smooth_l1(beta=0.5)")
+    assert build_objective({"name": "smooth_l1", "beta": 0.5}) == build_objective(
+        "smooth_l1(beta=0.5)"
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("mes", "Did you mean 'mse'"), ("smooth_l1(bta=1)", "Did you mean 'beta'"), ("mse + mse", "different terms")],
+    [
+        ("mes", "Did you mean 'mse'"),
+        ("smooth_l1(bta=1)", "Did you mean 'beta'"),
+        ("mse + mse", "different terms"),
+    ],
 )
 def test_what_cannot_be_built_is_refused_with_a_hint(line, message):
     with pytest.raises(MaskwrightError, match=message):
@@ -63,8 +78,12 @@ def test_a_moving_weight_is_on_record_and_a_still_one_is_not():
 
 
 def test_an_objective_needs_what_its_terms_need():
-    needs = build_objective("mse(weight='foreground') + l1(visible=0.1) + uniformity(of='class')").needs
-    assert needs == Needs(visible=True, priors=frozenset({"foreground"}), class_token=True, pairs=True)
+    needs = build_objective(
+        "mse(weight='foreground') + l1(visible=0.1) + uniformity(of='class')"
+    ).needs
+    assert needs == Needs(
+        visible=True, priors=frozenset({"foreground"}), class_token=True, pairs=True
+    )
     assert build_objective("mse + laplacian").needs == Needs()
 
 
@@ -76,7 +95,10 @@ def test_one_term_may_stand_twice_with_different_options():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("mse + -0.1*laplacian", r"weight of loss 'laplacian' is a finite number of at least 0 at all times; got -0.1"),
+        (
+            "mse + -0.1*laplacian",
+            r"weight of loss 'laplacian' is a finite number of at least 0 at all times; got -0.1",
+        ),
         ("mse + 0.1->-0.1*laplacian", "got -0.1"),
         ("mse + 1e400*l1", "'l1' is a finite number"),
         ("0*mse + 0*l1", r"nothing is minimized: 0\*mse \+ 0\*l1"),

@@ -35,8 +35,18 @@ def parts(extractor, scale=SCALE):
 
 def test_with_pixels_as_features_it_is_the_error_of_the_composite_in_display_space():
     prediction, extractor = draw("normalized"), Pixels()
-    error = (SCALE.to_unit(prediction.to_picture("target").composite) - SCALE.to_unit(images_of(prediction))).abs().mean().item()
-    assert measure("perceptual(layer_weights=[1, 10])", prediction, **parts(extractor)).item() == pytest.approx(error + 10 * 2 * error)
+    error = (
+        (
+            SCALE.to_unit(prediction.to_picture("target").composite)
+            - SCALE.to_unit(images_of(prediction))
+        )
+        .abs()
+        .mean()
+        .item()
+    )
+    assert measure(
+        "perceptual(layer_weights=[1, 10])", prediction, **parts(extractor)
+    ).item() == pytest.approx(error + 10 * 2 * error)
     assert extractor.places == [torch.device("cpu")]
     assert torch.allclose(extractor.seen[0], SCALE.to_unit(images_of(prediction)))
 
@@ -44,20 +54,34 @@ def test_with_pixels_as_features_it_is_the_error_of_the_composite_in_display_spa
 def test_pixels_beyond_black_and_white_keep_their_gradient():
     prediction = draw("raw")
     values = torch.full_like(prediction.values, 50.0).requires_grad_(True)
-    measure("perceptual(layer_weights=[1, 1])", dataclasses.replace(prediction, values=values), **parts(Pixels())).backward()
+    measure(
+        "perceptual(layer_weights=[1, 1])",
+        dataclasses.replace(prediction, values=values),
+        **parts(Pixels()),
+    ).backward()
     assert values.grad.abs().min() > 0
 
 
 def test_gray_pictures_are_repeated_to_three_channels_and_others_refused():
     extractor = Pixels()
-    measure("perceptual(layer_weights=[1, 1])", draw(channels=1), **parts(extractor, PixelScale((0.5,), (0.2,))))
+    measure(
+        "perceptual(layer_weights=[1, 1])",
+        draw(channels=1),
+        **parts(extractor, PixelScale((0.5,), (0.2,))),
+    )
     assert extractor.seen[0].shape == (3, 3, 12, 16)
     with pytest.raises(MaskwrightError, match="4 channels"):
         build_objective("perceptual", **parts(extractor, PixelScale((0.5,) * 4, (0.2,) * 4)))
 
 
 def test_layers_have_published_weights_unless_others_are_named():
-    assert PerceptualSettings().layers_used() == ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    assert PerceptualSettings().layers_used() == (
+        "relu1_1",
+        "relu2_1",
+        "relu3_1",
+        "relu4_1",
+        "relu5_1",
+    )
     assert PerceptualSettings().weights_of(5) == tuple(LAYERS["vgg19"].values())
     assert PerceptualSettings(layers=["relu1_1", "relu2_1"]).weights_of(2) == (0.5, 0.5)
     assert PerceptualSettings(extractor="timm:resnet18").weights_of(4) == (0.25,) * 4

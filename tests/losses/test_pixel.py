@@ -21,7 +21,14 @@ def draw(target="raw", values=None):
     ids = torch.arange(6).expand(2, -1)
     mask = PatchMask(ids[:, :2], ids[:, 2:], ids[:, 2:5])
     values = torch.zeros(2, 3, 12) if values is None else values
-    return Prediction(values=values, mask=mask, patches=patches, grid=GRID, target=target, latent=torch.zeros(2, 3, 4))
+    return Prediction(
+        values=values,
+        mask=mask,
+        patches=patches,
+        grid=GRID,
+        target=target,
+        latent=torch.zeros(2, 3, 4),
+    )
 
 
 def measure(term, prediction):
@@ -37,7 +44,9 @@ def test_the_target_itself_costs_nothing():
     assert all(measure(term, draw(values=truth)).item() == 0 for term in ("mse", "l1", "smooth_l1"))
 
 
-@pytest.mark.parametrize(("term", "cost"), [("mse", 4.0), ("l1", 2.0), ("smooth_l1", 1.5), ("smooth_l1(beta=4)", 0.5)])
+@pytest.mark.parametrize(
+    ("term", "cost"), [("mse", 4.0), ("l1", 2.0), ("smooth_l1", 1.5), ("smooth_l1(beta=4)", 0.5)]
+)
 def test_a_constant_error_of_two_costs_what_the_formula_says(term, cost):
     assert measure(term, draw(values=draw().targets() + 2)).item() == pytest.approx(cost, rel=1e-5)
 
@@ -50,7 +59,10 @@ def test_patches_that_are_masked_but_not_predicted_do_not_count():
 
 
 def test_the_loss_is_float32_when_predictions_are_bfloat16():
-    assert measure("mse", draw(values=torch.zeros(2, 3, 12, dtype=torch.bfloat16))).dtype == torch.float32
+    assert (
+        measure("mse", draw(values=torch.zeros(2, 3, 12, dtype=torch.bfloat16))).dtype
+        == torch.float32
+    )
 
 
 @pytest.mark.parametrize("target", ["raw", "normalized"])
@@ -59,8 +71,13 @@ def test_the_gradient_of_a_term_agrees_with_finite_differences(term, target):
     values = torch.randn(2, 3, 12, generator=torch_generator(1), requires_grad=True)
     measure(term, draw(target, values)).backward()
     step = torch.randn(2, 3, 12, generator=torch_generator(2))
-    up, down = (measure(term, draw(target, values.detach() + sign * 1e-2 * step)).double() for sign in (1, -1))
-    assert ((up - down) / 2e-2).item() == pytest.approx((values.grad * step).sum().item(), rel=0.02, abs=2e-3)
+    up, down = (
+        measure(term, draw(target, values.detach() + sign * 1e-2 * step)).double()
+        for sign in (1, -1)
+    )
+    assert ((up - down) / 2e-2).item() == pytest.approx(
+        (values.grad * step).sum().item(), rel=0.02, abs=2e-3
+    )
 
 
 def test_smooth_l1_without_a_knee_is_refused():
@@ -72,7 +89,9 @@ def test_visible_patches_add_their_own_mean_times_the_weight():
     prediction = predictions.draw("normalized")
     hidden = predictions.measure("mse", prediction)
     seen = (prediction.visible_values - prediction.seen_targets()).square().mean()
-    assert predictions.measure("mse(visible=0.25)", prediction).item() == pytest.approx((hidden + 0.25 * seen).item())
+    assert predictions.measure("mse(visible=0.25)", prediction).item() == pytest.approx(
+        (hidden + 0.25 * seen).item()
+    )
 
 
 def test_a_map_moves_attention_between_patches_of_an_image():
@@ -81,7 +100,9 @@ def test_a_map_moves_attention_between_patches_of_an_image():
     mask = PatchMask(ids[:, :1], ids[:, 1:], ids[:, 1:])
     values = torch.tensor([[[1.0] * 4, [3.0] * 4]])
     maps = {"foreground": torch.tensor([[0.5, 1.0, 0.0]])}
-    prediction = Prediction(values, mask, torch.zeros(1, 3, 4), Grid(1, 3, 2), "raw", torch.zeros(1, 2, 2), priors=maps)
+    prediction = Prediction(
+        values, mask, torch.zeros(1, 3, 4), Grid(1, 3, 2), "raw", torch.zeros(1, 2, 2), priors=maps
+    )
     cost = measure("l1(weight='foreground', floor=0.25)", prediction).item()
     assert cost == pytest.approx((1 * 1 + 0.25 * 3) / 1.25)
 
@@ -90,11 +111,15 @@ def test_a_map_without_differences_changes_nothing():
     prediction = predictions.draw()
     for level in (0.0, 0.3, 1.0):
         flat = replace(prediction, priors={"foreground": torch.full((3, 12), level)})
-        assert predictions.measure("mse(weight='foreground')", flat).item() == pytest.approx(predictions.measure("mse", prediction).item())
+        assert predictions.measure("mse(weight='foreground')", flat).item() == pytest.approx(
+            predictions.measure("mse", prediction).item()
+        )
 
 
 def test_a_missing_map_is_named_with_those_that_exist():
-    with pytest.raises(MaskwrightError, match="needs a 'faces' map for each picture; the data has foreground"):
+    with pytest.raises(
+        MaskwrightError, match="needs a 'faces' map for each picture; the data has foreground"
+    ):
         predictions.measure("mse(weight='faces')", predictions.draw())
 
 
@@ -105,7 +130,12 @@ def test_visible_patches_that_were_not_predicted_are_an_error():
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("mse(visible=-1)", "at least 0"), ("l1(floor=0)", "floor"), ("mse(weight=2)", "name of a map"), ("mse(wieght='a')", "'weight'")],
+    [
+        ("mse(visible=-1)", "at least 0"),
+        ("l1(floor=0)", "floor"),
+        ("mse(weight=2)", "name of a map"),
+        ("mse(wieght='a')", "'weight'"),
+    ],
 )
 def test_options_out_of_range_are_refused(line, message):
     with pytest.raises(MaskwrightError, match=message):

@@ -17,7 +17,9 @@ from maskwright.support.seeding import torch_generator
 
 
 def with_latent(latent, num_prefix=0):
-    return dataclasses.replace(draw(batch=len(latent)), latent=latent, num_prefix=num_prefix, class_token=num_prefix > 0)
+    return dataclasses.replace(
+        draw(batch=len(latent)), latent=latent, num_prefix=num_prefix, class_token=num_prefix > 0
+    )
 
 
 def test_equal_embeddings_cost_zero_and_opposite_ones_the_most_negative():
@@ -34,14 +36,27 @@ def test_orthogonal_embeddings_are_a_squared_distance_of_two_apart():
 def test_the_value_is_the_log_mean_over_pairs_of_different_images_written_out():
     latent = torch.randn(5, 3, 6, dtype=torch.float64, generator=torch_generator(0))
     points = torch.nn.functional.normalize(latent.mean(1), dim=1)
-    pairs = [math.exp(-1.5 * (points[i] - points[j]).square().sum().item()) for i in range(5) for j in range(5) if i != j]
-    assert measure("uniformity(t=1.5)", with_latent(latent)).item() == pytest.approx(math.log(sum(pairs) / 20))
+    pairs = [
+        math.exp(-1.5 * (points[i] - points[j]).square().sum().item())
+        for i in range(5)
+        for j in range(5)
+        if i != j
+    ]
+    assert measure("uniformity(t=1.5)", with_latent(latent)).item() == pytest.approx(
+        math.log(sum(pairs) / 20)
+    )
 
 
 def test_the_class_token_is_used_when_asked_and_prefix_tokens_stay_out_of_the_mean():
     latent = torch.randn(3, 4, 6, dtype=torch.float64, generator=torch_generator(1))
-    assert torch.equal(measure("uniformity(of='class')", with_latent(latent, 1)), measure("uniformity", with_latent(latent[:, :1])))
-    assert torch.equal(measure("uniformity", with_latent(latent, 1)), measure("uniformity", with_latent(latent[:, 1:])))
+    assert torch.equal(
+        measure("uniformity(of='class')", with_latent(latent, 1)),
+        measure("uniformity", with_latent(latent[:, :1])),
+    )
+    assert torch.equal(
+        measure("uniformity", with_latent(latent, 1)),
+        measure("uniformity", with_latent(latent[:, 1:])),
+    )
     with pytest.raises(MaskwrightError, match="class token"):
         measure("uniformity(of='class')", with_latent(latent))
 
@@ -88,10 +103,16 @@ os._exit(0)  # what counts is saved; torch's gloo threads now and then abort an 
 def test_two_processes_have_the_value_and_gradients_of_one_with_the_whole_batch(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}",
+        "OMP_NUM_THREADS": "1",
+    }
     started = [
         subprocess.Popen(
-            [sys.executable, tmp_path / "program.py", str(rank), str(world), str(tmp_path)], env=environment, stderr=subprocess.PIPE
+            [sys.executable, tmp_path / "program.py", str(rank), str(world), str(tmp_path)],
+            env=environment,
+            stderr=subprocess.PIPE,
         )
         for world in (1, 2)
         for rank in range(world)

@@ -15,17 +15,32 @@ from maskwright.support.seeding import sample_rng
 Draw = Callable[..., Tensor]
 
 
-def build_scene(grid: Grid, num_masked: int, draws: int, epoch: int = 0, progress: float = 0.0) -> Scene:
+def build_scene(
+    grid: Grid, num_masked: int, draws: int, epoch: int = 0, progress: float = 0.0
+) -> Scene:
     """A scene of `draws` images that has nothing but the grid and chance."""
     ids = torch.arange(draws)
-    return Scene(grid=grid, num_masked=num_masked, rng=sample_rng(0, epoch, ids), progress=progress, sample_ids=ids)
+    return Scene(
+        grid=grid,
+        num_masked=num_masked,
+        rng=sample_rng(0, epoch, ids),
+        progress=progress,
+        sample_ids=ids,
+    )
 
 
 @pytest.fixture
 def draw() -> Draw:
     """draw(policy, grid, num_masked, draws) gives (draws, rows, cols) booleans, True = masked."""
 
-    def draw_masks(policy: Policy, grid: Grid, num_masked: int, draws: int = 64, progress: float = 0.0, epoch: int = 0) -> Tensor:
+    def draw_masks(
+        policy: Policy,
+        grid: Grid,
+        num_masked: int,
+        draws: int = 64,
+        progress: float = 0.0,
+        epoch: int = 0,
+    ) -> Tensor:
         scene = build_scene(grid, num_masked, draws, epoch, progress)
         return mask_scene(policy, scene).is_masked.reshape(draws, grid.rows, grid.cols)
 

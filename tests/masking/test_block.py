@@ -17,7 +17,9 @@ def mask_cells_one_by_one(grid: Grid, size: int, order: list[int], num_masked: i
     masked: set[int] = set()
     for cell in order:
         top, left = cell // across * size, cell % across * size
-        inside = {r * grid.cols + c for r in range(top, top + size) for c in range(left, left + size)}
+        inside = {
+            r * grid.cols + c for r in range(top, top + size) for c in range(left, left + size)
+        }
         if len(masked) + len(inside) > num_masked:
             break
         masked |= inside
@@ -28,7 +30,10 @@ def test_masked_patches_are_the_cells_of_the_slow_reference(draw) -> None:
     grid, size, num_masked = Grid(6, 8), 2, 30  # 7 whole cells and 2 patches
     for mask in draw(BlockPolicy(size=size), grid, num_masked, draws=50).flatten(1):
         masked = set(mask.nonzero().flatten().tolist())
-        cells = [[i for i in masked if (i // 8 // 2, i % 8 // 2) == (cell // 4, cell % 4)] for cell in range(12)]
+        cells = [
+            [i for i in masked if (i // 8 // 2, i % 8 // 2) == (cell // 4, cell % 4)]
+            for cell in range(12)
+        ]
         whole = [cell for cell in range(12) if len(cells[cell]) == 4]
         assert mask_cells_one_by_one(grid, size, whole, num_masked) < masked
         assert sorted(map(len, cells)) == [0] * 4 + [2] + [4] * 7
@@ -48,16 +53,25 @@ def test_the_ratio_is_met_exactly_where_whole_cells_would_miss_it(draw) -> None:
 
 
 def test_a_shift_starts_the_lattice_anywhere(draw) -> None:
-    still, shifted = (draw(BlockPolicy(size=4, shift=shift), Grid(8, 8), 48, draws=2000) for shift in (False, True))
+    still, shifted = (
+        draw(BlockPolicy(size=4, shift=shift), Grid(8, 8), 48, draws=2000)
+        for shift in (False, True)
+    )
     assert len(still.flatten(1).unique(dim=0)) == 4
     assert len(shifted.flatten(1).unique(dim=0)) == 64
 
 
 @pytest.mark.parametrize(
-    ("grid", "num_masked", "size", "largest"), [(Grid(7, 7), 37, 4, 3), (Grid(8, 8), 48, 9, 4), (Grid(1, 12), 9, 5, 3)]
+    ("grid", "num_masked", "size", "largest"),
+    [(Grid(7, 7), 37, 4, 3), (Grid(8, 8), 48, 9, 4), (Grid(1, 12), 9, 5, 3)],
 )
-def test_a_size_without_a_whole_cell_is_refused_with_the_largest_that_fits(grid, num_masked, size, largest) -> None:
-    with pytest.raises(MaskwrightError, match=rf"'block\(size={size}\)' on a {grid.rows}x{grid.cols} grid.*largest size is {largest}\."):
+def test_a_size_without_a_whole_cell_is_refused_with_the_largest_that_fits(
+    grid, num_masked, size, largest
+) -> None:
+    with pytest.raises(
+        MaskwrightError,
+        match=rf"'block\(size={size}\)' on a {grid.rows}x{grid.cols} grid.*largest size is {largest}\.",
+    ):
         check_fits(BlockPolicy(size=size), grid, num_masked)
     check_fits(BlockPolicy(size=largest), grid, num_masked)
 

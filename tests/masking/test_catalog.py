@@ -23,19 +23,27 @@ def test_text_and_mapping_build_the_same_policy(value) -> None:
 
 def test_a_sum_is_a_mixture_with_its_weights() -> None:
     policy = build_policy("0.3*random + 0->1*block(size=4)")
-    assert policy == MixturePolicy(parts=[RandomPolicy(), BlockPolicy(size=4)], weights=[0.3, "0->1"])
+    assert policy == MixturePolicy(
+        parts=[RandomPolicy(), BlockPolicy(size=4)], weights=[0.3, "0->1"]
+    )
     assert isinstance(policy, MixturePolicy)
     assert policy.weights == (Constant(0.3), Linear(0.0, 1.0))
 
 
 def test_a_blend_and_a_complement_hold_policies() -> None:
-    assert build_policy("blend(random + 2*block)") == BlendPolicy(parts=[RandomPolicy(), BlockPolicy()], weights=[1, 2])
+    assert build_policy("blend(random + 2*block)") == BlendPolicy(
+        parts=[RandomPolicy(), BlockPolicy()], weights=[1, 2]
+    )
     assert build_policy("complement(rectangles)") == ComplementPolicy(of=RectanglesPolicy())
-    assert build_policy({"name": "complement", "of": "block(size=4)"}) == ComplementPolicy(of=BlockPolicy(size=4))
+    assert build_policy({"name": "complement", "of": "block(size=4)"}) == ComplementPolicy(
+        of=BlockPolicy(size=4)
+    )
 
 
 def test_a_mapping_may_hold_lists_of_parts() -> None:
-    assert build_policy({"name": "mixture", "parts": ["random", {"name": "block"}]}) == build_policy("random + block")
+    assert build_policy(
+        {"name": "mixture", "parts": ["random", {"name": "block"}]}
+    ) == build_policy("random + block")
 
 
 def test_policies_can_be_nested() -> None:
@@ -46,7 +54,13 @@ def test_policies_can_be_nested() -> None:
 
 def test_given_masks_are_built_by_whoever_may_read_files() -> None:
     given = GivenPolicy(masks=torch.eye(2))
-    assert build_policy("given(path='mask.png')", {"given": lambda call: {"mask.png": given}[call.options["path"]]}) is given
+    assert (
+        build_policy(
+            "given(path='mask.png')",
+            {"given": lambda call: {"mask.png": given}[call.options["path"]]},
+        )
+        is given
+    )
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -77,6 +91,8 @@ def test_a_mistake_gets_a_sentence(line, fragment) -> None:
 
 def test_every_policy_takes_a_mix() -> None:
     assert build_policy("block(size=4, mix=0.5)") == MixPolicy(of=BlockPolicy(size=4), share=0.5)
-    assert build_policy("random + red(mix=cosine(0->1))") == build_policy("random + red(mix='cosine(0->1)')")
+    assert build_policy("random + red(mix=cosine(0->1))") == build_policy(
+        "random + red(mix='cosine(0->1)')"
+    )
     with pytest.raises(MaskwrightError, match="from 0 to 1"):
         build_policy("red(mix=2)")

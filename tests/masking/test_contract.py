@@ -89,8 +89,13 @@ def test_scores_rounded_to_half_the_bits_keep_the_counts(line: str) -> None:
     rounded = trial.policy.score(scene).to(torch.bfloat16)
     mask = split(rounded, grid.num_patches - masked, rng=scene.rng.fork("split"))
     assert mask.num_masked == masked
-    assert torch.equal(torch.cat([mask.visible_ids, mask.masked_ids], 1).sort(1).values, torch.arange(63).expand(32, -1))
-    assert (rounded.gather(1, mask.masked_ids).amin(1) >= rounded.gather(1, mask.visible_ids).amax(1)).all()
+    assert torch.equal(
+        torch.cat([mask.visible_ids, mask.masked_ids], 1).sort(1).values,
+        torch.arange(63).expand(32, -1),
+    )
+    assert (
+        rounded.gather(1, mask.masked_ids).amin(1) >= rounded.gather(1, mask.visible_ids).amax(1)
+    ).all()
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -106,11 +111,18 @@ def test_tokens_taken_by_a_mask_go_back_where_they_were(line: str) -> None:
 
 
 def test_given_masks_keep_the_contract() -> None:
-    check_policy(GivenPolicy(masks=torch.rand(5, 63, generator=torch.Generator().manual_seed(0)) < 0.5), grids=[Grid(7, 9)])
+    check_policy(
+        GivenPolicy(masks=torch.rand(5, 63, generator=torch.Generator().manual_seed(0)) < 0.5),
+        grids=[Grid(7, 9)],
+    )
 
 
 def test_the_whole_catalog_is_checked() -> None:
-    assert {name for name in POLICIES if not any(name in line for line in LINES)} == {"mixture", "given", "learned"}  # mixture is the sum
+    assert {name for name in POLICIES if not any(name in line for line in LINES)} == {
+        "mixture",
+        "given",
+        "learned",
+    }  # mixture is the sum
 
 
 def test_a_policy_that_suits_no_grid_is_reported() -> None:
@@ -133,7 +145,9 @@ class Broken:
 
     def _raster_runs(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
         """Trap T01: runs of four ids in reading order stand in for 2x2 blocks."""
-        return scene.rng.uniform(-(-grid.num_patches // 4)).repeat_interleave(4, 1)[:, : grid.num_patches]
+        return scene.rng.uniform(-(-grid.num_patches // 4)).repeat_interleave(4, 1)[
+            :, : grid.num_patches
+        ]
 
     def _never_last(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
         """Trap T12: a position drawn below rows - height, so that the last row is left out."""
@@ -143,7 +157,9 @@ class Broken:
 
     def _slightly_biased(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
         """The first column is masked a few percent more often."""
-        return scene.rng.uniform(grid.num_patches) + 0.05 * (torch.arange(grid.num_patches) % grid.cols == 0)
+        return scene.rng.uniform(grid.num_patches) + 0.05 * (
+            torch.arange(grid.num_patches) % grid.cols == 0
+        )
 
     def _follows_batch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
         """Trap T14: one offset for the whole batch."""
@@ -176,7 +192,12 @@ class Broken:
     def _same_every_epoch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
         """Trap T23: the sample names the mask and the epoch does not."""
         assert scene.sample_ids is not None
-        order = torch.sin((scene.sample_ids[:, None] + 1) * (torch.arange(grid.num_patches) + 1) * 12.9898) * 43758.5453
+        order = (
+            torch.sin(
+                (scene.sample_ids[:, None] + 1) * (torch.arange(grid.num_patches) + 1) * 12.9898
+            )
+            * 43758.5453
+        )
         return order - order.floor()
 
     def _autocast(self, scene: Scene, batch: int, grid: Grid) -> Tensor:

@@ -25,7 +25,9 @@ def test_a_given_mask_is_filled_or_cut_to_the_count(draw, num_masked) -> None:
 
 def test_the_ratio_of_a_given_mask_gives_it_back_exactly(draw) -> None:
     num_masked = 16 - visible_count(16, given_ratio(LEFT))
-    assert torch.equal(draw(GivenPolicy(masks=LEFT), Grid(4, 4), num_masked, draws=3), LEFT.expand(3, -1, -1))
+    assert torch.equal(
+        draw(GivenPolicy(masks=LEFT), Grid(4, 4), num_masked, draws=3), LEFT.expand(3, -1, -1)
+    )
 
 
 def test_the_ratio_of_masks_that_differ_is_their_mean() -> None:
@@ -38,7 +40,9 @@ def test_larger_numbers_are_masked_first(draw) -> None:
 
 
 def test_by_chance_every_mask_of_a_set_is_used(draw) -> None:
-    masks = draw(GivenPolicy(masks=torch.eye(4, dtype=torch.bool)), Grid(2, 2), 1, draws=400).flatten(1)
+    masks = draw(
+        GivenPolicy(masks=torch.eye(4, dtype=torch.bool)), Grid(2, 2), 1, draws=400
+    ).flatten(1)
     assert int(masks.sum(0).min()) > 60
 
 
@@ -69,18 +73,26 @@ def test_what_is_no_mask_is_refused(masks) -> None:
 
 def test_pixels_that_do_not_divide_count_by_shared_area() -> None:
     pixels = torch.zeros(1, 3, 3)
-    pixels[0, 1, 1] = 1  # the middle pixel gives a quarter of itself to each of 2x2 patches of 2.25 pixels
+    pixels[0, 1, 1] = (
+        1  # the middle pixel gives a quarter of itself to each of 2x2 patches of 2.25 pixels
+    )
     torch.testing.assert_close(measure_cover(pixels, Grid(2, 2)), torch.full((1, 4), 0.25 / 2.25))
 
 
 def test_area_agrees_with_counting_pixels_one_by_one() -> None:
     pixels = torch.rand(2, 6, 8, generator=torch.Generator().manual_seed(0)) < 0.4
     for image, share in enumerate(measure_cover(pixels, Grid(3, 4))):
-        counted = [float(pixels[image, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].float().mean()) for r in range(3) for c in range(4)]
+        counted = [
+            float(pixels[image, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].float().mean())
+            for r in range(3)
+            for c in range(4)
+        ]
         assert share.tolist() == pytest.approx(counted)
 
 
-@pytest.mark.parametrize(("cover", "wanted"), [("any", [0, 1, 1, 1]), ("half", [0, 0, 1, 1]), ("all", [0, 0, 0, 1])])
+@pytest.mark.parametrize(
+    ("cover", "wanted"), [("any", [0, 1, 1, 1]), ("half", [0, 0, 1, 1]), ("all", [0, 0, 0, 1])]
+)
 def test_a_patch_is_masked_where_any_half_or_all_of_it_is_covered(cover, wanted) -> None:
     pixels = torch.zeros(1, 2, 8, dtype=torch.bool)
     pixels[0, 0, 2] = pixels[0, 0, 4:6] = pixels[0, :, 6:] = True

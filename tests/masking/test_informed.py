@@ -30,18 +30,31 @@ COUNT = GRID.num_patches
 WHOLE = torch.tensor([[0.0, 0.0, 1.0, 1.0, 0.0]])
 
 
-def scene(batch: int = 8, num_masked: int = 12, attention: Tensor | None = None, seed: int = 0, **more: object) -> Scene:
+def scene(
+    batch: int = 8,
+    num_masked: int = 12,
+    attention: Tensor | None = None,
+    seed: int = 0,
+    **more: object,
+) -> Scene:
     ids = torch.arange(batch)
     rng = sample_rng(seed, 0, ids)
     looks = None if attention is None else lambda source: attention
     images = rng.fork("images").normal(3, *GRID.image_size)
-    known = {"sample_ids": ids, "images": images, "views": WHOLE.expand(batch, -1), "training": True}
+    known = {
+        "sample_ids": ids,
+        "images": images,
+        "views": WHOLE.expand(batch, -1),
+        "training": True,
+    }
     return Scene(grid=GRID, num_masked=num_masked, rng=rng, attention=looks, **{**known, **more})  # type: ignore[arg-type]
 
 
 def surroundings(pictures: int = 8) -> Surroundings:
     return Surroundings(
-        grid=GRID, num_pictures=pictures, build_scorer=lambda width, depth: Scorer(GRID, 12, width=width, depth=depth, heads=4)
+        grid=GRID,
+        num_pictures=pictures,
+        build_scorer=lambda width, depth: Scorer(GRID, 12, width=width, depth=depth, heads=4),
     )
 
 
@@ -50,7 +63,9 @@ def built(line: str) -> Any:
     return learner
 
 
-ATTENTION = torch.arange(COUNT).float().flip(0).expand(8, -1) / COUNT  # the first patch has the most
+ATTENTION = (
+    torch.arange(COUNT).float().flip(0).expand(8, -1) / COUNT
+)  # the first patch has the most
 
 
 def test_the_most_attended_patches_are_masked_or_the_least() -> None:
@@ -66,11 +81,21 @@ def test_at_temperature_one_patches_are_drawn_in_proportion_to_attention() -> No
     grid, draws = Grid(1, 4), 20000
     for hide, sign in (("salient", 1), ("background", -1)):
         chance = share**sign / (share**sign).sum()
-        one = Scene(grid=grid, num_masked=1, rng=sample_rng(0, 0, torch.arange(draws)), attention=lambda _: share.expand(draws, -1))
+        one = Scene(
+            grid=grid,
+            num_masked=1,
+            rng=sample_rng(0, 0, torch.arange(draws)),
+            attention=lambda _: share.expand(draws, -1),
+        )
         two = replace(one, num_masked=2, found={})
         policy = GuidedPolicy(hide=hide, temperature=1.0)  # type: ignore[arg-type]
         assert torch.allclose(mask_scene(policy, one).is_masked.float().mean(0), chance, atol=0.015)
-        both = chance + torch.stack([sum(chance[j] * chance[i] / (1 - chance[j]) for j in range(4) if j != i) for i in range(4)])
+        both = chance + torch.stack(
+            [
+                sum(chance[j] * chance[i] / (1 - chance[j]) for j in range(4) if j != i)
+                for i in range(4)
+            ]
+        )
         assert torch.allclose(mask_scene(policy, two).is_masked.float().mean(0), both, atol=0.015)
 
 
@@ -99,8 +124,12 @@ def test_thrown_patches_are_the_least_attended_of_the_masked() -> None:
 def test_masks_follow_a_flipped_map() -> None:
     """Trap T10: the mask of a mirrored map is the mirrored mask, where no chance is involved."""
     maps = sample_rng(3, 0, torch.arange(8)).uniform(GRID.rows, GRID.cols)
-    plain = mask_scene(GuidedPolicy(), scene(attention=maps.flatten(1))).is_masked.view(-1, *maps.shape[1:])
-    flipped = mask_scene(GuidedPolicy(), scene(attention=maps.flip(2).flatten(1))).is_masked.view(-1, *maps.shape[1:])
+    plain = mask_scene(GuidedPolicy(), scene(attention=maps.flatten(1))).is_masked.view(
+        -1, *maps.shape[1:]
+    )
+    flipped = mask_scene(GuidedPolicy(), scene(attention=maps.flip(2).flatten(1))).is_masked.view(
+        -1, *maps.shape[1:]
+    )
     assert torch.equal(plain.flip(2), flipped)
 
 
@@ -130,7 +159,9 @@ def test_the_memory_masks_what_cost_most_and_forgets_slowly() -> None:
     first = scene()
     everything = mask_scene(build_policy("random"), replace(first, num_masked=23))
     costs = torch.arange(COUNT).float().expand(8, -1)
-    memory.observe(feedback(first, everything, take(costs[:, :, None], everything.predicted_ids)[:, :, 0]))
+    memory.observe(
+        feedback(first, everything, take(costs[:, :, None], everything.predicted_ids)[:, :, 0])
+    )
     assert memory.memory[0].ne(-1).sum() == 23
     again = mask_scene(memory, scene(seed=1))
     unseen = everything.visible_ids
@@ -143,7 +174,9 @@ def test_the_memory_masks_what_cost_most_and_forgets_slowly() -> None:
 
 
 def test_the_memory_finds_places_through_crop_and_flip() -> None:
-    views = torch.tensor([[0.0, 0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0, 1.0], [0.5, 0.0, 0.5, 0.5, 0.0]])
+    views = torch.tensor(
+        [[0.0, 0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0, 1.0], [0.5, 0.0, 0.5, 0.5, 0.0]]
+    )
     places = picture_places(views, Grid(2, 4)).view(3, 2, 4)
     assert places[0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert places[1].tolist() == [[3, 2, 1, 0], [7, 6, 5, 4]]
@@ -171,7 +204,9 @@ def test_pictures_that_are_not_trained_on_are_left_to_chance() -> None:
 def test_the_predictor_learns_which_patches_cost_more() -> None:
     predictor = built("predicted_hard(width=16)")
     assert isinstance(predictor, nn.Module)
-    truth = scene(batch=32).pixels().abs().unfold(2, 2, 2).unfold(3, 2, 2).mean((1, 4, 5)).flatten(1)
+    truth = (
+        scene(batch=32).pixels().abs().unfold(2, 2, 2).unfold(3, 2, 2).mean((1, 4, 5)).flatten(1)
+    )
     optimizer = torch.optim.AdamW(predictor.parameters(), 3e-3)
     values = []
     for step in range(120):
@@ -195,7 +230,10 @@ def test_the_dial_turns_the_gradient_round_and_never_the_value(dial: str, sign: 
     assert keep is not None
     assert other is not None
     assert torch.allclose(keep, other)
-    gradients = [torch.autograd.grad(soft.sum(), list(policy.parameters()))[0] for soft, policy in ((keep, helper), (other, turned))]
+    gradients = [
+        torch.autograd.grad(soft.sum(), list(policy.parameters()))[0]
+        for soft, policy in ((keep, helper), (other, turned))
+    ]
     assert gradients[0].abs().sum() > 0
     assert torch.allclose(gradients[1], sign * gradients[0])
 
@@ -249,14 +287,18 @@ def test_a_learner_has_only_the_methods_that_it_needs() -> None:
 
 
 def test_a_learner_that_never_learns_is_refused() -> None:
-    with pytest.raises(MaskwrightError, match=r"Misspelled keeps a state and never learns; give it a method weigh"):
+    with pytest.raises(
+        MaskwrightError, match=r"Misspelled keeps a state and never learns; give it a method weigh"
+    ):
         settle(Settings(Misspelled), surroundings())
 
 
 def test_guards_know_their_answers() -> None:
     assert float(share_divergence(torch.full((4, 8), 0.25), 0.25)) == pytest.approx(0, abs=1e-6)
     expected = 0.25 * torch.tensor(0.25 / 0.5).log() + 0.75 * torch.tensor(0.75 / 0.5).log()
-    assert float(share_divergence(torch.full((4, 8), 0.5), 0.25)) == pytest.approx(float(expected), abs=1e-6)
+    assert float(share_divergence(torch.full((4, 8), 0.5), 0.25)) == pytest.approx(
+        float(expected), abs=1e-6
+    )
     same, apart = torch.full((3, 100), 0.5), torch.eye(2).repeat_interleave(50, 1)
     assert float(likeness(same)) == pytest.approx(1, abs=1e-4)
     assert float(likeness(apart)) == pytest.approx(float(torch.exp(torch.tensor(-1.0))), abs=1e-5)
@@ -271,14 +313,22 @@ def test_adaptive_sampling_shows_what_came_back_badly() -> None:
     errors[:, 0] = 1
     value = sampler.loss(feedback(where, mask, errors))
     assert value is not None
-    before = torch.log_softmax(-where.found[("scores", id(sampler))], 1).gather(1, mask.predicted_ids[:, :1]).mean()
+    before = (
+        torch.log_softmax(-where.found[("scores", id(sampler))], 1)
+        .gather(1, mask.predicted_ids[:, :1])
+        .mean()
+    )
     assert float(value.detach()) == pytest.approx(-float(before.detach()) / 12, rel=1e-4)
     torch.optim.SGD(sampler.parameters(), 0.1).zero_grad()
     value.backward()
     with torch.no_grad():
         for parameter in sampler.parameters():
             parameter -= 0.1 * parameter.grad
-    after = torch.log_softmax(-sampler.scorer(_patches(where)), 1).gather(1, mask.predicted_ids[:, :1]).mean()
+    after = (
+        torch.log_softmax(-sampler.scorer(_patches(where)), 1)
+        .gather(1, mask.predicted_ids[:, :1])
+        .mean()
+    )
     assert after > before
 
 

@@ -32,7 +32,9 @@ def test_each_image_of_a_mixture_follows_one_part_only(draw) -> None:
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
 def test_the_weights_of_a_mixture_follow_their_schedules(draw, progress, share) -> None:
     policy = MixturePolicy(parts=[TOP, BOTTOM], weights=["0->1", "1->0"])
-    assert float(draw(policy, Grid(2, 2), 2, draws=2000, progress=progress)[:, 0].float().mean()) == pytest.approx(share, abs=0.04)
+    assert float(
+        draw(policy, Grid(2, 2), 2, draws=2000, progress=progress)[:, 0].float().mean()
+    ) == pytest.approx(share, abs=0.04)
 
 
 def test_a_blend_with_all_its_weight_on_one_part_is_that_part(draw) -> None:
@@ -42,15 +44,26 @@ def test_a_blend_with_all_its_weight_on_one_part_is_that_part(draw) -> None:
 
 def test_a_blend_lies_between_its_parts(draw) -> None:
     shares = [
-        float(draw(BlendPolicy(parts=[TOP, RandomPolicy()], weights=[w, 1]), Grid(2, 2), 2, 2000)[:, 0].float().mean()) for w in (0, 0.6, 5)
+        float(
+            draw(BlendPolicy(parts=[TOP, RandomPolicy()], weights=[w, 1]), Grid(2, 2), 2, 2000)[
+                :, 0
+            ]
+            .float()
+            .mean()
+        )
+        for w in (0, 0.6, 5)
     ]
     assert shares[0] == pytest.approx(0.5, abs=0.03)
     assert shares[0] + 0.05 < shares[1] < shares[2] - 0.05
 
 
 def test_a_blend_does_not_depend_on_the_scale_of_a_part(draw) -> None:
-    small, large = (GivenPolicy(masks=scale * torch.arange(16.0).reshape(4, 4)) for scale in (1.0, 1000.0))
-    masks = [draw(BlendPolicy(parts=[part, RandomPolicy()]), Grid(4, 4), 8) for part in (small, large)]
+    small, large = (
+        GivenPolicy(masks=scale * torch.arange(16.0).reshape(4, 4)) for scale in (1.0, 1000.0)
+    )
+    masks = [
+        draw(BlendPolicy(parts=[part, RandomPolicy()]), Grid(4, 4), 8) for part in (small, large)
+    ]
     assert torch.equal(*masks)
 
 

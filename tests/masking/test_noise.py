@@ -74,7 +74,10 @@ def test_a_filter_wider_than_half_the_grid_is_refused() -> None:
         check_fits(RedNoise(sigma=5), Grid(8, 6), 30)
 
 
-@pytest.mark.parametrize("build", [lambda: RedNoise(sigma=0), lambda: BlueNoise(sigma=0.1), lambda: GreenNoise(fine=2, coarse=2)])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: RedNoise(sigma=0), lambda: BlueNoise(sigma=0.1), lambda: GreenNoise(fine=2, coarse=2)],
+)
 def test_a_senseless_width_is_refused(build) -> None:
     with pytest.raises(MaskwrightError, match="needs"):
         build()

@@ -36,8 +36,12 @@ def test_at_half_the_ratio_two_patches_of_each_cell_stay(draw) -> None:
 
 def test_random_masks_of_two_epochs_overlap_by_the_ratio(draw) -> None:
     """Trap T23: worker seeding that repeats every epoch's masks."""
-    first, second = (draw(RandomPolicy(), Grid(8, 8), 48, draws=500, epoch=epoch) for epoch in (0, 1))
-    assert float((first & second).float().mean() / first.float().mean()) == pytest.approx(0.75, abs=0.01)
+    first, second = (
+        draw(RandomPolicy(), Grid(8, 8), 48, draws=500, epoch=epoch) for epoch in (0, 1)
+    )
+    assert float((first & second).float().mean() / first.float().mean()) == pytest.approx(
+        0.75, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("options", [{"phase": "row"}, {"cell": 1}, {"cell": 2.5}, {"cell": True}])

@@ -14,7 +14,15 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
 TINY = ModelConfig(
-    image_size=(16, 24), patch_size=4, width=24, depth=2, heads=2, decoder_width=16, decoder_depth=2, decoder_heads=2, registers=1
+    image_size=(16, 24),
+    patch_size=4,
+    width=24,
+    depth=2,
+    heads=2,
+    decoder_width=16,
+    decoder_depth=2,
+    decoder_heads=2,
+    registers=1,
 )
 
 
@@ -60,9 +68,15 @@ def test_the_gradient_of_a_prediction_is_zero_at_hidden_pixels_only(decoder):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("positions", POSITIONS)
-@pytest.mark.parametrize(("class_token", "registers"), [(True, 0), (False, 0), (True, 2), (False, 1)])
-def test_every_kind_predicts_each_hidden_patch_and_encodes_all(decoder, positions, class_token, registers):
-    model = build(decoder=decoder, positions=positions, class_token=class_token, registers=registers)
+@pytest.mark.parametrize(
+    ("class_token", "registers"), [(True, 0), (False, 0), (True, 2), (False, 1)]
+)
+def test_every_kind_predicts_each_hidden_patch_and_encodes_all(
+    decoder, positions, class_token, registers
+):
+    model = build(
+        decoder=decoder, positions=positions, class_token=class_token, registers=registers
+    )
     images, mask = draw(model)
     prediction = model(images, mask)
     assert prediction.values.shape == (2, 16, 48)
@@ -92,8 +106,12 @@ def test_predictions_depend_on_where_patches_are_unless_positions_are_none(decod
     order = torch.randperm(24, generator=torch_generator(1))
     moved = unpatchify(patchify(images, 4)[:, order], model.grid)
     moved_mask = PatchMask.from_is_masked(mask.is_masked[:, order])
-    before = torch.zeros(2, 24, 48).index_put((torch.arange(2)[:, None], mask.masked_ids), model(images, mask).values)
-    after = torch.zeros(2, 24, 48).index_put((torch.arange(2)[:, None], moved_mask.masked_ids), model(moved, moved_mask).values)
+    before = torch.zeros(2, 24, 48).index_put(
+        (torch.arange(2)[:, None], mask.masked_ids), model(images, mask).values
+    )
+    after = torch.zeros(2, 24, 48).index_put(
+        (torch.arange(2)[:, None], moved_mask.masked_ids), model(moved, moved_mask).values
+    )
     equivariant = torch.allclose(before[:, order], after, atol=1e-5)
     assert equivariant == (positions == "none")
 
@@ -113,7 +131,12 @@ def test_predicting_a_subset_gives_the_same_values_as_predicting_all(decoder):
     everything = model(images.double(), mask).values
     chosen = torch.tensor([[1, 4, 9], [0, 2, 15]])
     some = PatchMask(mask.visible_ids, mask.masked_ids, mask.masked_ids.gather(1, chosen))
-    torch.testing.assert_close(model(images.double(), some).values, everything[torch.arange(2)[:, None], chosen], rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        model(images.double(), some).values,
+        everything[torch.arange(2)[:, None], chosen],
+        rtol=0,
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -128,7 +151,9 @@ def test_one_step_moves_every_trainable_parameter_and_no_frozen_one(decoder, pos
         build_objective("mse")(model(images, keep(mask, 9)), images).total.backward()
         optimizer.step()
     trainable = {name for name, value in model.named_parameters() if value.requires_grad}
-    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    moved = {
+        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    }
     assert moved == trainable
     assert ("encoder.pos_embed" in set(before) - trainable) == (positions == "sincos")
 
@@ -154,8 +179,13 @@ def test_the_same_generator_gives_the_same_weights_and_leaves_the_global_one_alo
     state = torch.get_rng_state()
     first, second, other = (MaskedAutoencoder(TINY, torch_generator(seed)) for seed in (3, 3, 4))
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(one, two) for one, two in zip(first.parameters(), second.parameters(), strict=True))
-    assert not torch.equal(first.encoder.blocks[0].attn.qkv.weight, other.encoder.blocks[0].attn.qkv.weight)
+    assert all(
+        torch.equal(one, two)
+        for one, two in zip(first.parameters(), second.parameters(), strict=True)
+    )
+    assert not torch.equal(
+        first.encoder.blocks[0].attn.qkv.weight, other.encoder.blocks[0].attn.qkv.weight
+    )
 
 
 def test_first_weights_follow_the_official_rule():
@@ -171,14 +201,23 @@ def test_first_weights_follow_the_official_rule():
 
 def test_encoder_names_are_those_of_timm():
     names = set(build().encoder.state_dict())
-    assert {"cls_token", "reg_token", "pos_embed", "patch_embed.proj.weight", "blocks.1.attn.qkv.bias", "norm.weight"} <= names
+    assert {
+        "cls_token",
+        "reg_token",
+        "pos_embed",
+        "patch_embed.proj.weight",
+        "blocks.1.attn.qkv.bias",
+        "norm.weight",
+    } <= names
     assert build().encoder.patch_embed.proj.weight.shape == (24, 3, 4, 4)
 
 
 def test_images_of_another_shape_are_refused_with_both_shapes():
     model = build()
     _, mask = draw(model)
-    with pytest.raises(MaskwrightError, match=r"takes \(B, 3, 16, 24\) images; got \(2, 3, 24, 16\)"):
+    with pytest.raises(
+        MaskwrightError, match=r"takes \(B, 3, 16, 24\) images; got \(2, 3, 24, 16\)"
+    ):
         model(torch.zeros(2, 3, 24, 16), mask)
 
 
@@ -206,7 +245,9 @@ def test_the_cross_decoder_answers_at_visible_places_as_at_any_other():
     model = build(decoder="cross")
     images, mask = draw(model)
     more = model(images, mask, visible=True)
-    as_predicted = model.decoder(more.latent, PatchMask(mask.visible_ids, mask.masked_ids, mask.visible_ids))
+    as_predicted = model.decoder(
+        more.latent, PatchMask(mask.visible_ids, mask.masked_ids, mask.visible_ids)
+    )
     assert torch.allclose(more.visible_values, as_predicted, atol=1e-6)
 
 
@@ -217,5 +258,8 @@ def test_visible_predictions_stand_in_the_order_of_visible_ids():
     patches = patchify(images, 4)
     changed = patches.clone()
     changed[0, mask.visible_ids[0, 2]] += 5.0
-    before, after = (model(unpatchify(each, model.grid), mask, visible=True).visible_values for each in (patches, changed))
+    before, after = (
+        model(unpatchify(each, model.grid), mask, visible=True).visible_values
+        for each in (patches, changed)
+    )
     assert (after - before).abs().mean((0, 2)).argmax() == 2

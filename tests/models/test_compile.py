@@ -27,7 +27,9 @@ TINY = {
 def test_the_forward_pass_traces_without_a_break(decoder, num_predicted):
     model = MaskedAutoencoder(ModelConfig(**TINY, decoder=decoder))
     images = torch.randn(2, 3, 8, 8, generator=torch_generator(0))
-    whole = PatchMask.from_is_masked(torch.rand(2, 16, generator=torch_generator(1)).argsort(1) < 12)
+    whole = PatchMask.from_is_masked(
+        torch.rand(2, 16, generator=torch_generator(1)).argsort(1) < 12
+    )
     mask = PatchMask(whole.visible_ids, whole.masked_ids, whole.masked_ids[:, :num_predicted])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,13 +18,23 @@ from maskwright.support.seeding import sample_rng
 @pytest.mark.parametrize("num_visible", [4, 9])
 def test_operations_of_a_forward_pass_match_the_counter(decoder: str, num_visible: int) -> None:
     config = ModelConfig(
-        image_size=(24, 16), patch_size=4, width=32, depth=3, heads=2, decoder=decoder, decoder_width=16, decoder_depth=2, decoder_heads=2
+        image_size=(24, 16),
+        patch_size=4,
+        width=32,
+        depth=3,
+        heads=2,
+        decoder=decoder,
+        decoder_width=16,
+        decoder_depth=2,
+        decoder_heads=2,
     )
     model = MaskedAutoencoder(config)
     mask = split(torch.zeros(2, 24), num_visible, 8, rng=sample_rng(0, 0, torch.arange(2)))
     with FlopCounterMode(display=False) as counter:
         model(torch.randn(2, 3, 24, 16), mask)
-    assert counter.get_total_flops() == pytest.approx(2 * count_step(config, num_visible, 8).forward, rel=0.02)
+    assert counter.get_total_flops() == pytest.approx(
+        2 * count_step(config, num_visible, 8).forward, rel=0.02
+    )
 
 
 def test_training_costs_three_forward_passes() -> None:
@@ -34,7 +44,9 @@ def test_training_costs_three_forward_passes() -> None:
 
 @pytest.mark.parametrize("class_token", [True, False])
 def test_operations_of_a_look_at_the_last_attention_match_the_counter(class_token: bool) -> None:
-    config = ModelConfig(image_size=(24, 16), patch_size=4, width=32, depth=3, heads=2, class_token=class_token)
+    config = ModelConfig(
+        image_size=(24, 16), patch_size=4, width=32, depth=3, heads=2, class_token=class_token
+    )
     model = MaskedAutoencoder(config)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         attention_map(model.encoder, patchify(torch.randn(2, 3, 24, 16), 4))

@@ -13,7 +13,8 @@ GRID = Grid(5, 7, 4)
 
 def turned_products(rotary, query, key, query_ids, key_ids):
     rows = [
-        rotate(vector.expand(1, 1, len(ids), -1), rotary(torch.tensor([ids]), 0)) for vector, ids in ((query, query_ids), (key, key_ids))
+        rotate(vector.expand(1, 1, len(ids), -1), rotary(torch.tensor([ids]), 0))
+        for vector, ids in ((query, query_ids), (key, key_ids))
     ]
     return (rows[0] * rows[1]).sum(-1).flatten()
 

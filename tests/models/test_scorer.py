@@ -17,7 +17,9 @@ KINDS = (Scorer, CnnScorer)
 
 @pytest.mark.parametrize("build", KINDS)
 @pytest.mark.parametrize(("rows", "cols", "values"), [(4, 4, 12), (7, 9, 16), (1, 5, 3)])
-def test_one_finite_score_per_patch_on_any_grid(build: Callable[..., nn.Module], rows: int, cols: int, values: int) -> None:
+def test_one_finite_score_per_patch_on_any_grid(
+    build: Callable[..., nn.Module], rows: int, cols: int, values: int
+) -> None:
     scorer = build(Grid(rows, cols), values, width=16)
     score = scorer(torch.randn(3, rows * cols, values, generator=torch.Generator().manual_seed(0)))
     assert score.shape == (3, rows * cols)
@@ -28,7 +30,10 @@ def test_one_finite_score_per_patch_on_any_grid(build: Callable[..., nn.Module],
 @pytest.mark.parametrize("build", KINDS)
 def test_weights_come_from_the_generator_alone(build: Callable[..., nn.Module]) -> None:
     before = torch.get_rng_state()
-    drawn = [build(Grid(4, 4), 12, width=16, rng=torch.Generator().manual_seed(seed)).state_dict() for seed in (0, 0, 1)]
+    drawn = [
+        build(Grid(4, 4), 12, width=16, rng=torch.Generator().manual_seed(seed)).state_dict()
+        for seed in (0, 0, 1)
+    ]
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(drawn[0][name], drawn[1][name]) for name in drawn[0])
     assert not all(torch.equal(drawn[0][name], drawn[2][name]) for name in drawn[0])
@@ -37,8 +42,13 @@ def test_weights_come_from_the_generator_alone(build: Callable[..., nn.Module]) 
 @pytest.mark.parametrize("build", KINDS)
 def test_every_weight_gets_a_gradient(build: Callable[..., nn.Module]) -> None:
     scorer = build(Grid(4, 4), 12, width=16)
-    scorer(torch.randn(2, 16, 12, generator=torch.Generator().manual_seed(0))).square().sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in scorer.parameters())
+    scorer(
+        torch.randn(2, 16, 12, generator=torch.Generator().manual_seed(0))
+    ).square().sum().backward()
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0
+        for parameter in scorer.parameters()
+    )
 
 
 def test_trained_weights_fit_another_grid() -> None:
@@ -69,7 +79,11 @@ def test_the_transformer_sees_every_patch_and_where_it_is() -> None:
 
 
 def test_the_size_of_seed_2_is_about_a_million_weights() -> None:
-    assert 0.8e6 < sum(parameter.numel() for parameter in Scorer(Grid(16, 16), 12).parameters()) < 1.1e6
+    assert (
+        0.8e6
+        < sum(parameter.numel() for parameter in Scorer(Grid(16, 16), 12).parameters())
+        < 1.1e6
+    )
 
 
 def test_keeping_is_the_opposite_of_masking() -> None:

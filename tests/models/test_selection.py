@@ -20,9 +20,23 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
 
 TINY = ModelConfig(
-    image_size=(16, 24), patch_size=4, width=24, depth=2, heads=2, decoder_width=16, decoder_depth=2, decoder_heads=2, registers=1
+    image_size=(16, 24),
+    patch_size=4,
+    width=24,
+    depth=2,
+    heads=2,
+    decoder_width=16,
+    decoder_depth=2,
+    decoder_heads=2,
+    registers=1,
 )
-SHAPES = [("full", "sincos"), ("full", "rotary"), ("full", "none"), ("cross", "sincos"), ("cross", "rotary")]
+SHAPES = [
+    ("full", "sincos"),
+    ("full", "rotary"),
+    ("full", "none"),
+    ("cross", "sincos"),
+    ("cross", "rotary"),
+]
 
 
 def build(**changes: object) -> tuple[MaskedAutoencoder, Tensor, Tensor]:
@@ -50,10 +64,17 @@ def test_filling_in_agrees_with_the_ordinary_forward_pass(decoder: str, position
 
 @pytest.mark.parametrize(("decoder", "positions"), SHAPES)
 @pytest.mark.parametrize("target", ["raw", "normalized"])
-def test_hidden_pixels_influence_nothing_when_only_kept_patches_are_encoded(decoder: str, positions: str, target: str) -> None:
+def test_hidden_pixels_influence_nothing_when_only_kept_patches_are_encoded(
+    decoder: str, positions: str, target: str
+) -> None:
     model, patches, is_kept = build(decoder=decoder, positions=positions, target=target)
     changed = torch.where(is_kept[:, :, None], patches, 9 * patches.flip(1) + 3)
-    pixels = [to_pixels(model.fill_in(one, is_kept.float()), one, is_kept, model.grid, model.config.target) for one in (patches, changed)]
+    pixels = [
+        to_pixels(
+            model.fill_in(one, is_kept.float()), one, is_kept, model.grid, model.config.target
+        )
+        for one in (patches, changed)
+    ]
     assert torch.equal(pixels[0][~is_kept], pixels[1][~is_kept])
     whole = [compose(value, patches, is_kept, model.grid) for value in pixels]
     assert torch.equal(*whole)
@@ -63,7 +84,9 @@ def test_hidden_pixels_leak_when_the_encoder_sees_everything() -> None:
     """The form of seed 2: its numbers are not those of a masked autoencoder that sees kept patches alone."""
     model, patches, is_kept = build()
     changed = torch.where(is_kept[:, :, None], patches, 9 * patches.flip(1) + 3)
-    before, after = (model.fill_in_leaking(one, is_kept.float())[~is_kept] for one in (patches, changed))
+    before, after = (
+        model.fill_in_leaking(one, is_kept.float())[~is_kept] for one in (patches, changed)
+    )
     assert (before - after).abs().max() > 1e-3
 
 
@@ -95,14 +118,20 @@ def test_the_slope_of_a_gate_agrees_with_a_small_step() -> None:
     with torch.no_grad():
         lower = keep.detach().clone()
         lower[0, place] -= 1e-3
-        step = (model.fill_in(patches, keep)[0].square().sum() - model.fill_in(patches, lower)[0].square().sum()) / 1e-3
+        step = (
+            model.fill_in(patches, keep)[0].square().sum()
+            - model.fill_in(patches, lower)[0].square().sum()
+        ) / 1e-3
     assert math.isclose(float(step), float(keep.grad[0, place]), rel_tol=1e-2)
 
 
 def test_what_is_kept_comes_back_exactly() -> None:
     model, patches, is_kept = build(target="raw")
     composite = compose(
-        to_pixels(model.fill_in(patches, is_kept.float()), patches, is_kept, model.grid, "raw"), patches, is_kept, model.grid
+        to_pixels(model.fill_in(patches, is_kept.float()), patches, is_kept, model.grid, "raw"),
+        patches,
+        is_kept,
+        model.grid,
     )
     assert torch.equal(patchify(composite, 4)[is_kept], patches[is_kept])
 
@@ -122,7 +151,13 @@ def test_tones_that_others_take_from_a_kept_patch_give_it_a_slope() -> None:
     model, patches, is_kept = build(target="normalized")
     keep = straight_through(is_kept, torch.full((3, 24), 0.4, requires_grad=True))
     keep.retain_grad()
-    pixels = to_pixels(torch.zeros_like(patches), patches, torch.where(is_kept, keep, 0.0), model.grid, "normalized")
+    pixels = to_pixels(
+        torch.zeros_like(patches),
+        patches,
+        torch.where(is_kept, keep, 0.0),
+        model.grid,
+        "normalized",
+    )
     pixels.square().sum().backward()
     assert keep.grad is not None
     assert (keep.grad[1][is_kept[1]] != 0).all()
@@ -148,7 +183,10 @@ def test_noise_keeps_with_the_chance_that_the_logit_says() -> None:
 
 
 def test_an_image_without_a_positive_logit_keeps_its_best_patch() -> None:
-    assert pick(torch.tensor([[-3.0, -1.0, -2.0], [1.0, -1.0, 2.0]])).tolist() == [[False, True, False], [True, False, True]]
+    assert pick(torch.tensor([[-3.0, -1.0, -2.0], [1.0, -1.0, 2.0]])).tolist() == [
+        [False, True, False],
+        [True, False, True],
+    ]
 
 
 TINY_GRID = MaskedAutoencoder(TINY).grid

@@ -10,7 +10,9 @@ from maskwright.models.config import ModelConfig
 from maskwright.models.sizes import SIZES
 
 
-@pytest.mark.parametrize("name", [name for name in SIZES if name not in ("vit_base", "vit_large", "vit_huge")])
+@pytest.mark.parametrize(
+    "name", [name for name in SIZES if name not in ("vit_base", "vit_large", "vit_huge")]
+)
 def test_the_stated_parameter_count_is_close_to_the_built_one(name):
     size = SIZES[name]
     config = ModelConfig(
@@ -30,7 +32,9 @@ def test_the_stated_parameter_count_is_close_to_the_built_one(name):
 
 def test_the_official_sizes_have_the_official_decoder():
     official = [SIZES[name] for name in ("vit_base", "vit_large", "vit_huge")]
-    assert {(size.decoder_width, size.decoder_depth, size.decoder_heads) for size in official} == {(512, 8, 16)}
+    assert {(size.decoder_width, size.decoder_depth, size.decoder_heads) for size in official} == {
+        (512, 8, 16)
+    }
 
 
 def test_sizes_load_without_torch():

@@ -29,7 +29,9 @@ def test_any_score_is_split_exactly(count: int, data: st.DataObject) -> None:
     assert (mask.num_visible, mask.num_masked) == (num_visible, count - num_visible)
     assert mask.predicted_ids.shape[1] == (num_predicted or count - num_visible)
     for image in range(3):
-        visible, masked, predicted = (ids[image].tolist() for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))
+        visible, masked, predicted = (
+            ids[image].tolist() for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids)
+        )
         assert sorted(visible + masked) == list(range(count))
         assert all(ids == sorted(set(ids)) for ids in (visible, masked, predicted))
         assert set(predicted) <= set(masked)
@@ -58,14 +60,18 @@ def test_a_constant_score_gives_every_subset_equally_often() -> None:
     """Trap T24: ties broken by position."""
     mask = split(torch.zeros(20_000, 5), 2, rng=rng(20_000))
     codes = (1 << mask.visible_ids).sum(1)
-    shares = [float((codes == (1 << a | 1 << b)).float().mean()) for a, b in combinations(range(5), 2)]
+    shares = [
+        float((codes == (1 << a | 1 << b)).float().mean()) for a, b in combinations(range(5), 2)
+    ]
     assert shares == pytest.approx([0.1] * 10, abs=0.009)
 
 
 def test_ties_at_large_scores_are_broken_by_chance_too() -> None:
     """Small noise added to a score of 1e6 is lost in float32."""
     mask = split(torch.full((8000, 4), 1e6), 1, rng=rng(8000))
-    assert mask.visible_ids.flatten().bincount().div(8000).tolist() == pytest.approx([0.25] * 4, abs=0.02)
+    assert mask.visible_ids.flatten().bincount().div(8000).tolist() == pytest.approx(
+        [0.25] * 4, abs=0.02
+    )
 
 
 def test_minus_zero_ties_with_zero() -> None:
@@ -117,12 +123,19 @@ def test_predicting_more_than_is_masked_is_refused() -> None:
 
 def test_each_masked_patch_is_predicted_equally_often() -> None:
     mask = split(torch.zeros(6000, 6), 2, 1, rng=rng(6000))
-    assert mask.predicted_ids.flatten().bincount().div(6000).tolist() == pytest.approx([1 / 6] * 6, abs=0.02)
+    assert mask.predicted_ids.flatten().bincount().div(6000).tolist() == pytest.approx(
+        [1 / 6] * 6, abs=0.02
+    )
 
 
 @pytest.mark.parametrize(
     ("ratio", "fragment"),
-    [(0.0, "between 0 and 1"), (1.0, "between 0 and 1"), (0.99, r"leaves no visible patch of 64; use at most 0\.984"), (0.0, "got 0")],
+    [
+        (0.0, "between 0 and 1"),
+        (1.0, "between 0 and 1"),
+        (0.99, r"leaves no visible patch of 64; use at most 0\.984"),
+        (0.0, "got 0"),
+    ],
 )
 def test_a_ratio_that_leaves_no_patch_is_refused(ratio, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
@@ -151,7 +164,11 @@ def test_put_is_the_inverse_of_take() -> None:
     tokens = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
     mask = split(torch.zeros(2, 6), 2, rng=rng(2))
     empty = torch.zeros_like(tokens)
-    both = put(put(empty, mask.visible_ids, take(tokens, mask.visible_ids)), mask.masked_ids, take(tokens, mask.masked_ids))
+    both = put(
+        put(empty, mask.visible_ids, take(tokens, mask.visible_ids)),
+        mask.masked_ids,
+        take(tokens, mask.masked_ids),
+    )
     assert torch.equal(both, tokens)
     assert not bool(empty.any())
 

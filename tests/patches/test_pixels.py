@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import PixelScale, normalize_patches, patch_stats, patchify, unpatchify
+from maskwright.patches.pixels import (
+    PixelScale,
+    normalize_patches,
+    patch_stats,
+    patchify,
+    unpatchify,
+)
 from maskwright.support.errors import MaskwrightError
 
 
@@ -21,7 +27,12 @@ def test_a_patch_lists_row_then_column_then_channel() -> None:
     patches = patchify(images, 2)
     for row in range(2):
         for col in range(3):
-            wanted = [int(images[0, channel, 2 * row + i, 2 * col + j]) for i in range(2) for j in range(2) for channel in range(2)]
+            wanted = [
+                int(images[0, channel, 2 * row + i, 2 * col + j])
+                for i in range(2)
+                for j in range(2)
+                for channel in range(2)
+            ]
             assert patches[0, row * 3 + col].tolist() == wanted
 
 
@@ -46,9 +57,13 @@ def test_restoring_normalized_patches_gives_them_back() -> None:
 
 def test_bytes_and_shares_scale_to_the_same_numbers_and_back() -> None:
     scale = PixelScale(mean=(0.5, 0.4), std=(0.2, 0.3))
-    stored = torch.randint(0, 256, (1, 2, 3, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    stored = torch.randint(
+        0, 256, (1, 2, 3, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     torch.testing.assert_close(scale.to_model(stored), scale.to_model(stored.float() / 255))
-    torch.testing.assert_close(scale.to_display(scale.to_model(stored)) * 255, stored.float(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        scale.to_display(scale.to_model(stored)) * 255, stored.float(), atol=1e-3, rtol=0
+    )
 
 
 def test_display_clips_to_the_legal_range() -> None:
@@ -59,8 +74,12 @@ def test_display_clips_to_the_legal_range() -> None:
 def test_patches_normalized_in_one_pass_are_those_of_the_official_statistics():
     patches = torch.rand(2, 5, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     patches[0, 0] = 0.3
-    assert torch.allclose(normalize_patches(patches), patch_stats(patches).normalize(patches), atol=1e-12)
-    assert torch.allclose(normalize_patches(patches)[0, 0], torch.zeros(12, dtype=torch.float64), atol=1e-9)
+    assert torch.allclose(
+        normalize_patches(patches), patch_stats(patches).normalize(patches), atol=1e-12
+    )
+    assert torch.allclose(
+        normalize_patches(patches)[0, 0], torch.zeros(12, dtype=torch.float64), atol=1e-9
+    )
 
 
 def test_targets_stay_in_float32_under_autocast():

@@ -15,7 +15,12 @@ from maskwright.support.errors import MaskwrightError
 def compute_one_position(row: int, col: int, width: int) -> list[float]:
     """Slow reference: [sin(x) | cos(x) | sin(y) | cos(y)] with x the column and y the row."""
     frequencies = [10000 ** (-4 * step / width) for step in range(width // 4)]
-    return [wave(place * f) for place in (col, row) for wave in (math.sin, math.cos) for f in frequencies]
+    return [
+        wave(place * f)
+        for place in (col, row)
+        for wave in (math.sin, math.cos)
+        for f in frequencies
+    ]
 
 
 @pytest.mark.parametrize("num_prefix", [0, 1, 5])
@@ -25,7 +30,9 @@ def test_positions_agree_with_a_plain_loop(num_prefix) -> None:
     assert not bool(table[:, :num_prefix].any())
     for row in range(3):
         for col in range(5):
-            assert table[0, num_prefix + row * 5 + col].tolist() == pytest.approx(compute_one_position(row, col, 16), abs=1e-6)
+            assert table[0, num_prefix + row * 5 + col].tolist() == pytest.approx(
+                compute_one_position(row, col, 16), abs=1e-6
+            )
 
 
 def test_every_position_is_different() -> None:
@@ -43,7 +50,12 @@ def test_resized_positions_are_those_of_the_new_grid(old, new) -> None:
     resized = resize_positions(sincos_positions(old, 16, 1), old, new, 1)[0, 1:]
     ids = torch.arange(new.num_patches)
     rows, cols = ((ids // new.cols) + 0.5) / 2 - 0.5, ((ids % new.cols) + 0.5) / 2 - 0.5
-    wanted = torch.tensor([compute_one_position(row, col, 16) for row, col in zip(rows.tolist(), cols.tolist(), strict=True)])
+    wanted = torch.tensor(
+        [
+            compute_one_position(row, col, 16)
+            for row, col in zip(rows.tolist(), cols.tolist(), strict=True)
+        ]
+    )
     inner = (rows > 1.5) & (rows < old.rows - 2.5) & (cols > 1.5) & (cols < old.cols - 2.5)
     assert float((resized - wanted)[inner].abs().max()) < 0.06
 

@@ -54,7 +54,10 @@ def test_visible_statistics_never_read_masked_pixels() -> None:
     _, prediction = predict_truth("normalized")
     changed = prediction.patches.clone()
     changed.scatter_(1, prediction.mask.masked_ids[:, :, None].expand(-1, -1, 48), 7.0)
-    first, second = (replace(prediction, patches=patches).to_picture("visible") for patches in (prediction.patches, changed))
+    first, second = (
+        replace(prediction, patches=patches).to_picture("visible")
+        for patches in (prediction.patches, changed)
+    )
     assert torch.equal(first.reconstruction, second.reconstruction)
     assert first.stats == "visible"
 
@@ -64,7 +67,12 @@ def test_visible_statistics_stay_within_those_of_visible_patches() -> None:
     flat = replace(prediction, values=torch.zeros_like(prediction.values)).to_picture("visible")
     means = take(patchify(flat.reconstruction, 4), prediction.mask.predicted_ids).mean(-1)
     known = take(patch_stats(prediction.patches).mean, prediction.mask.visible_ids)
-    assert float(known.min()) - 1e-5 <= float(means.min()) <= float(means.max()) <= float(known.max()) + 1e-5
+    assert (
+        float(known.min()) - 1e-5
+        <= float(means.min())
+        <= float(means.max())
+        <= float(known.max()) + 1e-5
+    )
 
 
 def test_patches_that_are_not_predicted_keep_their_pixels_in_the_composite() -> None:
@@ -72,4 +80,6 @@ def test_patches_that_are_not_predicted_keep_their_pixels_in_the_composite() -> 
     picture = replace(prediction, values=prediction.values * 0).to_picture()
     same = (patchify(picture.composite, 4) == patchify(images, 4)).all(-1)
     assert same.sum(1).tolist() == [9, 9]
-    assert torch.equal(unpatchify(patchify(picture.reconstruction, 4), GRID), torch.zeros_like(images))
+    assert torch.equal(
+        unpatchify(patchify(picture.reconstruction, 4), GRID), torch.zeros_like(images)
+    )

@@ -28,7 +28,10 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
         "knn top1": top1 - 0.05 + rng.normal(0, 0.004),
         "psnr random 0.75": 19.4 + 5 * effect + rng.normal(0, 0.03),
         "psnr block(size=2) 0.75": 17.1 + 20 * effect + rng.normal(0, 0.03),
-        **{f"psnr of masks by {other}": 18.0 + (other == arm) + rng.normal(0, 0.03) for other in EFFECTS},
+        **{
+            f"psnr of masks by {other}": 18.0 + (other == arm) + rng.normal(0, 0.03)
+            for other in EFFECTS
+        },
         "texture share": 0.62 - effect + rng.normal(0, 0.004),
         "effective rank": 40 + rng.normal(0, 1),
     }
@@ -41,7 +44,12 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
         "numbers": numbers,
         "per_image": {"linear top1": answers},
         "compute": Compute(
-            steps=500, images=32000, encoder_tokens=544000, decoder_tokens=2080000, flops=1.2e12 * (1 + effect), seconds=60 + 100 * effect
+            steps=500,
+            images=32000,
+            encoder_tokens=544000,
+            decoder_tokens=2080000,
+            flops=1.2e12 * (1 + effect),
+            seconds=60 + 100 * effect,
         ),
         "settings": {"policy": arm, "ratio": 0.75},
         "versions": {"maskwright": "0.1.0", "torch": "2.15.0", "python": "3.11.7"},
@@ -53,10 +61,16 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
     return TrialRecord(**{**facts, **changes})
 
 
-def made_up_study(seeds: int = 5, trials: list[TrialRecord] | None = None, **changes: Any) -> StudyRecord:
+def made_up_study(
+    seeds: int = 5, trials: list[TrialRecord] | None = None, **changes: Any
+) -> StudyRecord:
     """Four policies under some seeds: block is truly better, inverse block truly worse, green noise is not."""
     if trials is None:
-        trials = [made_up_trial(arm, seed, effect) for arm, effect in EFFECTS.items() for seed in range(seeds)]
+        trials = [
+            made_up_trial(arm, seed, effect)
+            for arm, effect in EFFECTS.items()
+            for seed in range(seeds)
+        ]
     facts: dict[str, Any] = {
         "name": "made-up",
         "question": "Does a test's made-up block policy learn better features than random masking?",

@@ -34,15 +34,32 @@ ARMS: dict[str, dict[str, Any]] = {
 
 
 def prepared(data: Path, **own: Any) -> tuple[PretrainSettings, Pictures]:
-    settings, _ = complete(build_settings(data=str(data), split="train", **{**BASE, **own}), None, LogReporter(visible=False))
-    return settings, load(settings.data, open_source(str(data), split="train"), settings.train.seed, LogReporter(visible=False))
+    settings, _ = complete(
+        build_settings(data=str(data), split="train", **{**BASE, **own}),
+        None,
+        LogReporter(visible=False),
+    )
+    return settings, load(
+        settings.data,
+        open_source(str(data), split="train"),
+        settings.train.seed,
+        LogReporter(visible=False),
+    )
 
 
 @pytest.mark.parametrize("name", ARMS)
-def test_the_price_that_is_planned_is_what_the_run_spends(pictures: Path, tmp_path: Path, name: str) -> None:
+def test_the_price_that_is_planned_is_what_the_run_spends(
+    pictures: Path, tmp_path: Path, name: str
+) -> None:
     settings, loaded = prepared(pictures, **ARMS[name])
     length, expected = planned(settings, loaded, price_step(settings, loaded), Budget("steps", 40))
-    run = maskwright.pretrain(pictures, split="train", out=tmp_path / "run", track=["none"], **{**BASE, **ARMS[name], **length})
+    run = maskwright.pretrain(
+        pictures,
+        split="train",
+        out=tmp_path / "run",
+        track=["none"],
+        **{**BASE, **ARMS[name], **length},
+    )
     found = spent(run.status, run.settings, model_config(run.settings))
     close = 0.06 if "uniform" in name else 0.015
     assert found.steps == expected.steps
@@ -59,7 +76,11 @@ def test_every_arm_gets_the_same_amount_of_the_currency(pictures: Path, currency
     for own in ({}, {"ratio": "0.25->0.75"}, {"policy": "guided"}):
         settings, loaded = prepared(pictures, **own)
         price = price_step(settings, loaded)
-        budget = Budget(currency, price.times(5000).amount(currency) or 0) if not amounts else Budget(currency, amounts[0])
+        budget = (
+            Budget(currency, price.times(5000).amount(currency) or 0)
+            if not amounts
+            else Budget(currency, amounts[0])
+        )
         amounts.append(price.times(price.steps_for(budget) or 0).amount(currency) or 0)
     assert amounts == pytest.approx([amounts[0]] * 3, rel=1e-3)
 
@@ -78,7 +99,9 @@ def test_priced_operations_agree_with_torchs_own_counter(pictures: Path, name: s
     assert counter.get_total_flops() == pytest.approx(price.flops, rel=0.06)
 
 
-def test_arms_of_one_seed_begin_with_the_same_weights_and_see_pictures_in_the_same_order(pictures: Path) -> None:
+def test_arms_of_one_seed_begin_with_the_same_weights_and_see_pictures_in_the_same_order(
+    pictures: Path,
+) -> None:
     begun = []
     for own in ({}, {"policy": "block(size=2)"}, {"policy": "guided", "ratio": "0.25->0.75"}):
         settings, loaded = prepared(pictures, seed=3, **own)
@@ -89,4 +112,7 @@ def test_arms_of_one_seed_begin_with_the_same_weights_and_see_pictures_in_the_sa
     for weights, batches in begun[1:]:
         assert torch.equal(weights, begun[0][0])
         assert [ids for ids, _ in batches] == [ids for ids, _ in begun[0][1]]
-        assert all(torch.equal(one, other) for (_, one), (_, other) in zip(batches, begun[0][1], strict=True))
+        assert all(
+            torch.equal(one, other)
+            for (_, one), (_, other) in zip(batches, begun[0][1], strict=True)
+        )

@@ -16,11 +16,18 @@ from tests.studies.conftest import QUICK
 
 
 @pytest.mark.slow
-def test_submitted_workers_run_the_trials(plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submitted_workers_run_the_trials(
+    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("submitit")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
     plan = build_plan(plan_values, "tiny")
-    record = run_plan(plan, RunningSettings(out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", pulse=QUICK))
+    record = run_plan(
+        plan,
+        RunningSettings(
+            out=tmp_path / "study", workers=2, launcher="local(timeout_min=5)", pulse=QUICK
+        ),
+    )
     assert [trial.state for trial in record.trials] == ["done", "done"]
     assert list((tmp_path / "study" / "submitit").glob("*_log.out"))
 

@@ -27,15 +27,24 @@ def test_smaller_is_better_turns_the_verdict():
 
 
 def test_failed_trials_do_not_count_and_two_seeds_give_no_interval():
-    trials = [made_up_trial(arm, seed, effect) for arm, effect in EFFECTS.items() for seed in range(2)]
-    trials.append(made_up_trial("random", 2, 0.0, state="failed", numbers={}, error="The disk is full."))
+    trials = [
+        made_up_trial(arm, seed, effect) for arm, effect in EFFECTS.items() for seed in range(2)
+    ]
+    trials.append(
+        made_up_trial("random", 2, 0.0, state="failed", numbers={}, error="The disk is full.")
+    )
     first = find(made_up_study(trials=trials))[0]
     assert [one.sample.count for one in first.arms] == [2, 2, 2, 2]
-    assert {one.verdict for one in first.arms} == {"baseline", "no verdict: 2 seeds, an interval needs 3"}
+    assert {one.verdict for one in first.arms} == {
+        "baseline",
+        "no verdict: 2 seeds, an interval needs 3",
+    }
 
 
 def test_a_study_without_finished_trials_says_so():
-    assert spell_findings(made_up_study(trials=[])) == ["No trial has finished yet, so there is nothing to compare."]
+    assert spell_findings(made_up_study(trials=[])) == [
+        "No trial has finished yet, so there is nothing to compare."
+    ]
 
 
 def test_a_missing_baseline_leaves_means_without_differences():
@@ -46,8 +55,16 @@ def test_a_missing_baseline_leaves_means_without_differences():
 
 
 def test_a_factorial_plan_tells_whose_effect_it_is():
-    cells = {f"{ramp} {loss}": {"ratio": ramp, "loss": loss} for ramp in ("0.75", "0.5->0.75") for loss in ("mse", "laplacian")}
-    trials = [made_up_trial(arm, seed, 0.05 * (cell["loss"] == "laplacian")) for arm, cell in cells.items() for seed in range(5)]
+    cells = {
+        f"{ramp} {loss}": {"ratio": ramp, "loss": loss}
+        for ramp in ("0.75", "0.5->0.75")
+        for loss in ("mse", "laplacian")
+    }
+    trials = [
+        made_up_trial(arm, seed, 0.05 * (cell["loss"] == "laplacian"))
+        for arm, cell in cells.items()
+        for seed in range(5)
+    ]
     arms = tuple(Arm(name=arm, settings=cell, levels=cell) for arm, cell in cells.items())
     first = find(made_up_study(trials=trials, arms=arms, baseline="0.75 mse"))[0]
     assert {name: effect.verdict for name, effect in first.effects.items()} == {
@@ -65,7 +82,8 @@ def test_printed_tables_carry_means_differences_and_verdicts():
 
 
 @pytest.mark.parametrize(
-    ("spreads", "means", "expected"), [([0.004, 0.02], [0.5], 3), ([None], [0.45], 3), ([12.0], [1000.0], 0), ([0], [0], 2)]
+    ("spreads", "means", "expected"),
+    [([0.004, 0.02], [0.5], 3), ([None], [0.45], 3), ([12.0], [1000.0], 0), ([0], [0], 2)],
 )
 def test_decimals_show_two_digits_of_the_spread(spreads, means, expected):
     assert decimals_for(spreads, means) == expected

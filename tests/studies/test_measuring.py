@@ -29,13 +29,22 @@ def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[maskw
     arms: list[dict[str, Any]] = [{}, {"policy": "block(size=2)", "ratio": 0.5, "seed": 1}]
     home = tmp_path_factory.mktemp("measured")
     return [
-        maskwright.pretrain(pictures, split="train", steps=2, out=home / str(number), track=["none"], **{**BASE, **arm})
+        maskwright.pretrain(
+            pictures,
+            split="train",
+            steps=2,
+            out=home / str(number),
+            track=["none"],
+            **{**BASE, **arm},
+        )
         for number, arm in enumerate(arms)
     ]
 
 
 @pytest.mark.parametrize("mask", ["random 0.75", "block(size=2) 0.75", "grid 0.75"])
-def test_common_masks_and_pictures_are_the_same_for_all_arms(runs: list[maskwright.Run], mask: str) -> None:
+def test_common_masks_and_pictures_are_the_same_for_all_arms(
+    runs: list[maskwright.Run], mask: str
+) -> None:
     choice, seen = read_mask(mask), []
     for run in runs:
         batch = held_pictures(run.settings, 8, (), (4, 4), QUIET)
@@ -45,12 +54,16 @@ def test_common_masks_and_pictures_are_the_same_for_all_arms(runs: list[maskwrig
     assert seen[0][1].num_masked == 12
 
 
-def test_pictures_that_are_filled_in_come_from_the_test_split(runs: list[maskwright.Run], pictures: Path) -> None:
+def test_pictures_that_are_filled_in_come_from_the_test_split(
+    runs: list[maskwright.Run], pictures: Path
+) -> None:
     batch = held_pictures(runs[0].settings, 100, (), (4, 4), QUIET)
     files = sorted((pictures / "test").rglob("*.png"))
     assert len(batch.images) == len(files) == 20
     truth = {np.asarray(Image.open(file)).tobytes() for file in files}
-    assert {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in batch.images} == truth
+    assert {
+        image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in batch.images
+    } == truth
 
 
 def test_measuring_a_run_twice_gives_the_same_numbers(runs: list[maskwright.Run]) -> None:
@@ -60,8 +73,12 @@ def test_measuring_a_run_twice_gives_the_same_numbers(runs: list[maskwright.Run]
     assert set(first.numbers) == {"knn top1", "psnr random 0.75"}
 
 
-def test_a_plan_says_what_is_measured_of_filled_pictures_and_which_way_is_better(runs: list[maskwright.Run]) -> None:
-    measures = MeasureSettings.parse({"probes": [], "masks": "random 0.75", "filled": "psnr, high_frequency", "pictures": 8})
+def test_a_plan_says_what_is_measured_of_filled_pictures_and_which_way_is_better(
+    runs: list[maskwright.Run],
+) -> None:
+    measures = MeasureSettings.parse(
+        {"probes": [], "masks": "random 0.75", "filled": "psnr, high_frequency", "pictures": 8}
+    )
     metrics = {metric.name: metric for metric in measures.metrics()}
     assert [metric.larger_is_better for metric in metrics.values()] == [True, False]
     numbers = measure_run(runs[0], measures, QUIET).numbers
@@ -74,8 +91,13 @@ def test_an_unknown_number_of_filled_pictures_is_told() -> None:
         MeasureSettings.parse({"filled": ["psrn"]})
 
 
-def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_report(plan_values: dict[str, Any], tmp_path: Path) -> None:
-    plan_values["evaluate"] = {**plan_values["evaluate"], "diagnostics": ["lowpass(sigmas=[0, 1], cutoffs=[4])"]}
+def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_report(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
+    plan_values["evaluate"] = {
+        **plan_values["evaluate"],
+        "diagnostics": ["lowpass(sigmas=[0, 1], cutoffs=[4])"],
+    }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan_values))
     record = study(tmp_path / "plan.yaml", out=tmp_path / "study", pulse=QUICK)
     found = read_diagnostics(record, tmp_path / "study")

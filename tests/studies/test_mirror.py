@@ -16,7 +16,15 @@ from maskwright.studies.record import Compute, TrialRecord
 def record() -> TrialRecord:
     compute = Compute(steps=10, images=320, encoder_tokens=100, decoder_tokens=200, flops=1e9)
     numbers = {"knn top1": 0.5, "psnr block(size=2) 0.75": 20.0}
-    return TrialRecord(study="s", arm="block(size=2)", seed=1, state="done", numbers=numbers, compute=compute, settings={"ratio": 0.75})
+    return TrialRecord(
+        study="s",
+        arm="block(size=2)",
+        seed=1,
+        state="done",
+        numbers=numbers,
+        compute=compute,
+        settings={"ratio": 0.75},
+    )
 
 
 def test_tensorboard_gets_the_numbers_of_a_trial(tmp_path: Path) -> None:
@@ -36,7 +44,9 @@ def test_mlflow_gets_all_trials_of_a_study_in_one_database(tmp_path: Path) -> No
             mirror_trial(["mlflow"], tmp_path, tmp_path / f"trial{seed}", record())
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
         names = database.execute("select name from runs").fetchall()
-        metrics = {name for (name,) in database.execute("select distinct key from metrics").fetchall()}
+        metrics = {
+            name for (name,) in database.execute("select distinct key from metrics").fetchall()
+        }
     database.close()
     assert names == [("block(size=2) seed 1",)] * 2
     assert {"knn top1", "psnr block_size_2_ 0.75", "compute/steps"} <= metrics

@@ -30,7 +30,9 @@ def test_the_claims_of_others_each_have_a_plan():
 @pytest.mark.parametrize("name", PLANS)
 def test_a_packaged_plan_reads_and_opens_with_question_command_and_time(name):
     plan = read_plan(name, "somewhere")
-    heading, command, *rest = (files("maskwright") / "recipes" / "studies" / f"{name}.yaml").read_text().splitlines()
+    heading, command, *rest = (
+        (files("maskwright") / "recipes" / "studies" / f"{name}.yaml").read_text().splitlines()
+    )
     comment = " ".join(line for line in rest if line.startswith("#"))
     assert heading.startswith("# ")
     assert command.startswith(f"# maskwright study {name} ")
@@ -57,7 +59,11 @@ def test_factorial_plans_can_tell_effects_apart():
     names = [one.name for one in contrasts(cells)]
     assert names[:3] == ["ratio=0.5->0.75", "laplacian=with", "uniformity=with"]
     assert len(names) == 6
-    losses = {plan.settings["loss"] for plan in read_plan("improvements-stl10", "somewhere").arms if plan.levels["laplacian"] == "with"}
+    losses = {
+        plan.settings["loss"]
+        for plan in read_plan("improvements-stl10", "somewhere").arms
+        if plan.levels["laplacian"] == "with"
+    }
     assert losses == {"mse + 0.1*laplacian", "mse + 0.1*laplacian + 0.01*uniformity"}
 
 

@@ -35,12 +35,16 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), MISTAKES)
-def test_a_mistake_in_a_plan_is_told_in_a_sentence(plan_values: dict[str, Any], change: dict[str, Any], message: str) -> None:
+def test_a_mistake_in_a_plan_is_told_in_a_sentence(
+    plan_values: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(MaskwrightError, match=message):
         build_plan({**plan_values, **change}, "tiny")
 
 
-def test_a_plan_file_reads_back_from_the_studys_folder(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_plan_file_reads_back_from_the_studys_folder(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(plan_values))
     plan = read_plan(tmp_path / "tiny.yaml")
     kept = keep_plan(plan, tmp_path / "study")
@@ -48,15 +52,25 @@ def test_a_plan_file_reads_back_from_the_studys_folder(plan_values: dict[str, An
     assert kept.base["split"] == "train", "pictures of the test split must not be trained on"
 
 
-def test_a_study_takes_more_seeds_but_no_other_plan(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_study_takes_more_seeds_but_no_other_plan(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     keep_plan(build_plan(plan_values, "tiny"), tmp_path)
     assert keep_plan(build_plan({**plan_values, "seeds": [7]}, "tiny"), tmp_path).seeds == (0, 7)
     with pytest.raises(MaskwrightError, match="differs in budget"):
         keep_plan(build_plan({**plan_values, "budget": {"steps": 3}}, "tiny"), tmp_path)
 
 
-def test_policies_on_the_command_line_make_the_same_plan_as_a_file(plan_values: dict[str, Any]) -> None:
-    flags = plan_policies("photos", "random, block(size=2), mixture(random, grid)", seeds="5", budget="flops=1e9", ratio=0.5)
+def test_policies_on_the_command_line_make_the_same_plan_as_a_file(
+    plan_values: dict[str, Any],
+) -> None:
+    flags = plan_policies(
+        "photos",
+        "random, block(size=2), mixture(random, grid)",
+        seeds="5",
+        budget="flops=1e9",
+        ratio=0.5,
+    )
     assert [arm.name for arm in flags.arms] == ["random", "block(size=2)", "mixture(random, grid)"]
     assert flags.baseline == "random"
     assert flags.seeds == (0, 1, 2, 3, 4)
@@ -90,10 +104,16 @@ def test_factors_are_crossed_and_texts_that_begin_with_plus_are_added() -> None:
 def test_a_study_that_goes_on_keeps_the_lengths_it_began_with(tmp_path: Path) -> None:
     quiet = LogReporter(visible=False)
     keep_lengths(Design({"a": {"steps": 100}}, {}), tmp_path, quiet)
-    assert keep_lengths(Design({"a": {"steps": 120}}, {}), tmp_path, quiet).lengths == {"a": {"steps": 100}}
+    assert keep_lengths(Design({"a": {"steps": 120}}, {}), tmp_path, quiet).lengths == {
+        "a": {"steps": 100}
+    }
 
 
 def test_a_name_that_stands_twice_is_refused_instead_of_losing_an_arm(tmp_path: Path) -> None:
-    (tmp_path / "twice.yaml").write_text("data: photos\narms:\n  random: {}\n  block: {policy: block}\n  random: {ratio: 0.5}\n")
-    with pytest.raises(MaskwrightError, match=r"twice.yaml' 'random' stands twice, again in line 5"):
+    (tmp_path / "twice.yaml").write_text(
+        "data: photos\narms:\n  random: {}\n  block: {policy: block}\n  random: {ratio: 0.5}\n"
+    )
+    with pytest.raises(
+        MaskwrightError, match=r"twice.yaml' 'random' stands twice, again in line 5"
+    ):
         read_plan(tmp_path / "twice.yaml")

@@ -31,10 +31,22 @@ def design(values: dict[str, Any], **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"probes": ["knn"], "masks": []}, r"Probes could not be measured .* no labels .*evaluate.probes: \[\]"),
-        ({"probes": [], "masks": ["random 0.75"]}, 'too few pictures to hold some out .*val: "0.2"'),
-        ({"probes": [], "masks": ["blok 0.5"], "val": "0.5"}, r"common mask 'blok 0.5' cannot be drawn: .* Did you mean 'block'"),
-        ({"probes": [], "masks": ["block(size=4) 0.75"], "val": "0.5"}, r"common mask 'block\(size=4\) 0.75' cannot be drawn"),
+        (
+            {"probes": ["knn"], "masks": []},
+            r"Probes could not be measured .* no labels .*evaluate.probes: \[\]",
+        ),
+        (
+            {"probes": [], "masks": ["random 0.75"]},
+            'too few pictures to hold some out .*val: "0.2"',
+        ),
+        (
+            {"probes": [], "masks": ["blok 0.5"], "val": "0.5"},
+            r"common mask 'blok 0.5' cannot be drawn: .* Did you mean 'block'",
+        ),
+        (
+            {"probes": [], "masks": ["block(size=4) 0.75"], "val": "0.5"},
+            r"common mask 'block\(size=4\) 0.75' cannot be drawn",
+        ),
         ({"probes": [], "masks": ["foreground 0.5"], "val": "0.5"}, "has no map 'foreground'"),
     ],
 )
@@ -43,15 +55,33 @@ def test_a_study_that_could_not_be_measured_is_refused(
 ) -> None:
     val = changes.pop("val", None)
     with pytest.raises(MaskwrightError, match=message):
-        design(plan_values, data=str(unlabeled), base={**plan_values["base"], "val": val}, evaluate=changes)
+        design(
+            plan_values,
+            data=str(unlabeled),
+            base={**plan_values["base"], "val": val},
+            evaluate=changes,
+        )
 
 
-def test_pictures_without_labels_do_for_a_study_of_reconstruction(plan_values: dict[str, Any], unlabeled: Path) -> None:
-    design(plan_values, data=str(unlabeled), base={**plan_values["base"], "val": "0.5"}, evaluate={"probes": [], "masks": ["random 0.75"]})
+def test_pictures_without_labels_do_for_a_study_of_reconstruction(
+    plan_values: dict[str, Any], unlabeled: Path
+) -> None:
+    design(
+        plan_values,
+        data=str(unlabeled),
+        base={**plan_values["base"], "val": "0.5"},
+        evaluate={"probes": [], "masks": ["random 0.75"]},
+    )
 
 
-def test_arms_without_a_difference_are_told(plan_values: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_arms_without_a_difference_are_told(
+    plan_values: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     base = {**plan_values["base"], "split": "train"}
-    design(plan_values, base=base, arms={"one": {}, "two": {"policy": "random"}, "block": {"policy": "block(size=2)"}})
+    design(
+        plan_values,
+        base=base,
+        arms={"one": {}, "two": {"policy": "random"}, "block": {"policy": "block(size=2)"}},
+    )
     assert "Arms 'one' and 'two' have the same settings" in caplog.text
     assert "'block'" not in caplog.text

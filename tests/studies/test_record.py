@@ -9,8 +9,24 @@ from maskwright.support.errors import MaskwrightError
 
 
 def made_up_study() -> StudyRecord:
-    compute = Compute(steps=10, images=320, encoder_tokens=100, decoder_tokens=200, teacher_tokens=5, flops=1e9, seconds=90.0)
-    trial = TrialRecord(study="s", arm="random", seed=0, state="done", numbers={"knn": 0.5}, per_image={"knn": "01"}, compute=compute)
+    compute = Compute(
+        steps=10,
+        images=320,
+        encoder_tokens=100,
+        decoder_tokens=200,
+        teacher_tokens=5,
+        flops=1e9,
+        seconds=90.0,
+    )
+    trial = TrialRecord(
+        study="s",
+        arm="random",
+        seed=0,
+        state="done",
+        numbers={"knn": 0.5},
+        per_image={"knn": "01"},
+        compute=compute,
+    )
     return StudyRecord(
         name="s",
         question="?",
@@ -44,5 +60,8 @@ def test_numbers_are_found_by_metric_arm_and_seed():
 def test_compute_is_told_in_every_currency():
     compute = made_up_study().trials[0].compute
     assert compute is not None
-    amounts = {currency: compute.amount(currency) for currency in ("steps", "images", "tokens", "flops", "minutes")}
+    amounts = {
+        currency: compute.amount(currency)
+        for currency in ("steps", "images", "tokens", "flops", "minutes")
+    }
     assert amounts == {"steps": 10, "images": 320, "tokens": 305, "flops": 1e9, "minutes": 1.5}

@@ -54,10 +54,25 @@ def make_runs(folder, trials):
     for trial in trials:
         run = RunFolder(folder / trial.run)
         for epoch in range(1, 6):
-            run.append_metrics({"step": 100 * epoch, "epoch": epoch, "val_loss_random75": 0.9 / epoch, "knn_top1": 0.1 * epoch})
-        answer = {"diagnostic": "lowpass", "numbers": {"half at": {"value": 4.5, "low": 4.0, "high": 5.0}, "none": None}}
-        write_json(run.path / "diagnose" / "lowpass.json", {"findings": [answer, {**answer, "numbers": {"half at": 99.0}}]})
-        write_json(run.status_file, {"state": "finished", "masks": {"distance": 1.3, "boundary": 0.38}})
+            run.append_metrics(
+                {
+                    "step": 100 * epoch,
+                    "epoch": epoch,
+                    "val_loss_random75": 0.9 / epoch,
+                    "knn_top1": 0.1 * epoch,
+                }
+            )
+        answer = {
+            "diagnostic": "lowpass",
+            "numbers": {"half at": {"value": 4.5, "low": 4.0, "high": 5.0}, "none": None},
+        }
+        write_json(
+            run.path / "diagnose" / "lowpass.json",
+            {"findings": [answer, {**answer, "numbers": {"half at": 99.0}}]},
+        )
+        write_json(
+            run.status_file, {"state": "finished", "masks": {"distance": 1.3, "boundary": 0.38}}
+        )
 
 
 def made_up_trials(seeds):
@@ -97,13 +112,23 @@ def test_many_arms_that_all_look_alike_are_counted_and_not_listed():
     trials = [made_up_trial(arm, seed, 0.0) for arm in (*EFFECTS, "grid") for seed in range(5)]
     arms = tuple(Arm(name=arm, settings={"policy": arm}) for arm in (*EFFECTS, "grid"))
     first = find(made_up_study(trials=trials, arms=arms))[0]
-    assert finding_lines(first, "random")[0].startswith("No difference shown at n=5: any of the 4 other arms; differences of 0.0")
+    assert finding_lines(first, "random")[0].startswith(
+        "No difference shown at n=5: any of the 4 other arms; differences of 0.0"
+    )
 
 
 def test_the_page_has_every_part(report):
     page = read_page(report)
     words = "".join(page.words)
-    assert {"design", "verdicts", "compute", "learning", "pictures", "reproduce", "reading"} <= page.ids
+    assert {
+        "design",
+        "verdicts",
+        "compute",
+        "learning",
+        "pictures",
+        "reproduce",
+        "reading",
+    } <= page.ids
     for part in (
         "TFLOPs (matched)",
         "masks of block(size=2)",
@@ -115,20 +140,41 @@ def test_the_page_has_every_part(report):
     ):
         assert part in words, part
     assert "99.0" not in words
-    assert report.read_text().count("<svg") == 2 * 5 + 2 + 2  # arms and differences of each metric, two frontiers, two learning curves
+    assert (
+        report.read_text().count("<svg") == 2 * 5 + 2 + 2
+    )  # arms and differences of each metric, two frontiers, two learning curves
 
 
 def test_markdown_and_record_say_the_same(report):
     text = report.with_name("report.md").read_text()
     assert "- **block(size=2) is better than random: +0.0" in text
-    assert len({line.count("|") - line.count("\\|") for line in text.split("## Compute")[1].split("##")[0].splitlines() if line}) == 1
+    assert (
+        len(
+            {
+                line.count("|") - line.count("\\|")
+                for line in text.split("## Compute")[1].split("##")[0].splitlines()
+                if line
+            }
+        )
+        == 1
+    )
     record = StudyRecord.load(report.with_name("study.json"))
     assert record.to_dict() == made_up_study(trials=made_up_trials(5)).to_dict()
 
 
 def test_failures_and_gaps_are_told(tmp_path):
     trials = [made_up_trial("random", seed, 0.0) for seed in range(2)]
-    trials.append(made_up_trial("block(size=2)", 0, 0.0, state="failed", numbers={}, compute=None, error="Arm <b> needs 'maps'."))
+    trials.append(
+        made_up_trial(
+            "block(size=2)",
+            0,
+            0.0,
+            state="failed",
+            numbers={},
+            compute=None,
+            error="Arm <b> needs 'maps'.",
+        )
+    )
     page = read_page(write_report(made_up_study(seeds=2, trials=trials), tmp_path))
     words = "".join(page.words)
     assert "2 of 8 trials are done" in words
@@ -145,25 +191,41 @@ def test_a_study_that_has_only_begun_has_a_page_too(tmp_path):
 
 
 def test_what_users_wrote_cannot_become_markup(tmp_path):
-    page = write_report(made_up_study(seeds=1, question="<script>alert(1)</script> & more"), tmp_path).read_text()
+    page = write_report(
+        made_up_study(seeds=1, question="<script>alert(1)</script> & more"), tmp_path
+    ).read_text()
     assert "&lt;script&gt;" in page
     assert "<script" not in page
 
 
 def test_figures_name_arms_briefly_and_apart():
-    cells = [{"ratio": "0.75", "laplacian": on, "uniformity": other} for on in ("with", "without") for other in ("with", "without")]
-    factorial = [Arm(name=", ".join(f"{k}={v}" for k, v in cell.items()), settings={}, levels=cell) for cell in cells]
-    long = [Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"]
+    cells = [
+        {"ratio": "0.75", "laplacian": on, "uniformity": other}
+        for on in ("with", "without")
+        for other in ("with", "without")
+    ]
+    factorial = [
+        Arm(name=", ".join(f"{k}={v}" for k, v in cell.items()), settings={}, levels=cell)
+        for cell in cells
+    ]
+    long = [
+        Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"
+    ]
     labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
     assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
-    assert list(labels.values())[4:] == ["5 a policy with a name that goe…", "6 a policy with a name that goe…"]
+    assert list(labels.values())[4:] == [
+        "5 a policy with a name that goe…",
+        "6 a policy with a name that goe…",
+    ]
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1_000, 4), (250_000, 2), (500_000, 1), (900_000, 0)])
 def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_path, size, shown):
     tile = Tile("data:image/webp;base64," + "A" * size, "masked")
     rows = [PictureRow("pictures", [replace(tile, span=2)] * 4), PictureRow("random", [tile] * 8)]
-    monkeypatch.setattr("maskwright.studies.report.draw_pictures", lambda record, runs: Pictures(own=rows))
+    monkeypatch.setattr(
+        "maskwright.studies.report.draw_pictures", lambda record, runs: Pictures(own=rows)
+    )
     page = write_report(made_up_study(seeds=1), tmp_path)
     assert page.stat().st_size < MOST_BYTES
     assert page.read_text().count("data:image/webp") == 3 * shown
@@ -171,12 +233,28 @@ def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_pa
 
 
 def test_a_factorial_study_answers_with_effects_first(tmp_path):
-    cells = {f"{ratio} {loss}": {"ratio": ratio, "loss": loss} for ratio in ("low", "high") for loss in ("mse", "edges")}
-    trials = [made_up_trial(arm, seed, 0.05 * (cell["loss"] == "edges")) for arm, cell in cells.items() for seed in range(5)]
+    cells = {
+        f"{ratio} {loss}": {"ratio": ratio, "loss": loss}
+        for ratio in ("low", "high")
+        for loss in ("mse", "edges")
+    }
+    trials = [
+        made_up_trial(arm, seed, 0.05 * (cell["loss"] == "edges"))
+        for arm, cell in cells.items()
+        for seed in range(5)
+    ]
     arms = tuple(Arm(name=arm, settings=cell, levels=cell) for arm, cell in cells.items())
-    words = "".join(read_page(write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)).words)
+    words = "".join(
+        read_page(
+            write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)
+        ).words
+    )
     first = words.index("On average over all arms, loss=edges is better: +0.0")
-    assert first < words.index("No effect shown of ratio=high, ratio=high x loss=edges.") < words.index("low edges is better than low mse")
+    assert (
+        first
+        < words.index("No effect shown of ratio=high, ratio=high x loss=edges.")
+        < words.index("low edges is better than low mse")
+    )
 
 
 def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_console(tmp_path):
@@ -194,7 +272,11 @@ def test_test_pictures_are_counted_and_other_patches_are_a_caution(tmp_path):
     assert "patches of other sizes" not in page
     trials = [made_up_trial(arm, seed, 0.0, settings={"image_size": 48, "patch_size": 6 * (1 + (arm == "random"))})
               for arm in EFFECTS for seed in range(3)]  # fmt: skip
-    page = write_report(made_up_study(seeds=3, trials=trials), tmp_path).with_name("report.md").read_text()
+    page = (
+        write_report(made_up_study(seeds=3, trials=trials), tmp_path)
+        .with_name("report.md")
+        .read_text()
+    )
     assert "patches of other sizes (12 of 48, 6 of 48 pixels)" in page
 
 
@@ -202,7 +284,13 @@ def test_differences_smaller_than_the_spread_of_means_keep_their_digits():
     """Pairing takes the luck of a seed away: +0.0012 must not read +0.00."""
     values = {"random": [13.22, 13.32, 14.38], "block(size=2)": [13.2214, 13.3209, 14.3813]}
     trials = [
-        made_up_trial(arm, seed, 0.0, numbers={"linear top1": value}) for arm, own in values.items() for seed, value in enumerate(own)
+        made_up_trial(arm, seed, 0.0, numbers={"linear top1": value})
+        for arm, own in values.items()
+        for seed, value in enumerate(own)
     ]
-    line = next(line for line in spell_findings(made_up_study(seeds=3, trials=trials)) if line.startswith("  block"))
+    line = next(
+        line
+        for line in spell_findings(made_up_study(seeds=3, trials=trials))
+        if line.startswith("  block")
+    )
     assert "+0.00120 [" in line

@@ -17,8 +17,13 @@ from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
 from tests.studies.test_report import make_runs
 from tests.workflows.conftest import SMALL
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")]
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
 
 PROBE = """<!doctype html><title>measuring</title><pre id="found"></pre>
 <iframe src="report.html" style="border: 0; width: WIDTHpx; height: 740px"></iframe>
@@ -46,13 +51,18 @@ def page(tmp_path_factory):
     photos = folder / "photos.npy"
     np.save(photos, draw_pictures(40))
     trials = [
-        made_up_trial(arm, seed, effect, run=f"runs/{n}-{seed}") for n, (arm, effect) in enumerate(EFFECTS.items()) for seed in range(3)
+        made_up_trial(arm, seed, effect, run=f"runs/{n}-{seed}")
+        for n, (arm, effect) in enumerate(EFFECTS.items())
+        for seed in range(3)
     ]
     make_runs(folder, trials[6:])
     for trial, policy in ((trials[0], "random"), (trials[3], "block(size=2)")):
-        maskwright.pretrain(photos, out=folder / trial.run, policy=policy, epochs=2, val="8", **SMALL)
+        maskwright.pretrain(
+            photos, out=folder / trial.run, policy=policy, epochs=2, val="8", **SMALL
+        )
     long = Arm(
-        name="an_arm_with_a_very_long_name_of_many_words(option=12345, other=67890)", settings={"policy": "random", "note": "x" * 90}
+        name="an_arm_with_a_very_long_name_of_many_words(option=12345, other=67890)",
+        settings={"policy": "random", "note": "x" * 90},
     )
     study = made_up_study(seeds=3, trials=trials)
     return write_report(made_up_study(seeds=3, trials=trials, arms=(*study.arms, long)), folder)
@@ -62,10 +72,29 @@ def look(page, width):
     """What the browser says of the page in a window of that width."""
     probe = page.with_name(f"probe{width}.html")
     probe.write_text(PROBE.replace("WIDTH", str(width)))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files"]
-    command += [f"--user-data-dir={page.parent / 'profile'}", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"]
-    done = subprocess.run([*command, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    return json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL).group(1)))
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--allow-file-access-from-files",
+    ]
+    command += [
+        f"--user-data-dir={page.parent / 'profile'}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--virtual-time-budget=20000",
+    ]
+    done = subprocess.run(
+        [*command, "--dump-dom", probe.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return json.loads(
+        html.unescape(re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL).group(1))
+    )
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -83,6 +112,8 @@ def test_the_page_fits_shows_all_its_pictures_and_asks_for_nothing(page, width):
 def test_a_page_that_is_too_wide_would_be_noticed(page):
     broken = page.with_name("broken")
     broken.mkdir(exist_ok=True)
-    (broken / "report.html").write_text(page.read_text().replace("<main>", '<main><div style="width: 900px">wide</div>'))
+    (broken / "report.html").write_text(
+        page.read_text().replace("<main>", '<main><div style="width: 900px">wide</div>')
+    )
     found = look(broken / "report.html", 360)
     assert found["scroll"] > found["width"]

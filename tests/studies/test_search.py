@@ -17,17 +17,25 @@ from tests.studies.conftest import QUICK
 
 
 def test_ranges_are_choices_or_numbers_from_low_to_high() -> None:
-    found = parse_ranges({"lr": {"low": "1e-4", "high": 1e-2, "log": True}, "policy": ["random", "grid"]})
+    found = parse_ranges(
+        {"lr": {"low": "1e-4", "high": 1e-2, "log": True}, "policy": ["random", "grid"]}
+    )
     assert (found["lr"].low, found["lr"].high, found["lr"].log) == (1e-4, 1e-2, True)
     assert found["policy"].choices == ("random", "grid")
-    mistakes = [({"lr": 1}, "list of choices"), ({"lr": {"low": 2, "high": 1}}, "to a larger high"), ({"lrr": [1, 2]}, "Did you mean 'lr'")]
+    mistakes = [
+        ({"lr": 1}, "list of choices"),
+        ({"lr": {"low": 2, "high": 1}}, "to a larger high"),
+        ({"lrr": [1, 2]}, "Did you mean 'lr'"),
+    ]
     for values, message in mistakes:
         with pytest.raises(MaskwrightError, match=message):
             parse_ranges(values)
 
 
 @pytest.mark.slow
-def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     values = {
         **plan_values,
         "base": {**plan_values["base"], "val": "0.3"},
@@ -39,12 +47,20 @@ def test_a_search_tries_settings_inside_the_ranges_and_counts_earlier_trials(pla
     record = run_plan(plan, RunningSettings(out=tmp_path / "study", search=3, pulse=QUICK))
     told = json.loads((tmp_path / "study" / "search.json").read_text())
     assert len(told["trials"]) == 3
-    assert all(1e-5 <= trial["settings"]["lr"] <= 1 and trial["settings"]["ratio"] in (0.5, 0.75) for trial in told["trials"])
+    assert all(
+        1e-5 <= trial["settings"]["lr"] <= 1 and trial["settings"]["ratio"] in (0.5, 0.75)
+        for trial in told["trials"]
+    )
     done = [trial["value"] for trial in told["trials"] if trial["state"] == "complete"]
     assert told["best"]["value"] == max(done)
     assert record.trials == (), "a search is no trial of the arms"
 
 
-def test_a_plan_without_ranges_cannot_be_searched(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_plan_without_ranges_cannot_be_searched(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     with pytest.raises(MaskwrightError, match="no ranges to search"):
-        run_plan(build_plan(plan_values, "tiny"), RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK))
+        run_plan(
+            build_plan(plan_values, "tiny"),
+            RunningSettings(out=tmp_path / "study", search=2, pulse=QUICK),
+        )

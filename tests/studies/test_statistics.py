@@ -23,7 +23,10 @@ SEEDS = 5
 def simulate(rng, effects, seeds=SEEDS, seed_spread=0.02, noise=0.01):
     """One made-up study: each seed has its own luck, shared by the arms, and each trial some noise."""
     luck = rng.normal(0.5, seed_spread, seeds)
-    return {arm: dict(enumerate(luck + effect + rng.normal(0, noise, seeds))) for arm, effect in effects.items()}
+    return {
+        arm: dict(enumerate(luck + effect + rng.normal(0, noise, seeds)))
+        for arm, effect in effects.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +38,22 @@ def random_against_random():
 
 def test_paired_t_intervals_of_equal_arms_cover_zero_as_often_as_stated(random_against_random):
     covered = np.mean(
-        [one.sample.interval.low <= 0 <= one.sample.interval.high for study in random_against_random for one in study.values()]
+        [
+            one.sample.interval.low <= 0 <= one.sample.interval.high
+            for study in random_against_random
+            for one in study.values()
+        ]
     )
     assert covered == pytest.approx(0.95, abs=0.01)
 
 
 def test_equal_arms_give_a_false_alarm_in_about_five_percent_of_studies(random_against_random):
-    alarms = np.mean([any(one.is_shown for one in study.values()) for study in random_against_random])
-    uncorrected = np.mean([any(one.p < 0.05 for one in study.values()) for study in random_against_random])
+    alarms = np.mean(
+        [any(one.is_shown for one in study.values()) for study in random_against_random]
+    )
+    uncorrected = np.mean(
+        [any(one.p < 0.05 for one in study.values()) for study in random_against_random]
+    )
     assert 0.025 <= alarms <= 0.06
     assert uncorrected > 0.09, "without correction there would be twice as many"
 
@@ -51,7 +62,9 @@ def test_intervals_of_a_mean_cover_as_their_docstrings_say():
     rng = np.random.default_rng(5)
     for count, least, most in ((3, 0.70, 0.78), (5, 0.90, 0.965), (9, 0.925, 0.97)):
         samples = rng.normal(0, 1, (600, count))
-        bootstrapped = np.mean([one.low <= 0 <= one.high for one in map(bootstrap_over_seeds, samples)])
+        bootstrapped = np.mean(
+            [one.low <= 0 <= one.high for one in map(bootstrap_over_seeds, samples)]
+        )
         by_t = np.mean([one.low <= 0 <= one.high for one in map(t_interval, samples)])
         assert least <= bootstrapped <= most, count
         assert by_t == pytest.approx(0.95, abs=0.03), count
@@ -61,13 +74,20 @@ def test_an_effect_of_the_detectable_size_is_found_in_four_of_five_studies():
     rng = np.random.default_rng(3)
     spread = 0.01 * np.sqrt(2)
     effect = detectable_difference(spread, SEEDS)
-    verdicts = [compare_to_baseline(simulate(rng, {"random": 0, "block": effect}), "random")["block"].verdict for _ in range(1000)]
+    verdicts = [
+        compare_to_baseline(simulate(rng, {"random": 0, "block": effect}), "random")[
+            "block"
+        ].verdict
+        for _ in range(1000)
+    ]
     assert np.mean([word == "better" for word in verdicts]) == pytest.approx(0.8, abs=0.035)
 
 
 @pytest.mark.parametrize("count", [3, 5, 10])
 def test_the_detectable_difference_has_the_power_that_it_claims(count):
-    draws = np.random.default_rng(0).normal(detectable_difference(1.0, count), 1.0, (100_000, count))
+    draws = np.random.default_rng(0).normal(
+        detectable_difference(1.0, count), 1.0, (100_000, count)
+    )
     t = draws.mean(1) / draws.std(1, ddof=1) * np.sqrt(count)
     assert np.mean(t > stats.t.ppf(0.975, count - 1)) == pytest.approx(0.8, abs=0.005)
     assert detectable_difference(2.0, count) == pytest.approx(2 * detectable_difference(1.0, count))
@@ -96,11 +116,16 @@ def test_p_agrees_with_scipy_s_paired_test():
     expected = stats.ttest_rel(list(values["block"].values()), list(values["random"].values()))
     found = compare_to_baseline(values, "random")["block"]
     assert found.p == pytest.approx(expected.pvalue)
-    assert [found.sample.interval.low, found.sample.interval.high] == pytest.approx(list(expected.confidence_interval(0.95)))
+    assert [found.sample.interval.low, found.sample.interval.high] == pytest.approx(
+        list(expected.confidence_interval(0.95))
+    )
 
 
 def test_differences_pair_by_seed_so_the_luck_of_a_seed_cancels():
-    values = {"random": {0: 0.30, 1: 0.50, 2: 0.70, 7: 0.9}, "block": {2: 0.731, 0: 0.330, 1: 0.529}}
+    values = {
+        "random": {0: 0.30, 1: 0.50, 2: 0.70, 7: 0.9},
+        "block": {2: 0.731, 0: 0.330, 1: 0.529},
+    }
     found = compare_to_baseline(values, "random")["block"]
     assert found.sample.seeds == (0, 1, 2)
     assert found.sample.mean == pytest.approx(0.03)
@@ -109,14 +134,25 @@ def test_differences_pair_by_seed_so_the_luck_of_a_seed_cancels():
 
 
 def test_fewer_than_three_seeds_have_no_interval_and_the_verdict_says_so():
-    found = compare_to_baseline({"random": {0: 0.1, 1: 0.2}, "block": {0: 0.9, 1: 1.1}}, "random")["block"]
-    assert (found.sample.interval, found.sample.bootstrap, found.p, found.detectable) == (None, None, None, None)
+    found = compare_to_baseline({"random": {0: 0.1, 1: 0.2}, "block": {0: 0.9, 1: 1.1}}, "random")[
+        "block"
+    ]
+    assert (found.sample.interval, found.sample.bootstrap, found.p, found.detectable) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert found.verdict == "no verdict: 2 seeds, an interval needs 3"
     assert summarize({4: 1.0}).deviation is None
 
 
 def test_differences_without_spread_are_no_proof():
-    same = {"random": {0: 0.5, 1: 0.6, 2: 0.4}, "twin": {0: 0.5, 1: 0.6, 2: 0.4}, "shifted": {0: 0.6, 1: 0.7, 2: 0.5}}
+    same = {
+        "random": {0: 0.5, 1: 0.6, 2: 0.4},
+        "twin": {0: 0.5, 1: 0.6, 2: 0.4},
+        "shifted": {0: 0.6, 1: 0.7, 2: 0.5},
+    }
     found = compare_to_baseline(same, "random")
     assert found["twin"].verdict == "identical in every seed"
     assert found["shifted"].verdict == "no verdict: the same difference in every seed, so no spread"
@@ -135,14 +171,24 @@ def test_main_effects_and_interaction_of_a_factorial_plan_are_recovered():
     truth = {"ax": 0.0, "ay": 0.10, "bx": 0.0, "by": 0.16}
     found = measure_effects(simulate(rng, truth, noise=0.001), CELLS)
     assert list(found) == ["ratio=b", "loss=y", "ratio=b x loss=y"]
-    assert [one.sample.mean for one in found.values()] == pytest.approx([0.03, 0.13, 0.06], abs=0.004)
+    assert [one.sample.mean for one in found.values()] == pytest.approx(
+        [0.03, 0.13, 0.06], abs=0.004
+    )
     assert all(one.verdict == "better" for one in found.values())
 
 
 def test_contrasts_of_three_factors_ignore_each_other():
-    cells = {f"{a}{b}{c}": {"a": a, "b": b, "c": c} for a in (0, 1) for b in (0, 1, 2) for c in (0, 1)}
-    value = {arm: {0: 2.0 * cell["a"] - 3.0 * (cell["b"] == 2) + 5.0 * cell["a"] * cell["c"]} for arm, cell in cells.items()}
-    got = {one.name: sum(weight * value[arm][0] for arm, weight in one.weights.items()) for one in contrasts(cells)}
+    cells = {
+        f"{a}{b}{c}": {"a": a, "b": b, "c": c} for a in (0, 1) for b in (0, 1, 2) for c in (0, 1)
+    }
+    value = {
+        arm: {0: 2.0 * cell["a"] - 3.0 * (cell["b"] == 2) + 5.0 * cell["a"] * cell["c"]}
+        for arm, cell in cells.items()
+    }
+    got = {
+        one.name: sum(weight * value[arm][0] for arm, weight in one.weights.items())
+        for one in contrasts(cells)
+    }
     assert got["a=1"] == pytest.approx(4.5)
     assert (got["b=1"], got["b=2"]) == (pytest.approx(0), pytest.approx(-3))
     assert got["a=1 x c=1"] == pytest.approx(5)

@@ -42,7 +42,9 @@ def ended(record: StudyRecord) -> dict[tuple[str, int], str | None]:
     return {trial.key: trial.ended for trial in record.trials}
 
 
-def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     plan, out = written(plan_values, tmp_path), tmp_path / "study"
     first = study(plan, out=out, pulse=QUICK)
     assert states(first) == {("random", 0): "done", ("block", 0): "done"}
@@ -57,10 +59,14 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(plan_value
     again = study(plan, out=out, pulse=QUICK)
     assert ended(again) == ended(first), "finished trials are not run again"
     more = study(plan, out=out, pulse=QUICK, seeds="0,1")
-    assert states(more) == dict.fromkeys([("random", 0), ("block", 0), ("random", 1), ("block", 1)], "done")
+    assert states(more) == dict.fromkeys(
+        [("random", 0), ("block", 0), ("random", 1), ("block", 1)], "done"
+    )
     assert {key: value for key, value in ended(more).items() if key[1] == 0} == ended(first)
     (out / "ledger.db").unlink()
-    assert ended(study(plan, out=out, pulse=QUICK, rebuild=True)) == ended(more), "the folders are the truth"
+    assert ended(study(plan, out=out, pulse=QUICK, rebuild=True)) == ended(more), (
+        "the folders are the truth"
+    )
 
 
 def test_a_failing_trial_is_recorded_and_the_others_go_on(
@@ -77,17 +83,23 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
         record = study(plan, out=out, pulse=QUICK)
     assert states(record) == {("random", 0): "done", ("block", 0): "failed"}
     assert record.trials[1].error == "RuntimeError: the lamp went out"
-    assert states(study(plan, out=out, pulse=QUICK)) == states(record), "failures are not tried again unasked"
+    assert states(study(plan, out=out, pulse=QUICK)) == states(record), (
+        "failures are not tried again unasked"
+    )
     mended = study(plan, out=out, pulse=QUICK, retry_failed=True)
     assert states(mended) == {("random", 0): "done", ("block", 0): "done"}
     assert mended.trials[0] == record.trials[0]
 
 
-def test_an_arm_that_cannot_be_is_told_before_anything_is_written(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_an_arm_that_cannot_be_is_told_before_anything_is_written(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     plan = written(plan_values, tmp_path, arms={"random": {}, "typo": {"policy": "rondom"}})
     with pytest.raises(MaskwrightError, match=r"Arm .typo.: .*Did you mean .random."):
         study(plan, out=tmp_path / "study")
-    assert not (tmp_path / "study").exists(), "a folder with the mistaken plan would refuse the mended one"
+    assert not (tmp_path / "study").exists(), (
+        "a folder with the mistaken plan would refuse the mended one"
+    )
 
 
 def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
@@ -95,30 +107,42 @@ def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr("maskwright.weights.vgg.imagenet_state", _no_weights)
     loss = "mse + perceptual(extractor='vgg16', layers=['relu1_2'])"
-    plan, out = written(plan_values, tmp_path, arms={"pixels": {}, "features": {"loss": loss}}), tmp_path / "study"
+    plan, out = (
+        written(plan_values, tmp_path, arms={"pixels": {}, "features": {"loss": loss}}),
+        tmp_path / "study",
+    )
     record = study(plan, out=out, pulse=QUICK)
     assert states(record) == {("pixels", 0): "done", ("features", 0): "failed"}
     assert record.trials[1].error == "Fetch the weights."
-    assert json.loads((out / "lengths.json").read_text())["features"] == {"not at hand": "Fetch the weights."}
+    assert json.loads((out / "lengths.json").read_text())["features"] == {
+        "not at hand": "Fetch the weights."
+    }
 
 
 def _no_weights(*_: Any) -> Any:
     raise NotAtHand("Fetch the weights.")
 
 
-def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     measuring = {**plan_values["evaluate"], "cross": True, "masks": ["random 0.75", "grid 0.75"]}
     plan = written(plan_values, tmp_path, arms={"one": {}, "two": {}}, evaluate=measuring)
     record = study(plan, out=tmp_path / "study", pulse=QUICK)
     one, two = (trial.numbers for trial in record.trials)
     assert one == two, "two arms of the same settings differ in nothing"
     assert {"psnr of masks by one", "psnr of masks by two"} <= one.keys()
-    weights = [torch.load(tmp_path / "study" / str(trial.run) / "checkpoints" / "last.ckpt")["state_dict"] for trial in record.trials]
+    weights = [
+        torch.load(tmp_path / "study" / str(trial.run) / "checkpoints" / "last.ckpt")["state_dict"]
+        for trial in record.trials
+    ]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
 @pytest.mark.slow
-def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     plan, out = written(plan_values, tmp_path, budget={"steps": 40}, seeds=1), tmp_path / "study"
     values = keep_plan(read_plan(plan), out).written
     assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
@@ -144,20 +168,37 @@ def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(plan_v
     with job.open(build_plan(values, "tiny")) as ledger:
         assert [record.state for record in ledger.records()] == ["done", "done"]
     assert (out / "trials" / "0-random-seed0" / "trial.json").read_bytes() == kept
-    assert "Going on with" in (run / "train.log").read_text(), "the killed training goes on from its last checkpoint"
+    assert "Going on with" in (run / "train.log").read_text(), (
+        "the killed training goes on from its last checkpoint"
+    )
     assert json.loads((run / "run.json").read_text())["step"] == 40
     with sqlite3.connect(out / "ledger.db") as database:
-        by_state = dict(database.execute("select state, count(*) from trials group by state").fetchall())
+        by_state = dict(
+            database.execute("select state, count(*) from trials group by state").fetchall()
+        )
     database.close()
     assert by_state == {"COMPLETE": 2, "FAIL": 1}, "the killed attempt, and each trial once"
 
 
 @pytest.mark.slow
-def test_two_workers_share_a_study_from_the_command_line(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_workers_share_a_study_from_the_command_line(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [f"--{name.replace('_', '-')}={value}" for name, value in BASE.items()]
-    how = ["--policies", "random,block(size=2)", "--seeds", "2", "--budget", "steps=2", "--workers", "2"]
+    how = [
+        "--policies",
+        "random,block(size=2)",
+        "--seeds",
+        "2",
+        "--budget",
+        "steps=2",
+        "--workers",
+        "2",
+    ]
     measured = ["--probes", "knn", "--masks", "random 0.75", "--pictures", "8", "--no-cross"]
-    done = main(["compare", str(pictures), *how, *measured, "--out", str(tmp_path / "study"), *words])
+    done = main(
+        ["compare", str(pictures), *how, *measured, "--out", str(tmp_path / "study"), *words]
+    )
     said = capsys.readouterr()
     assert done == 0, said.err
     assert "matched at 2 steps" in said.out
@@ -169,7 +210,18 @@ def test_two_workers_share_a_study_from_the_command_line(pictures: Path, tmp_pat
 def test_what_an_arm_costs_is_told_without_running_it(
     plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["study", str(written(plan_values, tmp_path)), "--dry-run", "--out", str(tmp_path / "study")]) == 0
+    assert (
+        main(
+            [
+                "study",
+                str(written(plan_values, tmp_path)),
+                "--dry-run",
+                "--out",
+                str(tmp_path / "study"),
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert "teacher tokens" in said
     assert "Is block better than random?" in said
@@ -180,11 +232,17 @@ def test_seeds_and_budget_on_the_command_line_stand_for_the_plans_own(
     plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan, out = str(written(plan_values, tmp_path)), tmp_path / "study"
-    assert main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)]) == 0
+    assert (
+        main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)])
+        == 0
+    )
     assert "2 arms, 2 seeds, matched at 3 steps" in capsys.readouterr().out
     keep_plan(read_plan(written(plan_values, tmp_path, budget={"steps": 3.0}, seeds=2)), out)
     plan = str(written(plan_values, tmp_path))
-    assert main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)]) == 0
+    assert (
+        main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)])
+        == 0
+    )
     assert main(["study", plan, "--dry-run", "--out", str(out)]) == 2
     assert "holds a study that differs in budget" in capsys.readouterr().err
 
@@ -193,20 +251,34 @@ def test_seeds_and_budget_on_the_command_line_stand_for_the_plans_own(
     ("words", "message"),
     [
         (["--budget", "step=3"], "Unknown currency of a budget 'step'. Did you mean 'steps'?"),
-        (["--budget", "3"], "A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '3'"),
+        (
+            ["--budget", "3"],
+            "A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '3'",
+        ),
         (["--budget", "flops=many"], "The amount of a budget is a number; got flops=many"),
         (["--seeds", "0"], "needs one seed or more"),
     ],
 )
 def test_a_mistaken_budget_or_seed_is_told_before_anything_is_written(
-    plan_values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    plan_values: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
 ) -> None:
-    assert main(["study", str(written(plan_values, tmp_path)), *words, "--out", str(tmp_path / "study")]) == 2
+    assert (
+        main(
+            ["study", str(written(plan_values, tmp_path)), *words, "--out", str(tmp_path / "study")]
+        )
+        == 2
+    )
     assert message in capsys.readouterr().err
     assert not (tmp_path / "study").exists()
 
 
-def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(plan_values: dict[str, Any], tmp_path: Path) -> None:
+def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(
+    plan_values: dict[str, Any], tmp_path: Path
+) -> None:
     with pytest.raises(MaskwrightError, match=r"no setting 'worker'. Did you mean 'workers'"):
         study(written(plan_values, tmp_path), worker=2)
 

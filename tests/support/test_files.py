@@ -24,7 +24,9 @@ def fill_disk(temporary: Path) -> None:
 
 def test_a_full_disk_keeps_the_old_file_and_says_so(tmp_path: Path) -> None:
     write_text(tmp_path / "last.ckpt", "good")
-    with pytest.raises(MaskwrightError, match=r"No space left on device.*earlier last\.ckpt is intact"):
+    with pytest.raises(
+        MaskwrightError, match=r"No space left on device.*earlier last\.ckpt is intact"
+    ):
         write_atomic(tmp_path / "last.ckpt", fill_disk)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["good"]
 

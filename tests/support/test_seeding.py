@@ -8,7 +8,9 @@ import torch
 from maskwright.support.seeding import derive_seed, sample_rng, torch_generator
 
 
-def draw(seed: int = 0, epoch: int = 0, ids: object = range(4), purpose: str = "mask") -> torch.Tensor:
+def draw(
+    seed: int = 0, epoch: int = 0, ids: object = range(4), purpose: str = "mask"
+) -> torch.Tensor:
     return sample_rng(seed, epoch, torch.tensor(list(ids)), purpose).bits(8)
 
 
@@ -18,7 +20,18 @@ def test_a_seed_is_the_same_on_every_machine() -> None:
 
 
 def test_names_make_different_seeds() -> None:
-    assert len({derive_seed(0), derive_seed(1), derive_seed(0, "a"), derive_seed(0, "a", "b"), derive_seed(0, "b", "a")}) == 5
+    assert (
+        len(
+            {
+                derive_seed(0),
+                derive_seed(1),
+                derive_seed(0, "a"),
+                derive_seed(0, "a", "b"),
+                derive_seed(0, "b", "a"),
+            }
+        )
+        == 5
+    )
 
 
 def test_a_named_generator_repeats_itself() -> None:
@@ -31,19 +44,26 @@ def test_a_sample_has_its_stream_in_every_batch() -> None:
     assert torch.equal(draw(ids=[7, 3])[1], draw(ids=[3, 9, 7])[0])
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"epoch": 1}, {"purpose": "crop"}, {"ids": range(4, 8)}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"epoch": 1}, {"purpose": "crop"}, {"ids": range(4, 8)}]
+)
 def test_seed_epoch_purpose_and_sample_each_change_the_stream(other) -> None:
     assert not bool((draw() == draw(**other)).any())
 
 
 def test_no_two_streams_of_many_meet() -> None:
-    keys = torch.cat([draw(seed, epoch, range(500)).flatten() for seed in range(3) for epoch in range(3)])
+    keys = torch.cat(
+        [draw(seed, epoch, range(500)).flatten() for seed in range(3) for epoch in range(3)]
+    )
     assert len(keys.unique()) == len(keys)
 
 
 def test_later_draws_go_on_where_earlier_ones_ended() -> None:
     rng = sample_rng(0, 0, torch.arange(2))
-    assert torch.equal(torch.cat([rng.bits(3), rng.bits(2, 1)[:, :, 0]], dim=1), sample_rng(0, 0, torch.arange(2)).bits(5))
+    assert torch.equal(
+        torch.cat([rng.bits(3), rng.bits(2, 1)[:, :, 0]], dim=1),
+        sample_rng(0, 0, torch.arange(2)).bits(5),
+    )
 
 
 def test_a_fork_does_not_move_with_the_draws_of_its_parent() -> None:
@@ -54,21 +74,35 @@ def test_a_fork_does_not_move_with_the_draws_of_its_parent() -> None:
 
 def test_forks_differ_by_name_order_and_depth() -> None:
     rng = sample_rng(0, 0, torch.arange(3))
-    forks = [rng, rng.fork("a"), rng.fork("b"), rng.fork("a").fork("b"), rng.fork("b").fork("a"), rng.fork("a").fork("a")]
+    forks = [
+        rng,
+        rng.fork("a"),
+        rng.fork("b"),
+        rng.fork("a").fork("b"),
+        rng.fork("b").fork("a"),
+        rng.fork("a").fork("a"),
+    ]
     bits = torch.stack([fork.bits(50) for fork in forks])
     assert len(bits.unique()) == bits.numel()
 
 
 def test_forks_are_uncorrelated() -> None:
     rng = sample_rng(0, 0, torch.arange(50))
-    numbers = torch.stack([fork.uniform(400).flatten() for fork in (rng.fork("a"), rng.fork("b"), rng.fork("a").fork("b"))])
+    numbers = torch.stack(
+        [
+            fork.uniform(400).flatten()
+            for fork in (rng.fork("a"), rng.fork("b"), rng.fork("a").fork("b"))
+        ]
+    )
     assert float((torch.corrcoef(numbers) - torch.eye(3)).abs().max()) < 0.03
 
 
 def test_neighboring_samples_and_epochs_are_uncorrelated() -> None:
     first, second = (sample_rng(0, epoch, torch.arange(300)).uniform(100) for epoch in (0, 1))
     for one, other in ((first[:-1], first[1:]), (first, second), (first[:, :-1], first[:, 1:])):
-        assert abs(float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1])) < 0.025
+        assert (
+            abs(float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1])) < 0.025
+        )
 
 
 def test_every_bit_is_set_half_the_time() -> None:
@@ -81,7 +115,9 @@ def test_uniform_numbers_fill_the_unit_interval() -> None:
     numbers = sample_rng(0, 0, torch.arange(200)).uniform(10, 10)
     assert numbers.shape == (200, 10, 10)
     assert 0 <= float(numbers.min()) < 0.001 < 0.999 < float(numbers.max()) < 1
-    assert torch.histc(numbers, 10, 0, 1).div(20_000).tolist() == pytest.approx([0.1] * 10, abs=0.01)
+    assert torch.histc(numbers, 10, 0, 1).div(20_000).tolist() == pytest.approx(
+        [0.1] * 10, abs=0.01
+    )
 
 
 def test_integers_cover_their_range_and_no_more() -> None:

@@ -23,10 +23,16 @@ from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value
         ("rectangles(aspect=[0.5, 2])", Call("rectangles", (), {"aspect": [0.5, 2]})),
         ("linear(0.5->0.75, until=0.4)", Call("linear", ("0.5->0.75",), {"until": 0.4})),
         ("complement(block(2))", Call("complement", (Call("block", (2,)),))),
-        ("parts(weights={face: 3, 'left eye': 0.5})", Call("parts", (), {"weights": {"face": 3, "left eye": 0.5}})),
+        (
+            "parts(weights={face: 3, 'left eye': 0.5})",
+            Call("parts", (), {"weights": {"face": 3, "left eye": 0.5}}),
+        ),
         ("{face: 0.5->1, eyes: [1, 2]}", {"face": "0.5->1", "eyes": [1, 2]}),
         ("a + 2*b", [Weighted(1.0, Call("a")), Weighted(2, Call("b"))]),
-        ("0->1*a + cosine(1->0)*b(3)", [Weighted("0->1", Call("a")), Weighted("cosine(1->0)", Call("b", (3,)))]),
+        (
+            "0->1*a + cosine(1->0)*b(3)",
+            [Weighted("0->1", Call("a")), Weighted("cosine(1->0)", Call("b", (3,)))],
+        ),
         ("blend(a + b)", Call("blend", ([Weighted(1.0, Call("a")), Weighted(1.0, Call("b"))],))),
     ],
 )
@@ -36,7 +42,13 @@ def test_a_line_is_read(text, value) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["random", "block(4, size=2)", "linear(0.5->0.75, until=0.4)", "f(x='a', y=[1, 2], z=g(1))", "f(x={a: 1, 'b c': 0.5->1, 'in': [2]})"],
+    [
+        "random",
+        "block(4, size=2)",
+        "linear(0.5->0.75, until=0.4)",
+        "f(x='a', y=[1, 2], z=g(1))",
+        "f(x={a: 1, 'b c': 0.5->1, 'in': [2]})",
+    ],
 )
 def test_a_call_written_out_reads_back_as_itself(text) -> None:
     call = parse_value(text)
@@ -77,7 +89,8 @@ def test_a_sum_of_one_and_a_mapping_are_sums() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "fragment"), [("0.75", "Expected a name"), ("[1, 2]", "Expected a name"), ({"size": 4}, "needs a 'name'")]
+    ("value", "fragment"),
+    [("0.75", "Expected a name"), ("[1, 2]", "Expected a name"), ({"size": 4}, "needs a 'name'")],
 )
 def test_a_sum_without_names_is_refused(value, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):

@@ -26,11 +26,17 @@ def small_disk() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize(("write", "read"), [(write_torch, torch.load), (write_safetensors, load_file)])
-def test_a_full_disk_keeps_the_earlier_file(tmp_path: Path, small_disk: None, write: Callable[..., None], read: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("write", "read"), [(write_torch, torch.load), (write_safetensors, load_file)]
+)
+def test_a_full_disk_keeps_the_earlier_file(
+    tmp_path: Path, small_disk: None, write: Callable[..., None], read: Callable[..., Any]
+) -> None:
     path = tmp_path / "weights"
     write(path, {"weights": torch.ones(3)})
-    with pytest.raises(MaskwrightError, match=r"Could not write .*weights.*The earlier weights is intact"):
+    with pytest.raises(
+        MaskwrightError, match=r"Could not write .*weights.*The earlier weights is intact"
+    ):
         write(path, LARGE)
     assert torch.equal(read(path)["weights"], torch.ones(3))
     assert [item.name for item in tmp_path.iterdir()] == ["weights"]

@@ -11,8 +11,13 @@ import maskwright
 from maskwright.support.variables import SPINS, wait_briefly
 
 
-@pytest.mark.parametrize(("given", "expected"), [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)])
-def test_the_spin_count_is_set_unless_the_user_chose(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str | None) -> None:
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_the_spin_count_is_set_unless_the_user_chose(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str | None
+) -> None:
     environment = dict(given)
     monkeypatch.setattr("maskwright.support.variables.os.environ", environment)
     wait_briefly()
@@ -24,7 +29,12 @@ def test_no_other_file_knows_environment_variables() -> None:
     for path in Path(maskwright.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         words = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        words |= {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "os" for name in node.names}
+        words |= {
+            name.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "os"
+            for name in node.names
+        }
         if words & {"environ", "environb", "getenv", "putenv"}:
             readers.append(path.name)
     assert readers == ["variables.py"]

@@ -23,8 +23,18 @@ SCALE = PixelScale((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 
 
 def _recipe(**changes: float) -> FinetuneRecipe:
-    plain = {"weight_decay": 0.05, "layer_decay": 0.5, "drop_path": 0.5, "mixup": 0.8, "cutmix": 1.0, "mix_prob": 1.0, "smoothing": 0.1}
-    return FinetuneRecipe(**{**plain, "clip": 1.0, "ema": 0.0, **changes}, seed=3, rate=LearningRate(1e-3))  # type: ignore[arg-type]
+    plain = {
+        "weight_decay": 0.05,
+        "layer_decay": 0.5,
+        "drop_path": 0.5,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "mix_prob": 1.0,
+        "smoothing": 0.1,
+    }
+    return FinetuneRecipe(
+        **{**plain, "clip": 1.0, "ema": 0.0, **changes}, seed=3, rate=LearningRate(1e-3)
+    )  # type: ignore[arg-type]
 
 
 def _module(**changes: float) -> FinetuneModule:
@@ -34,11 +44,25 @@ def _module(**changes: float) -> FinetuneModule:
 def test_each_block_learns_half_as_fast_as_the_one_above() -> None:
     model = Classifier(CONFIG, 5)
     optimizer = build_layered_optimizer(model, weight_decay=0.05, layer_decay=0.5)
-    scale = {id(value): group["lr_scale"] for group in optimizer.param_groups for value in group["params"]}
-    decay = {id(value): group["weight_decay"] for group in optimizer.param_groups for value in group["params"]}
-    told = {name: scale[id(value)] for name, value in model.named_parameters() if value.requires_grad}
+    scale = {
+        id(value): group["lr_scale"]
+        for group in optimizer.param_groups
+        for value in group["params"]
+    }
+    decay = {
+        id(value): group["weight_decay"]
+        for group in optimizer.param_groups
+        for value in group["params"]
+    }
+    told = {
+        name: scale[id(value)] for name, value in model.named_parameters() if value.requires_grad
+    }
     assert told["head.weight"] == told["fc_norm.bias"] == 1
-    assert [told[f"encoder.blocks.{place}.mlp.fc1.weight"] for place in range(3)] == [1 / 8, 1 / 4, 1 / 2]
+    assert [told[f"encoder.blocks.{place}.mlp.fc1.weight"] for place in range(3)] == [
+        1 / 8,
+        1 / 4,
+        1 / 2,
+    ]
     assert told["encoder.patch_embed.proj.weight"] == told["encoder.cls_token"] == 1 / 16
     assert optimizer.param_groups[0]["lr_scale"] == 1  # what the log shows is the head's rate
     assert decay[id(model.head.weight)] == 0.05
@@ -48,7 +72,9 @@ def test_each_block_learns_half_as_fast_as_the_one_above() -> None:
 def test_skipped_branches_keep_the_mean_and_rise_with_depth() -> None:
     shares = draw_shares(torch.rand(20_000, 3, 2, generator=torch.Generator().manual_seed(0)), 0.4)
     torch.testing.assert_close(shares.mean((0, 2)), torch.ones(3), rtol=0, atol=0.02)
-    torch.testing.assert_close((shares == 0).float().mean((0, 2)), torch.tensor([0.0, 0.2, 0.4]), rtol=0, atol=0.01)
+    torch.testing.assert_close(
+        (shares == 0).float().mean((0, 2)), torch.tensor([0.0, 0.2, 0.4]), rtol=0, atol=0.01
+    )
 
 
 def test_an_image_that_skips_a_branch_skips_it_alone_and_answers_have_no_chance() -> None:
@@ -73,7 +99,10 @@ def test_the_first_answers_are_nearly_alike_and_a_class_token_is_asked_for() -> 
 
 def test_mixing_depends_on_the_step_and_touches_no_global_chance() -> None:
     module = _module()
-    images, labels = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 3])
+    images, labels = (
+        torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([0, 1, 2, 3]),
+    )
     random.seed(7)
     np.random.seed(7)
     before = (random.getstate(), np.random.get_state()[1].tolist())
@@ -100,8 +129,16 @@ def test_an_average_follows_fast_at_first_and_slowly_later() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_is_changed_alike_whatever_its_batch(channels: int) -> None:
     scale = PixelScale(SCALE.mean[:channels], SCALE.std[:channels])
-    strong = StrongChanges(rand_augment="rand-m9-mstd0.5-inc1", erase=0.5, scale=scale, size=(16, 16), seed=0)
-    images = torch.randint(0, 256, (12, channels, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    strong = StrongChanges(
+        rand_augment="rand-m9-mstd0.5-inc1", erase=0.5, scale=scale, size=(16, 16), seed=0
+    )
+    images = torch.randint(
+        0,
+        256,
+        (12, channels, 16, 16),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
     ids = torch.arange(12)
     whole = strong(images, 4, ids)
     assert torch.equal(strong(images[5:8], 4, ids[5:8]), whole[5:8])
@@ -110,8 +147,12 @@ def test_a_picture_is_changed_alike_whatever_its_batch(channels: int) -> None:
 
 
 def test_the_largest_magnitude_works_with_this_pillow() -> None:
-    strong = StrongChanges(rand_augment="rand-m10-n4-p1-inc1", erase=0, scale=SCALE, size=(16, 16), seed=0)
-    images = torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    strong = StrongChanges(
+        rand_augment="rand-m10-n4-p1-inc1", erase=0, scale=SCALE, size=(16, 16), seed=0
+    )
+    images = torch.randint(
+        0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     assert strong(images, 0, torch.arange(40)).shape == images.shape
 
 
@@ -126,7 +167,15 @@ def test_erased_rectangles_are_noise_of_the_datas_own_colors() -> None:
 
 
 def test_words_that_timm_does_not_take_are_told() -> None:
-    with pytest.raises(MaskwrightError, match=r"rand_augment takes timm's words, .* got 'autoaugment'"):
+    with pytest.raises(
+        MaskwrightError, match=r"rand_augment takes timm's words, .* got 'autoaugment'"
+    ):
         StrongChanges(rand_augment="autoaugment", erase=0, scale=SCALE, size=(16, 16), seed=0)
     with pytest.raises(MaskwrightError, match="these have 4 channels"):
-        StrongChanges(rand_augment="rand-m9", erase=0, scale=PixelScale((0.5,) * 4, (0.2,) * 4), size=(16, 16), seed=0)
+        StrongChanges(
+            rand_augment="rand-m9",
+            erase=0,
+            scale=PixelScale((0.5,) * 4, (0.2,) * 4),
+            size=(16, 16),
+            seed=0,
+        )

@@ -33,9 +33,12 @@ def test_a_clock_of_minutes_counts_earlier_parts_of_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "batches", "accumulate", "expected"), [(2, 10, 1, 20), (2, 10, 4, 6), (0.5, 10, 1, 5), (0.01, 10, 1, 1)]
+    ("epochs", "batches", "accumulate", "expected"),
+    [(2, 10, 1, 20), (2, 10, 4, 6), (0.5, 10, 1, 5), (0.01, 10, 1, 1)],
 )
-def test_steps_of_an_epoch_count_its_last_short_accumulation(epochs: float, batches: int, accumulate: int, expected: int) -> None:
+def test_steps_of_an_epoch_count_its_last_short_accumulation(
+    epochs: float, batches: int, accumulate: int, expected: int
+) -> None:
     assert count_steps(epochs, batches, accumulate) == expected
 
 

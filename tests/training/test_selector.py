@@ -55,7 +55,9 @@ def build_recipe(**changes: Any) -> SelectRecipe:
     return SelectRecipe(**{**numbers, **changes})
 
 
-def build_module(model: MaskedAutoencoder | None = None, cnn: bool = False, **changes: Any) -> SelectModule:
+def build_module(
+    model: MaskedAutoencoder | None = None, cnn: bool = False, **changes: Any
+) -> SelectModule:
     model = model or MaskedAutoencoder(CONFIG)
     scorer = CnnScorer(model.grid, 16, 16, 2) if cnn else Scorer(model.grid, 16, 32, 1, 2)
     return SelectModule(model, scorer, SCALE, build_recipe(**changes), Clock(100))
@@ -67,11 +69,15 @@ def draw_images(count: int, seed: int = 0) -> Tensor:
     patches = torch.full((count, 16, 16), 128.0)
     busy = torch.rand(count, 16, generator=rng).argsort(1) < 4
     patches[busy] = torch.randint(0, 2, (int(busy.sum()), 16), generator=rng).float() * 255
-    return patches.reshape(count, 4, 4, 4, 4).permute(0, 1, 3, 2, 4).reshape(count, 1, 16, 16).byte()
+    return (
+        patches.reshape(count, 4, 4, 4, 4).permute(0, 1, 3, 2, 4).reshape(count, 1, 16, 16).byte()
+    )
 
 
 def step(module: SelectModule, images: Tensor) -> Tensor:
-    return module.training_step(SimpleNamespace(images=images, sample_ids=torch.arange(len(images))), 0)
+    return module.training_step(
+        SimpleNamespace(images=images, sample_ids=torch.arange(len(images))), 0
+    )
 
 
 def test_the_temperature_falls_from_exactly_one_to_exactly_a_half_and_stays() -> None:
@@ -84,26 +90,39 @@ def test_the_temperature_falls_from_exactly_one_to_exactly_a_half_and_stays() ->
     assert falling == sorted(falling, reverse=True)
 
 
-@pytest.mark.parametrize(("encode", "mix"), [("kept", "sample"), ("all", "sample"), ("all", "linear")])
+@pytest.mark.parametrize(
+    ("encode", "mix"), [("kept", "sample"), ("all", "sample"), ("all", "linear")]
+)
 @pytest.mark.parametrize("cnn", [False, True])
-def test_the_slope_reaches_the_whole_scorer_and_nothing_of_the_autoencoder(encode: str, mix: str, cnn: bool) -> None:
+def test_the_slope_reaches_the_whole_scorer_and_nothing_of_the_autoencoder(
+    encode: str, mix: str, cnn: bool
+) -> None:
     module = build_module(encode=encode, mix=mix, cnn=cnn)
     step(module, draw_images(4)).backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in module.scorer.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0
+        for parameter in module.scorer.parameters()
+    )
     assert all(parameter.grad is None for parameter in module.model.parameters())
 
 
 def test_the_optimizer_knows_the_scorer_alone() -> None:
     module = build_module()
     optimizer = module.configure_optimizers()
-    told = sum(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
+    told = sum(
+        parameter.numel() for group in optimizer.param_groups for parameter in group["params"]
+    )
     assert told == sum(parameter.numel() for parameter in module.scorer.parameters())
 
 
-def test_training_keeps_what_evaluation_keeps_when_noise_and_temperature_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_keeps_what_evaluation_keeps_when_noise_and_temperature_are_taken_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from maskwright.support.seeding import KeyedRng
 
-    monkeypatch.setattr(KeyedRng, "logistic", lambda self, *shape: torch.zeros(self.batch_size, *shape))
+    monkeypatch.setattr(
+        KeyedRng, "logistic", lambda self, *shape: torch.zeros(self.batch_size, *shape)
+    )
     module = build_module(temperature=Cosine(1e-4, 1e-4))
     images = draw_images(8)
     score = module.scorer(patchify(SCALE.to_model(images), 4))
@@ -126,7 +145,10 @@ def test_evaluation_is_without_chance() -> None:
     module, images = build_module(), draw_images(8)
     first, second = (pick(choose_kept(module.scorer, images, SCALE, 4, CPU)) for _ in range(2))
     assert torch.equal(first, second)
-    errors = [measure_filled(module.model.fill_in, module.model, images, first, SCALE, CPU).mse for _ in range(2)]
+    errors = [
+        measure_filled(module.model.fill_in, module.model, images, first, SCALE, CPU).mse
+        for _ in range(2)
+    ]
     assert torch.equal(*errors)
 
 
@@ -163,8 +185,13 @@ def test_a_scorer_learns_to_keep_the_patches_that_cannot_be_guessed(encode: str,
     is_busy = patchify(images.float(), 4).std(-1) > 1
     assert float(is_kept.float().mean()) < 0.4
     assert float((is_kept & is_busy).sum() / is_busy.sum()) > 0.9
-    by_chance = sample_rng(0, 0, torch.arange(64)).bits(16).argsort(1).argsort(1) < is_kept.sum(1, keepdim=True)
-    errors = [float(measure_filled(model.fill_in, model, images, kept, SCALE, CPU).mse.mean()) for kept in (is_kept, by_chance)]
+    by_chance = sample_rng(0, 0, torch.arange(64)).bits(16).argsort(1).argsort(1) < is_kept.sum(
+        1, keepdim=True
+    )
+    errors = [
+        float(measure_filled(model.fill_in, model, images, kept, SCALE, CPU).mse.mean())
+        for kept in (is_kept, by_chance)
+    ]
     assert errors[0] < 0.5 * errors[1]
 
 

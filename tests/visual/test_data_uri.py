@@ -21,4 +21,8 @@ def test_small_pictures_come_back_exactly():
 
 
 def test_large_pictures_shrink_and_keep_their_shape():
-    assert decoded(to_data_uri(np.full((320, 160, 3), 200, dtype=np.uint8))).shape == (MOST_SIDE, MOST_SIDE // 2, 3)
+    assert decoded(to_data_uri(np.full((320, 160, 3), 200, dtype=np.uint8))).shape == (
+        MOST_SIDE,
+        MOST_SIDE // 2,
+        3,
+    )

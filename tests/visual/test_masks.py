@@ -19,7 +19,13 @@ FLAGS = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 1, 1, 1, 1, 0]], dtype=torch.bool)
 
 
 def draw_pictures(channels: int = 3) -> torch.Tensor:
-    return torch.randint(0, 256, (2, channels, *GRID.image_size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return torch.randint(
+        0,
+        256,
+        (2, channels, *GRID.image_size),
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.uint8,
+    )
 
 
 def test_masked_patches_are_gray_and_visible_ones_untouched() -> None:
@@ -52,7 +58,11 @@ def test_a_gallery_without_maps_has_pictures_only() -> None:
     [
         (draw_pictures().float(), [MaskColumn("random", FLAGS)], "uint8 pictures"),
         (draw_pictures()[:, :, :4], [MaskColumn("random", FLAGS)], "uint8 pictures"),
-        (draw_pictures(), [MaskColumn("random", FLAGS[:1])], "column 'random' needs masks for 2 pictures"),
+        (
+            draw_pictures(),
+            [MaskColumn("random", FLAGS[:1])],
+            "column 'random' needs masks for 2 pictures",
+        ),
         (draw_pictures(), [], "at least one column"),
     ],
 )

@@ -31,11 +31,17 @@ def test_a_long_policy_stays_inside_its_column() -> None:
 
 
 def test_a_note_makes_the_sheet_longer() -> None:
-    bare, noted = (picture_grid([GridLine([tile(0)] * 3, [])], notes) for notes in ((), [Note("seed 0"), Note("oracle", True)]))
+    bare, noted = (
+        picture_grid([GridLine([tile(0)] * 3, [])], notes)
+        for notes in ((), [Note("seed 0"), Note("oracle", True)])
+    )
     assert noted.shape[0] > bare.shape[0]
 
 
-@pytest.mark.parametrize(("width", "count", "expected"), [(128, 4, 4), (192, 8, 4), (192, 6, 6), (2000, 3, 1), (128, 23, 8)])
+@pytest.mark.parametrize(
+    ("width", "count", "expected"),
+    [(128, 4, 4), (192, 8, 4), (192, 6, 6), (2000, 3, 1), (128, 23, 8)],
+)
 def test_lines_are_about_equally_long(width: int, count: int, expected: int) -> None:
     assert columns_that_fit(width, count) == expected
 

@@ -8,7 +8,12 @@ from maskwright.patches import Grid, PixelScale, Prediction, patchify, split
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
 from maskwright.visual.page import Page
-from maskwright.visual.reconstructions import DENORMALIZATION, SheetFacts, reconstruction_sheet, sheet_rows
+from maskwright.visual.reconstructions import (
+    DENORMALIZATION,
+    SheetFacts,
+    reconstruction_sheet,
+    sheet_rows,
+)
 
 FACTS = SheetFacts(policy="random", ratio=0.75, seed=0)
 
@@ -21,8 +26,16 @@ GRID = Grid(4, 4, 8)
 
 
 def predicted(count=2, channels=3, grid=GRID, target="raw", num_predicted=None, values=0.0):
-    images = torch.rand(count, channels, *grid.image_size, generator=torch.Generator().manual_seed(0)) - 1
-    mask = split(torch.zeros(count, grid.num_patches), 4, num_predicted, rng=sample_rng(0, 0, torch.arange(count)))
+    images = (
+        torch.rand(count, channels, *grid.image_size, generator=torch.Generator().manual_seed(0))
+        - 1
+    )
+    mask = split(
+        torch.zeros(count, grid.num_patches),
+        4,
+        num_predicted,
+        rng=sample_rng(0, 0, torch.arange(count)),
+    )
     patches = patchify(images, grid.patch_size)
     guess = torch.full((count, mask.predicted_ids.shape[1], patches.shape[2]), values)
     return Prediction(guess, mask, patches, grid, target, torch.zeros(count, 4, 0), 0)
@@ -51,7 +64,9 @@ def test_any_number_of_channels_gives_a_sheet(channels, texts):
 
 
 def test_four_readable_columns_and_one_band_per_image():
-    one, three = (reconstruction_sheet(sheet_rows(predicted(count), scale(3)), FACTS) for count in (1, 3))
+    one, three = (
+        reconstruction_sheet(sheet_rows(predicted(count), scale(3)), FACTS) for count in (1, 3)
+    )
     assert one.shape[1] == three.shape[1] >= 4 * 128
     assert three.shape[0] - one.shape[0] >= 2 * 128
 
@@ -92,7 +107,12 @@ def test_patches_masked_but_not_predicted_are_blank_in_the_composite():
 
 
 @pytest.mark.parametrize(
-    ("target", "stats", "said"), [("raw", "target", "raw"), ("normalized", "visible", "visible"), ("normalized", "target", "target")]
+    ("target", "stats", "said"),
+    [
+        ("raw", "target", "raw"),
+        ("normalized", "visible", "visible"),
+        ("normalized", "target", "target"),
+    ],
 )
 def test_the_denormalization_really_used_is_said(target, stats, said, texts):
     rows = sheet_rows(predicted(target=target), scale(3), stats)
@@ -102,7 +122,10 @@ def test_the_denormalization_really_used_is_said(target, stats, said, texts):
 
 
 def test_the_oracle_is_called_so_and_its_pictures_differ():
-    honest, oracle = (reconstruction_sheet(sheet_rows(predicted(target="normalized"), scale(3), s), FACTS) for s in ("visible", "target"))
+    honest, oracle = (
+        reconstruction_sheet(sheet_rows(predicted(target="normalized"), scale(3), s), FACTS)
+        for s in ("visible", "target")
+    )
     assert DENORMALIZATION["target"].startswith("stats=target, an oracle")
     assert honest.shape != oracle.shape or not np.array_equal(honest, oracle)
 
@@ -116,7 +139,9 @@ def test_the_footer_names_policy_ratio_and_seed(texts):
 
 def test_a_long_policy_is_wrapped_inside_the_page():
     facts = SheetFacts(policy="mix(" + ", ".join(["block(size=4)"] * 20) + ")", ratio=0.75, seed=0)
-    long, short = (reconstruction_sheet(sheet_rows(predicted(1), scale(3)), item) for item in (facts, FACTS))
+    long, short = (
+        reconstruction_sheet(sheet_rows(predicted(1), scale(3)), item) for item in (facts, FACTS)
+    )
     assert long.shape[1] == short.shape[1]
     assert long.shape[0] > short.shape[0]
     assert (long[:, -10:] == 255).all()

@@ -24,25 +24,35 @@ def test_intervals_stand_where_the_numbers_are_and_arms_without_one_have_none():
 
 def test_only_arms_that_nothing_beats_for_less_are_on_the_frontier():
     reached = {"a": (1, 0.5), "b": (2, 0.4), "c": (2, 0.7), "d": (3, 0.7), "e": (4, 0.8)}
-    costs = [Cost(dot=Dot(label=name, mean=mean), spent=spent) for name, (spent, mean) in reached.items()]
+    costs = [
+        Cost(dot=Dot(label=name, mean=mean), spent=spent) for name, (spent, mean) in reached.items()
+    ]
     assert [cost.dot.label for cost in unbeaten(costs)] == ["a", "c", "e"]
     assert [cost.dot.label for cost in unbeaten(costs, larger_is_better=False)] == ["a", "b"]
 
 
 def test_the_frontier_draws_its_steps():
-    figure = frontier_plot([Cost(dot=DOTS[0], spent=1.0), Cost(dot=DOTS[1], spent=2.0)], "TFLOPs", "top-1")
+    figure = frontier_plot(
+        [Cost(dot=DOTS[0], spent=1.0), Cost(dot=DOTS[1], spent=2.0)], "TFLOPs", "top-1"
+    )
     assert [2.0, 0.55] in figure.axes[0].get_lines()[-1].get_xydata().tolist()
 
 
 def test_more_arms_than_colors_are_all_drawn_apart():
-    curves = {f"arm {number}": [(0.0, 1.0), (1.0, float("nan")), (2.0, number)] for number in range(20)}
+    curves = {
+        f"arm {number}": [(0.0, 1.0), (1.0, float("nan")), (2.0, number)] for number in range(20)
+    }
     lines = learning_plot(curves, "step", "loss").axes[0].get_lines()
     assert len({(line.get_color(), str(line._dash_pattern)) for line in lines}) == 20
     assert [len(line.get_xydata()) for line in lines] == [2] * 20
 
 
 def test_nothing_to_draw_is_said():
-    for call in (lambda: interval_plot([], "x"), lambda: frontier_plot([], "x", "y"), lambda: learning_plot({"a": []}, "x", "y")):
+    for call in (
+        lambda: interval_plot([], "x"),
+        lambda: frontier_plot([], "x", "y"),
+        lambda: learning_plot({"a": []}, "x", "y"),
+    ):
         with pytest.raises(MaskwrightError):
             call()
 

@@ -9,7 +9,13 @@ from maskwright.visual.tiles import tile_size, to_rgb, to_tile
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [((32, 32), (128, 128)), ((96, 96), (192, 192)), ((128, 64), (128, 64)), ((8, 32), (32, 128)), ((640, 320), (320, 160))],
+    [
+        ((32, 32), (128, 128)),
+        ((96, 96), (192, 192)),
+        ((128, 64), (128, 64)),
+        ((8, 32), (32, 128)),
+        ((640, 320), (320, 160)),
+    ],
 )
 def test_small_tiles_grow_by_whole_factors_and_large_ones_shrink(given, expected):
     assert tile_size(*given) == expected

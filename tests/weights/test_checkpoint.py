@@ -15,34 +15,54 @@ from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import load_model, save_model
 from maskwright.weights.facts import inspect_file
 
-TINY = ModelConfig(image_size=(8, 12), patch_size=4, width=16, depth=1, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2)
+TINY = ModelConfig(
+    image_size=(8, 12),
+    patch_size=4,
+    width=16,
+    depth=1,
+    heads=2,
+    decoder_width=8,
+    decoder_depth=1,
+    decoder_heads=2,
+)
 SCALE = PixelScale((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("positions", POSITIONS)
 def test_a_saved_model_comes_back_bit_for_bit(tmp_path, decoder, positions):
-    model = MaskedAutoencoder(dataclasses.replace(TINY, decoder=decoder, positions=positions, registers=2), torch_generator(5))
+    model = MaskedAutoencoder(
+        dataclasses.replace(TINY, decoder=decoder, positions=positions, registers=2),
+        torch_generator(5),
+    )
     save_model(tmp_path / "m.ckpt", model, SCALE, {"ratio": "0.5->0.75", "seeds": [1, 2]})
     loaded = load_model(tmp_path / "m.ckpt")
     assert loaded.model.config == model.config
     assert loaded.scale == SCALE
     assert loaded.settings == {"ratio": "0.5->0.75", "seeds": [1, 2]}
-    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.model.state_dict().items())
+    assert all(
+        torch.equal(value, model.state_dict()[name])
+        for name, value in loaded.model.state_dict().items()
+    )
 
 
 def test_a_training_checkpoint_with_other_keys_loads_and_tells_its_epoch(tmp_path):
     save_model(tmp_path / "m.ckpt", MaskedAutoencoder(TINY), SCALE, {})
     content = torch.load(tmp_path / "m.ckpt", weights_only=True)
     content["state_dict"]["scorer.weight"] = torch.zeros(3)
-    torch.save({**content, "epoch": 7, "global_step": 70, "optimizer_states": []}, tmp_path / "t.ckpt")
+    torch.save(
+        {**content, "epoch": 7, "global_step": 70, "optimizer_states": []}, tmp_path / "t.ckpt"
+    )
     assert load_model(tmp_path / "t.ckpt").facts == {"epoch": 7, "global_step": 70}
 
 
 def test_inspection_tells_a_checkpoint_from_an_encoder_file(tmp_path):
     model = MaskedAutoencoder(TINY)
     save_model(tmp_path / "m.ckpt", model, SCALE, {})
-    save_file({name: value.contiguous() for name, value in model.encoder.state_dict().items()}, tmp_path / "e.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in model.encoder.state_dict().items()},
+        tmp_path / "e.safetensors",
+    )
     facts = inspect_file(tmp_path / "m.ckpt")
     assert (facts.kind, facts.num_tensors) == ("maskwright", len(model.state_dict()))
     assert facts.num_parameters == sum(value.numel() for value in model.state_dict().values())
@@ -50,7 +70,15 @@ def test_inspection_tells_a_checkpoint_from_an_encoder_file(tmp_path):
 
 
 def write_yolo(path):
-    torch.save({"epoch": 3, "model": {"model.0.conv.weight": torch.zeros(2)}, "optimizer": {}, "date": "2024"}, path)
+    torch.save(
+        {
+            "epoch": 3,
+            "model": {"model.0.conv.weight": torch.zeros(2)},
+            "optimizer": {},
+            "date": "2024",
+        },
+        path,
+    )
 
 
 def write_namespace(path):
@@ -80,7 +108,10 @@ def write_half(path):
 BROKEN = [
     (lambda path: None, "There is no file"),
     (lambda path: path.touch(), "is empty"),
-    (lambda path: path.write_text("hello, I am a text"), "text file that begins 'hello, I am a text'"),
+    (
+        lambda path: path.write_text("hello, I am a text"),
+        "text file that begins 'hello, I am a text'",
+    ),
     (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0 picture"), "not a torch file"),
     (lambda path: torch.save(torch.zeros(3), path), "holds a Tensor"),
     (write_yolo, "not a masked autoencoder known here: a dictionary with epoch, model"),
@@ -104,7 +135,9 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name_and_kind(tmp_path, writ
 def test_a_truncated_safetensors_file_is_refused(tmp_path):
     save_file({"a": torch.zeros(100)}, tmp_path / "odd.safetensors")
     (tmp_path / "odd.safetensors").write_bytes((tmp_path / "odd.safetensors").read_bytes()[:90])
-    with pytest.raises(MaskwrightError, match=r"odd.safetensors: it is not a whole safetensors file"):
+    with pytest.raises(
+        MaskwrightError, match=r"odd.safetensors: it is not a whole safetensors file"
+    ):
         inspect_file(tmp_path / "odd.safetensors")
 
 

@@ -16,7 +16,16 @@ from maskwright.weights.hints import Hints
 from maskwright.weights.opening import load_autoencoder
 
 DATA = Path(__file__).parents[1] / "data"
-TINY = ModelConfig(image_size=(8, 8), patch_size=4, width=16, depth=2, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2)
+TINY = ModelConfig(
+    image_size=(8, 8),
+    patch_size=4,
+    width=16,
+    depth=2,
+    heads=2,
+    decoder_width=8,
+    decoder_depth=1,
+    decoder_heads=2,
+)
 
 
 class Golden:
@@ -26,8 +35,15 @@ class Golden:
         with np.load(DATA / f"official_mae_square_{name}.npz") as file:
             self.values = {key: torch.from_numpy(np.asarray(file[key])) for key in file.files}
         target = "normalized" if bool(self.values["norm_pix_loss"]) else "raw"
-        facts = Hints(heads=int(self.values["num_heads"]), decoder_heads=int(self.values["decoder_num_heads"]), target=target)
-        config, state = from_official({key[6:]: value for key, value in self.values.items() if key.startswith("state/")}, facts)
+        facts = Hints(
+            heads=int(self.values["num_heads"]),
+            decoder_heads=int(self.values["decoder_num_heads"]),
+            target=target,
+        )
+        config, state = from_official(
+            {key[6:]: value for key, value in self.values.items() if key.startswith("state/")},
+            facts,
+        )
         self.model = MaskedAutoencoder(config)
         self.model.load_state_dict(state)
         self.mask = PatchMask.from_is_masked(self.values["mask"].bool())
@@ -47,7 +63,9 @@ def test_latents_equal_those_of_the_official_code(golden):
     official = golden.values["latent"]
     order = golden.values["noise"].argsort(1)[:, : golden.mask.num_visible].argsort(1)
     sorted_patches = at(official[:, 1:], order)
-    torch.testing.assert_close(golden.prediction.latent, torch.cat([official[:, :1], sorted_patches], 1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        golden.prediction.latent, torch.cat([official[:, :1], sorted_patches], 1), rtol=0, atol=1e-5
+    )
 
 
 def test_predictions_equal_those_of_the_official_code(golden):
@@ -68,7 +86,10 @@ def test_the_loss_and_three_gradients_equal_those_of_the_official_code(golden):
 
 def named_officially(model):
     parameters = dict(model.named_parameters())
-    return {official: parameters[ours] for ours, official in zip(model.state_dict(), to_official(model), strict=True)}
+    return {
+        official: parameters[ours]
+        for ours, official in zip(model.state_dict(), to_official(model), strict=True)
+    }
 
 
 def test_a_model_goes_to_official_names_and_back_unchanged():
@@ -80,12 +101,20 @@ def test_a_model_goes_to_official_names_and_back_unchanged():
 
 def test_official_names_are_exactly_those_of_the_golden_file():
     golden = Golden("raw")
-    assert set(to_official(golden.model)) == {key[6:] for key in golden.values if key.startswith("state/")}
+    assert set(to_official(golden.model)) == {
+        key[6:] for key in golden.values if key.startswith("state/")
+    }
 
 
 def test_an_encoder_alone_is_refused_with_the_way_out():
-    state = {name: value for name, value in to_official(MaskedAutoencoder(TINY)).items() if "decoder" not in name and name != "mask_token"}
-    with pytest.raises(MaskwrightError, match=r"encoder only \(30 tensors, no decoder_\*\): reconstruct needs both"):
+    state = {
+        name: value
+        for name, value in to_official(MaskedAutoencoder(TINY)).items()
+        if "decoder" not in name and name != "mask_token"
+    }
+    with pytest.raises(
+        MaskwrightError, match=r"encoder only \(30 tensors, no decoder_\*\): reconstruct needs both"
+    ):
         from_official(state)
 
 
@@ -94,11 +123,17 @@ def test_unknown_heads_are_asked_for():
         from_official(to_official(MaskedAutoencoder(TINY)))
 
 
-@pytest.mark.parametrize(("name", "target"), [("mae_visualize_vit_x.pth", "raw"), ("mae_pretrain_vit_x_full.pth", "normalized")])
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("mae_visualize_vit_x.pth", "raw"), ("mae_pretrain_vit_x_full.pth", "normalized")],
+)
 def test_the_target_is_told_by_the_name_of_the_file(tmp_path, name, target):
     model = MaskedAutoencoder(TINY)
     torch.save({"model": to_official(model)}, tmp_path / name)
-    assert load_autoencoder(tmp_path / name, Hints(heads=2, decoder_heads=2)).model.config.target == target
+    assert (
+        load_autoencoder(tmp_path / name, Hints(heads=2, decoder_heads=2)).model.config.target
+        == target
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,16 @@ NAME = "mae_visualize_vit_base"
 def site(tmp_path, monkeypatch):
     """A network of one tiny file, in a cache of its own; `asked` lists what was fetched."""
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
-    config = ModelConfig(image_size=(8, 8), patch_size=4, width=16, depth=1, heads=2, decoder_width=8, decoder_depth=1, decoder_heads=2)
+    config = ModelConfig(
+        image_size=(8, 8),
+        patch_size=4,
+        width=16,
+        depth=1,
+        heads=2,
+        decoder_width=8,
+        decoder_depth=1,
+        decoder_heads=2,
+    )
     torch.save({"model": to_official(MaskedAutoencoder(config))}, tmp_path / "file.pth")
     asked = []
 
@@ -55,7 +64,9 @@ def test_a_file_with_another_sum_than_published_is_refused(site, monkeypatch):
 
 def test_a_file_that_changes_after_its_first_download_is_refused(site):
     path = official_file(NAME)
-    assert path.with_suffix(".md5").read_text().strip() == hashlib.md5(path.read_bytes()).hexdigest()
+    assert (
+        path.with_suffix(".md5").read_text().strip() == hashlib.md5(path.read_bytes()).hexdigest()
+    )
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(MaskwrightError, match="is not the file it should be"):
         official_file(NAME)
@@ -68,7 +79,10 @@ def test_offline_the_address_and_the_place_are_named_and_nothing_is_left(tmp_pat
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    with pytest.raises(MaskwrightError, match=r"https://.*mae_visualize_vit_base.pth \(no network\).* put it at .*cache/official"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"https://.*mae_visualize_vit_base.pth \(no network\).* put it at .*cache/official",
+    ):
         official_file(NAME)
     assert not list((cache_folder() / "official").iterdir())
 
@@ -77,7 +91,10 @@ def test_timms_weights_that_cannot_be_had_give_the_way_out(monkeypatch):
     pytest.importorskip("timm")
     monkeypatch.setattr(timm_names, "_is_reachable", lambda: False)
     monkeypatch.setattr(timm_names, "_is_cached", lambda repository: False)
-    with pytest.raises(MaskwrightError, match=r"neither in the cache nor to be had .* timm:vit_tiny_patch16_224@random"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"neither in the cache nor to be had .* timm:vit_tiny_patch16_224@random",
+    ):
         load_encoder("timm:vit_tiny_patch16_224")
 
 
@@ -88,7 +105,9 @@ def test_fresh_weights_of_timms_architecture_are_the_same_every_time_and_touch_n
     two = load_encoder("timm:vit_tiny_patch16_224@random,image_size=32").model
     assert torch.equal(torch.get_rng_state(), before)
     assert (one.config.width, one.config.depth, one.config.image_size) == (192, 12, (32, 32))
-    assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
+    assert all(
+        torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items()
+    )
 
 
 def test_dinov2_of_timm_has_registers_and_layer_scales():

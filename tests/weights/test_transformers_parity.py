@@ -62,13 +62,23 @@ def copy_from_peer(peer):
             state[official] = parameter.detach()
         else:
             thirds.setdefault(official, {})[third] = parameter.detach()
-    return state | {name: torch.cat([parts[index] for index in range(3)]) for name, parts in thirds.items()}
+    return state | {
+        name: torch.cat([parts[index] for index in range(3)]) for name, parts in thirds.items()
+    }
 
 
 def build_pair(target):
     ours = MaskedAutoencoder(
         ModelConfig(
-            image_size=(16, 16), patch_size=4, width=24, depth=2, heads=3, decoder_width=16, decoder_depth=2, decoder_heads=2, target=target
+            image_size=(16, 16),
+            patch_size=4,
+            width=24,
+            depth=2,
+            heads=3,
+            decoder_width=16,
+            decoder_depth=2,
+            decoder_heads=2,
+            target=target,
         )
     )
     rng = torch_generator(1)
@@ -108,19 +118,27 @@ def test_latents_predictions_loss_and_a_gradient_agree(target):
     rows = torch.arange(2)[:, None]
     order = noise.argsort(1)[:, : mask.num_visible].argsort(1)
     latent = peer.vit(images, noise=noise).last_hidden_state
-    torch.testing.assert_close(prediction.latent[:, 1:], latent[:, 1:][rows, order], rtol=0, atol=1e-10)
-    torch.testing.assert_close(prediction.values, theirs.logits[rows, mask.predicted_ids], rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        prediction.latent[:, 1:], latent[:, 1:][rows, order], rtol=0, atol=1e-10
+    )
+    torch.testing.assert_close(
+        prediction.values, theirs.logits[rows, mask.predicted_ids], rtol=0, atol=1e-10
+    )
     total = build_objective("mse")(prediction, images).total
     assert total.item() == pytest.approx(theirs.loss.item(), abs=1e-6)
     total.backward()
     theirs.loss.backward()
     slope = peer.vit.layers[0].mlp.fc1.weight.grad
-    torch.testing.assert_close(ours.encoder.blocks[0].mlp.fc1.weight.grad, slope, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        ours.encoder.blocks[0].mlp.fc1.weight.grad, slope, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_weights_taken_from_the_peer_give_our_model_back():
     ours, peer = build_pair("raw")
     copy_to_peer(to_official(ours), peer)
-    config, state = from_official(copy_from_peer(peer), Hints(heads=3, decoder_heads=2, target="raw"))
+    config, state = from_official(
+        copy_from_peer(peer), Hints(heads=3, decoder_heads=2, target="raw")
+    )
     assert config == ours.config
     assert all(torch.equal(state[name], value) for name, value in ours.state_dict().items())

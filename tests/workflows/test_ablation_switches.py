@@ -24,12 +24,24 @@ SWITCHES = (  # five runs that name every value once
 
 @pytest.mark.parametrize("switches", SWITCHES)
 def test_a_switch_reaches_the_model(switches: str, shared_photos: Path, tmp_path: Path) -> None:
-    words = [str(shared_photos), "--split", "train", "--out", str(tmp_path / "run"), *TINY.split(), *switches.split(" ")]
+    words = [
+        str(shared_photos),
+        "--split",
+        "train",
+        "--out",
+        str(tmp_path / "run"),
+        *TINY.split(),
+        *switches.split(" "),
+    ]
     assert main(["pretrain", *words]) == 0
     run = maskwright.open_run(tmp_path / "run")
     given = dict(zip(switches.split(" ")[::2], switches.split(" ")[1::2], strict=True))
     config, flat = run.model().config, run.settings.to_flat()
     for flag, value in given.items():
         name = flag.removeprefix("--").replace("-", "_")
-        found = getattr(config, name) if name in ("patch_size", "decoder", "decoder_depth", "positions") else flat[name]
+        found = (
+            getattr(config, name)
+            if name in ("patch_size", "decoder", "decoder_depth", "positions")
+            else flat[name]
+        )
         assert str(found) == value

@@ -9,7 +9,9 @@ from maskwright.workflows import chosen_pictures
 from maskwright.workflows.chosen_pictures import choose_pictures
 
 
-def test_of_many_pictures_those_measured_are_spread_over_all(small_run: maskwright.Run, monkeypatch) -> None:
+def test_of_many_pictures_those_measured_are_spread_over_all(
+    small_run: maskwright.Run, monkeypatch
+) -> None:
     monkeypatch.setattr(chosen_pictures, "MOST", 5)
     size = small_run.load().model.config.image_size
     pictures = np.broadcast_to(np.arange(9, dtype=np.uint8)[:, None, None, None], (9, *size, 3))

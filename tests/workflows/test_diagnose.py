@@ -23,7 +23,9 @@ FREE = "shapes-textures:n=80,size=16,labels=texture"
 def asked(small_run: maskwright.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("diagnose")
     tests = "lowpass(sigmas=[1], cutoffs=[2]), highpass(cutoffs=[2]), cue-conflict, texture"
-    maskwright.diagnose(small_run.path, AGREE, tests=tests, stimuli=CONFLICT, textures=FREE, out=out, device="cpu")
+    maskwright.diagnose(
+        small_run.path, AGREE, tests=tests, stimuli=CONFLICT, textures=FREE, out=out, device="cpu"
+    )
     return out
 
 
@@ -32,21 +34,38 @@ def test_each_test_leaves_a_figure_and_numbers_of_all_subjects(asked: Path, name
     with Image.open(asked / f"{name}.png") as figure:
         assert min(figure.size) > 400
     report = json.loads((asked / f"{name}.json").read_text())
-    assert [one["subject"] for one in report["findings"]] == ["small", "random weights", "raw pixels"]
-    assert all(one["control"] and one["numbers"] and one["seconds"] > 0 for one in report["findings"])
+    assert [one["subject"] for one in report["findings"]] == [
+        "small",
+        "random weights",
+        "raw pixels",
+    ]
+    assert all(
+        one["control"] and one["numbers"] and one["seconds"] > 0 for one in report["findings"]
+    )
     assert report["split"] == "splits train and test of shapes-textures"
 
 
 def test_leads_are_said_for_the_encoder_alone(asked: Path) -> None:
     findings = json.loads((asked / "texture.json").read_text())["findings"]
-    assert ["lead over random weights" in one["numbers"] for one in findings] == [True, False, False]
+    assert ["lead over random weights" in one["numbers"] for one in findings] == [
+        True,
+        False,
+        False,
+    ]
 
 
-def test_two_runs_share_one_figure_and_baselines_can_be_left_out(small_run: maskwright.Run, tmp_path: Path, shared_photos: Path) -> None:
+def test_two_runs_share_one_figure_and_baselines_can_be_left_out(
+    small_run: maskwright.Run, tmp_path: Path, shared_photos: Path
+) -> None:
     copy = tmp_path / "copy.ckpt"
     copy.write_bytes(small_run.checkpoint().read_bytes())
     found = maskwright.diagnose(
-        [small_run.path, copy], shared_photos, tests="lowpass(sigmas=[1])", baselines=False, out=tmp_path / "out", device="cpu"
+        [small_run.path, copy],
+        shared_photos,
+        tests="lowpass(sigmas=[1])",
+        baselines=False,
+        out=tmp_path / "out",
+        device="cpu",
     )
     first, second = found["lowpass"]
     assert (first.subject, second.subject) == ("small", "copy.ckpt")
@@ -58,16 +77,32 @@ def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
     root = str(tmp_path)
     assert short_names([f"{root}/a/stl", f"{root}/b/cifar"]) == ["stl", "cifar"]
-    assert short_names([f"{root}/a/stl", f"{root}/b/stl", "timm:vit"]) == ["a/stl", "b/stl", "timm:vit"]
+    assert short_names([f"{root}/a/stl", f"{root}/b/stl", "timm:vit"]) == [
+        "a/stl",
+        "b/stl",
+        "timm:vit",
+    ]
 
 
-def test_a_folder_of_stimuli_in_geirhos_layout_is_found_below_its_archive(small_run: maskwright.Run, tmp_path: Path) -> None:
+def test_a_folder_of_stimuli_in_geirhos_layout_is_found_below_its_archive(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
     root = tmp_path / "stimuli"
-    for place in ("style-transfer/disk/disk1-checks1.png", "style-transfer/square/square1-stripes1.png", "edges/disk/disk1.png"):
+    for place in (
+        "style-transfer/disk/disk1-checks1.png",
+        "style-transfer/square/square1-stripes1.png",
+        "edges/disk/disk1.png",
+    ):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (20, 20), (len(place), 90, 40)).save(root / place)
     found = maskwright.diagnose(
-        small_run.path, AGREE, tests="cue-conflict(decode=False)", stimuli=str(root), out=tmp_path / "out", device="cpu", limit=60
+        small_run.path,
+        AGREE,
+        tests="cue-conflict(decode=False)",
+        stimuli=str(root),
+        out=tmp_path / "out",
+        device="cpu",
+        limit=60,
     )
     assert dict(found["cue-conflict"][0])["pictures"] == 2
 
@@ -77,22 +112,33 @@ def test_a_folder_of_stimuli_in_geirhos_layout_is_found_below_its_archive(small_
     [
         ({"tests": "cue-conflict"}, "cue-conflict needs --stimuli PLACE"),
         ({"tests": "texture"}, "texture needs --textures PLACE"),
-        ({"tests": "lowpass", "stimuli": CONFLICT}, "--stimuli is used by none of the tests lowpass"),
+        (
+            {"tests": "lowpass", "stimuli": CONFLICT},
+            "--stimuli is used by none of the tests lowpass",
+        ),
         ({"tests": "blurry"}, "Unknown diagnostic 'blurry'"),
         ({"tests": "cue-conflict", "stimuli": AGREE}, "No picture has two different cues"),
     ],
 )
-def test_mistakes_are_one_sentence(small_run: maskwright.Run, tmp_path: Path, options: dict[str, str], message: str) -> None:
+def test_mistakes_are_one_sentence(
+    small_run: maskwright.Run, tmp_path: Path, options: dict[str, str], message: str
+) -> None:
     with pytest.raises(MaskwrightError, match=message):
         maskwright.diagnose(small_run.path, AGREE, out=tmp_path, device="cpu", **options)
 
 
-def test_pictures_without_labels_are_refused(small_run: maskwright.Run, tmp_path: Path, shared_photos: Path) -> None:
+def test_pictures_without_labels_are_refused(
+    small_run: maskwright.Run, tmp_path: Path, shared_photos: Path
+) -> None:
     with pytest.raises(MaskwrightError, match="no class folders and no labels"):
-        maskwright.diagnose(small_run.path, shared_photos / "train" / "dark", out=tmp_path, device="cpu")
+        maskwright.diagnose(
+            small_run.path, shared_photos / "train" / "dark", out=tmp_path, device="cpu"
+        )
 
 
-def test_the_command_prints_a_table(small_run: maskwright.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table(
+    small_run: maskwright.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [
         "diagnose",
         str(small_run.path),
@@ -114,7 +160,9 @@ def test_the_command_prints_a_table(small_run: maskwright.Run, tmp_path: Path, c
 
 
 def test_rendered_pictures_serve_pretraining_and_evaluation(tmp_path: Path) -> None:
-    run = maskwright.pretrain("shapes-textures:n=48,size=16", out=tmp_path / "run", epochs=1, **SMALL)
+    run = maskwright.pretrain(
+        "shapes-textures:n=48,size=16", out=tmp_path / "run", epochs=1, **SMALL
+    )
     results = run.evaluate(probe="linear", baselines=False, device="cpu")
     assert results["this encoder"]["linear"]["num_train"] == 48
     assert results["this encoder"]["linear"]["num_test"] == 12

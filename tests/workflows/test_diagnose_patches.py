@@ -13,9 +13,13 @@ TESTS = "occlusion(ratios=[0.5]), rollout(ratios=[0.5]), representation(k=3), po
 
 
 @pytest.fixture(scope="module")
-def findings(small_run: maskwright.Run, shared_photos: Path, tmp_path_factory: pytest.TempPathFactory):
+def findings(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path_factory: pytest.TempPathFactory
+):
     out = tmp_path_factory.mktemp("asked")
-    return out, maskwright.diagnose(small_run.path, shared_photos, tests=TESTS, out=out, device="cpu")
+    return out, maskwright.diagnose(
+        small_run.path, shared_photos, tests=TESTS, out=out, device="cpu"
+    )
 
 
 def test_every_test_leaves_a_figure_and_a_json_with_its_control(findings) -> None:

@@ -54,7 +54,9 @@ class Listener:
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_every_probe_tells_its_numbers_and_protocol(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, name: str) -> None:
+def test_every_probe_tells_its_numbers_and_protocol(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, name: str
+) -> None:
     line = QUICK.get(name, name)
     results = small_run.evaluate(line, data=str(shared_photos), out=tmp_path, baselines=False)
     (told,) = results["this encoder"].values()
@@ -63,7 +65,9 @@ def test_every_probe_tells_its_numbers_and_protocol(small_run: maskwright.Run, s
     assert 0 <= told["top1"]["low"] <= told["top1"]["value"] <= told["top1"]["high"] <= 1
     assert told["protocol"]
     (saved,) = tmp_path.glob("*.json")
-    assert json.loads(saved.read_text())["results"]["this encoder"].popitem()[1] == json.loads(json.dumps(told))
+    assert json.loads(saved.read_text())["results"]["this encoder"].popitem()[1] == json.loads(
+        json.dumps(told)
+    )
     if name != "few_shot":
         assert sum(int(count) for row in told["confusion"] for count in row.split()) == 20
         assert told["correct"].count("1") / 20 == pytest.approx(told["top1"]["value"])
@@ -77,7 +81,13 @@ def test_a_second_evaluation_takes_features_from_the_cache(
 
     def run(**changes: object) -> tuple[dict[str, object], str]:
         listener = Listener()
-        results = small_run.evaluate(data=str(shared_photos), out=tmp_path / "out", figures=False, reporter=listener, **changes)
+        results = small_run.evaluate(
+            data=str(shared_photos),
+            out=tmp_path / "out",
+            figures=False,
+            reporter=listener,
+            **changes,
+        )
         return results, listener.text
 
     first, said = run()
@@ -99,7 +109,13 @@ def test_other_weights_or_pictures_are_other_features(
     small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
-    options = {"data": str(shared_photos), "probe": "knn", "baselines": False, "out": tmp_path, "figures": False}
+    options = {
+        "data": str(shared_photos),
+        "probe": "knn",
+        "baselines": False,
+        "out": tmp_path,
+        "figures": False,
+    }
     for changes in ({}, {"limit": 10}, {"limit": 10, "seed": 1}):
         maskwright.evaluate(small_run.path, **options, **changes)
     maskwright.evaluate("random", **options)
@@ -120,7 +136,13 @@ def test_several_encoders_share_a_table_and_are_compared_on_the_same_pictures(
     twin = tmp_path / "twin"
     shutil.copytree(small_run.path, twin)
     listener = Listener()
-    results = maskwright.evaluate([small_run.path, twin, "random"], str(shared_photos), probe="knn", out=tmp_path, reporter=listener)
+    results = maskwright.evaluate(
+        [small_run.path, twin, "random"],
+        str(shared_photos),
+        probe="knn",
+        out=tmp_path,
+        reporter=listener,
+    )
     assert list(results) == ["small", "twin", "random", "random weights", "raw pixels"]
     (saved,) = tmp_path.glob("*.json")
     differences = json.loads(saved.read_text())["differences"]
@@ -133,7 +155,9 @@ def test_several_encoders_share_a_table_and_are_compared_on_the_same_pictures(
 def test_layers_draw_accuracy_by_depth_and_end_with_the_linear_probe(
     small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
 ) -> None:
-    results = small_run.evaluate("layers,linear(pooling='mean')", data=str(shared_photos), out=tmp_path, shots="2")
+    results = small_run.evaluate(
+        "layers,linear(pooling='mean')", data=str(shared_photos), out=tmp_path, shots="2"
+    )
     told = results["this encoder"]["layers"]
     assert [row["layer"] for row in told["by_layer"]] == [1]
     assert "layers" not in results["raw pixels"]
@@ -141,7 +165,9 @@ def test_layers_draw_accuracy_by_depth_and_end_with_the_linear_probe(
     assert len(list(tmp_path.glob("*-by_depth.png"))) == 1
 
 
-def test_classes_are_matched_by_name_and_unknown_ones_are_wrong(small_run: maskwright.Run, tmp_path: Path) -> None:
+def test_classes_are_matched_by_name_and_unknown_ones_are_wrong(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
     pictures = draw_pictures(40)
     for index, picture in enumerate(pictures):
         part, names = ("train", "bc") if index < 20 else ("test", "abc")
@@ -150,7 +176,13 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_wrong(small_run: maskw
         Image.fromarray(picture // 4 + 90 * "abc".index(place.name)).save(place / f"{index}.png")
     listener = Listener()
     told = maskwright.evaluate(
-        small_run.path, str(tmp_path / "odd"), probe="linear", baselines=False, out=tmp_path, figures=False, reporter=listener
+        small_run.path,
+        str(tmp_path / "odd"),
+        probe="linear",
+        baselines=False,
+        out=tmp_path,
+        figures=False,
+        reporter=listener,
     )
     by_label = {row["label"]: row["top1"] for row in told["this encoder"]["linear"]["per_class"]}
     assert by_label[2] == 0.0
@@ -175,7 +207,9 @@ def _folders(root: Path, places: dict[str, int]) -> Path:
         ({"a": 6}, "no class folders"),
     ],
 )
-def test_labels_that_are_missing_are_a_sentence(small_run: maskwright.Run, tmp_path: Path, places: dict[str, int], fragment: str) -> None:
+def test_labels_that_are_missing_are_a_sentence(
+    small_run: maskwright.Run, tmp_path: Path, places: dict[str, int], fragment: str
+) -> None:
     data = _folders(tmp_path / "data", places)
     with pytest.raises(MaskwrightError, match=fragment):
         maskwright.evaluate(small_run.path, str(data), probe="knn")
@@ -188,10 +222,17 @@ def test_a_test_split_alone_is_not_enough(small_run: maskwright.Run, tmp_path: P
 
 
 def test_a_class_token_that_is_not_there_is_a_sentence(shared_photos: Path, tmp_path: Path) -> None:
-    without = maskwright.pretrain(shared_photos, out=tmp_path / "run", split="train", steps=1, class_token=False, **SMALL)
-    with pytest.raises(MaskwrightError, match="needs a class token and the encoder 'this encoder' has none; use mean"):
+    without = maskwright.pretrain(
+        shared_photos, out=tmp_path / "run", split="train", steps=1, class_token=False, **SMALL
+    )
+    with pytest.raises(
+        MaskwrightError,
+        match="needs a class token and the encoder 'this encoder' has none; use mean",
+    ):
         without.evaluate("knn(pooling='cls')", data=str(shared_photos))
-    told = without.evaluate("linear,linear_official(epochs=1)", data=str(shared_photos), baselines=False, figures=False)
+    told = without.evaluate(
+        "linear,linear_official(epochs=1)", data=str(shared_photos), baselines=False, figures=False
+    )
     assert told["this encoder"]["linear"]["pooling"] == "mean"
     assert "no class token" in told["this encoder"]["linear_official(epochs=1)"]["notes"][0]
 
@@ -199,7 +240,9 @@ def test_a_class_token_that_is_not_there_is_a_sentence(shared_photos: Path, tmp_
 def test_few_pictures_are_said(small_run: maskwright.Run, tmp_path: Path) -> None:
     data = _folders(tmp_path / "data", {"train/a": 5, "train/b": 1, "test/a": 2, "test/b": 2})
     listener = Listener()
-    maskwright.evaluate(small_run.path, str(data), baselines=False, out=tmp_path, figures=False, reporter=listener)
+    maskwright.evaluate(
+        small_run.path, str(data), baselines=False, out=tmp_path, figures=False, reporter=listener
+    )
     assert "Class 'b' has one train image" in listener.text
     assert "k = 20 is more than the train images at hand; used k = 6" in listener.text
 
@@ -232,7 +275,9 @@ def test_the_catalog_lists_options() -> None:
     assert "temperature=0.07" in listed["knn"]
 
 
-def test_tokens_are_the_same_in_memory_and_made_anew(small_run: maskwright.Run, shared_photos: Path) -> None:
+def test_tokens_are_the_same_in_memory_and_made_anew(
+    small_run: maskwright.Run, shared_photos: Path
+) -> None:
     from maskwright.workflows.labeled import LabeledSettings
     from maskwright.workflows.subjects import benches, load_subjects
 
@@ -240,7 +285,9 @@ def test_tokens_are_the_same_in_memory_and_made_anew(small_run: maskwright.Run, 
     asked = LabeledSettings(data=str(shared_photos))
     listener = Listener()
     subjects = load_subjects([small_run.path], None, cpu)
-    ((bench, _),) = benches(subjects, asked, baselines=False, cache=False, device=cpu, seed=0, reporter=listener)
+    ((bench, _),) = benches(
+        subjects, asked, baselines=False, cache=False, device=cpu, seed=0, reporter=listener
+    )
     ids = torch.tensor([7, 0, 3])
     kept, anew = (token_set(bench, bench.test, most_bytes=most).of(ids) for most in (2**30, 0))
     assert anew.shape == (3, 16, 24)
@@ -249,7 +296,11 @@ def test_tokens_are_the_same_in_memory_and_made_anew(small_run: maskwright.Run, 
 
 def test_names_of_runs_are_short_and_different() -> None:
     assert name_runs(["runs/a"]) == ["this encoder"]
-    assert name_runs(["x/a", "x/b", "timm:vit_tiny_patch16_224"]) == ["a", "b", "timm:vit_tiny_patch16_224"]
+    assert name_runs(["x/a", "x/b", "timm:vit_tiny_patch16_224"]) == [
+        "a",
+        "b",
+        "timm:vit_tiny_patch16_224",
+    ]
     assert name_runs(["x/a", "y/a"]) == ["x/a", "y/a"]
     assert name_runs(["x/a", "x/a"]) == ["x/a #1", "x/a #2"]
 

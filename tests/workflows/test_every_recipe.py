@@ -25,10 +25,21 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in recipe_names() if "select" not in read_recipe(name)])
+@pytest.mark.parametrize(
+    "name", [name for name in recipe_names() if "select" not in read_recipe(name)]
+)
 def test_a_recipe_trains_two_steps(name: str, pictures: Path, tmp_path: Path) -> None:
-    few = {"steps": 2, "batch_size": 4, "val": "0.34", "device": "cpu", "track": ["none"], "keep": []}
-    run = maskwright.pretrain(pictures, recipe=name, out=tmp_path / "run", **{**few, **HERE.get(name, {})})
+    few = {
+        "steps": 2,
+        "batch_size": 4,
+        "val": "0.34",
+        "device": "cpu",
+        "track": ["none"],
+        "keep": [],
+    }
+    run = maskwright.pretrain(
+        pictures, recipe=name, out=tmp_path / "run", **{**few, **HERE.get(name, {})}
+    )
     assert run.status["state"] == "finished"
     asked, used = read_recipe(name), run.settings.to_flat()
     for section in ("model", "mask"):

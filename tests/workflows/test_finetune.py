@@ -25,35 +25,62 @@ from maskwright.workflows.inspect import describe
 from maskwright.workflows.labeled import LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 
-QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 8, "lr": 2e-3, "device": "cpu", "precision": "32-true"}
+QUICK: dict[str, Any] = {
+    "epochs": 3,
+    "batch_size": 8,
+    "lr": 2e-3,
+    "device": "cpu",
+    "precision": "32-true",
+}
 PLAIN: dict[str, Any] = {"mix_prob": 0, "rand_augment": "none", "erase": 0, "crop_scale": 1.0}
 
 
 @pytest.fixture(scope="module")
-def tuned(small_run: maskwright.Run, shared_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Finetuned:
+def tuned(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Finetuned:
     out = tmp_path_factory.mktemp("tuned") / "run"
-    return maskwright.finetune(small_run.path, shared_photos, out=out, ema=0.5, **{**QUICK, **PLAIN, "epochs": 12})
+    return maskwright.finetune(
+        small_run.path, shared_photos, out=out, ema=0.5, **{**QUICK, **PLAIN, "epochs": 12}
+    )
 
 
 def test_bright_and_dark_are_learned_and_told_by_class(tuned: Finetuned) -> None:
     report = tuned.report
     assert report["top1"]["value"] > 0.9
     assert report["top1"]["low"] <= report["top1"]["value"] <= report["top1"]["high"]
-    assert {name: found["num_test"] for name, found in report["by_class"].items()} == {"bright": 10, "dark": 10}
+    assert {name: found["num_test"] for name, found in report["by_class"].items()} == {
+        "bright": 10,
+        "dark": 10,
+    }
     assert report["correct"].count("1") / 20 == report["top1"]["value"]
     written = json.loads(next((tuned.path / "eval").glob("finetune-*.json")).read_text())
     assert written["protocol"]["measured"] == "last epoch, averaged weights, test answered once"
 
 
-def test_a_run_tells_the_settings_of_its_own_kind(tuned: Finetuned, small_run: maskwright.Run) -> None:
+def test_a_run_tells_the_settings_of_its_own_kind(
+    tuned: Finetuned, small_run: maskwright.Run
+) -> None:
     run = maskwright.open_run(tuned.path)
     assert (run.kind, small_run.kind) == ("finetune", "pretrain")
     assert run.finetune_settings == FinetuneSettings(
-        ema=0.5, epochs=12, batch_size=8, lr=2e-3, precision="32-true", workers=run.finetune_settings.workers, **PLAIN
+        ema=0.5,
+        epochs=12,
+        batch_size=8,
+        lr=2e-3,
+        precision="32-true",
+        workers=run.finetune_settings.workers,
+        **PLAIN,
     )
-    with pytest.raises(MaskwrightError, match=r"is a run of finetune, not of pretrain; its settings are in run\.finetune_settings"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"is a run of finetune, not of pretrain; its settings are in run\.finetune_settings",
+    ):
         _ = run.settings
-    with pytest.raises(MaskwrightError, match=r"is a run of pretrain, not of finetune; its settings are in run\.settings"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"is a run of pretrain, not of finetune; its settings are in run\.settings",
+    ):
         _ = small_run.finetune_settings
     told = describe(str(tuned.path))
     assert f"classifier on {small_run.path}, mean pooling" in told
@@ -61,7 +88,9 @@ def test_a_run_tells_the_settings_of_its_own_kind(tuned: Finetuned, small_run: m
     assert "top-1" in told
 
 
-def test_the_classifier_comes_back_with_its_head_and_classes(tuned: Finetuned, shared_photos: Path) -> None:
+def test_the_classifier_comes_back_with_its_head_and_classes(
+    tuned: Finetuned, shared_photos: Path
+) -> None:
     loaded = maskwright.load(tuned.path, device="cpu")
     assert loaded.classes == ("bright", "dark")
     picture = next((shared_photos / "test/dark").iterdir())
@@ -69,25 +98,37 @@ def test_the_classifier_comes_back_with_its_head_and_classes(tuned: Finetuned, s
     assert probabilities.shape == (1, 2)
     assert probabilities.argmax() == 1
     kept = maskwright.load(tuned.path / "checkpoints/last.ckpt", device="cpu")
-    assert torch.equal(kept.classify(picture), probabilities)  # the average, not the weights that were trained last
+    assert torch.equal(
+        kept.classify(picture), probabilities
+    )  # the average, not the weights that were trained last
     assert loaded.features(picture).shape == (1, 24)
 
 
-def test_timm_loads_the_export_strictly_and_answers_alike(tuned: Finetuned, shared_photos: Path) -> None:
+def test_timm_loads_the_export_strictly_and_answers_alike(
+    tuned: Finetuned, shared_photos: Path
+) -> None:
     about = json.loads((tuned.path / "exported/classifier.json").read_text())
     file = str(tuned.path / "exported/classifier.safetensors")
-    peer = timm.create_model(about["architecture"], checkpoint_path=file, **about["arguments"]).eval()
+    peer = timm.create_model(
+        about["architecture"], checkpoint_path=file, **about["arguments"]
+    ).eval()
     ours = load_any_encoder(tuned.path).model
     images = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(ours.classify(images), peer(images), rtol=1e-4, atol=1e-5)  # type: ignore[operator]
 
 
-def test_a_class_token_classifier_fits_timm_too(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path) -> None:
-    done = maskwright.finetune(small_run.path, shared_photos, out=tmp_path / "cls", pooling="cls", **{**QUICK, "epochs": 1})
+def test_a_class_token_classifier_fits_timm_too(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    done = maskwright.finetune(
+        small_run.path, shared_photos, out=tmp_path / "cls", pooling="cls", **{**QUICK, "epochs": 1}
+    )
     about = json.loads((done.path / "exported/classifier.json").read_text())
     peer = timm.create_model(
-        about["architecture"], checkpoint_path=str(done.path / "exported/classifier.safetensors"), **about["arguments"]
+        about["architecture"],
+        checkpoint_path=str(done.path / "exported/classifier.safetensors"),
+        **about["arguments"],
     ).eval()
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -96,7 +137,11 @@ def test_a_class_token_classifier_fits_timm_too(small_run: maskwright.Run, share
 
 @pytest.mark.parametrize("stop_after", [2, 5])
 def test_stopping_and_going_on_gives_the_weights_of_never_stopping(
-    stop_after: int, small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stop_after: int,
+    small_run: maskwright.Run,
+    shared_photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = {**QUICK, "epochs": 2, "ema": 0.9}
     whole = maskwright.finetune(small_run.path, shared_photos, out=tmp_path / "whole", **settings)
@@ -108,18 +153,32 @@ def test_stopping_and_going_on_gives_the_weights_of_never_stopping(
         maskwright.finetune(out=tmp_path / "parted", resume=True, ema=0.5)
     again = maskwright.finetune(out=tmp_path / "parted", resume=True)
     assert again.report["correct"] == whole.report["correct"]
-    one, two = (torch.load(done.path / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for done in (whole, again))
-    assert all(torch.equal(value, two[name]) for name, value in one.items())
-    assert [row["step"] for row in maskwright.Run(maskwright.open_run(again.path).folder).metrics] == [
-        row["step"] for row in maskwright.open_run(whole.path).metrics
-    ]
-
-
-def test_the_best_epoch_is_chosen_on_held_out_train_pictures(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path) -> None:
-    done = maskwright.finetune(
-        small_run.path, shared_photos, out=tmp_path / "held", choose="held_out", held_out=0.2, **{**QUICK, **PLAIN, "epochs": 4}
+    one, two = (
+        torch.load(done.path / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for done in (whole, again)
     )
-    looked = [row["held_out_top1"] for row in maskwright.open_run(done.path).metrics if "held_out_top1" in row]
+    assert all(torch.equal(value, two[name]) for name, value in one.items())
+    assert [
+        row["step"] for row in maskwright.Run(maskwright.open_run(again.path).folder).metrics
+    ] == [row["step"] for row in maskwright.open_run(whole.path).metrics]
+
+
+def test_the_best_epoch_is_chosen_on_held_out_train_pictures(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    done = maskwright.finetune(
+        small_run.path,
+        shared_photos,
+        out=tmp_path / "held",
+        choose="held_out",
+        held_out=0.2,
+        **{**QUICK, **PLAIN, "epochs": 4},
+    )
+    looked = [
+        row["held_out_top1"]
+        for row in maskwright.open_run(done.path).metrics
+        if "held_out_top1" in row
+    ]
     assert len(looked) == 4
     assert done.report["num_held_out"] == 8
     assert done.report["num_train"] == 32
@@ -127,7 +186,9 @@ def test_the_best_epoch_is_chosen_on_held_out_train_pictures(small_run: maskwrig
     assert best["epoch"] == looked.index(max(looked))
 
 
-def test_random_weights_take_the_same_recipe(small_run: maskwright.Run, shared_photos: Path) -> None:
+def test_random_weights_take_the_same_recipe(
+    small_run: maskwright.Run, shared_photos: Path
+) -> None:
     asked = LabeledSettings(data=str(shared_photos), shots="4")
     loaded = load_any_encoder(small_run.path)
     data = open_pictures(asked, loaded.model.config, LogReporter(visible=False))
@@ -149,7 +210,9 @@ def test_random_weights_take_the_same_recipe(small_run: maskwright.Run, shared_p
     assert [one["from"] for one in found] == ["encoder", "random weights"]
     assert [one["num_train"] for one in found] == [8, 8]
     assert found[0]["protocol"] == found[1]["protocol"]
-    assert all(torch.equal(value, before[name]) for name, value in loaded.model.state_dict().items())  # the encoder is copied, not trained
+    assert all(
+        torch.equal(value, before[name]) for name, value in loaded.model.state_dict().items()
+    )  # the encoder is copied, not trained
 
 
 def test_gray_pictures_are_tuned_on(shared_photos: Path) -> None:
@@ -168,8 +231,19 @@ def test_gray_pictures_are_tuned_on(shared_photos: Path) -> None:
     assert found["num_test"] == 8
 
 
-def test_the_command_line_trains_and_refuses(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, capsys: Any) -> None:
-    words = ["finetune", str(small_run.path), "--data", str(shared_photos), "--shots", "50%", "--set", "finetune.epochs=1"]
+def test_the_command_line_trains_and_refuses(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, capsys: Any
+) -> None:
+    words = [
+        "finetune",
+        str(small_run.path),
+        "--data",
+        str(shared_photos),
+        "--shots",
+        "50%",
+        "--set",
+        "finetune.epochs=1",
+    ]
     assert main([*words, "--device", "cpu", "--out", str(tmp_path / "line")]) == 0
     assert "fine-tuned from encoder: top-1" in capsys.readouterr().out
     assert main([*words, "--out", str(tmp_path / "line")]) == 2
@@ -218,12 +292,18 @@ def test_each_fold_is_a_run_of_its_own_and_the_spread_is_told(
         rng.integers(0, 256, (8, 3, 96, 96), dtype=np.uint8).tofile(base / f"{name}_X.bin")
         np.array([1, 2] * 4, dtype=np.uint8).tofile(base / f"{name}_y.bin")
     (base / "class_names.txt").write_text("\n".join("abcdefghij"))
-    (base / "fold_indices.txt").write_text("".join(f"{fold % 5} {fold % 5 + 1} {fold % 5 + 2} {fold % 5 + 3}\n" for fold in range(10)))
+    (base / "fold_indices.txt").write_text(
+        "".join(f"{fold % 5} {fold % 5 + 1} {fold % 5 + 2} {fold % 5 + 3}\n" for fold in range(10))
+    )
     monkeypatch.setattr("torchvision.datasets.stl10.check_integrity", lambda *_: True)
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("maskwright.workflows.folds.NUM_FOLDS", 2)
     done = maskwright.finetune(
-        small_run.path, "torchvision:STL10", fold="all", out=tmp_path / "folds", **{**QUICK, "epochs": 1, "batch_size": 2}
+        small_run.path,
+        "torchvision:STL10",
+        fold="all",
+        out=tmp_path / "folds",
+        **{**QUICK, "epochs": 1, "batch_size": 2},
     )
     assert list(done.report["folds"]) == ["torchvision:STL10?fold=0", "torchvision:STL10?fold=1"]
     assert "over 2 folds" in done.report["spread"]

@@ -58,7 +58,9 @@ def test_a_class_that_the_test_split_lacks_does_not_move_the_others(pets: Path) 
 def test_a_class_that_train_lacks_is_told(pets: Path) -> None:
     shutil.rmtree(pets / "train/dark")
     shutil.copytree(pets / "train/bright", pets / "train/dusk")
-    with pytest.raises(MaskwrightError, match=r"has 1 classes that 'train' does not have, for example 'dark'"):
+    with pytest.raises(
+        MaskwrightError, match=r"has 1 classes that 'train' does not have, for example 'dark'"
+    ):
         _open(LabeledSettings(data=str(pets)))
 
 
@@ -75,7 +77,9 @@ def test_pictures_without_class_folders_are_told(pets: Path) -> None:
 
 
 def test_shots_are_the_same_for_the_same_seed_alone(pets: Path) -> None:
-    one, two, other = (_open(LabeledSettings(data=str(pets), shots="3", seed=seed)).train for seed in (0, 0, 1))
+    one, two, other = (
+        _open(LabeledSettings(data=str(pets), shots="3", seed=seed)).train for seed in (0, 0, 1)
+    )
     assert one.keys == two.keys != other.keys
     assert one.labels is not None
     assert one.labels.bincount().tolist() == [3, 3]
@@ -90,14 +94,23 @@ def test_without_a_test_split_a_quarter_is_held_out(pets: Path) -> None:
 def test_a_class_that_train_lacks_is_noted_where_nothing_is_trained(pets: Path) -> None:
     (pets / "train/dark").rename(pets / "train/dusk")
     found = find_labeled(LabeledSettings(data=str(pets)), CONFIG, Listener())
-    assert (found.classes, found.unknown, found.absent) == (("bright", "dusk", "dark"), ("dark",), ("dusk",))
+    assert (found.classes, found.unknown, found.absent) == (
+        ("bright", "dusk", "dark"),
+        ("dark",),
+        ("dusk",),
+    )
     assert found.test.labels is not None
     assert found.test.labels.unique().tolist() == [0, 2]
-    assert found.notes == ("Class 'dark' has test images but no train images, so all answers there are wrong.",)
+    assert found.notes == (
+        "Class 'dark' has test images but no train images, so all answers there are wrong.",
+    )
 
 
 def test_shots_are_the_first_draw_of_a_few_shot_probe(pets: Path) -> None:
-    whole, few = (find_labeled(LabeledSettings(data=str(pets), shots=shots), CONFIG, Listener()).train for shots in (None, "10%"))
+    whole, few = (
+        find_labeled(LabeledSettings(data=str(pets), shots=shots), CONFIG, Listener()).train
+        for shots in (None, "10%")
+    )
     assert whole.labels is not None
     kept = draw_shots(whole.labels, "10%", seed=0, draw=0).tolist()
     assert few.keys == tuple(key for key, is_kept in zip(whole.keys, kept, strict=True) if is_kept)
@@ -125,7 +138,9 @@ def test_one_split_is_opened_at_any_size(pets: Path) -> None:
 
 
 def test_one_class_is_nothing_to_learn(pets: Path) -> None:
-    with pytest.raises(MaskwrightError, match="has 1 class to learn from, and at least two are needed"):
+    with pytest.raises(
+        MaskwrightError, match="has 1 class to learn from, and at least two are needed"
+    ):
         find_labeled(LabeledSettings(data=str(pets), limit=1), CONFIG, Listener())
 
 

@@ -25,19 +25,27 @@ def rows(run: maskwright.Run, column: str) -> list[dict[str, Any]]:
 
 
 def test_every_term_and_every_moving_weight_is_written_down(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", loss="mse + 1->0*laplacian + 0.01*uniformity", **TINY)
+    run = maskwright.pretrain(
+        photos, out=tmp_path / "run", loss="mse + 1->0*laplacian + 0.01*uniformity", **TINY
+    )
     trained = rows(run, "loss")
     assert [row["weight_laplacian"] for row in (trained[0], trained[-1])] == [1.0, 0.0]
     assert "weight_mse" not in trained[0]
     last = trained[-1]
-    assert last["loss"] == pytest.approx(last["loss_mse"] + 0.01 * last["loss_uniformity"], rel=1e-4)
+    assert last["loss"] == pytest.approx(
+        last["loss_mse"] + 0.01 * last["loss_uniformity"], rel=1e-4
+    )
     held = rows(run, "val_loss")[-1]
-    assert held["val_loss"] == pytest.approx(held["val_loss_mse"] + 0.01 * held["val_loss_uniformity"], rel=1e-4)
+    assert held["val_loss"] == pytest.approx(
+        held["val_loss_mse"] + 0.01 * held["val_loss_uniformity"], rel=1e-4
+    )
     assert {"val_loss_random75", "val_loss_random75_mse"} <= held.keys()
 
 
 @pytest.mark.parametrize("decoder", ["full", "cross"])
-def test_visible_patches_are_predicted_and_counted_where_a_loss_asks(photos: Path, tmp_path: Path, decoder: str) -> None:
+def test_visible_patches_are_predicted_and_counted_where_a_loss_asks(
+    photos: Path, tmp_path: Path, decoder: str
+) -> None:
     plain, more = (
         maskwright.pretrain(photos, out=tmp_path / name, loss=loss, decoder=decoder, **TINY)
         for name, loss in (("plain", "mse"), ("more", "mse(visible=0.1)"))
@@ -48,7 +56,9 @@ def test_visible_patches_are_predicted_and_counted_where_a_loss_asks(photos: Pat
 
 
 def test_the_perceptual_network_is_neither_trained_nor_saved(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", loss=f"0.6*mse + 0.4*{VGG}", ema=0.9, **TINY)
+    run = maskwright.pretrain(
+        photos, out=tmp_path / "run", loss=f"0.6*mse + 0.4*{VGG}", ema=0.9, **TINY
+    )
     saved = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
     assert not [name for name in saved["state_dict"] if not name.startswith(("model.", "masker."))]
     trained = sum(len(group["params"]) for group in saved["optimizer_states"][0]["param_groups"])
@@ -56,34 +66,55 @@ def test_the_perceptual_network_is_neither_trained_nor_saved(photos: Path, tmp_p
     assert rows(run, "loss")[-1]["loss_perceptual"] > 0
 
 
-def test_the_perceptual_network_is_counted_in_what_a_run_spends(photos: Path, tmp_path: Path) -> None:
+def test_the_perceptual_network_is_counted_in_what_a_run_spends(
+    photos: Path, tmp_path: Path
+) -> None:
     """relu1_1 of a VGG on 16 x 16 pixels is one 3 x 3 convolution from 3 to 64 channels, counted three times."""
     plain, more = (
         maskwright.pretrain(photos, out=tmp_path / name, loss=loss, **TINY).status
-        for name, loss in (("plain", "mse"), ("more", "mse + perceptual(weights='random', layers=['relu1_1'])"))
+        for name, loss in (
+            ("plain", "mse"),
+            ("more", "mse + perceptual(weights='random', layers=['relu1_1'])"),
+        )
     )
-    assert more["training_flops"] - plain["training_flops"] == more["images"] * 3 * 2 * 16 * 16 * 64 * 3 * 9
+    assert (
+        more["training_flops"] - plain["training_flops"]
+        == more["images"] * 3 * 2 * 16 * 16 * 64 * 3 * 9
+    )
 
 
-def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(tmp_path: Path) -> None:
+def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(
+    tmp_path: Path,
+) -> None:
     """A map of ones changes nothing; a map of the left half changes the loss; a map that the store lacks is named."""
     store = build_store(tmp_path, [(16, 16)] * 40)
     half = np.zeros((16, 16), dtype=np.uint8)
     half[:, :8] = 255
     for name, drawn in (("flat", np.full((16, 16), 255, dtype=np.uint8)), ("left", half)):
-        write_map(store, MapPlan(name=name, kind="share", made="by hand"), lambda ids, drawn=drawn: [drawn for _ in ids])
+        write_map(
+            store,
+            MapPlan(name=name, kind="share", made="by hand"),
+            lambda ids, drawn=drawn: [drawn for _ in ids],
+        )
     found = {}
     for line in ("mse", "mse(weight='flat')", "mse(weight='left')"):
         run = maskwright.pretrain(store.folder, out=tmp_path / line, loss=line, **TINY)
-        found[line] = [rows(run, column)[0][column] for column in ("loss", "val_loss", "val_loss_random75")]
+        found[line] = [
+            rows(run, column)[0][column] for column in ("loss", "val_loss", "val_loss_random75")
+        ]
     assert found["mse(weight='flat')"] == pytest.approx(found["mse"], rel=1e-4)
-    assert all(abs(left / plain - 1) > 1e-3 for left, plain in zip(found["mse(weight='left')"], found["mse"], strict=True))
+    assert all(
+        abs(left / plain - 1) > 1e-3
+        for left, plain in zip(found["mse(weight='left')"], found["mse"], strict=True)
+    )
     with pytest.raises(MaskwrightError, match="faces"):
         maskwright.pretrain(store.folder, out=tmp_path / "none", loss="mse(weight='faces')", **TINY)
 
 
 def test_a_gray_run_can_be_perceptual(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", loss=VGG, **{**TINY, "channels": 1, "steps": 1})
+    run = maskwright.pretrain(
+        photos, out=tmp_path / "run", loss=VGG, **{**TINY, "channels": 1, "steps": 1}
+    )
     assert run.status["state"] == "finished"
 
 

@@ -28,12 +28,18 @@ def picture() -> np.ndarray:
 PAINTED = {
     "white on black": lambda: HOLE.astype(np.uint8) * 255,
     "white on black in colors": lambda: np.dstack([HOLE.astype(np.uint8) * 255] * 3),
-    "white on black and opaque": lambda: np.dstack([*[HOLE.astype(np.uint8) * 255] * 3, np.full(HOLE.shape, 255, np.uint8)]),
+    "white on black and opaque": lambda: np.dstack(
+        [*[HOLE.astype(np.uint8) * 255] * 3, np.full(HOLE.shape, 255, np.uint8)]
+    ),
     "white strokes on a transparent layer": lambda: layer((255, 255, 255), HOLE),
     "black strokes on a transparent layer": lambda: layer((0, 0, 0), HOLE),
     "red strokes on a transparent layer": lambda: layer((220, 20, 20), HOLE),
-    "a picture with the hole erased": lambda: np.dstack([picture(), (~HOLE).astype(np.uint8) * 255]),
-    "a picture erased to black": lambda: np.dstack([picture() * ~HOLE[..., None], (~HOLE).astype(np.uint8) * 255]),
+    "a picture with the hole erased": lambda: np.dstack(
+        [picture(), (~HOLE).astype(np.uint8) * 255]
+    ),
+    "a picture erased to black": lambda: np.dstack(
+        [picture() * ~HOLE[..., None], (~HOLE).astype(np.uint8) * 255]
+    ),
 }
 
 

@@ -75,9 +75,19 @@ def test_a_store_with_a_map_is_written_and_told_about(cutouts: Path, tmp_path: P
 
 def test_the_map_lies_on_the_disk_after_any_cut(cutouts: Path, tmp_path: Path) -> None:
     for crop in ("none", "center", "smart"):
-        store = prepare(cutouts, tmp_path / crop, size=32, crop=crop, heads="none", priors="foreground", reporter=Listener()).store
+        store = prepare(
+            cutouts,
+            tmp_path / crop,
+            size=32,
+            crop=crop,
+            heads="none",
+            priors="foreground",
+            reporter=Listener(),
+        ).store
         batch = eval_batch(store, (32, 32), 12, ("foreground",), (8, 8))
-        dark = torch.nn.functional.avg_pool2d((batch.images.float().amin(1) < 230).float()[:, None], 4).flatten(1)
+        dark = torch.nn.functional.avg_pool2d(
+            (batch.images.float().amin(1) < 230).float()[:, None], 4
+        ).flatten(1)
         assert (batch.priors["foreground"] - dark).abs().max() < 0.35
         assert (batch.priors["foreground"] - dark).abs().mean() < 0.02
 
@@ -86,7 +96,15 @@ def test_smart_windows_keep_what_stands_out_and_are_shown(cutouts: Path, tmp_pat
     said = Listener()
     kept = {}
     for crop in ("center", "smart"):
-        store = prepare(cutouts, tmp_path / crop, size=40, crop=crop, heads="none", priors="foreground", reporter=said).store
+        store = prepare(
+            cutouts,
+            tmp_path / crop,
+            size=40,
+            crop=crop,
+            heads="none",
+            priors="foreground",
+            reporter=said,
+        ).store
         kept[crop] = open_map(store, "foreground").coverage["mean_share"]
     assert kept["smart"] > kept["center"] * 1.05
     assert (tmp_path / "smart/sheets/windows.png").exists()
@@ -96,7 +114,14 @@ def test_smart_windows_keep_what_stands_out_and_are_shown(cutouts: Path, tmp_pat
 
 def test_other_workflows_take_the_store(cutouts: Path, tmp_path: Path) -> None:
     prepare(cutouts, tmp_path / "store", size=32, crop="center", reporter=Listener())
-    report = masks(str(tmp_path / "store"), image_size=32, patch_size=8, draws=50, out=tmp_path / "m.png", reporter=Listener())
+    report = masks(
+        str(tmp_path / "store"),
+        image_size=32,
+        patch_size=8,
+        draws=50,
+        out=tmp_path / "m.png",
+        reporter=Listener(),
+    )
     assert report.path.exists()
 
 
@@ -113,17 +138,29 @@ def test_small_pictures_are_counted_and_never_enlarged(cutouts: Path, tmp_path: 
     said = Listener()
     store = prepare(cutouts, tmp_path / "store", size=64, reporter=said).store
     assert store.heights.unique().tolist() == [40]
-    assert said.heard("12 pictures are smaller than 64 pixels and were kept at their own size, not enlarged")
+    assert said.heard(
+        "12 pictures are smaller than 64 pixels and were kept at their own size, not enlarged"
+    )
 
 
-def test_a_repeated_call_changes_nothing_and_another_one_asks_first(cutouts: Path, tmp_path: Path) -> None:
+def test_a_repeated_call_changes_nothing_and_another_one_asks_first(
+    cutouts: Path, tmp_path: Path
+) -> None:
     prepare(cutouts, tmp_path / "store", size=32, priors="foreground", reporter=Listener())
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.bin")}
     prepare(cutouts, tmp_path / "store", size=32, priors="foreground", reporter=Listener())
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.bin")} == before
-    with pytest.raises(MaskwrightError, match=r"is a store of other pictures, or of these cut otherwise \(32 pixels, 3 channels\)"):
+    with pytest.raises(
+        MaskwrightError,
+        match=r"is a store of other pictures, or of these cut otherwise \(32 pixels, 3 channels\)",
+    ):
         prepare(cutouts, tmp_path / "store", size=24, reporter=Listener())
-    assert prepare(cutouts, tmp_path / "store", size=24, overwrite=True, reporter=Listener()).store.short_side == 24
+    assert (
+        prepare(
+            cutouts, tmp_path / "store", size=24, overwrite=True, reporter=Listener()
+        ).store.short_side
+        == 24
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,9 +173,13 @@ def test_a_repeated_call_changes_nothing_and_another_one_asks_first(cutouts: Pat
         ({"priors": "attention"}, "No source of attention fits"),
     ],
 )
-def test_mistakes_get_a_sentence(cutouts: Path, tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_mistakes_get_a_sentence(
+    cutouts: Path, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(MaskwrightError, match=message):
-        prepare(cutouts, **{"out": tmp_path / "store", "size": 32, "reporter": Listener(), **options})  # type: ignore[arg-type]
+        prepare(
+            cutouts, **{"out": tmp_path / "store", "size": 32, "reporter": Listener(), **options}
+        )  # type: ignore[arg-type]
 
 
 def test_a_folder_with_something_else_is_left_alone(cutouts: Path) -> None:
@@ -151,19 +192,30 @@ def test_a_killed_program_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -
     rng = np.random.default_rng(0)
     (tmp_path / "many").mkdir()
     for at in range(400):
-        Image.fromarray(rng.integers(0, 256, (100, 150, 4), dtype=np.uint8)).save(tmp_path / f"many/{at:03d}.png")
+        Image.fromarray(rng.integers(0, 256, (100, 150, 4), dtype=np.uint8)).save(
+            tmp_path / f"many/{at:03d}.png"
+        )
     options = "size=64, crop='smart', heads='none', priors='foreground'"
     words = f"from maskwright.workflows.prepare import prepare; prepare({{data!r}}, {{out!r}}, {options})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def start(out: str) -> subprocess.Popen[bytes]:
         call = words.format(data=str(tmp_path / "many"), out=str(tmp_path / out))
-        return subprocess.Popen([sys.executable, "-c", call], env=environment, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-c", call], env=environment, stderr=subprocess.DEVNULL
+        )
 
-    stages = (".store.windows/journal.jsonl", ".store.part/journal.jsonl", "store/priors/.foreground.part/journal.jsonl")
+    stages = (
+        ".store.windows/journal.jsonl",
+        ".store.part/journal.jsonl",
+        "store/priors/.foreground.part/journal.jsonl",
+    )
     for stage in stages:
         running, deadline = start("store"), time.monotonic() + 60
-        while not ((tmp_path / stage).exists() and (tmp_path / stage).stat().st_size) and running.poll() is None:
+        while (
+            not ((tmp_path / stage).exists() and (tmp_path / stage).stat().st_size)
+            and running.poll() is None
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         running.send_signal(signal.SIGKILL)
@@ -195,7 +247,12 @@ def test_attention_asks_the_network_that_was_named_and_is_made_again_for_other_w
     monkeypatch.setattr("maskwright.workflows.prepare.open_teacher", Corner)
     prepare(cutouts, tmp_path / "store", size=32, crop="center", reporter=Listener())
     for _ in range(3):
-        done = prepare(tmp_path / "store", priors="attention(from='runs/teacher')", device="cpu", reporter=Listener())
+        done = prepare(
+            tmp_path / "store",
+            priors="attention(from='runs/teacher')",
+            device="cpu",
+            reporter=Listener(),
+        )
     assert asked == [("runs/teacher", "cpu")] * 3
     assert looked == [12, 12]  # made, found there, made again for the other weights
     values = done.maps[0].picture(0, 32, 32)

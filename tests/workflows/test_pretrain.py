@@ -26,11 +26,15 @@ def weights(run: maskwright.Run, name: str = "last") -> dict[str, torch.Tensor]:
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+    return left.keys() == right.keys() and all(
+        torch.equal(left[name], right[name]) for name in left
+    )
 
 
 def test_a_run_leaves_everything_it_promises(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, keep=[1], **{**TINY, "track": ["tensorboard"]})
+    run = maskwright.pretrain(
+        photos, out=tmp_path / "run", epochs=2, keep=[1], **{**TINY, "track": ["tensorboard"]}
+    )
     names = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     expected = {
         "config.yaml",
@@ -50,7 +54,15 @@ def test_a_run_leaves_everything_it_promises(photos: Path, tmp_path: Path) -> No
     assert any("tfevents" in name for name in names)
     status = run.status
     assert status["state"] == "finished"
-    assert {"versions", "seed", "data_fingerprint", "device", "training_flops", "seconds", "baselines"} <= status.keys()
+    assert {
+        "versions",
+        "seed",
+        "data_fingerprint",
+        "device",
+        "training_flops",
+        "seconds",
+        "baselines",
+    } <= status.keys()
     assert status["images"] == 2 * 32
     held = [row for row in run.metrics if "val_loss" in row]
     assert [row["epoch"] for row in held] == [1, 2]
@@ -64,7 +76,9 @@ def test_the_exported_encoder_opens_in_timm_and_agrees(photos: Path, tmp_path: P
     encoder.load_state_dict(load_file(run.path / "exported" / "encoder.safetensors"))
     images = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
-        assert torch.allclose(encoder.eval().forward_features(images), run.model().encode(images), atol=1e-5)
+        assert torch.allclose(
+            encoder.eval().forward_features(images), run.model().encode(images), atol=1e-5
+        )
 
 
 def test_the_same_recipe_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
@@ -80,7 +94,13 @@ def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     """Four batches an epoch: stops fall inside epochs, on their last batch, and right after their first."""
-    options = {**TINY, "epochs": 3, "policy": "0.5*random + 0.5*block(size=2)", "ratio": "0.5->0.75", "ema": 0.9}
+    options = {
+        **TINY,
+        "epochs": 3,
+        "policy": "0.5*random + 0.5*block(size=2)",
+        "ratio": "0.5->0.75",
+        "ema": 0.9,
+    }
     whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
     with monkeypatch.context() as patch:
         stop_at(patch, stop_after)
@@ -90,9 +110,15 @@ def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
     resumed = maskwright.pretrain(resume=True, out=tmp_path / "part")
     assert resumed.status["state"] == "finished"
     assert same(weights(whole), weights(resumed))
-    losses = [[(row["step"], row["loss"]) for row in run.metrics if "loss" in row] for run in (whole, resumed)]
+    losses = [
+        [(row["step"], row["loss"]) for row in run.metrics if "loss" in row]
+        for run in (whole, resumed)
+    ]
     assert losses[0] == losses[1]
-    held = [[(row["epoch"], row["val_loss"]) for row in run.metrics if "val_loss" in row] for run in (whole, resumed)]
+    held = [
+        [(row["epoch"], row["val_loss"]) for row in run.metrics if "val_loss" in row]
+        for run in (whole, resumed)
+    ]
     assert held[0] == held[1]
 
 
@@ -108,9 +134,19 @@ def stop_at(patch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def test_gradient_accumulation_equals_one_larger_batch(photos: Path, tmp_path: Path) -> None:
-    options = {**TINY, "crop": "center", "flip": False, "lr": 1e-3, "clip": 0.0, "steps": 2, "warmup": 0.0}
+    options = {
+        **TINY,
+        "crop": "center",
+        "flip": False,
+        "lr": 1e-3,
+        "clip": 0.0,
+        "steps": 2,
+        "warmup": 0.0,
+    }
     large = maskwright.pretrain(photos, out=tmp_path / "large", **{**options, "batch_size": 16})
-    small = maskwright.pretrain(photos, out=tmp_path / "small", **{**options, "batch_size": 8, "accumulate": 2})
+    small = maskwright.pretrain(
+        photos, out=tmp_path / "small", **{**options, "batch_size": 8, "accumulate": 2}
+    )
     left, right = weights(large), weights(small)
     assert max(float((left[name] - right[name]).abs().max()) for name in left) < 1e-4
 
@@ -122,7 +158,9 @@ def test_several_masks_per_image_differ_and_are_counted(photos: Path, tmp_path: 
 
 def test_init_starts_from_the_weights_of_a_run(photos: Path, tmp_path: Path) -> None:
     first = maskwright.pretrain(photos, out=tmp_path / "a", epochs=1, **TINY)
-    still = maskwright.pretrain(photos, out=tmp_path / "b", steps=1, init=str(first.path), lr=0.0, **TINY)
+    still = maskwright.pretrain(
+        photos, out=tmp_path / "b", steps=1, init=str(first.path), lr=0.0, **TINY
+    )
     assert same(weights(first), weights(still))
 
 
@@ -163,7 +201,9 @@ def test_a_finished_or_unfinished_folder_is_not_written_over(photos: Path, tmp_p
     with pytest.raises(MaskwrightError, match="nothing to resume"):
         maskwright.pretrain(resume=True, out=tmp_path / "run")
     run.folder.update_status(state="stopped")
-    with pytest.raises(MaskwrightError, match=r"--resume goes on with it, --overwrite starts it again"):
+    with pytest.raises(
+        MaskwrightError, match=r"--resume goes on with it, --overwrite starts it again"
+    ):
         maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **TINY)
     again = maskwright.pretrain(photos, out=tmp_path / "run", overwrite=True, steps=1, **TINY)
     assert again.status["state"] == "finished"
@@ -177,7 +217,9 @@ def test_overwrite_leaves_a_folder_without_a_run_alone(photos: Path, tmp_path: P
     assert (tmp_path / "thesis" / "chapter.txt").exists()
 
 
-def test_resume_refuses_changed_settings_and_changed_pictures(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_refuses_changed_settings_and_changed_pictures(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, **TINY)
@@ -190,7 +232,9 @@ def test_resume_refuses_changed_settings_and_changed_pictures(photos: Path, tmp_
         maskwright.pretrain(resume=True, out=tmp_path / "run")
 
 
-def test_a_damaged_checkpoint_is_named_on_resume(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_checkpoint_is_named_on_resume(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         maskwright.pretrain(photos, out=tmp_path / "run", epochs=2, **TINY)
@@ -199,7 +243,9 @@ def test_a_damaged_checkpoint_is_named_on_resume(photos: Path, tmp_path: Path, m
         maskwright.pretrain(resume=True, out=tmp_path / "run")
 
 
-def test_a_full_disk_keeps_the_earlier_checkpoint(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_earlier_checkpoint(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saves = {"count": 0}
     original = torch.save
 
@@ -234,7 +280,9 @@ def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
     assert run.status["skipped_steps"] == 1
     assert all(torch.isfinite(value).all() for value in weights(run).values())
     bad |= {5, 6, 7}
-    with pytest.raises(MaskwrightError, match=r"three times in a row.*last good checkpoint is .*last.ckpt"):
+    with pytest.raises(
+        MaskwrightError, match=r"three times in a row.*last good checkpoint is .*last.ckpt"
+    ):
         maskwright.pretrain(photos, out=tmp_path / "thrice", epochs=3, **TINY)
     assert maskwright.open_run(tmp_path / "thrice").status["state"] == "failed"
 
@@ -272,30 +320,45 @@ def test_a_wrong_setting_is_a_sentence_before_anything_is_written(
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_a_run_inside_its_own_pictures_can_be_resumed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_inside_its_own_pictures_can_be_resumed(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         maskwright.pretrain(photos, out=photos / "runs" / "mine", epochs=2, **TINY)
-    (photos / "runs" / "mine" / "figure.png").write_bytes((photos / "even" / "000.png").read_bytes())
-    assert maskwright.pretrain(resume=True, out=photos / "runs" / "mine").status["state"] == "finished"
+    (photos / "runs" / "mine" / "figure.png").write_bytes(
+        (photos / "even" / "000.png").read_bytes()
+    )
+    assert (
+        maskwright.pretrain(resume=True, out=photos / "runs" / "mine").status["state"] == "finished"
+    )
 
 
 def test_out_that_is_a_file_is_refused(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     for overwrite in (False, True):
         with pytest.raises(MaskwrightError, match="is a file, not a folder"):
-            maskwright.pretrain(photos, out=tmp_path / "notes.txt", overwrite=overwrite, steps=1, **TINY)
+            maskwright.pretrain(
+                photos, out=tmp_path / "notes.txt", overwrite=overwrite, steps=1, **TINY
+            )
     with pytest.raises(MaskwrightError, match="Cannot make the folder"):
         maskwright.pretrain(photos, out="/proc/no/run", steps=1, **TINY)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_the_exported_encoder_knows_its_own_heads(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=1, **{**TINY, "width": 64, "heads": 4})
+    run = maskwright.pretrain(
+        photos, out=tmp_path / "run", steps=1, **{**TINY, "width": 64, "heads": 4}
+    )
     assert maskwright.load(run.path / "exported" / "encoder.safetensors").config.heads == 4
 
 
-def test_the_default_folder_is_named_and_numbered(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_folder_is_named_and_numbered(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    names = [maskwright.pretrain(photos, steps=1, policy="block(size=2)", **TINY).path.name for _ in range(2)]
+    names = [
+        maskwright.pretrain(photos, steps=1, policy="block(size=2)", **TINY).path.name
+        for _ in range(2)
+    ]
     assert names == ["photos-vit_nano-block_size_2", "photos-vit_nano-block_size_2-2"]

@@ -20,12 +20,23 @@ def test_flags_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) 
     recipe = tmp_path / "r.yaml"
     recipe.write_text("data: {data: photos, crop: center}\ntrain: {seed: 7, batch_size: 16}\n")
     settings = build_settings(str(recipe), ["train.batch_size=32"], seed="9")
-    assert (settings.data.data, settings.data.crop, settings.data.flip) == ("photos", "center", True)
+    assert (settings.data.data, settings.data.crop, settings.data.flip) == (
+        "photos",
+        "center",
+        True,
+    )
     assert (settings.train.seed, settings.train.batch_size) == (9, 32)
 
 
 def test_a_dumped_recipe_builds_the_same_settings(tmp_path: Path) -> None:
-    settings = build_settings(data="x", ratio="0.5->0.75", policy={"name": "block", "size": 2}, keep="20,50", lr="3e-4", image_size="64x96")
+    settings = build_settings(
+        data="x",
+        ratio="0.5->0.75",
+        policy={"name": "block", "size": 2},
+        keep="20,50",
+        lr="3e-4",
+        image_size="64x96",
+    )
     path = tmp_path / "config.yaml"
     path.write_text(dump_recipe(settings, "heading"))
     assert build_settings(str(path)) == settings
@@ -89,7 +100,9 @@ def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -
         assert build_select_settings(name, {})[1].temperature_steps == 2000
     else:
         assert build_settings(name, data="x").data.data == "x"
-    text = (Path(__file__).parents[2] / "src" / "maskwright" / "recipes" / f"{name}.yaml").read_text()
+    text = (
+        Path(__file__).parents[2] / "src" / "maskwright" / "recipes" / f"{name}.yaml"
+    ).read_text()
     assert text.startswith("# ")
     assert isinstance(yaml.safe_load(text), dict)
 
@@ -99,7 +112,13 @@ def test_settings_are_checked_without_importing_torch() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("line", ["parts(weights={eyes: 3})", "block(size=4)", "0.5*random + 0.5*part_ratios({face: 0.9})"])
+@pytest.mark.parametrize(
+    "line",
+    ["parts(weights={eyes: 3})", "block(size=4)", "0.5*random + 0.5*part_ratios({face: 0.9})"],
+)
 def test_a_policy_written_with_a_mapping_stays_a_line(line: str) -> None:
     assert build_settings(data="x", policy=line).mask.policy == line
-    assert build_settings(data="x", policy="{name: block, size: 4}").mask.policy == {"name": "block", "size": 4}
+    assert build_settings(data="x", policy="{name: block, size: 4}").mask.policy == {
+        "name": "block",
+        "size": 4,
+    }

@@ -40,14 +40,18 @@ def selection(small_run: maskwright.Run) -> Any:
     return maskwright.select(small_run.path, name="first", epochs=2, **TINY)
 
 
-def test_a_selection_leaves_everything_in_its_folder(selection: Any, small_run: maskwright.Run) -> None:
+def test_a_selection_leaves_everything_in_its_folder(
+    selection: Any, small_run: maskwright.Run
+) -> None:
     assert selection.path == small_run.path / "select" / "first"
     for name in ("config.yaml", "metrics.jsonl", "scorer.safetensors", "report.json", "run.json"):
         assert (selection.path / name).stat().st_size > 0
     for name in ("sheet.png", "curve.png"):
         with Image.open(selection.path / name) as picture:
             assert min(picture.size) > 100
-    rows = [json.loads(line) for line in (selection.path / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (selection.path / "metrics.jsonl").read_text().splitlines()
+    ]
     assert {"kept", "composite_mse", "temperature"} <= set(rows[0])
     assert any("kept_test" in row for row in rows)
 
@@ -72,7 +76,9 @@ def test_the_report_compares_equal_counts(selection: Any) -> None:
 def test_the_run_itself_stays_as_it_was(small_run: maskwright.Run) -> None:
     before = {name: value.clone() for name, value in small_run.model().state_dict().items()}
     maskwright.select(small_run.path, name="again", steps=1, **TINY)
-    assert all(torch.equal(before[name], value) for name, value in small_run.model().state_dict().items())
+    assert all(
+        torch.equal(before[name], value) for name, value in small_run.model().state_dict().items()
+    )
 
 
 def test_seeing_everything_is_measured_blind_too_and_says_so(small_run: maskwright.Run) -> None:
@@ -83,12 +89,17 @@ def test_seeing_everything_is_measured_blind_too_and_says_so(small_run: maskwrig
 
 def test_the_same_seed_gives_the_same_scorer(selection: Any, small_run: maskwright.Run) -> None:
     other = maskwright.select(small_run.path, name="twin", epochs=2, **TINY)
-    scorers = [load_scorer(one.path / "scorer.safetensors", Grid(4, 4, 4)).state_dict() for one in (selection, other)]
+    scorers = [
+        load_scorer(one.path / "scorer.safetensors", Grid(4, 4, 4)).state_dict()
+        for one in (selection, other)
+    ]
     assert all(torch.equal(scorers[0][name], scorers[1][name]) for name in scorers[0])
     assert other.report["masks"] == selection.report["masks"]
 
 
-def test_an_earlier_selection_is_not_overwritten_unasked(selection: Any, small_run: maskwright.Run) -> None:
+def test_an_earlier_selection_is_not_overwritten_unasked(
+    selection: Any, small_run: maskwright.Run
+) -> None:
     with pytest.raises(MaskwrightError, match="exists already: --resume"):
         maskwright.select(small_run.path, name="first", epochs=2, **TINY)
     with pytest.raises(MaskwrightError, match="is finished"):
@@ -108,7 +119,10 @@ def test_an_interrupted_selection_ends_as_if_it_had_not_been(
     with pytest.raises(MaskwrightError, match="seed differ"):
         maskwright.select(small_run.path, name="cut", epochs=2, resume=True, seed=5, **TINY)
     resumed = maskwright.select(small_run.path, name="cut", epochs=2, resume=True, **TINY)
-    scorers = [load_scorer(one.path / "scorer.safetensors", Grid(4, 4, 4)).state_dict() for one in (selection, resumed)]
+    scorers = [
+        load_scorer(one.path / "scorer.safetensors", Grid(4, 4, 4)).state_dict()
+        for one in (selection, resumed)
+    ]
     assert all(torch.equal(scorers[0][name], scorers[1][name]) for name in scorers[0])
 
 
@@ -121,7 +135,9 @@ def test_an_interrupted_selection_ends_as_if_it_had_not_been(
         ({"scorer": "mlp"}, "transformer or cnn"),
     ],
 )
-def test_a_mistake_is_a_sentence(small_run: maskwright.Run, given: dict[str, Any], fragment: str) -> None:
+def test_a_mistake_is_a_sentence(
+    small_run: maskwright.Run, given: dict[str, Any], fragment: str
+) -> None:
     with pytest.raises(MaskwrightError, match=None) as caught:
         maskwright.select(small_run.path, **given)
     assert fragment in str(caught.value)
@@ -132,7 +148,9 @@ def test_the_command_line_says_the_same(capsys: pytest.CaptureFixture[str]) -> N
     parsed = build_parser(words).parse(words)
     assert parsed is not None
     given = {name: parsed.options[name] for name in ("encode", "flip", "steps")}
-    assert build_select_settings(None, given)[1] == SelectSettings(encode="all", flip=False, steps=3)
+    assert build_select_settings(None, given)[1] == SelectSettings(
+        encode="all", flip=False, steps=3
+    )
     assert main(["select", "runs/x", "--encode", "kept", "--mix", "linear"]) == 2
     assert "mix='linear' keeps a share of every patch" in capsys.readouterr().err
 
@@ -142,16 +160,31 @@ def test_a_recipe_gives_the_settings_and_flags_win(tmp_path: Path) -> None:
     recipe.write_text("select: {data: photos, epochs: 3, encode: all}\n")
     besides, settings = build_select_settings(str(recipe), {"steps": "7"})
     assert besides == {"data": "photos"}
-    assert (settings.epochs, settings.steps, settings.encode, settings.mixing) == (None, 7, "all", "linear")
+    assert (settings.epochs, settings.steps, settings.encode, settings.mixing) == (
+        None,
+        7,
+        "all",
+        "linear",
+    )
     with pytest.raises(MaskwrightError, match="no section `select`"):
         build_select_settings("demo", {})
 
 
 def test_a_cross_decoder_takes_kept_and_refuses_all(shared_photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(shared_photos, out=tmp_path / "cross", split="train", steps=1, decoder="cross", target="raw", **SMALL)
+    run = maskwright.pretrain(
+        shared_photos,
+        out=tmp_path / "cross",
+        split="train",
+        steps=1,
+        decoder="cross",
+        target="raw",
+        **SMALL,
+    )
     with pytest.raises(MaskwrightError, match="a cross decoder does not have"):
         maskwright.select(run.path, encode="all", steps=1, **TINY)
-    assert maskwright.select(run.path, steps=1, **TINY).report["masks"]["selected"]["kept_share"] > 0
+    assert (
+        maskwright.select(run.path, steps=1, **TINY).report["masks"]["selected"]["kept_share"] > 0
+    )
 
 
 def test_the_learned_policy_keeps_the_contract(tmp_path: Path) -> None:
@@ -160,28 +193,49 @@ def test_the_learned_policy_keeps_the_contract(tmp_path: Path) -> None:
         file = tmp_path / f"{kind}.safetensors"
         save_scorer(file, shape.build(Grid(8, 8, 2)), shape)
         for grid in (Grid(8, 8, 2), Grid(7, 9, 2)):
-            policy = build_policy(f"learned(path='{file}')", {"learned": lambda call, grid=grid: learned_policy(call, grid)})
+            policy = build_policy(
+                f"learned(path='{file}')",
+                {"learned": lambda call, grid=grid: learned_policy(call, grid)},
+            )
             check_policy(policy, grids=[grid])
 
 
-def test_the_learned_policy_masks_reconstructs_and_pretrains(selection: Any, small_run: maskwright.Run, shared_photos: Path) -> None:
+def test_the_learned_policy_masks_reconstructs_and_pretrains(
+    selection: Any, small_run: maskwright.Run, shared_photos: Path
+) -> None:
     rule = f"learned(path='{selection.path}')"
     pictures = np.random.default_rng(0).integers(0, 255, (3, 16, 16, 3), dtype=np.uint8)
-    first, second = (small_run.reconstruct(pictures, policy=rule, ratio=0.5, seed=seed).mask for seed in (0, 1))
+    first, second = (
+        small_run.reconstruct(pictures, policy=rule, ratio=0.5, seed=seed).mask for seed in (0, 1)
+    )
     assert torch.equal(first.is_masked, second.is_masked)
     assert not torch.equal(first.is_masked[0], first.is_masked[1])
     out = selection.path.parent / "masks.png"
-    report = maskwright.masks(shared_photos, [rule], ratio=0.5, out=out, draws=20, image_size=16, patch_size=4)
+    report = maskwright.masks(
+        shared_photos, [rule], ratio=0.5, out=out, draws=20, image_size=16, patch_size=4
+    )
     assert report.geometry[rule].share_masked.mean() == pytest.approx(0.5)
-    run = maskwright.pretrain(shared_photos, out=selection.path.parent / "next", split="train", steps=1, policy=rule, **SMALL)
+    run = maskwright.pretrain(
+        shared_photos,
+        out=selection.path.parent / "next",
+        split="train",
+        steps=1,
+        policy=rule,
+        **SMALL,
+    )
     assert run.status["state"] == "finished"
 
 
-def test_a_missing_or_foreign_scorer_is_a_sentence(small_run: maskwright.Run, tmp_path: Path) -> None:
+def test_a_missing_or_foreign_scorer_is_a_sentence(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
     pictures = np.zeros((1, 16, 16, 3), np.uint8)
     with pytest.raises(MaskwrightError, match="There is no scorer at"):
         small_run.reconstruct(pictures, policy=f"learned(path='{tmp_path}')")
     with pytest.raises(MaskwrightError, match="holds weights but no scorer"):
-        small_run.reconstruct(pictures, policy=f"learned(path='{small_run.path / 'exported' / 'encoder.safetensors'}')")
+        small_run.reconstruct(
+            pictures,
+            policy=f"learned(path='{small_run.path / 'exported' / 'encoder.safetensors'}')",
+        )
     with pytest.raises(MaskwrightError, match="needs a trained scorer"):
         small_run.reconstruct(pictures, policy="learned")

@@ -34,7 +34,12 @@ WORDS = [word for pair in OPTIONS.items() for word in pair]
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     source = str(Path(__file__).parents[2] / "src")
-    environment = {**os.environ, "PYTHONPATH": source, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": source,
+        "MASKWRIGHT_CACHE": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "pretrain", *words],
         env=environment,
@@ -48,7 +53,11 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 def wait_for_rows(run: Path, count: int) -> None:
     for _ in range(1200):
         metrics = run / "metrics.jsonl"
-        if metrics.exists() and len(metrics.read_text().splitlines()) >= count and (run / "checkpoints" / "last.ckpt").exists():
+        if (
+            metrics.exists()
+            and len(metrics.read_text().splitlines()) >= count
+            and (run / "checkpoints" / "last.ckpt").exists()
+        ):
             return
         time.sleep(0.05)
     raise AssertionError("the run wrote nothing")
@@ -59,8 +68,12 @@ def final_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code", "state"), [(signal.SIGTERM, 130, "stopped"), (signal.SIGKILL, -9, "running")])
-def test_a_stopped_or_killed_run_resumes_to_the_same_weights(tmp_path: Path, number: int, code: int, state: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "state"), [(signal.SIGTERM, 130, "stopped"), (signal.SIGKILL, -9, "running")]
+)
+def test_a_stopped_or_killed_run_resumes_to_the_same_weights(
+    tmp_path: Path, number: int, code: int, state: str
+) -> None:
     np.save(tmp_path / "pictures.npy", draw_pictures(40))
     with start(tmp_path, "pictures.npy", "--out", "whole", "--epochs", "15", *WORDS) as whole:
         told = whole.communicate(timeout=200)[0]

@@ -25,10 +25,16 @@ def pictures(shared_photos: Path) -> list[Path]:
     return sorted((shared_photos / "test" / "dark").iterdir())[:3]
 
 
-def test_the_encoder_of_a_run_takes_paths_images_and_arrays_alike(small_run: maskwright.Run, pictures: list[Path]) -> None:
+def test_the_encoder_of_a_run_takes_paths_images_and_arrays_alike(
+    small_run: maskwright.Run, pictures: list[Path]
+) -> None:
     encoder = maskwright.load(small_run.path, device="cpu")
     tokens = encoder.encode(pictures)
-    assert (tokens.patches.shape, tokens.prefix.shape, tokens.maps.shape) == ((3, 16, 24), (3, 1, 24), (3, 24, 4, 4))
+    assert (tokens.patches.shape, tokens.prefix.shape, tokens.maps.shape) == (
+        (3, 16, 24),
+        (3, 1, 24),
+        (3, 24, 4, 4),
+    )
     arrays = np.stack([np.asarray(Image.open(path)) for path in pictures])
     forms = (
         [Image.open(path) for path in pictures],
@@ -54,11 +60,17 @@ def test_patches_come_in_raster_order(small_run: maskwright.Run) -> None:
     assert int(moved.argmax()) == 1 * 4 + 2
 
 
-def test_embedded_features_are_those_that_evaluate_measures(small_run: maskwright.Run, shared_photos: Path, tmp_path: Path) -> None:
-    done = maskwright.embed(small_run.path, shared_photos, split="test", out=tmp_path / "f.npz", device="cpu")
+def test_embedded_features_are_those_that_evaluate_measures(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    done = maskwright.embed(
+        small_run.path, shared_photos, split="test", out=tmp_path / "f.npz", device="cpu"
+    )
     loaded = small_run.load()
     config = loaded.model.config
-    store = pack(open_source(shared_photos, split="test"), short_side=packing_side(config.image_size))
+    store = pack(
+        open_source(shared_photos, split="test"), short_side=packing_side(config.image_size)
+    )
     wanted = extract_features(
         loaded.model.encode,
         eval_batches(store, config.image_size),
@@ -75,17 +87,23 @@ def test_embedded_features_are_those_that_evaluate_measures(small_run: maskwrigh
     assert sorted(item.name for item in tmp_path.iterdir()) == ["f.npz"]
 
 
-def test_parquet_holds_the_same_and_unreadable_pictures_are_named(small_run: maskwright.Run, photos: Path, tmp_path: Path) -> None:
+def test_parquet_holds_the_same_and_unreadable_pictures_are_named(
+    small_run: maskwright.Run, photos: Path, tmp_path: Path
+) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     (photos / "even" / "broken.png").write_bytes(b"no picture")
-    done = maskwright.embed(small_run.path, photos, out=tmp_path / "f.parquet", pooling="cls", device="cpu")
+    done = maskwright.embed(
+        small_run.path, photos, out=tmp_path / "f.parquet", pooling="cls", device="cpu"
+    )
     maskwright.embed(small_run.path, photos, out=tmp_path / "f.npz", pooling="cls", device="cpu")
     table = parquet.read_table(tmp_path / "f.parquet").to_pydict()
     assert (done.count, done.skipped) == (40, 1)
     with np.load(tmp_path / "f.npz") as file:
         assert table["key"] == file["keys"].tolist()
         assert table["label"] == file["labels"].tolist()
-        np.testing.assert_array_equal(np.array(table["features"], dtype=np.float32), file["features"])
+        np.testing.assert_array_equal(
+            np.array(table["features"], dtype=np.float32), file["features"]
+        )
 
 
 @pytest.mark.parametrize("format", ["timm", "hf", "official", "safetensors"])
@@ -97,17 +115,23 @@ def test_a_run_exports_and_comes_back_with_the_same_features(
     done = maskwright.export(small_run.path, format=format, out=tmp_path / f"model{ending}")
     assert done.check.difference < 1e-5
     back = maskwright.load(done.path, device="cpu").features(pictures)
-    torch.testing.assert_close(back, maskwright.load(small_run.path, device="cpu").features(pictures))
+    torch.testing.assert_close(
+        back, maskwright.load(small_run.path, device="cpu").features(pictures)
+    )
     assert "24x1, 2 heads, 16x16 images of 3 channels, patch 4" in describe(str(done.path))
 
 
-def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channels(small_run: maskwright.Run, tmp_path: Path) -> None:
+def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channels(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
     from maskwright.models.autoencoder import MaskedAutoencoder
     from maskwright.models.config import ModelConfig
 
     maskwright.export(small_run.path, format="timm", out=tmp_path / "t")
     old = small_run.model().config
-    model = MaskedAutoencoder(ModelConfig(**{**old.to_dict(), "image_size": (24, 32), "channels": 1}))
+    model = MaskedAutoencoder(
+        ModelConfig(**{**old.to_dict(), "image_size": (24, 32), "channels": 1})
+    )
     told = start_from(str(tmp_path / "t"), model)
     assert "start fresh" in told
     stem = small_run.model().encoder.patch_embed.proj.weight.sum(1, keepdim=True)
@@ -119,7 +143,10 @@ def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channel
     [
         (["export", "/no/such/run"], "There is no run or checkpoint"),
         (["export", "RUN", "--format", "onxx"], "Did you mean 'onnx'?"),
-        (["export", "RUN", "--format", "official", "--out", "x.bin"], "ends in .pth; got --out x.bin"),
+        (
+            ["export", "RUN", "--format", "official", "--out", "x.bin"],
+            "ends in .pth; got --out x.bin",
+        ),
         (["export", "RUN@target=maybe"], "target is raw or normalized"),
         (["embed", "RUN", "PHOTOS", "--out", "x.csv"], "written as .npz or .parquet"),
         (["embed", "RUN", "PHOTOS", "--pooling", "max"], "Unknown pooling 'max'"),
@@ -138,7 +165,9 @@ def test_a_mistake_gives_a_sentence_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     places = {"RUN": str(small_run.path), "PHOTOS": str(shared_photos)}
-    spelled = [word.replace("RUN", places["RUN"]).replace("PHOTOS", places["PHOTOS"]) for word in words]
+    spelled = [
+        word.replace("RUN", places["RUN"]).replace("PHOTOS", places["PHOTOS"]) for word in words
+    ]
     assert main(spelled) == 2
     told = capsys.readouterr().err
     assert fragment in told

@@ -50,18 +50,38 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Pat
     together = torch.load(tmp_path / "2-0.pt") + torch.load(tmp_path / "2-1.pt")
     assert len(alone) == len(together) == 2 * 32
     assert set(alone) == set(together)
-    left, right = (torch.load(tmp_path / f"run{devices}" / "checkpoints" / "last.ckpt")["state_dict"] for devices in (1, 2))
-    weights = [name for name in left if isinstance(left[name], torch.Tensor) and left[name].dtype == torch.float32]
+    left, right = (
+        torch.load(tmp_path / f"run{devices}" / "checkpoints" / "last.ckpt")["state_dict"]
+        for devices in (1, 2)
+    )
+    weights = [
+        name
+        for name in left
+        if isinstance(left[name], torch.Tensor) and left[name].dtype == torch.float32
+    ]
     assert max(float((left[name] - right[name]).abs().max()) for name in weights) < 1e-4
     remembered = left["masker.learners.0.memory"], right["masker.learners.0.memory"]
-    assert float((remembered[0].float() - remembered[1].float()).abs().max()) < 4e-3  # half precision
+    assert (
+        float((remembered[0].float() - remembered[1].float()).abs().max()) < 4e-3
+    )  # half precision
     assert (remembered[0] != -1).any()
 
 
 def train(folder: Path, devices: int, batch: int) -> None:
-    words = [str(folder / "pictures.npy"), str(folder / f"run{devices}"), str(devices), str(batch), str(folder)]
+    words = [
+        str(folder / "pictures.npy"),
+        str(folder / f"run{devices}"),
+        str(devices),
+        str(batch),
+        str(folder),
+    ]
     source = str(Path(__file__).parents[2] / "src")
-    environment = {**os.environ, "PYTHONPATH": source, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": source,
+        "MASKWRIGHT_CACHE": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [sys.executable, str(folder / "train.py"), *words],
         env=environment,

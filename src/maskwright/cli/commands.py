@@ -30,7 +30,14 @@ from maskwright.cli.looking_commands import (
     run_masks,
     run_reconstruct,
 )
-from maskwright.cli.study_commands import compare_flags, publish_flags, run_compare, run_publish, run_study, study_flags
+from maskwright.cli.study_commands import (
+    compare_flags,
+    publish_flags,
+    run_compare,
+    run_publish,
+    run_study,
+    study_flags,
+)
 
 COMMANDS: dict[str, Command] = {
     "pretrain": Command(
@@ -83,7 +90,10 @@ COMMANDS: dict[str, Command] = {
         run_embed,
     ),
     "masks": Command(
-        "look at masks and their geometry before any training", "Write a gallery of masks and print their geometry.", masks_flags, run_masks
+        "look at masks and their geometry before any training",
+        "Write a gallery of masks and print their geometry.",
+        masks_flags,
+        run_masks,
     ),
     "select": Command(
         "learn which patches of a picture to keep, on a frozen run",
@@ -110,12 +120,23 @@ COMMANDS: dict[str, Command] = {
         run_publish,
     ),
     "list": Command(
-        "list policies, models, recipes, losses, probes, diagnostics and more", "What can be named where.", list_flags, run_list
+        "list policies, models, recipes, losses, probes, diagnostics and more",
+        "What can be named where.",
+        list_flags,
+        run_list,
     ),
     "inspect": Command(
-        "say what a checkpoint or run folder is", "Kind, sizes, target, whether it can reconstruct.", inspect_flags, run_inspect
+        "say what a checkpoint or run folder is",
+        "Kind, sizes, target, whether it can reconstruct.",
+        inspect_flags,
+        run_inspect,
     ),
-    "doctor": Command("check this machine and the mathematics on it", "Device, precision and self-checks.", list, run_doctor),
+    "doctor": Command(
+        "check this machine and the mathematics on it",
+        "Device, precision and self-checks.",
+        list,
+        run_doctor,
+    ),
     "demo": Command(
         "the whole job on real pictures in a few minutes",
         "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and reconstructions.",

@@ -38,7 +38,9 @@ class ConsoleReporter:
         now = time.monotonic()
         if self.console.is_terminal:
             self._draw(label, done, total, detail, now)
-        if self._last[0] != label or (now - self._last[1] >= self._seconds and detail != self._last[2]):
+        if self._last[0] != label or (
+            now - self._last[1] >= self._seconds and detail != self._last[2]
+        ):
             self._last = (label, now, detail)
             line = f"{label} {done / max(total, 1e-9):4.0%}  {detail}"
             log.info(line)
@@ -56,7 +58,12 @@ class ConsoleReporter:
             return
         self._drawn = now
         row = Table.grid(padding=(0, 1))
-        row.add_row(Text(label), ProgressBar(total=total, completed=done, width=24), Text(f"{done / max(total, 1e-9):4.0%}"), Text(detail))
+        row.add_row(
+            Text(label),
+            ProgressBar(total=total, completed=done, width=24),
+            Text(f"{done / max(total, 1e-9):4.0%}"),
+            Text(detail),
+        )
         if self._live is None:
             self._live = Live(row, console=self.console, transient=False, auto_refresh=False)
             self._live.start()
@@ -75,6 +82,12 @@ def print_error(text: str) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns aligned to the left."""
-    widths = [max(len(str(row[column])) for row in [headings, *rows]) for column in range(len(headings))]
+    widths = [
+        max(len(str(row[column])) for row in [headings, *rows]) for column in range(len(headings))
+    ]
     for row in [headings, ["-" * width for width in widths], *rows]:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(
+                str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
+        )

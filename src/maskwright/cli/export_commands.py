@@ -6,12 +6,19 @@ from typing import Any
 
 from maskwright.cli.flags import Flag
 
-TARGET = Flag("target", "what a foreign model predicts, where its file does not say: raw or normalized")
+TARGET = Flag(
+    "target", "what a foreign model predicts, where its file does not say: raw or normalized"
+)
 
 
 def export_flags() -> list[Flag]:
     return [
-        Flag("run", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="RUN"),
+        Flag(
+            "run",
+            "run, weight file or folder, official:NAME or timm:NAME",
+            positional=True,
+            metavar="RUN",
+        ),
         Flag("format", "timm, hf, official, onnx or safetensors", default="timm"),
         Flag("out", "file or folder to write (default: RUN/exported/...)", metavar="PLACE"),
         TARGET,
@@ -27,7 +34,12 @@ def run_export(options: dict[str, Any]) -> None:
 
 def embed_flags() -> list[Flag]:
     return [
-        Flag("run", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="RUN"),
+        Flag(
+            "run",
+            "run, weight file or folder, official:NAME or timm:NAME",
+            positional=True,
+            metavar="RUN",
+        ),
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag("out", "file to write, .npz or .parquet", default="features.npz"),
         Flag("pooling", "mean of the patch tokens, cls (the class token) or both", default="mean"),

@@ -55,7 +55,9 @@ def typed(options: dict[str, Any], **kinds: Any) -> dict[str, Any]:
         try:
             typed[name] = kinds[name](value) if name in kinds else value
         except ValueError as error:
-            raise MaskwrightError(f"--{name.replace('_', '-')} = '{value}' is not a number.") from error
+            raise MaskwrightError(
+                f"--{name.replace('_', '-')} = '{value}' is not a number."
+            ) from error
     return typed
 
 

@@ -12,8 +12,16 @@ def pretrain_flags() -> list[Flag]:
     from maskwright.workflows.settings import SECTIONS
 
     flags = [
-        Flag("recipe", "settings from a .yaml file, a RUN/config.yaml or a recipe's name; flags win over it"),
-        Flag("set", "one setting by section, e.g. model.decoder_depth=2", kind="repeat", metavar="SECTION.NAME=VALUE"),
+        Flag(
+            "recipe",
+            "settings from a .yaml file, a RUN/config.yaml or a recipe's name; flags win over it",
+        ),
+        Flag(
+            "set",
+            "one setting by section, e.g. model.decoder_depth=2",
+            kind="repeat",
+            metavar="SECTION.NAME=VALUE",
+        ),
         Flag("resume", "go on with an interrupted run exactly where it stopped", kind="switch"),
         Flag("overwrite", "delete the run in --out and start again", kind="switch"),
     ]
@@ -28,7 +36,15 @@ def setting_flag(leaf: Any) -> Flag:
     kind = "bool" if leaf.type is bool or leaf.type == bool | None else "value"
     default = ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default
     shown = str(default).lower() if isinstance(default, bool) else default
-    return Flag(leaf.name, leaf.help, kind, shown, f"{leaf.section} settings", leaf.name.upper(), aliases=leaf.aliases)
+    return Flag(
+        leaf.name,
+        leaf.help,
+        kind,
+        shown,
+        f"{leaf.section} settings",
+        leaf.name.upper(),
+        aliases=leaf.aliases,
+    )
 
 
 def run_pretrain(options: dict[str, Any]) -> None:
@@ -42,7 +58,14 @@ def run_pretrain(options: dict[str, Any]) -> None:
         build_settings(recipe, assignments, **given)
     from maskwright.workflows.pretrain import pretrain
 
-    run = pretrain(recipe=recipe, assignments=assignments, resume=resume, overwrite=overwrite, reporter=ConsoleReporter(), **given)
+    run = pretrain(
+        recipe=recipe,
+        assignments=assignments,
+        resume=resume,
+        overwrite=overwrite,
+        reporter=ConsoleReporter(),
+        **given,
+    )
     if run.status["state"] == "stopped":
         raise KeyboardInterrupt
 
@@ -53,11 +76,16 @@ def select_flags() -> list[Flag]:
 
     flags = [
         Flag("run", "run folder whose autoencoder stays frozen", positional=True, metavar="RUN"),
-        Flag("data", "pictures, as for pretrain (default: the run's own, measured on what the run held out)"),
+        Flag(
+            "data",
+            "pictures, as for pretrain (default: the run's own, measured on what the run held out)",
+        ),
         Flag("name", "folder under RUN/select (default: <encode>-<scorer>)"),
         Flag("recipe", "settings from the section `select` of a .yaml file; flags win over it"),
         Flag("resume", "go on with an interrupted training", kind="switch"),
-        Flag("overwrite", "delete the earlier training of that name and start again", kind="switch"),
+        Flag(
+            "overwrite", "delete the earlier training of that name and start again", kind="switch"
+        ),
     ]
     return [*flags, *(setting_flag(leaf) for leaf in leaves({"select": SelectSettings}))]
 
@@ -68,7 +96,9 @@ def run_select(options: dict[str, Any]) -> None:
 
     given = {name: value for name, value in options.items() if value is not None}
     doors = ("run", "data", "name", "recipe", "resume", "overwrite")
-    build_select_settings(given.get("recipe"), {name: value for name, value in given.items() if name not in doors})
+    build_select_settings(
+        given.get("recipe"), {name: value for name, value in given.items() if name not in doors}
+    )
     from maskwright.workflows.select import select
 
     select(reporter=ConsoleReporter(), **given)
@@ -79,19 +109,40 @@ def finetune_flags() -> list[Flag]:
     from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings
 
     flags = [
-        Flag("run", "run, weight file or folder, official:NAME or timm:NAME", positional=True, optional=True, metavar="RUN"),
+        Flag(
+            "run",
+            "run, weight file or folder, official:NAME or timm:NAME",
+            positional=True,
+            optional=True,
+            metavar="RUN",
+        ),
         Flag("data", "labeled pictures, as for pretrain"),
         Flag("labels", "CSV file of file,label, perhaps with a column split"),
         Flag("train_split", "split to learn from (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
-        Flag("shots", "learn from a share of each class such as 10%%, or from a number of pictures of each such as 5"),
+        Flag(
+            "shots",
+            "learn from a share of each class such as 10%%, or from a number of pictures of each such as 5",
+        ),
         Flag("fold", "one of the ten folds of torchvision:STL10, 0 to 9, or all"),
         Flag("limit", "use at most this many pictures of each split"),
         Flag("from_scratch", "the same from random weights", kind="bool", default="false"),
         Flag("out", "folder of the run (default: runs/<data>-<run>-finetune)"),
-        Flag("recipe", "settings from the section `finetune` of a .yaml file or a RUN/config.yaml; flags win over it"),
-        Flag("set", "one setting, e.g. finetune.epochs=20", kind="repeat", metavar="finetune.NAME=VALUE"),
-        Flag("resume", "go on with the interrupted run in --out exactly where it stopped", kind="switch"),
+        Flag(
+            "recipe",
+            "settings from the section `finetune` of a .yaml file or a RUN/config.yaml; flags win over it",
+        ),
+        Flag(
+            "set",
+            "one setting, e.g. finetune.epochs=20",
+            kind="repeat",
+            metavar="finetune.NAME=VALUE",
+        ),
+        Flag(
+            "resume",
+            "go on with the interrupted run in --out exactly where it stopped",
+            kind="switch",
+        ),
         Flag("overwrite", "delete the run in --out and start again", kind="switch"),
         *WHERE,
     ]
@@ -105,7 +156,11 @@ def run_finetune(options: dict[str, Any]) -> None:
     given = typed(options, limit=int, seed=int)
     given["assignments"] = given.pop("set", [])
     doors = (*NOT_SETTINGS, "fold", "out", "recipe", "assignments", "resume", "overwrite")
-    build_finetune_settings({name: value for name, value in given.items() if name not in doors}, given["assignments"], given.get("recipe"))
+    build_finetune_settings(
+        {name: value for name, value in given.items() if name not in doors},
+        given["assignments"],
+        given.get("recipe"),
+    )
     from maskwright.workflows.finetune import finetune
 
     if not finetune(reporter=ConsoleReporter(), **given).report:
@@ -114,14 +169,31 @@ def run_finetune(options: dict[str, Any]) -> None:
 
 def prepare_flags() -> list[Flag]:
     return [
-        Flag("data", "pictures, as for pretrain; a store without --out gets maps where it is", positional=True, metavar="DATA"),
-        Flag("out", "folder for the store", metavar="STORE"),
-        Flag("size", "shorter side of the stored pictures; about 8/7 of the training size leaves room for crops"),
-        Flag("crop", "none, center or smart (square windows that keep heads, else what stands out)", default="none"),
-        Flag("windows", "most windows of one picture, for heads too far apart for one", default=1),
-        Flag("heads", "what finds heads: auto, animeface, cascade, a cascade .xml, or none", default="auto"),
         Flag(
-            "priors", "maps to make, e.g. \"foreground, attention(from='runs/mine'), parts(from='parts.csv')\"; see: maskwright list priors"
+            "data",
+            "pictures, as for pretrain; a store without --out gets maps where it is",
+            positional=True,
+            metavar="DATA",
+        ),
+        Flag("out", "folder for the store", metavar="STORE"),
+        Flag(
+            "size",
+            "shorter side of the stored pictures; about 8/7 of the training size leaves room for crops",
+        ),
+        Flag(
+            "crop",
+            "none, center or smart (square windows that keep heads, else what stands out)",
+            default="none",
+        ),
+        Flag("windows", "most windows of one picture, for heads too far apart for one", default=1),
+        Flag(
+            "heads",
+            "what finds heads: auto, animeface, cascade, a cascade .xml, or none",
+            default="auto",
+        ),
+        Flag(
+            "priors",
+            "maps to make, e.g. \"foreground, attention(from='runs/mine'), parts(from='parts.csv')\"; see: maskwright list priors",
         ),
         Flag("channels", "1 for gray, 3 for color; as found by default"),
         Flag("split", "use this split of the data"),
@@ -135,11 +207,16 @@ def run_prepare(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.prepare import prepare
 
-    prepare(reporter=ConsoleReporter(), **typed(options, size=int, windows=int, channels=int, seed=int))
+    prepare(
+        reporter=ConsoleReporter(), **typed(options, size=int, windows=int, channels=int, seed=int)
+    )
 
 
 def demo_flags() -> list[Flag]:
-    return [Flag("out", "folder for the demo's run", default="runs/demo"), Flag("minutes", "shorten or lengthen the training")]
+    return [
+        Flag("out", "folder for the demo's run", default="runs/demo"),
+        Flag("minutes", "shorten or lengthen the training"),
+    ]
 
 
 def run_demo(options: dict[str, Any]) -> None:

@@ -11,10 +11,23 @@ from maskwright.support.errors import MaskwrightError, unknown_name
 
 def evaluate_flags() -> list[Flag]:
     return [
-        Flag("run", "run folder, checkpoint, timm:NAME or random; several are compared", kind="many", positional=True, metavar="RUN"),
+        Flag(
+            "run",
+            "run folder, checkpoint, timm:NAME or random; several are compared",
+            kind="many",
+            positional=True,
+            metavar="RUN",
+        ),
         Flag("data", "labeled pictures, as for pretrain (default: the run's data)"),
-        Flag("probe", "what to measure, with options: knn(k=5),linear; maskwright list probes has all", default="knn,linear"),
-        Flag("shots", "also a linear probe on few labels: 1%%, 10%% of each class, or 5 of each; several as 1%%,5"),
+        Flag(
+            "probe",
+            "what to measure, with options: knn(k=5),linear; maskwright list probes has all",
+            default="knn,linear",
+        ),
+        Flag(
+            "shots",
+            "also a linear probe on few labels: 1%%, 10%% of each class, or 5 of each; several as 1%%,5",
+        ),
         Flag("train_split", "split to fit on (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
         Flag("labels", "CSV file of file,label"),
@@ -31,33 +44,73 @@ def run_evaluate(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.evaluate import evaluate
 
-    evaluate(reporter=ConsoleReporter(), **typed(options, limit=int, seed=int, baselines=yes, figures=yes, cache=yes))
+    evaluate(
+        reporter=ConsoleReporter(),
+        **typed(options, limit=int, seed=int, baselines=yes, figures=yes, cache=yes),
+    )
 
 
 def reconstruct_flags() -> list[Flag]:
     return [
-        Flag("run", "run folder or checkpoint; several, before the images, stand side by side", positional=True, metavar="RUN"),
-        Flag("images", "image files, folders of them, or a prepared store", kind="many", positional=True, metavar="IMAGE"),
+        Flag(
+            "run",
+            "run folder or checkpoint; several, before the images, stand side by side",
+            positional=True,
+            metavar="RUN",
+        ),
+        Flag(
+            "images",
+            "image files, folders of them, or a prepared store",
+            kind="many",
+            positional=True,
+            metavar="IMAGE",
+        ),
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
-        Flag("policy", "rule that picks the masked patches, several separated by ';', or all (default: the run's)"),
-        Flag("ratio", "share of patches masked, or several, e.g. 0.25,0.5,0.75 (default: the run's last)", aliases=("mask_ratio",)),
-        Flag("epochs", "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side"),
+        Flag(
+            "policy",
+            "rule that picks the masked patches, several separated by ';', or all (default: the run's)",
+        ),
+        Flag(
+            "ratio",
+            "share of patches masked, or several, e.g. 0.25,0.5,0.75 (default: the run's last)",
+            aliases=("mask_ratio",),
+        ),
+        Flag(
+            "epochs",
+            "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side",
+        ),
         Flag("errors", "also show how wrong each pixel is", kind="switch"),
-        Flag("full", "predict every pixel: average many masks, and show how far they disagree", kind="switch"),
+        Flag(
+            "full",
+            "predict every pixel: average many masks, and show how far they disagree",
+            kind="switch",
+        ),
         Flag("lpips", "also measure LPIPS with these AlexNet weights: imagenet, or a file"),
         Flag(
             "mask",
             "hole to fill: white, strokes on a transparent layer, or what was erased; a picture for all, or a folder of same-named ones",
             group="a painted hole",
         ),
-        Flag("cover", "hide a patch when any, half or all of it lies in the hole (default: any)", group="a painted hole"),
+        Flag(
+            "cover",
+            "hide a patch when any, half or all of it lies in the hole (default: any)",
+            group="a painted hole",
+        ),
         Flag(
             "fit",
             "resize (whole picture to the model's size) or tile (windows at full resolution) (default: resize)",
             group="a painted hole",
         ),
-        Flag("feather", "pixels over which the fill fades in, inside the hole (default: 4)", group="a painted hole"),
-        Flag("stats", "how normalized predictions are shown: visible (no leak) or target (oracle)", default="visible"),
+        Flag(
+            "feather",
+            "pixels over which the fill fades in, inside the hole (default: 4)",
+            group="a painted hole",
+        ),
+        Flag(
+            "stats",
+            "how normalized predictions are shown: visible (no leak) or target (oracle)",
+            default="visible",
+        ),
         TARGET,
         *WHERE,
     ]
@@ -89,7 +142,10 @@ def run_masks(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
     from maskwright.workflows.masks import masks
 
-    masks(reporter=ConsoleReporter(), **typed(options, ratio=float, patch_size=int, pictures=int, draws=int, seed=int))
+    masks(
+        reporter=ConsoleReporter(),
+        **typed(options, ratio=float, patch_size=int, pictures=int, draws=int, seed=int),
+    )
 
 
 def list_flags() -> list[Flag]:
@@ -112,7 +168,15 @@ def run_list(options: dict[str, Any]) -> None:
 
 
 def inspect_flags() -> list[Flag]:
-    return [Flag("path", "run, weight file or folder, official:NAME or timm:NAME", positional=True, metavar="CKPT_OR_RUN"), TARGET]
+    return [
+        Flag(
+            "path",
+            "run, weight file or folder, official:NAME or timm:NAME",
+            positional=True,
+            metavar="CKPT_OR_RUN",
+        ),
+        TARGET,
+    ]
 
 
 def run_inspect(options: dict[str, Any]) -> None:
@@ -127,6 +191,9 @@ def run_doctor(options: dict[str, Any]) -> None:
     from maskwright.workflows.doctor import examine
 
     findings = examine()
-    print_table(("check", "result", "what it means"), [(item.name, item.result, item.meaning) for item in findings])
+    print_table(
+        ("check", "result", "what it means"),
+        [(item.name, item.result, item.meaning) for item in findings],
+    )
     if any(item.failed for item in findings):
         raise MaskwrightError("Some checks failed; see the rows above.")

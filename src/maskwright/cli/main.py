@@ -12,7 +12,16 @@ from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.variables import wait_briefly
 
-REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+REFUSALS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        print_error(f"{error.strerror}: '{error.filename}'. Choose another place, or make room or give permission there.")
+        print_error(
+            f"{error.strerror}: '{error.filename}'. Choose another place, or make room or give permission there."
+        )
         return 2
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        print_error("Not enough memory for pictures or batches of this size; try a smaller --image-size, --batch-size or model.")
+        print_error(
+            "Not enough memory for pictures or batches of this size; try a smaller --image-size, --batch-size or model."
+        )
         return 2
     return 0
 

@@ -31,7 +31,9 @@ class WordParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         wrong = re.search(r"invalid choice: '([^\s']+)", message)
-        raise UsageError(f"{message}.{did_you_mean(wrong[1], COMMANDS) if wrong else ''} See: {self.prog} --help")
+        raise UsageError(
+            f"{message}.{did_you_mean(wrong[1], COMMANDS) if wrong else ''} See: {self.prog} --help"
+        )
 
     def parse(self, words: Sequence[str]) -> Parsed | None:
         """Parse; without words print the help and return None."""
@@ -47,20 +49,32 @@ class WordParser(argparse.ArgumentParser):
         if unknown:
             word, flags = unknown[0].split("=")[0], COMMANDS[command].flags()
             if not word.startswith("-"):
-                wanted = " ".join(_shown_word(flag) for flag in flags if flag.positional) or "no words beside its flags"
-                raise UsageError(f"'{unknown[0]}' is one word too many: {command} takes {wanted}. See: maskwright {command} --help")
+                wanted = (
+                    " ".join(_shown_word(flag) for flag in flags if flag.positional)
+                    or "no words beside its flags"
+                )
+                raise UsageError(
+                    f"'{unknown[0]}' is one word too many: {command} takes {wanted}. See: maskwright {command} --help"
+                )
             known = [name for flag in flags if not flag.positional for name in flag.names()]
-            raise UsageError(f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help")
+            raise UsageError(
+                f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help"
+            )
         return Parsed(command, given)
 
 
 def build_parser(words: Sequence[str] = ()) -> WordParser:
     """Build the whole command line; only the command in question gets its flags, so that help stays quick."""
     parser = WordParser(
-        prog="maskwright", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="maskwright",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"maskwright {__version__}")
-    places = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=WordParser)
+    places = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=WordParser
+    )
     for name, command in COMMANDS.items():
         place = places.add_parser(
             name,
@@ -93,16 +107,27 @@ def _dashed(word: str) -> str:
 def _add_flags(place: argparse.ArgumentParser, command: Command) -> None:
     groups: dict[str, Any] = {}
     for flag in command.flags():
-        group = groups.setdefault(flag.group, place.add_argument_group(flag.group) if flag.group else place)
+        group = groups.setdefault(
+            flag.group, place.add_argument_group(flag.group) if flag.group else place
+        )
         group.add_argument(*flag.names(), **_details(flag))
 
 
 def _details(flag: Flag) -> dict[str, Any]:
-    shown = flag.help if flag.default is None or flag.default is False or flag.default == "" else f"{flag.help} (default: {flag.default})"
+    shown = (
+        flag.help
+        if flag.default is None or flag.default is False or flag.default == ""
+        else f"{flag.help} (default: {flag.default})"
+    )
     if flag.kind == "switch":
         return {"action": "store_true", "help": flag.help}
     if flag.kind == "bool":
-        return {"action": argparse.BooleanOptionalAction, "help": shown, "default": None, "dest": flag.name}
+        return {
+            "action": argparse.BooleanOptionalAction,
+            "help": shown,
+            "default": None,
+            "dest": flag.name,
+        }
     details: dict[str, Any] = {"help": shown, "metavar": flag.metavar, "default": None}
     if flag.kind == "many":
         details |= {"nargs": "*" if flag.optional else "+"}

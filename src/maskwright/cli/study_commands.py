@@ -16,9 +16,19 @@ def _running_flags() -> list[Flag]:
     return [
         Flag("out", "the study's folder (default: studies/NAME)", metavar="FOLDER"),
         Flag("workers", "processes of this machine that share the trials", default=1),
-        Flag("launcher", "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\""),
-        Flag("ledger", "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)"),
-        Flag("rebuild", "make the ledger anew from the trials' folders, while no worker runs", kind="switch"),
+        Flag(
+            "launcher",
+            "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\"",
+        ),
+        Flag(
+            "ledger",
+            "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)",
+        ),
+        Flag(
+            "rebuild",
+            "make the ledger anew from the trials' folders, while no worker runs",
+            kind="switch",
+        ),
         Flag("retry_failed", "run the trials that failed again", kind="switch"),
         Flag("dry_run", "say what each arm will cost and stop", kind="switch"),
         Flag("track", "also send every trial to mlflow, wandb or tensorboard"),
@@ -27,11 +37,19 @@ def _running_flags() -> list[Flag]:
 
 def study_flags() -> list[Flag]:
     return [
-        Flag("plan", "a YAML plan, or the name of one that comes with the package", positional=True, metavar="PLAN"),
+        Flag(
+            "plan",
+            "a YAML plan, or the name of one that comes with the package",
+            positional=True,
+            metavar="PLAN",
+        ),
         Flag("data", "pictures, instead of the plan's"),
         Flag("seeds", f"{SEEDS}, instead of the plan's"),
         Flag("budget", f"{BUDGET}, instead of the plan's"),
-        Flag("search", "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges"),
+        Flag(
+            "search",
+            "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges",
+        ),
         *_running_flags(),
     ]
 
@@ -51,18 +69,38 @@ def compare_flags() -> list[Flag]:
     settings = [setting_flag(leaf) for leaf in leaves(SECTIONS) if leaf.name not in own]
     return [
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
-        Flag("policies", "policies separated by commas, the first is the baseline: random,'block(size=2)'"),
+        Flag(
+            "policies",
+            "policies separated by commas, the first is the baseline: random,'block(size=2)'",
+        ),
         Flag("seeds", SEEDS, default=5),
         Flag("budget", BUDGET),
         Flag("recipe", "settings that all arms share, from a .yaml file or a recipe's name"),
         Flag("name", "what the study is called"),
         *_running_flags(),
-        Flag("probes", "knn, linear, both (knn,linear), or none", default="knn,linear", group="measuring"),
+        Flag(
+            "probes",
+            "knn, linear, both (knn,linear), or none",
+            default="knn,linear",
+            group="measuring",
+        ),
         Flag("eval_data", "labeled pictures for the probes (default: DATA)", group="measuring"),
         Flag("eval_limit", "most pictures of each split for the probes", group="measuring"),
-        Flag("masks", "common masks, separated by ';' (default: 'random 0.75; block(size=2) 0.75; grid 0.75')", group="measuring"),
-        Flag("pictures", "how many pictures are filled in under them", default=256, group="measuring"),
-        Flag("cross", "also fill in under every other arm's masks", kind="bool", default="true", group="measuring"),
+        Flag(
+            "masks",
+            "common masks, separated by ';' (default: 'random 0.75; block(size=2) 0.75; grid 0.75')",
+            group="measuring",
+        ),
+        Flag(
+            "pictures", "how many pictures are filled in under them", default=256, group="measuring"
+        ),
+        Flag(
+            "cross",
+            "also fill in under every other arm's masks",
+            kind="bool",
+            default="true",
+            group="measuring",
+        ),
         Flag("main", "the metric that the verdict is about, e.g. 'linear top1'", group="measuring"),
         *settings,
     ]
@@ -74,19 +112,32 @@ def run_compare(options: dict[str, Any]) -> None:
 
     given = _running(options)
     if "policies" not in given:
-        raise MaskwrightError("compare needs --policies, such as random,'block(size=2)'. See: maskwright list policies.")
+        raise MaskwrightError(
+            "compare needs --policies, such as random,'block(size=2)'. See: maskwright list policies."
+        )
     renamed = {"eval_data": "data", "eval_limit": "limit"}
     names = ("probes", "eval_data", "eval_limit", "masks", "pictures", "cross", "main")
     measuring = {renamed.get(name, name): given.pop(name) for name in names if name in given}
     if measuring.get("probes") == "none":
         measuring["probes"] = []
-    compare(given.pop("data"), given.pop("policies"), evaluate=measuring, reporter=ConsoleReporter(), **given)
+    compare(
+        given.pop("data"),
+        given.pop("policies"),
+        evaluate=measuring,
+        reporter=ConsoleReporter(),
+        **given,
+    )
 
 
 def publish_flags() -> list[Flag]:
     return [
         Flag("study", "folder of a finished study", positional=True, metavar="STUDY"),
-        Flag("place", "folder to write report.html, report.md and study.json to", positional=True, metavar="PLACE"),
+        Flag(
+            "place",
+            "folder to write report.html, report.md and study.json to",
+            positional=True,
+            metavar="PLACE",
+        ),
     ]
 
 

@@ -42,7 +42,11 @@ class _Picture(ctypes.Structure):
 class _Holder(ctypes.Structure):
     """A Python object that holds such a picture: reference count, type, pointer."""
 
-    _fields_ = [("references", ctypes.c_ssize_t), ("type", ctypes.c_void_p), ("picture", ctypes.c_void_p)]
+    _fields_ = [
+        ("references", ctypes.c_ssize_t),
+        ("type", ctypes.c_void_p),
+        ("picture", ctypes.c_void_p),
+    ]
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ def load_animeface() -> Any:
     try:
         from animeface import _nvxs
     except ImportError as error:
-        raise MaskwrightError("Parts of drawn faces need the package animeface: pip install 'maskwright[anime]'.") from error
+        raise MaskwrightError(
+            "Parts of drawn faces need the package animeface: pip install 'maskwright[anime]'."
+        ) from error
     if object.__basicsize__ != 16 or not _call(_nvxs.detect, draw_face(96)):
         raise MaskwrightError(
             "animeface does not find a drawn test face with this Python and Pillow, so it would find nothing in your pictures either. "
@@ -86,7 +92,13 @@ def draw_face(side: int) -> np.ndarray:
     skin, hair = (250, 222, 200), (90, 60, 40)
     _oval(pen, large, (0.5, 0.48), (0.36, 0.38), hair)
     _oval(pen, large, (0.5, 0.52), (0.27, 0.27), skin)
-    pen.polygon([(x * large, y * large) for x, y in ((0.24, 0.56), (0.76, 0.56), (0.66, 0.74), (0.5, 0.84), (0.34, 0.74))], skin)
+    pen.polygon(
+        [
+            (x * large, y * large)
+            for x, y in ((0.24, 0.56), (0.76, 0.56), (0.66, 0.74), (0.5, 0.84), (0.34, 0.74))
+        ],
+        skin,
+    )
     fringe = (
         (0.2, 0.3),
         (0.5, 0.18),
@@ -107,15 +119,23 @@ def draw_face(side: int) -> np.ndarray:
         _oval(pen, large, (x - 0.02, 0.545), (0.018, 0.018), (255, 255, 255))
         lid = ((x - 0.085) * large, 0.475 * large, (x + 0.085) * large, 0.625 * large)
         pen.arc(lid, 200, 340, (40, 25, 20), large // 50)
-    pen.arc((0.46 * large, 0.72 * large, 0.54 * large, 0.75 * large), 0, 180, (150, 60, 60), large // 80)
+    pen.arc(
+        (0.46 * large, 0.72 * large, 0.54 * large, 0.75 * large), 0, 180, (150, 60, 60), large // 80
+    )
     return np.asarray(canvas.resize((side, side), Image.Resampling.BOX))
 
 
 def _oval(
-    pen: ImageDraw.ImageDraw, side: int, center: tuple[float, float], radii: tuple[float, float], color: tuple[int, int, int]
+    pen: ImageDraw.ImageDraw,
+    side: int,
+    center: tuple[float, float],
+    radii: tuple[float, float],
+    color: tuple[int, int, int],
 ) -> None:
     (x, y), (across, down) = center, radii
-    pen.ellipse(((x - across) * side, (y - down) * side, (x + across) * side, (y + down) * side), color)
+    pen.ellipse(
+        ((x - across) * side, (y - down) * side, (x + across) * side, (y + down) * side), color
+    )
 
 
 def _call(detect: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
@@ -123,9 +143,13 @@ def _call(detect: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
     height, width = pixels.shape[:2]
     values = np.full((height, width, 4), 255, dtype=np.uint8)
     values[:, :, :3] = pixels
-    rows = (ctypes.c_void_p * height)(*range(values.ctypes.data, values.ctypes.data + height * width * 4, width * 4))
+    rows = (ctypes.c_void_p * height)(
+        *range(values.ctypes.data, values.ctypes.data + height * width * 4, width * 4)
+    )
     table = ctypes.addressof(rows)
-    picture = _Picture(b"RGB", 0, 0, 3, width, height, None, None, table, table, None, 4, 4 * width, None)
+    picture = _Picture(
+        b"RGB", 0, 0, 3, width, height, None, None, table, table, None, 4, 4 * width, None
+    )
     holder = _Holder(1 << 30, id(object), ctypes.addressof(picture))
     handed = ctypes.cast(ctypes.addressof(holder), ctypes.py_object).value
     found = detect(handed)
@@ -134,10 +158,16 @@ def _call(detect: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _parts(face: dict[str, Any]) -> list[Part]:
-    boxes = [("face", face["face_box"]), ("eyes", face["left_eye_box"]), ("eyes", face["right_eye_box"]), ("mouth", face["mouth_box"])]
+    boxes = [
+        ("face", face["face_box"]),
+        ("eyes", face["left_eye_box"]),
+        ("eyes", face["right_eye_box"]),
+        ("mouth", face["mouth_box"]),
+    ]
     side = _POINT * face["face_box"][2]
     points = [
-        Part(name, x - side / 2, y - side / 2, side, side) for name, (x, y) in (("nose", face["nose_point"]), ("chin", face["chin_point"]))
+        Part(name, x - side / 2, y - side / 2, side, side)
+        for name, (x, y) in (("nose", face["nose_point"]), ("chin", face["chin_point"]))
     ]
     return [Part(name, *map(float, box)) for name, box in boxes] + points
 
@@ -152,4 +182,10 @@ def _shrink(pixels: np.ndarray, most: int) -> tuple[np.ndarray, float]:
 
 
 def _moved(part: Part, by: float, factor: float) -> Part:
-    return Part(part.name, (part.x + by) * factor, (part.y + by) * factor, part.width * factor, part.height * factor)
+    return Part(
+        part.name,
+        (part.x + by) * factor,
+        (part.y + by) * factor,
+        part.width * factor,
+        part.height * factor,
+    )

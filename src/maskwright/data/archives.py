@@ -30,14 +30,22 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ZIP_ENDINGS + TAR_ENDINGS)
 
 
-def open_archive(path: Path, *, split: str | None = None, pattern: str | None = None) -> PictureFiles:
+def open_archive(
+    path: Path, *, split: str | None = None, pattern: str | None = None
+) -> PictureFiles:
     """List the pictures inside an archive; raises MaskwrightError when it is damaged or holds none."""
     try:
-        entries, storage = _list_zip(path) if path.name.lower().endswith(ZIP_ENDINGS) else _list_tar(path)
+        entries, storage = (
+            _list_zip(path) if path.name.lower().endswith(ZIP_ENDINGS) else _list_tar(path)
+        )
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise MaskwrightError(f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again.") from error
+        raise MaskwrightError(
+            f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again."
+        ) from error
     stem = path.name.split(".")[0]
-    return open_entries(entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern)
+    return open_entries(
+        entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern
+    )
 
 
 class OncePerProcess:
@@ -77,7 +85,13 @@ class ZipStorage:
         try:
             with self._file.lock:
                 return self._file.get().read(key)
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError) as error:  # RuntimeError: the member is encrypted
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            RuntimeError,
+            KeyError,
+            EOFError,
+        ) as error:  # RuntimeError: the member is encrypted
             raise OSError(f"damaged or locked in the archive ({error})") from error
 
 
@@ -117,7 +131,10 @@ def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
     with tarfile.open(path, "r:" if path.name.lower().endswith(".tar") else "r:*") as archive:
         members = [member for member in archive if member.isreg()]
     places = {_plain(member.name): (member.offset_data, member.size) for member in members}
-    entries = [Entry(_plain(member.name), f"{member.size}-{member.mtime}-{member.offset_data}") for member in members]
+    entries = [
+        Entry(_plain(member.name), f"{member.size}-{member.mtime}-{member.offset_data}")
+        for member in members
+    ]
     return entries, TarStorage(path, places)
 
 

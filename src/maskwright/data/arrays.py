@@ -56,7 +56,12 @@ class ArraySource:
 
 
 def build_array_source(
-    array: np.ndarray, name: str, *, labels: Sequence[int] | None = None, classes: list[str] | None = None, splits: tuple[str, ...] = ()
+    array: np.ndarray,
+    name: str,
+    *,
+    labels: Sequence[int] | None = None,
+    classes: list[str] | None = None,
+    splits: tuple[str, ...] = (),
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
@@ -66,8 +71,14 @@ def build_array_source(
     step = max(1, len(images) // _RANGE_SAMPLE)
     scale = measure_range([images[::step]], f"'{name}'")
     if labels is not None and len(labels) != len(images):
-        raise MaskwrightError(f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one for each.")
-    numbers, names = _number(labels) if classes is None else (None if labels is None else [int(label) for label in labels], classes)
+        raise MaskwrightError(
+            f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one for each."
+        )
+    numbers, names = (
+        _number(labels)
+        if classes is None
+        else (None if labels is None else [int(label) for label in labels], classes)
+    )
     return ArraySource(
         name=slug(name),
         images=images,
@@ -109,7 +120,9 @@ def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -
     if found is None:
         held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         wanted = f"'{split}_images'" if split else "'images'"
-        raise MaskwrightError(f"'{path}' has no array named {wanted}; it holds {held or 'nothing'}.")
+        raise MaskwrightError(
+            f"'{path}' has no array named {wanted}; it holds {held or 'nothing'}."
+        )
     labels = _find(arrays, _LABEL_NAMES, split)
     values = None if labels is None else arrays[names[labels.lower()]].reshape(-1).tolist()
     return build_array_source(arrays[found], path.stem, labels=values, splits=splits)
@@ -118,22 +131,36 @@ def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
     """Find an array called like one of `names`, with the split before or after the name if there is one."""
     lower = {name.lower(): name for name in arrays}
-    wanted = names if split is None else [form for name in names for form in (f"{split}_{name}", f"{name}_{split}")]
+    wanted = (
+        names
+        if split is None
+        else [form for name in names for form in (f"{split}_{name}", f"{name}_{split}")]
+    )
     return next((lower[name] for name in wanted if name in lower), None)
 
 
 def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
     """View an array as (N, H, W, C), or say why its layout cannot be told."""
     if array.ndim not in (3, 4) or 0 in array.shape:
-        raise MaskwrightError(f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C, H, W).")
+        raise MaskwrightError(
+            f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C, H, W)."
+        )
     if array.ndim == 3:
         if array.shape[2] in (3, 4):
-            raise MaskwrightError(f"'{name}' has shape {array.shape}: one color picture? Give it a first axis, array[None].")
+            raise MaskwrightError(
+                f"'{name}' has shape {array.shape}: one color picture? Give it a first axis, array[None]."
+            )
         return array[..., None]
     try:
-        return array if channels_come_last(array.shape[1], array.shape[3]) else np.moveaxis(array, 1, 3)
+        return (
+            array
+            if channels_come_last(array.shape[1], array.shape[3])
+            else np.moveaxis(array, 1, 3)
+        )
     except ValueError as error:
-        raise MaskwrightError(f"'{name}' has shape {array.shape}: {error}, (N, H, W, C).") from error
+        raise MaskwrightError(
+            f"'{name}' has shape {array.shape}: {error}, (N, H, W, C)."
+        ) from error
 
 
 def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[str] | None]:

@@ -38,7 +38,9 @@ class AttentionMap:
 
     def plan(self) -> MapPlan:
         if self.file is None or self.teacher is None:
-            raise MaskwrightError("attention needs a network to ask: attention(from='runs/mine') or a checkpoint.")
+            raise MaskwrightError(
+                "attention needs a network to ask: attention(from='runs/mine') or a checkpoint."
+            )
         made = f"attention of {self.file} ({self.stamp}), stretched to 0 to 1 in each picture"
         return MapPlan(name="attention", kind="share", made=made)
 
@@ -59,7 +61,9 @@ class AttentionMap:
         attention = self.teacher.attention(images.to(self.device)).detach().float().cpu()
         low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
         share = (attention - low) / (high - low).clamp(min=1e-12)
-        large = F.interpolate(share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        large = F.interpolate(
+            share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False
+        )[:, 0]
         return (large.clamp(0, 1) * 255).round().byte().numpy()
 
 
@@ -68,4 +72,8 @@ def _stored(original: Original) -> np.ndarray:
     pixels = original.pixels(3)
     if pixels.shape[:2] == original.size:
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize(original.size[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0))
+    return np.asarray(
+        Image.fromarray(pixels).resize(
+            original.size[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0
+        )
+    )

@@ -25,7 +25,9 @@ class BoxParts:
         known = self._table.names
         for name in self.only:
             if name not in known:
-                raise MaskwrightError(f"'{self.file}' has no part '{name}'.{did_you_mean(name, known)} It has: {', '.join(known)}.")
+                raise MaskwrightError(
+                    f"'{self.file}' has no part '{name}'.{did_you_mean(name, known)} It has: {', '.join(known)}."
+                )
         made = f"boxes in {self.file} ({self._table.fingerprint})"
         return MapPlan(name="parts", kind="labels", parts=self._names, made=made)
 
@@ -53,11 +55,18 @@ class BoxForeground:
 
     def plan(self) -> MapPlan:
         _ = self._table.names
-        return MapPlan(name="foreground", kind="share", made=f"boxes in {self.file} ({self._table.fingerprint})")
+        return MapPlan(
+            name="foreground",
+            kind="share",
+            made=f"boxes in {self.file} ({self._table.fingerprint})",
+        )
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
         names = self._table.names
-        return draw_each(originals, lambda one: (one.paint(self._table.find(one.key), names) > 0).astype(np.uint8) * 255)
+        return draw_each(
+            originals,
+            lambda one: (one.paint(self._table.find(one.key), names) > 0).astype(np.uint8) * 255,
+        )
 
     @cached_property
     def _table(self) -> BoxTable:

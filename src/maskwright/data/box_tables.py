@@ -35,7 +35,11 @@ class BoxTable:
     @cached_property
     def by_file(self) -> dict[str, list[Part]]:
         text = self._text
-        rows = _read_coco(text, self.place) if self.place.lower().endswith(".json") else _read_csv(text, self.place)
+        rows = (
+            _read_coco(text, self.place)
+            if self.place.lower().endswith(".json")
+            else _read_csv(text, self.place)
+        )
         table: dict[str, list[Part]] = {}
         for file, parts in rows:
             table.setdefault(file, []).extend(parts)
@@ -53,12 +57,20 @@ class BoxTable:
     def find(self, key: str) -> list[Part]:
         """The parts of a picture, found by its path, else by a file name that occurs once; none when it has no row."""
         found = self.by_file.get(key)
-        return found if found is not None else self.by_file.get(self._unique_names.get(PurePosixPath(key).name, ""), [])
+        return (
+            found
+            if found is not None
+            else self.by_file.get(self._unique_names.get(PurePosixPath(key).name, ""), [])
+        )
 
     @cached_property
     def _unique_names(self) -> dict[str, str]:
         count = Counter(PurePosixPath(file).name for file in self.by_file)
-        return {PurePosixPath(file).name: file for file in self.by_file if count[PurePosixPath(file).name] == 1}
+        return {
+            PurePosixPath(file).name: file
+            for file in self.by_file
+            if count[PurePosixPath(file).name] == 1
+        }
 
     @cached_property
     def _text(self) -> str:
@@ -80,7 +92,11 @@ def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
     reader = csv.DictReader(io.StringIO(text))
     columns = list(reader.fieldnames or ())
     file = next((name for name in columns if name.lower() in _FILES), None)
-    stems = [name.removesuffix("_x") for name in columns if name.endswith("_x") and f"{name[:-2]}_y" in columns]
+    stems = [
+        name.removesuffix("_x")
+        for name in columns
+        if name.endswith("_x") and f"{name[:-2]}_y" in columns
+    ]
     has_corners = all(name in columns for name in _CORNERS)
     if file is None or not (stems or has_corners):
         raise MaskwrightError(
@@ -88,14 +104,20 @@ def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
             f"it has: {', '.join(columns)}."
         )
     try:
-        return [(row[file], _corners(row) if has_corners else _prefixed(row, stems)) for row in reader]
+        return [
+            (row[file], _corners(row) if has_corners else _prefixed(row, stems)) for row in reader
+        ]
     except (ValueError, TypeError) as error:
-        raise MaskwrightError(f"'{place}' has a box that is not made of numbers: {error}.") from error
+        raise MaskwrightError(
+            f"'{place}' has a box that is not made of numbers: {error}."
+        ) from error
 
 
 def _corners(row: dict[str, str]) -> list[Part]:
     left, top, right, bottom = (float(row[name]) for name in _CORNERS)
-    return [Part(_part_name(row.get("part") or "object"), left, top, right - left + 1, bottom - top + 1)]
+    return [
+        Part(_part_name(row.get("part") or "object"), left, top, right - left + 1, bottom - top + 1)
+    ]
 
 
 def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
@@ -107,7 +129,9 @@ def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
     ]
     side = _POINT_SHARE * max((part.width for part in parts), default=_LONE_POINT / _POINT_SHARE)
     points = [stem for stem in stems if f"{stem}_w" not in row and row[f"{stem}_x"]]
-    return parts + [_square(stem, float(row[f"{stem}_x"]), float(row[f"{stem}_y"]), side) for stem in points]
+    return parts + [
+        _square(stem, float(row[f"{stem}_x"]), float(row[f"{stem}_y"]), side) for stem in points
+    ]
 
 
 def _read_coco(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
@@ -116,9 +140,14 @@ def _read_coco(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
         facts: dict[str, Any] = json.loads(text)
         files = {one["id"]: one["file_name"] for one in facts["images"]}
         categories = {one["id"]: one for one in facts["categories"]}
-        rows = [(files[one["image_id"]], _annotated(one, categories[one["category_id"]])) for one in facts["annotations"]]
+        rows = [
+            (files[one["image_id"]], _annotated(one, categories[one["category_id"]]))
+            for one in facts["annotations"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
-        raise MaskwrightError(f"'{place}' is not COCO JSON (images, annotations, categories): {error!r}.") from error
+        raise MaskwrightError(
+            f"'{place}' is not COCO JSON (images, annotations, categories): {error!r}."
+        ) from error
     return [(file, []) for file in files.values()] + rows
 
 
@@ -126,7 +155,11 @@ def _annotated(one: dict[str, Any], category: dict[str, Any]) -> list[Part]:
     parts = [Part(_part_name(category["name"]), *map(float, one["bbox"]))] if "bbox" in one else []
     side = _POINT_SHARE * parts[0].width if parts else _LONE_POINT
     values = one.get("keypoints", [])
-    named = zip(category.get("keypoints", []), zip(values[::3], values[1::3], values[2::3], strict=True), strict=False)
+    named = zip(
+        category.get("keypoints", []),
+        zip(values[::3], values[1::3], values[2::3], strict=True),
+        strict=False,
+    )
     return parts + [_square(name, x, y, side) for name, (x, y, seen) in named if seen]
 
 

@@ -71,13 +71,22 @@ class Changes:
             return turned
         height, width = planes.shape[-2:]
         cos, sin, none = drawn.turn.cos(), drawn.turn.sin(), torch.zeros_like(drawn.turn)
-        rows = [torch.stack([cos, -sin * height / width, none], 1), torch.stack([sin * width / height, cos, none], 1)]
-        places = F.affine_grid(torch.stack(rows, 1).float(), list(planes.shape), align_corners=False)
-        return F.grid_sample(turned, places, mode="bilinear", padding_mode="reflection", align_corners=False)
+        rows = [
+            torch.stack([cos, -sin * height / width, none], 1),
+            torch.stack([sin * width / height, cos, none], 1),
+        ]
+        places = F.affine_grid(
+            torch.stack(rows, 1).float(), list(planes.shape), align_corners=False
+        )
+        return F.grid_sample(
+            turned, places, mode="bilinear", padding_mode="reflection", align_corners=False
+        )
 
     def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
         """Change brightness, contrast, saturation and hue of (B, C, H, W) float pictures in [0, 255], in this order."""
-        brightness, contrast, saturation, hue = (one[:, None, None, None] for one in drawn.colors.unbind(1))
+        brightness, contrast, saturation, hue = (
+            one[:, None, None, None] for one in drawn.colors.unbind(1)
+        )
         pixels = (pixels * (1 + brightness)).clamp(0, 255)
         mean = _gray(pixels).mean((2, 3), keepdim=True)
         pixels = ((pixels - mean) * (1 + contrast) + mean).clamp(0, 255)

@@ -96,7 +96,9 @@ def damage(path: Path, facts: dict[str, Any]) -> str | None:
     have = path.stat().st_size if path.exists() else 0
     if have != facts["num_bytes"]:
         return f"{path.name} has {have:,} bytes instead of {facts['num_bytes']:,}"
-    chunks = list(zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False))
+    chunks = list(
+        zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False)
+    )
     step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
     with path.open("rb") as file:
         for start, end, checksum in chunks[::step]:

@@ -63,7 +63,11 @@ class SmartCrop:
             return keep_heads((height, width), heads, self.windows)
         center = _place((height, width), abs(height - width) / 2)
         offset = _salient_offset(pixels) if self.saliency else None
-        return [Choice(center, "center") if offset is None else Choice(_place((height, width), offset), "saliency")]
+        return [
+            Choice(center, "center")
+            if offset is None
+            else Choice(_place((height, width), offset), "saliency")
+        ]
 
     def _heads(self, pixels: np.ndarray) -> list[Part]:
         """What the first finder that finds anything finds, looked for in a shrunken picture."""
@@ -72,7 +76,12 @@ class SmartCrop:
         for finder in self.finders:
             found = [part for part in finder.find(small) if part.name == "face"]
             if found:
-                return [Part("head", *(value * factor for value in (one.x, one.y, one.width, one.height))) for one in found]
+                return [
+                    Part(
+                        "head", *(value * factor for value in (one.x, one.y, one.width, one.height))
+                    )
+                    for one in found
+                ]
         return []
 
 
@@ -84,7 +93,9 @@ def keep_heads(size: tuple[int, int], heads: Sequence[Part], most: int = 1) -> l
         offset = _best_offset(size, waiting)
         window = _place(size, offset)
         held = [_share_inside(window, head) for head in heads]
-        share = sum(part * head.area for part, head in zip(held, heads, strict=True)) / max(1e-9, sum(head.area for head in heads))
+        share = sum(part * head.area for part, head in zip(held, heads, strict=True)) / max(
+            1e-9, sum(head.area for head in heads)
+        )
         choices.append(Choice(window, "heads", round(share, 4)))
         waiting = [head for head in waiting if _share_inside(window, head) < 0.95]
     return choices
@@ -95,8 +106,15 @@ def _best_offset(size: tuple[int, int], heads: Sequence[Part]) -> float:
     side, room = min(size), abs(size[0] - size[1])
     spans = [(head.y, head.height) if size[0] > size[1] else (head.x, head.width) for head in heads]
     tries = np.arange(room + 1, dtype=np.float64)
-    inside = np.stack([np.clip(np.minimum(tries + side, start + length) - np.maximum(tries, start), 0, None) for start, length in spans])
-    weights = np.array([head.area / max(1e-9, length) for head, (_, length) in zip(heads, spans, strict=True)])
+    inside = np.stack(
+        [
+            np.clip(np.minimum(tries + side, start + length) - np.maximum(tries, start), 0, None)
+            for start, length in spans
+        ]
+    )
+    weights = np.array(
+        [head.area / max(1e-9, length) for head, (_, length) in zip(heads, spans, strict=True)]
+    )
     held = weights @ inside
     good = held >= held.max() * 0.999
     middle = np.array([start + length / 2 for start, length in spans])
@@ -175,25 +193,45 @@ class CroppedSource:
         one = self.windows[index]
         window = one.choice.window
         pixels = self.whole.read(one.index, Wanted(channels=wanted.channels))
-        return fit_pixels(pixels[window.top : window.top + window.height, window.left : window.left + window.width], wanted)
+        return fit_pixels(
+            pixels[
+                window.top : window.top + window.height, window.left : window.left + window.width
+            ],
+            wanted,
+        )
 
 
-def crop_source(source: Source, crop: SmartCrop, work: Path, progress: Progress | None = None) -> CroppedSource:
+def crop_source(
+    source: Source, crop: SmartCrop, work: Path, progress: Progress | None = None
+) -> CroppedSource:
     """Choose the windows of every picture of a source; what was chosen is kept in the folder `work`, so that a killed run goes on.
 
     A picture that cannot be read keeps one window, so that packing reports it.
     """
-    file = ChunkedFile(work, "windows.jsonl", {"fingerprint": source.fingerprint, "crop": crop.made, "windows": crop.windows})
+    file = ChunkedFile(
+        work,
+        "windows.jsonl",
+        {"fingerprint": source.fingerprint, "crop": crop.made, "windows": crop.windows},
+    )
     with ThreadPoolExecutor(cpu_count()) as pool, quiet_pillow():
         for start, stop in pairwise([*range(file.stop, len(source), CHUNK), len(source)]):
-            found = list(pool.map(lambda index: _choose_one(source, index, crop), range(start, stop)))
+            found = list(
+                pool.map(lambda index: _choose_one(source, index, crop), range(start, stop))
+            )
             lines = [json.dumps([_spell(choice) for choice in choices]) for choices in found]
             file.append("".join(f"{line}\n" for line in lines).encode(), stop, {})
             if progress is not None:
                 progress(stop, len(source))
     text = (work / "windows.jsonl").read_text(encoding="utf-8")
-    rows = [[Choice(Window(*one[:4]), *one[4:]) for one in json.loads(line)] for line in text.splitlines()]
-    windows = tuple(Cropped(index, at + 1, choice) for index, row in enumerate(rows) for at, choice in enumerate(row))
+    rows = [
+        [Choice(Window(*one[:4]), *one[4:]) for one in json.loads(line)]
+        for line in text.splitlines()
+    ]
+    windows = tuple(
+        Cropped(index, at + 1, choice)
+        for index, row in enumerate(rows)
+        for at, choice in enumerate(row)
+    )
     return CroppedSource(
         whole=source,
         windows=windows,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
-_NAME = re.compile(r"(?:.*/)?(?P<shape_id>(?P<shape>[A-Za-z_]+)\d*)-(?P<texture_id>(?P<texture>[A-Za-z_]+)\d*)\.[A-Za-z0-9]+")
+_NAME = re.compile(
+    r"(?:.*/)?(?P<shape_id>(?P<shape>[A-Za-z_]+)\d*)-(?P<texture_id>(?P<texture>[A-Za-z_]+)\d*)\.[A-Za-z0-9]+"
+)
 _FILE_COLUMNS = ("file", "path", "image", "filename")
 SIXTEEN = (
     *("airplane", "bear", "bicycle", "bird", "boat", "bottle", "car", "cat"),
@@ -74,7 +76,11 @@ def read_categories(path: str) -> dict[str, str]:
 
 def usual_categories(more: Mapping[str, str]) -> dict[str, str]:
     """The other names of the sixteen categories, in sets of photographs that are often used, with further ones beside them."""
-    by_number = {number: category for category, numbers in _TINY_IMAGENET.items() for number in numbers.split()}
+    by_number = {
+        number: category
+        for category, numbers in _TINY_IMAGENET.items()
+        for number in numbers.split()
+    }
     return {**OTHER_NAMES, **by_number, **more}
 
 
@@ -82,24 +88,32 @@ def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
     rows = _rows(table, ("shape", "texture"))
     column = next((name for name in _FILE_COLUMNS if name in rows[0]), None)
     if column is None:
-        raise MaskwrightError(f"'{table}' has no column for the pictures; it needs the columns file, shape and texture.")
+        raise MaskwrightError(
+            f"'{table}' has no column for the pictures; it needs the columns file, shape and texture."
+        )
     by_path = {row[column]: Cues(row["shape"].strip(), row["texture"].strip()) for row in rows}
     by_name = {Path(name).name: cues for name, cues in by_path.items()}
     found = [by_path.get(key, by_name.get(Path(key).name)) for key in keys]
     missing = [key for key, cues in zip(keys, found, strict=True) if cues is None]
     if missing:
-        raise MaskwrightError(f"'{table}' has no line for {len(missing):,} of {len(keys):,} pictures, for example '{missing[0]}'.")
+        raise MaskwrightError(
+            f"'{table}' has no line for {len(missing):,} of {len(keys):,} pictures, for example '{missing[0]}'."
+        )
     return [cues for cues in found if cues is not None]
 
 
 def _rows(path: str, needed: Sequence[str]) -> list[dict[str, str]]:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(line for line in file if line.strip() and not line.startswith("#")))
+            rows = list(
+                csv.DictReader(line for line in file if line.strip() and not line.startswith("#"))
+            )
     except (OSError, UnicodeDecodeError) as error:
         raise MaskwrightError(f"Cannot read the table '{path}': {error}.") from error
     if not rows:
-        raise MaskwrightError(f"The table '{path}' has no line below its header; it needs the columns {', '.join(needed)}.")
+        raise MaskwrightError(
+            f"The table '{path}' has no line below its header; it needs the columns {', '.join(needed)}."
+        )
     for name in needed:
         if any(row.get(name) is None for row in rows):
             raise MaskwrightError(

@@ -95,7 +95,9 @@ def shrink(image: Image.Image, short_side: int | None) -> Image.Image:
 def _to_pixels(opened: Image.Image, wanted: Wanted) -> np.ndarray:
     if wanted.short_side is not None:
         factor = 2 * wanted.short_side / min(opened.size)
-        opened.draft(None, (int(opened.width * factor), int(opened.height * factor)))  # JPEG: decode at 1/2, 1/4, 1/8
+        opened.draft(
+            None, (int(opened.width * factor), int(opened.height * factor))
+        )  # JPEG: decode at 1/2, 1/4, 1/8
     ImageOps.exif_transpose(opened, in_place=True)
     pixels = np.asarray(shrink(_to_mode(opened, wanted.channels), wanted.short_side))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -111,7 +113,9 @@ def _to_mode(image: Image.Image, channels: int | None) -> Image.Image:
         image = _to_eight_bits(image)
     if image.has_transparency_data and mode != "RGBA":
         opaque = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert(
+            "RGB"
+        )
     return image if image.mode == mode else image.convert(mode)
 
 
@@ -120,7 +124,9 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= (255 if image.mode == "F" else 65535)):
-        raise ValueError(f"its values run from {low:g} to {high:g}, which fit neither 8 nor 16 bits")
+        raise ValueError(
+            f"its values run from {low:g} to {high:g}, which fit neither 8 nor 16 bits"
+        )
     factor = 1 / 257 if image.mode != "F" else 255 if high <= 1 else 1
     return Image.fromarray(np.rint(values * factor).astype(np.uint8))
 

@@ -30,7 +30,9 @@ class AnimeParts:
         return _reason(sample, self._find)
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(originals, lambda original: original.paint(self._find(original), ANIME_PARTS))
+        return draw_each(
+            originals, lambda original: original.paint(self._find(original), ANIME_PARTS)
+        )
 
     def _find(self, original: Original) -> list[Part]:
         return moved(AnimeFinder().find(original.pixels(3)), original)
@@ -46,13 +48,20 @@ class CascadeParts:
     def plan(self) -> MapPlan:
         load_opencv()
         self._finder.find(np.zeros((32, 32, 3), dtype=np.uint8))
-        return MapPlan(name="parts", kind="labels", parts=self._names, made=f"OpenCV cascade {self._finder.file}")
+        return MapPlan(
+            name="parts",
+            kind="labels",
+            parts=self._names,
+            made=f"OpenCV cascade {self._finder.file}",
+        )
 
     def fit(self, sample: Sequence[Original]) -> str | None:
         return _reason(sample, self._find)
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(originals, lambda original: original.paint(self._find(original), self._names))
+        return draw_each(
+            originals, lambda original: original.paint(self._find(original), self._names)
+        )
 
     def _find(self, original: Original) -> list[Part]:
         pixels = original.pixels(3)
@@ -90,4 +99,8 @@ def moved(parts: Sequence[Part], original: Original) -> list[Part]:
 
 def _reason(sample: Sequence[Original], find: Callable[[Original], list[Part]]) -> str | None:
     found = sum(bool(find(original)) for original in sample)
-    return f"it finds some in {found} of {len(sample)} pictures looked at" if found >= _FOUND_ENOUGH * len(sample) else None
+    return (
+        f"it finds some in {found} of {len(sample)} pictures looked at"
+        if found >= _FOUND_ENOUGH * len(sample)
+        else None
+    )

@@ -50,7 +50,10 @@ def draw_pose(rng: KeyedRng, turn: float, crop: float) -> Pose:
     closer = 1 / (1 - crop * near)
     room = 0.08 + 0.35 * crop
     return Pose(
-        0.5 + room * (2 * across - 1), 0.5 + room * (2 * down - 1), (0.3 + 0.1 * size) * closer, math.radians(turn) * (2 * angle - 1)
+        0.5 + room * (2 * across - 1),
+        0.5 + room * (2 * down - 1),
+        (0.3 + 0.1 * size) * closer,
+        math.radians(turn) * (2 * angle - 1),
     )
 
 
@@ -91,7 +94,9 @@ def paint(surface: np.ndarray, colors: Colors) -> np.ndarray:
 
 def compose(mask: np.ndarray, figure: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Lay a figure over a ground and make bytes of it."""
-    return np.rint(np.clip(ground + mask[..., None] * (figure - ground), 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(ground + mask[..., None] * (figure - ground), 0, 1) * 255).astype(
+        np.uint8
+    )
 
 
 def _points(size: int) -> tuple[np.ndarray, np.ndarray]:

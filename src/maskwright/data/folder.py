@@ -22,13 +22,22 @@ class FolderStorage:
         return (self.root / key).read_bytes()
 
 
-def open_folder(root: Path, *, split: str | None = None, pattern: str | None = None) -> PictureFiles:
+def open_folder(
+    root: Path, *, split: str | None = None, pattern: str | None = None
+) -> PictureFiles:
     """List the pictures below a folder; raises MaskwrightError when there are none or a folder may not be read."""
     if _is_written(set(os.listdir(root)) if os.access(root, os.R_OK) else set()):
         raise MaskwrightError(
             f"'{root}' is the folder of a run, not of pictures: its figures are nothing to learn from. Give the pictures."
         )
-    return open_entries(_walk(root), FolderStorage(root), place=str(root), name=slug(root.resolve().name), split=split, pattern=pattern)
+    return open_entries(
+        _walk(root),
+        FolderStorage(root),
+        place=str(root),
+        name=slug(root.resolve().name),
+        split=split,
+        pattern=pattern,
+    )
 
 
 def _is_written(names: set[str]) -> bool:
@@ -50,7 +59,9 @@ def _walk(root: Path) -> Iterator[Entry]:
             with os.scandir(folder) as listing:
                 found = list(listing)
         except OSError as error:
-            raise MaskwrightError(f"Cannot read the folder '{folder}': {error.strerror}. Check its permissions.") from error
+            raise MaskwrightError(
+                f"Cannot read the folder '{folder}': {error.strerror}. Check its permissions."
+            ) from error
         if _is_written({item.name for item in found}):
             continue
         for item in found:
@@ -62,4 +73,6 @@ def _walk(root: Path) -> Iterator[Entry]:
 
 def _entry(item: os.DirEntry[str], root: Path) -> Entry:
     facts = item.stat()
-    return Entry(Path(item.path).relative_to(root).as_posix(), f"{facts.st_size}-{facts.st_mtime_ns}")
+    return Entry(
+        Path(item.path).relative_to(root).as_posix(), f"{facts.st_size}-{facts.st_mtime_ns}"
+    )

@@ -24,7 +24,14 @@ class AlphaForeground:
         """Fits when most of the pictures are partly transparent."""
         shares = [float(original.pixels(4)[:, :, 3].mean()) / 255 for original in sample]
         some = sum(share < _MOST_OPAQUE for share in shares)
-        return f"{some} of {len(sample)} pictures looked at are partly transparent" if some > len(sample) / 2 else None
+        return (
+            f"{some} of {len(sample)} pictures looked at are partly transparent"
+            if some > len(sample) / 2
+            else None
+        )
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(originals, lambda original: original.fit_share(original.pixels(4)[:, :, 3] / np.float32(255)))
+        return draw_each(
+            originals,
+            lambda original: original.fit_share(original.pixels(4)[:, :, 3] / np.float32(255)),
+        )

@@ -28,7 +28,11 @@ class GrabCutForeground:
 
     def plan(self) -> MapPlan:
         load_opencv()
-        return MapPlan(name="foreground", kind="share", made=f"GrabCut from saliency at {self.side} pixels, seed {self.seed}")
+        return MapPlan(
+            name="foreground",
+            kind="share",
+            made=f"GrabCut from saliency at {self.side} pixels, seed {self.seed}",
+        )
 
     def fit(self, sample: Sequence[Original]) -> str | None:
         """Fits any picture; it comes last."""
@@ -43,4 +47,6 @@ class GrabCutForeground:
         factor = max(1.0, min(pixels.shape[:2]) / self.side)
         size = max(1, round(pixels.shape[1] / factor)), max(1, round(pixels.shape[0] / factor))
         small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-        return original.fit_share(cut_foreground(small, derive_seed(self.seed, "grabcut", original.key)))
+        return original.fit_share(
+            cut_foreground(small, derive_seed(self.seed, "grabcut", original.key))
+        )

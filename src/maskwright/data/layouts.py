@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from maskwright.data.picture_files import PICTURE_EXTENSIONS, Entry, PictureFiles, Storage, collect, extension
+from maskwright.data.picture_files import (
+    PICTURE_EXTENSIONS,
+    Entry,
+    PictureFiles,
+    Storage,
+    collect,
+    extension,
+)
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 
@@ -27,7 +34,11 @@ class _Place:
 
     def pictures(self, folder: str) -> list[str]:
         """The keys of the pictures below a folder of the layout, sorted."""
-        below = [key for key in self.stamps if key.startswith(f"{self.root}{folder}/") and extension(key) in PICTURE_EXTENSIONS]
+        below = [
+            key
+            for key in self.stamps
+            if key.startswith(f"{self.root}{folder}/") and extension(key) in PICTURE_EXTENSIONS
+        ]
         return sorted(below)
 
     def lines(self, file: str) -> list[str]:
@@ -41,7 +52,12 @@ class _Place:
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def source(
-        self, keys: Sequence[str], labels: list[int] | None, classes: list[str], splits: tuple[str, ...], split: str
+        self,
+        keys: Sequence[str],
+        labels: list[int] | None,
+        classes: list[str],
+        splits: tuple[str, ...],
+        split: str,
     ) -> PictureFiles:
         told = [*(f"{key}\t{self.stamps[key]}" for key in keys), str(labels), *classes]
         return PictureFiles(
@@ -65,7 +81,13 @@ class _Place:
 
 
 def open_entries(
-    entries: Iterable[Entry], storage: Storage, *, place: str, name: str, split: str | None, pattern: str | None
+    entries: Iterable[Entry],
+    storage: Storage,
+    *,
+    place: str,
+    name: str,
+    split: str | None,
+    pattern: str | None,
 ) -> PictureFiles:
     """Build a source from the files of a folder or archive, by a known layout where there is one; as `collect` otherwise.
 
@@ -73,14 +95,23 @@ def open_entries(
     """
     listed = list(entries)
     for ending, read in ((_ANNOTATIONS, _read_tiny_imagenet), (_FIRST_LIST, _read_dtd)):
-        root = next((one.key.removesuffix(ending) for one in listed if _is_layout_file(one.key, ending)), None)
+        root = next(
+            (one.key.removesuffix(ending) for one in listed if _is_layout_file(one.key, ending)),
+            None,
+        )
         if root is not None and pattern is None:
-            return read(_Place(place, name, {one.key: one.stamp for one in listed}, storage, root), split)
+            return read(
+                _Place(place, name, {one.key: one.stamp for one in listed}, storage, root), split
+            )
     return collect(listed, storage, place=place, name=name, split=split, pattern=pattern)
 
 
 def _is_layout_file(key: str, ending: str) -> bool:
-    return key == ending or (key.endswith(f"/{ending}") and key.count("/") <= ending.count("/") + 2 and "__MACOSX" not in key)
+    return key == ending or (
+        key.endswith(f"/{ending}")
+        and key.count("/") <= ending.count("/") + 2
+        and "__MACOSX" not in key
+    )
 
 
 def _read_tiny_imagenet(found: _Place, split: str | None) -> PictureFiles:
@@ -100,29 +131,49 @@ def _read_tiny_imagenet(found: _Place, split: str | None) -> PictureFiles:
     if split == "val":
         keys, wnids = _read_annotations(found, known)
     number = {wnid: at for at, wnid in enumerate(known)}
-    return found.source(keys, [number[wnid] for wnid in wnids], _names_of(known, found.lines("words.txt")), splits, split)
+    return found.source(
+        keys,
+        [number[wnid] for wnid in wnids],
+        _names_of(known, found.lines("words.txt")),
+        splits,
+        split,
+    )
 
 
 def _read_annotations(found: _Place, known: list[str]) -> tuple[list[str], list[str]]:
     """The keys of the val pictures and the class of each."""
-    rows = [line.split("\t") if "\t" in line else line.split() for line in found.lines(_ANNOTATIONS)]
+    rows = [
+        line.split("\t") if "\t" in line else line.split() for line in found.lines(_ANNOTATIONS)
+    ]
     if not rows or min(map(len, rows)) < 2:
-        raise MaskwrightError(f"'{_ANNOTATIONS}' of '{found.place}' has a line without a picture and its class.")
+        raise MaskwrightError(
+            f"'{_ANNOTATIONS}' of '{found.place}' has a line without a picture and its class."
+        )
     keys, wnids = [f"{found.root}val/images/{row[0]}" for row in rows], [row[1] for row in rows]
     found.refuse_missing(keys, _ANNOTATIONS)
     if strange := [wnid for wnid in wnids if wnid not in known]:
-        raise MaskwrightError(f"'{_ANNOTATIONS}' of '{found.place}' names the class '{strange[0]}', which train/ has no folder of.")
+        raise MaskwrightError(
+            f"'{_ANNOTATIONS}' of '{found.place}' names the class '{strange[0]}', which train/ has no folder of."
+        )
     if untold := sorted(set(found.pictures("val/images")) - set(keys)):
-        raise MaskwrightError(f"'{_ANNOTATIONS}' of '{found.place}' has no line for {len(untold):,} pictures, for example '{untold[0]}'.")
+        raise MaskwrightError(
+            f"'{_ANNOTATIONS}' of '{found.place}' has no line for {len(untold):,} pictures, for example '{untold[0]}'."
+        )
     return keys, wnids
 
 
 def _names_of(wnids: list[str], lines: list[str]) -> list[str]:
     """The first word of each class in words.txt, its number behind it where two classes share a word; the number alone without a line."""
-    words = {wnid: text.split(",")[0].strip() for wnid, _, text in (line.partition("\t") for line in lines)}
+    words = {
+        wnid: text.split(",")[0].strip()
+        for wnid, _, text in (line.partition("\t") for line in lines)
+    }
     names = [words.get(wnid) or wnid for wnid in wnids]
     count = Counter(names)
-    return [name if count[name] == 1 else f"{name} ({wnid})" for name, wnid in zip(names, wnids, strict=True)]
+    return [
+        name if count[name] == 1 else f"{name} ({wnid})"
+        for name, wnid in zip(names, wnids, strict=True)
+    ]
 
 
 def _read_dtd(found: _Place, split: str | None) -> PictureFiles:
@@ -132,16 +183,24 @@ def _read_dtd(found: _Place, split: str | None) -> PictureFiles:
     file = f"labels/{wanted if wanted[-1:].isdigit() else f'{wanted}1'}.txt"
     lines = found.lines(file)
     if not lines:
-        raise MaskwrightError(f"'{found.place}' has no split '{wanted}': there is no {file}. It has {', '.join(splits)}, and e.g. train2.")
+        raise MaskwrightError(
+            f"'{found.place}' has no split '{wanted}': there is no {file}. It has {', '.join(splits)}, and e.g. train2."
+        )
     keys = [f"{found.root}images/{line}" for line in lines]
     found.refuse_missing(keys, file)
-    classes = sorted({_folder_below(key, f"{found.root}images/") for key in found.pictures("images")})
-    return found.source(keys, [classes.index(line.split("/")[0]) for line in lines], classes, splits, wanted)
+    classes = sorted(
+        {_folder_below(key, f"{found.root}images/") for key in found.pictures("images")}
+    )
+    return found.source(
+        keys, [classes.index(line.split("/")[0]) for line in lines], classes, splits, wanted
+    )
 
 
 def _chosen(split: str | None, splits: tuple[str, ...], place: str) -> str:
     if split is not None and split not in splits:
-        raise MaskwrightError(f"'{place}' has no split '{split}': its splits are {', '.join(splits)}.")
+        raise MaskwrightError(
+            f"'{place}' has no split '{split}': its splits are {', '.join(splits)}."
+        )
     return split or splits[0]
 
 

@@ -11,7 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from maskwright.data.arrays import number_labels
 from maskwright.data.folder import FolderStorage
-from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, order_splits, pick_split, slug
+from maskwright.data.picture_files import (
+    PICTURE_EXTENSIONS,
+    PictureFiles,
+    extension,
+    order_splits,
+    pick_split,
+    slug,
+)
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.files import hash_strings
 
@@ -39,7 +46,9 @@ class _Table:
             if name.isdigit() and 1 <= int(name) <= width:
                 return int(name) - 1
             shown = ", ".join(self.columns or [f"1 to {width}"])
-            raise MaskwrightError(f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It has: {shown}.")
+            raise MaskwrightError(
+                f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It has: {shown}."
+            )
         if self.columns is None:
             return fallback if fallback < width else None
         return next((lower.index(usual) for usual in known if usual in lower), None)
@@ -63,21 +72,31 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
     """
     table = _read_table(path)
     if split is not None and not table.splits():
-        raise MaskwrightError(f"The list '{path}' has no split '{split}': it has no column split; add one, or write a list for each.")
+        raise MaskwrightError(
+            f"The list '{path}' has no split '{split}': it has no column split; add one, or write a list for each."
+        )
     at = table.column(None, _PATH_COLUMNS, 0)
     if at is None:
-        raise MaskwrightError(f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}.")
+        raise MaskwrightError(
+            f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}."
+        )
     keys = [row[at] for row in table.rows]
     label_at = table.column(None, _LABEL_COLUMNS, 1)
     stamps = [_stamp(path.parent / key) for key in keys]
     if not any(stamps):
-        raise MaskwrightError(f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'.")
-    labels, classes = (None, None) if label_at is None else number_labels([row[label_at] for row in table.rows])
+        raise MaskwrightError(
+            f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'."
+        )
+    labels, classes = (
+        (None, None) if label_at is None else number_labels([row[label_at] for row in table.rows])
+    )
     listed = PictureFiles(
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
-        fingerprint=hash_strings([f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]),
+        fingerprint=hash_strings(
+            [f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]
+        ),
         labels=labels,
         classes=classes,
         splits=table.splits(),
@@ -101,7 +120,9 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
     if split is None:
         return labeled
     table, _ = _open_labels(labels)
-    return _part(labeled, split, _matched(source.keys, table, table.split_of_each()), str(table.place))
+    return _part(
+        labeled, split, _matched(source.keys, table, table.split_of_each()), str(table.place)
+    )
 
 
 def splits_in(labels: str) -> tuple[str, ...]:
@@ -116,7 +137,11 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
     if at is None:
         return  # told when the labels are read
     paths, names = set(keys), set(_unique_names(keys))
-    unknown = [row[at] for row in table.rows if row[at] not in paths and PurePosixPath(row[at]).name not in names]
+    unknown = [
+        row[at]
+        for row in table.rows
+        if row[at] not in paths and PurePosixPath(row[at]).name not in names
+    ]
     if unknown:
         raise MaskwrightError(
             f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not in '{place}', for example "
@@ -124,7 +149,9 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
         )
 
 
-def _part(source: PictureFiles, split: str, split_of_each: Sequence[str | None], place: str) -> PictureFiles:
+def _part(
+    source: PictureFiles, split: str, split_of_each: Sequence[str | None], place: str
+) -> PictureFiles:
     """The pictures of one split; class numbers stay those of the whole."""
     chosen = pick_split(split, source.splits, place)
     kept = [at for at, one in enumerate(split_of_each) if one == chosen]
@@ -143,11 +170,15 @@ def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]
     label_at = table.column(column, _LABEL_COLUMNS, 1)
     if at is None or label_at is None:
         shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
-        raise MaskwrightError(f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN.")
+        raise MaskwrightError(
+            f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN."
+        )
     found = _matched(keys, table, [row[label_at] for row in table.rows])
     missing = [key for key, label in zip(keys, found, strict=True) if label is None]
     if missing:
-        raise MaskwrightError(f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'.")
+        raise MaskwrightError(
+            f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'."
+        )
     return number_labels([label for label in found if label is not None])
 
 
@@ -178,18 +209,26 @@ def _unique_names(paths: Iterable[str]) -> dict[str, str]:
 
 def _read_table(path: Path) -> _Table:
     try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and not line.startswith("#")]
+        lines = [
+            line
+            for line in path.read_text(encoding="utf-8-sig").splitlines()
+            if line.strip() and not line.startswith("#")
+        ]
     except (OSError, UnicodeDecodeError) as error:
         raise MaskwrightError(f"Cannot read the list '{path}': {error}.") from error
     if not lines:
         raise MaskwrightError(f"The list '{path}' is empty; it takes one picture a line.")
     rows = _cut(lines)
-    named = extension(rows[0][0]) not in PICTURE_EXTENSIONS and any(cell.lower() in _PATH_COLUMNS for cell in rows[0])
+    named = extension(rows[0][0]) not in PICTURE_EXTENSIONS and any(
+        cell.lower() in _PATH_COLUMNS for cell in rows[0]
+    )
     columns, rows = (rows[0], rows[1:]) if named else (None, rows)
     width = len(columns or rows[0])
     for row in rows:
         if len(row) != width:
-            raise MaskwrightError(f"A line of '{path}' has {len(row)} columns instead of {width}: {', '.join(row)}.")
+            raise MaskwrightError(
+                f"A line of '{path}' has {len(row)} columns instead of {width}: {', '.join(row)}."
+            )
     if not rows:
         raise MaskwrightError(f"The list '{path}' has a header and no line.")
     return _Table(rows, columns, path)

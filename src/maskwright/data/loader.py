@@ -50,7 +50,15 @@ class EpochOrder(Sampler[Any]):
     """Yields the BatchPlans of an epoch for one rank; global batch k is the same pictures for any number of ranks."""
 
     def __init__(
-        self, length: int, *, batch_size: int, seed: int, shuffle: bool, drop_last: bool, rank: int = 0, world_size: int = 1
+        self,
+        length: int,
+        *,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        drop_last: bool,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         """length: pictures in the store; batch_size: pictures per rank and batch.
 
@@ -62,7 +70,9 @@ class EpochOrder(Sampler[Any]):
         self._epoch = 0
         self._start = 0
         if batch_size < 1 or not 0 <= rank < world_size:
-            raise MaskwrightError(f"A batch has at least one picture and rank < world size; got {batch_size}, {rank} of {world_size}.")
+            raise MaskwrightError(
+                f"A batch has at least one picture and rank < world size; got {batch_size}, {rank} of {world_size}."
+            )
         if len(self) == 0:
             raise MaskwrightError(
                 f"A batch of {self._global_size:,} is larger than the data ({length:,} pictures); use at most {length:,}."
@@ -84,7 +94,9 @@ class EpochOrder(Sampler[Any]):
     def start_at(self, batches_done: int) -> None:
         """Let the next iteration, and only that, begin after this many batches."""
         if not 0 <= batches_done <= len(self):
-            raise MaskwrightError(f"An epoch has {len(self)} batches; cannot begin after {batches_done}.")
+            raise MaskwrightError(
+                f"An epoch has {len(self)} batches; cannot begin after {batches_done}."
+            )
         self._start = batches_done
 
     def __iter__(self) -> Iterator[BatchPlan]:
@@ -106,7 +118,9 @@ class EpochOrder(Sampler[Any]):
     def _share(self, ids: Tensor, order: Tensor) -> Tensor:
         """This rank's part; a last batch that does not divide is filled up from the epoch's beginning, so that no rank waits for ever."""
         lacking = -len(ids) % self._world_size
-        filled = torch.cat([ids, order.repeat(-(-lacking // len(order)))[:lacking]]) if lacking else ids
+        filled = (
+            torch.cat([ids, order.repeat(-(-lacking // len(order)))[:lacking]]) if lacking else ids
+        )
         return filled.view(self._world_size, -1)[self._rank]
 
 
@@ -114,10 +128,21 @@ class AugmentedPictures(Dataset[Any]):
     """Makes whole batches: cut, resize and flip the pictures of a plan, and their maps with them where maps are given."""
 
     def __init__(
-        self, store: PackedStore, augment: Augment, seed: int, shares: PatchShares | None = None, stronger: Stronger | None = None
+        self,
+        store: PackedStore,
+        augment: Augment,
+        seed: int,
+        shares: PatchShares | None = None,
+        stronger: Stronger | None = None,
     ) -> None:
         """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape; maps do not follow it."""
-        self._store, self._augment, self._seed, self._shares, self._stronger = store, augment, seed, shares, stronger
+        self._store, self._augment, self._seed, self._shares, self._stronger = (
+            store,
+            augment,
+            seed,
+            shares,
+            stronger,
+        )
 
     def __len__(self) -> int:
         return len(self._store)
@@ -126,7 +151,9 @@ class AugmentedPictures(Dataset[Any]):
         """The DataLoader hands a batch's plan over in one piece."""
         store, ids = self._store, plan.ids
         heights, widths = store.heights[ids], store.widths[ids]
-        boxes = self._augment.draw(heights, widths, seed=self._seed, epoch=plan.epoch, sample_ids=ids)
+        boxes = self._augment.draw(
+            heights, widths, seed=self._seed, epoch=plan.epoch, sample_ids=ids
+        )
         size = self._augment.size
         if store.uniform_size is not None and max(*store.uniform_size, *size) <= LARGEST:
             images = crop_tiny(store.images(ids), boxes, size, self._augment.interpolation)
@@ -137,7 +164,13 @@ class AugmentedPictures(Dataset[Any]):
         images, move = self._change(images, plan)
         images = images if self._stronger is None else self._stronger(images, plan.epoch, ids)
         priors = self._shares.of_crops(ids, boxes, move, size) if self._shares else {}
-        return Batch(images, ids, None if store.labels is None else store.labels[ids], priors, boxes.to_views(heights, widths))
+        return Batch(
+            images,
+            ids,
+            None if store.labels is None else store.labels[ids],
+            priors,
+            boxes.to_views(heights, widths),
+        )
 
     def _change(self, images: Tensor, plan: BatchPlan) -> tuple[Tensor, Move | None]:
         """Turn and recolor the crops where that is asked for; also give what turns their maps in the same way."""
@@ -145,7 +178,9 @@ class AugmentedPictures(Dataset[Any]):
         if not (changes.moves or changes.recolors):
             return images, None
         drawn = changes.draw(seed=self._seed, epoch=plan.epoch, sample_ids=plan.ids)
-        return changes.apply(images, drawn), (lambda planes: changes.move(planes, drawn)) if changes.moves else None
+        return changes.apply(images, drawn), (
+            lambda planes: changes.move(planes, drawn)
+        ) if changes.moves else None
 
 
 class ResumableLoader(DataLoader[Any]):
@@ -189,7 +224,15 @@ def build_loader(
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as shares over the patches of a
     grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged. stronger: what is done to the images last.
     """
-    order = EpochOrder(len(store), batch_size=batch_size, seed=seed, shuffle=shuffle, drop_last=drop_last, rank=rank, world_size=world_size)
+    order = EpochOrder(
+        len(store),
+        batch_size=batch_size,
+        seed=seed,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        rank=rank,
+        world_size=world_size,
+    )
     return ResumableLoader(
         AugmentedPictures(store, augment, seed, build_shares(store, maps, grid), stronger),
         batch_sampler=order,
@@ -201,20 +244,28 @@ def build_loader(
     )
 
 
-def build_shares(store: PackedStore, maps: Sequence[str], grid: tuple[int, int] | None) -> PatchShares | None:
+def build_shares(
+    store: PackedStore, maps: Sequence[str], grid: tuple[int, int] | None
+) -> PatchShares | None:
     """Open the maps that were asked for, or nothing when none were."""
     if not maps:
         return None
     if grid is None:
-        raise MaskwrightError(f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows, cols).")
+        raise MaskwrightError(
+            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows, cols)."
+        )
     return PatchShares(store, maps, grid)
 
 
-def pick_workers(device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1) -> int:
+def pick_workers(
+    device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1
+) -> int:
     """Choose the number of worker processes: none where the CPU trains, whose cores are busy, else all cores but one."""
     if device_type == "cpu":
         return 0
-    return max(0, min(_MOST_WORKERS, ((cpu_count() if cores is None else cores) - 1) // local_ranks))
+    return max(
+        0, min(_MOST_WORKERS, ((cpu_count() if cores is None else cores) - 1) // local_ranks)
+    )
 
 
 def _as_it_is(batch: Any) -> Any:

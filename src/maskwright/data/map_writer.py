@@ -35,12 +35,22 @@ class MapPlan:
 
     def __post_init__(self) -> None:
         if not self.name.replace("_", "").isalnum():
-            raise MaskwrightError(f"A map's name has letters, digits and _ only; got '{self.name}'.")
-        if (self.kind == "labels") != bool(self.parts) or len(set(self.parts)) < len(self.parts) or len(self.parts) > MOST_PARTS:
-            raise MaskwrightError(f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has {len(self.parts)}.")
+            raise MaskwrightError(
+                f"A map's name has letters, digits and _ only; got '{self.name}'."
+            )
+        if (
+            (self.kind == "labels") != bool(self.parts)
+            or len(set(self.parts)) < len(self.parts)
+            or len(self.parts) > MOST_PARTS
+        ):
+            raise MaskwrightError(
+                f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has {len(self.parts)}."
+            )
 
 
-def write_map(store: PackedStore, plan: MapPlan, draw: Draw, progress: Progress | None = None) -> PixelMap:
+def write_map(
+    store: PackedStore, plan: MapPlan, draw: Draw, progress: Progress | None = None
+) -> PixelMap:
     """Make a map of every picture of a whole store, or open it when it is there already.
 
     draw: given ids of the store, returns the map of each picture as (H, W) uint8 at the picture's size. A map of that name made
@@ -68,10 +78,19 @@ def _is_current(store: PackedStore, plan: MapPlan, place: Path) -> bool:
 
 def _to_facts(store: PackedStore, plan: MapPlan) -> dict[str, Any]:
     stamp = store_stamp(store.folder)
-    return {"format": MAP_FORMAT, "store": stamp, "name": plan.name, "kind": plan.kind, "parts": list(plan.parts), "made": plan.made}
+    return {
+        "format": MAP_FORMAT,
+        "store": stamp,
+        "name": plan.name,
+        "kind": plan.kind,
+        "parts": list(plan.parts),
+        "made": plan.made,
+    }
 
 
-def _build(store: PackedStore, plan: MapPlan, draw: Draw, place: Path, progress: Progress | None) -> None:
+def _build(
+    store: PackedStore, plan: MapPlan, draw: Draw, place: Path, progress: Progress | None
+) -> None:
     facts = _to_facts(store, plan)
     file = ChunkedFile(place.with_name(f".{plan.name}.part"), "map.bin", facts)
     for start, stop in pairwise([*range(file.stop, len(store), MAP_CHUNK), len(store)]):
@@ -79,12 +98,18 @@ def _build(store: PackedStore, plan: MapPlan, draw: Draw, place: Path, progress:
         for index, pixels in zip(range(start, stop), maps, strict=True):
             assert pixels.dtype == np.uint8
             assert pixels.shape == (int(store.heights[index]), int(store.widths[index]))
-        file.append(b"".join(pixels.tobytes() for pixels in maps), stop, {"shares": [_shares(pixels, plan) for pixels in maps]})
+        file.append(
+            b"".join(pixels.tobytes() for pixels in maps),
+            stop,
+            {"shares": [_shares(pixels, plan) for pixels in maps]},
+        )
         if progress is not None:
             progress(stop, len(store))
     shares = np.array([one for chunk in file.chunks for one in chunk.facts["shares"]])
     sums = file.checksums()
-    place.unlink(missing_ok=True)  # between here and the last line the store has no such map, never half of one
+    place.unlink(
+        missing_ok=True
+    )  # between here and the last line the store has no such map, never half of one
     (file.part / "map.bin").replace(place.with_suffix(".bin"))
     write_json(place, {**facts, **sums, "coverage": _coverage(shares, plan)})
     shutil.rmtree(file.part)
@@ -100,7 +125,13 @@ def _shares(pixels: np.ndarray, plan: MapPlan) -> list[float]:
 
 def _coverage(shares: np.ndarray, plan: MapPlan) -> dict[str, float]:
     """Mean share and the number of pictures without any, over the map and for each part."""
-    numbers: dict[str, float] = {"mean_share": round(float(shares.sum(1).mean()), 6), "without": int((shares.sum(1) == 0).sum())}
+    numbers: dict[str, float] = {
+        "mean_share": round(float(shares.sum(1).mean()), 6),
+        "without": int((shares.sum(1) == 0).sum()),
+    }
     for part, column in zip(plan.parts, shares.T, strict=False):
-        numbers |= {f"{part}: mean_share": round(float(column.mean()), 6), f"{part}: without": int((column == 0).sum())}
+        numbers |= {
+            f"{part}: mean_share": round(float(column.mean()), 6),
+            f"{part}: without": int((column == 0).sum()),
+        }
     return numbers

@@ -39,7 +39,11 @@ class PixelMap:
     @property
     def entries(self) -> tuple[str, ...]:
         """The names under which a batch has it: its own, or one for each part, such as parts/eyes."""
-        return (self.name,) if self.kind == "share" else tuple(f"{self.name}/{part}" for part in self.parts)
+        return (
+            (self.name,)
+            if self.kind == "share"
+            else tuple(f"{self.name}/{part}" for part in self.parts)
+        )
 
     def picture(self, offset: int, height: int, width: int) -> Tensor:
         """The map of one picture as (H, W) uint8, a view of the mapped file; offset: in bytes of this file."""
@@ -82,7 +86,11 @@ def open_map(store: PackedStore, name: str) -> PixelMap:
     path = place.with_suffix(".bin")
     pixels = store.num_bytes // store.channels
     is_whole = facts["num_bytes"] == pixels
-    how = damage(path, facts) if is_whole else f"{path.name} has {facts['num_bytes']:,} bytes for {pixels:,} pixels"
+    how = (
+        damage(path, facts)
+        if is_whole
+        else f"{path.name} has {facts['num_bytes']:,} bytes for {pixels:,} pixels"
+    )
     if how is not None:
         raise _unusable(path, name, how)
     return PixelMap(
@@ -99,7 +107,12 @@ def open_map(store: PackedStore, name: str) -> PixelMap:
 def store_stamp(folder: Path) -> str:
     """A hash that a store's pictures, their sizes and their order decide; maps carry it."""
     facts = read_json(folder / FACTS)
-    return hash_strings([facts["fingerprint"], *map(str, (facts["short_side"], facts["channels"], *facts["chunk_checksums"]))])
+    return hash_strings(
+        [
+            facts["fingerprint"],
+            *map(str, (facts["short_side"], facts["channels"], *facts["chunk_checksums"])),
+        ]
+    )
 
 
 def _missing(store: PackedStore, name: str, place: Path) -> MaskwrightError:

@@ -50,11 +50,19 @@ def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
     OpenCV's chance is seeded by `seed`.
     """
     cv2 = load_opencv()
-    saliency = cv2.GaussianBlur(measure_saliency(pixels).astype(np.float32), (0, 0), max(1.0, min(pixels.shape[:2]) / 16))
+    saliency = cv2.GaussianBlur(
+        measure_saliency(pixels).astype(np.float32), (0, 0), max(1.0, min(pixels.shape[:2]) / 16)
+    )
     saliency = _stretch(saliency) * _centered(pixels.shape[0], pixels.shape[1])
-    start = np.where(saliency > np.quantile(saliency, _DULL), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    start = np.where(saliency > np.quantile(saliency, _DULL), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(
+        np.uint8
+    )
     found = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
-    return found if found.mean() >= _NEXT_TO_NOTHING else _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
+    return (
+        found
+        if found.mean() >= _NEXT_TO_NOTHING
+        else _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
+    )
 
 
 def _framed(start: np.ndarray, value: int) -> np.ndarray:
@@ -68,7 +76,13 @@ def _framed(start: np.ndarray, value: int) -> np.ndarray:
 def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
     cv2.setRNGSeed(seed & _SEED_BITS)
     mask, *_ = cv2.grabCut(
-        np.ascontiguousarray(pixels[:, :, ::-1]), start, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
+        np.ascontiguousarray(pixels[:, :, ::-1]),
+        start,
+        None,
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        4,
+        cv2.GC_INIT_WITH_MASK,
     )
     return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
 
@@ -88,7 +102,9 @@ class CascadeFinder:
         cv2 = load_opencv()
         gray = cv2.equalizeHist(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY))
         least = max(8, int(min(gray.shape) * self.least_share))
-        found = self._cascade().detectMultiScale(gray, scaleFactor=1.1, minNeighbors=4, minSize=(least, least))
+        found = self._cascade().detectMultiScale(
+            gray, scaleFactor=1.1, minNeighbors=4, minSize=(least, least)
+        )
         return [Part(self.part, *map(float, box)) for box in found]
 
     def _cascade(self) -> Any:
@@ -99,7 +115,9 @@ class CascadeFinder:
             path = Path(self.file) if Path(self.file).exists() else shipped
             cascade = cv2.CascadeClassifier(str(path)) if path.exists() else None
             if cascade is None or cascade.empty():
-                raise MaskwrightError(f"'{self.file}' is neither a cascade file (.xml) nor one that OpenCV ships.")
+                raise MaskwrightError(
+                    f"'{self.file}' is neither a cascade file (.xml) nor one that OpenCV ships."
+                )
             self._local.cascade = cascade
         return self._local.cascade
 

@@ -64,7 +64,10 @@ class Original:
         height, width = self.source.size(self.index)
         down, across = whole.shape[0] / height, whole.shape[1] / width
         top, left = round(self.window.top * down), round(self.window.left * across)
-        bottom, right = round((self.window.top + self.window.height) * down), round((self.window.left + self.window.width) * across)
+        bottom, right = (
+            round((self.window.top + self.window.height) * down),
+            round((self.window.left + self.window.width) * across),
+        )
         return whole[top : max(bottom, top + 1), left : max(right, left + 1)]
 
     def fit_share(self, share: np.ndarray) -> np.ndarray:
@@ -76,7 +79,9 @@ class Original:
         if labels.shape == self.size:
             return labels.astype(np.uint8)
         known = np.unique(labels)
-        return known[np.stack([_average(labels == label, self.size) for label in known]).argmax(0)].astype(np.uint8)
+        return known[
+            np.stack([_average(labels == label, self.size) for label in known]).argmax(0)
+        ].astype(np.uint8)
 
     def paint(self, parts: Sequence[Part], names: Sequence[str]) -> np.ndarray:
         """Paint parts, given in pixels of the whole picture, as their number in `names` from 1; small parts lie over large ones."""
@@ -91,7 +96,9 @@ class Original:
         return canvas
 
 
-def draw_each(originals: Sequence[Original], draw: Callable[[Original], np.ndarray]) -> list[np.ndarray]:
+def draw_each(
+    originals: Sequence[Original], draw: Callable[[Original], np.ndarray]
+) -> list[np.ndarray]:
     """Draw the maps of several pictures on all cores."""
     with ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(draw, originals))
@@ -101,7 +108,10 @@ def _average(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Exact area means of a (h, w) array over (H, W) equal pieces."""
     if values.shape == size:
         return values.astype(np.float32)
-    rows, cols = (overlap(torch.zeros(1), torch.tensor([side]), side, count)[0] for side, count in zip(values.shape, size, strict=True))
+    rows, cols = (
+        overlap(torch.zeros(1), torch.tensor([side]), side, count)[0]
+        for side, count in zip(values.shape, size, strict=True)
+    )
     return (rows @ torch.from_numpy(values.astype(np.float32)) @ cols.T).numpy()
 
 

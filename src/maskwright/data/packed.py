@@ -74,12 +74,18 @@ class PackedStore:
         offset, height, width = self._places[index]
         if self.live is not None:
             return self.live.image(offset, (height, width))
-        return self._pixels[offset : offset + height * width * self.channels].view(height, width, self.channels).permute(2, 0, 1)
+        return (
+            self._pixels[offset : offset + height * width * self.channels]
+            .view(height, width, self.channels)
+            .permute(2, 0, 1)
+        )
 
     def images(self, ids: Tensor) -> Tensor:
         """Copy pictures of one size to uint8 (B, H, W, C) in one go; raises MaskwrightError when sizes differ."""
         if self.uniform_size is None:
-            raise MaskwrightError("The pictures of this store have different sizes; take them one by one with image().")
+            raise MaskwrightError(
+                "The pictures of this store have different sizes; take them one by one with image()."
+            )
         height, width = self.uniform_size
         one = height * width * self.channels
         return self._pixels.view(-1, height, width, self.channels)[self.offsets[ids] // one]
@@ -92,7 +98,9 @@ class PackedStore:
         height, width = int(self.heights[0]), int(self.widths[0])
         one = height * width * self.channels
         same = bool((self.heights == height).all()) and bool((self.widths == width).all())
-        aligned = self.num_bytes % one == 0 and bool((self.offsets % one == 0).all())  # else a part of a store of mixed sizes
+        aligned = self.num_bytes % one == 0 and bool(
+            (self.offsets % one == 0).all()
+        )  # else a part of a store of mixed sizes
         return (height, width) if same and aligned else None
 
     def subset(self, ids: Tensor | Sequence[int]) -> PackedStore:
@@ -125,14 +133,22 @@ class PackedStore:
 
     @cached_property
     def _pixels(self) -> Tensor:
-        return torch.from_file(str(self.folder / PIXELS), shared=False, size=self.num_bytes, dtype=torch.uint8)
+        return torch.from_file(
+            str(self.folder / PIXELS), shared=False, size=self.num_bytes, dtype=torch.uint8
+        )
 
     @cached_property
     def _places(self) -> list[tuple[int, int, int]]:
-        return list(zip(self.offsets.tolist(), self.heights.tolist(), self.widths.tolist(), strict=True))
+        return list(
+            zip(self.offsets.tolist(), self.heights.tolist(), self.widths.tolist(), strict=True)
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_pixels", "_places")}
+        return {
+            name: value
+            for name, value in self.__dict__.items()
+            if name not in ("_pixels", "_places")
+        }
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,9 @@ class Holdout:
     held: PackedStore
 
 
-def split_holdout(store: PackedStore, share: float, seed: int, *, stratified: bool = True) -> Holdout:
+def split_holdout(
+    store: PackedStore, share: float, seed: int, *, stratified: bool = True
+) -> Holdout:
     """Hold out a share of a store, chosen by a hash of each picture's key, so that neither order nor machine matters.
 
     stratified: the share is taken of every class where there are labels. Raises MaskwrightError when a side would be empty.
@@ -151,13 +169,19 @@ def split_holdout(store: PackedStore, share: float, seed: int, *, stratified: bo
     if not 0 < share < 1:
         raise MaskwrightError(f"The held-out share lies between 0 and 1; got {share:g}.")
     chance = torch.tensor([derive_seed(seed, "holdout", key) for key in store.keys])
-    groups = torch.zeros(len(store), dtype=torch.int64) if store.labels is None or not stratified else store.labels
+    groups = (
+        torch.zeros(len(store), dtype=torch.int64)
+        if store.labels is None or not stratified
+        else store.labels
+    )
     held = torch.zeros(len(store), dtype=torch.bool)
     for group in groups.unique():
         members = (groups == group).nonzero()[:, 0]
         held[members[chance[members].argsort()[: round(share * len(members))]]] = True
     if held.all() or not held.any():
-        raise MaskwrightError(f"A share of {share:g} of {len(store)} pictures leaves one side empty; choose another share.")
+        raise MaskwrightError(
+            f"A share of {share:g} of {len(store)} pictures leaves one side empty; choose another share."
+        )
     return Holdout(store.subset((~held).nonzero()[:, 0]), store.subset(held.nonzero()[:, 0]))
 
 
@@ -202,4 +226,6 @@ def _read_index(folder: Path) -> dict[str, Tensor]:
 
 
 def _damaged(folder: Path, how: str) -> MaskwrightError:
-    return MaskwrightError(f"The packed store '{folder}' is damaged: {how}. Delete that folder and it is built again.")
+    return MaskwrightError(
+        f"The packed store '{folder}' is damaged: {how}. Delete that folder and it is built again."
+    )

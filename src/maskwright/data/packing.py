@@ -40,7 +40,12 @@ class _Plan:
 
 
 def pack(
-    source: Source, *, short_side: int, channels: int = 3, folder: Path | None = None, progress: Progress | None = None
+    source: Source,
+    *,
+    short_side: int,
+    channels: int = 3,
+    folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> PackedStore:
     """Decode a source into a packed store, or open the store when it is there already; unreadable pictures are skipped and listed.
 
@@ -52,7 +57,9 @@ def pack(
     if isinstance(source, StoreSource) and folder is None and source.store.channels == channels:
         return source.store
     if short_side < 1:
-        raise MaskwrightError(f"The short side of packed pictures is at least 1 pixel; got {short_side}.")
+        raise MaskwrightError(
+            f"The short side of packed pictures is at least 1 pixel; got {short_side}."
+        )
     plan = _Plan(source.fingerprint, short_side, channels)
     folder = packed_folder(source, short_side, channels) if folder is None else folder
     with exclusive(folder.with_name(f".{folder.name}.lock")):
@@ -63,13 +70,19 @@ def pack(
 
 def packed_folder(source: Source, short_side: int, channels: int) -> Path:
     """The place in the cache for a source packed this way."""
-    return cache_folder() / "packed" / f"{source.name}-{source.fingerprint}-{short_side}px-{channels}ch"
+    return (
+        cache_folder()
+        / "packed"
+        / f"{source.name}-{source.fingerprint}-{short_side}px-{channels}ch"
+    )
 
 
 def _is_current(folder: Path, plan: _Plan) -> bool:
     if not (folder / FACTS).exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise MaskwrightError(f"'{folder}' holds something else than a packed store; choose another place for the store.")
+            raise MaskwrightError(
+                f"'{folder}' holds something else than a packed store; choose another place for the store."
+            )
         return False
     facts = read_json(folder / FACTS)
     return all(facts.get(name) == value for name, value in asdict(plan).items())
@@ -92,19 +105,27 @@ def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None)
         ) from error
 
 
-def _read_chunks(source: Source, plan: _Plan, start: int) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
+def _read_chunks(
+    source: Source, plan: _Plan, start: int
+) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
     """Decode the rest of a source, a chunk at a time on all cores, in the source's order: bytes, how far they reach, facts."""
     wanted = Wanted(channels=plan.channels, short_side=plan.short_side)
     with ThreadPoolExecutor(cpu_count()) as pool:
         for first, stop in pairwise([*range(start, len(source), CHUNK), len(source)]):
             ids = range(first, stop)
             results = list(pool.map(lambda index: _read_one(source, index, wanted), ids))
-            good = [(index, pixels) for index, pixels in zip(ids, results, strict=True) if isinstance(pixels, np.ndarray)]
+            good = [
+                (index, pixels)
+                for index, pixels in zip(ids, results, strict=True)
+                if isinstance(pixels, np.ndarray)
+            ]
             facts = {
                 "ids": [index for index, _ in good],
                 "heights": [pixels.shape[0] for _, pixels in good],
                 "widths": [pixels.shape[1] for _, pixels in good],
-                "skipped": [(bad.key, bad.reason) for bad in results if isinstance(bad, UnreadableImage)],
+                "skipped": [
+                    (bad.key, bad.reason) for bad in results if isinstance(bad, UnreadableImage)
+                ],
             }
             yield b"".join(pixels.tobytes() for _, pixels in good), stop, facts
 
@@ -121,9 +142,13 @@ def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | Unread
 
 def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
     """Write the index and the facts beside the pixels."""
-    ids, heights, widths, skipped = ([one for chunk in file.chunks for one in chunk.facts[name]] for name in _LISTS)
+    ids, heights, widths, skipped = (
+        [one for chunk in file.chunks for one in chunk.facts[name]] for name in _LISTS
+    )
     if not ids:
-        raise MaskwrightError(nothing_readable(source.name, len(source), UnreadableImage(*skipped[0])))
+        raise MaskwrightError(
+            nothing_readable(source.name, len(source), UnreadableImage(*skipped[0]))
+        )
     sizes = np.array(heights, dtype=np.int64) * np.array(widths, dtype=np.int64) * plan.channels
     arrays: dict[str, Any] = {
         "offsets": np.cumsum(sizes) - sizes,

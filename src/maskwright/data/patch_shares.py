@@ -43,7 +43,13 @@ class PatchShares:
         """The names in `Batch.priors`."""
         return tuple(entry for wanted in self._wanted for entry in wanted.entries)
 
-    def of_crops(self, ids: Tensor, boxes: CropBoxes, move: Move | None = None, size: tuple[int, int] = (1, 1)) -> dict[str, Tensor]:
+    def of_crops(
+        self,
+        ids: Tensor,
+        boxes: CropBoxes,
+        move: Move | None = None,
+        size: tuple[int, int] = (1, 1),
+    ) -> dict[str, Tensor]:
         """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by name.
 
         move: turns (B, 1, H, W) maps of crops of this size as their pixels were turned; the mean is then taken over the turned map.
@@ -54,28 +60,44 @@ class PatchShares:
             values = gather(wanted, ids, boxes, self._grid if move is None else size)
             values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values)
             if move is not None:
-                values = torch.stack([F.adaptive_avg_pool2d(move(one[:, None])[:, 0], self._grid) for one in values])
-            shares |= dict(zip(wanted.entries, values.clamp_(0, 1).flatten(2).contiguous(), strict=True))
+                values = torch.stack(
+                    [F.adaptive_avg_pool2d(move(one[:, None])[:, 0], self._grid) for one in values]
+                )
+            shares |= dict(
+                zip(wanted.entries, values.clamp_(0, 1).flatten(2).contiguous(), strict=True)
+            )
         return shares
 
-    def _together(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]) -> Tensor:
+    def _together(
+        self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]
+    ) -> Tensor:
         """(entries, B, rows, cols) from pictures of one size: two matrix products for each entry."""
         store = self._store
         assert store.uniform_size is not None
         height, width = store.uniform_size
-        pixels = wanted.pixels.pictures(store.offsets[ids] // (height * width * store.channels), height, width)
+        pixels = wanted.pixels.pictures(
+            store.offsets[ids] // (height * width * store.channels), height, width
+        )
         rows = overlap(boxes.top, boxes.height, height, grid[0])
         cols = overlap(boxes.left, boxes.width, width, grid[1]).transpose(1, 2)
-        narrow = _to_planes(pixels, wanted.values).flatten(1, 2) @ cols  # one large product is faster than one for each part
-        return (rows[:, None] @ narrow.view(len(ids), len(wanted.values), height, -1)).transpose(0, 1)
+        narrow = (
+            _to_planes(pixels, wanted.values).flatten(1, 2) @ cols
+        )  # one large product is faster than one for each part
+        return (rows[:, None] @ narrow.view(len(ids), len(wanted.values), height, -1)).transpose(
+            0, 1
+        )
 
-    def _one_by_one(self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]) -> Tensor:
+    def _one_by_one(
+        self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]
+    ) -> Tensor:
         """(entries, B, rows, cols) from pictures of any sizes."""
         store = self._store
         shares = torch.empty(len(wanted.values), len(ids), *grid)
         for place, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
             offset = int(store.offsets[index]) // store.channels
-            pixels = wanted.pixels.picture(offset, int(store.heights[index]), int(store.widths[index]))
+            pixels = wanted.pixels.picture(
+                offset, int(store.heights[index]), int(store.widths[index])
+            )
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
             rows, cols = _whole_overlap(box.height, grid[0]), _whole_overlap(box.width, grid[1]).T
             shares[:, place] = rows @ (_to_planes(part[None], wanted.values)[0] @ cols)
@@ -117,9 +139,19 @@ def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Wanted:
     asked = [name for name in dict.fromkeys(maps) if name.split("/")[0] == pixels.name]
     for name in asked:
         if name not in (pixels.name, *pixels.entries):
-            parts = f"its parts are {', '.join(pixels.parts)}" if pixels.parts else "it has no parts"
+            parts = (
+                f"its parts are {', '.join(pixels.parts)}" if pixels.parts else "it has no parts"
+            )
             known = [entry.partition("/")[2] for entry in pixels.entries]
-            raise MaskwrightError(f"The map '{pixels.path}' has no '{name}': {parts}.{did_you_mean(name.partition('/')[2], known)}")
-    entries = pixels.entries if pixels.name in asked else tuple(entry for entry in pixels.entries if entry in asked)
-    values = tuple(SHARE if pixels.kind == "share" else pixels.entries.index(entry) + 1 for entry in entries)
+            raise MaskwrightError(
+                f"The map '{pixels.path}' has no '{name}': {parts}.{did_you_mean(name.partition('/')[2], known)}"
+            )
+    entries = (
+        pixels.entries
+        if pixels.name in asked
+        else tuple(entry for entry in pixels.entries if entry in asked)
+    )
+    values = tuple(
+        SHARE if pixels.kind == "share" else pixels.entries.index(entry) + 1 for entry in entries
+    )
     return _Wanted(pixels, entries, values)

@@ -24,7 +24,11 @@ PICTURE_EXTENSIONS = frozenset(
     | {"ppm", "pgm", "pbm", "pnm", "jp2", "avif", "ico", "tga", "npy"}
 )
 _LOOKED_FOR = "jpg jpeg png webp bmp gif tif npy ..."
-SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 _RANGE_SAMPLE = 64
 
 
@@ -71,7 +75,9 @@ class PictureFiles:
         if not key.lower().endswith(".npy"):
             return decode_picture(data, key, wanted)
         try:
-            return fit_pixels(self._array_range.to_bytes(to_channels_last(_load_array(data))), wanted)
+            return fit_pixels(
+                self._array_range.to_bytes(to_channels_last(_load_array(data))), wanted
+            )
         except ValueError as error:
             raise UnreadableImage(key, str(error)) from error
 
@@ -103,12 +109,22 @@ class PictureFiles:
         return measure_range(sample, f"the .npy files of '{self.name}'")
 
 
-def collect(entries: Iterable[Entry], storage: Storage, *, place: str, name: str, split: str | None, pattern: str | None) -> PictureFiles:
+def collect(
+    entries: Iterable[Entry],
+    storage: Storage,
+    *,
+    place: str,
+    name: str,
+    split: str | None,
+    pattern: str | None,
+) -> PictureFiles:
     """Build a source from the files of a folder or archive: keep pictures, match the pattern, pick the split, read labels from folders.
 
     Raises MaskwrightError when no picture is left, saying what was found instead.
     """
-    files = sorted((entry for entry in entries if not _hidden(entry.key)), key=lambda entry: entry.key)
+    files = sorted(
+        (entry for entry in entries if not _hidden(entry.key)), key=lambda entry: entry.key
+    )
     matching = files if pattern is None else _matching(files, pattern)
     pictures = [entry for entry in matching if extension(entry.key) in PICTURE_EXTENSIONS]
     if not pictures:
@@ -135,7 +151,9 @@ def collect(entries: Iterable[Entry], storage: Storage, *, place: str, name: str
     )
 
 
-def labels_from_folders(keys: Sequence[str], root: str, below_split: bool) -> tuple[list[int] | None, list[str] | None]:
+def labels_from_folders(
+    keys: Sequence[str], root: str, below_split: bool
+) -> tuple[list[int] | None, list[str] | None]:
     """Number the folder below `root` (and below the split) that each picture sits in; none when they sit loose or in one folder."""
     parts = [key[len(root) :].split("/")[int(below_split) :] for key in keys]
     if any(len(part) < 2 for part in parts):
@@ -160,7 +178,9 @@ def extension(key: str) -> str:
 
 def slug(text: str) -> str:
     """Make a short name fit for a folder, in letters of any script: 'My Photos (2)' gives 'my-photos-2'."""
-    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:40] or "data"
+    return (
+        re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:40] or "data"
+    )
 
 
 def _load_array(data: bytes) -> np.ndarray:
@@ -179,9 +199,14 @@ def _matching(entries: list[Entry], pattern: str) -> list[Entry]:
     plain = not re.search(r"[*?\[]", pattern)
     tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern.rstrip("/") + "/**" * plain)
     spelled = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "": ""}
-    rule = "".join(spelled[part] if part in spelled else part if part.startswith("[") else re.escape(part) for part in tokens)
+    rule = "".join(
+        spelled[part] if part in spelled else part if part.startswith("[") else re.escape(part)
+        for part in tokens
+    )
     shape = re.compile(rule)
-    return [entry for entry in entries if shape.fullmatch(entry.key) or (plain and entry.key == pattern)]
+    return [
+        entry for entry in entries if shape.fullmatch(entry.key) or (plain and entry.key == pattern)
+    ]
 
 
 def _shared_folder(keys: list[str]) -> str:
@@ -189,7 +214,10 @@ def _shared_folder(keys: list[str]) -> str:
     shared = keys[0].split("/")[:-1]
     for key in keys:
         folders = key.split("/")[:-1]
-        same = next((at for at, (one, two) in enumerate(zip(shared, folders, strict=False)) if one != two), min(len(shared), len(folders)))
+        same = next(
+            (at for at, (one, two) in enumerate(zip(shared, folders, strict=False)) if one != two),
+            min(len(shared), len(folders)),
+        )
         shared = shared[:same]
     kept = next((at for at, folder in enumerate(shared) if _split_of(folder)), len(shared))
     return "".join(f"{folder}/" for folder in shared[:kept])
@@ -207,7 +235,11 @@ def _splits(keys: list[str]) -> tuple[str, ...]:
 def order_splits(names: set[str]) -> tuple[str, ...]:
     """Names of splits, train first, then val and test; none unless all are named so."""
     order = list(SPLITS)
-    return tuple(sorted(names, key=lambda name: (order.index(_split_of(name) or ""), name))) if all(map(_split_of, names)) else ()
+    return (
+        tuple(sorted(names, key=lambda name: (order.index(_split_of(name) or ""), name)))
+        if all(map(_split_of, names))
+        else ()
+    )
 
 
 def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
@@ -215,7 +247,11 @@ def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
     for folder in splits:
         if split == folder or split in SPLITS.get(_split_of(folder) or "", ()):
             return folder
-    found = f"its splits are {', '.join(splits)}" if splits else "its top folders are not named train, val or test"
+    found = (
+        f"its splits are {', '.join(splits)}"
+        if splits
+        else "its top folders are not named train, val or test"
+    )
     raise MaskwrightError(f"'{place}' has no split '{split}': {found}.")
 
 
@@ -227,9 +263,16 @@ def _nothing_found(place: str, pattern: str | None, entries: list[Entry]) -> str
     where = f"'{place}'" + (f" matching '{pattern}'" if pattern else "")
     if not entries:
         return f"No pictures found in {where}: there are no files. Check the path."
-    counts = Counter(f".{extension(entry.key)}" if extension(entry.key) else "without extension" for entry in entries)
+    counts = Counter(
+        f".{extension(entry.key)}" if extension(entry.key) else "without extension"
+        for entry in entries
+    )
     found = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(4))
     packed = next((kind for kind in ("tar", "zip") if counts[f".{kind}"]), None)
-    way = f"Name them by a pattern: '{place.rstrip('/')}/*.{packed}'" if packed == "tar" else "Convert them, for example to png"
+    way = (
+        f"Name them by a pattern: '{place.rstrip('/')}/*.{packed}'"
+        if packed == "tar"
+        else "Convert them, for example to png"
+    )
     way = f"Name one of them: {place.rstrip('/')}/NAME.zip" if packed == "zip" else way
     return f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {found}). {way}, or give another place."

@@ -30,7 +30,9 @@ class ValueRange:
         scaled = (values.astype(np.float32) - self.low) * (255 / (self.high - self.low))
         if not (scaled.min() > -0.5 and scaled.max() < 255.5):
             seen = f"{values.min():g} to {values.max():g}"
-            raise ValueError(f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the other pictures")
+            raise ValueError(
+                f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the other pictures"
+            )
         return np.rint(scaled).astype(np.uint8)
 
     def __str__(self) -> str:
@@ -48,22 +50,34 @@ def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
         if array.dtype == np.uint8:
             low, high = min(low, 0), max(high, 255)
         elif array.dtype.kind in "buif" and array.size:
-            low, high, whole = np.fmin(low, array.min()), np.fmax(high, array.max()), whole and array.dtype.kind != "f"
+            low, high, whole = (
+                np.fmin(low, array.min()),
+                np.fmax(high, array.max()),
+                whole and array.dtype.kind != "f",
+            )
             if np.isnan(array).any():
-                raise MaskwrightError(f"{name} holds NaN; replace it before use, for example with numpy.nan_to_num.")
+                raise MaskwrightError(
+                    f"{name} holds NaN; replace it before use, for example with numpy.nan_to_num."
+                )
         else:
-            raise MaskwrightError(f"{name} holds {array.dtype} values of shape {array.shape}; pictures are numbers.")
+            raise MaskwrightError(
+                f"{name} holds {array.dtype} values of shape {array.shape}; pictures are numbers."
+            )
     return _fit(float(low), float(high), whole, name)
 
 
 def _fit(low: float, high: float, whole: bool, name: str) -> ValueRange:
-    known = [(0, 2**bits - 1) for bits in (8, 10, 12, 14, 16)] if whole else [(0, 1), (-1, 1), (0, 255)]
+    known = (
+        [(0, 2**bits - 1) for bits in (8, 10, 12, 14, 16)] if whole else [(0, 1), (-1, 1), (0, 255)]
+    )
     if whole and high <= 1:
         known.insert(0, (0, 1))
     for bottom, top in known:
         if bottom <= low and high <= top:
             return ValueRange(bottom, top)
-    raise MaskwrightError(f"The values of {name} run from {low:g} to {high:g}; scale them to [0, 1] or to uint8 in [0, 255].")
+    raise MaskwrightError(
+        f"The values of {name} run from {low:g} to {high:g}; scale them to [0, 1] or to uint8 in [0, 255]."
+    )
 
 
 def channels_come_last(first: int, last: int) -> bool:
@@ -92,7 +106,10 @@ def fit_pixels(pixels_HWC: np.ndarray, wanted: Wanted) -> np.ndarray:
     pixels = _with_channels(pixels_HWC, wanted.channels or pixels_HWC.shape[2])
     if wanted.short_side is None or min(pixels.shape[:2]) <= wanted.short_side:
         return np.ascontiguousarray(pixels)
-    bands = [np.asarray(shrink(Image.fromarray(np.ascontiguousarray(band)), wanted.short_side)) for band in np.moveaxis(pixels, 2, 0)]
+    bands = [
+        np.asarray(shrink(Image.fromarray(np.ascontiguousarray(band)), wanted.short_side))
+        for band in np.moveaxis(pixels, 2, 0)
+    ]
     return np.stack(bands, axis=2)
 
 
@@ -109,5 +126,7 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if have == 1 and channels == 3:
         return np.repeat(pixels, 3, axis=2)
     if have in (1, 3) and channels == 4:
-        return np.concatenate([_with_channels(pixels, 3), np.full_like(pixels[:, :, :1], 255)], axis=2)
+        return np.concatenate(
+            [_with_channels(pixels, 3), np.full_like(pixels[:, :, :1], 255)], axis=2
+        )
     raise ValueError(f"it has {have} channels and {channels} are wanted")

@@ -18,22 +18,47 @@ from maskwright.support.shorthand import Call, parse_value
 
 PRIORS: dict[str, dict[str, Entry]] = {
     "foreground": {
-        "alpha": Entry("maskwright.data.foreground_alpha:AlphaForeground", "the pictures' own transparency"),
-        "masks": Entry(
-            "maskwright.data.supplied_maps:SuppliedForeground", "a folder or .zip of PNGs named like the pictures, white is foreground"
+        "alpha": Entry(
+            "maskwright.data.foreground_alpha:AlphaForeground", "the pictures' own transparency"
         ),
-        "boxes": Entry("maskwright.data.box_maps:BoxForeground", "boxes in a .csv or COCO .json file"),
-        "rembg": Entry("maskwright.data.foreground_model:ModelForeground", "a segmentation model: rembg, or a U2-Net or IS-Net .onnx file"),
-        "grabcut": Entry("maskwright.data.foreground_grabcut:GrabCutForeground", "GrabCut started from saliency; no model, rough"),
+        "masks": Entry(
+            "maskwright.data.supplied_maps:SuppliedForeground",
+            "a folder or .zip of PNGs named like the pictures, white is foreground",
+        ),
+        "boxes": Entry(
+            "maskwright.data.box_maps:BoxForeground", "boxes in a .csv or COCO .json file"
+        ),
+        "rembg": Entry(
+            "maskwright.data.foreground_model:ModelForeground",
+            "a segmentation model: rembg, or a U2-Net or IS-Net .onnx file",
+        ),
+        "grabcut": Entry(
+            "maskwright.data.foreground_grabcut:GrabCutForeground",
+            "GrabCut started from saliency; no model, rough",
+        ),
     },
     "attention": {
-        "vit": Entry("maskwright.data.attention_map:AttentionMap", "what a trained encoder looks at: a run or a checkpoint"),
+        "vit": Entry(
+            "maskwright.data.attention_map:AttentionMap",
+            "what a trained encoder looks at: a run or a checkpoint",
+        ),
     },
     "parts": {
-        "labels": Entry("maskwright.data.supplied_maps:SuppliedParts", "a folder or .zip of PNGs whose pixel values are part numbers"),
-        "boxes": Entry("maskwright.data.box_maps:BoxParts", "boxes and points in a .csv or COCO .json file"),
-        "animeface": Entry("maskwright.data.detected_parts:AnimeParts", "drawn faces, eyes, mouths, noses and chins"),
-        "cascade": Entry("maskwright.data.detected_parts:CascadeParts", "photographed faces and eyes, or what a cascade .xml finds"),
+        "labels": Entry(
+            "maskwright.data.supplied_maps:SuppliedParts",
+            "a folder or .zip of PNGs whose pixel values are part numbers",
+        ),
+        "boxes": Entry(
+            "maskwright.data.box_maps:BoxParts", "boxes and points in a .csv or COCO .json file"
+        ),
+        "animeface": Entry(
+            "maskwright.data.detected_parts:AnimeParts",
+            "drawn faces, eyes, mouths, noses and chins",
+        ),
+        "cascade": Entry(
+            "maskwright.data.detected_parts:CascadeParts",
+            "photographed faces and eyes, or what a cascade .xml finds",
+        ),
     },
 }
 BY_SIGHT = {"foreground": ("alpha", "grabcut"), "parts": ("animeface", "cascade")}
@@ -78,7 +103,9 @@ def parse_priors(text: str | Sequence[str]) -> list[Asked]:
     calls = parsed if isinstance(parsed, list) else [parsed]
     asked = [_ask(call) for call in calls]
     if len({one.name for one in asked}) < len(asked):
-        raise MaskwrightError(f"A map is made from one source; got {', '.join(one.name for one in asked)}.")
+        raise MaskwrightError(
+            f"A map is made from one source; got {', '.join(one.name for one in asked)}."
+        )
     return asked
 
 
@@ -106,18 +133,26 @@ def resolve_source(asked: Asked) -> tuple[str, dict[str, Any]]:
         )
     kind = _SUFFIXES.get(path.suffix.lower(), "labels" if asked.name == "parts" else "masks")
     if kind not in known:
-        raise MaskwrightError(f"A {path.suffix} file gives no {asked.name}; got '{word}'. Known sources: {', '.join(known)}.")
+        raise MaskwrightError(
+            f"A {path.suffix} file gives no {asked.name}; got '{word}'. Known sources: {', '.join(known)}."
+        )
     return kind, {"file": str(path)}
 
 
 def list_priors() -> list[tuple[str, str, str]]:
     """Rows of (map, from, what it is) for people."""
-    return [(name, source, entry.summary) for name, sources in PRIORS.items() for source, entry in sources.items()]
+    return [
+        (name, source, entry.summary)
+        for name, sources in PRIORS.items()
+        for source, entry in sources.items()
+    ]
 
 
 def _ask(call: Any) -> Asked:
     if not isinstance(call, Call):
-        raise MaskwrightError(f"A map is written like foreground or parts(from='labels.csv'); got '{call}'.")
+        raise MaskwrightError(
+            f"A map is written like foreground or parts(from='labels.csv'); got '{call}'."
+        )
     if call.name not in PRIORS:
         raise unknown_name("map", call.name, PRIORS)
     options = dict(call.options)

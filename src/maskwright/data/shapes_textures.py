@@ -67,12 +67,24 @@ class ShapesTextures:
         check_at_least("size", self.size, 8)
         check_one_of("labels", self.labels, _LABELS)
         check_one_of("cues", self.cues, _CUES)
-        for name, most in (("background", 1.0), ("crop", 0.9), ("contrast", 1.0), ("figure", 1.0), ("turn", 180.0)):
+        for name, most in (
+            ("background", 1.0),
+            ("crop", 0.9),
+            ("contrast", 1.0),
+            ("figure", 1.0),
+            ("turn", 180.0),
+        ):
             check_inside(name, getattr(self, name), 0.0, most)
 
     def count(self, split: str) -> int:
         """Pictures of a split."""
-        return self.n if split == "train" else self.test if self.test is not None else max(1, self.n // 4)
+        return (
+            self.n
+            if split == "train"
+            else self.test
+            if self.test is not None
+            else max(1, self.n // 4)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +133,10 @@ class ShapesTexturesSource:
     def labels(self) -> list[int]:
         shapes, textures = self.cue_numbers
         if self.settings.labels == "both":
-            return [shape * len(TEXTURES) + texture for shape, texture in zip(shapes, textures, strict=True)]
+            return [
+                shape * len(TEXTURES) + texture
+                for shape, texture in zip(shapes, textures, strict=True)
+            ]
         return shapes if self.settings.labels == "shape" else textures
 
     @property
@@ -162,7 +177,9 @@ class ShapesTexturesSource:
             pose=draw_pose(rng.fork("pose"), options.turn, options.crop),
             weave=draw_weave(rng.fork("weave")),
             colors=colors,
-            ground=draw_colors(rng.fork("ground colors"), options.contrast, 0.5 + 0.6 * (level - 0.5)),
+            ground=draw_colors(
+                rng.fork("ground colors"), options.contrast, 0.5 + 0.6 * (level - 0.5)
+            ),
             ground_texture=int(texture * len(TEXTURES)) if share < options.background else None,
             ground_weave=draw_weave(rng.fork("ground weave")),
         )
@@ -172,7 +189,11 @@ class ShapesTexturesSource:
         size = self.settings.size
         figure = paint(render_surface(TEXTURES[plan.texture], plan.weave, size), plan.colors)
         plain = np.zeros((size, size))
-        ground = plain if plan.ground_texture is None else render_surface(TEXTURES[plan.ground_texture], plan.ground_weave, size)
+        ground = (
+            plain
+            if plan.ground_texture is None
+            else render_surface(TEXTURES[plan.ground_texture], plan.ground_weave, size)
+        )
         return compose(self.mask(plan), figure, paint(ground, plan.ground))
 
     def mask(self, plan: Plan) -> np.ndarray:

@@ -60,21 +60,33 @@ class ShardStorage:
 
 def is_shards(text: str) -> bool:
     """Whether a text names several .tar files: with braces or a pattern, ending in .tar."""
-    return text.lower().endswith(".tar") and bool(re.search(r"[{*?\[]", text)) and not Path(text).exists()
+    return (
+        text.lower().endswith(".tar")
+        and bool(re.search(r"[{*?\[]", text))
+        and not Path(text).exists()
+    )
 
 
 def expand(text: str) -> list[Path]:
     """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named shard is not there."""
     spelled = [Path(one).expanduser() for one in _braces(text)]
     if any(mark in text for mark in "*?["):
-        found = sorted({match for one in spelled for match in Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))})
+        found = sorted(
+            {
+                match
+                for one in spelled
+                for match in Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))
+            }
+        )
         if not found:
             raise MaskwrightError(f"No shard matches '{text}'.")
         return found
     missing = [one for one in spelled if not one.is_file()]
     if missing:
         named = ", ".join(str(one) for one in missing[:_EXAMPLES])
-        raise MaskwrightError(f"{len(missing):,} of the {len(spelled):,} shards of '{text}' are not there, for example {named}.")
+        raise MaskwrightError(
+            f"{len(missing):,} of the {len(spelled):,} shards of '{text}' are not there, for example {named}."
+        )
     return spelled
 
 
@@ -91,16 +103,26 @@ def open_shards(text: str) -> PictureFiles:
     prefixes = [path.relative_to(root).as_posix() for path in paths]
     places: dict[str, tuple[int, int, int]] = {}
     for at, index in enumerate(indexes):
-        for name, offset, length in zip(index.names.tolist(), index.offsets.tolist(), index.lengths.tolist(), strict=True):
+        for name, offset, length in zip(
+            index.names.tolist(), index.offsets.tolist(), index.lengths.tolist(), strict=True
+        ):
             places[f"{prefixes[at]}/{name}"] = (at, offset, length)
     if not places:
-        raise MaskwrightError(f"The {len(paths):,} shards of '{text}' hold no picture that can be read.")
+        raise MaskwrightError(
+            f"The {len(paths):,} shards of '{text}' hold no picture that can be read."
+        )
     labels = np.concatenate([index.labels for index in indexes])
     numbers = None if (labels == _NO_LABEL).any() else labels.tolist()
     sizes = np.concatenate([np.stack([index.heights, index.widths], 1) for index in indexes])
-    broken = [f"{prefix}/{one}" for prefix, index in zip(prefixes, indexes, strict=True) for one in index.broken.tolist()]
+    broken = [
+        f"{prefix}/{one}"
+        for prefix, index in zip(prefixes, indexes, strict=True)
+        for one in index.broken.tolist()
+    ]
     return PictureFiles(
-        name=slug(_BRACES.sub("", Path(text).name.split(".")[0]).strip("-_*") or Path(text).parent.name),
+        name=slug(
+            _BRACES.sub("", Path(text).name.split(".")[0]).strip("-_*") or Path(text).parent.name
+        ),
         keys=list(places),
         storage=ShardStorage(paths, places),
         fingerprint=hash_strings([*map(_stamp, paths)]),
@@ -113,7 +135,11 @@ def open_shards(text: str) -> PictureFiles:
 
 def index_shard(path: Path) -> ShardIndex:
     """Read a shard's index from the cache, or read the shard once and write it there."""
-    place = cache_folder() / "shards" / f"{slug(path.stem)}-{hash_strings([str(path.resolve()), _stamp(path)])}.npz"
+    place = (
+        cache_folder()
+        / "shards"
+        / f"{slug(path.stem)}-{hash_strings([str(path.resolve()), _stamp(path)])}.npz"
+    )
     if not place.exists():
         rows = _read_shard(path)
         write_atomic(place, lambda temporary: _save(temporary, rows))
@@ -141,15 +167,26 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
                 elif kind in ("cls", "json"):
                     labels.update(_label(archive, member, kind, path))
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise MaskwrightError(f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?") from error
+        raise MaskwrightError(
+            f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?"
+        ) from error
     names = [name for name, *_ in rows]
     numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 4).T
     found = np.array([labels.get(_sample(name), _NO_LABEL) for name in names], dtype=np.int64)
     texts = {"names": np.array(names, dtype=str), "broken": np.array(broken, dtype=str)}
-    return {**texts, **dict(zip(("offsets", "lengths", "heights", "widths"), numbers, strict=True)), "labels": found}
+    return {
+        **texts,
+        **dict(zip(("offsets", "lengths", "heights", "widths"), numbers, strict=True)),
+        "labels": found,
+    }
 
 
-def _add_picture(archive: tarfile.TarFile, member: tarfile.TarInfo, rows: list[tuple[str, int, int, int, int]], broken: list[str]) -> None:
+def _add_picture(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    rows: list[tuple[str, int, int, int, int]],
+    broken: list[str],
+) -> None:
     content = archive.extractfile(member)
     assert content is not None
     try:
@@ -160,17 +197,26 @@ def _add_picture(archive: tarfile.TarFile, member: tarfile.TarInfo, rows: list[t
     rows.append((member.name, member.offset_data, member.size, height, width))
 
 
-def _label(archive: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: Path) -> dict[str, int]:
+def _label(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: Path
+) -> dict[str, int]:
     """The class number in a `.cls` member, or under `label` or `cls` in a `.json` one, where there is one."""
     content = archive.extractfile(member)
     assert content is not None
     text = content.read()
     try:
         value = (
-            int(text) if kind == "cls" else next((json.loads(text)[name] for name in ("label", "cls") if name in json.loads(text)), None)
+            int(text)
+            if kind == "cls"
+            else next(
+                (json.loads(text)[name] for name in ("label", "cls") if name in json.loads(text)),
+                None,
+            )
         )
     except (ValueError, TypeError) as error:
-        raise MaskwrightError(f"'{member.name}' in the shard '{path}' is no class number: {text[:40]!r}.") from error
+        raise MaskwrightError(
+            f"'{member.name}' in the shard '{path}' is no class number: {text[:40]!r}."
+        ) from error
     return {_sample(member.name): value} if isinstance(value, int) else {}
 
 
@@ -207,5 +253,7 @@ def _choices(inside: str) -> list[str]:
 def _notes(paths: Sequence[Path], broken: Sequence[str]) -> tuple[str, ...]:
     lines = [f"{len(paths):,} shards, {paths[0].name} to {paths[-1].name}."]
     if broken:
-        lines.append(f"{len(broken):,} pictures with broken headers left out: {', '.join(broken[:_EXAMPLES])}.")
+        lines.append(
+            f"{len(broken):,} pictures with broken headers left out: {', '.join(broken[:_EXAMPLES])}."
+        )
     return tuple(lines)

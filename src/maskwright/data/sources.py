@@ -15,7 +15,14 @@ from maskwright.data.archives import is_archive, open_archive
 from maskwright.data.arrays import build_array_source, open_array_file
 from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
-from maskwright.data.lists import LIST_ENDINGS, check_names, open_list, read_labels, splits_in, with_labels
+from maskwright.data.lists import (
+    LIST_ENDINGS,
+    check_names,
+    open_list,
+    read_labels,
+    splits_in,
+    with_labels,
+)
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
 from maskwright.data.shapes_textures import is_shapes_textures, open_shapes_textures
 from maskwright.data.shards import is_shards, open_shards
@@ -68,7 +75,9 @@ class Source(Protocol):
         """One picture as (H, W, C) uint8; raises UnreadableImage."""
 
 
-def open_source(data: Any, *, split: str | None = None, labels: str | None = None, root: Path | None = None) -> Source:
+def open_source(
+    data: Any, *, split: str | None = None, labels: str | None = None, root: Path | None = None
+) -> Source:
     """Open pictures, whatever they are kept in.
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
@@ -81,17 +90,25 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
     """
     by_file = labels is not None and bool(splits_in(labels))  # a column split wins over folders
     own = None if by_file else split
-    source = _open_text(os.fspath(data), own, root) if isinstance(data, (str, os.PathLike)) else _open_object(data, own)
+    source = (
+        _open_text(os.fspath(data), own, root)
+        if isinstance(data, (str, os.PathLike))
+        else _open_object(data, own)
+    )
     if labels is None:
         return source
     if isinstance(source, StoreSource):
-        source = source if own == split else open_store(source.store.folder, split=split)  # a store has the splits of its folders alone
+        source = (
+            source if own == split else open_store(source.store.folder, split=split)
+        )  # a store has the splits of its folders alone
         return source.with_numbers(*read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
             "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
         )
-    if isinstance(data, (str, os.PathLike)) and Path(data).exists():  # a pattern or a place inside an archive is a part on purpose
+    if (
+        isinstance(data, (str, os.PathLike)) and Path(data).exists()
+    ):  # a pattern or a place inside an archive is a part on purpose
         whole = source if own is None else _open_text(os.fspath(data), None, root)
         assert isinstance(whole, PictureFiles)
         check_names(whole.keys, labels, os.fspath(data))
@@ -100,7 +117,9 @@ def open_source(data: Any, *, split: str | None = None, labels: str | None = Non
 
 def _open_object(data: Any, split: str | None) -> Source:
     if split is not None:
-        raise MaskwrightError(f"Data given as {type(data).__name__} has no split '{split}'; pass the part itself.")
+        raise MaskwrightError(
+            f"Data given as {type(data).__name__} has no split '{split}'; pass the part itself."
+        )
     if isinstance(data, Source):
         return data
     if isinstance(data, torch.Tensor):
@@ -109,19 +128,25 @@ def _open_object(data: Any, split: str | None) -> Source:
         return build_array_source(data, "array")
     if isinstance(data, torch.utils.data.Dataset):
         return DatasetSource(data)
-    raise MaskwrightError(f"Data is a path, an array, a tensor or a torch Dataset; got {type(data).__name__}.")
+    raise MaskwrightError(
+        f"Data is a path, an array, a tensor or a torch Dataset; got {type(data).__name__}."
+    )
 
 
 def _open_text(text: str, split: str | None, root: Path | None) -> Source:
     if not text.strip():
-        raise MaskwrightError("The data is an empty text; give a folder, file or name. The present folder is written '.'.")
+        raise MaskwrightError(
+            "The data is an empty text; give a folder, file or name. The present folder is written '.'."
+        )
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
     if is_shapes_textures(text):
         return open_shapes_textures(text, split)
     if is_shards(text):
         if split is not None:
-            raise MaskwrightError(f"Shards have no split '{split}'; name the shards of that split alone, e.g. train-{{000..127}}.tar.")
+            raise MaskwrightError(
+                f"Shards have no split '{split}'; name the shards of that split alone, e.g. train-{{000..127}}.tar."
+            )
         return open_shards(text)
     path, pattern = _locate(text)
     if path.is_dir() and pattern is None and is_store(path):
@@ -137,7 +162,9 @@ def _open_text(text: str, split: str | None, root: Path | None) -> Source:
         return open_list(path, split=split)
     if kind in PICTURE_EXTENSIONS:
         return open_folder(path.parent, pattern=path.name)
-    raise MaskwrightError(f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list (.txt .csv).")
+    raise MaskwrightError(
+        f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list (.txt .csv)."
+    )
 
 
 def _locate(text: str) -> tuple[Path, str | None]:

@@ -59,7 +59,9 @@ class StoreSource:
     def with_numbers(self, labels: list[int], classes: list[str]) -> StoreSource:
         """The same pictures with other labels."""
         fingerprint = hash_strings([self.fingerprint, *map(str, labels), *classes])
-        store = replace(self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint)
+        store = replace(
+            self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint
+        )
         return replace(self, store=store)
 
 
@@ -77,4 +79,6 @@ def open_store(path: Path, *, split: str | None = None) -> StoreSource:
         return StoreSource(store=store, name=name, splits=splits)
     folder = f"{root}{pick_split(split, splits, str(path))}/"
     ids = [at for at, key in enumerate(store.keys) if key.startswith(folder)]
-    return StoreSource(store=store.subset(ids), name=name, splits=splits, notes=(f"'{path}': using {folder}.",))
+    return StoreSource(
+        store=store.subset(ids), name=name, splits=splits, notes=(f"'{path}': using {folder}.",)
+    )

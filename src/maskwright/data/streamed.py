@@ -65,7 +65,11 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
     """
     sizes, skipped = _sizes(source)
     if not len(sizes):
-        raise MaskwrightError(nothing_readable(source.name, len(source), UnreadableImage(skipped[0].key, skipped[0].reason)))
+        raise MaskwrightError(
+            nothing_readable(
+                source.name, len(source), UnreadableImage(skipped[0].key, skipped[0].reason)
+            )
+        )
     ids, heights, widths = torch.as_tensor(np.ascontiguousarray(sizes.T)).unbind(0)
     factor = (short_side / torch.minimum(heights, widths).double()).clamp(max=1)
     return PackedStore(
@@ -77,7 +81,9 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
         offsets=ids,
         heights=_shrunk(heights, factor),
         widths=_shrunk(widths, factor),
-        labels=None if source.labels is None else torch.tensor(source.labels, dtype=torch.int64)[ids],
+        labels=None
+        if source.labels is None
+        else torch.tensor(source.labels, dtype=torch.int64)[ids],
         classes=None if source.classes is None else tuple(source.classes),
         keys=tuple(source.key(index) for index in ids.tolist()),
         skipped=tuple(skipped),
@@ -92,7 +98,9 @@ def _sizes(source: Source) -> tuple[np.ndarray, list[Skipped]]:
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         found = list(pool.map(lambda index: _size(source, index), range(len(source))))
     rows = [(index, *one) for index, one in enumerate(found) if not isinstance(one, Skipped)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 3), [one for one in found if isinstance(one, Skipped)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3), [
+        one for one in found if isinstance(one, Skipped)
+    ]
 
 
 def _size(source: Source, index: int) -> tuple[int, int] | Skipped:
@@ -110,5 +118,8 @@ def _exactly(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """JPEG's fast decoding may land a pixel beside the size that the header promises."""
     if pixels.shape[:2] == size:
         return pixels
-    planes = [np.asarray(Image.fromarray(pixels[:, :, at]).resize(size[::-1], Image.Resampling.BICUBIC)) for at in range(pixels.shape[2])]
+    planes = [
+        np.asarray(Image.fromarray(pixels[:, :, at]).resize(size[::-1], Image.Resampling.BICUBIC))
+        for at in range(pixels.shape[2])
+    ]
     return np.stack(planes, axis=2)

@@ -57,7 +57,9 @@ class StrongChanges:
         with lent_chance() as seed:
             for place, index in enumerate(sample_ids.tolist()):
                 seed(derive_seed(self.seed, "rand augment", epoch, index))
-                changed[place] = _to_tensor(self._rand_augment(_to_picture(images[place])), images.shape[1])
+                changed[place] = _to_tensor(
+                    self._rand_augment(_to_picture(images[place])), images.shape[1]
+                )
         return changed
 
     @cached_property
@@ -68,22 +70,34 @@ class StrongChanges:
     def _erase(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
         chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)
         height, width = images.shape[-2:]
-        area = height * width * (_ERASED_AREA[0] + (_ERASED_AREA[1] - _ERASED_AREA[0]) * chance[:, 1])
+        area = (
+            height * width * (_ERASED_AREA[0] + (_ERASED_AREA[1] - _ERASED_AREA[0]) * chance[:, 1])
+        )
         low, high = map(math.log, _ERASED_ASPECT)
         aspect = torch.exp(low + (high - low) * chance[:, 2])
         tall = (area * aspect).sqrt().round().clamp(1, height)
         wide = (area / aspect).sqrt().round().clamp(1, width)
-        top, left = (chance[:, 3] * (height - tall + 1)).floor(), (chance[:, 4] * (width - wide + 1)).floor()
+        top, left = (
+            (chance[:, 3] * (height - tall + 1)).floor(),
+            (chance[:, 4] * (width - wide + 1)).floor(),
+        )
         boxes = torch.stack([top, left, tall, wide], 1).long().tolist()
         images = images.clone()
         for place in (chance[:, 0] < self.erase).nonzero()[:, 0].tolist():
             y, x, rows, cols = boxes[place]
-            noise = torch.randn(images.shape[1], rows, cols, generator=torch_generator(self.seed, "noise", epoch, int(sample_ids[place])))
+            noise = torch.randn(
+                images.shape[1],
+                rows,
+                cols,
+                generator=torch_generator(self.seed, "noise", epoch, int(sample_ids[place])),
+            )
             images[place, :, y : y + rows, x : x + cols] = self._as_bytes(noise)
         return images
 
     def _as_bytes(self, noise: Tensor) -> Tensor:
-        mean, std = (torch.tensor(values)[:, None, None] for values in (self.scale.mean, self.scale.std))
+        mean, std = (
+            torch.tensor(values)[:, None, None] for values in (self.scale.mean, self.scale.std)
+        )
         return ((noise * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -92,13 +106,17 @@ def check_rand_augment(words: str) -> None:
     try:
         _build(words, (128, 128, 128), (32, 32))
     except (AssertionError, ValueError, KeyError) as error:
-        raise MaskwrightError(f"rand_augment takes timm's words, e.g. rand-m9-mstd0.5-inc1, or none; got '{words}'.") from error
+        raise MaskwrightError(
+            f"rand_augment takes timm's words, e.g. rand-m9-mstd0.5-inc1, or none; got '{words}'."
+        ) from error
 
 
 def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
     from timm.data.auto_augment import rand_augment_transform
 
-    changes = rand_augment_transform(words, {"translate_const": int(min(size) * 0.45), "img_mean": mean})
+    changes = rand_augment_transform(
+        words, {"translate_const": int(min(size) * 0.45), "img_mean": mean}
+    )
     for change in changes.ops:
         if change.name.startswith("Posterize"):
             change.aug_fn = _posterize

@@ -29,7 +29,11 @@ class MapFiles:
     @cached_property
     def files(self) -> PictureFiles:
         path = Path(self.place).expanduser()
-        return open_archive(path, pattern="**/*.png") if is_archive(path) else open_folder(path, pattern="**/*.png")
+        return (
+            open_archive(path, pattern="**/*.png")
+            if is_archive(path)
+            else open_folder(path, pattern="**/*.png")
+        )
 
     def values(self, original: Original) -> np.ndarray:
         """The window of the map of a picture, as its raw values (palette numbers stay); raises MaskwrightError when there is none."""
@@ -48,7 +52,9 @@ class MapFiles:
         stem = str(PurePosixPath(picture).with_suffix(""))
         found = self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
         if found is None:
-            raise MaskwrightError(f"'{self.place}' has no map for the picture '{picture}': looked for {PurePosixPath(stem).name}.png.")
+            raise MaskwrightError(
+                f"'{self.place}' has no map for the picture '{picture}': looked for {PurePosixPath(stem).name}.png."
+            )
         return found
 
     @cached_property
@@ -71,10 +77,16 @@ class SuppliedForeground:
     file: str
 
     def plan(self) -> MapPlan:
-        return MapPlan(name="foreground", kind="share", made=f"masks in {self.file} ({self._maps.files.fingerprint})")
+        return MapPlan(
+            name="foreground",
+            kind="share",
+            made=f"masks in {self.file} ({self._maps.files.fingerprint})",
+        )
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(originals, lambda original: original.fit_share(_to_share(self._maps.values(original))))
+        return draw_each(
+            originals, lambda original: original.fit_share(_to_share(self._maps.values(original)))
+        )
 
     @cached_property
     def _maps(self) -> MapFiles:
@@ -114,11 +126,17 @@ class SuppliedParts:
         try:
             numbers = {row["name"].strip().replace("/", "_"): int(row["id"]) for row in rows}
         except (KeyError, ValueError, AttributeError) as error:
-            raise MaskwrightError("The table of parts has columns id and name, and ids are whole numbers.") from error
+            raise MaskwrightError(
+                "The table of parts has columns id and name, and ids are whole numbers."
+            ) from error
         unknown = [name for name in self.only if name not in numbers]
         if unknown or not all(0 <= number <= 255 for number in numbers.values()):
-            raise MaskwrightError(f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts: {', '.join(numbers)}.")
-        return {name: number for name, number in numbers.items() if not self.only or name in self.only}
+            raise MaskwrightError(
+                f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts: {', '.join(numbers)}."
+            )
+        return {
+            name: number for name, number in numbers.items() if not self.only or name in self.only
+        }
 
     def _class_table(self) -> str:
         """The text of the table: the file named, or one with a usual name in the folder or archive."""
@@ -131,7 +149,9 @@ class SuppliedParts:
                 return self._maps.files.storage.read_bytes(name).decode("utf-8-sig")
             except OSError:
                 continue  # it is not there; the error below says what to do
-        raise MaskwrightError(f"'{self.file}' has no classes.csv (id,name); name the table: parts(from='{self.file}', classes='FILE.csv').")
+        raise MaskwrightError(
+            f"'{self.file}' has no classes.csv (id,name); name the table: parts(from='{self.file}', classes='FILE.csv')."
+        )
 
 
 def _to_share(values: np.ndarray) -> np.ndarray:

@@ -50,7 +50,11 @@ def _circles(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def _clouds(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return _lattice_noise(x / 1.2, y / 1.2, table) + 0.5 * _lattice_noise(x / 0.6, y / 0.6, table.T) - 0.75
+    return (
+        _lattice_noise(x / 1.2, y / 1.2, table)
+        + 0.5 * _lattice_noise(x / 0.6, y / 0.6, table.T)
+        - 0.75
+    )
 
 
 def _grain(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -61,7 +65,9 @@ def _lattice_noise(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarra
     """Numbers at lattice points with smooth steps between them (Perlin's value noise), repeating after TABLE points."""
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     across, down = (share * share * (3 - 2 * share) for share in (x - left, y - top))
-    corners = [[table[(top + row) % TABLE, (left + column) % TABLE] for column in (0, 1)] for row in (0, 1)]
+    corners = [
+        [table[(top + row) % TABLE, (left + column) % TABLE] for column in (0, 1)] for row in (0, 1)
+    ]
     upper, lower = (pair[0] * (1 - across) + pair[1] * across for pair in corners)
     return upper * (1 - down) + lower * down
 

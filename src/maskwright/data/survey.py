@@ -39,7 +39,11 @@ class Survey:
         line = ", ".join(parts)
         if self.unreadable:
             line += f"; {len(self.unreadable):,} unreadable skipped"
-        return line + (f" (sizes and colors from {self.looked_at:,} of them)" if self.looked_at < self.count else "")
+        return line + (
+            f" (sizes and colors from {self.looked_at:,} of them)"
+            if self.looked_at < self.count
+            else ""
+        )
 
     def _found(self) -> str:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.formats.items())
@@ -51,7 +55,9 @@ class Survey:
         return f"{_spell(self.smallest)} to {_spell(self.largest)} (height x width), median {_spell(self.median)}"
 
     def _colors(self) -> str:
-        return "gray" if self.gray else "color" if self.channels == 3 else f"{self.channels} channels"
+        return (
+            "gray" if self.gray else "color" if self.channels == 3 else f"{self.channels} channels"
+        )
 
 
 def survey(source: Source, sample: int | None = 256) -> Survey:

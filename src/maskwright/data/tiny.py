@@ -16,12 +16,18 @@ from maskwright.data.transforms import CropBoxes, Interpolation
 LARGEST = 40
 
 
-def crop_tiny(images: Tensor, boxes: CropBoxes, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
+def crop_tiny(
+    images: Tensor, boxes: CropBoxes, size: tuple[int, int], interpolation: Interpolation
+) -> Tensor:
     """Apply a box each to uint8 (B, H, W, C) pictures; returns uint8 (B, C, *size), within one level of CropBox.apply."""
     batch, height, width, channels = images.shape
     rows = _weights(height, size[0], interpolation)[_interval(boxes.top, boxes.height, height)]
-    columns = _weights(width, size[1], interpolation, True)[_interval(boxes.left, boxes.width, width), boxes.flip.long()]
-    tall = torch.bmm(rows, images.float().view(batch, height, width * channels)).view(batch, size[0], width, channels)
+    columns = _weights(width, size[1], interpolation, True)[
+        _interval(boxes.left, boxes.width, width), boxes.flip.long()
+    ]
+    tall = torch.bmm(rows, images.float().view(batch, height, width * channels)).view(
+        batch, size[0], width, channels
+    )
     flat = tall.permute(0, 3, 1, 2).reshape(batch, channels * size[0], width)
     values = torch.bmm(flat, columns).view(batch, channels, *size)
     return values.add_(0.5).clamp_(0, 255).to(torch.uint8)
@@ -44,14 +50,20 @@ def _weights(side: int, out: int, interpolation: Interpolation, mirrored: bool =
             table[:, start : start + length] = shared
             tables.append(table)
     table = torch.stack(tables)
-    return torch.stack([table, table.flip(1)], dim=1).transpose(2, 3).contiguous() if mirrored else table
+    return (
+        torch.stack([table, table.flip(1)], dim=1).transpose(2, 3).contiguous()
+        if mirrored
+        else table
+    )
 
 
 def _resize(length: int, out: int, interpolation: Interpolation) -> Tensor:
     """(out, length) weights of antialiased resizing, each row summing to 1, as in torch's interpolate and Pillow."""
     scale = length / out
     centers = (torch.arange(out, dtype=torch.float64) + 0.5) * scale
-    distance = (torch.arange(length, dtype=torch.float64) + 0.5 - centers[:, None]).abs() / max(scale, 1.0)
+    distance = (torch.arange(length, dtype=torch.float64) + 0.5 - centers[:, None]).abs() / max(
+        scale, 1.0
+    )
     weights = _cubic(distance) if interpolation == "bicubic" else (1 - distance).clamp(min=0)
     return (weights / weights.sum(1, keepdim=True)).float()
 

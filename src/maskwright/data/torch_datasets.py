@@ -71,13 +71,19 @@ class DatasetSource:
 
     @cached_property
     def _scale(self) -> ValueRange:
-        return measure_range([self._array(index) for index in self._sample()], f"the data set {self.name}")
+        return measure_range(
+            [self._array(index) for index in self._sample()], f"the data set {self.name}"
+        )
 
     @cached_property
     def _labels_and_classes(self) -> tuple[list[int] | None, list[str] | None]:
         """Read every item once for its label, if the first has one."""
         first = self.dataset[0]
-        if not (isinstance(first, (tuple, list)) and len(first) > 1 and isinstance(first[1], (int, np.integer))):
+        if not (
+            isinstance(first, (tuple, list))
+            and len(first) > 1
+            and isinstance(first[1], (int, np.integer))
+        ):
             return None, None
         return number_labels([str(int(self.dataset[index][1])) for index in range(len(self))])
 
@@ -99,10 +105,14 @@ class DatasetSource:
 
     def _to_array(self, picture: object, index: int) -> np.ndarray:
         if isinstance(picture, Image.Image):
-            pixels = np.asarray(picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGB"))
+            pixels = np.asarray(
+                picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGB")
+            )
             return pixels[:, :, None] if pixels.ndim == 2 else pixels
         if isinstance(picture, torch.Tensor):
             return to_channels_last(picture.detach().cpu().numpy())
         if isinstance(picture, np.ndarray):
             return to_channels_last(picture)
-        raise MaskwrightError(f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor.")
+        raise MaskwrightError(
+            f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor."
+        )

@@ -29,11 +29,15 @@ class CropBox:
     width: int
     flip: bool
 
-    def apply(self, image: Tensor, size: tuple[int, int], interpolation: Interpolation = "bicubic") -> Tensor:
+    def apply(
+        self, image: Tensor, size: tuple[int, int], interpolation: Interpolation = "bicubic"
+    ) -> Tensor:
         """Cut the box out of a (C, H, W) uint8 or float picture or map and resize it, antialiased, to (height, width)."""
         part = image[:, self.top : self.top + self.height, self.left : self.left + self.width]
         if (self.height, self.width) != size:
-            part = F.interpolate(part[None], size=size, mode=interpolation, antialias=True, align_corners=False)[0]
+            part = F.interpolate(
+                part[None], size=size, mode=interpolation, antialias=True, align_corners=False
+            )[0]
         return part.flip(-1) if self.flip else part
 
 
@@ -84,22 +88,36 @@ class Augment:
         if min(self.size) < 1:
             raise MaskwrightError(f"A picture has at least 1x1 pixels; got size {self.size}.")
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise MaskwrightError(f"scale is two shares of the area, 0 < least <= most <= 1; got {self.scale}.")
+            raise MaskwrightError(
+                f"scale is two shares of the area, 0 < least <= most <= 1; got {self.scale}."
+            )
         if not 0 < self.ratio[0] <= self.ratio[1]:
-            raise MaskwrightError(f"ratio is two aspect ratios, 0 < least <= most; got {self.ratio}.")
+            raise MaskwrightError(
+                f"ratio is two aspect ratios, 0 < least <= most; got {self.ratio}."
+            )
 
-    def draw(self, heights: Tensor, widths: Tensor, *, seed: int, epoch: int, sample_ids: Tensor) -> CropBoxes:
+    def draw(
+        self, heights: Tensor, widths: Tensor, *, seed: int, epoch: int, sample_ids: Tensor
+    ) -> CropBoxes:
         """Choose the boxes of a batch of pictures of (B,) heights and widths; chance depends on (seed, epoch, sample id) alone."""
         rng = sample_rng(seed, epoch, sample_ids, "augment")
         top, left, height, width = self._boxes(heights, widths, rng.fork("box"))
-        flip = rng.fork("flip").uniform() < 0.5 if self.flip else torch.zeros_like(top, dtype=torch.bool)
+        flip = (
+            rng.fork("flip").uniform() < 0.5
+            if self.flip
+            else torch.zeros_like(top, dtype=torch.bool)
+        )
         return CropBoxes(top, left, height, width, flip)
 
-    def _boxes(self, heights: Tensor, widths: Tensor, rng: KeyedRng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _boxes(
+        self, heights: Tensor, widths: Tensor, rng: KeyedRng
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self.crop == "stretch":
             return torch.zeros_like(heights), torch.zeros_like(widths), heights, widths
         if self.crop == "center":
-            height, width = _largest(heights, widths, self.size[1] / self.size[0], self.size[1] / self.size[0])
+            height, width = _largest(
+                heights, widths, self.size[1] / self.size[0], self.size[1] / self.size[0]
+            )
             return (heights - height) // 2, (widths - width) // 2, height, width
         height, width, fits = self._random_sizes(heights, widths, rng)
         place = rng.uniform(2)
@@ -108,19 +126,29 @@ class Augment:
         left = torch.where(fits, (place[:, 1] * (free_left + 1)).long(), free_left // 2)
         return top, left, height, width
 
-    def _random_sizes(self, heights: Tensor, widths: Tensor, rng: KeyedRng) -> tuple[Tensor, Tensor, Tensor]:
+    def _random_sizes(
+        self, heights: Tensor, widths: Tensor, rng: KeyedRng
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Take the first of ten random boxes that fits, else the largest box of a legal aspect; also say which were drawn."""
         aspect = self.size[1] / self.size[0]
-        area = (heights * widths)[:, None] * (self.scale[0] + (self.scale[1] - self.scale[0]) * rng.uniform(_TRIES))
+        area = (heights * widths)[:, None] * (
+            self.scale[0] + (self.scale[1] - self.scale[0]) * rng.uniform(_TRIES)
+        )
         low, high = math.log(self.ratio[0] * aspect), math.log(self.ratio[1] * aspect)
         ratio = torch.exp(low + (high - low) * rng.uniform(_TRIES))
         width, height = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
-        fits = (width > 0) & (height > 0) & (width <= widths[:, None]) & (height <= heights[:, None])
+        fits = (
+            (width > 0) & (height > 0) & (width <= widths[:, None]) & (height <= heights[:, None])
+        )
         first = fits.int().argmax(1, keepdim=True)
         rest_height, rest_width = _largest(heights, widths, math.exp(low), math.exp(high))
         any_fits = fits.any(1)
         chosen_height = torch.where(any_fits, height.gather(1, first)[:, 0], rest_height)
-        return chosen_height, torch.where(any_fits, width.gather(1, first)[:, 0], rest_width), any_fits
+        return (
+            chosen_height,
+            torch.where(any_fits, width.gather(1, first)[:, 0], rest_width),
+            any_fits,
+        )
 
 
 def evaluation_view(size: tuple[int, int], interpolation: Interpolation = "bicubic") -> Augment:

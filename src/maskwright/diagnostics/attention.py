@@ -49,7 +49,9 @@ class Rollout:
 
     def __post_init__(self) -> None:
         for name in ("order", "how", "heads"):
-            object.__setattr__(self, name, read_word(name, getattr(self, name)).replace("salient_", "salient-"))
+            object.__setattr__(
+                self, name, read_word(name, getattr(self, name)).replace("salient_", "salient-")
+            )
         check_one_of("how", self.how, WAYS)
         check_one_of("heads", self.heads, ("mean", "max"))
         check_at_least("pictures", self.pictures, 1)
@@ -57,10 +59,22 @@ class Rollout:
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratios(tuple(self.ratios), subject.grid)
-        protocol = {**asdict(self), "grid": str(subject.grid), "asks": _asking(subject), "num_test": len(material.test)}
+        protocol = {
+            **asdict(self),
+            "grid": str(subject.grid),
+            "asks": _asking(subject),
+            "num_test": len(material.test),
+        }
         if not subject.has_tokens:
             note = "raw pixels have no attention."
-            return Findings(diagnostic="rollout", subject=subject.name, numbers={}, control=CONTROL, protocol=protocol, notes=(note,))
+            return Findings(
+                diagnostic="rollout",
+                subject=subject.name,
+                numbers={},
+                control=CONTROL,
+                protocol=protocol,
+                notes=(note,),
+            )
         begun = time.perf_counter()
         stages, shown = self._gather(subject, material, seed)
         return Findings(
@@ -77,15 +91,19 @@ class Rollout:
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Pictures with their maps, whole and at each share taken away, a line for each picture and subject."""
         drawn = [one for one in findings if one.shown]
-        shown = [(one, number) for number in range(len(drawn[0].shown["images"])) for one in drawn] if drawn else []
+        shown = (
+            [(one, number) for number in range(len(drawn[0].shown["images"])) for one in drawn]
+            if drawn
+            else []
+        )
         draw = (_share_line, _entropy_line) if self.entropy else (_share_line,)
         lines = [line(one, number, self.ratios) for one, number in shown for line in draw]
-        told = (
-            f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
-        )
+        told = f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
         return rollout_sheet(lines, [told, CONTROL])
 
-    def _gather(self, subject: Subject, material: Material, seed: int) -> tuple[list[Tensor], dict[str, Any]]:
+    def _gather(
+        self, subject: Subject, material: Material, seed: int
+    ) -> tuple[list[Tensor], dict[str, Any]]:
         """What every picture's maps are like, (n, 7) for each stage, and the first pictures with their maps."""
         removal = Removal(self.order, subject.grid, seed)
         parts: list[list[Tensor]] = []
@@ -94,10 +112,15 @@ class Rollout:
         for batch in material.test:
             ids = torch.arange(at, at + len(batch.images))
             at += len(ids)
-            masks = removal.masks(tuple(self.ratios), ids, partial(own_attention, subject, batch.images))
+            masks = removal.masks(
+                tuple(self.ratios), ids, partial(own_attention, subject, batch.images)
+            )
             maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
             parts.append([_describe(one, maps[0]) for one in maps])
-            shown = shown or {"images": batch.images[: self.pictures], "maps": [_first(one, self.pictures) for one in maps]}
+            shown = shown or {
+                "images": batch.images[: self.pictures],
+                "maps": [_first(one, self.pictures) for one in maps],
+            }
         return [torch.cat(stage) for stage in zip(*parts, strict=True)], shown
 
     def _look(self, subject: Subject, images: Tensor, mask: PatchMask | None) -> RolloutMaps:
@@ -106,18 +129,24 @@ class Rollout:
             return rollout_of(subject, images, None, self.heads)
         if self.how == "drop":
             return rollout_of(subject, images, mask.visible_ids, self.heads)
-        painted = rollout_of(subject, gray_out(images, mask, subject.grid, subject.scale), None, self.heads)
+        painted = rollout_of(
+            subject, gray_out(images, mask, subject.grid, subject.scale), None, self.heads
+        )
         return RolloutMaps(painted.values, ~mask.is_masked, painted.own_evenness, subject.grid)
 
 
-def rollout_of(subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads) -> RolloutMaps:
+def rollout_of(
+    subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads
+) -> RolloutMaps:
     """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone; in float32, because they are nearly even."""
     encoder = subject.encoder.to(subject.device).encoder
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     ids = None if visible_ids is None else visible_ids.to(subject.device)
     with held_still(encoder, subject.device):
         maps = measure_rollout(encoder, patches, subject.grid, ids, heads)
-    return RolloutMaps(maps.values.float().cpu(), maps.is_seen.cpu(), maps.own_evenness.float().cpu(), maps.grid)
+    return RolloutMaps(
+        maps.values.float().cpu(), maps.is_seen.cpu(), maps.own_evenness.float().cpu(), maps.grid
+    )
 
 
 def _describe(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
@@ -126,7 +155,10 @@ def _describe(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
     moved = (centers - whole.centers()).norm(dim=1)
     agreement = rank_agreement(maps.values, whole.values, maps.is_seen)
     own = maps.own_evenness.masked_fill(~maps.is_seen, 0).sum(1) / maps.is_seen.sum(1)
-    return torch.stack([maps.entropy(), maps.evenness(), centers[:, 0], centers[:, 1], moved, agreement, own], dim=1).double()
+    return torch.stack(
+        [maps.entropy(), maps.evenness(), centers[:, 0], centers[:, 1], moved, agreement, own],
+        dim=1,
+    ).double()
 
 
 _NAMES = ("entropy", "evenness", "row", "col", "center moved", "agreement", "own evenness")
@@ -134,7 +166,9 @@ _NAMES = ("entropy", "evenness", "row", "col", "center moved", "agreement", "own
 
 def _numbers(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[str, Number]:
     numbers: dict[str, Number] = {
-        name: bootstrap_interval(stages[0][:, at], seed) for at, name in enumerate(_NAMES) if at in (0, 1, 2, 3, 6)
+        name: bootstrap_interval(stages[0][:, at], seed)
+        for at, name in enumerate(_NAMES)
+        if at in (0, 1, 2, 3, 6)
     }
     for ratio, stage in zip(ratios, stages[1:], strict=True):
         for at in (1, 4, 5):
@@ -144,7 +178,10 @@ def _numbers(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict
 
 def _tables(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[str, Any]:
     return {
-        f"{ratio:g}": {name: number_to_json(bootstrap_interval(stage[:, at].nan_to_num(), seed)) for at, name in enumerate(_NAMES)}
+        f"{ratio:g}": {
+            name: number_to_json(bootstrap_interval(stage[:, at].nan_to_num(), seed))
+            for at, name in enumerate(_NAMES)
+        }
         for ratio, stage in zip(ratios, stages, strict=True)
     }
 
@@ -156,7 +193,9 @@ def _asking(subject: Subject) -> str:
 
 
 def _first(maps: RolloutMaps, count: int) -> RolloutMaps:
-    return RolloutMaps(maps.values[:count], maps.is_seen[:count], maps.own_evenness[:count], maps.grid)
+    return RolloutMaps(
+        maps.values[:count], maps.is_seen[:count], maps.own_evenness[:count], maps.grid
+    )
 
 
 def _only(maps: RolloutMaps, number: int) -> RolloutMaps:
@@ -175,8 +214,12 @@ def _share_line(findings: Findings, number: int, ratios: Sequence[float]) -> Rol
             told += f", agrees {float(rank_agreement(one.values, maps[0].values, one.is_seen)):.2f}"
         row, col = one.centers()[0].tolist()
         times = (one.values[0] * one.is_seen.sum()).clamp_min(1e-6)
-        stages.append(RolloutStage(_title(ratio), (times.log2() + 1) / 2, one.is_seen[0], told, (row, col)))
-    return RolloutLine(findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages))
+        stages.append(
+            RolloutStage(_title(ratio), (times.log2() + 1) / 2, one.is_seen[0], told, (row, col))
+        )
+    return RolloutLine(
+        findings.subject, findings.shown["images"][number], maps[0].grid, tuple(stages)
+    )
 
 
 def _entropy_line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
@@ -189,7 +232,12 @@ def _entropy_line(findings: Findings, number: int, ratios: Sequence[float]) -> R
         mean = float(one.own_evenness[one.is_seen].mean())
         heat = (one.own_evenness[0] - low) / max(high - low, 1e-9)
         stages.append(RolloutStage(_title(ratio), heat, one.is_seen[0], f"entropy {mean:.3f}"))
-    return RolloutLine(f"entropy {low:.3f} to {high:.3f}", findings.shown["images"][number], maps[0].grid, tuple(stages))
+    return RolloutLine(
+        f"entropy {low:.3f} to {high:.3f}",
+        findings.shown["images"][number],
+        maps[0].grid,
+        tuple(stages),
+    )
 
 
 def _title(ratio: float) -> str:

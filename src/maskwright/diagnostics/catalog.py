@@ -10,17 +10,41 @@ from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.shorthand import Call, parse_value
 
 DIAGNOSTICS: dict[str, Entry] = {
-    "lowpass": Entry("maskwright.diagnostics.passes:Lowpass", "accuracy as fine detail is taken away: blur and frequency cut-offs"),
-    "highpass": Entry("maskwright.diagnostics.passes:Highpass", "accuracy as coarse structure is taken away, the mean kept"),
-    "occlusion": Entry("maskwright.diagnostics.occlusion:Occlusion", "accuracy and drift of features as patches vanish, by order"),
-    "rollout": Entry("maskwright.diagnostics.attention:Rollout", "where attention comes from through all layers, and how it moves"),
-    "representation": Entry("maskwright.diagnostics.representation:Representation", "rank, uniformity, alignment and k-NN of every layer"),
-    "positions": Entry("maskwright.diagnostics.positions:Positions", "whether the order of the patches matters"),
-    "geometry": Entry("maskwright.diagnostics.mask_table:Geometry", "masking policies: shape of their masks and cost of copying"),
-    "cue-conflict": Entry(
-        "maskwright.diagnostics.cue_conflict:CueConflict", "shape bias where outline and surface disagree (Geirhos 2019)"
+    "lowpass": Entry(
+        "maskwright.diagnostics.passes:Lowpass",
+        "accuracy as fine detail is taken away: blur and frequency cut-offs",
     ),
-    "texture": Entry("maskwright.diagnostics.texture:Texture", "probes on textures and on objects, and the difference"),
+    "highpass": Entry(
+        "maskwright.diagnostics.passes:Highpass",
+        "accuracy as coarse structure is taken away, the mean kept",
+    ),
+    "occlusion": Entry(
+        "maskwright.diagnostics.occlusion:Occlusion",
+        "accuracy and drift of features as patches vanish, by order",
+    ),
+    "rollout": Entry(
+        "maskwright.diagnostics.attention:Rollout",
+        "where attention comes from through all layers, and how it moves",
+    ),
+    "representation": Entry(
+        "maskwright.diagnostics.representation:Representation",
+        "rank, uniformity, alignment and k-NN of every layer",
+    ),
+    "positions": Entry(
+        "maskwright.diagnostics.positions:Positions", "whether the order of the patches matters"
+    ),
+    "geometry": Entry(
+        "maskwright.diagnostics.mask_table:Geometry",
+        "masking policies: shape of their masks and cost of copying",
+    ),
+    "cue-conflict": Entry(
+        "maskwright.diagnostics.cue_conflict:CueConflict",
+        "shape bias where outline and surface disagree (Geirhos 2019)",
+    ),
+    "texture": Entry(
+        "maskwright.diagnostics.texture:Texture",
+        "probes on textures and on objects, and the difference",
+    ),
 }
 
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")
@@ -33,8 +57,14 @@ def build_diagnostics(text: str) -> dict[str, Diagnostic]:
     """
     underscored = _QUOTED_OR_HYPHEN.sub(lambda match: match[1] or "_", text)
     calls = parse_value(f"[{underscored}]")
-    if not isinstance(calls, list) or not calls or not all(isinstance(call, Call) for call in calls):
-        raise MaskwrightError(f"Tests are names such as lowpass,highpass or lowpass(sigmas=[0,1,2]); got '{text}'.")
+    if (
+        not isinstance(calls, list)
+        or not calls
+        or not all(isinstance(call, Call) for call in calls)
+    ):
+        raise MaskwrightError(
+            f"Tests are names such as lowpass,highpass or lowpass(sigmas=[0,1,2]); got '{text}'."
+        )
     built: dict[str, Diagnostic] = {}
     for call in calls:
         name = call.name.replace("_", "-")

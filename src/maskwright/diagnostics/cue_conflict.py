@@ -14,7 +14,13 @@ from maskwright.data.cue_names import Cues, read_categories, read_cues, usual_ca
 from maskwright.data.shapes_textures import PAIRS
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, number_to_json
-from maskwright.diagnostics.shape_bias import POOLS, ShapeBias, bias_difference, count_decisions, pool_categories
+from maskwright.diagnostics.shape_bias import (
+    POOLS,
+    ShapeBias,
+    bias_difference,
+    count_decisions,
+    pool_categories,
+)
 from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_probe import hold_out
@@ -54,11 +60,15 @@ class CueConflict:
         stimuli, probe = material.take("stimuli"), subject.probe
         begun = time.perf_counter()
         cues = read_cues(stimuli.keys, self.cues)
-        categories = read_categories(self.mapping) if self.mapping else usual_categories(_pairs(cues))
+        categories = (
+            read_categories(self.mapping) if self.mapping else usual_categories(_pairs(cues))
+        )
         contest = arrange(cues, probe, subject.train.classes, categories)
         features = subject.features_of(stimuli)
         scores = pool_categories(probe.scores(features)[contest.rows], contest.members, self.pool)
-        found = count_decisions(scores.argmax(1), contest.shapes, contest.textures, contest.names, seed)
+        found = count_decisions(
+            scores.argmax(1), contest.shapes, contest.textures, contest.names, seed
+        )
         clean = _accuracy(subject, material.test, seed)
         numbers: dict[str, float | Interval] = {
             "shape bias": found.bias, "shape decisions": found.shape, "texture decisions": found.texture,
@@ -71,15 +81,23 @@ class CueConflict:
             subject=subject.name,
             numbers=numbers,
             control=CONTROL,
-            protocol={**asdict(self), "categories": contest.describe(), "interval": "95% bootstrap over pictures"},
+            protocol={
+                **asdict(self),
+                "categories": contest.describe(),
+                "interval": "95% bootstrap over pictures",
+            },
             tables={"bars": _bars(found), "decisions": _decisions(scores.argmax(1), contest)},
             notes=_notes(found),
             seconds=time.perf_counter() - begun,
         )
 
-    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+    def compare(
+        self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
+    ) -> list[Findings]:
         """Add how much larger the bias of each encoder is than that of each baseline, over the same pictures."""
-        held = {one.subject: one.tables["decisions"] for one in findings if one.subject in baselines}
+        held = {
+            one.subject: one.tables["decisions"] for one in findings if one.subject in baselines
+        }
         return [
             one
             if one.subject in held
@@ -87,7 +105,10 @@ class CueConflict:
                 one,
                 numbers={
                     **one.numbers,
-                    **{f"bias - {name}": bias_difference(one.tables["decisions"], other, seed) for name, other in held.items()},
+                    **{
+                        f"bias - {name}": bias_difference(one.tables["decisions"], other, seed)
+                        for name, other in held.items()
+                    },
                 },
             )
             for one in findings
@@ -101,10 +122,25 @@ class CueConflict:
             whole = bars["all"]["value"]
             label = f"{one.subject} {whole:.2f}" if whole is not None else f"{one.subject} -"
             series.append(
-                Bars(label, tuple(bars), *(tuple(_or_nan(bar[end]) for bar in bars.values()) for end in ("value", "low", "high")))
+                Bars(
+                    label,
+                    tuple(bars),
+                    *(
+                        tuple(_or_nan(bar[end]) for bar in bars.values())
+                        for end in ("value", "low", "high")
+                    ),
+                )
             )
         title = "Cue conflict: 1 = decides by shape, 0 = decides by texture"
-        return bar_chart(series, title, "shape category", "shape bias", {"no preference": 0.5}, [findings[0].control], top=1.0)
+        return bar_chart(
+            series,
+            title,
+            "shape category",
+            "shape bias",
+            {"no preference": 0.5},
+            [findings[0].control],
+            top=1.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -123,16 +159,26 @@ class Contest:
 
     def describe(self) -> dict[str, list[str]]:
         """The probe classes behind each category."""
-        return {name: [self.classes[at] for at in columns] for name, columns in zip(self.names, self.members, strict=True)}
+        return {
+            name: [self.classes[at] for at in columns]
+            for name, columns in zip(self.names, self.members, strict=True)
+        }
 
 
-def arrange(cues: Sequence[Cues], probe: FixedProbe, classes: Sequence[str], categories: dict[str, str]) -> Contest:
+def arrange(
+    cues: Sequence[Cues], probe: FixedProbe, classes: Sequence[str], categories: dict[str, str]
+) -> Contest:
     """Find the categories that both the probe and the pictures know, and the pictures whose two cues differ and are both known.
 
     categories: class or cue -> category; a name that is not in it stands for itself, an empty category for nothing.
     """
-    columns = tuple(classes[label] if label < len(classes) else str(label) for label in probe.labels.tolist())
-    named = [Cues(categories.get(one.shape, one.shape), categories.get(one.texture, one.texture)) for one in cues]
+    columns = tuple(
+        classes[label] if label < len(classes) else str(label) for label in probe.labels.tolist()
+    )
+    named = [
+        Cues(categories.get(one.shape, one.shape), categories.get(one.texture, one.texture))
+        for one in cues
+    ]
     shown = {name for one in named for name in (one.shape, one.texture)} - {""}
     known = sorted({categories.get(name, name) for name in columns} & shown)
     if len(known) < 2:
@@ -141,11 +187,23 @@ def arrange(cues: Sequence[Cues], probe: FixedProbe, classes: Sequence[str], cat
             "and at least two are needed; say which class is which with a CSV of class,category: cue-conflict(mapping='FILE.csv')."
         )
     number = {name: at for at, name in enumerate(known)}
-    members = tuple(tuple(at for at, column in enumerate(columns) if categories.get(column, column) == name) for name in known)
-    rows = [at for at, one in enumerate(named) if one.shape != one.texture and one.shape in number and one.texture in number]
+    members = tuple(
+        tuple(at for at, column in enumerate(columns) if categories.get(column, column) == name)
+        for name in known
+    )
+    rows = [
+        at
+        for at, one in enumerate(named)
+        if one.shape != one.texture and one.shape in number and one.texture in number
+    ]
     if not rows:
-        raise MaskwrightError(f"No picture has two different cues among {_some(known)}; cue conflict needs such pictures.")
-    shapes, textures = (torch.tensor([number[getattr(named[at], which)] for at in rows]) for which in ("shape", "texture"))
+        raise MaskwrightError(
+            f"No picture has two different cues among {_some(known)}; cue conflict needs such pictures."
+        )
+    shapes, textures = (
+        torch.tensor([number[getattr(named[at], which)] for at in rows])
+        for which in ("shape", "texture")
+    )
     return Contest(torch.tensor(rows), shapes, textures, tuple(known), members, columns)
 
 
@@ -184,16 +242,25 @@ def _hold_out_sources(labels: Tensor, sources: Sequence[str], seed: int) -> Tens
 
 
 def _rows(features: Features, chosen: Tensor, labels: Tensor) -> Features:
-    return Features(None if features.cls is None else features.cls[chosen], features.mean[chosen], labels[chosen])
+    return Features(
+        None if features.cls is None else features.cls[chosen],
+        features.mean[chosen],
+        labels[chosen],
+    )
 
 
 def _accuracy(subject: Subject, pictures: Pictures, seed: int) -> Interval:
-    return bootstrap_interval(subject.probe.decide(subject.features_of(pictures)) == pictures.labels, seed)
+    return bootstrap_interval(
+        subject.probe.decide(subject.features_of(pictures)) == pictures.labels, seed
+    )
 
 
 def _bars(found: ShapeBias) -> dict[str, Any]:
     bars: dict[str, Any] = {"all": {**number_to_json(found.bias), "decided": found.num_decided}}
-    return bars | {name: {**number_to_json(value), "decided": found.decided[name]} for name, value in found.by_shape.items()}
+    return bars | {
+        name: {**number_to_json(value), "decided": found.decided[name]}
+        for name, value in found.by_shape.items()
+    }
 
 
 def _decisions(decided: Tensor, contest: Contest) -> str:
@@ -204,7 +271,9 @@ def _decisions(decided: Tensor, contest: Contest) -> str:
 
 def _notes(found: ShapeBias) -> tuple[str, ...]:
     if found.num_decided < 30:
-        return (f"Only {found.num_decided} pictures were decided for one of their cues, so the bias says little.",)
+        return (
+            f"Only {found.num_decided} pictures were decided for one of their cues, so the bias says little.",
+        )
     return ()
 
 

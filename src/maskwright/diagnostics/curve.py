@@ -33,7 +33,12 @@ class AccuracyCurve:
         return {"steps": steps, "chance": self.chance, "area": number_to_json(self.area)}
 
 
-def measure_curve(subject: Subject, pictures: Pictures, changes: Mapping[str, Callable[[Tensor], Tensor]], seed: int = 0) -> AccuracyCurve:
+def measure_curve(
+    subject: Subject,
+    pictures: Pictures,
+    changes: Mapping[str, Callable[[Tensor], Tensor]],
+    seed: int = 0,
+) -> AccuracyCurve:
     """Measure a subject's fixed probe on clean pictures and under each change of uint8 (B, C, H, W) images, in order."""
     steps = {CLEAN: lambda images: images, **changes}
     correct = torch.zeros(len(steps), len(pictures), dtype=torch.bool)
@@ -44,7 +49,9 @@ def measure_curve(subject: Subject, pictures: Pictures, changes: Mapping[str, Ca
             correct[row, some] = subject.decide(change(batch.images)) == pictures.labels[some]
         at = some.stop
     chance = guessing_accuracy(subject, pictures)
-    accuracies = {step: bootstrap_interval(row, seed) for step, row in zip(steps, correct, strict=True)}
+    accuracies = {
+        step: bootstrap_interval(row, seed) for step, row in zip(steps, correct, strict=True)
+    }
     return judge_curve(accuracies, correct, chance, seed)
 
 
@@ -54,10 +61,17 @@ def guessing_accuracy(subject: Subject, pictures: Pictures) -> float:
     return max(commonest, 1 / len(subject.probe.labels))
 
 
-def judge_curve(accuracies: Mapping[str, Interval], correct: Tensor, chance: float, seed: int) -> AccuracyCurve:
+def judge_curve(
+    accuracies: Mapping[str, Interval], correct: Tensor, chance: float, seed: int
+) -> AccuracyCurve:
     """Add the area under a curve of right answers (S, n), clean first, to its accuracies."""
     if float(correct[0].double().mean()) <= chance:
-        return AccuracyCurve(accuracies, chance, NOTHING, ("Clean accuracy is not above chance, so an area has no meaning.",))
+        return AccuracyCurve(
+            accuracies,
+            chance,
+            NOTHING,
+            ("Clean accuracy is not above chance, so an area has no meaning.",),
+        )
     answers = correct.double().numpy()
 
     def area(counts: np.ndarray) -> np.ndarray:
@@ -69,7 +83,9 @@ def judge_curve(accuracies: Mapping[str, Interval], correct: Tensor, chance: flo
 def relative_area(accuracy: np.ndarray, chance: float) -> np.ndarray:
     """Give the mean height (R,) of curves (R, S) over evenly spaced steps, with clean (the first) at 1 and chance at 0."""
     clean = accuracy[:, :1]
-    above = np.divide(accuracy - chance, clean - chance, out=np.full(accuracy.shape, np.nan), where=clean > chance)
+    above = np.divide(
+        accuracy - chance, clean - chance, out=np.full(accuracy.shape, np.nan), where=clean > chance
+    )
     if above.shape[1] < 2:
         return above[:, 0]
     return (above[:, 1:] + above[:, :-1]).mean(1) / 2
@@ -85,6 +101,22 @@ def draw_accuracy_curves(findings: Sequence[Findings], title: str) -> Any:
             steps = tables[name]["steps"]
             area = tables[name]["area"]["value"]
             label = finding.subject if area is None else f"{finding.subject}, area {area:.2f}"
-            lines.append(Line(label, tuple(steps), *(tuple(step[end] for step in steps.values()) for end in ("value", "low", "high"))))
-        panels.append(Panel(name, "top-1 of the fixed probe", tuple(lines), {"chance": curves[0][name]["chance"]}))
+            lines.append(
+                Line(
+                    label,
+                    tuple(steps),
+                    *(
+                        tuple(step[end] for step in steps.values())
+                        for end in ("value", "low", "high")
+                    ),
+                )
+            )
+        panels.append(
+            Panel(
+                name,
+                "top-1 of the fixed probe",
+                tuple(lines),
+                {"chance": curves[0][name]["chance"]},
+            )
+        )
     return line_chart(panels, title, [findings[0].control])

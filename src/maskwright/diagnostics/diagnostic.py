@@ -24,7 +24,9 @@ class Material:
     def take(self, name: str) -> Pictures:
         """One of the other sets; raises MaskwrightError when it was not given."""
         if name not in self.extra:
-            raise MaskwrightError(f"This diagnostic needs pictures called '{name}', and none were given.")
+            raise MaskwrightError(
+                f"This diagnostic needs pictures called '{name}', and none were given."
+            )
         return self.extra[name]
 
 
@@ -49,7 +51,9 @@ class Diagnostic(Protocol):
 class Compares(Protocol):
     """A diagnostic that has more to say once all subjects were asked."""
 
-    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+    def compare(
+        self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
+    ) -> list[Findings]:
         """Return the findings of all subjects with numbers added; baselines: the names of subjects that are no one's encoder."""
         ...
 

@@ -32,9 +32,13 @@ class MaskDifficulty:
         yield "copy_error", self.copy_error.value
 
 
-def measure_difficulty(images: Tensor, masks: PatchMask, grid: Grid, seed: int = 0) -> MaskDifficulty:
+def measure_difficulty(
+    images: Tensor, masks: PatchMask, grid: Grid, seed: int = 0
+) -> MaskDifficulty:
     """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over pictures."""
-    patches = patchify(images.float() / 255 if images.dtype == torch.uint8 else images.float(), grid.patch_size)
+    patches = patchify(
+        images.float() / 255 if images.dtype == torch.uint8 else images.float(), grid.patch_size
+    )
     errors, distances = copy_nearest(patches, masks.is_masked, grid)
     plain = (patches - patches.mean((1, 2), keepdim=True)).square().mean(-1)
     hidden = masks.is_masked
@@ -43,11 +47,16 @@ def measure_difficulty(images: Tensor, masks: PatchMask, grid: Grid, seed: int =
         return MaskDifficulty(Interval(*[float("nan")] * 3), {})
 
     def ratio(counts: np.ndarray) -> np.ndarray:
-        return np.divide(counts @ cost, counts @ most, out=np.full(len(counts), np.nan), where=counts @ most > 0)
+        return np.divide(
+            counts @ cost, counts @ most, out=np.full(len(counts), np.nan), where=counts @ most > 0
+        )
 
     steps = distances[hidden].unique().tolist()
     marked = {step: hidden & (distances == step) for step in steps}
-    shares = {round(step, 4): float(errors[here].sum() / plain[here].sum().clamp_min(1e-12)) for step, here in marked.items()}
+    shares = {
+        round(step, 4): float(errors[here].sum() / plain[here].sum().clamp_min(1e-12))
+        for step, here in marked.items()
+    }
     return MaskDifficulty(bootstrap(ratio, len(cost), seed), shares)
 
 

@@ -35,7 +35,9 @@ class FadingCurve:
         }
 
 
-def judge_fading(correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0) -> FadingCurve:
+def judge_fading(
+    correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0
+) -> FadingCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
     answers, distances = correct.double().numpy(), drifts.double().numpy()
     accuracies = tuple(bootstrap_interval(row, seed) for row in answers)
@@ -47,7 +49,12 @@ def judge_fading(correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], cha
 
     def area(counts: np.ndarray) -> np.ndarray:
         above = counts @ answers.T / answers.shape[1] - chance
-        return np.divide(mean_height(above, ratios), above[:, 0], out=np.full(len(above), np.nan), where=above[:, 0] > 0)
+        return np.divide(
+            mean_height(above, ratios),
+            above[:, 0],
+            out=np.full(len(above), np.nan),
+            where=above[:, 0] > 0,
+        )
 
     return FadingCurve(ratios, accuracies, far, bootstrap(area, answers.shape[1], seed), mean_drift)
 

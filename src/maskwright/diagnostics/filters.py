@@ -36,8 +36,15 @@ def match_contrast(images: Tensor, like: Tensor) -> Tensor:
     """Stretch each image about the mean of each channel until its standard deviation is that of `like`, over all channels."""
     mean = images.mean((2, 3), keepdim=True)
     centered = images - mean
-    wanted = (like.float() - like.float().mean((2, 3), keepdim=True)).square().mean((1, 2, 3), keepdim=True).sqrt()
-    return mean + centered * wanted / centered.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
+    wanted = (
+        (like.float() - like.float().mean((2, 3), keepdim=True))
+        .square()
+        .mean((1, 2, 3), keepdim=True)
+        .sqrt()
+    )
+    return mean + centered * wanted / centered.square().mean(
+        (1, 2, 3), keepdim=True
+    ).sqrt().clamp_min(1e-6)
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -58,4 +65,6 @@ def _blur_matrix(side: int, sigma: float) -> Tensor:
     places = (torch.arange(side)[:, None] + offsets) % (2 * side)
     folded = torch.where(places < side, places, 2 * side - 1 - places)
     matrix = torch.zeros(side, side, dtype=torch.float64)
-    return matrix.scatter_add_(1, folded, (weights / weights.sum()).expand(side, -1).contiguous()).float()
+    return matrix.scatter_add_(
+        1, folded, (weights / weights.sum()).expand(side, -1).contiguous()
+    ).float()

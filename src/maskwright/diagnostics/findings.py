@@ -58,7 +58,11 @@ def number_to_json(value: Number) -> Any:
 def spell_number(value: Number) -> str:
     """A number as a table shows it."""
     if isinstance(value, Interval):
-        return f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]" if value.value == value.value else "-"
+        return (
+            f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]"
+            if value.value == value.value
+            else "-"
+        )
     return f"{value:.4g}" if value == value else "-"
 
 

@@ -34,7 +34,11 @@ class MaskGeometry:
 
     def numbers(self) -> dict[str, float]:
         """The single numbers by name, without the map."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "share_masked"}
+        return {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name != "share_masked"
+        }
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
         """Yield (name, value) like every diagnostic."""
@@ -44,7 +48,9 @@ class MaskGeometry:
 def measure_geometry(is_masked: Tensor, grid: Grid) -> MaskGeometry:
     """Measure (S, N) masks, True = masked, each with visible and masked patches."""
     if is_masked.ndim != 2 or is_masked.shape[1] != grid.num_patches:
-        raise MaskwrightError(f"Masks must be (masks, {grid.num_patches}) on a {grid}; got {tuple(is_masked.shape)}.")
+        raise MaskwrightError(
+            f"Masks must be (masks, {grid.num_patches}) on a {grid}; got {tuple(is_masked.shape)}."
+        )
     masked = is_masked.bool().cpu().numpy().reshape(-1, grid.rows, grid.cols)
     if not (masked.any((1, 2)) & ~masked.all((1, 2))).all():
         raise MaskwrightError("Every mask needs at least one visible and one masked patch.")

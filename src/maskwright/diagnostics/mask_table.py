@@ -29,7 +29,16 @@ CONTROL = (
     "No weights are asked. A copy error of 1 is what the mean color of the whole picture costs, and 2 what unrelated patches cost; "
     "random masks are the policy to hold the others against."
 )
-USUAL = ("random", "grid", "blue", "block(size=2)", "block(size=4)", "rectangles", "inverse_block", "red")
+USUAL = (
+    "random",
+    "grid",
+    "blue",
+    "block(size=2)",
+    "block(size=4)",
+    "rectangles",
+    "inverse_block",
+    "red",
+)
 
 
 @dataclass(frozen=True)
@@ -59,24 +68,40 @@ class Geometry:
         """Findings of every policy, the easiest to copy first."""
         check_ratio(subject.grid.num_patches, self.ratio)
         images = _images(material, self.most)
-        found = [self._ask(name, policy, images, subject.grid, seed) for name, policy in self._policies(subject.grid).items()]
+        found = [
+            self._ask(name, policy, images, subject.grid, seed)
+            for name, policy in self._policies(subject.grid).items()
+        ]
         return sorted(found, key=lambda one: one.tables["copy_error"]["value"] or 0.0)
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Where each policy masks, its numbers, and its copy error."""
-        rows = [PolicyRow(one.subject, one.tables["share_masked"], dict(one.numbers), one.protocol["ratio"]) for one in findings]
-        return draw_policies(rows, f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}", CONTROL)
+        rows = [
+            PolicyRow(
+                one.subject, one.tables["share_masked"], dict(one.numbers), one.protocol["ratio"]
+            )
+            for one in findings
+        ]
+        return draw_policies(
+            rows, f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}", CONTROL
+        )
 
     def _policies(self, grid: Grid) -> dict[str, Policy]:
         built = {name: build_policy(name) for name in self.policies or USUAL}
         for name, policy in built.items():
             _refuse_needy(name, policy)
-        return built if self.policies else {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}
+        return (
+            built
+            if self.policies
+            else {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}
+        )
 
     def _ask(self, name: str, policy: Policy, images: Tensor, grid: Grid, seed: int) -> Findings:
         begun = time.perf_counter()
         shape = measure_geometry(self._masks(policy, grid, self.draws, seed).is_masked, grid)
-        difficulty = measure_difficulty(images, self._masks(policy, grid, len(images), seed), grid, seed)
+        difficulty = measure_difficulty(
+            images, self._masks(policy, grid, len(images), seed), grid, seed
+        )
         return Findings(
             diagnostic="geometry",
             subject=name,
@@ -86,7 +111,9 @@ class Geometry:
             tables={
                 "share_masked": shape.share_masked.round(4).tolist(),
                 "copy_error": number_to_json(difficulty.copy_error),
-                "by_distance": {f"{step:g}": value for step, value in difficulty.by_distance.items()},
+                "by_distance": {
+                    f"{step:g}": value for step, value in difficulty.by_distance.items()
+                },
             },
             seconds=time.perf_counter() - begun,
         )
@@ -94,7 +121,10 @@ class Geometry:
     def _masks(self, policy: Policy, grid: Grid, count: int, seed: int) -> PatchMask:
         hidden = grid.num_patches - visible_count(grid.num_patches, self.ratio)
         check_fits(policy, grid, hidden)
-        return mask_scene(policy, Scene(grid, hidden, sample_rng(seed, 0, torch.arange(count), "geometry"), progress=1.0))
+        return mask_scene(
+            policy,
+            Scene(grid, hidden, sample_rng(seed, 0, torch.arange(count), "geometry"), progress=1.0),
+        )
 
 
 def _images(material: Material, most: int) -> Tensor:

@@ -50,7 +50,13 @@ class Occlusion:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", read_word("how", self.how))
-        object.__setattr__(self, "orders", tuple(order.replace("salient_", "salient-") for order in read_words("orders", self.orders)))
+        object.__setattr__(
+            self,
+            "orders",
+            tuple(
+                order.replace("salient_", "salient-") for order in read_words("orders", self.orders)
+            ),
+        )
         check_one_of("how", self.how, WAYS)
         if not self.orders:
             raise MaskwrightError("occlusion needs at least one order; got none.")
@@ -65,24 +71,44 @@ class Occlusion:
         run = _Run(subject, self.how, tuple(self.ratios))
         kept = [run.ask(batch.images, at, removals) for at, batch in _numbered(material)]
         chance = float((material.test.labels == probe.train_majority).double().mean())
-        decisions, features = torch.cat([one.decisions for one in kept], 2), torch.cat([one.clean for one in kept])
+        decisions, features = (
+            torch.cat([one.decisions for one in kept], 2),
+            torch.cat([one.clean for one in kept]),
+        )
         spread = _spread(features)
-        correct, drifts = decisions == material.test.labels, torch.cat([one.drifts for one in kept], 2) / spread
-        curves = {one.order: judge_fading(correct[at], drifts[at], (0.0, *self.ratios), chance, seed) for at, one in enumerate(removals)}
+        correct, drifts = (
+            decisions == material.test.labels,
+            torch.cat([one.drifts for one in kept], 2) / spread,
+        )
+        curves = {
+            one.order: judge_fading(correct[at], drifts[at], (0.0, *self.ratios), chance, seed)
+            for at, one in enumerate(removals)
+        }
         return Findings(
             diagnostic="occlusion",
             subject=subject.name,
             numbers=_numbers(curves, chance, correct, seed),
             control=CONTROL,
-            protocol={**asdict(self), **_protocol(run, probe.pooling, len(material.test)), "distance_of_two_pictures": spread},
-            tables={"curves": {order: curve.to_dict() for order, curve in curves.items()}, "chance": chance},
+            protocol={
+                **asdict(self),
+                **_protocol(run, probe.pooling, len(material.test)),
+                "distance_of_two_pictures": spread,
+            },
+            tables={
+                "curves": {order: curve.to_dict() for order, curve in curves.items()},
+                "chance": chance,
+            },
             notes=_notes(subject, self.how, curves),
             seconds=time.perf_counter() - begun,
         )
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """A column for each order: accuracy above, drift below, a line with its band for each subject."""
-        return draw_occlusion([(one.subject, one.tables) for one in findings], "Occlusion: patches vanish", findings[0].control)
+        return draw_occlusion(
+            [(one.subject, one.tables) for one in findings],
+            "Occlusion: patches vanish",
+            findings[0].control,
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,9 @@ class _Run:
             stages = [clean, *(self.features(images, mask) for mask in masks)]
             decisions.append(torch.stack([self.subject.probe.decide(one) for one in stages]))
             drifts.append(torch.stack([self._drift(clean, one) for one in stages]))
-        return _Answers(torch.stack(decisions), torch.stack(drifts), clean.pooled(self.subject.probe.pooling))
+        return _Answers(
+            torch.stack(decisions), torch.stack(drifts), clean.pooled(self.subject.probe.pooling)
+        )
 
     @property
     def drops(self) -> bool:
@@ -127,7 +155,12 @@ class _Run:
 
     def _drift(self, clean: Features, other: Features) -> Tensor:
         pooling = self.subject.probe.pooling
-        return (1 - F.cosine_similarity(clean.pooled(pooling).double(), other.pooled(pooling).double(), dim=1)).clamp_min(0)
+        return (
+            1
+            - F.cosine_similarity(
+                clean.pooled(pooling).double(), other.pooled(pooling).double(), dim=1
+            )
+        ).clamp_min(0)
 
 
 def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Features:
@@ -136,7 +169,9 @@ def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Featu
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     with held_still(encoder, subject.device, subject.precision):
         tokens = encoder(patches, mask.visible_ids.to(subject.device)).float().cpu()
-    return Features(tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1))
+    return Features(
+        tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1)
+    )
 
 
 def own_attention(subject: Subject, images: Tensor) -> Tensor:
@@ -161,11 +196,16 @@ def _spread(features: Tensor) -> float:
     return max(1e-12, 1 - float((units.sum(0).square().sum() - count) / (count * (count - 1))))
 
 
-def _numbers(curves: dict[str, FadingCurve], chance: float, correct: Tensor, seed: int) -> dict[str, Number]:
+def _numbers(
+    curves: dict[str, FadingCurve], chance: float, correct: Tensor, seed: int
+) -> dict[str, Number]:
     first = next(iter(curves.values()))
     numbers: dict[str, Number] = {"clean": first.accuracies[0], "chance": chance}
     for order, curve in curves.items():
-        numbers |= {f"{order} {ratio:g}": value for ratio, value in zip(curve.ratios[1:], curve.accuracies[1:], strict=True)}
+        numbers |= {
+            f"{order} {ratio:g}": value
+            for ratio, value in zip(curve.ratios[1:], curve.accuracies[1:], strict=True)
+        }
         numbers |= {f"area {order}": curve.area, f"drift {order}": curve.mean_drift}
     if set(SALIENT) <= set(curves):
         numbers["salience gap"] = _gap(list(curves), correct, seed)
@@ -174,7 +214,10 @@ def _numbers(curves: dict[str, FadingCurve], chance: float, correct: Tensor, see
 
 def _gap(orders: list[str], correct: Tensor, seed: int) -> Interval:
     """Accuracy kept by salient-last over salient-first, mean over ratios, paired by picture: what attention points at matters."""
-    last, first = (correct[orders.index(name), 1:].double().mean(0) for name in ("salient-last", "salient-first"))
+    last, first = (
+        correct[orders.index(name), 1:].double().mean(0)
+        for name in ("salient-last", "salient-first")
+    )
     return bootstrap_interval(last - first, seed)
 
 
@@ -194,5 +237,8 @@ def _protocol(run: _Run, pooling: str, num_test: int) -> dict[str, Any]:
 def _notes(subject: Subject, how: str, curves: dict[str, FadingCurve]) -> tuple[str, ...]:
     notes = [note for curve in curves.values() for note in curve.notes]
     if not subject.has_tokens:
-        notes.append("without tokens: no salient orders" + (", and patches are painted in the mean color." if how == "drop" else "."))
+        notes.append(
+            "without tokens: no salient orders"
+            + (", and patches are painted in the mean color." if how == "drop" else ".")
+        )
     return tuple(dict.fromkeys(notes))

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from maskwright.diagnostics.curve import AccuracyCurve, draw_accuracy_curves, measure_curve
 from maskwright.diagnostics.diagnostic import Material
-from maskwright.diagnostics.filters import blur, keep_high, keep_low, match_contrast, radial_frequency, to_bytes
+from maskwright.diagnostics.filters import (
+    blur,
+    keep_high,
+    keep_low,
+    match_contrast,
+    radial_frequency,
+    to_bytes,
+)
 from maskwright.diagnostics.findings import Findings
 from maskwright.diagnostics.subject import Subject
 from maskwright.support.errors import MaskwrightError
@@ -46,7 +53,9 @@ class Lowpass:
         """Ask one subject."""
         panels: dict[str, dict[str, Change]] = {}
         if self.sigmas:
-            panels["blur, sigma in pixels"] = {f"{sigma:g}": _blurred(sigma) for sigma in sorted({*self.sigmas} - {0})}
+            panels["blur, sigma in pixels"] = {
+                f"{sigma:g}": _blurred(sigma) for sigma in sorted({*self.sigmas} - {0})
+            }
         if self.cutoffs:
             highest = float(radial_frequency(*subject.image_size).max())
             kept = sorted({cutoff for cutoff in self.cutoffs if cutoff < highest}, reverse=True)
@@ -81,7 +90,14 @@ class Highpass:
         kept = sorted({cutoff for cutoff in self.cutoffs if 0 < cutoff < highest})
         changes = {f"{cutoff:g}": _high(cutoff, self.match_contrast) for cutoff in kept}
         how = "contrast matched" if self.match_contrast else "mean kept"
-        return _measure("highpass", {f"high-pass ({how}), cycles per image": changes}, subject, material, seed, asdict(self))
+        return _measure(
+            "highpass",
+            {f"high-pass ({how}), cycles per image": changes},
+            subject,
+            material,
+            seed,
+            asdict(self),
+        )
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """One panel, a line per subject."""
@@ -89,17 +105,27 @@ class Highpass:
 
 
 def _measure(
-    name: str, panels: dict[str, dict[str, Change]], subject: Subject, material: Material, seed: int, settings: dict[str, Any]
+    name: str,
+    panels: dict[str, dict[str, Change]],
+    subject: Subject,
+    material: Material,
+    seed: int,
+    settings: dict[str, Any],
 ) -> Findings:
     """Ask one subject under every change of every panel."""
     probe = subject.probe
     begun = time.perf_counter()
-    curves = {title: measure_curve(subject, material.test, changes, seed) for title, changes in panels.items()}
+    curves = {
+        title: measure_curve(subject, material.test, changes, seed)
+        for title, changes in panels.items()
+    }
     first: AccuracyCurve = next(iter(curves.values()))
     numbers: dict[str, Any] = {"clean": first.accuracies["clean"], "chance": first.chance}
     for title, curve in curves.items():
         word = title.split(",")[0].split(" ")[0]
-        numbers |= {f"{word} {step}": value for step, value in curve.accuracies.items() if step != "clean"}
+        numbers |= {
+            f"{word} {step}": value for step, value in curve.accuracies.items() if step != "clean"
+        }
         numbers[f"area {word}"] = curve.area
     size = "x".join(map(str, subject.image_size))
     return Findings(
@@ -139,7 +165,11 @@ def _high(cutoff: float, matched: bool) -> Change:
 
 
 def _check_numbers(name: str, values: Sequence[float], least: float) -> None:
-    if not isinstance(values, (list, tuple)) or not all(isinstance(value, (int, float)) and value >= least for value in values):
-        raise MaskwrightError(f"{name} is a list of numbers of at least {least:g}, such as [1, 2, 4]; got {values}.")
+    if not isinstance(values, (list, tuple)) or not all(
+        isinstance(value, (int, float)) and value >= least for value in values
+    ):
+        raise MaskwrightError(
+            f"{name} is a list of numbers of at least {least:g}, such as [1, 2, 4]; got {values}."
+        )
     if not torch.tensor([float(value) for value in values]).isfinite().all():
         raise MaskwrightError(f"{name} must be finite; got {values}.")

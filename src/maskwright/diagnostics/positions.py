@@ -49,14 +49,21 @@ class Positions:
         for batch in material.test:
             order = shuffle(subject.grid, torch.arange(at, at + len(batch.images)), seed)
             at += len(order)
-            shuffled = unpatchify(take(patchify(batch.images, subject.grid.patch_size), order), subject.grid)
+            shuffled = unpatchify(
+                take(patchify(batch.images, subject.grid.patch_size), order), subject.grid
+            )
             clean.append(exact_features(subject, batch.images))
             moved.append(exact_features(subject, shuffled))
             predicted.append(self._predictions(subject, batch.images, order, seed))
         labels = material.test.labels
-        steps = {name: _accuracy(probe, parts, labels, seed) for name, parts in (("in order", clean), ("shuffled", moved))}
+        steps = {
+            name: _accuracy(probe, parts, labels, seed)
+            for name, parts in (("in order", clean), ("shuffled", moved))
+        }
         numbers: dict[str, Number] = {f"accuracy {name}": value for name, value in steps.items()}
-        numbers["drift"] = _drift(torch.cat([one.mean for one in clean]), torch.cat([one.mean for one in moved]), seed)
+        numbers["drift"] = _drift(
+            torch.cat([one.mean for one in clean]), torch.cat([one.mean for one in moved]), seed
+        )
         if isinstance(subject.model, MaskedAutoencoder):
             both = torch.cat([one for one in predicted if one is not None])
             numbers |= {
@@ -70,7 +77,9 @@ class Positions:
             control=CONTROL,
             protocol={
                 **asdict(self),
-                "positions": subject.model.config.positions if subject.model is not None else "those of the pixels",
+                "positions": subject.model.config.positions
+                if subject.model is not None
+                else "those of the pixels",
                 "drift": "cosine distance of mean-pooled features, in order and shuffled, over that of two different pictures; float32",
                 "prediction_change": "change of the predictions when the contents of visible patches swap places, over their mean square",
                 "prediction_spread": "variance of a picture's predictions over its hidden places, over their mean square",
@@ -88,20 +97,34 @@ class Positions:
             steps, drift = one.tables["steps"], one.numbers["drift"]
             assert isinstance(drift, Interval)
             ends = (tuple(step[end] for step in steps.values()) for end in ("value", "low", "high"))
-            lines.append(Line(f"{one.subject} ({one.protocol['positions']}), drift {drift.value:.2g}", tuple(steps), *ends))
+            lines.append(
+                Line(
+                    f"{one.subject} ({one.protocol['positions']}), drift {drift.value:.2g}",
+                    tuple(steps),
+                    *ends,
+                )
+            )
         panel = Panel("patches of each picture", "top-1 of the fixed probe", tuple(lines))
         return line_chart([panel], "Positions: does the order of the patches matter?", [CONTROL])
 
-    def _predictions(self, subject: Subject, images: Tensor, order: Tensor, seed: int) -> Tensor | None:
+    def _predictions(
+        self, subject: Subject, images: Tensor, order: Tensor, seed: int
+    ) -> Tensor | None:
         """(B, 2): how far predictions move when visible contents swap places, and how far they differ between places; or None."""
         model = subject.model
         if not isinstance(model, MaskedAutoencoder):
             return None
         count = subject.grid.num_patches
-        mask = split(order.float(), visible_count(count, self.ratio), rng=sample_rng(seed, 1, order[:, 0], "positions"))
+        mask = split(
+            order.float(),
+            visible_count(count, self.ratio),
+            rng=sample_rng(seed, 1, order[:, 0], "positions"),
+        )
         values = subject.scale.to_model(images)
         patches = patchify(values, subject.grid.patch_size)
-        swapped = patches.scatter(1, _wide(mask.visible_ids, patches), take(patches, mask.visible_ids).flip(1))
+        swapped = patches.scatter(
+            1, _wide(mask.visible_ids, patches), take(patches, mask.visible_ids).flip(1)
+        )
         with held_still(model.to(subject.device), subject.device):
             here, there = (
                 model(one.to(subject.device), mask.to(subject.device)).values.float().cpu()
@@ -125,7 +148,9 @@ def exact_features(subject: Subject, images: Tensor) -> Features:
     model = subject.model.to(subject.device)
     with held_still(model.encode, subject.device):
         tokens = model.encode(subject.scale.to_model(images.to(subject.device))).float().cpu()
-    return Features(tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1))
+    return Features(
+        tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1)
+    )
 
 
 def _wide(ids: Tensor, like: Tensor) -> Tensor:
@@ -133,11 +158,15 @@ def _wide(ids: Tensor, like: Tensor) -> Tensor:
 
 
 def _accuracy(probe: Any, parts: Sequence[Features], labels: Tensor, seed: int) -> Interval:
-    return bootstrap_interval((torch.cat([probe.decide(one) for one in parts]) == labels).double(), seed)
+    return bootstrap_interval(
+        (torch.cat([probe.decide(one) for one in parts]) == labels).double(), seed
+    )
 
 
 def _drift(clean: Tensor, moved: Tensor, seed: int) -> Interval:
     units = F.normalize(clean.double(), dim=1)
     count = len(units)
     spread = max(1e-12, 1 - float((units.sum(0).square().sum() - count) / (count * (count - 1))))
-    return bootstrap_interval((1 - (units * F.normalize(moved.double(), dim=1)).sum(1)).clamp_min(0) / spread, seed)
+    return bootstrap_interval(
+        (1 - (units * F.normalize(moved.double(), dim=1)).sum(1)).clamp_min(0) / spread, seed
+    )

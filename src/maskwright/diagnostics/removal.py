@@ -43,13 +43,22 @@ class Removal:
         A picture loses the same patches whatever its batch mates are, by its sample id.
         """
         scores = self._scores(max(ratios), sample_ids, look)
-        return [split(scores, visible_count(self.grid.num_patches, ratio), rng=self._rng(sample_ids, "split")) for ratio in ratios]
+        return [
+            split(
+                scores,
+                visible_count(self.grid.num_patches, ratio),
+                rng=self._rng(sample_ids, "split"),
+            )
+            for ratio in ratios
+        ]
 
     def _scores(self, ratio: float, sample_ids: Tensor, look: Look) -> Tensor:
         if self.order in SALIENT:
             return look() if self.order == "salient-first" else -look()
         hidden = self.grid.num_patches - visible_count(self.grid.num_patches, ratio)
-        return build_policy(self.order).score(Scene(self.grid, hidden, self._rng(sample_ids, "score")))
+        return build_policy(self.order).score(
+            Scene(self.grid, hidden, self._rng(sample_ids, "score"))
+        )
 
     def _rng(self, sample_ids: Tensor, purpose: str) -> KeyedRng:
         return sample_rng(self.seed, 0, sample_ids, f"occlusion {purpose}")
@@ -63,7 +72,9 @@ class Removal:
             )
         traits = build_policy(self.order).traits
         if traits.needs or not traits.nested:
-            raise MaskwrightError(f"Policy '{self.order}' gives no order of patches by itself; use {', '.join(ORDERS)} or red.")
+            raise MaskwrightError(
+                f"Policy '{self.order}' gives no order of patches by itself; use {', '.join(ORDERS)} or red."
+            )
 
 
 def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:

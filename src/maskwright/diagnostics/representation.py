@@ -51,12 +51,21 @@ class Representation:
         begun = time.perf_counter()
         test = layers_of(subject, material.test, len(material.test))
         train = layers_of(subject, subject.train, self.most)
-        views = [_view_features(subject, material.test, self.scale, seed, number) for number in (0, 1)]
+        views = [
+            _view_features(subject, material.test, self.scale, seed, number) for number in (0, 1)
+        ]
         shape = measure_shape(list(test.values())[-1].values, *views)
         settings = KnnSettings(k=self.k)
-        accuracy = {name: measure_knn(train[name], test[name], settings, seed=seed).answers.top1 for name in test}
+        accuracy = {
+            name: measure_knn(train[name], test[name], settings, seed=seed).answers.top1
+            for name in test
+        }
         width = list(test.values())[-1].values.shape[1]
-        numbers: dict[str, Number] = {**dict(shape), "width": width, **{f"k-NN {name}": value for name, value in accuracy.items()}}
+        numbers: dict[str, Number] = {
+            **dict(shape),
+            "width": width,
+            **{f"k-NN {name}": value for name, value in accuracy.items()},
+        }
         labels = next(iter(train.values())).labels
         chance = float((material.test.labels == labels.mode().values).double().mean())
         return Findings(
@@ -72,7 +81,11 @@ class Representation:
                 "num_test": len(material.test),
                 "knn": {**asdict(settings), "similarity": "cosine"},
             },
-            tables={"knn": {name: number_to_json(value) for name, value in accuracy.items()}, "chance": chance, "shape": dict(shape)},
+            tables={
+                "knn": {name: number_to_json(value) for name, value in accuracy.items()},
+                "chance": chance,
+                "shape": dict(shape),
+            },
             seconds=time.perf_counter() - begun,
         )
 
@@ -84,7 +97,9 @@ class Representation:
             rank = f"rank {one.tables['shape']['effective_rank']:.1f} of {one.numbers['width']}"
             ends = (tuple(step[end] for step in steps.values()) for end in ("value", "low", "high"))
             lines.append(Line(f"{one.subject}, {rank}", tuple(steps), *ends))
-        panel = Panel("layer", "top-1 of k-NN", tuple(lines), {"chance": findings[0].tables["chance"]})
+        panel = Panel(
+            "layer", "top-1 of k-NN", tuple(lines), {"chance": findings[0].tables["chance"]}
+        )
         return line_chart([panel], "Representation: what each layer tells neighbors", [CONTROL])
 
 
@@ -99,7 +114,9 @@ def layers_of(subject: Subject, pictures: Pictures, most: int) -> dict[str, Labe
         count += len(images)
         if count >= most:
             break
-    return {name: Labeled(torch.cat(values), pictures.labels[:count]) for name, values in parts.items()}
+    return {
+        name: Labeled(torch.cat(values), pictures.labels[:count]) for name, values in parts.items()
+    }
 
 
 def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -114,7 +131,9 @@ def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
             yield name, tokens[:, subject.num_prefix :].float().mean(1).cpu()
 
 
-def _view_features(subject: Subject, pictures: Pictures, scale: float, seed: int, number: int) -> Tensor:
+def _view_features(
+    subject: Subject, pictures: Pictures, scale: float, seed: int, number: int
+) -> Tensor:
     """Features (n, D) of one random crop, mirrored by chance, of every picture."""
     augment = Augment(size=subject.image_size, scale=(scale, 1.0))
     parts, at = [], 0
@@ -123,6 +142,9 @@ def _view_features(subject: Subject, pictures: Pictures, scale: float, seed: int
         at += len(ids)
         heights, widths = (torch.full((len(ids),), side) for side in batch.images.shape[-2:])
         boxes = augment.draw(heights, widths, seed=seed, epoch=number, sample_ids=ids).to_list()
-        cut = [box.apply(image, subject.image_size) for box, image in zip(boxes, batch.images, strict=True)]
+        cut = [
+            box.apply(image, subject.image_size)
+            for box, image in zip(boxes, batch.images, strict=True)
+        ]
         parts.append(subject.features(torch.stack(cut)).mean)
     return torch.cat(parts)

@@ -44,7 +44,9 @@ class RolloutMaps:
         """(B, 2) centers of mass as (row, col), shares of the image's height and width; 0.5 is the middle."""
         ids = torch.arange(self.grid.num_patches, device=self.values.device)
         rows, cols = ids // self.grid.cols + 0.5, ids % self.grid.cols + 0.5
-        return torch.stack([self.values @ (rows / self.grid.rows), self.values @ (cols / self.grid.cols)], dim=1)
+        return torch.stack(
+            [self.values @ (rows / self.grid.rows), self.values @ (cols / self.grid.cols)], dim=1
+        )
 
 
 def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
@@ -79,7 +81,11 @@ def to_evenness(product_BTT: Tensor, num_prefix: int) -> Tensor:
 
 
 def measure_rollout(
-    encoder: Encoder, patches_BNP: Tensor, grid: Grid, visible_ids: Tensor | None = None, heads: Heads = "mean"
+    encoder: Encoder,
+    patches_BNP: Tensor,
+    grid: Grid,
+    visible_ids: Tensor | None = None,
+    heads: Heads = "mean",
 ) -> RolloutMaps:
     """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone; maps come back on the whole grid."""
     product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
@@ -89,16 +95,25 @@ def measure_rollout(
         return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), own, grid)
     empty = shares.new_zeros(len(shares), grid.num_patches)
     is_seen = (empty == 1).scatter(1, visible_ids, True)
-    return RolloutMaps(empty.scatter(1, visible_ids, shares), is_seen, empty.scatter(1, visible_ids, own), grid)
+    return RolloutMaps(
+        empty.scatter(1, visible_ids, shares), is_seen, empty.scatter(1, visible_ids, own), grid
+    )
 
 
 def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:
     """(B,) Spearman correlations of two (B, N) maps over the patches marked in is_seen, the same number in each row; NaN for flat maps."""
     seen = is_seen.sum(1)
     if int(seen.min()) != int(seen.max()) or int(seen.min()) < 2:
-        raise MaskwrightError(f"Rank agreement needs the same number of patches in each row, at least 2; got {seen.tolist()[:8]}.")
-    ranks = [stats.rankdata(one[is_seen].reshape(len(one), -1).double().cpu().numpy(), axis=1) for one in (first, second)]
+        raise MaskwrightError(
+            f"Rank agreement needs the same number of patches in each row, at least 2; got {seen.tolist()[:8]}."
+        )
+    ranks = [
+        stats.rankdata(one[is_seen].reshape(len(one), -1).double().cpu().numpy(), axis=1)
+        for one in (first, second)
+    ]
     centered = [one - one.mean(1, keepdims=True) for one in ranks]
     length = np.sqrt(np.prod([(one**2).sum(1) for one in centered], axis=0))
     product = (centered[0] * centered[1]).sum(1)
-    return torch.from_numpy(np.divide(product, length, out=np.full(len(product), np.nan), where=length > 0))
+    return torch.from_numpy(
+        np.divide(product, length, out=np.full(len(product), np.nan), where=length > 0)
+    )

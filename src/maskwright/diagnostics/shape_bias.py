@@ -39,9 +39,14 @@ def pool_categories(scores: Tensor, members: Sequence[Sequence[int]], pool: str)
     return torch.stack([part.amax(1) if pool == "max" else part.mean(1) for part in parts], dim=1)
 
 
-def count_decisions(decided: Tensor, shapes: Tensor, textures: Tensor, names: Sequence[str], seed: int = 0) -> ShapeBias:
+def count_decisions(
+    decided: Tensor, shapes: Tensor, textures: Tensor, names: Sequence[str], seed: int = 0
+) -> ShapeBias:
     """Count decisions (n,) against the shape and texture categories (n,) of pictures whose cues differ."""
-    is_shape, is_texture = (decided == shapes).double().numpy(), (decided == textures).double().numpy()
+    is_shape, is_texture = (
+        (decided == shapes).double().numpy(),
+        (decided == textures).double().numpy(),
+    )
     by_shape, count = {}, {}
     for at, name in enumerate(names):
         own = (shapes == at).numpy()
@@ -71,13 +76,17 @@ def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
     if not (is_shape + is_texture).any():
         return Interval(float("nan"), float("nan"), float("nan"))
 
-    return bootstrap(lambda counts: _bias_of_counts(counts, is_shape, is_texture), len(is_shape), seed)
+    return bootstrap(
+        lambda counts: _bias_of_counts(counts, is_shape, is_texture), len(is_shape), seed
+    )
 
 
 def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.ndarray) -> np.ndarray:
     """The bias (R,) of each row of how often each picture was drawn, NaN where none that was drawn was decided."""
     shape, texture = counts @ is_shape, counts @ is_texture
-    return np.divide(shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0)
+    return np.divide(
+        shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0
+    )
 
 
 def _share(values: np.ndarray, seed: int) -> Interval:

@@ -39,18 +39,25 @@ def measure_shape(features: Tensor, first_view: Tensor, second_view: Tensor) -> 
     """Measure (n, D) features of pictures as they are, and (n, D) features of two augmentations of each."""
     values = spectrum(features)
     return RepresentationShape(
-        effective_rank(values), participation_ratio(values), uniformity(features), alignment(first_view, second_view)
+        effective_rank(values),
+        participation_ratio(values),
+        uniformity(features),
+        alignment(first_view, second_view),
     )
 
 
 def spectrum(features: Tensor) -> Tensor:
     """Singular values of centered (n, D) features in falling order, float64; raises MaskwrightError when all vectors are the same."""
     if len(features) < 2:
-        raise MaskwrightError(f"A representation is measured on at least two pictures; got {len(features)}.")
+        raise MaskwrightError(
+            f"A representation is measured on at least two pictures; got {len(features)}."
+        )
     centered = features.double() - features.double().mean(0)
     values = torch.linalg.svdvals(centered)
     if values[0] <= 1e-9 * features.double().norm().clamp_min(1e-12):
-        raise MaskwrightError("The representation has collapsed: every picture has the same features, so it has no rank.")
+        raise MaskwrightError(
+            "The representation has collapsed: every picture has the same features, so it has no rank."
+        )
     return values
 
 
@@ -69,7 +76,9 @@ def participation_ratio(singular_values: Tensor) -> float:
 def uniformity(features: Tensor) -> float:
     """The log of the mean of exp(-2 |x - y|^2) over all pairs of different pictures, features on the unit sphere."""
     units = F.normalize(features.double(), dim=1)
-    total = sum(float(torch.exp(4 * (rows @ units.T - 1)).sum()) for rows in units.split(_ROWS_AT_ONCE))
+    total = sum(
+        float(torch.exp(4 * (rows @ units.T - 1)).sum()) for rows in units.split(_ROWS_AT_ONCE)
+    )
     pairs = len(units) * (len(units) - 1)
     return float(torch.tensor((total - len(units)) / pairs, dtype=torch.float64).log())
 

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from maskwright.evaluation.features import Features, ImageBatch, Labeled, raw_pixel_features
 from maskwright.evaluation.frozen import held_still
-from maskwright.evaluation.linear_probe import FittedProbe, LinearProbeSettings, begin_probe, fit_probe, try_settings
+from maskwright.evaluation.linear_probe import (
+    FittedProbe,
+    LinearProbeSettings,
+    begin_probe,
+    fit_probe,
+    try_settings,
+)
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
@@ -72,13 +78,17 @@ class FixedProbe:
         return self.labels[self.scores(features).argmax(1)]
 
 
-def fit_fixed_probe(train: Features, settings: LinearProbeSettings | None = None, seed: int = 0) -> FixedProbe:
+def fit_fixed_probe(
+    train: Features, settings: LinearProbeSettings | None = None, seed: int = 0
+) -> FixedProbe:
     """Choose pooling and penalty on a held-out part of train and refit on all of it, as `maskwright evaluate` does."""
     settings = settings or LinearProbeSettings()
     poolings, labels = begin_probe(train, settings)
     attempts = try_settings(train, poolings, settings, seed)
     if not attempts:
-        raise MaskwrightError("A fixed probe needs a class with at least two train pictures; use more pictures.")
+        raise MaskwrightError(
+            "A fixed probe needs a class with at least two train pictures; use more pictures."
+        )
     best = max(attempts, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))
     chosen: Labeled = train.labeled(best.pooling)
     fitted = fit_probe(chosen, (best.penalty,), settings.iterations)
@@ -116,7 +126,11 @@ class Subject:
 
     @property
     def grid(self) -> Grid:
-        return Grid.of_image(*self.image_size, self.patch_size) if self.model is None else self.model.grid
+        return (
+            Grid.of_image(*self.image_size, self.patch_size)
+            if self.model is None
+            else self.model.grid
+        )
 
     @property
     def num_prefix(self) -> int:
@@ -138,13 +152,19 @@ class Subject:
             return raw_pixel_features([ImagesOnly(images)])
         tokens = self.tokens(images)
         has_class = self.class_token and self.num_prefix > 0
-        return Features(tokens[:, 0].cpu() if has_class else None, tokens[:, self.num_prefix :].mean(1).cpu())
+        return Features(
+            tokens[:, 0].cpu() if has_class else None, tokens[:, self.num_prefix :].mean(1).cpu()
+        )
 
     def features_of(self, pictures: Pictures) -> Features:
         """Features of all pictures, with their labels."""
         parts = [self.features(batch.images) for batch in pictures]
         classes = [part.cls for part in parts if part.cls is not None]
-        return Features(torch.cat(classes) if classes else None, torch.cat([part.mean for part in parts]), pictures.labels)
+        return Features(
+            torch.cat(classes) if classes else None,
+            torch.cat([part.mean for part in parts]),
+            pictures.labels,
+        )
 
     @cached_property
     def train_features(self) -> Features:

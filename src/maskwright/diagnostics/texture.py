@@ -41,9 +41,14 @@ class Texture:
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
-        trains = {"objects": subject.train_features, "textures": subject.features_of(material.take("textures_train"))}
+        trains = {
+            "objects": subject.train_features,
+            "textures": subject.features_of(material.take("textures_train")),
+        }
         most = min(len(one.mean) for one in trains.values()) if self.match else None
-        probes = {name: fit_fixed_probe(_some(one, most, seed), seed=seed) for name, one in trains.items()}
+        probes = {
+            name: fit_fixed_probe(_some(one, most, seed), seed=seed) for name, one in trains.items()
+        }
         objects = _answers(probes["objects"], subject, material.test)
         textures = _answers(probes["textures"], subject, material.take("textures_test"))
         chances = {name: _chance(probe) for name, probe in probes.items()}
@@ -53,7 +58,11 @@ class Texture:
             "objects, chance": chances["objects"],
             "textures, chance": chances["textures"],
         }
-        tables = {"objects": _spell_answers(objects), "textures": _spell_answers(textures), "chances": chances}
+        tables = {
+            "objects": _spell_answers(objects),
+            "textures": _spell_answers(textures),
+            "chances": chances,
+        }
         return Findings(
             diagnostic="texture",
             subject=subject.name,
@@ -69,24 +78,41 @@ class Texture:
             seconds=time.perf_counter() - begun,
         )
 
-    def compare(self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0) -> list[Findings]:
+    def compare(
+        self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
+    ) -> list[Findings]:
         """Add how much further each encoder leads each baseline on textures than on objects."""
         held = [one for one in findings if one.subject in baselines]
-        return [one if one in held else replace(one, numbers={**one.numbers, **_leads(one, held, seed)}) for one in findings]
+        return [
+            one if one in held else replace(one, numbers={**one.numbers, **_leads(one, held, seed)})
+            for one in findings
+        ]
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Accuracy on objects and on textures, a bar per subject."""
         groups = ("objects", "textures")
         series = []
         for one in findings:
-            values = [value for value in (one.numbers[group] for group in groups) if isinstance(value, Interval)]
-            ends = (tuple(getattr(value, end) for value in values) for end in ("value", "low", "high"))
-            series.append(Bars(f"{one.subject} ({_spell(one.numbers['textures - objects'])})", groups, *ends))
-        chances = {f"chance, {name}": value for name, value in findings[0].tables["chances"].items()}
+            values = [
+                value
+                for value in (one.numbers[group] for group in groups)
+                if isinstance(value, Interval)
+            ]
+            ends = (
+                tuple(getattr(value, end) for value in values) for end in ("value", "low", "high")
+            )
+            series.append(
+                Bars(f"{one.subject} ({_spell(one.numbers['textures - objects'])})", groups, *ends)
+            )
+        chances = {
+            f"chance, {name}": value for name, value in findings[0].tables["chances"].items()
+        }
         if len(set(chances.values())) == 1:
             chances = {"chance": next(iter(chances.values()))}
         title = "Texture transfer: linear probes (textures - objects)"
-        return bar_chart(series, title, "", "top-1", chances, [findings[0].control, *_sentences(findings)])
+        return bar_chart(
+            series, title, "", "top-1", chances, [findings[0].control, *_sentences(findings)]
+        )
 
 
 def _some(train: Features, most: int | None, seed: int) -> Features:
@@ -121,9 +147,14 @@ def _rescaled(tables: Any) -> tuple[Tensor, Tensor]:
     return parts[0], parts[1]
 
 
-def _contrast(pairs: Sequence[tuple[Tensor, Tensor]], signs: Sequence[float], seed: int) -> Interval:
+def _contrast(
+    pairs: Sequence[tuple[Tensor, Tensor]], signs: Sequence[float], seed: int
+) -> Interval:
     """Mean over textures less mean over objects, summed over subjects with signs; each set is drawn by itself, subjects together."""
-    textures, objects = (torch.stack([sign * pair[at] for sign, pair in zip(signs, pairs, strict=True)]).sum(0) for at in (0, 1))
+    textures, objects = (
+        torch.stack([sign * pair[at] for sign, pair in zip(signs, pairs, strict=True)]).sum(0)
+        for at in (0, 1)
+    )
     first = len(textures)
 
     def statistic(counts: np.ndarray) -> np.ndarray:

@@ -52,13 +52,17 @@ class Answers:
     def confusion(self) -> Tensor:
         """Counts (K, K) over `labels`: row is the true class, column the answer."""
         labels = self.labels()
-        place = torch.searchsorted(labels, self.truth) * len(labels) + torch.searchsorted(labels, self.predicted)
+        place = torch.searchsorted(labels, self.truth) * len(labels) + torch.searchsorted(
+            labels, self.predicted
+        )
         return torch.bincount(place, minlength=len(labels) ** 2).view(len(labels), len(labels))
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, number of test images and share right of each class in the test images."""
         labels, own, counts = self.truth.unique(return_inverse=True, return_counts=True)
-        rights = torch.zeros(len(labels), dtype=torch.float64).index_add_(0, own, self.correct.double())
+        rights = torch.zeros(len(labels), dtype=torch.float64).index_add_(
+            0, own, self.correct.double()
+        )
         rows = zip(labels.tolist(), counts.tolist(), (rights / counts).tolist(), strict=True)
         return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
 
@@ -73,7 +77,9 @@ def read_rows(rows: list[str]) -> Tensor:
     return torch.tensor([[int(count) for count in row.split()] for row in rows])
 
 
-def judge_answers(scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0) -> Answers:
+def judge_answers(
+    scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0
+) -> Answers:
     """Compare class scores (n, K) with true labels (n,); classes (K,) names the columns, in rising order.
 
     Equal scores prefer the smaller label; a true label that no train image has counts as wrong.
@@ -84,7 +90,9 @@ def judge_answers(scores: Tensor, classes: Tensor, truth: Tensor, train_labels: 
     return Answers(
         top1=bootstrap_interval(ranks == 0, seed),
         top5=bootstrap_interval(ranks < 5, seed) if len(classes) > 5 else None,
-        auroc=auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed) if two else None,
+        auroc=auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed)
+        if two
+        else None,
         majority=float((truth == commonest).double().mean()),
         num_classes=len(classes),
         correct=ranks == 0,

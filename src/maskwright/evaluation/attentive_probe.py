@@ -42,7 +42,9 @@ class AttentiveSettings:
         for name, least in (("queries", 1), ("epochs", 1), ("batch", 2)):
             check_at_least(name, getattr(self, name), least)
         if not self.rates or min(self.rates) <= 0 or not 0 < self.held_out < 1:
-            raise MaskwrightError(f"An attentive probe needs rates above 0 and held_out in (0, 1); got {self.rates}, {self.held_out:g}.")
+            raise MaskwrightError(
+                f"An attentive probe needs rates above 0 and held_out in (0, 1); got {self.rates}, {self.held_out:g}."
+            )
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,24 @@ class AttentiveResult:
             "refit_on": "all of train",
         }
         tried = {f"{rate:g}": accuracy for rate, accuracy in self.tried.items()}
-        told = {"num_train": self.num_train, "rate": self.rate, "held_out_top1": tried, "protocol": protocol, "notes": []}
+        told = {
+            "num_train": self.num_train,
+            "rate": self.rate,
+            "held_out_top1": tried,
+            "protocol": protocol,
+            "notes": [],
+        }
         return {"probe": "attentive", **self.answers.to_dict(), **told}
 
 
 def measure_attentive_probe(
-    train: TokenSet, test: TokenSet, settings: AttentiveSettings, *, seed: int, device: torch.device, progress: Progress
+    train: TokenSet,
+    test: TokenSet,
+    settings: AttentiveSettings,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
 ) -> AttentiveResult:
     """Choose the rate on a held-out part of train, refit on all of train, and answer the test images once."""
     labels = train.labels.unique()
@@ -102,14 +116,42 @@ def measure_attentive_probe(
     total = 2 * settings.epochs
     tried: dict[float, float] = {}
     if held.any() and len(settings.rates) > 1:
-        heads = _fit(train, everything[~held], labels, settings.rates, settings, seed, device, lambda epoch: progress(epoch, total))
+        heads = _fit(
+            train,
+            everything[~held],
+            labels,
+            settings.rates,
+            settings,
+            seed,
+            device,
+            lambda epoch: progress(epoch, total),
+        )
         truth = torch.searchsorted(labels, train.labels[held])
         for rate, head in zip(settings.rates, heads, strict=True):
-            tried[rate] = float((_score(head, train, everything[held], settings.batch).argmax(1) == truth).double().mean())
+            tried[rate] = float(
+                (_score(head, train, everything[held], settings.batch).argmax(1) == truth)
+                .double()
+                .mean()
+            )
     rate = max(tried, key=lambda one: tried[one]) if tried else settings.rates[0]
-    (head,) = _fit(train, everything, labels, (rate,), settings, seed, device, lambda epoch: progress(settings.epochs + epoch, total))
+    (head,) = _fit(
+        train,
+        everything,
+        labels,
+        (rate,),
+        settings,
+        seed,
+        device,
+        lambda epoch: progress(settings.epochs + epoch, total),
+    )
     scores = _score(head, test, torch.arange(len(test.labels)), settings.batch)
-    return AttentiveResult(judge_answers(scores, labels, test.labels, train.labels, seed), rate, tried, settings, len(train.labels))
+    return AttentiveResult(
+        judge_answers(scores, labels, test.labels, train.labels, seed),
+        rate,
+        tried,
+        settings,
+        len(train.labels),
+    )
 
 
 def _fit(
@@ -123,15 +165,26 @@ def _fit(
     progress: Callable[[int], None],
 ) -> list[AttentiveHead]:
     """Train one head per rate, all equal at first, on the same batches: tokens are fetched once for all of them."""
-    heads = [AttentiveHead(train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")).to(device) for _ in rates]
-    optimizers = [torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.1) for head, rate in zip(heads, rates, strict=True)]
+    heads = [
+        AttentiveHead(
+            train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")
+        ).to(device)
+        for _ in rates
+    ]
+    optimizers = [
+        torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.1)
+        for head, rate in zip(heads, rates, strict=True)
+    ]
     batch = pick_batch(len(ids), settings.batch)
     steps, done = len(ids) // batch, 0
     for epoch in range(settings.epochs):
         progress(epoch)
         for some in _order(ids, batch, seed, epoch):
             share = Rate(1.0, 0.1).at(done / (settings.epochs * steps))
-            tokens, classes = train.of(some), torch.searchsorted(labels, train.labels[some]).to(device)
+            tokens, classes = (
+                train.of(some),
+                torch.searchsorted(labels, train.labels[some]).to(device),
+            )
             for head, optimizer, rate in zip(heads, optimizers, rates, strict=True):
                 optimizer.param_groups[0]["lr"] = rate * share
                 optimizer.zero_grad()

@@ -36,23 +36,35 @@ class TrivialBaselines:
         return asdict(self)
 
 
-def measure_baselines(images: Tensor, mask: PatchMask, scale: PixelScale, *, patch_size: int, target: Target) -> TrivialBaselines:
+def measure_baselines(
+    images: Tensor, mask: PatchMask, scale: PixelScale, *, patch_size: int, target: Target
+) -> TrivialBaselines:
     """Measure both on (B, C, H, W) uint8 images under a fixed mask; once per run is enough."""
     values = scale.to_model(images)
     flat = predict_patch_mean(values, mask, patch_size=patch_size, target=target)
     smooth = predict_by_fill(values, mask, patch_size=patch_size, target=target)
-    return TrivialBaselines(float(reconstruction_loss(flat).mean()), float(reconstruction_loss(smooth).mean()))
+    return TrivialBaselines(
+        float(reconstruction_loss(flat).mean()), float(reconstruction_loss(smooth).mean())
+    )
 
 
-def predict_patch_mean(images: Tensor, mask: PatchMask, *, patch_size: int, target: Target) -> Prediction:
+def predict_patch_mean(
+    images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
+) -> Prediction:
     """Predict every hidden patch flat at its own true mean over all pixels and channels; images are model numbers (B, C, H, W)."""
     patches = patchify(images.float(), patch_size)
     truth = take(patches, mask.predicted_ids)
-    values = torch.zeros_like(truth) if target == "normalized" else truth.mean(-1, keepdim=True).expand_as(truth)
+    values = (
+        torch.zeros_like(truth)
+        if target == "normalized"
+        else truth.mean(-1, keepdim=True).expand_as(truth)
+    )
     return _prediction(values, patches, images, mask, patch_size, target)
 
 
-def predict_by_fill(images: Tensor, mask: PatchMask, *, patch_size: int, target: Target) -> Prediction:
+def predict_by_fill(
+    images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
+) -> Prediction:
     """Predict hidden patches by the smooth fill through visible pixels; a stand-in for a model wherever a Prediction is wanted.
 
     images are model numbers (B, C, H, W). Hidden pixels reach `Prediction.patches`, the truth, and never `Prediction.values`.
@@ -60,10 +72,21 @@ def predict_by_fill(images: Tensor, mask: PatchMask, *, patch_size: int, target:
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     filled = take(patchify(fill_hidden(images, mask, grid), patch_size), mask.predicted_ids)
     values = normalize_patches(filled) if target == "normalized" else filled
-    return _prediction(values, patchify(images.float(), patch_size), images, mask, patch_size, target)
+    return _prediction(
+        values, patchify(images.float(), patch_size), images, mask, patch_size, target
+    )
 
 
-def _prediction(values: Tensor, patches: Tensor, images: Tensor, mask: PatchMask, patch_size: int, target: Target) -> Prediction:
+def _prediction(
+    values: Tensor,
+    patches: Tensor,
+    images: Tensor,
+    mask: PatchMask,
+    patch_size: int,
+    target: Target,
+) -> Prediction:
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
-    return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False)
+    return Prediction(
+        values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False
+    )

@@ -23,10 +23,14 @@ def answer_all(
 ) -> Tensor:
     """(n, K) float32 scores of all pictures on the CPU, without chance; classify: a bound method of a module, (B, C, H, W) -> (B, K)."""
     with held_still(classify, device, precision):
-        return torch.cat([classify(scale.to_model(batch.images.to(device))).float().cpu() for batch in batches])
+        return torch.cat(
+            [classify(scale.to_model(batch.images.to(device))).float().cpu() for batch in batches]
+        )
 
 
-def accuracy_by_class(correct: Tensor, truth: Tensor, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+def accuracy_by_class(
+    correct: Tensor, truth: Tensor, classes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """For each class the share of its (n,) pictures told right and their number; a class without test pictures is left out."""
     counts = torch.bincount(truth, minlength=len(classes))
     rights = torch.bincount(truth[correct], minlength=len(classes))

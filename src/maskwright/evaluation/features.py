@@ -38,7 +38,9 @@ class Labeled:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
-            raise MaskwrightError(f"Each vector needs one label; got {tuple(self.values.shape)} and {tuple(self.labels.shape)}.")
+            raise MaskwrightError(
+                f"Each vector needs one label; got {tuple(self.values.shape)} and {tuple(self.labels.shape)}."
+            )
         if not len(self.labels):
             raise MaskwrightError("A probe needs images; got none.")
 
@@ -73,13 +75,17 @@ class Features:
         if pooling == "mean":
             return self.mean
         if self.cls is None:
-            raise MaskwrightError(f"Pooling '{pooling}' needs a class token and this encoder has none; use mean.")
+            raise MaskwrightError(
+                f"Pooling '{pooling}' needs a class token and this encoder has none; use mean."
+            )
         return self.cls if pooling == "cls" else torch.cat([self.cls, self.mean], dim=1)
 
     def labeled(self, pooling: str) -> Labeled:
         """The vectors with their labels; raises MaskwrightError when the data has none."""
         if self.labels is None:
-            raise MaskwrightError("A probe needs labels and these images have none; use a folder with one sub-folder per class.")
+            raise MaskwrightError(
+                "A probe needs labels and these images have none; use a folder with one sub-folder per class."
+            )
         return Labeled(self.pooled(pooling), self.labels)
 
 
@@ -107,7 +113,9 @@ def extract_features(
             labels.append(batch.labels)
     _refuse_none(means)
     has_class = class_token and num_prefix > 0
-    return Features(torch.cat(firsts) if has_class else None, torch.cat(means), _join_labels(labels))
+    return Features(
+        torch.cat(firsts) if has_class else None, torch.cat(means), _join_labels(labels)
+    )
 
 
 def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Features:

@@ -30,7 +30,9 @@ class FewShotSettings:
         read_shots(self.shots)
 
 
-def measure_few_shot(train: Features, test: Features, settings: FewShotSettings, *, seed: int = 0) -> dict[str, Any]:
+def measure_few_shot(
+    train: Features, test: Features, settings: FewShotSettings, *, seed: int = 0
+) -> dict[str, Any]:
     """Fit one linear probe per draw, tuned on a fifth of the few; give mean accuracy, interval over test images, spread over draws.
 
     With one image per class nothing is tuned. `top1` is the mean over draws; its interval is over test images, `spread` (a standard
@@ -41,12 +43,16 @@ def measure_few_shot(train: Features, test: Features, settings: FewShotSettings,
     answers, kept = [], torch.zeros(len(labels), dtype=torch.bool)
     for draw in range(settings.draws):
         kept = draw_shots(labels, settings.shots, seed, draw)
-        some = Features(None if train.cls is None else train.cls[kept], train.mean[kept], labels[kept])
+        some = Features(
+            None if train.cls is None else train.cls[kept], train.mean[kept], labels[kept]
+        )
         answers.append(measure_linear_probe(some, test, probe, seed=seed).answers)
     return _summarize(answers, int(kept.sum()), settings, seed)
 
 
-def _summarize(answers: list[Answers], num_train: int, settings: FewShotSettings, seed: int) -> dict[str, Any]:
+def _summarize(
+    answers: list[Answers], num_train: int, settings: FewShotSettings, seed: int
+) -> dict[str, Any]:
     rights = torch.stack([one.correct for one in answers]).double()
     by_draw = [one.top1.value for one in answers]
     return {
@@ -72,7 +78,9 @@ def read_shots(shots: str) -> tuple[float | None, int | None]:
         share = float(text[:-1]) / 100 if text.endswith("%") else None
         count = None if share is not None else int(text)
     except ValueError as error:
-        raise MaskwrightError(f"Shots are a share such as 1% or a number per class such as 5; got '{shots}'.") from error
+        raise MaskwrightError(
+            f"Shots are a share such as 1% or a number per class such as 5; got '{shots}'."
+        ) from error
     if (share is not None and not 0 < share <= 1) or (count is not None and count < 1):
         raise MaskwrightError(f"Shots are above 0 and at most 100%; got '{shots}'.")
     return share, count
@@ -83,7 +91,11 @@ def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
     share, count = read_shots(shots)
     order = torch.randperm(len(labels), generator=torch_generator(seed, "few shots", shots, draw))
     _, own, sizes = labels[order].unique(return_inverse=True, return_counts=True)
-    quota = torch.full_like(sizes, count) if count is not None else (sizes * (share or 0)).round().long().clamp_min(1)
+    quota = (
+        torch.full_like(sizes, count)
+        if count is not None
+        else (sizes * (share or 0)).round().long().clamp_min(1)
+    )
     by_class = torch.argsort(own, stable=True)
     place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[own[by_class]]
     kept = torch.zeros(len(labels), dtype=torch.bool)

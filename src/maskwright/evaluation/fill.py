@@ -39,7 +39,9 @@ def _stretch(values: Tensor, is_known: Tensor) -> Tensor:
         return values
     share = F.avg_pool2d(is_known.float(), 2, ceil_mode=True)
     halved = F.avg_pool2d(values, 2, ceil_mode=True) / share.clamp_min(1e-6)
-    guess = F.interpolate(_stretch(halved, share > 0), size=values.shape[-2:], mode="bilinear", align_corners=False)
+    guess = F.interpolate(
+        _stretch(halved, share > 0), size=values.shape[-2:], mode="bilinear", align_corners=False
+    )
     return _settle(torch.where(is_known, values, guess), values, is_known)
 
 
@@ -47,7 +49,9 @@ def _settle(filled: Tensor, values: Tensor, is_known: Tensor) -> Tensor:
     """Let every unknown pixel become the mean of its neighbors, in sweeps sped up by Chebyshev's semi-iteration (Golub and Varga 1961)."""
     before, push = filled, 1.0
     for sweep in range(_SWEEPS):
-        relaxed = torch.where(is_known, values, before + push * (_mean_of_neighbors(filled) - before))
+        relaxed = torch.where(
+            is_known, values, before + push * (_mean_of_neighbors(filled) - before)
+        )
         before, filled = filled, relaxed
         push = 1 / (1 - _SLOWEST**2 * (push / 4 if sweep else 0.5))
     return filled
@@ -55,4 +59,9 @@ def _settle(filled: Tensor, values: Tensor, is_known: Tensor) -> Tensor:
 
 def _mean_of_neighbors(values: Tensor) -> Tensor:
     around = F.pad(values, (1, 1, 1, 1), mode="replicate")
-    return (around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:]) / 4
+    return (
+        around[..., :-2, 1:-1]
+        + around[..., 2:, 1:-1]
+        + around[..., 1:-1, :-2]
+        + around[..., 1:-1, 2:]
+    ) / 4

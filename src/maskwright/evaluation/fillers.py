@@ -19,7 +19,10 @@ def fill_trivially(pictures: Tensor, is_hidden: Tensor) -> dict[str, Tensor]:
 
     `telea` (Telea 2004, OpenCV) is there for gray and color pictures when OpenCV is installed: pip install 'maskwright[priors]'.
     """
-    filled = {"mean color": fill_with_mean(pictures, is_hidden), "smooth": fill_pixels(pictures, is_hidden).clamp(0, 1)}
+    filled = {
+        "mean color": fill_with_mean(pictures, is_hidden),
+        "smooth": fill_pixels(pictures, is_hidden).clamp(0, 1),
+    }
     cv2 = _opencv()
     if cv2 is not None and pictures.shape[1] in (1, 3):
         filled["telea"] = _telea(cv2, pictures, is_hidden)
@@ -41,7 +44,9 @@ def _telea(cv2: ModuleType, pictures: Tensor, is_hidden: Tensor) -> Tensor:
         cv2.inpaint(np.ascontiguousarray(one.squeeze()), hole, _TELEA_RADIUS, cv2.INPAINT_TELEA)
         for one, hole in zip(bytes_, holes, strict=True)
     ]
-    stacked = torch.from_numpy(np.stack(done)).reshape(bytes_.shape).permute(0, 3, 1, 2).float() / 255
+    stacked = (
+        torch.from_numpy(np.stack(done)).reshape(bytes_.shape).permute(0, 3, 1, 2).float() / 255
+    )
     return torch.where(is_hidden, stacked.to(pictures.device), pictures)
 
 

@@ -12,7 +12,9 @@ from torch import nn
 
 
 @contextmanager
-def held_still(call: Callable[..., Any], device: torch.device, precision: torch.dtype = torch.float32) -> Iterator[None]:
+def held_still(
+    call: Callable[..., Any], device: torch.device, precision: torch.dtype = torch.float32
+) -> Iterator[None]:
     """Run a block without gradients and with the module behind `call` in evaluation mode, each part's own mode restored after it.
 
     call: a module or a bound method of one (`model.encode`); a plain function keeps its own mode. precision: bfloat16 and float16
@@ -23,7 +25,10 @@ def held_still(call: Callable[..., Any], device: torch.device, precision: torch.
     for part in modes:
         part.training = False
     try:
-        with torch.no_grad(), torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32),
+        ):
             yield
     finally:
         for part, training in modes.items():

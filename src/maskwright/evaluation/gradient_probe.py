@@ -43,10 +43,14 @@ class Rate:
         """The rate at a progress in [0, 1]."""
         if progress < self.warmup:
             return self.peak * progress / self.warmup
-        return self.peak * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup)))
+        return (
+            self.peak * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup)))
+        )
 
 
-def descend(head: nn.Module, optimizer: Optimizer, batches: Batches, rate: Rate, epochs: int, steps: int) -> None:
+def descend(
+    head: nn.Module, optimizer: Optimizer, batches: Batches, rate: Rate, epochs: int, steps: int
+) -> None:
     """Train a head with cross-entropy; batches: epoch -> `steps` pairs of inputs and class numbers."""
     head.train()
     done = 0
@@ -64,7 +68,9 @@ def shuffled(features: Labeled, batch_size: int, seed: int) -> Batches:
     """Full batches of cached features, labels being class numbers, in an order that depends on seed and epoch."""
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(features), generator=torch_generator(seed, "order", epoch)).to(features.values.device)
+        order = torch.randperm(len(features), generator=torch_generator(seed, "order", epoch)).to(
+            features.values.device
+        )
         for some in order[: len(order) // batch_size * batch_size].split(batch_size):
             yield features.values[some], features.labels[some]
 

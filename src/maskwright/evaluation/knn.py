@@ -29,7 +29,9 @@ class KnnSettings:
 
     def __post_init__(self) -> None:
         if self.k < 1 or self.temperature <= 0:
-            raise MaskwrightError(f"k-NN needs k of at least 1 and a temperature above 0; got {self.k} and {self.temperature:g}.")
+            raise MaskwrightError(
+                f"k-NN needs k of at least 1 and a temperature above 0; got {self.k} and {self.temperature:g}."
+            )
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,22 @@ class KnnResult:
             "weight": "exp(cosine / temperature)",
             "self_excluded": self.self_excluded,
         }
-        return {"probe": "knn", **self.answers.to_dict(), "num_train": self.num_train, "protocol": protocol, "notes": list(self.notes)}
+        return {
+            "probe": "knn",
+            **self.answers.to_dict(),
+            "num_train": self.num_train,
+            "protocol": protocol,
+            "notes": list(self.notes),
+        }
 
 
 def measure_knn(
-    train: Labeled, test: Labeled | None = None, settings: KnnSettings | None = None, *, seed: int = 0, chunk: int = 512
+    train: Labeled,
+    test: Labeled | None = None,
+    settings: KnnSettings | None = None,
+    *,
+    seed: int = 0,
+    chunk: int = 512,
 ) -> KnnResult:
     """Classify every test image by its nearest train images; without `test`, every train image by all the others.
 
@@ -64,18 +77,37 @@ def measure_knn(
     asked = train if test is None else test
     alone = asked is train or torch.equal(asked.values, train.values)
     if asked.values.shape[1] != train.values.shape[1]:
-        raise MaskwrightError(f"Train and test features differ in width: {train.values.shape[1]} and {asked.values.shape[1]}.")
+        raise MaskwrightError(
+            f"Train and test features differ in width: {train.values.shape[1]} and {asked.values.shape[1]}."
+        )
     k = min(settings.k, len(train) - alone)
     if k < 1:
-        raise MaskwrightError("k-NN needs a train image besides the test image itself; got 1 image.")
-    notes = (f"k = {settings.k} is more than the train images at hand; used k = {k}.",) if k < settings.k else ()
+        raise MaskwrightError(
+            "k-NN needs a train image besides the test image itself; got 1 image."
+        )
+    notes = (
+        (f"k = {settings.k} is more than the train images at hand; used k = {k}.",)
+        if k < settings.k
+        else ()
+    )
     used = replace(settings, k=k)
     votes, classes = count_votes(train, asked.values, used, exclude_self=alone, chunk=chunk)
-    return KnnResult(judge_answers(votes, classes, asked.labels, train.labels, seed), used, len(train), alone, notes)
+    return KnnResult(
+        judge_answers(votes, classes, asked.labels, train.labels, seed),
+        used,
+        len(train),
+        alone,
+        notes,
+    )
 
 
 def count_votes(
-    train: Labeled, values: Tensor, settings: KnnSettings, *, exclude_self: bool = False, chunk: int = 512
+    train: Labeled,
+    values: Tensor,
+    settings: KnnSettings,
+    *,
+    exclude_self: bool = False,
+    chunk: int = 512,
 ) -> tuple[Tensor, Tensor]:
     """Sum the neighbors' votes per class: (n, D) give votes (n, K) float64 and the class labels (K,) in rising order.
 

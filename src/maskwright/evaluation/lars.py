@@ -14,9 +14,18 @@ class Lars(Optimizer):
     """Momentum on gradients whose size is `trust` times that of their weights; biases (1-D) get plain gradients and no decay."""
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float = 0.0, *, momentum: float = 0.9, trust: float = 0.001, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 0.0,
+        *,
+        momentum: float = 0.9,
+        trust: float = 0.001,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": weight_decay})
+        super().__init__(
+            parameters,
+            {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": weight_decay},
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -37,5 +46,7 @@ class Lars(Optimizer):
             share = group["trust"] * size / steepness
             slope = slope * torch.where((size > 0) & (steepness > 0), share, 1.0)
         state = self.state[weight]
-        speed = state["speed"] = state["speed"] * group["momentum"] + slope if "speed" in state else slope.clone()
+        speed = state["speed"] = (
+            state["speed"] * group["momentum"] + slope if "speed" in state else slope.clone()
+        )
         weight -= group["lr"] * speed

@@ -29,7 +29,9 @@ class LayerFeatures:
 
     def at(self, layer: int) -> Features:
         """The features after block `layer`, 1 being the first; the last went through the final norm, the others did not."""
-        return Features(None if self.cls is None else self.cls[layer - 1], self.mean[layer - 1], self.labels)
+        return Features(
+            None if self.cls is None else self.cls[layer - 1], self.mean[layer - 1], self.labels
+        )
 
 
 def extract_layers(
@@ -46,14 +48,18 @@ def extract_layers(
     with held_still(model, device, precision):
         for batch in batches:
             by_layer = _tokens_by_layer(model, scale.to_model(batch.images.to(device)))
-            means.append(torch.stack([tokens[:, prefix:].float().mean(1) for tokens in by_layer]).cpu())
+            means.append(
+                torch.stack([tokens[:, prefix:].float().mean(1) for tokens in by_layer]).cpu()
+            )
             firsts.append(torch.stack([tokens[:, 0].float() for tokens in by_layer]).cpu())
             labels.append(batch.labels)
     if not means:
         raise MaskwrightError("There are no images to take features from.")
     known = [part.cpu() for part in labels if part is not None]
     told = torch.cat(known) if len(known) == len(labels) else None
-    return LayerFeatures(torch.cat(firsts, 1) if model.config.class_token else None, torch.cat(means, 1), told)
+    return LayerFeatures(
+        torch.cat(firsts, 1) if model.config.class_token else None, torch.cat(means, 1), told
+    )
 
 
 def _tokens_by_layer(model: MaskedAutoencoder | ImageEncoder, images: Tensor) -> list[Tensor]:

@@ -42,9 +42,13 @@ class LinearProbeSettings:
         if self.pooling not in ("choose", *POOLINGS):
             raise unknown_name("pooling", self.pooling, ("choose", *POOLINGS))
         if not self.penalties or min(self.penalties) <= 0:
-            raise MaskwrightError(f"A linear probe needs at least one penalty, all above 0; got {self.penalties}.")
+            raise MaskwrightError(
+                f"A linear probe needs at least one penalty, all above 0; got {self.penalties}."
+            )
         if not 0 < self.held_out < 1:
-            raise MaskwrightError(f"held_out is a share of train between 0 and 1; got {self.held_out:g}.")
+            raise MaskwrightError(
+                f"held_out is a share of train between 0 and 1; got {self.held_out:g}."
+            )
         check_at_least("choose_on", self.choose_on, 100)
 
 
@@ -75,7 +79,12 @@ class LinearProbeResult:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        protocol = {**asdict(self.settings), "standardize": "train statistics", "chosen_on": "held-out train", "refit_on": "all of train"}
+        protocol = {
+            **asdict(self.settings),
+            "standardize": "train statistics",
+            "chosen_on": "held-out train",
+            "refit_on": "all of train",
+        }
         return {
             "probe": "linear",
             **self.answers.to_dict(),
@@ -93,7 +102,9 @@ def begin_probe(train: Features, settings: LinearProbeSettings) -> tuple[tuple[s
     poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
     labels = train.labeled(poolings[0]).labels
     if len(labels.unique()) < 2:
-        raise MaskwrightError(f"A linear probe needs at least two classes in train; got {len(labels.unique())}.")
+        raise MaskwrightError(
+            f"A linear probe needs at least two classes in train; got {len(labels.unique())}."
+        )
     return poolings, labels
 
 
@@ -107,37 +118,69 @@ def measure_linear_probe(
     settings = settings or LinearProbeSettings()
     poolings, labels = begin_probe(train, settings)
     attempts = tune(train, poolings, settings, seed)
-    best = best_attempt(attempts) if attempts else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"), 0)
+    best = (
+        best_attempt(attempts)
+        if attempts
+        else Attempt(poolings[0], _UNTUNED_PENALTY, float("nan"), float("nan"), 0)
+    )
     probe = fit_probe(train.labeled(best.pooling), (best.penalty,), settings.iterations)
     asked = test.labeled(best.pooling)
     answers = judge_answers(probe.scores(asked.values)[0], probe.labels, asked.labels, labels, seed)
-    return LinearProbeResult(answers, best.pooling, best.penalty, attempts, settings, len(labels), _notes(best, attempts, settings))
+    return LinearProbeResult(
+        answers,
+        best.pooling,
+        best.penalty,
+        attempts,
+        settings,
+        len(labels),
+        _notes(best, attempts, settings),
+    )
 
 
-def tune(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
+def tune(
+    train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int
+) -> tuple[Attempt, ...]:
     """Try every pooling and penalty; with many images, all roughly on some first, then the best pooling near its best penalty on all.
 
     The best penalty of a mean loss falls about as 1 / images, so the penalties tried on all lie around the best one times some / all.
     """
     labels = train.labeled(poolings[0]).labels
-    if len(labels) <= settings.choose_on or len(poolings) * len(settings.penalties) <= _FEW_PENALTIES:
+    if (
+        len(labels) <= settings.choose_on
+        or len(poolings) * len(settings.penalties) <= _FEW_PENALTIES
+    ):
         return try_settings(train, poolings, settings, seed)
     some = hold_out(labels, settings.choose_on / len(labels), derive_seed(seed, "choose on"))
-    first = try_settings(_take(train, some), poolings, replace(settings, iterations=max(1, settings.iterations // 2)), seed)
+    first = try_settings(
+        _take(train, some),
+        poolings,
+        replace(settings, iterations=max(1, settings.iterations // 2)),
+        seed,
+    )
     if not first:
         return first
     best = best_attempt(first)
     aim = best.penalty * int(some.sum()) / len(labels)
-    near = sorted(settings.penalties, key=lambda penalty: abs(math.log(penalty / aim)))[:_FEW_PENALTIES]
-    return first + try_settings(train, (best.pooling,), replace(settings, penalties=tuple(sorted(near))), seed)
+    near = sorted(settings.penalties, key=lambda penalty: abs(math.log(penalty / aim)))[
+        :_FEW_PENALTIES
+    ]
+    return first + try_settings(
+        train, (best.pooling,), replace(settings, penalties=tuple(sorted(near))), seed
+    )
 
 
 def _take(features: Features, some: Tensor) -> Features:
     assert features.labels is not None
-    return Features(None if features.cls is None else features.cls[some], features.mean[some], features.labels[some])
+    return Features(
+        None if features.cls is None else features.cls[some],
+        features.mean[some],
+        features.labels[some],
+    )
 
 
-def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int) -> tuple[Attempt, ...]:
+def try_settings(
+    train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int
+) -> tuple[Attempt, ...]:
     """Fit every pooling and penalty on one part of train and measure it on the rest; nothing when nothing can be held out."""
     attempts: list[Attempt] = []
     for pooling in poolings:
@@ -145,7 +188,9 @@ def try_settings(train: Features, poolings: tuple[str, ...], settings: LinearPro
         held = hold_out(images.labels, settings.held_out, seed)
         if held.any():
             fitted = fit_probe(images.take(~held), settings.penalties, settings.iterations)
-            attempts += _measure_attempts(fitted, images.take(held), pooling, settings.penalties, int((~held).sum()))
+            attempts += _measure_attempts(
+                fitted, images.take(held), pooling, settings.penalties, int((~held).sum())
+            )
     return tuple(attempts)
 
 
@@ -181,28 +226,44 @@ def fit_probe(train: Labeled, penalties: tuple[float, ...], iterations: int = 60
     """Standardize by the statistics of these images and fit one classifier per penalty."""
     labels, classes = train.labels.unique(return_inverse=True)
     standardizer = Standardizer.fit(train.values)
-    models = fit_logistic(standardizer.apply(train.values), classes, len(labels), penalties, iterations)
+    models = fit_logistic(
+        standardizer.apply(train.values), classes, len(labels), penalties, iterations
+    )
     return FittedProbe(standardizer, models, labels)
 
 
-def _measure_attempts(fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...], num_fit: int) -> list[Attempt]:
+def _measure_attempts(
+    fitted: FittedProbe, held: Labeled, pooling: str, penalties: tuple[float, ...], num_fit: int
+) -> list[Attempt]:
     truth = torch.searchsorted(fitted.labels, held.labels)
     scores = fitted.scores(held.values)
     rights = (scores.argmax(2) == truth).double().mean(1).tolist()
     entropies = [F.cross_entropy(one.double(), truth).item() for one in scores]
-    return [Attempt(pooling, *measured, num_fit) for measured in zip(penalties, rights, entropies, strict=True)]
+    return [
+        Attempt(pooling, *measured, num_fit)
+        for measured in zip(penalties, rights, entropies, strict=True)
+    ]
 
 
 def best_attempt(attempts: tuple[Attempt, ...]) -> Attempt:
     """The attempt with the best accuracy of those fitted on the most images; the smaller cross-entropy breaks ties."""
     most = max(attempt.num_fit for attempt in attempts)
-    return max((one for one in attempts if one.num_fit == most), key=lambda one: (one.accuracy, -one.cross_entropy))
+    return max(
+        (one for one in attempts if one.num_fit == most),
+        key=lambda one: (one.accuracy, -one.cross_entropy),
+    )
 
 
-def _notes(best: Attempt, attempts: tuple[Attempt, ...], settings: LinearProbeSettings) -> tuple[str, ...]:
+def _notes(
+    best: Attempt, attempts: tuple[Attempt, ...], settings: LinearProbeSettings
+) -> tuple[str, ...]:
     if not attempts:
-        return (f"Every class has one train image, so nothing was tuned: pooling {best.pooling}, penalty {best.penalty:g}.",)
+        return (
+            f"Every class has one train image, so nothing was tuned: pooling {best.pooling}, penalty {best.penalty:g}.",
+        )
     ends = {min(settings.penalties): "smallest", max(settings.penalties): "largest"}
     if len(ends) == 2 and best.penalty in ends:
-        return (f"The best penalty, {best.penalty:g}, is the {ends[best.penalty]} tried; a wider range may do better.",)
+        return (
+            f"The best penalty, {best.penalty:g}, is the {ends[best.penalty]} tried; a wider range may do better.",
+        )
     return ()

@@ -24,7 +24,13 @@ class LogisticModels:
         return torch.einsum("nd,ldk->lnk", values, self.weight) + self.bias[:, None]
 
 
-def fit_logistic(values: Tensor, classes: Tensor, num_classes: int, penalties: Sequence[float], iterations: int = 60) -> LogisticModels:
+def fit_logistic(
+    values: Tensor,
+    classes: Tensor,
+    num_classes: int,
+    penalties: Sequence[float],
+    iterations: int = 60,
+) -> LogisticModels:
     """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty; the bias is free.
 
     values: (n, D) standardized features; classes: (n,) int64 in [0, num_classes); penalties: positive. Deterministic.
@@ -40,10 +46,19 @@ def fit_logistic(values: Tensor, classes: Tensor, num_classes: int, penalties: S
         scale = (0.5 * variance.clamp_min(0).float() + group[:, None]).rsqrt()
         parts.append(_descend(rotated, classes, num_classes, group, scale, iterations))
     weight = torch.cat([part.weight for part in parts])
-    return LogisticModels(torch.einsum("de,lek->ldk", axes.float(), weight), torch.cat([part.bias for part in parts]))
+    return LogisticModels(
+        torch.einsum("de,lek->ldk", axes.float(), weight), torch.cat([part.bias for part in parts])
+    )
 
 
-def _descend(rotated: Tensor, classes: Tensor, num_classes: int, penalties: Tensor, scale: Tensor, iterations: int) -> LogisticModels:
+def _descend(
+    rotated: Tensor,
+    classes: Tensor,
+    num_classes: int,
+    penalties: Tensor,
+    scale: Tensor,
+    iterations: int,
+) -> LogisticModels:
     """Run L-BFGS on the sum of the objectives of all penalties, whose parameters do not meet, from zero."""
     count, width = len(penalties), rotated.shape[1]
     round_weight = torch.zeros(count, width, num_classes, device=rotated.device, requires_grad=True)
@@ -62,7 +77,9 @@ def _descend(rotated: Tensor, classes: Tensor, num_classes: int, penalties: Tens
         optimizer.zero_grad()
         weight = scale[:, :, None] * round_weight
         logits = rotated @ weight.permute(1, 0, 2).reshape(width, -1) + bias.reshape(-1)
-        entropy = F.cross_entropy(logits.view(-1, num_classes), targets, reduction="sum") / len(rotated)
+        entropy = F.cross_entropy(logits.view(-1, num_classes), targets, reduction="sum") / len(
+            rotated
+        )
         loss = entropy + (penalties[:, None, None] / 2 * weight.square()).sum()
         loss.backward()
         return loss

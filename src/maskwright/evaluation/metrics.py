@@ -64,22 +64,36 @@ def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
     """
     side = min(truth.shape[-2:])
     if side < 3:
-        raise MaskwrightError(f"Structural similarity needs sides of at least 3 pixels; got {side}.")
+        raise MaskwrightError(
+            f"Structural similarity needs sides of at least 3 pixels; got {side}."
+        )
     sigma = min(_SSIM_SIGMA, (side - 1) // 2 / 3.5)
-    value = structural_similarity_index_measure(pictures.float(), truth.float(), sigma=sigma, data_range=1.0, reduction="none")
+    value = structural_similarity_index_measure(
+        pictures.float(), truth.float(), sigma=sigma, data_range=1.0, reduction="none"
+    )
     return torch.as_tensor(value).reshape(-1)
 
 
-def bootstrap_interval(values: Tensor | np.ndarray, seed: int = 0, level: float = 0.95, resamples: int = 1000) -> Interval:
+def bootstrap_interval(
+    values: Tensor | np.ndarray, seed: int = 0, level: float = 0.95, resamples: int = 1000
+) -> Interval:
     """Give the mean of per-image values with its percentile bootstrap interval, images drawn with replacement.
 
     values: (n,), e.g. 1 for a right answer and 0 for a wrong one. Raises MaskwrightError when there are none.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda counts: counts @ numbers / len(numbers), len(numbers), seed, level, resamples)
+    return bootstrap(
+        lambda counts: counts @ numbers / len(numbers), len(numbers), seed, level, resamples
+    )
 
 
-def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], count: int, seed: int, level: float = 0.95, resamples: int = 1000) -> Interval:
+def bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    count: int,
+    seed: int,
+    level: float = 0.95,
+    resamples: int = 1000,
+) -> Interval:
     """Give a statistic of n images with its percentile bootstrap interval.
 
     statistic: (R, n) counts of how often each image was drawn -> (R,) values; NaN where a draw has no answer (it is left out).
@@ -91,7 +105,13 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], count: int, seed: i
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
         rows = min(_RESAMPLES_AT_ONCE, resamples - start)
         picks = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-        drawn.append(statistic(np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)))
+        drawn.append(
+            statistic(
+                np.bincount(picks.ravel(), minlength=rows * count)
+                .reshape(rows, count)
+                .astype(np.float64)
+            )
+        )
     low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(statistic(np.ones((1, count)))[0]), float(low), float(high))
 
@@ -108,7 +128,9 @@ def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndar
     negatives = np.add.reduceat((counts * ~is_positive)[:, order], starts, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(1) * negatives.sum(1)
-    return np.divide((positives * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return np.divide(
+        (positives * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0
+    )
 
 
 def auroc_interval(scores: Tensor, is_positive: Tensor, seed: int = 0) -> Interval | None:

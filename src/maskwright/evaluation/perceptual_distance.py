@@ -26,7 +26,9 @@ class PerceptualDistance:
     def __call__(self, pictures: Tensor, truth: Tensor) -> Tensor:
         """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device. Raises MaskwrightError under 32 pixels."""
         if min(truth.shape[-2:]) < _LEAST_SIDE or truth.shape[1] not in (1, 3):
-            raise MaskwrightError(f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got {tuple(truth.shape[1:])}.")
+            raise MaskwrightError(
+                f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got {tuple(truth.shape[1:])}."
+            )
         network = self._network.to(truth.device)
         left, right = (side.float().expand(-1, 3, -1, -1) for side in (pictures, truth))
         with torch.no_grad():
@@ -43,10 +45,18 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
         raise unknown_name("LPIPS network", trunk, TRUNKS)
     network = _build(trunk)
     name = TRUNKS[trunk]
-    state = imagenet_state(name, "LPIPS", "--lpips FILE (in Python lpips='FILE')") if weights == "imagenet" else read_state(Path(weights))
+    state = (
+        imagenet_state(name, "LPIPS", "--lpips FILE (in Python lpips='FILE')")
+        if weights == "imagenet"
+        else read_state(Path(weights))
+    )
     own = network.net.state_dict()
     wanted = {key: "features." + key.split(".", 1)[1] for key in own}
-    missing = [place for key, place in wanted.items() if place not in state or state[place].shape != own[key].shape]
+    missing = [
+        place
+        for key, place in wanted.items()
+        if place not in state or state[place].shape != own[key].shape
+    ]
     if missing:
         raise MaskwrightError(
             f"The weights '{weights}' are not those of torchvision's {name}: '{missing[0]}' is missing or of another shape."
@@ -60,7 +70,11 @@ def _build(trunk: str) -> Any:
     try:
         import lpips
     except ImportError as error:
-        raise MaskwrightError("LPIPS needs the package lpips: pip install 'maskwright[lpips]'.") from error
+        raise MaskwrightError(
+            "LPIPS needs the package lpips: pip install 'maskwright[lpips]'."
+        ) from error
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # lpips builds its trunk by an argument that torchvision is retiring
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # lpips builds its trunk by an argument that torchvision is retiring
         return lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)

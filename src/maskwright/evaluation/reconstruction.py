@@ -44,14 +44,35 @@ class ReconstructionResult:
     def captions(self) -> list[str]:
         """One line per image for a sheet of pictures."""
         triples = zip(self.psnr.tolist(), self.ssim.tolist(), self.loss.tolist(), strict=True)
-        return [f"PSNR {psnr:.1f} dB on hidden pixels,  SSIM {ssim:.2f},  loss {loss:.3g}" for psnr, ssim, loss in triples]
+        return [
+            f"PSNR {psnr:.1f} dB on hidden pixels,  SSIM {ssim:.2f},  loss {loss:.3g}"
+            for psnr, ssim, loss in triples
+        ]
 
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over images, and what they mean, ready for JSON."""
-        measured = {"loss": self.loss, "psnr": self.psnr, "ssim": self.ssim, "high_frequency": self.high_frequency}
-        intervals = {name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()}
-        facts = {"num_images": len(self.loss), "target": self.target, "stats": self.stats, "ratio": self.ratio}
-        return {**intervals, **facts, "psnr_over": "hidden pixels", "ssim_of": "composite", "interval": "95% bootstrap over images"}
+        measured = {
+            "loss": self.loss,
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "high_frequency": self.high_frequency,
+        }
+        intervals = {
+            name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()
+        }
+        facts = {
+            "num_images": len(self.loss),
+            "target": self.target,
+            "stats": self.stats,
+            "ratio": self.ratio,
+        }
+        return {
+            **intervals,
+            **facts,
+            "psnr_over": "hidden pixels",
+            "ssim_of": "composite",
+            "interval": "95% bootstrap over images",
+        }
 
 
 def reconstruction_loss(prediction: Prediction) -> Tensor:
@@ -76,13 +97,18 @@ def measure_reconstruction(
     time, for memory alone. Raises MaskwrightError when images and masks differ in number.
     """
     if len(images) != len(mask.visible_ids) or not len(images):
-        raise MaskwrightError(f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)} masks.")
+        raise MaskwrightError(
+            f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)} masks."
+        )
     device = device or images.device
     parts = []
     with held_still(predict, device, precision):
         for start in range(0, len(images), chunk):
             some = slice(start, start + chunk)
-            prediction = predict(scale.to_model(images[some].to(device)), mask_rows(mask, some).predict_all().to(device))
+            prediction = predict(
+                scale.to_model(images[some].to(device)),
+                mask_rows(mask, some).predict_all().to(device),
+            )
             parts.append(measure_prediction(prediction, scale, stats))
     return join_results(parts)
 
@@ -90,11 +116,18 @@ def measure_reconstruction(
 def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
     """Put the results of several batches of the same kind one after the other."""
     first = parts[0]
-    numbers = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("loss", "psnr", "ssim", "high_frequency")}
-    return ReconstructionResult(**numbers, target=first.target, stats=first.stats, ratio=first.ratio)
+    numbers = {
+        name: torch.cat([getattr(part, name) for part in parts])
+        for name in ("loss", "psnr", "ssim", "high_frequency")
+    }
+    return ReconstructionResult(
+        **numbers, target=first.target, stats=first.stats, ratio=first.ratio
+    )
 
 
-def measure_prediction(prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]) -> ReconstructionResult:
+def measure_prediction(
+    prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]
+) -> ReconstructionResult:
     """Compare the predicted patches of one batch with the truth."""
     picture = prediction.to_picture(stats)
     composite = scale.to_display(picture.composite)

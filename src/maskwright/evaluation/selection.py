@@ -41,18 +41,40 @@ class Filled:
         """Means with 95% bootstrap intervals over images, ready for JSON."""
         measured = {"composite_mse": self.mse, "composite_psnr": self.psnr}
         share = float(self.is_kept.double().mean())
-        return {"kept_share": share, **{name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()}}
+        return {
+            "kept_share": share,
+            **{
+                name: bootstrap_interval(values, seed).to_dict()
+                for name, values in measured.items()
+            },
+        }
 
 
-def choose_kept(scorer: nn.Module, images: Tensor, scale: PixelScale, patch_size: int, device: torch.device, chunk: int = 128) -> Tensor:
+def choose_kept(
+    scorer: nn.Module,
+    images: Tensor,
+    scale: PixelScale,
+    patch_size: int,
+    device: torch.device,
+    chunk: int = 128,
+) -> Tensor:
     """Logits (n, N) of keeping each patch of (n, C, H, W) uint8 images, without noise; `pick` turns them into a mask."""
     with held_still(scorer, device):
-        parts = [scorer(patchify(scale.to_model(some.to(device)), patch_size)) for some in images.split(chunk)]
+        parts = [
+            scorer(patchify(scale.to_model(some.to(device)), patch_size))
+            for some in images.split(chunk)
+        ]
         return keep_logit(torch.cat(parts)).float().cpu()
 
 
 def measure_filled(
-    fill_in: FillIn, model: MaskedAutoencoder, images: Tensor, is_kept: Tensor, scale: PixelScale, device: torch.device, chunk: int = 64
+    fill_in: FillIn,
+    model: MaskedAutoencoder,
+    images: Tensor,
+    is_kept: Tensor,
+    scale: PixelScale,
+    device: torch.device,
+    chunk: int = 64,
 ) -> Filled:
     """Fill in what is hidden of (n, C, H, W) uint8 images and compare with the truth.
 
@@ -63,7 +85,9 @@ def measure_filled(
         for some, kept in zip(images.split(chunk), is_kept.split(chunk), strict=True):
             values, kept = scale.to_model(some.to(device)), kept.to(device)
             patches = patchify(values, model.grid.patch_size)
-            pixels = to_pixels(fill_in(patches, kept.float()), patches, kept, model.grid, model.config.target)
+            pixels = to_pixels(
+                fill_in(patches, kept.float()), patches, kept, model.grid, model.config.target
+            )
             composite = scale.to_display(compose(pixels, patches, kept, model.grid))
             errors.append((composite - scale.to_display(values)).square().flatten(1).mean(1).cpu())
             composites.append(composite.cpu())
@@ -71,12 +95,19 @@ def measure_filled(
 
 
 def measure_scorer(
-    model: MaskedAutoencoder, scorer: nn.Module, images: Tensor, scale: PixelScale, device: torch.device
+    model: MaskedAutoencoder,
+    scorer: nn.Module,
+    images: Tensor,
+    scale: PixelScale,
+    device: torch.device,
 ) -> dict[str, float]:
     """Share kept and composite error of a scorer's own masks, without noise and blind to what is hidden."""
     is_kept = pick(choose_kept(scorer, images, scale, model.grid.patch_size, device))
     filled = measure_filled(model.fill_in, model, images, is_kept, scale, device)
-    return {"kept_test": float(is_kept.float().mean()), "composite_mse_test": float(filled.mse.mean())}
+    return {
+        "kept_test": float(is_kept.float().mean()),
+        "composite_mse_test": float(filled.mse.mean()),
+    }
 
 
 def describe_counts(is_kept: Tensor) -> dict[str, Any]:

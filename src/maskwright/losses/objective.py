@@ -43,7 +43,9 @@ class ObjectiveValue:
     def columns(self, name: str) -> dict[str, Tensor]:
         """What is written down: `NAME` for the total and, of several terms, `NAME_TERM` for each; detached."""
         terms = self.terms if len(self.terms) > 1 else {}
-        return {name: self.total.detach()} | {f"{name}_{term}": value for term, value in terms.items()}
+        return {name: self.total.detach()} | {
+            f"{name}_{term}": value for term, value in terms.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Objective:
     def __post_init__(self) -> None:
         names = [summand.name for summand in self.summands]
         if len(set(names)) != len(names) or not names:
-            raise MaskwrightError(f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}.")
+            raise MaskwrightError(
+                f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}."
+            )
         _check_weights(self.summands)
 
     @property
@@ -63,27 +67,44 @@ class Objective:
         """All that its terms ask for."""
         return Needs.joined(summand.term.needs for summand in self.summands)
 
-    def __call__(self, prediction: Prediction, images: Tensor, progress: float = 0.0) -> ObjectiveValue:
+    def __call__(
+        self, prediction: Prediction, images: Tensor, progress: float = 0.0
+    ) -> ObjectiveValue:
         """Evaluate every term; progress in [0, 1] moves scheduled weights."""
         values = {summand.name: summand.term(prediction, images) for summand in self.summands}
         weights = {summand.name: summand.weight.at(progress) for summand in self.summands}
         total = torch.stack([weights[name] * value for name, value in values.items()]).sum()
-        moving = {summand.name: weights[summand.name] for summand in self.summands if not isinstance(summand.weight, Constant)}
-        return ObjectiveValue(total, {name: value.detach() for name, value in values.items()}, moving)
+        moving = {
+            summand.name: weights[summand.name]
+            for summand in self.summands
+            if not isinstance(summand.weight, Constant)
+        }
+        return ObjectiveValue(
+            total, {name: value.detach() for name, value in values.items()}, moving
+        )
 
 
 def _check_weights(summands: Sequence[Summand]) -> None:
     """Refuse weights that would reward an error, overflow, or leave nothing to minimize."""
-    moments = {one.name: [one.weight.at(share, draw) for share in _MOMENTS for draw in (0.0, 1.0)] for one in summands}
+    moments = {
+        one.name: [one.weight.at(share, draw) for share in _MOMENTS for draw in (0.0, 1.0)]
+        for one in summands
+    }
     for name, values in moments.items():
         if not all(map(math.isfinite, values)) or min(values) < 0:
-            raise MaskwrightError(f"The weight of loss '{name}' is a finite number of at least 0 at all times; got {min(values):g}.")
+            raise MaskwrightError(
+                f"The weight of loss '{name}' is a finite number of at least 0 at all times; got {min(values):g}."
+            )
     if not any(max(values) > 0 for values in moments.values()):
-        raise MaskwrightError(f"All weights are 0, so nothing is minimized: {' + '.join(f'0*{name}' for name in moments)}.")
+        raise MaskwrightError(
+            f"All weights are 0, so nothing is minimized: {' + '.join(f'0*{name}' for name in moments)}."
+        )
 
 
 def build_objective(
-    value: str | Mapping[str, Any], scale: PixelScale | None = None, load_extractor: LoadExtractor | None = None
+    value: str | Mapping[str, Any],
+    scale: PixelScale | None = None,
+    load_extractor: LoadExtractor | None = None,
 ) -> Objective:
     """Build from "mse", "0.6*mse + 0.4*l1", "1->0*mse + 0->1*l1" or {name: smooth_l1, beta: 0.5}.
 
@@ -112,4 +133,8 @@ def needs_of(value: str | Mapping[str, Any]) -> Needs:
 
 def _build_term(call: Call, scale: PixelScale | None, load_extractor: LoadExtractor | None) -> Term:
     built = build("loss term", TERMS, call)
-    return finish_perceptual(built, scale, load_extractor) if isinstance(built, PerceptualSettings) else built
+    return (
+        finish_perceptual(built, scale, load_extractor)
+        if isinstance(built, PerceptualSettings)
+        else built
+    )

@@ -20,7 +20,13 @@ from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
 
 LAYERS: dict[str, dict[str, float]] = {
-    "vgg19": {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0},
+    "vgg19": {
+        "relu1_1": 1 / 32,
+        "relu2_1": 1 / 16,
+        "relu3_1": 1 / 8,
+        "relu4_1": 1 / 4,
+        "relu5_1": 1.0,
+    },
     "vgg16": {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
 }
 """Layers compared when none are named, and their weights: vgg19 as in Wang et al. 2018 (pix2pixHD), vgg16 as in Johnson et al. 2016."""
@@ -59,8 +65,14 @@ class PerceptualSettings:
                 )
         for weight in self.layer_weights or ():
             check_number("perceptual", "every layer weight", weight, 0)
-        if self.layers is not None and self.layer_weights is not None and len(self.layers) != len(self.layer_weights):
-            raise MaskwrightError(f"Loss 'perceptual' has {len(self.layers)} layers and {len(self.layer_weights)} layer_weights.")
+        if (
+            self.layers is not None
+            and self.layer_weights is not None
+            and len(self.layers) != len(self.layer_weights)
+        ):
+            raise MaskwrightError(
+                f"Loss 'perceptual' has {len(self.layers)} layers and {len(self.layer_weights)} layer_weights."
+            )
 
     def layers_used(self) -> tuple[str | int, ...]:
         """Names of the compared layers; none when the extractor has no default and gives all it has."""
@@ -95,7 +107,9 @@ class PerceptualError:
 
     def __post_init__(self) -> None:
         if self.scale.channels not in (1, 3):
-            raise MaskwrightError(f"Loss 'perceptual' looks at gray or color pictures; these have {self.scale.channels} channels.")
+            raise MaskwrightError(
+                f"Loss 'perceptual' looks at gray or color pictures; these have {self.scale.channels} channels."
+            )
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
         truth = unpatchify(widen(prediction.patches), prediction.grid)
@@ -105,16 +119,23 @@ class PerceptualError:
         found = self._features(truth + prediction.pixel_errors())
         weights = self.settings.weights_of(len(found))
         if len(weights) != len(found):
-            raise MaskwrightError(f"Loss 'perceptual' has {len(weights)} layer_weights for {len(found)} layers.")
+            raise MaskwrightError(
+                f"Loss 'perceptual' has {len(weights)} layer_weights for {len(found)} layers."
+            )
         compare = F.l1_loss if self.settings.compare == "l1" else F.mse_loss
-        parts = [weight * compare(widen(ours), widen(true)) for weight, ours, true in zip(weights, found, wanted, strict=True)]
+        parts = [
+            weight * compare(widen(ours), widen(true))
+            for weight, ours, true in zip(weights, found, wanted, strict=True)
+        ]
         return torch.stack(parts).sum()
 
     def _features(self, images: Tensor) -> Sequence[Tensor]:
         return self.extractor(self.scale.to_unit(images).expand(-1, 3, -1, -1))
 
 
-def finish_perceptual(settings: PerceptualSettings, scale: PixelScale | None, load_extractor: LoadExtractor | None) -> PerceptualError:
+def finish_perceptual(
+    settings: PerceptualSettings, scale: PixelScale | None, load_extractor: LoadExtractor | None
+) -> PerceptualError:
     """Load the extractor and make the term; raises MaskwrightError when there is nothing to load it with."""
     if scale is None or load_extractor is None:
         raise MaskwrightError(

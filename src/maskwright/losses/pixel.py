@@ -95,7 +95,9 @@ def _absolute(values: Tensor, targets: Tensor) -> Tensor:
     return F.l1_loss(values, targets, reduction="none")
 
 
-def _mean_cost(prediction: Prediction, compare: Compare, visible: float, weight: str | None, floor: float) -> Tensor:
+def _mean_cost(
+    prediction: Prediction, compare: Compare, visible: float, weight: str | None, floor: float
+) -> Tensor:
     hidden = compare(widen(prediction.values), prediction.targets())
     mean = _mean(prediction, hidden, prediction.mask.predicted_ids, weight, floor)
     if not visible:
@@ -104,11 +106,15 @@ def _mean_cost(prediction: Prediction, compare: Compare, visible: float, weight:
     return mean + visible * _mean(prediction, seen, prediction.mask.visible_ids, weight, floor)
 
 
-def _mean(prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float) -> Tensor:
+def _mean(
+    prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float
+) -> Tensor:
     """Mean over values, patches and images; with a map, patches count by it and images count the same."""
     if weight is None:
         return cost_BKP.mean()
-    counts_BK = floor + (1 - floor) * take(prediction.prior(weight)[:, :, None], ids_BK)[:, :, 0].to(cost_BKP.dtype)
+    counts_BK = floor + (1 - floor) * take(prediction.prior(weight)[:, :, None], ids_BK)[
+        :, :, 0
+    ].to(cost_BKP.dtype)
     return ((cost_BKP.mean(2) * counts_BK).sum(1) / counts_BK.sum(1)).mean()
 
 
@@ -116,7 +122,9 @@ def _check(owner: str, visible: float, weight: str | None, floor: float) -> None
     check_number(owner, "visible", visible, 0)
     check_number(owner, "floor", floor, 1e-6, 1)
     if weight is not None and not isinstance(weight, str):
-        raise MaskwrightError(f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight}.")
+        raise MaskwrightError(
+            f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight}."
+        )
 
 
 def _needs(visible: float, weight: str | None) -> Needs:

@@ -51,7 +51,9 @@ def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:
         return embeddings_BD.sum() * 0
     squared = 2 - 2 * embeddings_BD @ embeddings_BD.T
     itself = torch.eye(count, dtype=torch.bool, device=embeddings_BD.device)
-    return torch.logsumexp((-t * squared).masked_fill(itself, -torch.inf).flatten(), dim=0) - math.log(count * (count - 1))
+    return torch.logsumexp(
+        (-t * squared).masked_fill(itself, -torch.inf).flatten(), dim=0
+    ) - math.log(count * (count - 1))
 
 
 def _of_all_processes(embeddings: Tensor) -> Tensor:
@@ -59,7 +61,9 @@ def _of_all_processes(embeddings: Tensor) -> Tensor:
 
     Only under gradients: held-out loss is measured by the first process alone, and a collective call there would wait for ever.
     """
-    if not (torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized()):
+    if not (
+        torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized()
+    ):
         return embeddings
     gathered: Tensor = _Gather.apply(embeddings)
     return gathered

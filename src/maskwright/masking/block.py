@@ -37,7 +37,11 @@ class BlockPolicy:
         """Refuse cells so large that not even one could be wholly masked and one wholly visible."""
         room = min(num_masked, grid.num_patches - num_masked)
         if min(self.size, grid.rows) * min(self.size, grid.cols) > room:
-            fits = [size for size in range(1, math.isqrt(room * room) + 1) if min(size, grid.rows) * min(size, grid.cols) <= room]
+            fits = [
+                size
+                for size in range(1, math.isqrt(room * room) + 1)
+                if min(size, grid.rows) * min(size, grid.cols) <= room
+            ]
             raise MaskwrightError(
                 f"Policy 'block(size={self.size})' on a {grid.rows}x{grid.cols} grid with {num_masked} masked patches: "
                 f"the largest size is {max(fits)}."
@@ -45,5 +49,7 @@ class BlockPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         cells = divide(scene.grid, self.size, scene.rng.fork("lattice"), self.shift)
-        turn = scene.rng.bits(cells.num_cells).argsort(1)  # a permutation: two cells can never tie and share the last places
+        turn = scene.rng.bits(cells.num_cells).argsort(
+            1
+        )  # a permutation: two cells can never tie and share the last places
         return turn.gather(1, cells.cell_ids.expand(scene.batch_size, -1)).float()

@@ -30,11 +30,16 @@ class Boxes:
 
 def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
     """Turn uniform numbers in [0, 1) into log-uniform ones in [low, high)."""
-    low, high = torch.as_tensor(low, device=chance.device), torch.as_tensor(high, device=chance.device)
+    low, high = (
+        torch.as_tensor(low, device=chance.device),
+        torch.as_tensor(high, device=chance.device),
+    )
     return low * (high / low) ** chance
 
 
-def draw_boxes(area: Tensor, aspect: tuple[float, float], chance: Tensor, grid: Grid, roll: bool) -> Boxes:
+def draw_boxes(
+    area: Tensor, aspect: tuple[float, float], chance: Tensor, grid: Grid, roll: bool
+) -> Boxes:
     """Draw rectangles of about the given area (B, R) at uniform positions; chance is (B, R, 3) uniform in [0, 1).
 
     aspect: height / width, log-uniform in the part of this range that fits on the grid. roll: any position is a start, past the border too.

@@ -26,7 +26,9 @@ from maskwright.support.seeding import sample_rng
 GRIDS = (Grid(8, 8, 2), Grid(7, 9, 2), Grid(1, 12, 2), Grid(5, 16, 2), Grid(14, 14, 2))
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.65, 0.75, 0.8, 0.9)
 CHUNK = 2500
-FALSE_ALARM = 1e-3  # chance that a sound policy fails the count of one grid, all places of that grid together
+FALSE_ALARM = (
+    1e-3  # chance that a sound policy fails the count of one grid, all places of that grid together
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,14 @@ class _Trial:
             progress=0.5,
             training=True,
             sample_ids=sample_ids,
-            images=maps.fork("images").normal(CHANNELS, *self.grid.image_size) if "images" in needs.needs else None,
-            priors={name: share for need in needs.needed("prior") for name, share in made_up_maps(need, maps.fork(need), count).items()},
+            images=maps.fork("images").normal(CHANNELS, *self.grid.image_size)
+            if "images" in needs.needs
+            else None,
+            priors={
+                name: share
+                for need in needs.needed("prior")
+                for name, share in made_up_maps(need, maps.fork(need), count).items()
+            },
             views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
             attention=lambda source: maps.fork(source).uniform(count),
         )
@@ -81,13 +89,21 @@ def check_policy(
     """
     suited = [_suited(policy, grid, ratios, draws) for grid in grids]
     if not any(suited):
-        raise MaskwrightError(f"{policy} accepts none of the grids and ratios; pass grids=[...] and ratios=[...] that suit it.")
+        raise MaskwrightError(
+            f"{policy} accepts none of the grids and ratios; pass grids=[...] and ratios=[...] that suit it."
+        )
     for trials in filter(None, suited):
         for trial in trials:
             _check_scores(trial)
             _check_counts(trial)
         middle = min(trials, key=lambda one: abs(one.num_masked / one.grid.num_patches - 0.75))
-        for check in (_check_global_rng, _check_seed, _check_epochs, _check_batch_mates, _check_autocast):
+        for check in (
+            _check_global_rng,
+            _check_seed,
+            _check_epochs,
+            _check_batch_mates,
+            _check_autocast,
+        ):
             check(middle)
         if policy.traits.nested:
             _check_nesting(trials)
@@ -101,7 +117,14 @@ def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> 
     """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
-    built = settle(policy, Surroundings(grid=grid, num_pictures=max(draws, CHUNK), build_scorer=lambda width, depth: LinearScorer(grid)))
+    built = settle(
+        policy,
+        Surroundings(
+            grid=grid,
+            num_pictures=max(draws, CHUNK),
+            build_scorer=lambda width, depth: LinearScorer(grid),
+        ),
+    )
     return [_Trial(built, grid, count) for count in fitting]
 
 
@@ -116,8 +139,12 @@ def _accepts(policy: Policy, grid: Grid, num_masked: int) -> bool:
 def _check_scores(trial: _Trial) -> None:
     score = trial.policy.score(trial.scene(torch.arange(16)))
     wanted = (16, trial.grid.num_patches)
-    assert tuple(score.shape) == wanted, f"{trial}: scores must have shape {wanted}; got {tuple(score.shape)}."
-    assert score.is_floating_point(), f"{trial}: scores must be floating-point numbers; got {score.dtype}."
+    assert tuple(score.shape) == wanted, (
+        f"{trial}: scores must have shape {wanted}; got {tuple(score.shape)}."
+    )
+    assert score.is_floating_point(), (
+        f"{trial}: scores must be floating-point numbers; got {score.dtype}."
+    )
     assert score.amax() < torch.inf, f"{trial}: a score is NaN or +inf."
 
 
@@ -126,19 +153,25 @@ def _check_counts(trial: _Trial) -> None:
     assert mask.num_masked == trial.num_masked, f"{trial}: {mask.num_masked} patches were masked."
     together = torch.cat([mask.visible_ids, mask.masked_ids], dim=1).sort(1).values
     everything = torch.arange(trial.grid.num_patches).expand_as(together)
-    assert torch.equal(together, everything), f"{trial}: visible and masked patches are not each patch once."
+    assert torch.equal(together, everything), (
+        f"{trial}: visible and masked patches are not each patch once."
+    )
 
 
 def _check_nesting(trials: Sequence[_Trial]) -> None:
     flags = [trial.flags(torch.arange(64)) for trial in trials]
     for trial, fewer, more in zip(trials, flags, flags[1:], strict=False):
         freed = int((fewer & ~more).sum())
-        assert not freed, f"{trial}: masking more patches made {freed} masked ones visible; declare traits nested=False if that is meant."
+        assert not freed, (
+            f"{trial}: masking more patches made {freed} masked ones visible; declare traits nested=False if that is meant."
+        )
 
 
 def _check_seed(trial: _Trial) -> None:
     ids = torch.arange(64)
-    assert torch.equal(trial.flags(ids), trial.flags(ids)), f"{trial}: the same seed gave two different masks."
+    assert torch.equal(trial.flags(ids), trial.flags(ids)), (
+        f"{trial}: the same seed gave two different masks."
+    )
 
 
 def _check_epochs(trial: _Trial) -> None:
@@ -159,40 +192,65 @@ def _check_batch_mates(trial: _Trial) -> None:
     reordered = trial.flags(torch.arange(12).flip(0)).flip(0)
     alone = torch.cat([trial.flags(torch.tensor([sample])) for sample in range(12)])
     among_others = trial.flags(torch.cat([torch.arange(100, 105), torch.arange(12)]))[5:]
-    for name, other in (("in another order", reordered), ("alone", alone), ("in another batch", among_others)):
-        assert torch.equal(together, other), f"{trial}: a sample's mask changed when it came {name}; it may depend on its own stream only."
+    for name, other in (
+        ("in another order", reordered),
+        ("alone", alone),
+        ("in another batch", among_others),
+    ):
+        assert torch.equal(together, other), (
+            f"{trial}: a sample's mask changed when it came {name}; it may depend on its own stream only."
+        )
 
 
 def _check_global_rng(trial: _Trial) -> None:
     """Under two fresh global seeds the masks are the same, and the global generators are left where they were."""
-    (first, first_kept), (second, second_kept) = (_draw_with_global_seed(trial, seed) for seed in (987, 654))
-    assert all((first_kept, second_kept)), f"{trial}: a global random generator was used; draw from scene.rng."
-    assert torch.equal(first, second), f"{trial}: the mask follows a global seed; draw from scene.rng."
+    (first, first_kept), (second, second_kept) = (
+        _draw_with_global_seed(trial, seed) for seed in (987, 654)
+    )
+    assert all((first_kept, second_kept)), (
+        f"{trial}: a global random generator was used; draw from scene.rng."
+    )
+    assert torch.equal(first, second), (
+        f"{trial}: the mask follows a global seed; draw from scene.rng."
+    )
 
 
 def _check_autocast(trial: _Trial) -> None:
     ids = torch.arange(64)
     with torch.autocast("cpu", torch.bfloat16):
         reduced = trial.flags(ids)
-    assert torch.equal(reduced, trial.flags(ids)), f"{trial}: the mask changed under bfloat16 autocast; compute scores in float32."
+    assert torch.equal(reduced, trial.flags(ids)), (
+        f"{trial}: the mask changed under bfloat16 autocast; compute scores in float32."
+    )
 
 
 def _check_cells(trial: _Trial, size: int) -> None:
     """For some start of the lattice, each image masks square cells whole but for one; sides it does not divide are rings."""
     grid = trial.grid
     flags = trial.flags(torch.arange(64)).reshape(-1, grid.rows, grid.cols).double()
-    row_starts, col_starts = (range(size if side % size == 0 else side) for side in (grid.rows, grid.cols))
+    row_starts, col_starts = (
+        range(size if side % size == 0 else side) for side in (grid.rows, grid.cols)
+    )
     fewest = torch.full((64,), grid.num_patches)
     for row, col in product(row_starts, col_starts):
-        share = F.avg_pool2d(flags.roll((row, col), (1, 2)), size, ceil_mode=True)  # of the part of a cell that lies on the grid
+        share = F.avg_pool2d(
+            flags.roll((row, col), (1, 2)), size, ceil_mode=True
+        )  # of the part of a cell that lies on the grid
         fewest = torch.minimum(fewest, ((share > 1e-9) & (share < 1 - 1e-9)).sum((1, 2)))
-    assert fewest.max() <= 1, f"{trial}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most one may be."
+    assert fewest.max() <= 1, (
+        f"{trial}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most one may be."
+    )
 
 
 def _check_uniform(trial: _Trial, draws: int) -> None:
     """Count how often every position, row, column and the border is masked, with a bound shared out over all of them (Bonferroni)."""
     places = _count_regions(trial.grid)
-    counts = torch.cat([trial.flags(torch.arange(start, min(start + CHUNK, draws))).double() @ places for start in range(0, draws, CHUNK)])
+    counts = torch.cat(
+        [
+            trial.flags(torch.arange(start, min(start + CHUNK, draws))).double() @ places
+            for start in range(0, draws, CHUNK)
+        ]
+    )
     expected = places.sum(0) * trial.num_masked / trial.grid.num_patches
     error = counts.std(0) / math.sqrt(draws)
     bound = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * places.shape[1]))
@@ -210,8 +268,13 @@ def _count_regions(grid: Grid) -> Tensor:
     ids = torch.arange(grid.num_patches)
     row, col = ids // grid.cols, ids % grid.cols
     border = (row == 0) | (row == grid.rows - 1) | (col == 0) | (col == grid.cols - 1)
-    every_row, every_col = row[:, None] == torch.arange(grid.rows), col[:, None] == torch.arange(grid.cols)
-    return torch.cat([torch.eye(grid.num_patches), every_row, every_col, border[:, None]], dim=1).double()
+    every_row, every_col = (
+        row[:, None] == torch.arange(grid.rows),
+        col[:, None] == torch.arange(grid.cols),
+    )
+    return torch.cat(
+        [torch.eye(grid.num_patches), every_row, every_col, border[:, None]], dim=1
+    ).double()
 
 
 def _region_name(grid: Grid, index: int) -> str:
@@ -224,7 +287,11 @@ def _region_name(grid: Grid, index: int) -> str:
 
 
 def _global_states() -> tuple[bytes, bytes, str]:
-    return torch.get_rng_state().numpy().tobytes(), pickle.dumps(np.random.get_state()), str(random.getstate())
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        pickle.dumps(np.random.get_state()),
+        str(random.getstate()),
+    )
 
 
 def _draw_with_global_seed(trial: _Trial, seed: int) -> tuple[Tensor, bool]:

@@ -33,7 +33,9 @@ class GivenPolicy:
     def __post_init__(self) -> None:
         read_choice("given", "choose", self.choose, ("by_chance", "by_sample"))
         if not isinstance(self.masks, Tensor) or self.masks.ndim != 2 or not self.masks.numel():
-            raise MaskwrightError("Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of booleans or numbers.")
+            raise MaskwrightError(
+                "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of booleans or numbers."
+            )
         if not torch.isfinite(self.masks.float()).all():
             raise MaskwrightError("Policy 'given' needs finite masks; got NaN or infinity.")
 
@@ -47,9 +49,13 @@ class GivenPolicy:
         if self.choose == "by_chance":
             return bank[scene.rng.integers(0, len(bank))]
         if scene.sample_ids is None:
-            raise MaskwrightError("Policy 'given(choose='by_sample')' needs to know which sample each image is.")
+            raise MaskwrightError(
+                "Policy 'given(choose='by_sample')' needs to know which sample each image is."
+            )
         if scene.sample_ids.device.type == "cpu" and int(scene.sample_ids.max()) >= len(bank):
-            raise MaskwrightError(f"Policy 'given' has {len(bank)} masks and none for sample {int(scene.sample_ids.max())}.")
+            raise MaskwrightError(
+                f"Policy 'given' has {len(bank)} masks and none for sample {int(scene.sample_ids.max())}."
+            )
         return bank[scene.sample_ids.to(scene.device)]
 
     def _in_rows(self, grid: Grid) -> Tensor:
@@ -59,7 +65,9 @@ class GivenPolicy:
         if self.masks.shape[1] == grid.num_patches:
             return self.masks
         shape = "x".join(map(str, self.masks.shape))
-        raise MaskwrightError(f"A given mask of shape {shape} does not fit a {grid.rows}x{grid.cols} grid; resample it with cover_patches.")
+        raise MaskwrightError(
+            f"A given mask of shape {shape} does not fit a {grid.rows}x{grid.cols} grid; resample it with cover_patches."
+        )
 
 
 def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
@@ -68,7 +76,9 @@ def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
     H and W need not be the image's nor divide; each pixel counts by the exact area it shares with the patch.
     """
     if pixel_masks.ndim != 3 or not pixel_masks.numel():
-        raise MaskwrightError(f"Pixel masks are (masks, height, width); got shape {tuple(pixel_masks.shape)}.")
+        raise MaskwrightError(
+            f"Pixel masks are (masks, height, width); got shape {tuple(pixel_masks.shape)}."
+        )
     down = _overlap(grid.rows, pixel_masks.shape[1], pixel_masks.device)
     right = _overlap(grid.cols, pixel_masks.shape[2], pixel_masks.device)
     return (down @ pixel_masks.double() @ right.T).flatten(1).float()
@@ -89,7 +99,9 @@ def given_ratio(masks: Tensor) -> float:
     in_rows = masks.bool().flatten(1) if masks.ndim == 2 else masks.bool()[None]
     count, total = round(float(in_rows.sum(1, dtype=torch.float64).mean())), in_rows.shape[1]
     if not 0 < count < total:
-        raise MaskwrightError(f"The given mask hides {count} of {total} patches; it needs to leave some visible and some masked.")
+        raise MaskwrightError(
+            f"The given mask hides {count} of {total} patches; it needs to leave some visible and some masked."
+        )
     return count / total
 
 

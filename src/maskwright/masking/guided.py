@@ -51,12 +51,16 @@ class GuidedPolicy:
         return Traits(nested=self.hint == 0, predicts=self.predict, needs=frozenset({need}))
 
     def score(self, scene: Scene) -> Tensor:
-        attention = (scene.prior("attention") if self.source == "prior" else scene.look(self.source)).float()
+        attention = (
+            scene.prior("attention") if self.source == "prior" else scene.look(self.source)
+        ).float()
         wanted = attention if self.hide == "salient" else -attention
         if self.temperature > 0:
             share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST
             sign = 1 if self.hide == "salient" else -1
-            wanted = sign * share.log() / self.temperature + scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
+            wanted = sign * share.log() / self.temperature + scene.rng.fork("gumbel").gumbel(
+                scene.grid.num_patches
+            )
         return self._show_hints(wanted, scene) if self.hint else wanted
 
     def _show_hints(self, wanted: Tensor, scene: Scene) -> Tensor:
@@ -65,6 +69,10 @@ class GuidedPolicy:
         first = math.floor(self.hint * count + 1e-6)
         shown = math.floor(self.hint * scene.num_masked + 1e-6)
         ranks = rank(wanted, scene.rng.fork("ties"))
-        lot = torch.where(ranks >= 1 - (first + 0.5) / count, scene.rng.fork("hint").uniform(count), -1.0)
-        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(1, lot.topk(shown, dim=1).indices, True)
+        lot = torch.where(
+            ranks >= 1 - (first + 0.5) / count, scene.rng.fork("hint").uniform(count), -1.0
+        )
+        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(
+            1, lot.topk(shown, dim=1).indices, True
+        )
         return torch.where(is_shown, -1.0, ranks)

@@ -20,7 +20,9 @@ from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import patchify
 from maskwright.support.checks import check_inside
 
-PICTURE_IDS = (1 << 40) - 1  # the part of a sample id that names the picture; the rest numbers its masks
+PICTURE_IDS = (
+    1 << 40
+) - 1  # the part of a sample id that names the picture; the rest numbers its masks
 UNSEEN = -1.0
 
 
@@ -54,13 +56,19 @@ class LossMemory(nn.Module):
     def __init__(self, grid: Grid, num_pictures: int, keep: float) -> None:
         super().__init__()
         self.grid, self.keep = grid, keep
-        self.register_buffer("memory", torch.full((num_pictures, grid.num_patches), UNSEEN, dtype=torch.float16))
+        self.register_buffer(
+            "memory", torch.full((num_pictures, grid.num_patches), UNSEEN, dtype=torch.float16)
+        )
 
     def score(self, scene: Scene) -> Tensor:
         """(B, N) remembered losses; chance alone decides for pictures that are not trained on."""
         if not scene.training or scene.sample_ids is None or scene.views is None:
             return torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
-        known = self.memory[scene.sample_ids & PICTURE_IDS].float().gather(1, picture_places(scene.views, self.grid))
+        known = (
+            self.memory[scene.sample_ids & PICTURE_IDS]
+            .float()
+            .gather(1, picture_places(scene.views, self.grid))
+        )
         return torch.where(known == UNSEEN, known.amax(1, keepdim=True) + 1, known)
 
     def observe(self, feedback: Feedback) -> None:
@@ -72,9 +80,14 @@ class LossMemory(nn.Module):
         places = picture_places(scene.views, self.grid).gather(1, ids)
         old = self.memory[pictures].float()
         sums = torch.zeros_like(old).scatter_add_(1, places, feedback.errors.float())
-        counts = torch.zeros_like(old).scatter_add_(1, places, torch.ones_like(feedback.errors, dtype=torch.float32))
+        counts = torch.zeros_like(old).scatter_add_(
+            1, places, torch.ones_like(feedback.errors, dtype=torch.float32)
+        )
         same = (pictures[:, None] == pictures[None, :]).float()
-        sums, counts = same @ sums, same @ counts  # rows of one picture become equal, so that writing them twice is harmless
+        sums, counts = (
+            same @ sums,
+            same @ counts,
+        )  # rows of one picture become equal, so that writing them twice is harmless
         mean = sums / counts.clamp(min=1)
         kept = torch.where(old == UNSEEN, mean, self.keep * old + (1 - self.keep) * mean)
         self.memory[pictures] = torch.where(counts > 0, kept, old).to(self.memory.dtype)

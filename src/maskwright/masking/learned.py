@@ -66,13 +66,17 @@ class Adversary(nn.Module):
         keep = torch.sigmoid(-expect(self, self.scorer, scene))
         dial: Schedule = self.settings.dial
         strength = dial.at(scene.progress)
-        return strength * keep + (1 - strength) * keep.detach()  # the value is `keep`, its gradient is multiplied by the dial
+        return (
+            strength * keep + (1 - strength) * keep.detach()
+        )  # the value is `keep`, its gradient is multiplied by the dial
 
     def loss(self, feedback: Feedback) -> Tensor:
         """What keeps the policy from masking all, nothing, or the same everywhere."""
         keep = torch.sigmoid(-expect(self, self.scorer, feedback.scene))
         wanted = 1 - feedback.scene.num_masked / feedback.scene.grid.num_patches
-        return self.settings.share_guard * share_divergence(keep, wanted) + self.settings.diversity_guard * likeness(keep)
+        return self.settings.share_guard * share_divergence(
+            keep, wanted
+        ) + self.settings.diversity_guard * likeness(keep)
 
     def flops(self) -> int:
         return 3 * self.scorer.flops()  # type: ignore[operator]

@@ -148,5 +148,7 @@ def _checked(learner: Learner) -> Learner:
     """The same learner; a method with a misspelled name would otherwise never be called."""
     if not isinstance(learner, Weigher | Taught | Observer):
         name = type(learner).__name__
-        raise MaskwrightError(f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback) or observe(feedback).")
+        raise MaskwrightError(
+            f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback) or observe(feedback)."
+        )
     return learner

@@ -19,7 +19,9 @@ class LinearScorer(nn.Module):
     def __init__(self, grid: Grid) -> None:
         super().__init__()
         values = CHANNELS * grid.patch_size**2
-        self.direction = nn.Parameter(torch.randn(values, generator=torch.Generator().manual_seed(0)) / values**0.5)
+        self.direction = nn.Parameter(
+            torch.randn(values, generator=torch.Generator().manual_seed(0)) / values**0.5
+        )
 
     def forward(self, patches_BNP: Tensor) -> Tensor:
         return (patches_BNP * self.direction).sum(-1)

@@ -53,7 +53,9 @@ class MixturePolicy(_SumOfPolicies):
 
     def score(self, scene: Scene) -> Tensor:
         shares = torch.tensor(_shares(self.weights, scene.progress), device=scene.device)
-        picked = torch.searchsorted(shares.cumsum(0)[:-1], scene.rng.fork("pick").uniform(), right=True)
+        picked = torch.searchsorted(
+            shares.cumsum(0)[:-1], scene.rng.fork("pick").uniform(), right=True
+        )
         scores = torch.stack(_score_parts(self.parts, scene), dim=1)
         return scores.gather(1, picked[:, None, None].expand(-1, 1, scores.shape[2]))[:, 0]
 
@@ -69,7 +71,10 @@ class BlendPolicy(_SumOfPolicies):
 
     def score(self, scene: Scene) -> Tensor:
         shares = _shares(self.weights, scene.progress)
-        ranks = [rank(score, scene.rng.fork(f"ties {place}")) for place, score in enumerate(_score_parts(self.parts, scene))]
+        ranks = [
+            rank(score, scene.rng.fork(f"ties {place}"))
+            for place, score in enumerate(_score_parts(self.parts, scene))
+        ]
         return torch.stack([share * one for share, one in zip(shares, ranks, strict=True)]).sum(0)
 
 
@@ -100,7 +105,9 @@ class MixPolicy(_ChangeOfPolicy):
         share = parse_schedule(self.share)
         for progress in (0.0, 0.5, 1.0):
             if not 0 <= share.at(progress) <= 1:
-                raise MaskwrightError(f"mix is the share of masked patches that the policy chooses, from 0 to 1; got {share}.")
+                raise MaskwrightError(
+                    f"mix is the share of masked patches that the policy chooses, from 0 to 1; got {share}."
+                )
         object.__setattr__(self, "share", share)
 
     @property
@@ -147,24 +154,38 @@ class TurnsPolicy(_ChangeOfPolicy):
         check_fits(self.of, grid, num_masked)
 
     def score(self, scene: Scene) -> Tensor:
-        shared = scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))
+        shared = (
+            scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))
+        )
         ranks = rank(self.of.score(shared.forked("of")).float(), shared.rng.fork("ties"))
         if scene.mask_ids is None:
             return ranks
-        moved = scene.mask_ids * (scene.grid.num_patches - scene.num_masked) / scene.grid.num_patches
+        moved = (
+            scene.mask_ids * (scene.grid.num_patches - scene.num_masked) / scene.grid.num_patches
+        )
         return (ranks - moved[:, None] + 1e-6).remainder(1.0)
 
 
 def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
-    if not isinstance(parts, (list, tuple)) or len(parts) < 2 or not all(isinstance(part, Policy) for part in parts):
-        raise MaskwrightError(f"Policy '{owner}' needs two or more policies, as in {owner}(0.5*random + 0.5*block); got {parts}.")
+    if (
+        not isinstance(parts, (list, tuple))
+        or len(parts) < 2
+        or not all(isinstance(part, Policy) for part in parts)
+    ):
+        raise MaskwrightError(
+            f"Policy '{owner}' needs two or more policies, as in {owner}(0.5*random + 0.5*block); got {parts}."
+        )
     return tuple(parts)
 
 
-def _read_weights(owner: str, parts: Sequence[Policy], weights: Sequence[Any]) -> tuple[Schedule, ...]:
+def _read_weights(
+    owner: str, parts: Sequence[Policy], weights: Sequence[Any]
+) -> tuple[Schedule, ...]:
     read = tuple(parse_schedule(weight) for weight in weights or [1.0] * len(parts))
     if len(read) != len(parts):
-        raise MaskwrightError(f"Policy '{owner}' needs one weight per part; got {len(read)} weights for {len(parts)} parts.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs one weight per part; got {len(read)} weights for {len(parts)} parts."
+        )
     for progress in (0.0, 0.5, 1.0):
         _shares(read, progress)
     return read
@@ -174,7 +195,9 @@ def _shares(weights: Sequence[Schedule], progress: float) -> list[float]:
     """Weights at this progress, made to sum to 1."""
     now = [weight.at(progress) for weight in weights]
     if min(now) < 0 or sum(now) <= 0:
-        raise MaskwrightError(f"Weights of policies must not be negative nor all zero; at progress {progress:g} they are {now}.")
+        raise MaskwrightError(
+            f"Weights of policies must not be negative nor all zero; at progress {progress:g} they are {now}."
+        )
     return [weight / sum(now) for weight in now]
 
 
@@ -194,4 +217,8 @@ def rank(score: Tensor, ties: KeyedRng) -> Tensor:
 def _join_traits(parts: Sequence[Policy]) -> Traits:
     every = [part.traits for part in parts]
     needs: frozenset[str] = reduce(frozenset.union, (one.needs for one in every), frozenset())
-    return Traits(uniform=all(one.uniform for one in every), nested=all(one.nested for one in every), needs=needs)
+    return Traits(
+        uniform=all(one.uniform for one in every),
+        nested=all(one.nested for one in every),
+        needs=needs,
+    )

@@ -91,7 +91,9 @@ def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
     places = torch.arange(side, device=device)
     gaps = (places[:, None] - places[None, :]).abs()
     gaps = torch.minimum(gaps, side - gaps)
-    turns = torch.arange(-2, 3, device=device) * side  # a wide Gaussian meets itself again after each turn of the ring
+    turns = (
+        torch.arange(-2, 3, device=device) * side
+    )  # a wide Gaussian meets itself again after each turn of the ring
     weights = torch.exp(-((gaps[..., None] + turns) / sigma).square() / 2).sum(-1)
     return weights / weights.sum(1, keepdim=True)
 
@@ -105,7 +107,9 @@ def _white(scene: Scene) -> Tensor:
 def _smooth(noise: Tensor, sigma: float) -> Tensor:
     down = ring_gaussian(noise.shape[1], sigma, noise.device)
     right = ring_gaussian(noise.shape[2], sigma, noise.device)
-    with torch.autocast(noise.device.type, enabled=False):  # bfloat16 products would tie patches and move masks with the precision
+    with torch.autocast(
+        noise.device.type, enabled=False
+    ):  # bfloat16 products would tie patches and move masks with the precision
         return down @ noise @ right
 
 
@@ -117,7 +121,9 @@ def _check_band(owner: str, fine: float, coarse: float) -> None:
     read_number(owner, "fine", fine, LEAST_SIGMA)
     read_number(owner, "coarse", coarse, LEAST_SIGMA)
     if fine >= coarse:
-        raise MaskwrightError(f"Policy '{owner}' needs fine < coarse; got fine={fine:g} and coarse={coarse:g}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs fine < coarse; got fine={fine:g} and coarse={coarse:g}."
+        )
 
 
 def _check_width(owner: str, name: str, sigma: float, grid: Grid) -> None:

@@ -13,7 +13,9 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 def read_count(owner: str, name: str, value: Any, least: int = 1) -> int:
     """Return a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise MaskwrightError(f"Policy '{owner}' needs {name} to be a whole number of at least {least}; got {value!r}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} to be a whole number of at least {least}; got {value!r}."
+        )
     return value
 
 
@@ -35,17 +37,30 @@ def read_choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> st
 
 def read_number(owner: str, name: str, value: Any, least: float) -> float:
     """Return a finite number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
-        raise MaskwrightError(f"Policy '{owner}' needs {name} to be a number of at least {least:g}; got {value!r}.")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value < least
+    ):
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} to be a number of at least {least:g}; got {value!r}."
+        )
     return float(value)
 
 
 def read_range(owner: str, name: str, value: Any, most: float = math.inf) -> tuple[float, float]:
     """Return (low, high) with 0 < low <= high <= most, written [low, high]."""
-    is_pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(end, (int, float)) for end in value)
+    is_pair = (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(isinstance(end, (int, float)) for end in value)
+    )
     if not is_pair or not 0 < value[0] <= value[1] <= most or not math.isfinite(value[1]):
         limit = f" <= {most:g}" if math.isfinite(most) else ""
-        raise MaskwrightError(f"Policy '{owner}' needs {name}=[low, high] with 0 < low <= high{limit}; got {value!r}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name}=[low, high] with 0 < low <= high{limit}; got {value!r}."
+        )
     return float(value[0]), float(value[1])
 
 
@@ -53,5 +68,7 @@ def read_share(owner: str, name: str, value: Any) -> Schedule:
     """Return a schedule of shares in [0, 1]; a number is a constant one. What draws its values is refused: a policy has no such draw."""
     share = parse_schedule(value)
     if isinstance(share, Uniform) or not all(0 <= share.at(step / 100) <= 1 for step in range(101)):
-        raise MaskwrightError(f"Policy '{owner}' needs {name} to be a share from 0 to 1, or a schedule of them such as 0->1; got {share}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} to be a share from 0 to 1, or a schedule of them such as 0->1; got {share}."
+        )
     return share

@@ -35,7 +35,9 @@ class Traits:
 
     def needed(self, kind: Literal["attention", "prior"]) -> tuple[str, ...]:
         """The sources of attention, or the names of priors, that are asked for."""
-        return tuple(sorted(need.partition(":")[2] for need in self.needs if need.startswith(f"{kind}:")))
+        return tuple(
+            sorted(need.partition(":")[2] for need in self.needs if need.startswith(f"{kind}:"))
+        )
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ class Scene:
 
     def parts(self) -> dict[str, Tensor]:
         """The (B, N) map of each part by its name; raises MaskwrightError when the data has none."""
-        found = {name.removeprefix(PARTS): share for name, share in self.priors.items() if name.startswith(PARTS)}
+        found = {
+            name.removeprefix(PARTS): share
+            for name, share in self.priors.items()
+            if name.startswith(PARTS)
+        }
         if not found:
             raise missing_prior("parts", self.priors)
         return found
@@ -95,7 +101,9 @@ class Scene:
     def look(self, source: str) -> Tensor:
         """(B, N) attention of that source; raises MaskwrightError when the scene has no model to ask."""
         if self.attention is None:
-            raise MaskwrightError(f"This policy asks for the attention of '{source}', and there is no model here to ask.")
+            raise MaskwrightError(
+                f"This policy asks for the attention of '{source}', and there is no model here to ask."
+            )
         attend = self.attention
         return self.once(("attention", source), lambda: attend(source))
 
@@ -156,4 +164,10 @@ def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -
     """Score a scene and split it exactly: the one road from policy to mask."""
     num_visible = scene.grid.num_patches - scene.num_masked
     score = policy.score(scene.forked("score"))
-    return split(score, num_visible, num_predicted, predict=policy.traits.predicts, rng=scene.rng.fork("split"))
+    return split(
+        score,
+        num_visible,
+        num_predicted,
+        predict=policy.traits.predicts,
+        rng=scene.rng.fork("split"),
+    )

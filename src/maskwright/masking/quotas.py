@@ -36,7 +36,9 @@ def divide_patches(ids_BN: Tensor, num_parts: int, bits_BN: Tensor) -> Division:
     """Order the patches of every part by random bits."""
     sizes = torch.zeros(len(ids_BN), num_parts, dtype=torch.int64, device=ids_BN.device)
     sizes.scatter_add_(1, ids_BN, torch.ones_like(ids_BN))
-    order = ((ids_BN << 40) + (bits_BN & ((1 << 40) - 1))).argsort(1)  # part by part, by the bits inside a part
+    order = ((ids_BN << 40) + (bits_BN & ((1 << 40) - 1))).argsort(
+        1
+    )  # part by part, by the bits inside a part
     starts = (sizes.cumsum(1) - sizes).gather(1, ids_BN.gather(1, order))
     turn = torch.arange(1, ids_BN.shape[1] + 1, device=ids_BN.device) - starts
     return Division(ids_BN, sizes.float(), torch.empty_like(turn).scatter_(1, order, turn).float())
@@ -62,7 +64,9 @@ def call_by_size(division: Division, offsets_BP: Tensor, before_BP: Tensor, whol
     sizes, before = division.spread(division.sizes), division.spread(before_BP)
     wanted = division.places - division.spread(offsets_BP)
     pace = ((1 - whole) * sizes / division.ids.shape[1]).clamp(min=1e-9)
-    in_turn = (wanted + whole * before) / (pace + whole)  # the line is steeper by `whole` while the part has its turn
+    in_turn = (wanted + whole * before) / (
+        pace + whole
+    )  # the line is steeper by `whole` while the part has its turn
     return torch.minimum(wanted / pace, torch.maximum(in_turn, (wanted - whole * sizes) / pace))
 
 

@@ -54,7 +54,9 @@ class RectanglesPolicy:
         share = chance[..., 0]
         left = scene.num_masked / (1 + 2 * (share.cumsum(1) - share))
         area = self.min_area + share * (left - self.min_area).clamp(min=0)
-        return _paint(draw_boxes(area, self.aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid))
+        return _paint(
+            draw_boxes(area, self.aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,9 @@ class MultiblockPolicy:
         read_flag("multiblock", "roll", self.roll)
         object.__setattr__(self, "scale", read_range("multiblock", "scale", self.scale, most=1))
         object.__setattr__(self, "aspect", read_range("multiblock", "aspect", self.aspect))
-        object.__setattr__(self, "context", read_range("multiblock", "context", self.context, most=1))
+        object.__setattr__(
+            self, "context", read_range("multiblock", "context", self.context, most=1)
+        )
 
     @property
     def traits(self) -> Traits:
@@ -91,7 +95,14 @@ class MultiblockPolicy:
         layers = torch.cat([targets[:, : self.blocks], outside, targets[:, self.blocks :]], dim=1)
         return _paint(layers)
 
-    def _cover(self, scene: Scene, name: str, count: int, scale: tuple[float, float], aspect: tuple[float, float]) -> Tensor:
+    def _cover(
+        self,
+        scene: Scene,
+        name: str,
+        count: int,
+        scale: tuple[float, float],
+        aspect: tuple[float, float],
+    ) -> Tensor:
         chance = scene.rng.fork(name).uniform(count, 4)
         area = (scale[0] + (scale[1] - scale[0]) * chance[..., 0]) * scene.grid.num_patches
         return draw_boxes(area, aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid)
@@ -123,11 +134,18 @@ class InverseBlockPolicy:
         tall = torch.sqrt(visible * draw_log_uniform(chance[:, 0], *self.aspect)).round()
         height = tall.clamp(min=math.ceil(visible / grid.cols), max=min(grid.rows, visible))
         width = torch.ceil(visible / height)
-        down, right = _offsets(grid.rows, height, chance[:, 1], self.roll), _offsets(grid.cols, width, chance[:, 2], self.roll)
+        down, right = (
+            _offsets(grid.rows, height, chance[:, 1], self.roll),
+            _offsets(grid.cols, width, chance[:, 2], self.roll),
+        )
         inside = (down < height[:, None])[:, :, None] & (right < width[:, None])[:, None, :]
-        down = torch.where(chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down)  # the partial column lies at either end by chance
+        down = torch.where(
+            chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down
+        )  # the partial column lies at either end by chance
         right = torch.where(chance[:, 4:5] < 0.5, right, width[:, None] - 1 - right)
-        turn = right[:, None, :] * height[:, None, None] + down[:, :, None]  # counts along the columns of the rectangle
+        turn = (
+            right[:, None, :] * height[:, None, None] + down[:, :, None]
+        )  # counts along the columns of the rectangle
         return -(inside & (turn < visible)).flatten(1).float()
 
 

@@ -29,7 +29,9 @@ class SelectedPolicy:
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         if grid != self.grid:
-            raise MaskwrightError(f"Policy 'learned' from '{self.origin}' scores a {self.grid}; here is a {grid}. Train a scorer for it.")
+            raise MaskwrightError(
+                f"Policy 'learned' from '{self.origin}' scores a {self.grid}; here is a {grid}. Train a scorer for it."
+            )
 
     def score(self, scene: Scene) -> Tensor:
         images = scene.pixels().to(scene.device)

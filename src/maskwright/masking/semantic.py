@@ -11,7 +11,14 @@ from torch import Tensor
 
 from maskwright.masking.options import read_choice, read_number, read_share
 from maskwright.masking.policy import Scene, Traits
-from maskwright.masking.quotas import LEAST, Division, call_by_ratio, call_by_share, call_by_size, divide_patches
+from maskwright.masking.quotas import (
+    LEAST,
+    Division,
+    call_by_ratio,
+    call_by_share,
+    call_by_size,
+    divide_patches,
+)
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
 BACKGROUND = "background"
@@ -42,10 +49,16 @@ class ForegroundPolicy:
 
     def __post_init__(self) -> None:
         if self.heavy is not None:  # the one-line grammar gives heavy=fg without quotes as a call
-            object.__setattr__(self, "heavy", read_choice("foreground", "heavy", str(self.heavy), ("fg", "bg", "proportional")))
+            object.__setattr__(
+                self,
+                "heavy",
+                read_choice("foreground", "heavy", str(self.heavy), ("fg", "bg", "proportional")),
+            )
         read_number("foreground", "softness", self.softness, 0)
         if not 0 < read_number("foreground", "threshold", self.threshold, 0) <= 1:
-            raise MaskwrightError(f"Policy 'foreground' needs threshold to be above 0 and at most 1; got {self.threshold}.")
+            raise MaskwrightError(
+                f"Policy 'foreground' needs threshold to be above 0 and at most 1; got {self.threshold}."
+            )
         self._check_together()
         for name in ("strength", "share"):
             if getattr(self, name) is not None:
@@ -54,20 +67,32 @@ class ForegroundPolicy:
     def score(self, scene: Scene) -> Tensor:
         shown = scene.prior("foreground")
         if self.softness > 0:
-            return (-shown if self.heavy == "bg" else shown) / self.softness + scene.rng.gumbel(scene.grid.num_patches)
-        division = divide_patches((shown < self.threshold).long(), 2, scene.rng.bits(scene.grid.num_patches))
+            return (-shown if self.heavy == "bg" else shown) / self.softness + scene.rng.gumbel(
+                scene.grid.num_patches
+            )
+        division = divide_patches(
+            (shown < self.threshold).long(), 2, scene.rng.bits(scene.grid.num_patches)
+        )
         if self.share is not None:
             share = self.share.at(scene.progress)
             return -call_by_share(division, torch.tensor([[share, 1 - share]], device=scene.device))
         nearest = torch.full_like(division.sizes, 0.5)
-        return -call_by_size(division, nearest, self._sizes_before(division), self._strength(scene.progress))
+        return -call_by_size(
+            division, nearest, self._sizes_before(division), self._strength(scene.progress)
+        )
 
     def _check_together(self) -> None:
         """Refuse options that would have no effect beside others."""
-        idle = [name for name in ("heavy", "strength") if self.share is not None and getattr(self, name) is not None]
+        idle = [
+            name
+            for name in ("heavy", "strength")
+            if self.share is not None and getattr(self, name) is not None
+        ]
         if self.softness > 0:
             idle += [name for name in ("strength", "share") if getattr(self, name) is not None]
-            idle += ["threshold"] * (self.threshold != 0.5) + ["heavy"] * (self.heavy == "proportional")
+            idle += ["threshold"] * (self.threshold != 0.5) + ["heavy"] * (
+                self.heavy == "proportional"
+            )
         if self.heavy == "proportional" and self.strength is not None:
             idle.append("strength")
         if idle:
@@ -82,7 +107,9 @@ class ForegroundPolicy:
 
     def _sizes_before(self, division: Division) -> Tensor:
         """(B, 2) patches that are masked before foreground and background, when one comes after the other: the heavy side is first."""
-        first = torch.tensor([[1.0, 0.0]] if self.heavy == "bg" else [[0.0, 1.0]], device=division.sizes.device)
+        first = torch.tensor(
+            [[1.0, 0.0]] if self.heavy == "bg" else [[0.0, 1.0]], device=division.sizes.device
+        )
         return first * division.sizes.flip(1)
 
 
@@ -109,19 +136,36 @@ class PartsPolicy:
 
     def __post_init__(self) -> None:
         weights = _read_mapping("parts", "weights", self.weights)
-        object.__setattr__(self, "weights", {name: read_number("parts", f"the weight of {name}", one, 0) for name, one in weights.items()})
+        object.__setattr__(
+            self,
+            "weights",
+            {
+                name: read_number("parts", f"the weight of {name}", one, 0)
+                for name, one in weights.items()
+            },
+        )
         object.__setattr__(self, "whole", read_share("parts", "whole", self.whole))
         read_number("parts", "power", self.power, 0.01)
         object.__setattr__(self, "protect", _read_names("parts", "protect", self.protect))
         if self.protection is not None and not self.protect:
-            raise MaskwrightError("Policy 'parts' has a protection and no part to protect; name some: protect=[eyes, mouth].")
-        object.__setattr__(self, "protection", read_share("parts", "protection", "1->0" if self.protection is None else self.protection))
+            raise MaskwrightError(
+                "Policy 'parts' has a protection and no part to protect; name some: protect=[eyes, mouth]."
+            )
+        object.__setattr__(
+            self,
+            "protection",
+            read_share(
+                "parts", "protection", "1->0" if self.protection is None else self.protection
+            ),
+        )
 
     def score(self, scene: Scene) -> Tensor:
         names, ids = part_of_patches(scene)
         check_names("parts", "weights", self.weights, names)
         check_names("parts", "protect", self.protect, names)
-        division = divide_patches(ids, len(names), scene.rng.fork("places").bits(scene.grid.num_patches))
+        division = divide_patches(
+            ids, len(names), scene.rng.fork("places").bits(scene.grid.num_patches)
+        )
         offsets = scene.rng.fork("rounding").uniform(len(names))
         whole = self.whole.at(scene.progress**self.power)
         calls = call_by_size(division, offsets, self._sizes_before(scene, division, names), whole)
@@ -130,13 +174,17 @@ class PartsPolicy:
     def _sizes_before(self, scene: Scene, division: Division, names: Sequence[str]) -> Tensor:
         """(B, P) patches of the parts that come before each part, in an order drawn by weight: the shortest exponential wait is first."""
         weights = torch.tensor([self.weights.get(name, 1.0) for name in names], device=scene.device)
-        waits = -torch.log1p(-scene.rng.fork("order").uniform(len(names))) / weights.clamp(min=LEAST)
+        waits = -torch.log1p(-scene.rng.fork("order").uniform(len(names))) / weights.clamp(
+            min=LEAST
+        )
         return ((waits[:, None, :] < waits[:, :, None]) * division.sizes[:, None, :]).sum(2)
 
     def _paces(self, scene: Scene, names: Sequence[str]) -> Tensor:
         """(1, P) how fast each part is masked beside the others."""
         kept = max(1 - self.protection.at(scene.progress), LEAST)
-        return torch.tensor([[kept if name in self.protect else 1.0 for name in names]], device=scene.device)
+        return torch.tensor(
+            [[kept if name in self.protect else 1.0 for name in names]], device=scene.device
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,21 +201,37 @@ class PartRatiosPolicy:
 
     def __post_init__(self) -> None:
         ratios = _read_mapping("part_ratios", "ratios", self.ratios)
-        read = {name: read_share("part_ratios", f"the ratio of {name}", ratio) for name, ratio in ratios.items()}
+        read = {
+            name: read_share("part_ratios", f"the ratio of {name}", ratio)
+            for name, ratio in ratios.items()
+        }
         object.__setattr__(self, "ratios", read)
 
     def score(self, scene: Scene) -> Tensor:
         names, ids = part_of_patches(scene)
         check_names("part_ratios", "ratios", self.ratios, names)
         named = list(self.ratios)
-        group = torch.tensor([named.index(name) if name in named else len(named) for name in names], device=scene.device)
-        division = divide_patches(group[ids], len(named) + 1, scene.rng.fork("places").bits(scene.grid.num_patches))
+        group = torch.tensor(
+            [named.index(name) if name in named else len(named) for name in names],
+            device=scene.device,
+        )
+        division = divide_patches(
+            group[ids], len(named) + 1, scene.rng.fork("places").bits(scene.grid.num_patches)
+        )
         offsets = scene.rng.fork("rounding").uniform(len(named))
-        ratios = torch.tensor([self.ratios[name].at(scene.progress) for name in named], device=scene.device).expand_as(offsets)
+        ratios = torch.tensor(
+            [self.ratios[name].at(scene.progress) for name in named], device=scene.device
+        ).expand_as(offsets)
         others = division.sizes[:, -1:]
-        missing = scene.num_masked - torch.floor(ratios * division.sizes[:, :-1] + offsets).sum(1, keepdim=True)
+        missing = scene.num_masked - torch.floor(ratios * division.sizes[:, :-1] + offsets).sum(
+            1, keepdim=True
+        )
         offsets = torch.cat([offsets, torch.full_like(others, 0.5)], dim=1)
-        return -call_by_ratio(division, offsets, torch.cat([ratios, (missing / others.clamp(min=1)).clamp(0, 1)], dim=1))
+        return -call_by_ratio(
+            division,
+            offsets,
+            torch.cat([ratios, (missing / others.clamp(min=1)).clamp(0, 1)], dim=1),
+        )
 
 
 def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:
@@ -175,7 +239,9 @@ def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:
     shares = scene.parts()
     names = sorted(set(shares) - {BACKGROUND})
     covers = [shares[name].float() for name in names]
-    rest = 1 - sum(covers, torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device))
+    rest = 1 - sum(
+        covers, torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
+    )
     return [*names, BACKGROUND], torch.stack([*covers, rest], dim=2).argmax(2)
 
 
@@ -190,12 +256,16 @@ def check_names(owner: str, option: str, asked: Iterable[str], known: Sequence[s
 
 def _read_mapping(owner: str, name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise MaskwrightError(f"Policy '{owner}' needs {name} by part, as in {name}={{face: 0.5, eyes: 1}}; got {value!r}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} by part, as in {name}={{face: 0.5, eyes: 1}}; got {value!r}."
+        )
     return dict(value)
 
 
 def _read_names(owner: str, name: str, value: Any) -> tuple[str, ...]:
     """Names of parts; a bare word of the one-line grammar comes as a call without arguments."""
     if not isinstance(value, (list, tuple)):
-        raise MaskwrightError(f"Policy '{owner}' needs {name} to be a list of parts, as in {name}=[eyes, mouth]; got {value!r}.")
+        raise MaskwrightError(
+            f"Policy '{owner}' needs {name} to be a list of parts, as in {name}=[eyes, mouth]; got {value!r}."
+        )
     return tuple(map(str, value))

@@ -50,7 +50,9 @@ def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tens
     return weights @ values_BHNd
 
 
-def attend_gated(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, gates_BQN: Tensor) -> Tensor:
+def attend_gated(
+    queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, gates_BQN: Tensor
+) -> Tensor:
     """Attend with every key's share multiplied by a gate before the shares are made to sum to 1: (B, Q, H * d).
 
     A key with gate 0 is absent: the outcome does not depend on it to the last bit, while the gate itself still gets the slope of letting
@@ -62,7 +64,9 @@ def attend_gated(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, g
     gates = gates_BQN[:, None].to(logits.dtype)
     is_absent = gates == 0
     above = logits - logits.detach().masked_fill(is_absent, -torch.inf).amax(-1, keepdim=True)
-    shares = gates * torch.exp(above.masked_fill(is_absent & (above > 0), 0.0))  # clamp(max=0) would stop the slope of the strongest
+    shares = gates * torch.exp(
+        above.masked_fill(is_absent & (above > 0), 0.0)
+    )  # clamp(max=0) would stop the slope of the strongest
     weights = shares / shares.sum(-1, keepdim=True)
     return (weights.to(values_BHNd.dtype) @ values_BHNd).transpose(1, 2).flatten(2)
 
@@ -74,13 +78,21 @@ def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...
 
 def _heads_first(packed_BNW: Tensor, parts: int, heads: int) -> Tensor:
     batch, count, wide = packed_BNW.shape
-    return packed_BNW.view(batch, count, parts, heads, wide // (parts * heads)).permute(2, 0, 3, 1, 4).contiguous()
+    return (
+        packed_BNW.view(batch, count, parts, heads, wide // (parts * heads))
+        .permute(2, 0, 3, 1, 4)
+        .contiguous()
+    )
 
 
 def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
     """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N, D)."""
-    if torch.compiler.is_exporting() or uses_fused_kernel(packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]):
-        return attend(*split_heads(packed_BNW, 3, heads))  # an exported graph holds plain operations alone
+    if torch.compiler.is_exporting() or uses_fused_kernel(
+        packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]
+    ):
+        return attend(
+            *split_heads(packed_BNW, 3, heads)
+        )  # an exported graph holds plain operations alone
     return _ExplicitSelfAttention.apply(packed_BNW, heads)
 
 
@@ -91,7 +103,9 @@ class _ExplicitSelfAttention(torch.autograd.Function):
     def forward(ctx: Any, packed_BNW: Tensor, heads: int) -> Tensor:
         parted = _heads_first(packed_BNW, 3, heads).flatten(1, 2)
         queries, keys, values = parted.unbind(0)
-        weights = torch.softmax(_scaled_bmm(queries, keys.transpose(1, 2), queries.shape[-1] ** -0.5), dim=-1)
+        weights = torch.softmax(
+            _scaled_bmm(queries, keys.transpose(1, 2), queries.shape[-1] ** -0.5), dim=-1
+        )
         ctx.save_for_backward(parted, weights)
         ctx.heads = heads
         return _join_heads(torch.bmm(weights, values), heads)
@@ -111,7 +125,9 @@ class _ExplicitSelfAttention(torch.autograd.Function):
         return slopes.unflatten(1, (batch, ctx.heads)).permute(1, 3, 0, 2, 4).flatten(2), None
 
 
-def _scaled_bmm(left_Xij: Tensor, right_Xjk: Tensor, scale: float, out: Tensor | None = None) -> Tensor:
+def _scaled_bmm(
+    left_Xij: Tensor, right_Xjk: Tensor, scale: float, out: Tensor | None = None
+) -> Tensor:
     """left @ right * scale, scaled inside the product: a fifth faster than scaling a factor first."""
     return torch.baddbmm(left_Xij.new_empty(()), left_Xij, right_Xjk, beta=0, alpha=scale, out=out)
 

@@ -33,7 +33,9 @@ def attention_map(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
     return attention_by_head(encoder, patches_BNP).mean(1)
 
 
-def attention_by_layer(encoder: Encoder, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None) -> Iterator[Tensor]:
+def attention_by_layer(
+    encoder: Encoder, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None
+) -> Iterator[Tensor]:
     """Yield each block's attention (B, heads, T, T) from the first block to the last, T = num_prefix + V tokens; each row sums to 1."""
     tokens, rotation = encoder.begin(patches_BNP, visible_ids_BV)
     for block in (cast(Block, block) for block in encoder.blocks):
@@ -56,5 +58,7 @@ def _weights(block: Block, tokens_BTD: Tensor, rotation: Rotation | None, asking
     queries, keys, _ = split_heads(block.attn.qkv(block.norm1(tokens_BTD)), 3, block.attn.heads)
     if rotation is not None:
         queries, keys = rotate(queries, rotation), rotate(keys, rotation)
-    scores = queries[:, :, asking].float() @ keys.float().transpose(-2, -1) * queries.shape[-1] ** -0.5
+    scores = (
+        queries[:, :, asking].float() @ keys.float().transpose(-2, -1) * queries.shape[-1] ** -0.5
+    )
     return torch.softmax(scores, dim=-1)

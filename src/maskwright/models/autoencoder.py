@@ -36,7 +36,14 @@ class MaskedAutoencoder(nn.Module):
         self.decoder: Decoder | CrossDecoder = _DECODERS[config.decoder](config, self.grid)
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
-    def forward(self, images: Tensor, mask: PatchMask, weights_BV: Tensor | None = None, *, visible: bool = False) -> Prediction:
+    def forward(
+        self,
+        images: Tensor,
+        mask: PatchMask,
+        weights_BV: Tensor | None = None,
+        *,
+        visible: bool = False,
+    ) -> Prediction:
         """Encode the visible patches of (B, C, H, W) images in the model's numbers and predict those at `mask.predicted_ids`.
 
         weights: what each visible token is multiplied by (a policy that learns sees the loss through it), nothing when None.
@@ -85,11 +92,15 @@ class MaskedAutoencoder(nn.Module):
         outcome is better than any real masking allows. Raises MaskwrightError for a decoder that has nothing to mix.
         """
         if self.config.decoder != "full":
-            raise MaskwrightError("Mixing encoded patches with mask tokens needs a full decoder; this model's is cross. Use encode='kept'.")
+            raise MaskwrightError(
+                "Mixing encoded patches with mask tokens needs a full decoder; this model's is cross. Use encode='kept'."
+            )
         return self.decoder.fill_in(self.encoder(patches), keep)
 
     def _cut(self, images: Tensor) -> Tensor:
         wanted = (self.config.channels, *self.grid.image_size)
         if tuple(images.shape[1:]) != wanted:
-            raise MaskwrightError(f"This model takes (B, {', '.join(map(str, wanted))}) images; got {tuple(images.shape)}.")
+            raise MaskwrightError(
+                f"This model takes (B, {', '.join(map(str, wanted))}) images; got {tuple(images.shape)}."
+            )
         return patchify(images, self.grid.patch_size)

@@ -26,13 +26,25 @@ class Classifier(ImageEncoder):
     class token behind the encoder's norm. rng: draws all weights. Raises MaskwrightError for `cls` without a class token.
     """
 
-    def __init__(self, config: ModelConfig, num_classes: int, pooling: str = "mean", rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_classes: int,
+        pooling: str = "mean",
+        rng: torch.Generator | None = None,
+    ) -> None:
         if pooling == "cls" and not config.class_token:
-            raise MaskwrightError("Pooling 'cls' needs a class token and this encoder has none; use pooling=mean.")
+            raise MaskwrightError(
+                "Pooling 'cls' needs a class token and this encoder has none; use pooling=mean."
+            )
         rng = rng if rng is not None else torch_generator(0, "weights")
-        super().__init__(dataclasses.replace(config, final_norm=False) if pooling == "mean" else config, rng)
+        super().__init__(
+            dataclasses.replace(config, final_norm=False) if pooling == "mean" else config, rng
+        )
         self.pooling = pooling
-        self.fc_norm = build_norm(config.width, config.norm_eps) if pooling == "mean" else nn.Identity()
+        self.fc_norm = (
+            build_norm(config.width, config.norm_eps) if pooling == "mean" else nn.Identity()
+        )
         self.head = nn.utils.skip_init(nn.Linear, config.width, num_classes)
         nn.init.trunc_normal_(self.head.weight, std=_HEAD_STD, generator=rng)
         nn.init.zeros_(self.head.bias)
@@ -45,11 +57,17 @@ class Classifier(ImageEncoder):
         """(B, K) scores of (B, C, H, W) images in the model's numbers; shares: see `draw_shares`, for training alone."""
         tokens, rotation = self.encoder.begin(patchify(images, self.grid.patch_size))
         for place, block in enumerate(self.encoder.blocks):
-            tokens = block(tokens, rotation, None, None if shares_BL2 is None else shares_BL2[:, place])
+            tokens = block(
+                tokens, rotation, None, None if shares_BL2 is None else shares_BL2[:, place]
+            )
         return self.head(self.fc_norm(self.pool(self.encoder.norm(tokens))))
 
     def pool(self, tokens_BND: Tensor) -> Tensor:
-        return tokens_BND[:, 0] if self.pooling == "cls" else tokens_BND[:, self.config.num_prefix :].mean(1)
+        return (
+            tokens_BND[:, 0]
+            if self.pooling == "cls"
+            else tokens_BND[:, self.config.num_prefix :].mean(1)
+        )
 
 
 def draw_shares(chance_BL2: Tensor, drop_path: float) -> Tensor:
@@ -65,4 +83,6 @@ def classifier_for(config: ModelConfig, state: Mapping[str, Tensor]) -> Classifi
     """The classifier that a state dict under our names was taken from, its weights not yet copied, or None when there is no head."""
     if "head.weight" not in state:
         return None
-    return Classifier(config, state["head.weight"].shape[0], "mean" if "fc_norm.weight" in state else "cls")
+    return Classifier(
+        config, state["head.weight"].shape[0], "mean" if "fc_norm.weight" in state else "cls"
+    )

@@ -49,12 +49,19 @@ class ModelConfig:
         object.__setattr__(self, "image_size", tuple(self.image_size))
         for name, known in (("positions", POSITIONS), ("decoder", DECODERS), ("target", TARGETS)):
             if getattr(self, name) not in known:
-                raise MaskwrightError(f"{name} is one of {', '.join(known)}; got '{getattr(self, name)}'.")
-        for width, heads, whose in ((self.width, self.heads, ""), (self.decoder_width, self.decoder_heads, "decoder_")):
+                raise MaskwrightError(
+                    f"{name} is one of {', '.join(known)}; got '{getattr(self, name)}'."
+                )
+        for width, heads, whose in (
+            (self.width, self.heads, ""),
+            (self.decoder_width, self.decoder_heads, "decoder_"),
+        ):
             if width % heads:
                 raise MaskwrightError(f"{whose}width {width} does not divide into {heads} heads.")
             if self.positions in ("sincos", "rotary") and width % 4:
-                raise MaskwrightError(f"{self.positions} positions need {whose}width to be a multiple of 4; got {width}.")
+                raise MaskwrightError(
+                    f"{self.positions} positions need {whose}width to be a multiple of 4; got {width}."
+                )
 
     @property
     def num_prefix(self) -> int:
@@ -67,5 +74,7 @@ class ModelConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
         known = {item.name for item in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise MaskwrightError(f"This model was written by another version: unknown settings {', '.join(unknown)}.")
+            raise MaskwrightError(
+                f"This model was written by another version: unknown settings {', '.join(unknown)}."
+            )
         return cls(**values)

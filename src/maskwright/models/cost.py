@@ -26,21 +26,33 @@ class StepCost:
 
 def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> StepCost:
     """Count one image's step with that many visible and predicted patches."""
-    num_patches = (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size)
+    num_patches = (config.image_size[0] // config.patch_size) * (
+        config.image_size[1] // config.patch_size
+    )
     values = config.patch_size**2 * config.channels
     tokens = num_visible + config.num_prefix
-    encoder = num_visible * values * config.width + config.depth * count_block(tokens, config.width, config.mlp_ratio)
-    decoder = tokens * config.width * config.decoder_width + num_predicted * config.decoder_width * values
+    encoder = num_visible * values * config.width + config.depth * count_block(
+        tokens, config.width, config.mlp_ratio
+    )
+    decoder = (
+        tokens * config.width * config.decoder_width + num_predicted * config.decoder_width * values
+    )
     if config.decoder == "full":
-        decoder += config.decoder_depth * count_block(num_patches + config.num_prefix, config.decoder_width, config.mlp_ratio)
+        decoder += config.decoder_depth * count_block(
+            num_patches + config.num_prefix, config.decoder_width, config.mlp_ratio
+        )
     else:
-        decoder += config.decoder_depth * _cross_block(num_predicted, tokens, config.decoder_width, config.mlp_ratio)
+        decoder += config.decoder_depth * _cross_block(
+            num_predicted, tokens, config.decoder_width, config.mlp_ratio
+        )
     return StepCost(2 * encoder, 2 * decoder)
 
 
 def count_look(config: ModelConfig) -> int:
     """Operations of one look at an image for its last block's attention; of that block only queries, keys and values are made."""
-    num_patches = (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size)
+    num_patches = (config.image_size[0] // config.patch_size) * (
+        config.image_size[1] // config.patch_size
+    )
     tokens, asking = num_patches + config.num_prefix, 1 if config.class_token else num_patches
     embedding = num_patches * config.patch_size**2 * config.channels * config.width
     blocks = (config.depth - 1) * count_block(tokens, config.width, config.mlp_ratio)

@@ -28,7 +28,10 @@ class CrossDecoder(nn.Module):
         self.pos_embed = build_table(config.positions, grid, width, 0)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
         self.blocks = nn.ModuleList(
-            [CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+            [
+                CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
+                for _ in range(config.decoder_depth)
+            ]
         )
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
@@ -39,7 +42,11 @@ class CrossDecoder(nn.Module):
         visible: ask for those at `mask.visible_ids` too, after the others: (B, K + V, P), at the cost of as many more queries.
         """
         memory = self.embed(latent_BTD)
-        ids = torch.cat([mask.predicted_ids, mask.visible_ids], dim=1) if visible else mask.predicted_ids
+        ids = (
+            torch.cat([mask.predicted_ids, mask.visible_ids], dim=1)
+            if visible
+            else mask.predicted_ids
+        )
         queries = self._queries(ids)
         rotations = self._rotations(ids, mask.visible_ids)
         for block in self.blocks:
@@ -52,10 +59,16 @@ class CrossDecoder(nn.Module):
         latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1], 0 = out of sight.
         """
         memory, count = self.embed(latent_BTD), keep_BN.shape[1]
-        gates = torch.nn.functional.pad(keep_BN, (self.num_prefix, 0), value=1.0)[:, None].expand(-1, count, -1)
+        gates = torch.nn.functional.pad(keep_BN, (self.num_prefix, 0), value=1.0)[:, None].expand(
+            -1, count, -1
+        )
         ids = torch.arange(count, device=keep_BN.device)[None]
         queries = self._queries(ids).expand(len(memory), -1, -1)
-        rotations = None if self.rotary is None else (self.rotary(None, 0), self.rotary(None, self.num_prefix))
+        rotations = (
+            None
+            if self.rotary is None
+            else (self.rotary(None, 0), self.rotary(None, self.num_prefix))
+        )
         for block in self.blocks:
             queries = block(queries, memory, rotations, gates)
         return self.pred(self.norm(queries))
@@ -65,7 +78,9 @@ class CrossDecoder(nn.Module):
             return self.mask_token.expand(*ids_BK.shape, -1)
         return self.mask_token + place_rows(self.pos_embed, ids_BK, 0)
 
-    def _rotations(self, ids_BK: Tensor, visible_ids_BV: Tensor) -> tuple[Rotation, Rotation] | None:
+    def _rotations(
+        self, ids_BK: Tensor, visible_ids_BV: Tensor
+    ) -> tuple[Rotation, Rotation] | None:
         if self.rotary is None:
             return None
         return self.rotary(ids_BK, 0), self.rotary(visible_ids_BV, self.num_prefix)

@@ -25,7 +25,10 @@ class Decoder(nn.Module):
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
         self.blocks = nn.ModuleList(
-            [Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps) for _ in range(config.decoder_depth)]
+            [
+                Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
+                for _ in range(config.decoder_depth)
+            ]
         )
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
@@ -36,13 +39,18 @@ class Decoder(nn.Module):
         visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
         Tokens stand as prefix, visible, masked: attention does not care about order once every token knows its place.
         """
-        tokens = torch.cat([self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1)
+        tokens = torch.cat(
+            [self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1
+        )
         rotation = self._rotation(mask)
         for block in self.blocks:
             tokens = block(tokens, rotation)
         hidden = tokens[:, -mask.num_masked :]
         if mask.predicted_ids.shape[1] < mask.num_masked:
-            hidden = take(hidden, torch.searchsorted(mask.masked_ids.contiguous(), mask.predicted_ids.contiguous()))
+            hidden = take(
+                hidden,
+                torch.searchsorted(mask.masked_ids.contiguous(), mask.predicted_ids.contiguous()),
+            )
         if visible:
             hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
         return self.pred(self.norm(hidden))
@@ -68,7 +76,9 @@ class Decoder(nn.Module):
         if self.pos_embed is None:
             return tokens
         prefix = self.pos_embed[:, : self.num_prefix].expand(tokens.shape[0], -1, -1)
-        return tokens + torch.cat([prefix, place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)], dim=1)
+        return tokens + torch.cat(
+            [prefix, place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)], dim=1
+        )
 
     def _hidden(self, masked_ids_BM: Tensor) -> Tensor:
         """A mask token per hidden patch, with its position."""

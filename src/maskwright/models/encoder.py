@@ -18,11 +18,15 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, channels: int, patch_size: int, width: int) -> None:
         super().__init__()
-        self.proj = nn.utils.skip_init(nn.Conv2d, channels, width, kernel_size=patch_size, stride=patch_size)
+        self.proj = nn.utils.skip_init(
+            nn.Conv2d, channels, width, kernel_size=patch_size, stride=patch_size
+        )
 
     def forward(self, patches_BNP: Tensor) -> Tensor:
         """Map (B, N, P) patches in (row, column, channel) order to (B, N, width) tokens."""
-        return F.linear(patches_BNP, self.proj.weight.permute(0, 2, 3, 1).flatten(1), self.proj.bias)
+        return F.linear(
+            patches_BNP, self.proj.weight.permute(0, 2, 3, 1).flatten(1), self.proj.bias
+        )
 
 
 class Encoder(nn.Module):
@@ -34,11 +38,16 @@ class Encoder(nn.Module):
         self.num_prefix = config.num_prefix
         self.patch_embed = PatchEmbed(config.channels, config.patch_size, width)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if config.class_token else None
-        self.reg_token = nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
+        self.reg_token = (
+            nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
+        )
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.heads)
         self.blocks = nn.ModuleList(
-            [Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale) for _ in range(config.depth)]
+            [
+                Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale)
+                for _ in range(config.depth)
+            ]
         )
         self.norm = build_norm(width, config.norm_eps) if config.final_norm else nn.Identity()
 
@@ -61,20 +70,27 @@ class Encoder(nn.Module):
         return self.norm(tokens)
 
     def begin(
-        self, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None, weights_BV: Tensor | None = None
+        self,
+        patches_BNP: Tensor,
+        visible_ids_BV: Tensor | None = None,
+        weights_BV: Tensor | None = None,
     ) -> tuple[Tensor, Rotation | None]:
         """The tokens (B, num_prefix + V, width) as the first block receives them, and the rotation of all blocks."""
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
         tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
         return tokens, None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
 
-    def _with_prefix(self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None, weights_BV: Tensor | None) -> Tensor:
+    def _with_prefix(
+        self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None, weights_BV: Tensor | None
+    ) -> Tensor:
         """Add positions, weigh, and put the class and register tokens in front."""
         if self.pos_embed is not None:
             tokens_BVD = tokens_BVD + place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
         if weights_BV is not None:
             tokens_BVD = tokens_BVD * weights_BV[:, :, None]
-        prefix: list[Tensor] = [token for token in (self.cls_token, self.reg_token) if token is not None]
+        prefix: list[Tensor] = [
+            token for token in (self.cls_token, self.reg_token) if token is not None
+        ]
         if not prefix:
             return tokens_BVD
         first = torch.cat(prefix, dim=1)

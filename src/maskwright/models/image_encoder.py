@@ -31,5 +31,7 @@ class ImageEncoder(nn.Module):
         """Encode (B, C, H, W) images in the model's numbers: (B, num_prefix + N, width) in raster order, without chance."""
         wanted = (self.config.channels, *self.grid.image_size)
         if tuple(images.shape[1:]) != wanted:
-            raise MaskwrightError(f"This encoder takes (B, {', '.join(map(str, wanted))}) images; got {tuple(images.shape)}.")
+            raise MaskwrightError(
+                f"This encoder takes (B, {', '.join(map(str, wanted))}) images; got {tuple(images.shape)}."
+            )
         return self.encoder(patchify(images, self.grid.patch_size))

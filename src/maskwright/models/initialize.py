@@ -20,5 +20,8 @@ def draw_weights(model: nn.Module, rng: torch.Generator) -> None:
                 nn.init.zeros_(module.bias)
     for name, parameter in model.named_parameters():
         kind = name.rpartition(".")[2]
-        if kind in ("cls_token", "reg_token", "mask_token", "pos_embed") and parameter.requires_grad:
+        if (
+            kind in ("cls_token", "reg_token", "mask_token", "pos_embed")
+            and parameter.requires_grad
+        ):
             nn.init.normal_(parameter, std=_TOKEN_STD, generator=rng)

@@ -43,7 +43,9 @@ class Attention(nn.Module):
         self.qkv = build_linear(width, 3 * width)
         self.proj = build_linear(width, width)
 
-    def forward(self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None) -> Tensor:
+    def forward(
+        self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None
+    ) -> Tensor:
         """gates: how far each token (row) may look at each other (column), see `attend_gated`."""
         packed = self.qkv(tokens_BND)
         if rotation is None and gates_BNN is None:
@@ -51,7 +53,11 @@ class Attention(nn.Module):
         queries, keys, values = split_heads(packed, 3, self.heads)
         if rotation is not None:
             queries, keys = rotate(queries, rotation), rotate(keys, rotation)
-        mixed = attend(queries, keys, values) if gates_BNN is None else attend_gated(queries, keys, values, gates_BNN)
+        mixed = (
+            attend(queries, keys, values)
+            if gates_BNN is None
+            else attend_gated(queries, keys, values, gates_BNN)
+        )
         return self.proj(mixed)
 
 
@@ -77,7 +83,11 @@ class CrossAttention(nn.Module):
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
         if rotations is not None:
             queries, keys = rotate(queries, rotations[0]), rotate(keys, rotations[1])
-        mixed = attend(queries, keys, values) if gates_BKV is None else attend_gated(queries, keys, values, gates_BKV)
+        mixed = (
+            attend(queries, keys, values)
+            if gates_BKV is None
+            else attend_gated(queries, keys, values, gates_BKV)
+        )
         return self.proj(mixed)
 
 
@@ -96,7 +106,14 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2` are timm's names of the layer scales."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS, layer_scale: float | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        mlp_ratio: float,
+        eps: float = NORM_EPS,
+        layer_scale: float | None = None,
+    ) -> None:
         super().__init__()
         self.norm1 = build_norm(width, eps)
         self.attn = Attention(width, heads)
@@ -106,11 +123,17 @@ class Block(nn.Module):
         self.ls2 = build_layer_scale(width, layer_scale)
 
     def forward(
-        self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None, shares_B2: Tensor | None = None
+        self,
+        tokens_BND: Tensor,
+        rotation: Rotation | None = None,
+        gates_BNN: Tensor | None = None,
+        shares_B2: Tensor | None = None,
     ) -> Tensor:
         """shares: what attention and MLP of each image are multiplied by before they are added, for stochastic depth."""
         attended = self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
-        tokens_BND = tokens_BND + (attended if shares_B2 is None else attended * shares_B2[:, :1, None])
+        tokens_BND = tokens_BND + (
+            attended if shares_B2 is None else attended * shares_B2[:, :1, None]
+        )
         mixed = self.ls2(self.mlp(self.norm2(tokens_BND)))
         return tokens_BND + (mixed if shares_B2 is None else mixed * shares_B2[:, 1:, None])
 
@@ -132,5 +155,7 @@ class CrossBlock(nn.Module):
         rotations: tuple[Rotation, Rotation] | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
-        queries_BKD = queries_BKD + self.attn(self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV)
+        queries_BKD = queries_BKD + self.attn(
+            self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV
+        )
         return queries_BKD + self.mlp(self.norm2(queries_BKD))

@@ -40,7 +40,11 @@ def build_linear(inputs: int, outputs: int) -> Linear:
 
 def apply_linear(tokens_BND: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Map the last dimension by weight (outputs, inputs) and bias, like `F.linear`."""
-    if tokens_BND.device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16:
+    if (
+        tokens_BND.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    ):
         return _CpuLinear.apply(tokens_BND, weight, bias)
     return F.linear(tokens_BND, weight, bias)
 
@@ -62,7 +66,9 @@ class _CpuLinear(torch.autograd.Function):
         rows, half = ctx.saved_tensors
         kind_in, kind_weight, kind_bias = ctx.types
         slope = slope.reshape(-1, slope.shape[-1]).bfloat16()
-        to_input = torch.mm(slope, half).view(ctx.shape).to(kind_in) if ctx.needs_input_grad[0] else None
+        to_input = (
+            torch.mm(slope, half).view(ctx.shape).to(kind_in) if ctx.needs_input_grad[0] else None
+        )
         to_weight = _outer(slope, rows).to(kind_weight) if ctx.needs_input_grad[1] else None
         to_bias = torch.mm(slope.new_ones(1, slope.shape[0]), slope)[0].to(kind_bias)
         return to_input, to_weight, to_bias

@@ -55,10 +55,20 @@ class Rotary(nn.Module):
     def __init__(self, grid: Grid, head_size: int) -> None:
         super().__init__()
         if head_size % 4:
-            raise MaskwrightError(f"Rotary positions need width / heads to be a multiple of 4; got {head_size}.")
-        frequencies = _ROTARY_BASE ** -(torch.arange(head_size // 4, dtype=torch.float64) / (head_size // 4))
+            raise MaskwrightError(
+                f"Rotary positions need width / heads to be a multiple of 4; got {head_size}."
+            )
+        frequencies = _ROTARY_BASE ** -(
+            torch.arange(head_size // 4, dtype=torch.float64) / (head_size // 4)
+        )
         ids = torch.arange(grid.num_patches)
-        angles = torch.cat([place.double()[:, None] * frequencies for place in (ids // grid.cols, ids % grid.cols)], dim=1)
+        angles = torch.cat(
+            [
+                place.double()[:, None] * frequencies
+                for place in (ids // grid.cols, ids % grid.cols)
+            ],
+            dim=1,
+        )
         doubled = torch.cat([angles, angles], dim=1)
         self.register_buffer("cosine", doubled.cos().float(), persistent=False)
         self.register_buffer("sine", doubled.sin().float(), persistent=False)

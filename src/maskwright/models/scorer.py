@@ -35,11 +35,19 @@ class Scorer(nn.Module):
     positions: Tensor
 
     def __init__(
-        self, grid: Grid, patch_values: int, width: int = 192, depth: int = 2, heads: int = 4, rng: torch.Generator | None = None
+        self,
+        grid: Grid,
+        patch_values: int,
+        width: int = 192,
+        depth: int = 2,
+        heads: int = 4,
+        rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         if width % heads:
-            raise MaskwrightError(f"A scorer's width must divide into its heads; got width {width} and {heads} heads.")
+            raise MaskwrightError(
+                f"A scorer's width must divide into its heads; got width {width} and {heads} heads."
+            )
         self.grid = grid
         self.embed = build_linear(patch_values, width)
         self.register_buffer("positions", sincos_positions(grid, width), persistent=False)
@@ -70,7 +78,14 @@ class CnnScorer(nn.Module):
     named "scorer" when None.
     """
 
-    def __init__(self, grid: Grid, patch_values: int, width: int = 96, depth: int = 6, rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        patch_values: int,
+        width: int = 96,
+        depth: int = 6,
+        rng: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.embed = build_linear(patch_values, width)
@@ -81,7 +96,9 @@ class CnnScorer(nn.Module):
         draw_weights(self, rng if rng is not None else torch_generator(0, "scorer"))
 
     def forward(self, patches_BNP: Tensor) -> Tensor:
-        maps = self.embed(patches_BNP).transpose(1, 2).unflatten(2, (self.grid.rows, self.grid.cols))
+        maps = (
+            self.embed(patches_BNP).transpose(1, 2).unflatten(2, (self.grid.rows, self.grid.cols))
+        )
         for block in self.blocks:
             maps = block(maps)
         tokens = self.norm(maps.flatten(2).transpose(1, 2))

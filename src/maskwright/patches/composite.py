@@ -10,7 +10,9 @@ from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify
 from maskwright.patches.prediction import Target
 
 
-def to_pixels(values_BNP: Tensor, patches_BNP: Tensor, keep_BN: Tensor, grid: Grid, target: Target) -> Tensor:
+def to_pixels(
+    values_BNP: Tensor, patches_BNP: Tensor, keep_BN: Tensor, grid: Grid, target: Target
+) -> Tensor:
     """Predictions of all patches, (B, N, P), as pixels in the model's numbers.
 
     A normalized target is undone with mean and deviation interpolated from kept patches alone, as `Prediction.to_picture` does.
@@ -32,6 +34,9 @@ def _guess_stats(known: PatchStats, keep_BN: Tensor, grid: Grid) -> PatchStats:
     ids = torch.arange(grid.num_patches, device=keep_BN.device)
     places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
     closeness = -torch.cdist(places, places).square() / 2
-    near = torch.softmax(closeness.masked_fill(keep_BN[:, None] == 0, -torch.inf), dim=-1) * keep_BN[:, None]
+    near = (
+        torch.softmax(closeness.masked_fill(keep_BN[:, None] == 0, -torch.inf), dim=-1)
+        * keep_BN[:, None]
+    )
     weights = near / near.sum(-1, keepdim=True)
     return PatchStats(weights @ known.mean, weights @ known.std)

@@ -30,10 +30,14 @@ class PatchMask:
         """Build from (B, N) booleans, True = masked; every row must mask the same number, at least 1 and not all."""
         counts = is_masked.sum(1)
         if is_masked.ndim != 2 or int(counts.min()) != int(counts.max()):
-            raise MaskwrightError(f"Every image needs the same number of masked patches; got {counts.tolist()[:8]}.")
+            raise MaskwrightError(
+                f"Every image needs the same number of masked patches; got {counts.tolist()[:8]}."
+            )
         masked = int(counts[0])
         if not 0 < masked < is_masked.shape[1]:
-            raise MaskwrightError(f"A mask needs visible and masked patches; got {masked} masked of {is_masked.shape[1]}.")
+            raise MaskwrightError(
+                f"A mask needs visible and masked patches; got {masked} masked of {is_masked.shape[1]}."
+            )
         order = torch.argsort(is_masked.to(torch.uint8), dim=1, descending=True, stable=True)
         return cls(order[:, masked:], order[:, :masked], order[:, :masked])
 
@@ -52,7 +56,12 @@ class PatchMask:
     @property
     def is_masked(self) -> Tensor:
         """(B, N) booleans, True = masked."""
-        flags = torch.zeros(self.masked_ids.shape[0], self.num_patches, dtype=torch.bool, device=self.masked_ids.device)
+        flags = torch.zeros(
+            self.masked_ids.shape[0],
+            self.num_patches,
+            dtype=torch.bool,
+            device=self.masked_ids.device,
+        )
         return flags.scatter_(1, self.masked_ids, True)
 
     def predict_all(self) -> PatchMask:
@@ -60,7 +69,9 @@ class PatchMask:
         return PatchMask(self.visible_ids, self.masked_ids, self.masked_ids)
 
     def to(self, device: torch.device | str) -> PatchMask:
-        return PatchMask(self.visible_ids.to(device), self.masked_ids.to(device), self.predicted_ids.to(device))
+        return PatchMask(
+            self.visible_ids.to(device), self.masked_ids.to(device), self.predicted_ids.to(device)
+        )
 
 
 def visible_count(num_patches: int, ratio: float) -> int:
@@ -74,13 +85,21 @@ def visible_count(num_patches: int, ratio: float) -> int:
 def check_ratio(num_patches: int, ratio: float) -> None:
     """Raise MaskwrightError unless `ratio` leaves at least one visible and one masked patch."""
     if not 0 < ratio < 1:
-        raise MaskwrightError(f"The ratio is the share of patches masked, between 0 and 1; got {ratio:g}.")
+        raise MaskwrightError(
+            f"The ratio is the share of patches masked, between 0 and 1; got {ratio:g}."
+        )
     if math.floor(num_patches * (1 - ratio) + 1e-6) < 1:
         most = math.floor((1 - 1 / num_patches) * 1000) / 1000
-        way = f"use at most {most:g}" if num_patches > 1 else "use smaller patches, so that some can be masked and some seen"
+        way = (
+            f"use at most {most:g}"
+            if num_patches > 1
+            else "use smaller patches, so that some can be masked and some seen"
+        )
         raise MaskwrightError(f"Ratio {ratio:g} leaves no visible patch of {num_patches}; {way}.")
     if visible_count(num_patches, ratio) == num_patches:
-        raise MaskwrightError(f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}.")
+        raise MaskwrightError(
+            f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}."
+        )
 
 
 def split(
@@ -100,18 +119,26 @@ def split(
     """
     count = score_BN.shape[1]
     if not 0 < num_visible < count:
-        raise MaskwrightError(f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}.")
+        raise MaskwrightError(
+            f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}."
+        )
     if score_BN.device.type == "cpu" and not score_BN.amax() < torch.inf:
-        raise MaskwrightError("A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first').")
+        raise MaskwrightError(
+            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first')."
+        )
     keys = _two_keys(score_BN, rng.bits(count))
     visible = keys.topk(num_visible, dim=1, largest=False, sorted=False).indices
     visible, masked = _sort_both(visible, count)
     if num_predicted is None:
         return PatchMask(visible, masked, masked)
     if not 0 < num_predicted <= masked.shape[1]:
-        raise MaskwrightError(f"Cannot predict {num_predicted} of {masked.shape[1]} masked patches.")
+        raise MaskwrightError(
+            f"Cannot predict {num_predicted} of {masked.shape[1]} masked patches."
+        )
     if predict == "first":
-        return PatchMask(visible, masked, keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values)
+        return PatchMask(
+            visible, masked, keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values
+        )
     return PatchMask(visible, masked, _random_subset(masked, num_predicted, rng))
 
 
@@ -120,7 +147,9 @@ def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
     if score_BN.dtype == torch.float64:
         score_BN = _dense_rank(score_BN)
     pattern = (score_BN.float() + 0.0).view(torch.int32)  # adding 0.0 makes -0.0 equal to 0.0
-    ordered = pattern ^ ((pattern >> 31) & 0x7FFFFFFF)  # IEEE numbers sort like integers once the negative ones are turned round
+    ordered = pattern ^ (
+        (pattern >> 31) & 0x7FFFFFFF
+    )  # IEEE numbers sort like integers once the negative ones are turned round
     return (ordered.long() << 32) + (bits_BN & 0xFFFFFFFF)
 
 
@@ -133,10 +162,14 @@ def _dense_rank(score_BN: Tensor) -> Tensor:
 
 def _sort_both(visible_BV: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the visible ids and all other ids, both ascending, by counting instead of sorting."""
-    is_masked = torch.ones(visible_BV.shape[0], count, dtype=torch.int64, device=visible_BV.device).scatter_(1, visible_BV, 0)
+    is_masked = torch.ones(
+        visible_BV.shape[0], count, dtype=torch.int64, device=visible_BV.device
+    ).scatter_(1, visible_BV, 0)
     ids = torch.arange(count, device=visible_BV.device).expand_as(is_masked)
     masked_before = is_masked.cumsum(1)
-    place = torch.where(is_masked == 1, masked_before + (visible_BV.shape[1] - 1), ids - masked_before)
+    place = torch.where(
+        is_masked == 1, masked_before + (visible_BV.shape[1] - 1), ids - masked_before
+    )
     both = torch.empty_like(place).scatter_(1, place, ids)
     return both[:, : visible_BV.shape[1]], both[:, visible_BV.shape[1] :]
 
@@ -154,7 +187,10 @@ def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:
 
 def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:
     """Return a copy of the tokens with `values` written at `ids`; the inverse of `take`."""
-    rows, values = _rows(ids_BK, tokens_BND).flatten(), values_BKD.to(tokens_BND.dtype).flatten(0, 1)
+    rows, values = (
+        _rows(ids_BK, tokens_BND).flatten(),
+        values_BKD.to(tokens_BND.dtype).flatten(0, 1),
+    )
     return tokens_BND.flatten(0, 1).index_copy(0, rows, values).view_as(tokens_BND)
 
 

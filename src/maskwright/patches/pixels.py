@@ -20,7 +20,9 @@ def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
     """
     batch, channels, height, width = images_BCHW.shape
     grid = Grid.of_image(height, width, patch_size)
-    pixels_BHWC = images_BCHW.permute(0, 2, 3, 1).contiguous()  # first the channels, then the rows: half the time of one copy on CPU
+    pixels_BHWC = images_BCHW.permute(
+        0, 2, 3, 1
+    ).contiguous()  # first the channels, then the rows: half the time of one copy on CPU
     cut = pixels_BHWC.view(batch, grid.rows, patch_size, grid.cols, patch_size, channels)
     return cut.transpose(2, 3).reshape(batch, grid.num_patches, patch_size * patch_size * channels)
 
@@ -65,7 +67,9 @@ def normalize_patches(patches_BNP: Tensor) -> Tensor:
     """Each patch less its mean and over its deviation, as by `patch_stats`, in one pass of a layer norm (which divides by P, not P - 1)."""
     patches, count = widen(patches_BNP), patches_BNP.shape[-1]
     share = (count - 1) / count
-    return F.layer_norm(patches, (count,), patches.new_full((count,), math.sqrt(share)), eps=1e-6 * share)
+    return F.layer_norm(
+        patches, (count,), patches.new_full((count,), math.sqrt(share)), eps=1e-6 * share
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ def sincos_positions(grid: Grid, width: int, num_prefix: int = 0) -> Tensor:
     whose meshgrid puts the column first. Raises MaskwrightError unless `width` is a multiple of 4.
     """
     if width % 4:
-        raise MaskwrightError(f"Sine-cosine positions need a width that is a multiple of 4; got {width}.")
+        raise MaskwrightError(
+            f"Sine-cosine positions need a width that is a multiple of 4; got {width}."
+        )
     frequencies = 1.0 / 10000 ** (torch.arange(width // 4, dtype=torch.float64) / (width / 4))
     ids = torch.arange(grid.num_patches)
     parts = []
@@ -34,5 +36,9 @@ def resize_positions(table: Tensor, old: Grid, new: Grid, num_prefix: int) -> Te
         return table
     prefix, places = table[:, :num_prefix], table[:, num_prefix:]
     image = places.reshape(1, old.rows, old.cols, -1).permute(0, 3, 1, 2).float()
-    resized = F.interpolate(image, size=(new.rows, new.cols), mode="bicubic", antialias=True, align_corners=False)
-    return torch.cat([prefix, resized.permute(0, 2, 3, 1).reshape(1, new.num_patches, -1).to(table.dtype)], dim=1)
+    resized = F.interpolate(
+        image, size=(new.rows, new.cols), mode="bicubic", antialias=True, align_corners=False
+    )
+    return torch.cat(
+        [prefix, resized.permute(0, 2, 3, 1).reshape(1, new.num_patches, -1).to(table.dtype)], dim=1
+    )

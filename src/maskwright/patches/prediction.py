@@ -77,7 +77,9 @@ class Prediction:
         if of == "mean":
             return self.latent[:, self.num_prefix :].mean(1)
         if not self.class_token:
-            raise MaskwrightError("This loss looks at the class token and the encoder has none; use the mean of the patch tokens.")
+            raise MaskwrightError(
+                "This loss looks at the class token and the encoder has none; use the mean of the patch tokens."
+            )
         return self.latent[:, 0]
 
     def pixel_errors(self) -> Tensor:
@@ -124,6 +126,10 @@ def _interpolate(known: PatchStats, mask: PatchMask, grid: Grid) -> PatchStats:
     """
     ids = torch.arange(grid.num_patches, device=mask.visible_ids.device)
     places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
-    squared = torch.cdist(places.expand(mask.visible_ids.shape[0], -1, -1), places[mask.visible_ids]).square()
+    squared = torch.cdist(
+        places.expand(mask.visible_ids.shape[0], -1, -1), places[mask.visible_ids]
+    ).square()
     weights = torch.softmax(-squared / 2, dim=-1)
-    return PatchStats(weights @ take(known.mean, mask.visible_ids), weights @ take(known.std, mask.visible_ids))
+    return PatchStats(
+        weights @ take(known.mean, mask.visible_ids), weights @ take(known.std, mask.visible_ids)
+    )

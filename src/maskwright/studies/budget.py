@@ -40,21 +40,27 @@ class Budget:
         if self.currency not in CURRENCIES:
             raise unknown_name("currency of a budget", self.currency, CURRENCIES)
         if not self.amount > 0:
-            raise MaskwrightError(f"A budget is more than nothing; got {self.currency}={self.amount:g}.")
+            raise MaskwrightError(
+                f"A budget is more than nothing; got {self.currency}={self.amount:g}."
+            )
 
     @classmethod
     def parse(cls, value: Any) -> Budget:
         """Read `flops=1e13` or {flops: 1e13}."""
         pairs = dict([value.split("=", 1)]) if isinstance(value, str) and "=" in value else value
         if not isinstance(pairs, Mapping) or len(pairs) != 1:
-            raise MaskwrightError(f"A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '{value}'.")
+            raise MaskwrightError(
+                f"A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '{value}'."
+            )
         (currency, amount), *_ = pairs.items()
         try:
             return cls(str(currency).strip(), float(amount))
         except (TypeError, ValueError) as error:
             if isinstance(error, MaskwrightError):
                 raise
-            raise MaskwrightError(f"The amount of a budget is a number; got {currency}={amount}.") from error
+            raise MaskwrightError(
+                f"The amount of a budget is a number; got {currency}={amount}."
+            ) from error
 
     def __str__(self) -> str:
         return f"{self.amount:g} {self.currency}"
@@ -96,20 +102,33 @@ class StepPrice:
 def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
     """Price a step of complete settings by drawing masks as the training will, at moments spread over it."""
     module = build_module(settings, pictures.scale, Clock(None), {}, len(pictures.train))
-    rows = [_price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment) for moment in range(_MOMENTS)]
+    rows = [
+        _price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment)
+        for moment in range(_MOMENTS)
+    ]
     encoder, decoder, teacher, flops = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
     policy = flops_of(module.masker.learners)
     batches = max(1, len(pictures.train) // (settings.train.batch_size or 1))
-    steps = math.ceil(batches / settings.train.accumulate)  # of an epoch; the last one may have fewer batches
+    steps = math.ceil(
+        batches / settings.train.accumulate
+    )  # of an epoch; the last one may have fewer batches
     images = effective_batch(settings) * batches / (settings.train.accumulate * steps)
-    return StepPrice(images, images * encoder, images * decoder, images * teacher, images * (flops + policy + loss_flops(module)))
+    return StepPrice(
+        images,
+        images * encoder,
+        images * decoder,
+        images * teacher,
+        images * (flops + policy + loss_flops(module)),
+    )
 
 
 def decoded_tokens(config: ModelConfig, predicted: float, images: float) -> float:
     """Tokens that went through the decoder: the whole grid in a full one, the predicted patches in a cross one."""
     if config.decoder == "cross":
         return predicted
-    patches = (config.image_size[0] // config.patch_size) * (config.image_size[1] // config.patch_size)
+    patches = (config.image_size[0] // config.patch_size) * (
+        config.image_size[1] // config.patch_size
+    )
     return images * (patches + config.num_prefix)
 
 
@@ -127,10 +146,14 @@ def spent(status: Mapping[str, Any], settings: PretrainSettings, config: ModelCo
     )
 
 
-def planned(settings: PretrainSettings, pictures: Pictures, price: StepPrice, budget: Budget | None) -> tuple[dict[str, Any], Compute]:
+def planned(
+    settings: PretrainSettings, pictures: Pictures, price: StepPrice, budget: Budget | None
+) -> tuple[dict[str, Any], Compute]:
     """The length of an arm's training, as settings, and what it will cost; minutes are priced as they come."""
     if budget is None:
-        steps = build_clock(settings, len(pictures.train) // (settings.train.batch_size or 1)).total_steps
+        steps = build_clock(
+            settings, len(pictures.train) // (settings.train.batch_size or 1)
+        ).total_steps
         return {}, price.times(steps or 0)
     steps = price.steps_for(budget)
     if steps is None:
@@ -140,32 +163,61 @@ def planned(settings: PretrainSettings, pictures: Pictures, price: StepPrice, bu
 
 def spell_compute(plans: Mapping[str, Compute]) -> tuple[Sequence[str], list[list[str]]]:
     """Headings and rows of all currencies per arm."""
-    headings = ("arm", "steps", "images", "encoder tokens", "decoder tokens", "teacher tokens", "FLOPs")
+    headings = (
+        "arm",
+        "steps",
+        "images",
+        "encoder tokens",
+        "decoder tokens",
+        "teacher tokens",
+        "FLOPs",
+    )
     return headings, [[name, *_cells(compute)] for name, compute in plans.items()]
 
 
 def _cells(compute: Compute) -> list[str]:
     if not compute.steps:
         return ["by the clock"] + ["" for _ in range(5)]
-    counts = (compute.steps, compute.images, compute.encoder_tokens, compute.decoder_tokens, compute.teacher_tokens)
+    counts = (
+        compute.steps,
+        compute.images,
+        compute.encoder_tokens,
+        compute.decoder_tokens,
+        compute.teacher_tokens,
+    )
     return [*(f"{count:,}" for count in counts), f"{compute.flops or 0:.4g}"]
 
 
-def _price_moment(module: PretrainModule, pictures: Pictures, progress: float, step: int) -> tuple[float, float, float, float]:
+def _price_moment(
+    module: PretrainModule, pictures: Pictures, progress: float, step: int
+) -> tuple[float, float, float, float]:
     """Encoder tokens, decoder tokens, teacher tokens and operations per image at one moment of a training."""
     masker, config, grid = module.masker, module.model.config, module.model.grid
     maps = sorted({*masker.policy.traits.needed("prior"), *module.objective.needs.priors})
-    shown = module.show(eval_batch(pictures.train, pictures.size, _PICTURES, maps, (grid.rows, grid.cols)))
+    shown = module.show(
+        eval_batch(pictures.train, pictures.size, _PICTURES, maps, (grid.rows, grid.cols))
+    )
     before, rows = dict(masker.spent), len(shown.images)
     mask = masker.draw(masker.scene(shown, epoch=0, step=step, progress=progress))
-    teacher, policy = ((masker.spent[name] - before[name]) / rows for name in ("teacher_tokens", "policy_flops"))
+    teacher, policy = (
+        (masker.spent[name] - before[name]) / rows for name in ("teacher_tokens", "policy_flops")
+    )
     share = mask.predicted_ids.shape[1] / max(1, mask.num_masked)
     draws = {masker.ratio.at(progress, (draw + 0.5) / _DRAWS) for draw in range(_DRAWS)}
     costs = []
     for ratio in sorted(draws):
         visible = visible_count(grid.num_patches, ratio)
-        predicted = max(1, round(share * (grid.num_patches - visible))) + visible * module.objective.needs.visible
+        predicted = (
+            max(1, round(share * (grid.num_patches - visible)))
+            + visible * module.objective.needs.visible
+        )
         tokens = visible + config.num_prefix
-        costs.append((tokens, decoded_tokens(config, predicted, 1), count_step(config, visible, predicted).training))
+        costs.append(
+            (
+                tokens,
+                decoded_tokens(config, predicted, 1),
+                count_step(config, visible, predicted).training,
+            )
+        )
     encoder, decoder, flops = (sum(column) / len(costs) for column in zip(*costs, strict=True))
     return encoder, decoder, teacher, flops + policy

@@ -20,21 +20,36 @@ def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
     """
     call = read_launcher(launcher)
     submitit = _import_submitit()
-    executor = submitit.AutoExecutor(folder=str(job.folder / "submitit"), cluster="local" if call.name == "local" else None)
+    executor = submitit.AutoExecutor(
+        folder=str(job.folder / "submitit"), cluster="local" if call.name == "local" else None
+    )
     try:
         executor.update_parameters(**{"name": "maskwright", "timeout_min": 24 * 60, **call.options})
     except (NameError, TypeError, ValueError) as error:
-        raise MaskwrightError(f"The launcher '{launcher}' does not fit submitit: {error}.") from error
+        raise MaskwrightError(
+            f"The launcher '{launcher}' does not fit submitit: {error}."
+        ) from error
     submitted = [executor.submit(work_alone, job) for _ in range(job.workers)]
-    reporter.say(f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)}; this watches them")
-    watch_workers(job, [Started(f"job {one.job_id}", partial(_works, one), partial(_died, one)) for one in submitted], reporter)
+    reporter.say(
+        f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)}; this watches them"
+    )
+    watch_workers(
+        job,
+        [
+            Started(f"job {one.job_id}", partial(_works, one), partial(_died, one))
+            for one in submitted
+        ],
+        reporter,
+    )
 
 
 def read_launcher(text: str) -> Call:
     """Read `slurm(...)`; raises MaskwrightError for another launcher."""
     call = parse_value(text)
     if not isinstance(call, Call) or call.args:
-        raise MaskwrightError(f"A launcher is slurm or slurm(slurm_partition='gpu', timeout_min=240); got '{text}'.")
+        raise MaskwrightError(
+            f"A launcher is slurm or slurm(slurm_partition='gpu', timeout_min=240); got '{text}'."
+        )
     if call.name not in LAUNCHERS:
         raise unknown_name("launcher", call.name, LAUNCHERS)
     return call
@@ -53,5 +68,7 @@ def _import_submitit() -> Any:
     try:
         import submitit
     except ImportError as error:
-        raise MaskwrightError("Workers on a cluster are started by submitit: pip install 'maskwright[slurm]'.") from error
+        raise MaskwrightError(
+            "Workers on a cluster are started by submitit: pip install 'maskwright[slurm]'."
+        ) from error
     return submitit

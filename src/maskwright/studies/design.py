@@ -53,11 +53,17 @@ def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
     if file.exists():
         kept = read_recipe(str(file))
         before = build_plan(kept, plan.name)
-        changed = [key for key in sorted({*kept, *plan.written} - {"seeds", "budget"}) if kept.get(key) != plan.written.get(key)]
+        changed = [
+            key
+            for key in sorted({*kept, *plan.written} - {"seeds", "budget"})
+            if kept.get(key) != plan.written.get(key)
+        ]
         if before.budget != plan.budget:  # which may be spelled in two ways
             changed.append("budget")
         if changed:
-            raise MaskwrightError(f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out.")
+            raise MaskwrightError(
+                f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out."
+            )
         seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
     return plan
@@ -75,7 +81,9 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
     if late:
         write_json(file, kept)
     if kept != design.lengths:
-        reporter.warn(f"This version would give the arms other lengths; the study goes on with those it began with ({file}).")
+        reporter.warn(
+            f"This version would give the arms other lengths; the study goes on with those it began with ({file})."
+        )
     return replace(design, lengths=kept)
 
 
@@ -97,7 +105,9 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
             settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
-            pictures = opened.get(settings.data) or load(settings.data, source, settings.train.seed, Hushed(reporter))
+            pictures = opened.get(settings.data) or load(
+                settings.data, source, settings.train.seed, Hushed(reporter)
+            )
             price = price_step(settings, pictures)
             if (place := (settings.data, settings.model.patch_size)) not in checked:
                 check_measuring(plan.measures, settings, source, pictures, Hushed(reporter))
@@ -112,7 +122,9 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
         opened[settings.data] = pictures
         if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
-            reporter.warn(f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?")
+            reporter.warn(
+                f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?"
+            )
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
     reporter.finish()
     return Design(lengths, costs)
@@ -126,4 +138,8 @@ def _spare_test(plan: StudyPlan) -> StudyPlan:
     if "train" not in known or not any(name in known for name in TEST_NAMES):
         return plan
     base = {**plan.base, "split": "train"}
-    return named(plan, base=base, written={**plan.written, "base": {**plan.written.get("base", {}), "split": "train"}})
+    return named(
+        plan,
+        base=base,
+        written={**plan.written, "base": {**plan.written.get("base", {}), "split": "train"}},
+    )

@@ -24,7 +24,9 @@ class Contrast:
     weights: Mapping[str, float]
 
 
-def measure_effects(values: Values, cells: Cells, larger_is_better: bool = True) -> dict[str, Difference]:
+def measure_effects(
+    values: Values, cells: Cells, larger_is_better: bool = True
+) -> dict[str, Difference]:
     """Judge every main effect and two-way interaction, with Holm's correction over all of them.
 
     A main effect is the mean of the arms at a level minus the mean at the factor's first level. An interaction is the difference
@@ -32,10 +34,15 @@ def measure_effects(values: Values, cells: Cells, larger_is_better: bool = True)
     """
     seeds = set.intersection(*(set(values.get(arm, {})) for arm in cells))
     if not seeds:
-        raise MaskwrightError("No seed has finished in every arm of the factorial plan, so its effects cannot be told apart.")
+        raise MaskwrightError(
+            "No seed has finished in every arm of the factorial plan, so its effects cannot be told apart."
+        )
     return judge(
         {
-            contrast.name: {seed: sum(weight * values[arm][seed] for arm, weight in contrast.weights.items()) for seed in seeds}
+            contrast.name: {
+                seed: sum(weight * values[arm][seed] for arm, weight in contrast.weights.items())
+                for seed in seeds
+            }
             for contrast in contrasts(cells)
         },
         larger_is_better,
@@ -46,8 +53,19 @@ def contrasts(cells: Cells) -> list[Contrast]:
     """The contrasts of a full factorial plan. Raises MaskwrightError when a combination of levels has no arm, or more than one."""
     levels = _levels(cells)
     _check_full(cells, levels)
-    mains = [Contrast(name, weights) for factor in levels for name, weights in _steps(cells, factor, levels[factor])]
-    return [*mains, *(_cross(first, second) for one, two in combinations(levels, 2) for first, second in _pairs(cells, levels, one, two))]
+    mains = [
+        Contrast(name, weights)
+        for factor in levels
+        for name, weights in _steps(cells, factor, levels[factor])
+    ]
+    return [
+        *mains,
+        *(
+            _cross(first, second)
+            for one, two in combinations(levels, 2)
+            for first, second in _pairs(cells, levels, one, two)
+        ),
+    ]
 
 
 def _levels(cells: Cells) -> dict[str, list[Any]]:
@@ -66,19 +84,30 @@ def _steps(cells: Cells, factor: str, levels: list[Any]) -> Iterator[tuple[str, 
     for level in levels[1:]:
         high = [arm for arm, cell in cells.items() if cell[factor] == level]
         low = [arm for arm, cell in cells.items() if cell[factor] == levels[0]]
-        yield f"{factor}={level}", {**dict.fromkeys(high, 1 / len(high)), **dict.fromkeys(low, -1 / len(low))}
+        yield (
+            f"{factor}={level}",
+            {**dict.fromkeys(high, 1 / len(high)), **dict.fromkeys(low, -1 / len(low))},
+        )
 
 
-def _pairs(cells: Cells, levels: Mapping[str, list[Any]], one: str, two: str) -> Iterator[tuple[Contrast, Contrast]]:
+def _pairs(
+    cells: Cells, levels: Mapping[str, list[Any]], one: str, two: str
+) -> Iterator[tuple[Contrast, Contrast]]:
     for first, second in product(_steps(cells, one, levels[one]), _steps(cells, two, levels[two])):
         yield Contrast(*first), Contrast(*second)
 
 
 def _cross(first: Contrast, second: Contrast) -> Contrast:
     """The interaction of two steps: on the arms that both weigh, signs multiplied, each corner averaged."""
-    signs = {arm: float(np.sign(first.weights[arm] * second.weights[arm])) for arm in first.weights if arm in second.weights}
+    signs = {
+        arm: float(np.sign(first.weights[arm] * second.weights[arm]))
+        for arm in first.weights
+        if arm in second.weights
+    }
     corner = len(signs) / 4
-    return Contrast(f"{first.name} x {second.name}", {arm: sign / corner for arm, sign in signs.items()})
+    return Contrast(
+        f"{first.name} x {second.name}", {arm: sign / corner for arm, sign in signs.items()}
+    )
 
 
 def _check_full(cells: Cells, levels: Mapping[str, list[Any]]) -> None:

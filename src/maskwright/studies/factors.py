@@ -29,7 +29,13 @@ def cross_factors(factors: Mapping[str, Any], base: Mapping[str, Any]) -> list[A
         for _, own in chosen:
             settings = _add(settings, own, base)
         labels = {name: label for name, (label, _) in zip(names, chosen, strict=True)}
-        arms.append(Arm(name=", ".join(f"{name}={label}" for name, label in labels.items()), settings=settings, levels=labels))
+        arms.append(
+            Arm(
+                name=", ".join(f"{name}={label}" for name, label in labels.items()),
+                settings=settings,
+                levels=labels,
+            )
+        )
     return arms
 
 
@@ -37,23 +43,31 @@ def _levels(name: str, value: Any) -> Iterator[Level]:
     if isinstance(value, Mapping):
         for label, own in value.items():
             if not isinstance(own or {}, Mapping):
-                raise MaskwrightError(f"Level '{label}' of factor '{name}' is a mapping of settings; got {own!r}.")
+                raise MaskwrightError(
+                    f"Level '{label}' of factor '{name}' is a mapping of settings; got {own!r}."
+                )
             yield _spell(label), flatten(own or {})
     elif isinstance(value, Sequence) and not isinstance(value, str) and value:
         for one in value:
             yield _spell(one), flatten({name: one})
     else:
-        raise MaskwrightError(f"Factor '{name}' is a list of values, or a mapping of levels to settings; got {value!r}.")
+        raise MaskwrightError(
+            f"Factor '{name}' is a list of values, or a mapping of levels to settings; got {value!r}."
+        )
 
 
-def _add(settings: Mapping[str, Any], own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+def _add(
+    settings: Mapping[str, Any], own: Mapping[str, Any], base: Mapping[str, Any]
+) -> dict[str, Any]:
     """Settings with those of one more level."""
     merged = dict(settings)
     for name, value in own.items():
         if isinstance(value, str) and value.lstrip().startswith("+"):
             merged[name] = f"{merged.get(name, base.get(name, _default(name)))} {value.strip()}"
         elif name in merged and merged[name] != value:
-            raise MaskwrightError(f"Two factors set '{name}'; begin the value with + to add to it, as in loss: '+ 0.1*laplacian'.")
+            raise MaskwrightError(
+                f"Two factors set '{name}'; begin the value with + to add to it, as in loss: '+ 0.1*laplacian'."
+            )
         else:
             merged[name] = value
     return merged
@@ -64,4 +78,6 @@ def _default(name: str) -> Any:
 
 
 def _spell(label: Any) -> str:
-    return {True: "on", False: "off"}.get(label, str(label)) if isinstance(label, bool) else str(label)
+    return (
+        {True: "on", False: "off"}.get(label, str(label)) if isinstance(label, bool) else str(label)
+    )

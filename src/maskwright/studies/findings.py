@@ -45,26 +45,39 @@ class Finding:
     @property
     def decimals(self) -> int:
         """Decimals that show two digits of the spread."""
-        return decimals_for([one.sample.deviation for one in self.arms], [one.sample.mean for one in self.arms])
+        return decimals_for(
+            [one.sample.deviation for one in self.arms], [one.sample.mean for one in self.arms]
+        )
 
     @property
     def change_decimals(self) -> int:
         """Decimals that show two digits of the spread of differences, which pairing makes smaller; at most three more than for means."""
         changes = [one.difference.sample for one in self.arms if one.difference is not None]
         own = (
-            decimals_for([one.deviation for one in changes], [one.mean for one in changes]) if any(one.deviation for one in changes) else 0
+            decimals_for([one.deviation for one in changes], [one.mean for one in changes])
+            if any(one.deviation for one in changes)
+            else 0
         )
         return max(self.decimals, min(own, self.decimals + 3))
 
     def named(self, verdict: str) -> list[ArmFinding]:
         """The arms of one verdict, largest difference first."""
-        some = [one for one in self.arms if one.difference is not None and one.difference.verdict == verdict]
-        return sorted(some, key=lambda one: -abs(one.difference.sample.mean) if one.difference else 0.0)
+        some = [
+            one
+            for one in self.arms
+            if one.difference is not None and one.difference.verdict == verdict
+        ]
+        return sorted(
+            some, key=lambda one: -abs(one.difference.sample.mean) if one.difference else 0.0
+        )
 
 
 def find(record: StudyRecord) -> list[Finding]:
     """Judge every metric of which a trial has a number, the main ones first; waiting and failed trials have none."""
-    findings = [_judge_metric(record, metric) for metric in sorted(record.metrics, key=lambda metric: not metric.main)]
+    findings = [
+        _judge_metric(record, metric)
+        for metric in sorted(record.metrics, key=lambda metric: not metric.main)
+    ]
     return [finding for finding in findings if finding.arms]
 
 
@@ -76,11 +89,18 @@ def spell_findings(record: StudyRecord) -> list[str]:
         lines += [f"{title_of(finding.metric)} ({way} is better)"]
         width = max(len(one.arm) for one in finding.arms)
         for one in finding.arms:
-            cells = [f"  {one.arm:<{width}}", f"{spell(one.sample.mean, one.sample.interval, finding.decimals):<26}"]
+            cells = [
+                f"  {one.arm:<{width}}",
+                f"{spell(one.sample.mean, one.sample.interval, finding.decimals):<26}",
+            ]
             if one.difference is not None:
                 change = one.difference.sample
-                cells.append(f"{spell(change.mean, change.interval, finding.change_decimals, signed=True):<28}")
-                cells.append("" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}")
+                cells.append(
+                    f"{spell(change.mean, change.interval, finding.change_decimals, signed=True):<28}"
+                )
+                cells.append(
+                    "" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}"
+                )
             cells.append(one.verdict)
             lines.append("  ".join(cell for cell in cells if cell).rstrip())
     if lines and (silent := record.silent()):
@@ -97,7 +117,11 @@ def spell(mean: float, interval: Interval | None, decimals: int, signed: bool = 
     """A mean with its interval: 0.512 [0.498, 0.526]."""
     plus = "+" if signed else ""
     value = f"{mean:{plus}.{decimals}f}"
-    return value if interval is None else f"{value} [{interval.low:{plus}.{decimals}f}, {interval.high:{plus}.{decimals}f}]"
+    return (
+        value
+        if interval is None
+        else f"{value} [{interval.low:{plus}.{decimals}f}, {interval.high:{plus}.{decimals}f}]"
+    )
 
 
 def compare_p(p: float) -> str:
@@ -108,7 +132,11 @@ def compare_p(p: float) -> str:
 def decimals_for(spreads: Sequence[float | None], means: Sequence[float]) -> int:
     """How many decimals show two digits of the typical spread, or three of the mean where there is no spread; six at most."""
     known = [spread for spread in spreads if spread]
-    typical, digits = (float(np.median(known)), 1) if known else (max((abs(mean) for mean in means), default=1.0) or 1.0, 2)
+    typical, digits = (
+        (float(np.median(known)), 1)
+        if known
+        else (max((abs(mean) for mean in means), default=1.0) or 1.0, 2)
+    )
     return int(np.clip(digits - math.floor(math.log10(typical)), 0, 6))
 
 
@@ -116,24 +144,42 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
     values = {arm.name: record.numbers(metric.name, arm.name) for arm in record.arms}
     values = {arm: numbers for arm, numbers in values.items() if numbers}
     has_baseline = record.baseline in values
-    differences = compare_to_baseline(values, record.baseline, metric.larger_is_better) if has_baseline else {}
+    differences = (
+        compare_to_baseline(values, record.baseline, metric.larger_is_better)
+        if has_baseline
+        else {}
+    )
     arms = [
         ArmFinding(
             arm=arm,
             values=numbers,
             sample=summarize(numbers),
             difference=differences.get(arm),
-            over_pictures=None if arm == record.baseline else _over_pictures(record, metric.name, arm),
+            over_pictures=None
+            if arm == record.baseline
+            else _over_pictures(record, metric.name, arm),
         )
         for arm, numbers in values.items()
     ]
-    return Finding(metric=metric, arms=arms, effects=_effects(record, metric, values), has_baseline=has_baseline)
+    return Finding(
+        metric=metric,
+        arms=arms,
+        effects=_effects(record, metric, values),
+        has_baseline=has_baseline,
+    )
 
 
-def _effects(record: StudyRecord, metric: Metric, values: Mapping[str, Mapping[int, float]]) -> Mapping[str, Difference]:
+def _effects(
+    record: StudyRecord, metric: Metric, values: Mapping[str, Mapping[int, float]]
+) -> Mapping[str, Difference]:
     """Effects of a factorial plan, once a seed has finished in every arm."""
     cells = {arm.name: arm.levels for arm in record.arms}
-    complete = all(cells.values()) and len(cells) > 1 and set(values) == set(cells) and bool(set.intersection(*map(set, values.values())))
+    complete = (
+        all(cells.values())
+        and len(cells) > 1
+        and set(values) == set(cells)
+        and bool(set.intersection(*map(set, values.values())))
+    )
     return measure_effects(values, cells, metric.larger_is_better) if complete else {}
 
 
@@ -141,7 +187,11 @@ def _over_pictures(record: StudyRecord, metric: str, arm: str) -> Interval | Non
     """Mean difference per test picture over the seeds that both arms have, with an interval over pictures."""
     ours, base = ({trial.seed: trial.per_image[metric] for trial in record.finished(name) if metric in trial.per_image}
                   for name in (arm, record.baseline))  # fmt: skip
-    pairs = [(_flags(ours[seed]), _flags(base[seed])) for seed in sorted(set(ours) & set(base)) if len(ours[seed]) == len(base[seed])]
+    pairs = [
+        (_flags(ours[seed]), _flags(base[seed]))
+        for seed in sorted(set(ours) & set(base))
+        if len(ours[seed]) == len(base[seed])
+    ]
     if not pairs or len({len(one) for one, _ in pairs}) > 1 or not len(pairs[0][0]):
         return None
     return bootstrap_interval(np.mean([one - other for one, other in pairs], axis=0))

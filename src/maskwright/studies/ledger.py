@@ -30,16 +30,34 @@ class Claim:
 class Ledger:
     """All trials of one study. Every (arm, seed) is there once; a trial is claimed by one worker, and returned when that one dies."""
 
-    def __init__(self, url: str, study: str, lock: Path | None, pulse: Pulse, *, larger_is_better: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        study: str,
+        lock: Path | None,
+        pulse: Pulse,
+        *,
+        larger_is_better: bool = True,
+    ) -> None:
         """lock: a file that makes claims one at a time, for SQLite, which does not lock rows."""
         self._optuna = import_optuna()
         self._name, self._lock, self._pulse = study, lock, pulse
         self._storage = open_storage(url, pulse, self._requeue)
         direction = "maximize" if larger_is_better else "minimize"
-        self._study = self._optuna.create_study(storage=self._storage, study_name=study, direction=direction, load_if_exists=True)
+        self._study = self._optuna.create_study(
+            storage=self._storage, study_name=study, direction=direction, load_if_exists=True
+        )
 
     @classmethod
-    def open(cls, folder: Path, study: str, url: str | None = None, pulse: Pulse | None = None, *, larger_is_better: bool = True) -> Ledger:
+    def open(
+        cls,
+        folder: Path,
+        study: str,
+        url: str | None = None,
+        pulse: Pulse | None = None,
+        *,
+        larger_is_better: bool = True,
+    ) -> Ledger:
         """The ledger of a study's folder; url: `postgresql://...` for a server that several machines share."""
         folder.mkdir(parents=True, exist_ok=True)
         place = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
@@ -58,7 +76,11 @@ class Ledger:
         """Add every (arm, seed) that is not there yet; retry_failed: those that failed once more. Returns how many were added."""
         with self._alone():
             states = {record.key: record.state for record in self.records()}
-            missing = [key for key in keys if key not in states or (retry_failed and states[key] == "failed")]
+            missing = [
+                key
+                for key in keys
+                if key not in states or (retry_failed and states[key] == "failed")
+            ]
             for arm, seed in missing:
                 self._add_waiting(arm, seed, attempt=1, retry=(arm, seed) in states)
         return len(missing)
@@ -68,7 +90,9 @@ class Ledger:
         self._return_lost()
         with self._alone():
             waiting = self._trials(self._optuna.trial.TrialState.WAITING)
-            for trial in sorted(waiting, key=lambda one: (not one.user_attrs.get("begun"), one.number)):
+            for trial in sorted(
+                waiting, key=lambda one: (not one.user_attrs.get("begun"), one.number)
+            ):
                 if "arm" in trial.user_attrs and (claim := self._take(trial)) is not None:
                     return claim
         return None
@@ -91,10 +115,17 @@ class Ledger:
         try:
             self._storage.set_trial_user_attr(claim.trial_id, "record", record.to_dict())
             if record.state == "done":
-                return bool(self._storage.set_trial_state_values(claim.trial_id, state.COMPLETE, [record.numbers[main]]))
+                return bool(
+                    self._storage.set_trial_state_values(
+                        claim.trial_id, state.COMPLETE, [record.numbers[main]]
+                    )
+                )
             return bool(self._storage.set_trial_state_values(claim.trial_id, state.FAIL))
         except self._optuna.exceptions.UpdateFinishedTrialError:
-            log.warning("%s with seed %d was returned to the queue while it ran here; the other worker's result counts", *_names(claim))
+            log.warning(
+                "%s with seed %d was returned to the queue while it ran here; the other worker's result counts",
+                *_names(claim),
+            )
             return False
 
     def release(self, claim: Claim) -> None:
@@ -119,7 +150,9 @@ class Ledger:
         direction = self._study.direction
         with self._alone():
             self._optuna.delete_study(study_name=self._name, storage=self._storage)
-            self._study = self._optuna.create_study(storage=self._storage, study_name=self._name, direction=direction)
+            self._study = self._optuna.create_study(
+                storage=self._storage, study_name=self._name, direction=direction
+            )
             count = 0
             for record in records:
                 self._study.add_trial(self._finished(record, main))
@@ -153,34 +186,54 @@ class Ledger:
         return nullcontext() if self._lock is None else exclusive(self._lock)
 
     def _trials(self, *states: Any) -> Sequence[Any]:
-        return self._storage.get_all_trials(self._study._study_id, deepcopy=False, states=states or None)
+        return self._storage.get_all_trials(
+            self._study._study_id, deepcopy=False, states=states or None
+        )
 
-    def _add_waiting(self, arm: str, seed: int, *, attempt: int, retry: bool = False, begun: bool = False) -> None:
+    def _add_waiting(
+        self, arm: str, seed: int, *, attempt: int, retry: bool = False, begun: bool = False
+    ) -> None:
         """begun: somebody has worked on it, so that it comes before those that nobody has."""
         about = {"arm": arm, "seed": seed, "attempt": attempt, "retry": retry, "begun": begun}
-        self._study.add_trial(self._optuna.trial.create_trial(state=self._optuna.trial.TrialState.WAITING, user_attrs=about))
+        self._study.add_trial(
+            self._optuna.trial.create_trial(
+                state=self._optuna.trial.TrialState.WAITING, user_attrs=about
+            )
+        )
 
     def _take(self, trial: Any) -> Claim | None:
         """Claim one waiting trial; None when another worker was quicker, or when the same trial is in the queue twice."""
         self._storage.record_heartbeat(trial._trial_id)
         try:
-            if not self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState.RUNNING):
+            if not self._storage.set_trial_state_values(
+                trial._trial_id, self._optuna.trial.TrialState.RUNNING
+            ):
                 return None
-        except self._optuna.exceptions.UpdateFinishedTrialError:  # another machine has claimed and ended it since it was listed
+        except (
+            self._optuna.exceptions.UpdateFinishedTrialError
+        ):  # another machine has claimed and ended it since it was listed
             return None
         arm, seed = trial.user_attrs["arm"], trial.user_attrs["seed"]
         if any(self._outranks(earlier, trial) for earlier in self._trials()):
-            self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState.PRUNED)
+            self._storage.set_trial_state_values(
+                trial._trial_id, self._optuna.trial.TrialState.PRUNED
+            )
             return None
         return Claim(trial._trial_id, arm, seed, trial.user_attrs["attempt"])
 
     def _outranks(self, earlier: Any, trial: Any) -> bool:
         """Whether an earlier entry for the same arm and seed makes this one superfluous; two machines may fill the queue at once."""
-        same = all(earlier.user_attrs.get(name) == trial.user_attrs[name] for name in ("arm", "seed"))
+        same = all(
+            earlier.user_attrs.get(name) == trial.user_attrs[name] for name in ("arm", "seed")
+        )
         if not same or earlier.number >= trial.number:
             return False
         states = self._optuna.trial.TrialState
-        told = earlier.state == states.FAIL and "record" in earlier.user_attrs and not trial.user_attrs["retry"]
+        told = (
+            earlier.state == states.FAIL
+            and "record" in earlier.user_attrs
+            and not trial.user_attrs["retry"]
+        )
         return told or earlier.state in (states.WAITING, states.RUNNING, states.COMPLETE)
 
     def _return_lost(self) -> None:
@@ -193,11 +246,23 @@ class Ledger:
         if "arm" not in about:
             return
         if about["attempt"] < MOST_ATTEMPTS:
-            log.warning("the worker of %s with seed %d fell silent; the trial goes back into the queue", about["arm"], about["seed"])
-            self._add_waiting(about["arm"], about["seed"], attempt=about["attempt"] + 1, retry=about["retry"], begun=True)
+            log.warning(
+                "the worker of %s with seed %d fell silent; the trial goes back into the queue",
+                about["arm"],
+                about["seed"],
+            )
+            self._add_waiting(
+                about["arm"],
+                about["seed"],
+                attempt=about["attempt"] + 1,
+                retry=about["retry"],
+                begun=True,
+            )
             return
         error = f"Its worker died {MOST_ATTEMPTS} times; look at the memory it takes, then --retry-failed."
-        record = TrialRecord(study=self._name, arm=about["arm"], seed=about["seed"], state="failed", error=error)
+        record = TrialRecord(
+            study=self._name, arm=about["arm"], seed=about["seed"], state="failed", error=error
+        )
         study.add_trial(self._finished(record, ""))
 
     def _beat(self, trial_id: int, done: threading.Event) -> None:
@@ -215,14 +280,24 @@ class Ledger:
         known = {states.WAITING: "waiting", states.RUNNING: "running"}
         if "arm" not in about or trial.state not in known:
             return None
-        return TrialRecord(study=self._name, arm=about["arm"], seed=about["seed"], state=known[trial.state])
+        return TrialRecord(
+            study=self._name, arm=about["arm"], seed=about["seed"], state=known[trial.state]
+        )
 
     def _finished(self, record: TrialRecord, main: str) -> Any:
         states = self._optuna.trial.TrialState
-        about = {"arm": record.arm, "seed": record.seed, "attempt": 1, "retry": False, "record": record.to_dict()}
+        about = {
+            "arm": record.arm,
+            "seed": record.seed,
+            "attempt": 1,
+            "retry": False,
+            "record": record.to_dict(),
+        }
         done = record.state == "done"
         return self._optuna.trial.create_trial(
-            state=states.COMPLETE if done else states.FAIL, value=record.numbers[main] if done else None, user_attrs=about
+            state=states.COMPLETE if done else states.FAIL,
+            value=record.numbers[main] if done else None,
+            user_attrs=about,
         )
 
 

@@ -8,4 +8,6 @@ from maskwright.workflows.listing import Table
 
 def list_studies() -> Table:
     """Plans by name with the question that each asks."""
-    return ("study", "what it asks"), [(name, read_plan(name, data="DATA").question) for name in plan_names()]
+    return ("study", "what it asks"), [
+        (name, read_plan(name, data="DATA").question) for name in plan_names()
+    ]

@@ -46,11 +46,15 @@ class MeasureSettings:
     def parse(cls, value: Any) -> MeasureSettings:
         """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys."""
         if not isinstance(value, Mapping):
-            raise MaskwrightError(f"`evaluate` in a study plan is a mapping such as {{probes: [knn], limit: 2000}}; got {value!r}.")
+            raise MaskwrightError(
+                f"`evaluate` in a study plan is a mapping such as {{probes: [knn], limit: 2000}}; got {value!r}."
+            )
         names = [item.name for item in fields(cls)]
         for key in value:
             if key not in names:
-                raise MaskwrightError(f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), names)} Known: {', '.join(names)}.")
+                raise MaskwrightError(
+                    f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), names)} Known: {', '.join(names)}."
+                )
         own = dict(value)
         for name, mark in (("probes", ","), ("masks", ";"), ("filled", ","), ("diagnostics", ",")):
             if name in own:
@@ -65,7 +69,9 @@ class MeasureSettings:
         """Refuse probes, masks and a main metric that there are not."""
         for probe in self.probes:
             if probe.split("(")[0] not in PROBES:
-                raise MaskwrightError(f"Unknown probe '{probe}'.{did_you_mean(probe, PROBES)} Known: {', '.join(PROBES)}.")
+                raise MaskwrightError(
+                    f"Unknown probe '{probe}'.{did_you_mean(probe, PROBES)} Known: {', '.join(PROBES)}."
+                )
         for mask in self.masks:
             read_mask(mask)
         for name in self.filled:
@@ -77,13 +83,22 @@ class MeasureSettings:
             build_diagnostics(",".join(self.diagnostics))
         names = [metric.name for metric in self.metrics()]
         if not names:
-            raise MaskwrightError("The plan measures nothing; give evaluate.probes or evaluate.masks.")
+            raise MaskwrightError(
+                "The plan measures nothing; give evaluate.probes or evaluate.masks."
+            )
         if self.main is not None and self.main not in names:
-            raise MaskwrightError(f"Unknown main metric '{self.main}'.{did_you_mean(self.main, names)} Measured: {', '.join(names)}.")
+            raise MaskwrightError(
+                f"Unknown main metric '{self.main}'.{did_you_mean(self.main, names)} Measured: {', '.join(names)}."
+            )
 
     def metrics(self) -> tuple[Metric, ...]:
         """What trials are compared by, the main one marked."""
-        probes = [Metric(name=f"{probe} top1", larger_is_better=True, unit="share", where="frozen features") for probe in self.probes]
+        probes = [
+            Metric(
+                name=f"{probe} top1", larger_is_better=True, unit="share", where="frozen features"
+            )
+            for probe in self.probes
+        ]
         filled = [_filled_metric(name, mask) for name in self.filled for mask in self.masks]
         found = [*probes, *filled]
         main = self.main or (probes[-1].name if probes else filled[0].name if filled else None)
@@ -104,7 +119,9 @@ def filled_name(name: str, mask: str) -> str:
 def _filled_metric(name: str, mask: str) -> Metric:
     larger_is_better, unit = FILLED[name]
     where = "whole pictures" if name == "ssim" else "hidden pixels"
-    return Metric(name=filled_name(name, mask), larger_is_better=larger_is_better, unit=unit, where=where)
+    return Metric(
+        name=filled_name(name, mask), larger_is_better=larger_is_better, unit=unit, where=where
+    )
 
 
 def read_mask(text: str) -> MaskChoice:
@@ -115,5 +132,7 @@ def read_mask(text: str) -> MaskChoice:
     except ValueError:
         share = -1.0
     if not policy or not 0 < share < 1:
-        raise MaskwrightError(f"A common mask is a policy and a ratio, such as 'block(size=2) 0.75'; got '{text}'.")
+        raise MaskwrightError(
+            f"A common mask is a policy and a ratio, such as 'block(size=2) 0.75'; got '{text}'."
+        )
     return MaskChoice(policy.strip(), share)

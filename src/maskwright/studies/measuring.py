@@ -44,16 +44,28 @@ def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Meas
     return Measured({**numbers, **_measure_filled(run, measures, reporter)}, per_image)
 
 
-def held_pictures(settings: PretrainSettings, count: int, maps: Sequence[str], grid: tuple[int, int], reporter: Reporter) -> Batch:
+def held_pictures(
+    settings: PretrainSettings,
+    count: int,
+    maps: Sequence[str],
+    grid: tuple[int, int],
+    reporter: Reporter,
+) -> Batch:
     """Pictures that the run was not trained on: of the test split where there is one, else of what the run held out."""
     source, _ = find(settings.data, None, reporter)
     pictures = load(settings.data, source, settings.train.seed, reporter)
-    return eval_batch(held_store(settings, source, pictures, reporter), pictures.size, count, maps, grid)
+    return eval_batch(
+        held_store(settings, source, pictures, reporter), pictures.size, count, maps, grid
+    )
 
 
-def held_store(settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter) -> PackedStore:
+def held_store(
+    settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter
+) -> PackedStore:
     """Where the pictures come from that are filled in; raises MaskwrightError for data that leaves none over."""
-    test = next((name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None)
+    test = next(
+        (name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None
+    )
     if test is not None and settings.data.split is not None:
         opened = open_source(settings.data.data, split=test, labels=settings.data.labels)
         return packed(opened, pictures.size, settings.data.channels or 3, reporter)
@@ -66,17 +78,27 @@ def held_store(settings: PretrainSettings, source: Source, pictures: Pictures, r
     return pictures.held
 
 
-def draw_common(loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch) -> PatchMask:
+def draw_common(
+    loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch
+) -> PatchMask:
     """The masks of a choice on a batch, the same for every model of that grid unless the policy itself has learned."""
-    return mask_for(loaded, place, choice.policy, choice.ratio, batch.images, MEASURE_SEED, batch.priors)
+    return mask_for(
+        loaded, place, choice.policy, choice.ratio, batch.images, MEASURE_SEED, batch.priors
+    )
 
 
-def fill(loaded: LoadedModel, batch: Batch, mask: PatchMask, device: torch.device) -> ReconstructionResult:
+def fill(
+    loaded: LoadedModel, batch: Batch, mask: PatchMask, device: torch.device
+) -> ReconstructionResult:
     """How well hidden pixels come back, nothing of them leaking into how they are shown."""
-    return measure_reconstruction(loaded.model.to(device), batch.images, mask, loaded.scale, device=device)
+    return measure_reconstruction(
+        loaded.model.to(device), batch.images, mask, loaded.scale, device=device
+    )
 
 
-def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> tuple[dict[str, float], dict[str, str]]:
+def _measure_probes(
+    run: Run, measures: MeasureSettings, reporter: Reporter
+) -> tuple[dict[str, float], dict[str, str]]:
     if not measures.probes:
         return {}, {}
     settings = run.settings
@@ -94,7 +116,9 @@ def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     )
     own = next(iter(results.values()))
     numbers = {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}
-    return numbers, {f"{probe} top1": result["correct"] for probe, result in own.items() if "correct" in result}
+    return numbers, {
+        f"{probe} top1": result["correct"] for probe, result in own.items() if "correct" in result
+    }
 
 
 def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
@@ -126,11 +150,15 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     numbers: dict[str, float] = {}
     for text, choice in zip(measures.masks, choices, strict=True):
         result = fill(loaded, batch, draw_common(loaded, run.path, choice, batch), device)
-        numbers |= {filled_name(name, text): float(getattr(result, name).mean()) for name in measures.filled}
+        numbers |= {
+            filled_name(name, text): float(getattr(result, name).mean()) for name in measures.filled
+        }
     return numbers
 
 
-def cross_policies(runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter) -> dict[tuple[str, str], float]:
+def cross_policies(
+    runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter
+) -> dict[tuple[str, str], float]:
     """PSNR of every arm's model under every arm's own masks, (model's arm, masks' arm) -> decibels, for the runs of one seed.
 
     Masks are drawn by the run they belong to, with what its policy learned; arms of other grids cannot share them and are left out.
@@ -140,12 +168,23 @@ def cross_policies(runs: dict[str, Path], measures: MeasureSettings, reporter: R
     found: dict[tuple[str, str], float] = {}
     for arm, run in opened.items():
         own = loaded[arm]
-        choice = MaskChoice(str(own.settings["policy"]), parse_schedule(own.settings["ratio"]).at(1.0))
+        choice = MaskChoice(
+            str(own.settings["policy"]), parse_schedule(own.settings["ratio"]).at(1.0)
+        )
         batch = held_pictures(
-            run.settings, measures.pictures, needed_maps([choice], own), (own.model.grid.rows, own.model.grid.cols), reporter
+            run.settings,
+            measures.pictures,
+            needed_maps([choice], own),
+            (own.model.grid.rows, own.model.grid.cols),
+            reporter,
         )
         mask = draw_common(own, run.path, choice, batch)
         for other, model in loaded.items():
-            if (model.model.grid, model.model.config.channels) == (own.model.grid, own.model.config.channels):
-                found[other, arm] = float(fill(model, batch, mask, pick_device(run.settings.run.device)).psnr.mean())
+            if (model.model.grid, model.model.config.channels) == (
+                own.model.grid,
+                own.model.config.channels,
+            ):
+                found[other, arm] = float(
+                    fill(model, batch, mask, pick_device(run.settings.run.device)).psnr.mean()
+                )
     return found

@@ -11,7 +11,13 @@ from maskwright.training.trackers import TRACKERS
 
 def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialRecord) -> None:
     """Send a trial's settings, numbers and compute to each tracker; MLflow gets one database for the whole study."""
-    settings = {"study": record.study, "arm": record.arm, "seed": record.seed, "state": record.state, **record.settings}
+    settings = {
+        "study": record.study,
+        "arm": record.arm,
+        "seed": record.seed,
+        "state": record.state,
+        **record.settings,
+    }
     numbers = {name: float(value) for name, value in record.numbers.items()}
     if record.compute is not None:
         known = {f"compute/{name}": value for name, value in vars(record.compute).items()}
@@ -19,7 +25,10 @@ def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialR
     for name in names:
         home = folder if name == "mlflow" else place
         tracker = TRACKERS[name][0](home, f"{record.arm} seed {record.seed}", settings)
-        tracker.numbers({_plain(key): value for key, value in numbers.items()}, record.compute.steps if record.compute else 0)
+        tracker.numbers(
+            {_plain(key): value for key, value in numbers.items()},
+            record.compute.steps if record.compute else 0,
+        )
         tracker.close()
 
 

@@ -23,7 +23,20 @@ from maskwright.workflows.recipes import build_settings, canonical, flatten, ove
 from maskwright.workflows.run_folder import slug
 from maskwright.workflows.settings import PretrainSettings
 
-KEYS = ("name", "question", "data", "recipe", "base", "arms", "factors", "baseline", "seeds", "budget", "evaluate", "search")
+KEYS = (
+    "name",
+    "question",
+    "data",
+    "recipe",
+    "base",
+    "arms",
+    "factors",
+    "baseline",
+    "seeds",
+    "budget",
+    "evaluate",
+    "search",
+)
 OWNED = {"seed": "seeds", "out": "the study's folder"}
 
 
@@ -68,24 +81,45 @@ def read_plan(path: str | Path, data: str | None = None, **given: Any) -> StudyP
     values = _read_yaml(path)
     if data is not None:
         values["data"] = data
-    return build_plan({**values, **{name: value for name, value in given.items() if value is not None}}, Path(path).stem)
+    return build_plan(
+        {**values, **{name: value for name, value in given.items() if value is not None}},
+        Path(path).stem,
+    )
 
 
 def plan_names() -> list[str]:
     """Names of the plans that come with the package."""
     place = files("maskwright") / "recipes" / "studies"
-    return sorted(item.name.removesuffix(".yaml") for item in place.iterdir() if item.name.endswith(".yaml")) if place.is_dir() else []
+    return (
+        sorted(
+            item.name.removesuffix(".yaml")
+            for item in place.iterdir()
+            if item.name.endswith(".yaml")
+        )
+        if place.is_dir()
+        else []
+    )
 
 
 def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> StudyPlan:
     """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe and any setting of pretrain."""
-    names = parts(policies, ",") if isinstance(policies, str) else [str(policy) for policy in policies]
+    names = (
+        parts(policies, ",") if isinstance(policies, str) else [str(policy) for policy in policies]
+    )
     if len(set(names)) < 2:
-        raise MaskwrightError(f"A comparison needs two different policies or more; got '{policies}'. See: maskwright list policies.")
+        raise MaskwrightError(
+            f"A comparison needs two different policies or more; got '{policies}'. See: maskwright list policies."
+        )
     own = {name: value for name, value in rest.items() if name in KEYS and value is not None}
     base = {name: value for name, value in rest.items() if name not in KEYS and value is not None}
     question = f"Which policy is better on {Path(data).name}: {', '.join(names)}?"
-    values = {"question": question, "data": data, "base": base, "arms": {name: {"policy": name} for name in names}, **own}
+    values = {
+        "question": question,
+        "data": data,
+        "base": base,
+        "arms": {name: {"policy": name} for name in names},
+        **own,
+    }
     return build_plan(values, slug(f"compare-{Path(data).stem}"))
 
 
@@ -93,11 +127,15 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
     """Check plain values and build the plan; name: what the study is called where it does not say."""
     for key in values:
         if key not in KEYS:
-            raise MaskwrightError(f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known: {', '.join(KEYS)}.")
+            raise MaskwrightError(
+                f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known: {', '.join(KEYS)}."
+            )
     base = _base(values)
     data = values.get("data") or base.pop("data", None)
     if data is None:
-        raise MaskwrightError("The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN --data FOLDER.")
+        raise MaskwrightError(
+            "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN --data FOLDER."
+        )
     arms = _arms(values, base)
     baseline = str(values.get("baseline", arms[0].name))
     if baseline not in [arm.name for arm in arms]:
@@ -113,7 +151,11 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
         budget=None if values.get("budget") is None else Budget.parse(values["budget"]),
         measures=MeasureSettings.parse(values.get("evaluate") or {}),
         ranges=parse_ranges(_mapping("search", values.get("search") or {})),
-        written={**{key: values[key] for key in KEYS if key in values}, "name": slug(str(values.get("name", name))), "data": str(data)},
+        written={
+            **{key: values[key] for key in KEYS if key in values},
+            "name": slug(str(values.get("name", name))),
+            "data": str(data),
+        },
     )
     _check(plan)
     return plan
@@ -124,7 +166,9 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     try:
         seeds = [int(part) for part in parts(value, ",")]
     except (TypeError, ValueError) as error:
-        raise MaskwrightError(f"seeds is a count such as 5 or a list such as 0,1,2; got '{value}'.") from error
+        raise MaskwrightError(
+            f"seeds is a count such as 5 or a list such as 0,1,2; got '{value}'."
+        ) from error
     if not isinstance(value, (list, tuple)) and len(seeds) == 1:
         seeds = list(range(seeds[0]))
     if not seeds or len(set(seeds)) != len(seeds):
@@ -141,7 +185,9 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
     place = Path(path)
     if not place.suffix and not place.is_file():
         if str(path) not in plan_names():
-            raise unknown_name("study plan", str(path), plan_names(), " A path to a .yaml file works too.")
+            raise unknown_name(
+                "study plan", str(path), plan_names(), " A path to a .yaml file works too."
+            )
         place = Path(str(files("maskwright") / "recipes" / "studies" / f"{path}.yaml"))
     try:
         read = read_yaml(place.read_text(encoding="utf-8"))
@@ -150,7 +196,9 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MaskwrightError(f"Could not read the study plan '{path}': {error}") from error
     if not isinstance(read, dict):
-        raise MaskwrightError(f"The study plan '{path}' must be a YAML mapping with keys such as {', '.join(KEYS)}.")
+        raise MaskwrightError(
+            f"The study plan '{path}' must be a YAML mapping with keys such as {', '.join(KEYS)}."
+        )
     return read
 
 
@@ -164,12 +212,17 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]:
     if ("arms" in values) == ("factors" in values):
-        raise MaskwrightError("A study plan has either `arms` (name: settings) or `factors` (setting: list of values).")
+        raise MaskwrightError(
+            "A study plan has either `arms` (name: settings) or `factors` (setting: list of values)."
+        )
     if "factors" in values:
         arms = cross_factors(_mapping("factors", values["factors"]), base)
     else:
         written = _mapping("arms", values["arms"])
-        arms = [Arm(name=str(name), settings=flatten(_mapping(f"arms.{name}", own or {}))) for name, own in written.items()]
+        arms = [
+            Arm(name=str(name), settings=flatten(_mapping(f"arms.{name}", own or {})))
+            for name, own in written.items()
+        ]
     if len(arms) < 2:
         raise MaskwrightError(f"A study compares two arms or more; got {len(arms)}.")
     for arm in arms:
@@ -186,21 +239,31 @@ def _check(plan: StudyPlan) -> None:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
     if plan.budget is not None:
         for arm in plan.arms:
-            lengths = [name for name in ("epochs", "steps", "minutes") if arm.settings.get(name) is not None]
+            lengths = [
+                name
+                for name in ("epochs", "steps", "minutes")
+                if arm.settings.get(name) is not None
+            ]
             if lengths:
-                raise MaskwrightError(f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one of the two.")
+                raise MaskwrightError(
+                    f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one of the two."
+                )
 
 
 def _mapping(where: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise MaskwrightError(f"`{where}` in a study plan is a mapping of names to values; got {value!r}.")
+        raise MaskwrightError(
+            f"`{where}` in a study plan is a mapping of names to values; got {value!r}."
+        )
     return value
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:
     for name, owner in OWNED.items():
         if settings.get(name) is not None:
-            raise MaskwrightError(f"{where} sets {name}, which a study decides itself (see {owner}).")
+            raise MaskwrightError(
+                f"{where} sets {name}, which a study decides itself (see {owner})."
+            )
 
 
 def named(plan: StudyPlan, **changes: Any) -> StudyPlan:

@@ -16,18 +16,33 @@ from maskwright.workflows.policies import build_checked_policy
 from maskwright.workflows.settings import PretrainSettings
 
 
-def check_measuring(measures: MeasureSettings, settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter) -> None:
+def check_measuring(
+    measures: MeasureSettings,
+    settings: PretrainSettings,
+    source: Source,
+    pictures: Pictures,
+    reporter: Reporter,
+) -> None:
     """Raise MaskwrightError, saying what to change in the plan, where a trial of these complete settings would train in vain."""
     if measures.probes:
         _check_labels(measures, settings)
     if measures.masks:
-        _check_masks(measures, settings, held_store(settings, source, pictures, reporter), pictures.size)
+        _check_masks(
+            measures, settings, held_store(settings, source, pictures, reporter), pictures.size
+        )
 
 
 def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None:
     labels = measures.labels or (settings.data.labels if measures.data is None else None)
     try:
-        find_split(LabeledSettings(data=measures.data or settings.data.data, labels=labels, limit=measures.limit, seed=MEASURE_SEED))
+        find_split(
+            LabeledSettings(
+                data=measures.data or settings.data.data,
+                labels=labels,
+                limit=measures.limit,
+                seed=MEASURE_SEED,
+            )
+        )
     except MaskwrightError as error:
         raise MaskwrightError(
             f"Probes could not be measured after the training: {error} Or measure reconstruction alone: evaluate.probes: [] in a plan, "
@@ -35,14 +50,20 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
         ) from error
 
 
-def _check_masks(measures: MeasureSettings, settings: PretrainSettings, store: PackedStore, size: tuple[int, int]) -> None:
+def _check_masks(
+    measures: MeasureSettings, settings: PretrainSettings, store: PackedStore, size: tuple[int, int]
+) -> None:
     """Build every common mask's policy on the arm's grid, and find the maps that it looks at."""
     grid = Grid.of_image(*size, settings.model.patch_size or 1)
     maps: set[str] = set()
     for mask in measures.masks:
         choice = read_mask(mask)
         try:
-            maps.update(build_checked_policy(choice.policy, grid, Constant(choice.ratio)).traits.needed("prior"))
+            maps.update(
+                build_checked_policy(choice.policy, grid, Constant(choice.ratio)).traits.needed(
+                    "prior"
+                )
+            )
         except MaskwrightError as error:
             raise MaskwrightError(f"The common mask '{mask}' cannot be drawn: {error}") from error
     eval_batch(store, size, 1, sorted(maps), (grid.rows, grid.cols))

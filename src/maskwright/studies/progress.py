@@ -14,7 +14,9 @@ from maskwright.training.recorder import spell_time
 class StudyProgress:
     """Speaks for a trial that runs inside a study: its sentences go to the log, its progress becomes a part of the study's."""
 
-    def __init__(self, reporter: Reporter, plan: StudyPlan, records: Sequence[TrialRecord], what: str) -> None:
+    def __init__(
+        self, reporter: Reporter, plan: StudyPlan, records: Sequence[TrialRecord], what: str
+    ) -> None:
         self._reporter, self._what = reporter, what
         self._total = len(plan.keys)
         ended = [record for record in records if record.state in ("done", "failed")]
@@ -31,7 +33,12 @@ class StudyProgress:
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         """Progress of one step of the trial; only its training moves the bar."""
         share = done / max(total, 1e-9) if label == "pretrain" else 0.0
-        self._reporter.progress("study", self._ended + share, self._total, f"{self._told_so_far()}; {self._what}: {detail or label}")
+        self._reporter.progress(
+            "study",
+            self._ended + share,
+            self._total,
+            f"{self._told_so_far()}; {self._what}: {detail or label}",
+        )
 
     def show(self, begun: float = 0.0) -> None:
         """Progress of workers that run elsewhere; begun: how many trials their unfinished trainings amount to."""
@@ -52,7 +59,11 @@ class StudyProgress:
 
     def _told_so_far(self) -> str:
         left = self._total - self._ended
-        ahead = f", about {spell_time(left * self._each / max(1, self._running))} left" if self._each else ""
+        ahead = (
+            f", about {spell_time(left * self._each / max(1, self._running))} left"
+            if self._each
+            else ""
+        )
         return f"trial {min(self._ended + 1, self._total)} of {self._total}{ahead}"
 
 
@@ -77,7 +88,9 @@ class Hushed:
 
 def _mean_seconds(records: Sequence[TrialRecord]) -> float | None:
     spans = [
-        (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
+        (
+            datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)
+        ).total_seconds()
         for record in records
         if record.state == "done" and record.started and record.ended
     ]

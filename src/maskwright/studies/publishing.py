@@ -24,13 +24,17 @@ def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None =
     study, place = Path(study), Path(place)
     record = StudyRecord.from_dict(_without_places(_finished(study).to_dict()))
     if place.resolve() == study.resolve():
-        raise MaskwrightError(f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another place.")
+        raise MaskwrightError(
+            f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another place."
+        )
     page = write_report(record, place, runs=study)
     for name in (REPORT, MARKDOWN, RECORD):
         size = (place / name).stat().st_size
         reporter.say(f"{place / name}  {size / 1e6:.2f} MB")
         if size > MOST_BYTES:
-            reporter.warn(f"{name} is larger than {MOST_BYTES / 1e6:g} MB, the most that a file under git should have; keep it elsewhere.")
+            reporter.warn(
+                f"{name} is larger than {MOST_BYTES / 1e6:g} MB, the most that a file under git should have; keep it elsewhere."
+            )
     return page
 
 
@@ -39,12 +43,18 @@ def _finished(study: Path) -> StudyRecord:
     again = f"maskwright study {study / PLAN} --out {study}"
     if not (study / RECORD).exists():
         if (study / PLAN).exists():
-            raise MaskwrightError(f"The study in '{study}' has no {RECORD} yet: run it first: {again}")
-        raise MaskwrightError(f"'{study}' holds no study: it has no {RECORD}. Give the folder that `study` or `compare` wrote.")
+            raise MaskwrightError(
+                f"The study in '{study}' has no {RECORD} yet: run it first: {again}"
+            )
+        raise MaskwrightError(
+            f"'{study}' holds no study: it has no {RECORD}. Give the folder that `study` or `compare` wrote."
+        )
     record = StudyRecord.load(study / RECORD)
     left = sum(trial.state in ("waiting", "running") for trial in record.trials)
     if left:
-        raise MaskwrightError(f"{left} of {len(record.trials)} trials of '{study}' are still to run; go on first: {again}")
+        raise MaskwrightError(
+            f"{left} of {len(record.trials)} trials of '{study}' are still to run; go on first: {again}"
+        )
     return record
 
 

@@ -27,7 +27,9 @@ class Range:
         if self.choices:
             return trial.suggest_categorical(name, self.choices)
         if isinstance(self.low, int) and isinstance(self.high, int):
-            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
+            return trial.suggest_int(
+                name, self.low, self.high, step=int(self.step or 1), log=self.log
+            )
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
 
@@ -40,17 +42,27 @@ def _parse(name: str, value: Any) -> Range:
     if isinstance(value, (list, tuple)) and len(value) > 1:
         return Range(choices=tuple(value))
     if not isinstance(value, Mapping) or not {"low", "high"} <= set(value):
-        raise MaskwrightError(f"`search.{name}` is a list of choices or {{low: ..., high: ...}}; got {value!r}.")
+        raise MaskwrightError(
+            f"`search.{name}` is a list of choices or {{low: ..., high: ...}}; got {value!r}."
+        )
     for key in value:
         if key not in _KEYS:
-            raise MaskwrightError(f"Unknown key 'search.{name}.{key}'.{did_you_mean(str(key), _KEYS)} Known: {', '.join(_KEYS)}.")
+            raise MaskwrightError(
+                f"Unknown key 'search.{name}.{key}'.{did_you_mean(str(key), _KEYS)} Known: {', '.join(_KEYS)}."
+            )
     try:
-        numbers: dict[str, Any] = {key: _number(value[key]) for key in ("low", "high", "step") if key in value}
+        numbers: dict[str, Any] = {
+            key: _number(value[key]) for key in ("low", "high", "step") if key in value
+        }
     except ValueError as error:
-        raise MaskwrightError(f"The ends of `search.{name}` are numbers; got {dict(value)}.") from error
+        raise MaskwrightError(
+            f"The ends of `search.{name}` are numbers; got {dict(value)}."
+        ) from error
     found = Range(**numbers, log=bool(value.get("log", False)))
     if not found.low < found.high or (found.log and (found.low <= 0 or found.step)):
-        raise MaskwrightError(f"`search.{name}` goes from low to a larger high; log needs low above 0 and no step; got {dict(value)}.")
+        raise MaskwrightError(
+            f"`search.{name}` goes from low to a larger high; log needs low above 0 and no step; got {dict(value)}."
+        )
     return found
 
 

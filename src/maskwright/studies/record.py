@@ -128,7 +128,9 @@ class StudyRecord:
 
     def finished(self, arm: str | None = None) -> list[TrialRecord]:
         """The trials that are done, of one arm or of all."""
-        return [trial for trial in self.trials if trial.state == "done" and arm in (None, trial.arm)]
+        return [
+            trial for trial in self.trials if trial.state == "done" and arm in (None, trial.arm)
+        ]
 
     def silent(self) -> list[str]:
         """Arms of which no trial has finished."""
@@ -136,7 +138,11 @@ class StudyRecord:
 
     def numbers(self, metric: str, arm: str) -> dict[int, float]:
         """One metric of one arm by seed, of the trials that have it."""
-        return {trial.seed: trial.numbers[metric] for trial in self.finished(arm) if metric in trial.numbers}
+        return {
+            trial.seed: trial.numbers[metric]
+            for trial in self.finished(arm)
+            if metric in trial.numbers
+        }
 
     def to_dict(self) -> dict[str, Any]:
         return {"format": FORMAT, **dataclasses.asdict(self)}

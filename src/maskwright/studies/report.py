@@ -13,8 +13,20 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from maskwright.studies.findings import Finding, find, title_of
 from maskwright.studies.record import StudyRecord
-from maskwright.studies.report_figures import Drawing, frontier_drawings, interval_drawings, learning_drawings
-from maskwright.studies.report_runs import MOST_PICTURES, Pictures, draw_pictures, read_diagnostics, read_mask_statistics, read_rows
+from maskwright.studies.report_figures import (
+    Drawing,
+    frontier_drawings,
+    interval_drawings,
+    learning_drawings,
+)
+from maskwright.studies.report_runs import (
+    MOST_PICTURES,
+    Pictures,
+    draw_pictures,
+    read_diagnostics,
+    read_mask_statistics,
+    read_rows,
+)
 from maskwright.studies.report_tables import (
     Table,
     compute_table,
@@ -26,7 +38,13 @@ from maskwright.studies.report_tables import (
     reconstruction_matrix,
     verdict_table,
 )
-from maskwright.studies.report_words import effect_lines, finding_lines, notes_of, title_words, trial_facts
+from maskwright.studies.report_words import (
+    effect_lines,
+    finding_lines,
+    notes_of,
+    title_words,
+    trial_facts,
+)
 from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
 
@@ -70,7 +88,13 @@ class Report:
     facts: Sequence[tuple[str, str]]
 
 
-def write_report(record: StudyRecord, folder: Path | str, *, runs: Path | str | None = None, pictures: bool = True) -> Path:
+def write_report(
+    record: StudyRecord,
+    folder: Path | str,
+    *,
+    runs: Path | str | None = None,
+    pictures: bool = True,
+) -> Path:
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
@@ -93,7 +117,9 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     return Report(
         record=record,
         made=now(),
-        answer=[*effect_lines(main), *finding_lines(main, record.baseline)] if main else ["No trial has finished yet."],
+        answer=[*effect_lines(main), *finding_lines(main, record.baseline)]
+        if main
+        else ["No trial has finished yet."],
         notes=notes_of(record, findings),
         design=design_table(record),
         sections=[_section(record, finding) for finding in findings],
@@ -128,7 +154,13 @@ def _render_small(report: Report) -> str:
         page = _render("report.html", replace(report, pictures=report.pictures.first(count)))
         if len(page.encode()) <= MOST_BYTES:
             return page
-    return _render("report.html", replace(report, pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."])))
+    return _render(
+        "report.html",
+        replace(
+            report,
+            pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]),
+        ),
+    )
 
 
 def _render(name: str, report: Report) -> str:
@@ -138,7 +170,11 @@ def _render(name: str, report: Report) -> str:
         return (files("maskwright.studies") / "pages" / template).read_text(encoding="utf-8")
 
     environment = Environment(
-        loader=FunctionLoader(read), autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(read),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     values: dict[str, Any] = {"report": report, "record": report.record}
     return environment.get_template(name).render(values).rstrip() + "\n"

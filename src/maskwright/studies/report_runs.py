@@ -64,8 +64,13 @@ class Pictures:
 
     def first(self, count: int) -> Pictures:
         """The same grids with fewer pictures."""
-        own = [PictureRow(row.name, row.tiles[: 2 * count // max(tile.span for tile in row.tiles)]) for row in self.own]
-        return replace(self, own=own, common=[PictureRow(row.name, row.tiles[:count]) for row in self.common])
+        own = [
+            PictureRow(row.name, row.tiles[: 2 * count // max(tile.span for tile in row.tiles)])
+            for row in self.own
+        ]
+        return replace(
+            self, own=own, common=[PictureRow(row.name, row.tiles[:count]) for row in self.common]
+        )
 
 
 def read_rows(record: StudyRecord, folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
@@ -90,7 +95,9 @@ def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, d
             for name, number in subject["numbers"].items():
                 value = number["value"] if isinstance(number, dict) else number
                 if value is not None:
-                    found.setdefault(trial.arm, {}).setdefault(f"{subject['diagnostic']}: {name}", {})[trial.seed] = float(value)
+                    found.setdefault(trial.arm, {}).setdefault(
+                        f"{subject['diagnostic']}: {name}", {}
+                    )[trial.seed] = float(value)
     return found
 
 
@@ -99,7 +106,9 @@ def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
     first = {trial.arm: (trial, place) for trial, place in reversed(_runs(record, folder))}
     arms = [arm.name for arm in record.arms if arm.name in first]
     if not arms:
-        return Pictures(left_out=["The run folders are not beside this report, so no pictures are drawn."])
+        return Pictures(
+            left_out=["The run folders are not beside this report, so no pictures are drawn."]
+        )
     count = max(1, min(MOST_PICTURES, MOST_TILES // (3 * len(arms))))
     own: list[PictureRow] = []
     common: list[PictureRow] = []
@@ -113,8 +122,16 @@ def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
             continue
         if not own:
             own.append(PictureRow("pictures", [replace(tile, span=2) for tile in drawn.whole]))
-            common += [PictureRow("pictures", drawn.whole), PictureRow("common masks", drawn.common_masked)]
-        own.append(PictureRow(arm, [tile for both in zip(drawn.masked, drawn.filled, strict=True) for tile in both]))
+            common += [
+                PictureRow("pictures", drawn.whole),
+                PictureRow("common masks", drawn.common_masked),
+            ]
+        own.append(
+            PictureRow(
+                arm,
+                [tile for both in zip(drawn.masked, drawn.filled, strict=True) for tile in both],
+            )
+        )
         common.append(PictureRow(arm, drawn.common_filled))
         pixels = max(pixels, drawn.pixels)
     return Pictures(own, common, left_out, pixels)
@@ -153,10 +170,13 @@ def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[T
     """Each picture masked and filled in, with its PSNR over hidden pixels."""
     rows, result, _ = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
     shown = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
-    grays = [gray_out(shown[n], mask.is_masked[n].cpu(), loaded.model.grid) for n in range(len(images))]
+    grays = [
+        gray_out(shown[n], mask.is_masked[n].cpu(), loaded.model.grid) for n in range(len(images))
+    ]
     masked = [Tile(to_data_uri((gray * 255).round().astype(np.uint8)), "masked") for gray in grays]
     filled = [
-        Tile(to_data_uri(to_rgb(row.composite)), f"{float(decibels):.1f} dB") for row, decibels in zip(rows, result.psnr, strict=True)
+        Tile(to_data_uri(to_rgb(row.composite)), f"{float(decibels):.1f} dB")
+        for row, decibels in zip(rows, result.psnr, strict=True)
     ]
     return masked, filled
 
@@ -167,10 +187,19 @@ def _needed(policy: Policy) -> tuple[str, ...]:
 
 def _runs(record: StudyRecord, folder: Path) -> list[tuple[TrialRecord, Path]]:
     """Finished trials whose run folders exist, in the order of the seeds."""
-    trials = [trial for trial in record.finished() if trial.run is not None and RunFolder(folder / trial.run).exists]
-    return [(trial, folder / str(trial.run)) for trial in sorted(trials, key=lambda trial: trial.seed)]
+    trials = [
+        trial
+        for trial in record.finished()
+        if trial.run is not None and RunFolder(folder / trial.run).exists
+    ]
+    return [
+        (trial, folder / str(trial.run)) for trial in sorted(trials, key=lambda trial: trial.seed)
+    ]
 
 
 def _mean_of(some: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for numbers in some for name in numbers)
-    return {name: float(torch.tensor([float(one[name]) for one in some if name in one]).mean()) for name in names}
+    return {
+        name: float(torch.tensor([float(one[name]) for one in some if name in one]).mean())
+        for name in names
+    }

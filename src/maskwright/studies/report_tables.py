@@ -37,7 +37,10 @@ class Table:
     def to_markdown(self) -> str:
         """The table with pipes."""
         lines = [self.head, ["---"] * len(self.head), *self.rows]
-        return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+        return "\n".join(
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+            for line in lines
+        )
 
 
 def design_table(record: StudyRecord) -> Table:
@@ -45,7 +48,10 @@ def design_table(record: StudyRecord) -> Table:
     rows = []
     for arm in record.arms:
         done = len(record.finished(arm.name))
-        settings = ", ".join(f"{name}: {value}" for name, value in arm.settings.items()) or "as the plan's base"
+        settings = (
+            ", ".join(f"{name}: {value}" for name, value in arm.settings.items())
+            or "as the plan's base"
+        )
         rows.append([arm.name, settings, f"{done} of {len(record.seeds)}"])
     kinds = ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms]
     return Table(["arm", "settings", "trials done"], rows, kinds)
@@ -60,13 +66,24 @@ def verdict_table(finding: Finding) -> Table:
     """Verdict, difference, mean and what they rest on, for each arm under one metric."""
     decimals, finer = finding.decimals, finding.change_decimals
     has_pictures = any(one.over_pictures for one in finding.arms)
-    head = ["arm", "verdict", *_DIFFERENCE_HEAD, "mean [95% t]", "bootstrap", "n", *(["over test pictures"] if has_pictures else [])]
+    head = [
+        "arm",
+        "verdict",
+        *_DIFFERENCE_HEAD,
+        "mean [95% t]",
+        "bootstrap",
+        "n",
+        *(["over test pictures"] if has_pictures else []),
+    ]
     rows = []
     for one in finding.arms:
         boot = one.sample.bootstrap
         cells = [one.arm, one.verdict, *_difference_cells(one.difference, finer)]
         cells += [spell(one.sample.mean, one.sample.interval, decimals)]
-        cells += [f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–", str(one.sample.count)]
+        cells += [
+            f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–",
+            str(one.sample.count),
+        ]
         if has_pictures:
             seen = one.over_pictures
             cells.append(f"[{seen.low:+.{finer}f}, {seen.high:+.{finer}f}]" if seen else "–")
@@ -77,29 +94,64 @@ def verdict_table(finding: Finding) -> Table:
 def effects_table(finding: Finding) -> Table:
     """Main effects and interactions of a factorial plan."""
     decimals = _places([one.sample for one in finding.effects.values()])
-    rows = [[name, one.verdict, *_difference_cells(one, decimals), str(one.sample.count)] for name, one in finding.effects.items()]
-    return Table(["effect", "verdict", *_DIFFERENCE_HEAD, "n"], rows, [kind_of(one.verdict) for one in finding.effects.values()])
+    rows = [
+        [name, one.verdict, *_difference_cells(one, decimals), str(one.sample.count)]
+        for name, one in finding.effects.items()
+    ]
+    return Table(
+        ["effect", "verdict", *_DIFFERENCE_HEAD, "n"],
+        rows,
+        [kind_of(one.verdict) for one in finding.effects.values()],
+    )
 
 
 def compute_table(record: StudyRecord) -> Table:
     """What a trial of each arm spent in every currency, the mean over its finished trials; the matched one is marked."""
     matched = (record.budget or {}).get("currency")
-    shown = [name for name in _CURRENCIES if any(_amounts(record, arm.name, name) for arm in record.arms)]
-    head = ["arm", *(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}" for name in shown)]
-    rows = [[arm.name, *(_spell_amount(name, _amounts(record, arm.name, name)) for name in shown)] for arm in record.arms]
-    return Table(head, rows, ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms])
+    shown = [
+        name for name in _CURRENCIES if any(_amounts(record, arm.name, name) for arm in record.arms)
+    ]
+    head = [
+        "arm",
+        *(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}" for name in shown),
+    ]
+    rows = [
+        [arm.name, *(_spell_amount(name, _amounts(record, arm.name, name)) for name in shown)]
+        for arm in record.arms
+    ]
+    return Table(
+        head, rows, ["baseline" if arm.name == record.baseline else "plain" for arm in record.arms]
+    )
 
 
 def reconstruction_matrix(record: StudyRecord) -> Table | None:
     """Trained with the arm of the row, filled in under the masks of the column: means over seeds; the best of a column is darkest."""
-    names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers if name.startswith(RECONSTRUCTION)))
+    names = list(
+        dict.fromkeys(
+            name
+            for trial in record.finished()
+            for name in trial.numbers
+            if name.startswith(RECONSTRUCTION)
+        )
+    )
     arms = [arm.name for arm in record.arms if record.finished(arm.name)]
     if not names or not arms:
         return None
-    values = np.array([[_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms])
-    rows = [[arm, *("–" if np.isnan(value) else f"{value:.2f}" for value in line)] for arm, line in zip(arms, values, strict=True)]
+    values = np.array(
+        [[_mean(list(record.numbers(name, arm).values())) for name in names] for arm in arms]
+    )
+    rows = [
+        [arm, *("–" if np.isnan(value) else f"{value:.2f}" for value in line)]
+        for arm, line in zip(arms, values, strict=True)
+    ]
     return Table(
-        ["trained with", *(name.removeprefix(RECONSTRUCTION).replace("of masks by", "masks of") for name in names)],
+        [
+            "trained with",
+            *(
+                name.removeprefix(RECONSTRUCTION).replace("of masks by", "masks of")
+                for name in names
+            ),
+        ],
         rows,
         shades=_shade_columns(values),
     )
@@ -110,11 +162,16 @@ def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:
     names = list(dict.fromkeys(name for numbers in statistics.values() for name in numbers))
     if not names:
         return None
-    rows = [[arm, *(f"{numbers[name]:.3g}" if name in numbers else "–" for name in names)] for arm, numbers in statistics.items()]
+    rows = [
+        [arm, *(f"{numbers[name]:.3g}" if name in numbers else "–" for name in names)]
+        for arm, numbers in statistics.items()
+    ]
     return Table(["arm", *(name.replace("_", " ") for name in names)], rows)
 
 
-def other_table(record: StudyRecord, findings: Sequence[Finding], diagnostics: Mapping[str, Values]) -> Table | None:
+def other_table(
+    record: StudyRecord, findings: Sequence[Finding], diagnostics: Mapping[str, Values]
+) -> Table | None:
     """Numbers beside the study's metrics, means over seeds with t intervals from three seeds on and without verdicts.
 
     diagnostics: arm -> name -> numbers by seed, joined with what trials carry that is neither a metric nor a reconstruction.
@@ -123,16 +180,29 @@ def other_table(record: StudyRecord, findings: Sequence[Finding], diagnostics: M
     names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers))
     names = [name for name in names if name not in judged and not name.startswith(RECONSTRUCTION)]
     found = {
-        arm.name: {name: record.numbers(name, arm.name) for name in names} | dict(diagnostics.get(arm.name, {})) for arm in record.arms
+        arm.name: {name: record.numbers(name, arm.name) for name in names}
+        | dict(diagnostics.get(arm.name, {}))
+        for arm in record.arms
     }
     found = {arm: numbers for arm, numbers in found.items() if any(numbers.values())}
     names = list(dict.fromkeys(name for numbers in found.values() for name in numbers))
     if not names:
         return None
-    samples = {arm: {name: summarize(by_seed) for name, by_seed in numbers.items() if by_seed} for arm, numbers in found.items()}
-    places = {name: _places([one[name] for one in samples.values() if name in one]) for name in names}
+    samples = {
+        arm: {name: summarize(by_seed) for name, by_seed in numbers.items() if by_seed}
+        for arm, numbers in found.items()
+    }
+    places = {
+        name: _places([one[name] for one in samples.values() if name in one]) for name in names
+    }
     rows = [
-        [arm, *(spell(one[name].mean, one[name].interval, places[name]) if name in one else "–" for name in names)]
+        [
+            arm,
+            *(
+                spell(one[name].mean, one[name].interval, places[name]) if name in one else "–"
+                for name in names
+            ),
+        ]
         for arm, one in samples.items()
     ]
     return Table(["arm", *names], rows)
@@ -147,7 +217,12 @@ def failure_table(record: StudyRecord) -> Table | None:
     missing = [trial for trial in record.trials if trial.state != "done"]
     rows = [[trial.arm, str(trial.seed), trial.state, trial.error or "–"] for trial in missing]
     known = {trial.key for trial in record.trials}
-    rows += [[arm.name, str(seed), "not begun", "–"] for arm in record.arms for seed in record.seeds if (arm.name, seed) not in known]
+    rows += [
+        [arm.name, str(seed), "not begun", "–"]
+        for arm in record.arms
+        for seed in record.seeds
+        if (arm.name, seed) not in known
+    ]
     return Table(["arm", "seed", "state", "what went wrong"], rows) if rows else None
 
 
@@ -188,7 +263,10 @@ def _shade_columns(values: np.ndarray) -> list[list[float | None]]:
     low = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=0)
     high = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=0)
     span = np.where(high > low, high - low, 1.0)
-    return [[None, *(None if np.isnan(value) else round(float(value), 2) for value in line)] for line in (values - low) / span]
+    return [
+        [None, *(None if np.isnan(value) else round(float(value), 2) for value in line)]
+        for line in (values - low) / span
+    ]
 
 
 def _mean(values: Sequence[float]) -> float:

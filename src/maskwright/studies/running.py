@@ -54,5 +54,7 @@ def read_running(given: Mapping[str, Any]) -> RunningSettings:
     """Settings from names and values, None meaning not given; raises MaskwrightError for an unknown name, with the nearest known one."""
     for name in given:
         if name not in NAMES:
-            raise MaskwrightError(f"A study has no setting '{name}'.{did_you_mean(name, NAMES)} Known: {', '.join(NAMES)}.")
+            raise MaskwrightError(
+                f"A study has no setting '{name}'.{did_you_mean(name, NAMES)} Known: {', '.join(NAMES)}."
+            )
     return RunningSettings(**{name: value for name, value in given.items() if value is not None})

@@ -32,18 +32,24 @@ class Found:
     given_up: int
 
 
-def search_settings(plan: StudyPlan, folder: Path, ledger: Ledger, count: int, reporter: Reporter) -> Found:
+def search_settings(
+    plan: StudyPlan, folder: Path, ledger: Ledger, count: int, reporter: Reporter
+) -> Found:
     """Try settings until `count` trials of this search have ended, all at the plan's budget; those of earlier calls count.
 
     Chosen by k-NN on held-out training pictures, never on the test split, so the winner still has to stand in a study of its own.
     Raises MaskwrightError for a plan without ranges or data without labels.
     """
     if not plan.ranges:
-        raise MaskwrightError("The plan has no ranges to search; add `search: {lr: {low: 1e-4, high: 1e-2, log: true}}` to it.")
+        raise MaskwrightError(
+            "The plan has no ranges to search; add `search: {lr: {low: 1e-4, high: 1e-2, log: true}}` to it."
+        )
     study = ledger.open_search(SEED)
     ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     for number in range(len(ended), count):
-        reporter.progress("search", number, count, f"best {PROBE} {_best(study):.3f}" if _has_best(study) else "")
+        reporter.progress(
+            "search", number, count, f"best {PROBE} {_best(study):.3f}" if _has_best(study) else ""
+        )
         ledger.run_search_trial(study, lambda trial: _try(plan, folder, trial, reporter))
     reporter.finish()
     return _conclude(study, folder, reporter)
@@ -53,10 +59,14 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
     """Train once with chosen settings; returns the last value of the online probe, or None when it was given up."""
     chosen = {name: one.suggest(name, trial) for name, one in plan.ranges.items()}
     base = {**QUIET, "knn_every": 1, **plan.arm(plan.baseline).settings, **chosen}
-    settings, source = complete(plan.settings(plan.arm(plan.baseline), SEED, **base), None, Hushed(reporter))
+    settings, source = complete(
+        plan.settings(plan.arm(plan.baseline), SEED, **base), None, Hushed(reporter)
+    )
     pictures = load(settings.data, source, SEED, Hushed(reporter))
     if pictures.held is None or pictures.train.labels is None:
-        raise MaskwrightError("A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2.")
+        raise MaskwrightError(
+            "A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2."
+        )
     length, _ = planned(settings, pictures, price_step(settings, pictures), plan.budget)
     lags = False
 
@@ -69,7 +79,9 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
 
     given = plan.settings(plan.arm(plan.baseline), SEED, **{**base, **length}).to_flat()
     out = folder / "search" / f"{trial.number:04d}"
-    run = pretrain(**{**given, "out": out}, overwrite=out.exists(), reporter=Hushed(reporter), watch=watch)
+    run = pretrain(
+        **{**given, "out": out}, overwrite=out.exists(), reporter=Hushed(reporter), watch=watch
+    )
     if run.status["state"] != "finished":
         if not lags:
             raise KeyboardInterrupt
@@ -80,15 +92,28 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
 def _conclude(study: Any, folder: Path, reporter: Reporter) -> Found:
     trials = study.get_trials(deepcopy=False)
     if not _has_best(study):
-        raise MaskwrightError(f"None of {len(trials)} trials of the search came to an end; see the log files in {folder / 'search'}.")
-    found = Found(study.best_params, _best(study), len(trials), sum(trial.state.name == "PRUNED" for trial in trials))
+        raise MaskwrightError(
+            f"None of {len(trials)} trials of the search came to an end; see the log files in {folder / 'search'}."
+        )
+    found = Found(
+        study.best_params,
+        _best(study),
+        len(trials),
+        sum(trial.state.name == "PRUNED" for trial in trials),
+    )
     write_json(
         folder / "search.json",
         {
             "probe": f"{PROBE} on held-out training pictures",
             "best": {"settings": dict(found.settings), "value": found.value},
             "trials": [
-                {"number": one.number, "state": one.state.name.lower(), "settings": one.params, "value": one.value} for one in trials
+                {
+                    "number": one.number,
+                    "state": one.state.name.lower(),
+                    "settings": one.params,
+                    "value": one.value,
+                }
+                for one in trials
             ],
         },
     )
@@ -96,7 +121,9 @@ def _conclude(study: Any, folder: Path, reporter: Reporter) -> Found:
     reporter.say(
         f"Best of {found.tried} ({found.given_up} given up early): {words}; {PROBE} {found.value:.3f} on held-out training pictures"
     )
-    reporter.say(f"Written to {folder / 'search.json'}; add these settings to the plan as an arm to see whether the gain is real")
+    reporter.say(
+        f"Written to {folder / 'search.json'}; add these settings to the plan as an arm to see whether the gain is real"
+    )
     return found
 
 

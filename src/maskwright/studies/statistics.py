@@ -100,22 +100,30 @@ def bootstrap_over_seeds(values: np.ndarray, level: float = LEVEL, seed: int = 0
     if count <= MOST_ENUMERATED:
         picks = np.indices((count,) * count, dtype=np.int64).reshape(count, -1)
     else:
-        picks = np.random.default_rng(derive_seed(seed, "bootstrap over seeds")).integers(0, count, (count, RESAMPLES))
+        picks = np.random.default_rng(derive_seed(seed, "bootstrap over seeds")).integers(
+            0, count, (count, RESAMPLES)
+        )
     means = values[picks].mean(0)
     reach = math.sqrt(count / (count - 1)) * float(stats.t.ppf((1 + level) / 2, count - 1))
     low, high = np.quantile(means, [float(stats.norm.cdf(-reach)), float(stats.norm.cdf(reach))])
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def compare_to_baseline(values: Values, baseline: str, larger_is_better: bool = True) -> dict[str, Difference]:
+def compare_to_baseline(
+    values: Values, baseline: str, larger_is_better: bool = True
+) -> dict[str, Difference]:
     """Compare every other arm with the baseline over the seeds that both have; Holm's correction runs over all of them.
 
     An arm that shares no seed with the baseline is left out. Raises MaskwrightError for a baseline without numbers.
     """
     if not values.get(baseline):
-        raise MaskwrightError(f"The baseline arm '{baseline}' has no finished trial, so nothing can be compared with it.")
+        raise MaskwrightError(
+            f"The baseline arm '{baseline}' has no finished trial, so nothing can be compared with it."
+        )
     paired = {arm: pair(values[arm], values[baseline]) for arm in values if arm != baseline}
-    return judge({arm: difference for arm, difference in paired.items() if difference}, larger_is_better)
+    return judge(
+        {arm: difference for arm, difference in paired.items() if difference}, larger_is_better
+    )
 
 
 def pair(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
@@ -138,7 +146,9 @@ def judge(differences: Values, larger_is_better: bool = True) -> dict[str, Diffe
             better=better,
             p=tested[name],
             holm=corrected.get(name),
-            agreeing=sum(value * sample.mean > 0 for value in values) if sample.mean else sum(value == 0 for value in values),
+            agreeing=sum(value * sample.mean > 0 for value in values)
+            if sample.mean
+            else sum(value == 0 for value in values),
             detectable=_detectable(sample),
             verdict=_verdict(sample, better, corrected.get(name)),
         )
@@ -150,11 +160,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, dtype=np.float64)[order] * factors))
+    corrected[order] = np.minimum(
+        1.0, np.maximum.accumulate(np.asarray(p_values, dtype=np.float64)[order] * factors)
+    )
     return corrected.tolist()
 
 
-def detectable_difference(deviation: float, count: int, alpha: float = ALPHA, power: float = POWER) -> float:
+def detectable_difference(
+    deviation: float, count: int, alpha: float = ALPHA, power: float = POWER
+) -> float:
     """The smallest true mean difference that a two-sided paired t test of `count` seeds finds with this power (noncentral t)."""
     return _detectable_shift(count, alpha, power) * deviation / math.sqrt(count)
 
@@ -163,7 +177,11 @@ def detectable_difference(deviation: float, count: int, alpha: float = ALPHA, po
 def _detectable_shift(count: int, alpha: float, power: float) -> float:
     """The detectable difference in standard errors; a significant difference of the wrong sign does not count as found."""
     limit = float(stats.t.ppf(1 - alpha / 2, count - 1))
-    return float(brentq(lambda shift: float(stats.nct.sf(limit, count - 1, shift)) - power, 0.0, 2 * limit + 5))
+    return float(
+        brentq(
+            lambda shift: float(stats.nct.sf(limit, count - 1, shift)) - power, 0.0, 2 * limit + 5
+        )
+    )
 
 
 def _p_value(sample: Sample) -> float | None:
@@ -188,7 +206,11 @@ def _verdict(sample: Sample, better: float, corrected: float | None) -> str:
     if sample.count < FEWEST_SEEDS:
         return f"no verdict: {sample.count} seed{'s' if sample.count > 1 else ''}, an interval needs {FEWEST_SEEDS}"
     if corrected is None:
-        return "identical in every seed" if abs(sample.mean) <= SAME else "no verdict: the same difference in every seed, so no spread"
+        return (
+            "identical in every seed"
+            if abs(sample.mean) <= SAME
+            else "no verdict: the same difference in every seed, so no spread"
+        )
     if corrected >= ALPHA:
         return f"no difference shown at n={sample.count}"
     return "better" if better > 0 else "worse"

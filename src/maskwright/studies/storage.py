@@ -38,7 +38,9 @@ def open_storage(url: str, pulse: Pulse, requeue: Callable[[Any, Any], None]) ->
                 heartbeat_stale_trial_callback=requeue,
             )
     except ImportError as error:
-        raise MaskwrightError(f"The ledger '{_hide(url)}' needs a database driver: pip install 'maskwright[studies]'.") from error
+        raise MaskwrightError(
+            f"The ledger '{_hide(url)}' needs a database driver: pip install 'maskwright[studies]'."
+        ) from error
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise MaskwrightError(
@@ -59,7 +61,9 @@ def import_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise MaskwrightError("Studies keep their ledger with Optuna: pip install 'maskwright[studies]'.") from error
+        raise MaskwrightError(
+            "Studies keep their ledger with Optuna: pip install 'maskwright[studies]'."
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

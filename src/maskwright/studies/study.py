@@ -24,14 +24,22 @@ from maskwright.support.reporting import LogReporter, Reporter
 
 
 def study(
-    plan: str | Path, *, data: str | None = None, seeds: Any = None, budget: Any = None, reporter: Reporter | None = None, **running: Any
+    plan: str | Path,
+    *,
+    data: str | None = None,
+    seeds: Any = None,
+    budget: Any = None,
+    reporter: Reporter | None = None,
+    **running: Any,
 ) -> StudyRecord:
     """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that are missing, and compare the arms.
 
     data, seeds, budget: instead of the plan's, as if it said so; running: names of `RunningSettings`, such as out, workers or dry_run.
     Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
-    return run_plan(read_plan(plan, data, seeds=seeds, budget=budget), read_running(running), reporter)
+    return run_plan(
+        read_plan(plan, data, seeds=seeds, budget=budget), read_running(running), reporter
+    )
 
 
 def compare(
@@ -49,15 +57,21 @@ def compare(
     (evaluate={...}) and of pretrain (model, ratio ...).
     """
     running = read_running({name: rest.pop(name) for name in NAMES if name in rest})
-    return run_plan(plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), running, reporter)
+    return run_plan(
+        plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), running, reporter
+    )
 
 
-def run_plan(plan: StudyPlan, running: RunningSettings, reporter: Reporter | None = None) -> StudyRecord:
+def run_plan(
+    plan: StudyPlan, running: RunningSettings, reporter: Reporter | None = None
+) -> StudyRecord:
     """Run the missing trials of a plan; see `study`."""
     reporter = reporter or LogReporter()
     folder = running.folder(plan.name)
     plan = join_plan(plan, folder)
-    design = design_study(plan, reporter)  # a mistake ends here, before the folder is bound to this plan
+    design = design_study(
+        plan, reporter
+    )  # a mistake ends here, before the folder is bound to this plan
     if running.dry_run:
         _say_design(plan, design, folder, reporter)
         return _record(plan, {})
@@ -124,25 +138,39 @@ def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: 
 def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
     """Say what is compared and what every arm will spend, in all currencies."""
     matched = f"matched at {plan.budget}" if plan.budget else "each as long as its settings say"
-    reporter.say(f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched}; {folder})")
+    reporter.say(
+        f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched}; {folder})"
+    )
     for line in spell_table(*spell_compute(design.costs)):
         reporter.say(line)
     if plan.budget is not None and plan.budget.currency == "minutes":
-        reporter.warn("minutes depend on what else this machine does; flops, tokens, images and steps do not")
+        reporter.warn(
+            "minutes depend on what else this machine does; flops, tokens, images and steps do not"
+        )
 
 
-def _conclude(plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Reporter) -> StudyRecord:
+def _conclude(
+    plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Reporter
+) -> StudyRecord:
     """Measure across policies, write study.json and say how the arms compare."""
-    if plan.measures.cross and plan.measures.masks and not any(trial.state in ("waiting", "running") for trial in record.trials):
+    if (
+        plan.measures.cross
+        and plan.measures.masks
+        and not any(trial.state in ("waiting", "running") for trial in record.trials)
+    ):
         record = add_cross(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
     for line in spell_findings(record):
         reporter.say(line)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
-        reporter.warn(f"{len(failed)} of {len(record.trials)} trials failed; --retry-failed runs them again")
+        reporter.warn(
+            f"{len(failed)} of {len(record.trials)} trials failed; --retry-failed runs them again"
+        )
     left = sum(trial.state in ("waiting", "running") for trial in record.trials)
     if left:
-        reporter.warn(f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on")
+        reporter.warn(
+            f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
+        )
     reporter.say(f"Written to {page}, with report.md and study.json beside it")
     return record

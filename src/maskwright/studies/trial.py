@@ -39,7 +39,14 @@ def trial_folder(folder: Path, plan: StudyPlan, arm: str, seed: int) -> Path:
     return folder / "trials" / f"{number}-{slug(arm)}-seed{seed}"
 
 
-def run_trial(plan: StudyPlan, folder: Path, arm: str, seed: int, length: Mapping[str, Any], reporter: Reporter) -> TrialRecord:
+def run_trial(
+    plan: StudyPlan,
+    folder: Path,
+    arm: str,
+    seed: int,
+    length: Mapping[str, Any],
+    reporter: Reporter,
+) -> TrialRecord:
     """Run one trial to its record, done or failed; one that is done already is read, not run again.
 
     length: the settings that the budget decides, or why there are none. Raises TrialStopped when the training was asked to stop.
@@ -50,7 +57,12 @@ def run_trial(plan: StudyPlan, folder: Path, arm: str, seed: int, length: Mappin
         if known is not None and known.state == "done":
             return known
         record = TrialRecord(
-            study=plan.name, arm=arm, seed=seed, state="running", started=now(), run=str((place / "run").relative_to(folder))
+            study=plan.name,
+            arm=arm,
+            seed=seed,
+            state="running",
+            started=now(),
+            run=str((place / "run").relative_to(folder)),
         )
         try:
             record = _run(plan, place, record, length, reporter)
@@ -58,7 +70,9 @@ def run_trial(plan: StudyPlan, folder: Path, arm: str, seed: int, length: Mappin
             raise
         except Exception as error:
             log.exception("trial %s with seed %d failed", arm, seed)
-            record = replace(record, state="failed", error=_spell(error), ended=now(), **_surroundings("auto"))
+            record = replace(
+                record, state="failed", error=_spell(error), ended=now(), **_surroundings("auto")
+            )
         write_json(place / RECORD, record.to_dict())
     return record
 
@@ -74,7 +88,9 @@ def kept_records(folder: Path) -> list[TrialRecord]:
     return [record for record in found if record is not None]
 
 
-def _run(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter) -> TrialRecord:
+def _run(
+    plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter
+) -> TrialRecord:
     if NOT_AT_HAND in length:
         raise MaskwrightError(str(length[NOT_AT_HAND]))
     run = _train(plan, place, record, length, reporter)
@@ -82,7 +98,9 @@ def _run(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str,
     settings = run.settings
     main = plan.measures.main_metric.name
     if not math.isfinite(measured.numbers.get(main, math.nan)):
-        raise MaskwrightError(f"{main} came out as {measured.numbers.get(main)}, so there is nothing to compare.")
+        raise MaskwrightError(
+            f"{main} came out as {measured.numbers.get(main)}, so there is nothing to compare."
+        )
     return replace(
         record,
         state="done",
@@ -95,7 +113,9 @@ def _run(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str,
     )
 
 
-def _train(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter) -> Run:
+def _train(
+    plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter
+) -> Run:
     """A finished training: found, gone on with, or begun."""
     folder = RunFolder(place / "run")
     if folder.exists and folder.status()["state"] == "finished":
@@ -104,8 +124,12 @@ def _train(plan: StudyPlan, place: Path, record: TrialRecord, length: Mapping[st
         run = pretrain(resume=True, out=folder.path, reporter=reporter)
     else:
         if folder.path.exists() and not folder.exists:
-            shutil.rmtree(folder.path)  # a worker was killed before there was anything to go on with
-        given = plan.settings(plan.arm(record.arm), record.seed, **{**QUIET, **_asked(plan, record.arm), **length}).to_flat()
+            shutil.rmtree(
+                folder.path
+            )  # a worker was killed before there was anything to go on with
+        given = plan.settings(
+            plan.arm(record.arm), record.seed, **{**QUIET, **_asked(plan, record.arm), **length}
+        ).to_flat()
         run = pretrain(**{**given, "out": folder.path}, overwrite=folder.exists, reporter=reporter)
     if run.status["state"] != "finished":
         raise TrialStopped
@@ -120,7 +144,11 @@ def _asked(plan: StudyPlan, arm: str) -> dict[str, Any]:
 
 def _surroundings(device: str) -> dict[str, Any]:
     known = versions()
-    return {"versions": known, "commit": known["commit"], "hardware": describe_device(pick_device(device))}
+    return {
+        "versions": known,
+        "commit": known["commit"],
+        "hardware": describe_device(pick_device(device)),
+    }
 
 
 def _spell(error: Exception) -> str:

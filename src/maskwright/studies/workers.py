@@ -44,7 +44,9 @@ class Job:
     def open(self, plan: StudyPlan) -> Ledger:
         """The ledger of this job's study."""
         larger_is_better = plan.measures.main_metric.larger_is_better
-        return Ledger.open(self.folder, plan.name, self.ledger, self.pulse, larger_is_better=larger_is_better)
+        return Ledger.open(
+            self.folder, plan.name, self.ledger, self.pulse, larger_is_better=larger_is_better
+        )
 
 
 def work(job: Job, reporter: Reporter) -> int:
@@ -72,28 +74,41 @@ def _left_alone() -> bool:
     return starter is not None and not starter.is_alive()
 
 
-def _run_claimed(plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter) -> None:
+def _run_claimed(
+    plan: StudyPlan, job: Job, ledger: Ledger, claim: Claim, reporter: Reporter
+) -> None:
     """Run one claimed trial, beating meanwhile, and put its record down."""
     progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
     with ledger.beating(claim):
         try:
-            record = run_trial(plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress)
+            record = run_trial(
+                plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress
+            )
         except (KeyboardInterrupt, TrialStopped):
             ledger.release(claim)
             raise KeyboardInterrupt from None
     if ledger.finish(claim, record, plan.measures.main_metric.name):
-        mirror_trial(job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record)
+        mirror_trial(
+            job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record
+        )
     progress.told(record)
 
 
 def work_together(job: Job, reporter: Reporter) -> None:
     """Start several workers on this machine and show how far they are; a worker that dies leaves its trial to the others."""
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work_alone, args=(job,), name=f"worker {number + 1}") for number in range(job.workers)]
+    workers = [
+        context.Process(target=work_alone, args=(job,), name=f"worker {number + 1}")
+        for number in range(job.workers)
+    ]
     for worker in workers:
         worker.start()
     try:
-        watch_workers(job, [Started(worker.name, worker.is_alive, partial(_died, worker)) for worker in workers], reporter)
+        watch_workers(
+            job,
+            [Started(worker.name, worker.is_alive, partial(_died, worker)) for worker in workers],
+            reporter,
+        )
     except KeyboardInterrupt:
         for worker in workers:
             worker.join()  # the signal reached them too; they write a checkpoint and give their trials back
@@ -136,11 +151,23 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
                 if record.state in ENDED and record.key not in told:
                     told.add(record.key)
                     progress.told(record)
-            progress.show(sum(_share_done(plan, job, record) for record in records if record.state == "running"))
+            progress.show(
+                sum(
+                    _share_done(plan, job, record)
+                    for record in records
+                    if record.state == "running"
+                )
+            )
             for worker in workers:
-                if not worker.is_alive() and worker.name not in mourned and (cause := worker.cause()) is not None:
+                if (
+                    not worker.is_alive()
+                    and worker.name not in mourned
+                    and (cause := worker.cause()) is not None
+                ):
                     mourned.add(worker.name)
-                    reporter.warn(f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s")
+                    reporter.warn(
+                        f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s"
+                    )
             if not alive:
                 break
             time.sleep(min(_PATIENCE, job.pulse.interval))
@@ -155,7 +182,11 @@ def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
     """How much of a running trial's training is done, as its run folder says where that is on this machine."""
     run = RunFolder(trial_folder(job.folder, plan, record.arm, record.seed) / "run")
     status = run.status() if run.exists else {}
-    return min(1.0, status.get("step", 0) / status["total_steps"]) if status.get("total_steps") else 0.0
+    return (
+        min(1.0, status.get("step", 0) / status["total_steps"])
+        if status.get("total_steps")
+        else 0.0
+    )
 
 
 def _unfinished(records: Sequence[TrialRecord]) -> bool:

@@ -34,7 +34,9 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
     cls = catalog[call.name].load()
     fields = [item.name for item in dataclasses.fields(cls) if item.init]
     if len(call.args) > len(fields):
-        raise MaskwrightError(f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got {call}.")
+        raise MaskwrightError(
+            f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got {call}."
+        )
     options = {**dict(zip(fields, call.args, strict=False)), **call.options}
     for option in options:
         if option not in fields:

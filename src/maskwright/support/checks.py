@@ -8,7 +8,9 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 def check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     """Raise MaskwrightError unless `value` is one of the known words."""
     if value not in known:
-        raise MaskwrightError(f"{name} is one of {', '.join(known)}; got '{value}'.{did_you_mean(value, known)}")
+        raise MaskwrightError(
+            f"{name} is one of {', '.join(known)}; got '{value}'.{did_you_mean(value, known)}"
+        )
 
 
 def check_inside(name: str, value: float, low: float, high: float) -> None:

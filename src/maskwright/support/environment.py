@@ -17,12 +17,24 @@ from maskwright.support.errors import MaskwrightError
 def pick_device(name: str = "auto") -> torch.device:
     """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that is really there."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise MaskwrightError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.") from error
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        raise MaskwrightError(
+            f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps."
+        ) from error
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if not present.get(device.type, False):
         raise MaskwrightError(f"Device '{name}' is not available here; use --device auto or cpu.")
     return device
@@ -41,7 +53,9 @@ def cpu_has_fast_bf16() -> bool:
 def pick_precision(device: torch.device) -> str:
     """Choose Lightning's precision word for a device: bf16 where it is fast, else float32."""
     if device.type == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+        return (
+            "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+        )
     if device.type == "cpu" and cpu_has_fast_bf16():
         return "bf16-mixed"
     return "32-true"
@@ -76,7 +90,12 @@ def _commit() -> str:
     if not (root / ".git").exists():
         return "unknown"
     try:
-        asked = subprocess.run(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5)
+        asked = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return asked.stdout.strip() or "unknown"

@@ -23,9 +23,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def unknown_name(kind: str, name: str, known: Iterable[str], more: str = "") -> MaskwrightError:
     """Build the error for a name that is not in a catalog, with the nearest known one and the whole list."""
     known = list(known)
-    return MaskwrightError(f"Unknown {kind} '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}.{more}")
+    return MaskwrightError(
+        f"Unknown {kind} '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}.{more}"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, in Python, on a GPU, or in PyTorch on a CPU, which has no class of its own for it."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )

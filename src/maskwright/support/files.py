@@ -27,7 +27,9 @@ def write_atomic(path: Path | str, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     except OSError as error:
         kept = f" The earlier {path.name} is intact." if path.exists() else ""
-        raise MaskwrightError(f"Could not write {path}: {error.strerror or error}.{kept} Free some space or choose --out.") from error
+        raise MaskwrightError(
+            f"Could not write {path}: {error.strerror or error}.{kept} Free some space or choose --out."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

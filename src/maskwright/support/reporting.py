@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 log = logging.getLogger("maskwright")
-log.addHandler(logging.NullHandler())  # or Python prints every warning a second time where nobody listens
+log.addHandler(
+    logging.NullHandler()
+)  # or Python prints every warning a second time where nobody listens
 
 
 class Reporter(Protocol):
@@ -58,7 +60,10 @@ def _is_shown() -> bool:
     """Whether a handler of this package's log or of one above it shows it to somebody; files and the silent one do not."""
     place: logging.Logger | None = log
     while place is not None:
-        if any(not isinstance(handler, (logging.NullHandler, logging.FileHandler)) for handler in place.handlers):
+        if any(
+            not isinstance(handler, (logging.NullHandler, logging.FileHandler))
+            for handler in place.handlers
+        ):
             return True
         place = place.parent if place.propagate else None
     return False

@@ -85,7 +85,9 @@ class KeyedRng:
 
     def fork(self, name: str) -> KeyedRng:
         """Return independent streams for a named part, so that adding draws in one part does not move another."""
-        return KeyedRng((self._keys ^ derive_seed(0, name)) * _MIX_A)  # the product makes the order of nested names count
+        return KeyedRng(
+            (self._keys ^ derive_seed(0, name)) * _MIX_A
+        )  # the product makes the order of nested names count
 
 
 def _shift_right(value: Tensor, bits: int) -> Tensor:

@@ -27,7 +27,9 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        shown = [_show(value) for value in self.args] + [f"{key}={_show(value)}" for key, value in self.options.items()]
+        shown = [_show(value) for value in self.args] + [
+            f"{key}={_show(value)}" for key, value in self.options.items()
+        ]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
     def __repr__(self) -> str:
@@ -47,7 +49,9 @@ def parse_value(text: str) -> Any:
 
     Raises MaskwrightError when the line does not follow the grammar.
     """
-    quoted = _QUOTED_OR_ARROW.sub(lambda match: match[1] or f"'{match[2]}->{match[3]}'", text.strip())
+    quoted = _QUOTED_OR_ARROW.sub(
+        lambda match: match[1] or f"'{match[2]}->{match[3]}'", text.strip()
+    )
     try:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
@@ -84,8 +88,14 @@ def _value(node: ast.expr) -> Any:
             return -value
         case ast.Name(id=name):
             return Call(name)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(word.arg for word in keywords):
-            return Call(name, tuple(map(_value, args)), {str(word.arg): _value(word.value) for word in keywords})
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(
+            word.arg for word in keywords
+        ):
+            return Call(
+                name,
+                tuple(map(_value, args)),
+                {str(word.arg): _value(word.value) for word in keywords},
+            )
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item) for item in items]
         case ast.Dict(keys=keys, values=values):

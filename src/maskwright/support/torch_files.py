@@ -31,7 +31,9 @@ def write_torch(path: Path | str, content: Any) -> None:
     write_atomic(path, write)
 
 
-def write_safetensors(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def write_safetensors(
+    path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write a safetensors file, whole or not at all; raises MaskwrightError when the disk is full."""
     data = save(dict(tensors), metadata=None if metadata is None else dict(metadata))
 

@@ -17,7 +17,9 @@ def cache_folder() -> Path:
 
 def process_rank() -> tuple[int, int]:
     """(rank, world size) as told by the launcher; (0, 1) for a single process."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))), int(os.environ.get("WORLD_SIZE", 1))
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))), int(
+        os.environ.get("WORLD_SIZE", 1)
+    )
 
 
 def hush_trackers() -> None:
@@ -38,7 +40,9 @@ def join_folder(path: Path) -> None:
 def joined_folder() -> Path | None:
     """The run folder that the first process has settled, when this is another process of the same run."""
     rank, _ = process_rank()
-    return Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None
+    return (
+        Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None
+    )
 
 
 def wait_briefly() -> None:

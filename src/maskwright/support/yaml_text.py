@@ -18,7 +18,9 @@ class _StrictLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = str(key.value)
             if name in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise MaskwrightError(f"'{name}' stands twice, again in line {key.start_mark.line + 1}; leave one or rename it.")
+                raise MaskwrightError(
+                    f"'{name}' stands twice, again in line {key.start_mark.line + 1}; leave one or rename it."
+                )
             seen.add(name)
         return super().construct_mapping(node, deep)
 

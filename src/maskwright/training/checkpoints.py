@@ -16,34 +16,53 @@ from maskwright.support.torch_files import write_torch
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside the old one and swaps them, so that a full disk or a crash never costs the old one."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
         write_torch(path, checkpoint)
 
 
 class Checkpoints(Callback):
     """Keeps `last.ckpt` fresh and `epoch_NNNN.ckpt` for the epochs asked for; ends the training when `wants_stop` says so."""
 
-    def __init__(self, folder: Path, keep: Collection[int], seconds: float, wants_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, folder: Path, keep: Collection[int], seconds: float, wants_stop: Callable[[], bool]
+    ) -> None:
         """seconds: longest time between two writes of last.ckpt; wants_stop: asked after every step."""
-        self.folder, self.keep, self.seconds, self.wants_stop = folder, frozenset(keep), seconds, wants_stop
+        self.folder, self.keep, self.seconds, self.wants_stop = (
+            folder,
+            frozenset(keep),
+            seconds,
+            wants_stop,
+        )
         self.asked = False  # to stop
-        self.interrupted = False  # inside an epoch: last.ckpt is written and the end of the epoch is not one
+        self.interrupted = (
+            False  # inside an epoch: last.ckpt is written and the end of the epoch is not one
+        )
         self._written = time.monotonic()
 
     @property
     def last(self) -> Path:
         return self.folder / "last.ckpt"
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         stop = agreed(trainer, self.wants_stop())
         done = batch_idx + 1
         within_epoch = done < trainer.num_training_batches
         if within_epoch and done % trainer.accumulate_grad_batches:
             return  # gradients that wait for more batches are not in a checkpoint
-        if within_epoch and (stop or agreed(trainer, time.monotonic() - self._written > self.seconds)):
+        if within_epoch and (
+            stop or agreed(trainer, time.monotonic() - self._written > self.seconds)
+        ):
             self._write(trainer, self.last)
         self.asked, self.interrupted = stop, stop and within_epoch
-        trainer.should_stop = trainer.should_stop or stop or agreed(trainer, pl_module.clock.is_over(trainer.global_step))
+        trainer.should_stop = (
+            trainer.should_stop
+            or stop
+            or agreed(trainer, pl_module.clock.is_over(trainer.global_step))
+        )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.interrupted:

@@ -52,7 +52,14 @@ class Clock:
         return self.seconds / max(1, step) * max(0, (self.total_steps or 0) - step)
 
 
-def set_clock(batches: int, *, minutes: float | None, epochs: float, steps: int | None = None, accumulate: int = 1) -> Clock:
+def set_clock(
+    batches: int,
+    *,
+    minutes: float | None,
+    epochs: float,
+    steps: int | None = None,
+    accumulate: int = 1,
+) -> Clock:
     """The clock of a training as long as minutes say, where they are given, else steps, else epochs of so many batches."""
     if minutes is not None:
         return Clock(None, minutes)

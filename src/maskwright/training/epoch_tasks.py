@@ -36,7 +36,12 @@ class EpochTasks(Callback):
         kept_as: str = "best_knn",
     ) -> None:
         """best: the number whose largest value decides which epoch is kept as `kept_as`.ckpt."""
-        self.tasks, self.emit, self.checkpoints, self.last_epoch = tasks, emit, checkpoints, last_epoch
+        self.tasks, self.emit, self.checkpoints, self.last_epoch = (
+            tasks,
+            emit,
+            checkpoints,
+            last_epoch,
+        )
         self.best_of, self.kept_as = best, kept_as
         self.best = float("-inf")
 
@@ -54,7 +59,9 @@ class EpochTasks(Callback):
             self.emit(row)
         if agreed(trainer, row.get(self.best_of, float("-inf")) > self.best):
             self.best = row.get(self.best_of, self.best)
-            trainer.save_checkpoint(self.checkpoints.folder / f"{self.kept_as}.ckpt", weights_only=False)
+            trainer.save_checkpoint(
+                self.checkpoints.folder / f"{self.kept_as}.ckpt", weights_only=False
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

@@ -42,11 +42,20 @@ class FinetuneRecipe:
 class FinetuneModule(SteppedModule):
     """Trains a Classifier, all patches visible; everything it needs is passed in."""
 
-    def __init__(self, model: Classifier, scale: PixelScale, recipe: FinetuneRecipe, clock: Clock, described: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        model: Classifier,
+        scale: PixelScale,
+        recipe: FinetuneRecipe,
+        clock: Clock,
+        described: dict[str, Any],
+    ) -> None:
         """described: plain values stored in every checkpoint so that it can be opened without its run."""
         super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, described)
         self.model, self.scale, self.recipe = model, scale, recipe
-        self.averaged = AveragedModel(model, avg_fn=warmed_average(recipe.ema)) if recipe.ema > 0 else None
+        self.averaged = (
+            AveragedModel(model, avg_fn=warmed_average(recipe.ema)) if recipe.ema > 0 else None
+        )
         self.mix = _build_mix(recipe, model.num_classes)
 
     @property
@@ -69,7 +78,9 @@ class FinetuneModule(SteppedModule):
     def mix_batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Images in pairs under one seeded draw per step, and (B, K) targets, smoothed."""
         if self.mix is None:
-            return images, mixup_target(labels, self.model.num_classes, smoothing=self.recipe.smoothing)
+            return images, mixup_target(
+                labels, self.model.num_classes, smoothing=self.recipe.smoothing
+            )
         with lent_chance() as seed:
             seed(derive_seed(self.recipe.seed, "mix", self.global_step))
             return self.mix(images, labels)
@@ -82,13 +93,17 @@ class FinetuneModule(SteppedModule):
         return draw_shares(rng.uniform(self.model.config.depth, 2), self.recipe.drop_path)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_layered_optimizer(self.model, weight_decay=self.recipe.weight_decay, layer_decay=self.recipe.layer_decay)
+        return build_layered_optimizer(
+            self.model, weight_decay=self.recipe.weight_decay, layer_decay=self.recipe.layer_decay
+        )
 
 
 class Averaging(Callback):
     """Moves the average of the weights after each step; it stands before what writes checkpoints, or a resumed run would miss a step."""
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if pl_module.averaged is not None:
             pl_module.averaged.update_parameters(pl_module.model)
 

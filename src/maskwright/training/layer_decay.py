@@ -8,7 +8,9 @@ from maskwright.models.classifier import Classifier
 from maskwright.training.optimizer import is_spared
 
 
-def build_layered_optimizer(model: Classifier, *, weight_decay: float, layer_decay: float) -> torch.optim.AdamW:
+def build_layered_optimizer(
+    model: Classifier, *, weight_decay: float, layer_decay: float
+) -> torch.optim.AdamW:
     """Build a fused AdamW, betas (0.9, 0.999), whose groups carry `lr_scale`, head first.
 
     The head and the last norm learn at the full rate, block i at `layer_decay` to the power of the layers above it, the embedding
@@ -17,7 +19,9 @@ def build_layered_optimizer(model: Classifier, *, weight_decay: float, layer_dec
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((layer_of(name, model.config.depth), is_spared(name, parameter)), []).append(parameter)
+            groups.setdefault(
+                (layer_of(name, model.config.depth), is_spared(name, parameter)), []
+            ).append(parameter)
     last = model.config.depth + 1
     listed = [
         {
@@ -27,7 +31,9 @@ def build_layered_optimizer(model: Classifier, *, weight_decay: float, layer_dec
         }
         for layer, spared in sorted(groups, reverse=True)
     ]
-    on_gpu_or_cpu = all(parameter.device.type in ("cpu", "cuda") for parameter in model.parameters())
+    on_gpu_or_cpu = all(
+        parameter.device.type in ("cpu", "cuda") for parameter in model.parameters()
+    )
     return torch.optim.AdamW(listed, lr=0.0, betas=(0.9, 0.999), fused=on_gpu_or_cpu)
 
 
@@ -36,4 +42,8 @@ def layer_of(name: str, depth: int) -> int:
     place = name.removeprefix("encoder.")
     if place.startswith("blocks."):
         return int(place.split(".")[1]) + 1
-    return 0 if place.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed")) else depth + 1
+    return (
+        0
+        if place.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed"))
+        else depth + 1
+    )

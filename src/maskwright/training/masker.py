@@ -99,7 +99,9 @@ class Masker(nn.Module):
                 product = one if product is None else product * one
         return None if product is None else take(product[:, :, None], mask.visible_ids)[:, :, 0]
 
-    def learn(self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]) -> Tensor | None:
+    def learn(
+        self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
+    ) -> Tensor | None:
         """Tell the policies what each predicted patch cost (B, K); returns the sum of their own losses. gather: joins all processes."""
         if not len(self.learners):
             return None
@@ -107,8 +109,15 @@ class Masker(nn.Module):
         taught = (learner for learner in self.learners if isinstance(learner, Taught))
         terms = [term for learner in taught if (term := learner.loss(feedback)) is not None]
         seen = Feedback(
-            replace(scene, sample_ids=_gathered(scene.sample_ids, gather), views=_gathered(scene.views, gather), images=None),
-            PatchMask(*(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))),
+            replace(
+                scene,
+                sample_ids=_gathered(scene.sample_ids, gather),
+                views=_gathered(scene.views, gather),
+                images=None,
+            ),
+            PatchMask(
+                *(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))
+            ),
             gather(errors),
         )
         for learner in self.learners:
@@ -122,9 +131,15 @@ class Masker(nn.Module):
         teacher = self.own_teacher if source == OWN else self._teachers[source]
         assert teacher is not None
         if charged:
-            self.spent["teacher_tokens"] += images.shape[0] * (teacher.grid.num_patches + teacher.config.num_prefix)
+            self.spent["teacher_tokens"] += images.shape[0] * (
+                teacher.grid.num_patches + teacher.config.num_prefix
+            )
             self.spent["policy_flops"] += images.shape[0] * teacher.flops()
-        return teacher.look(images) if isinstance(teacher, OwnTeacher) else teacher.look(images, self.scale, self.grid)
+        return (
+            teacher.look(images)
+            if isinstance(teacher, OwnTeacher)
+            else teacher.look(images, self.scale, self.grid)
+        )
 
     def follow(self, encoder: Encoder, step: int) -> None:
         """Let the own teacher follow the encoder; called before optimizer step `step`."""

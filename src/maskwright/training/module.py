@@ -55,11 +55,22 @@ class PretrainModule(SteppedModule):
         self.batches_done = batch_idx + 1
         shown = self.show(batch)
         self.masker.follow(self.model.encoder, self.global_step)
-        scene = self.masker.scene(shown, epoch=self.current_epoch, step=self.global_step, progress=progress)
+        scene = self.masker.scene(
+            shown, epoch=self.current_epoch, step=self.global_step, progress=progress
+        )
         mask = self.masker.draw(scene)
-        prediction = self.model(shown.images, mask, self.masker.weights(scene, mask), visible=self.objective.needs.visible)
+        prediction = self.model(
+            shown.images,
+            mask,
+            self.masker.weights(scene, mask),
+            visible=self.objective.needs.visible,
+        )
         value = self.objective(replace(prediction, priors=shown.priors), shown.images, progress)
-        policy_loss = self.masker.learn(scene, mask, patch_errors(prediction), self.join_rows) if self.masker.learners else None
+        policy_loss = (
+            self.masker.learn(scene, mask, patch_errors(prediction), self.join_rows)
+            if self.masker.learners
+            else None
+        )
         self.record(mask, value)
         if policy_loss is None:
             return value.total
@@ -68,9 +79,15 @@ class PretrainModule(SteppedModule):
 
     def show(self, batch: Any) -> Shown:
         """Images in the model's numbers with all that belongs to them, repeated under new ids when a picture gets several masks."""
-        images, ids, repeats = self.scale.to_model(batch.images), batch.sample_ids, self.recipe.masks_per_image
+        images, ids, repeats = (
+            self.scale.to_model(batch.images),
+            batch.sample_ids,
+            self.recipe.masks_per_image,
+        )
         if repeats == 1:
-            return Shown(images=images, sample_ids=ids, mask_ids=None, priors=batch.priors, views=batch.views)
+            return Shown(
+                images=images, sample_ids=ids, mask_ids=None, priors=batch.priors, views=batch.views
+            )
         mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
         return Shown(
             images=images.repeat(repeats, 1, 1, 1),
@@ -89,12 +106,22 @@ class PretrainModule(SteppedModule):
         rows = mask.visible_ids.shape[0]
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
-        self.counts["decoder_tokens"] += rows * (mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible)
-        self.latest = {**value.columns("loss"), "num_visible": mask.num_visible, "masked": mask.num_masked / mask.num_patches}
+        self.counts["decoder_tokens"] += rows * (
+            mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible
+        )
+        self.latest = {
+            **value.columns("loss"),
+            "num_visible": mask.num_visible,
+            "masked": mask.num_masked / mask.num_patches,
+        }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_optimizer([self.model, self.masker.learners], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
+        return build_optimizer(
+            [self.model, self.masker.learners],
+            weight_decay=self.recipe.weight_decay,
+            beta2=self.recipe.beta2,
+        )
 
 
 def patch_errors(prediction: Prediction) -> Tensor:

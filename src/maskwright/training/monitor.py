@@ -17,7 +17,9 @@ class MaskMonitor:
 
     def __init__(self, num_patches: int) -> None:
         self.num_patches = num_patches
-        self.latest: list[Tensor] = []  # the last masks, at least KEPT of them if there were so many: each (B, N) booleans
+        self.latest: list[
+            Tensor
+        ] = []  # the last masks, at least KEPT of them if there were so many: each (B, N) booleans
         self._recent = self._ever = _Counts()
 
     def add(self, mask: PatchMask) -> None:
@@ -45,22 +47,46 @@ class MaskMonitor:
 
     def masks(self) -> Tensor:
         """(n, N) booleans: the latest masks, on the CPU; their counts may differ where the ratio moved."""
-        return torch.cat(self.latest).cpu() if self.latest else torch.zeros(0, self.num_patches, dtype=torch.bool)
+        return (
+            torch.cat(self.latest).cpu()
+            if self.latest
+            else torch.zeros(0, self.num_patches, dtype=torch.bool)
+        )
 
 
 class _Counts:
     """Sums over masks; a value that is replaced, never changed."""
 
-    def __init__(self, images: int = 0, masked: Tensor | float = 0.0, agreeing: Tensor | float = 0.0, pairs: int = 0) -> None:
+    def __init__(
+        self,
+        images: int = 0,
+        masked: Tensor | float = 0.0,
+        agreeing: Tensor | float = 0.0,
+        pairs: int = 0,
+    ) -> None:
         self.images, self.masked, self.agreeing, self.pairs = images, masked, agreeing, pairs
 
     def plus(self, flags: Tensor) -> _Counts:
-        count, per_place = len(flags), flags.sum(0).double() if flags.device.type != "mps" else flags.sum(0).float()
-        agreeing = (per_place * (per_place - 1)).sum() / per_place.sum() * count  # pairs that share a masked patch, per masked patch
-        return _Counts(self.images + count, self.masked + per_place, self.agreeing + agreeing, self.pairs + count * (count - 1))
+        count, per_place = (
+            len(flags),
+            flags.sum(0).double() if flags.device.type != "mps" else flags.sum(0).float(),
+        )
+        agreeing = (
+            (per_place * (per_place - 1)).sum() / per_place.sum() * count
+        )  # pairs that share a masked patch, per masked patch
+        return _Counts(
+            self.images + count,
+            self.masked + per_place,
+            self.agreeing + agreeing,
+            self.pairs + count * (count - 1),
+        )
 
     def numbers(self) -> dict[str, float]:
-        return {} if self.images == 0 else {"mask_entropy": self.entropy(), "mask_likeness": self.likeness()}
+        return (
+            {}
+            if self.images == 0
+            else {"mask_entropy": self.entropy(), "mask_likeness": self.likeness()}
+        )
 
     def shares(self) -> Tensor:
         return torch.as_tensor(self.masked) / max(1, self.images)

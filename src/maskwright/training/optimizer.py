@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 
-def build_optimizer(modules: Iterable[nn.Module], *, weight_decay: float, beta2: float) -> torch.optim.AdamW:
+def build_optimizer(
+    modules: Iterable[nn.Module], *, weight_decay: float, beta2: float
+) -> torch.optim.AdamW:
     """Build a fused AdamW over the trainable parameters; biases, norms, tokens and positions are not decayed.
 
     The learning rate is set at every step by the training module, from progress alone.
@@ -19,11 +21,24 @@ def build_optimizer(modules: Iterable[nn.Module], *, weight_decay: float, beta2:
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 (spared if is_spared(name, parameter) else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
     on_gpu_or_cpu = all(parameter.device.type in ("cpu", "cuda") for parameter in decayed)
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0, betas=(0.9, beta2), fused=on_gpu_or_cpu)
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=0.0,
+        betas=(0.9, beta2),
+        fused=on_gpu_or_cpu,
+    )
 
 
 def is_spared(name: str, parameter: nn.Parameter) -> bool:
     """Whether weight decay leaves a parameter alone: one-dimensional ones, and tokens and positions stored as (1, N, D)."""
-    return parameter.ndim <= 1 or name.rsplit(".", 1)[-1] in ("cls_token", "reg_token", "mask_token", "pos_embed")
+    return parameter.ndim <= 1 or name.rsplit(".", 1)[-1] in (
+        "cls_token",
+        "reg_token",
+        "mask_token",
+        "pos_embed",
+    )

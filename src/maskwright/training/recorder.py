@@ -30,7 +30,13 @@ class Recorder(Callback):
         for further numbers at each row.
         """
         self.more = more
-        self.emit, self.reporter, self.every, self.beside, self.epochs = emit, reporter, every, beside, epochs
+        self.emit, self.reporter, self.every, self.beside, self.epochs = (
+            emit,
+            reporter,
+            every,
+            beside,
+            epochs,
+        )
         self.label = label
         self._ended = self._row_started = time.perf_counter()
         self._waited = 0.0
@@ -44,17 +50,25 @@ class Recorder(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
         now = time.perf_counter()
-        self._row_started += now - self._ended  # measurements between epochs are neither training nor waiting for pictures
+        self._row_started += (
+            now - self._ended
+        )  # measurements between epochs are neither training nor waiting for pictures
         self._ended = now
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
         self._waited += time.perf_counter() - self._ended
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self._losses.append(pl_module.latest["loss"])
         self._ended = time.perf_counter()
         step = trainer.global_step
-        due = step != self._told and (step % self.every == 0 or step == 1 or pl_module.clock.is_over(step))
+        due = step != self._told and (
+            step % self.every == 0 or step == 1 or pl_module.clock.is_over(step)
+        )
         if due and self._losses and trainer.is_global_zero:
             self._told = step
             row = self._row(trainer, pl_module, step)
@@ -80,10 +94,19 @@ class Recorder(Callback):
             "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
             "data_wait": self._waited / spent,
             "seconds": module.clock.seconds,
-            **{name: value * trainer.world_size for name, value in module.counts.items() if name != "skipped_steps"},
+            **{
+                name: value * trainer.world_size
+                for name, value in module.counts.items()
+                if name != "skipped_steps"
+            },
             "skipped_steps": module.counts["skipped_steps"],
         }
-        self._losses, self._waited, self._row_started, self._images = [], 0.0, now, module.counts["images"]
+        self._losses, self._waited, self._row_started, self._images = (
+            [],
+            0.0,
+            now,
+            module.counts["images"],
+        )
         return row
 
     def _line(self, row: Row, trainer: Trainer, module: Any) -> str:
@@ -101,4 +124,8 @@ def spell_time(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
-    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return (
+        f"{whole // 60}m{whole % 60:02d}s"
+        if whole < 3600
+        else f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    )

@@ -19,4 +19,6 @@ class LearningRate:
         if progress < self.warmup:
             return self.peak * progress / self.warmup
         share = (progress - self.warmup) / max(1e-12, 1 - self.warmup)
-        return self.minimum + (self.peak - self.minimum) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        return self.minimum + (self.peak - self.minimum) * 0.5 * (
+            1 + math.cos(math.pi * min(1.0, share))
+        )

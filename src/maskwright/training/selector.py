@@ -56,7 +56,14 @@ class SelectModule(SteppedModule):
     that it made the objective worse (docs/log.md).
     """
 
-    def __init__(self, model: MaskedAutoencoder, scorer: nn.Module, scale: PixelScale, recipe: SelectRecipe, clock: Clock) -> None:
+    def __init__(
+        self,
+        model: MaskedAutoencoder,
+        scorer: nn.Module,
+        scale: PixelScale,
+        recipe: SelectRecipe,
+        clock: Clock,
+    ) -> None:
         super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, {})
         self.model, self.scorer = model.eval().requires_grad_(False), scorer
         self.scale, self.recipe = scale, recipe
@@ -72,23 +79,41 @@ class SelectModule(SteppedModule):
             "sparsity": sparsity(keep),
             "entropy": mask_entropy(soft),
         }
-        loss = terms["composite_mse"] + self.recipe.sparsity * terms["sparsity"] + self.recipe.entropy * terms["entropy"]
+        loss = (
+            terms["composite_mse"]
+            + self.recipe.sparsity * terms["sparsity"]
+            + self.recipe.entropy * terms["entropy"]
+        )
         self.record(len(images), loss, terms, keep)
         return loss
 
     def draw_keep(self, score: Tensor, sample_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Shares with noise, and what is kept in this step: the shares themselves, or 0 and 1 with their slope."""
         logit = keep_logit(score).float()
-        noise = sample_rng(self.recipe.seed, self.current_epoch, sample_ids, "select").logistic(score.shape[1])
+        noise = sample_rng(self.recipe.seed, self.current_epoch, sample_ids, "select").logistic(
+            score.shape[1]
+        )
         soft = relax(logit, noise, self.recipe.temperature_at(self.global_step))
-        return soft, soft if self.recipe.mix == "linear" else straight_through(pick((logit + noise).detach()), soft)
+        return soft, soft if self.recipe.mix == "linear" else straight_through(
+            pick((logit + noise).detach()), soft
+        )
 
     def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
         """The composite images in the model's numbers."""
         is_kept = pick(keep.detach() - 0.5)
         seen = torch.where(is_kept, keep, keep.detach()) if self.recipe.mix == "sample" else keep
-        values = self.model.fill_in(patches, seen) if self.recipe.encode == "kept" else self.model.fill_in_leaking(patches, seen)
-        pixels = to_pixels(values, patches, torch.where(is_kept, keep, 0.0), self.model.grid, self.model.config.target)
+        values = (
+            self.model.fill_in(patches, seen)
+            if self.recipe.encode == "kept"
+            else self.model.fill_in_leaking(patches, seen)
+        )
+        pixels = to_pixels(
+            values,
+            patches,
+            torch.where(is_kept, keep, 0.0),
+            self.model.grid,
+            self.model.config.target,
+        )
         return compose(pixels, patches, keep, self.model.grid)
 
     def record(self, rows: int, loss: Tensor, terms: dict[str, Tensor], keep: Tensor) -> None:
@@ -97,7 +122,15 @@ class SelectModule(SteppedModule):
         kept = keep.detach().mean()
         values = {name: value.detach() for name, value in terms.items()}
         temperature = self.recipe.temperature_at(self.global_step)
-        self.latest = {"loss": loss.detach(), **values, "kept": kept, "masked": 1 - kept, "temperature": temperature}
+        self.latest = {
+            "loss": loss.detach(),
+            **values,
+            "kept": kept,
+            "masked": 1 - kept,
+            "temperature": temperature,
+        }
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_optimizer([self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2)
+        return build_optimizer(
+            [self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2
+        )

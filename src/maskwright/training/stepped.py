@@ -18,7 +18,14 @@ MOST_BAD_STEPS = 3
 class SteppedModule(LightningModule):
     """A training whose length a clock decides. A step sets `batches_done` and `latest` (with its loss), and adds to `counts`."""
 
-    def __init__(self, clock: Clock, rate: LearningRate, clip: float, counts: dict[str, int], described: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rate: LearningRate,
+        clip: float,
+        counts: dict[str, int],
+        described: dict[str, Any],
+    ) -> None:
         """clip: largest norm of the gradient, 0 for any; counts: what is counted beside skipped steps, from 0; described: plain values
         that every checkpoint carries.
         """
@@ -35,13 +42,23 @@ class SteppedModule(LightningModule):
             group["lr"] = rate * group.get("lr_scale", 1.0)
 
     def configure_gradient_clipping(
-        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip the gradient's norm; when it is not finite drop the step, and stop after three in a row."""
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.grad is not None]
+        parameters = [
+            parameter
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.clip or float("inf"))
         self.latest["grad_norm"] = norm
-        if bool(torch.isfinite(norm)) and bool(torch.isfinite(torch.as_tensor(self.latest["loss"]))):
+        if bool(torch.isfinite(norm)) and bool(
+            torch.isfinite(torch.as_tensor(self.latest["loss"]))
+        ):
             self.bad_in_a_row = 0
             return
         for parameter in parameters:
@@ -59,7 +76,11 @@ class SteppedModule(LightningModule):
             "epoch": self.current_epoch + int(finished),
             "batches": 0 if finished else self.batches_done,
         }
-        checkpoint["progress"] = {**self.counts, "seconds": self.clock.seconds, "bad_in_a_row": self.bad_in_a_row}
+        checkpoint["progress"] = {
+            **self.counts,
+            "seconds": self.clock.seconds,
+            "bad_in_a_row": self.bad_in_a_row,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint["progress"]
@@ -71,5 +92,7 @@ class NonFiniteLoss(MaskwrightError):
     """Three steps in a row gave a loss or gradient that is not a finite number."""
 
     def __init__(self, step: int) -> None:
-        super().__init__(f"The loss was not finite three times in a row at step {step:,}. A lower --lr usually helps.")
+        super().__init__(
+            f"The loss was not finite three times in a row at step {step:,}. A lower --lr usually helps."
+        )
         self.step = step

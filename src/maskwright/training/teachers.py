@@ -19,7 +19,9 @@ from maskwright.patches.pixels import PixelScale, patchify
 class OwnTeacher(nn.Module):
     """An exponential average of the trained encoder; part of the training's state, so that a resumed run goes on exactly."""
 
-    def __init__(self, config: ModelConfig, grid: Grid, encoder: Encoder, decay: float, refresh: int) -> None:
+    def __init__(
+        self, config: ModelConfig, grid: Grid, encoder: Encoder, decay: float, refresh: int
+    ) -> None:
         """decay: what the average keeps of itself per optimizer step; refresh: steps between two renewals."""
         super().__init__()
         self.config, self.grid, self.decay, self.refresh = config, grid, decay, refresh
@@ -72,15 +74,25 @@ class Teacher:
         if unit.shape[1] != self.scale.channels:
             unit = unit.mean(1, keepdim=True).expand(-1, self.scale.channels, -1, -1)
         if tuple(unit.shape[2:]) != self.grid.image_size:
-            unit = F.interpolate(unit, self.grid.image_size, mode="bilinear", antialias=True, align_corners=False)
-        paid = attention_map(self.encoder, patchify(self.scale.to_model(unit), self.grid.patch_size))
+            unit = F.interpolate(
+                unit, self.grid.image_size, mode="bilinear", antialias=True, align_corners=False
+            )
+        paid = attention_map(
+            self.encoder, patchify(self.scale.to_model(unit), self.grid.patch_size)
+        )
         return paid.float().view(-1, self.grid.rows, self.grid.cols)
 
     def look(self, images: Tensor, scale: PixelScale, grid: Grid) -> Tensor:
         """(B, N) attention on another model's grid, for images in that model's numbers; each row sums to 1."""
         maps = self.attention(scale.to_display(images))
         if tuple(maps.shape[1:]) != (grid.rows, grid.cols):
-            maps = F.interpolate(maps[:, None], (grid.rows, grid.cols), mode="bilinear", antialias=True, align_corners=False)[:, 0]
+            maps = F.interpolate(
+                maps[:, None],
+                (grid.rows, grid.cols),
+                mode="bilinear",
+                antialias=True,
+                align_corners=False,
+            )[:, 0]
         flat = maps.flatten(1)
         return flat / flat.sum(1, keepdim=True)
 

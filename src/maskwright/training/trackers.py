@@ -36,7 +36,9 @@ class TensorBoardTracker:
         self._logger.log_metrics(row, step)
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        self._logger.experiment.add_image(name, torch.from_numpy(image.copy()), step, dataformats="HWC")
+        self._logger.experiment.add_image(
+            name, torch.from_numpy(image.copy()), step, dataformats="HWC"
+        )
 
     def close(self) -> None:
         self._logger.finalize("success")
@@ -48,7 +50,13 @@ class WandbTracker:
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._logger = WandbLogger(name=name, save_dir=folder, project="maskwright", offline=tracker_mode() != "online", config=settings)
+        self._logger = WandbLogger(
+            name=name,
+            save_dir=folder,
+            project="maskwright",
+            offline=tracker_mode() != "online",
+            config=settings,
+        )
 
     def numbers(self, row: dict[str, float], step: int) -> None:
         self._logger.log_metrics(row, step)
@@ -66,7 +74,11 @@ class MlflowTracker:
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         hush_trackers()
         folder.mkdir(parents=True, exist_ok=True)
-        self._logger = MLFlowLogger("maskwright", run_name=name, tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}")
+        self._logger = MLFlowLogger(
+            "maskwright",
+            run_name=name,
+            tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}",
+        )
         self._logger.log_hyperparams({key: str(value)[:500] for key, value in settings.items()})
 
     def numbers(self, row: dict[str, float], step: int) -> None:
@@ -90,7 +102,9 @@ def check_trackers(names: Sequence[str]) -> None:
     """Raise MaskwrightError when a tracker's package is missing, naming the extra that installs it."""
     for name in names:
         if name != "none" and find_spec(TRACKERS[name][1]) is None:
-            raise MaskwrightError(f"Tracker '{name}' needs a package that is not here: pip install 'maskwright[{TRACKERS[name][2]}]'.")
+            raise MaskwrightError(
+                f"Tracker '{name}' needs a package that is not here: pip install 'maskwright[{TRACKERS[name][2]}]'."
+            )
 
 
 def open_trackers(names: Sequence[str], folder: Path, settings: dict[str, Any]) -> list[Tracker]:

@@ -17,7 +17,11 @@ from lightning.pytorch.strategies import StrategyRegistry
 from maskwright.support.errors import unknown_name
 from maskwright.training.checkpoints import AtomicCheckpointIO
 
-QUIET = ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric.utilities.seed")
+QUIET = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.pytorch.accelerators.cuda",
+    "lightning.fabric.utilities.seed",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,11 @@ def check_strategy(name: str) -> None:
     """Raise MaskwrightError unless Lightning knows a strategy of this name."""
     known = ["auto", *StrategyRegistry.available_strategies()]
     if name not in known:
-        raise unknown_name("strategy", name, [word for word in known if "_find_" not in word and "notebook" not in word])
+        raise unknown_name(
+            "strategy",
+            name,
+            [word for word in known if "_find_" not in word and "notebook" not in word],
+        )
 
 
 @contextmanager

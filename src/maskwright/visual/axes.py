@@ -10,15 +10,31 @@ from maskwright.visual.palette import FAINT, INK, MARKERS, QUIET, SERIES
 
 
 def draw_band(
-    axes: Axes, at: int, places: Sequence[float], values: Sequence[float], lows: Sequence[float], highs: Sequence[float], label: str
+    axes: Axes,
+    at: int,
+    places: Sequence[float],
+    values: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    label: str,
 ) -> None:
     """Draw series number `at`: its values as a marked line, the ends of their intervals as a band in the same color."""
     color = SERIES[at % len(SERIES)]
     axes.fill_between(places, lows, highs, color=color, alpha=0.15, linewidth=0)
-    axes.plot(places, values, color=color, linewidth=1.8, marker=MARKERS[at % len(MARKERS)], markersize=4.5, label=label)
+    axes.plot(
+        places,
+        values,
+        color=color,
+        linewidth=1.8,
+        marker=MARKERS[at % len(MARKERS)],
+        markersize=4.5,
+        label=label,
+    )
 
 
-def draw_level(axes: Axes, name: str, value: float, *, at_left: bool = False, below: bool = False) -> None:
+def draw_level(
+    axes: Axes, name: str, value: float, *, at_left: bool = False, below: bool = False
+) -> None:
     """Draw a dashed line across the axes with its name above it, or below, at the right end, or the left."""
     draw_dashed(axes, value)
     axes.annotate(

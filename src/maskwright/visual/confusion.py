@@ -22,7 +22,9 @@ def confusion_figure(counts: Tensor, classes: Sequence[str], title: str) -> Figu
     Up to 40 classes are named, up to 15 have their numbers written in. Raises MaskwrightError when names and counts do not fit.
     """
     if len(classes) != len(counts):
-        raise MaskwrightError(f"A confusion of {len(counts)} classes needs as many names; got {len(classes)}.")
+        raise MaskwrightError(
+            f"A confusion of {len(counts)} classes needs as many names; got {len(classes)}."
+        )
     table = counts.double().numpy()
     totals = table.sum(1)
     shares = np.divide(table, totals[:, None], out=np.zeros_like(table), where=totals[:, None] > 0)
@@ -41,7 +43,9 @@ def _draw_matrix(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> None
     axes.set_ylabel("true class", color=QUIET, fontsize=TEXT_SIZE + 1)
     named = len(classes) <= _MOST_NAMED
     places = range(len(classes)) if named else []
-    axes.set_xticks(places, classes if named else [], rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_xticks(
+        places, classes if named else [], rotation=60, ha="right", rotation_mode="anchor"
+    )
     axes.set_yticks(places, classes if named else [])
     axes.tick_params(colors=INK, labelsize=TEXT_SIZE, length=0)
     axes.spines[:].set_visible(False)
@@ -49,7 +53,15 @@ def _draw_matrix(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> None
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.005:
                 color = PAPER if share > 0.55 else INK
-                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=TEXT_SIZE - 1, color=color)
+                axes.text(
+                    column,
+                    row,
+                    f"{100 * share:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=TEXT_SIZE - 1,
+                    color=color,
+                )
 
 
 def _draw_bars(axes: Axes, rights: np.ndarray, totals: np.ndarray, classes: Sequence[str]) -> None:
@@ -62,7 +74,12 @@ def _draw_bars(axes: Axes, rights: np.ndarray, totals: np.ndarray, classes: Sequ
     axes.set_xlim(0, 1)
     mean = float(rights[asked].mean())
     axes.axvline(mean, color=SERIES[1], linewidth=1.2, linestyle=(0, (4, 2)))
-    axes.set_title(f"right, % of each class (mean {100 * mean:.0f})", fontsize=TEXT_SIZE + 1, color=QUIET, loc="left")
+    axes.set_title(
+        f"right, % of each class (mean {100 * mean:.0f})",
+        fontsize=TEXT_SIZE + 1,
+        color=QUIET,
+        loc="left",
+    )
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
     axes.set_yticks(range(len(values)) if named else [], classes if named else [])
     axes.tick_params(colors=INK, labelsize=TEXT_SIZE, length=0)

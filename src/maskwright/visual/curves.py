@@ -33,14 +33,23 @@ def loss_curve(
     lines = {label: _points(metrics, x, key) for key, label in (series or SERIES).items()}
     lines = {label: points for label, points in lines.items() if points}
     if not lines:
-        raise MaskwrightError(f"No metrics to draw: no line has '{x}' and one of {', '.join(series or SERIES)}.")
+        raise MaskwrightError(
+            f"No metrics to draw: no line has '{x}' and one of {', '.join(series or SERIES)}."
+        )
     figure = Figure(figsize=(7.2, 4.2), dpi=144, layout="constrained")
     axes = figure.add_subplot()
     style_axes(axes, x, unit)
     axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
     for color, (label, points) in zip(COLORS, lines.items(), strict=False):
         marker = "o" if len(points) < 30 else None
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=1.8, marker=marker, markersize=3.5, label=label)
+        axes.plot(
+            *zip(*points, strict=True),
+            color=color,
+            linewidth=1.8,
+            marker=marker,
+            markersize=3.5,
+            label=label,
+        )
     for name, value in (baselines or {}).items():
         draw_level(axes, f"{name} {value:.3g}", value)
     if len(lines) > 1:
@@ -49,5 +58,9 @@ def loss_curve(
 
 
 def _points(metrics: Sequence[Mapping[str, Any]], x: str, key: str) -> list[tuple[float, float]]:
-    both = [(line[x], line[key]) for line in metrics if line.get(x) is not None and line.get(key) is not None]
+    both = [
+        (line[x], line[key])
+        for line in metrics
+        if line.get(x) is not None and line.get(key) is not None
+    ]
     return [(float(at), float(value)) for at, value in both if math.isfinite(value)]

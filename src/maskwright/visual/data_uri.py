@@ -17,7 +17,10 @@ def to_data_uri(picture: np.ndarray) -> str:
     image = Image.fromarray(picture)
     longest = max(image.size)
     if longest > MOST_SIDE:
-        image = image.resize([max(1, round(side * MOST_SIDE / longest)) for side in image.size], Image.Resampling.LANCZOS)
+        image = image.resize(
+            [max(1, round(side * MOST_SIDE / longest)) for side in image.size],
+            Image.Resampling.LANCZOS,
+        )
     buffer = io.BytesIO()
     image.save(buffer, format="webp", lossless=longest <= _EXACT_SIDE, quality=80, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

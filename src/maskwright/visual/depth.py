@@ -19,7 +19,9 @@ def depth_figure(by_layer: Mapping[str, Sequence[Mapping[str, Any]]], title: str
     figure = Figure(figsize=(6.4, 3.9), dpi=144, layout="constrained")
     axes = figure.add_subplot()
     for place, (name, rows) in enumerate(by_layer.items()):
-        values, lows, highs = ([100 * row["top1"][end] for row in rows] for end in ("value", "low", "high"))
+        values, lows, highs = (
+            [100 * row["top1"][end] for row in rows] for end in ("value", "low", "high")
+        )
         draw_band(axes, place, [row["layer"] for row in rows], values, lows, highs, name)
     style_axes(axes, "block", "top-1, % (band: 95% over test images)")
     axes.set_title(title, loc="left", color=INK, fontsize=TITLE_SIZE + 1, fontweight="bold")

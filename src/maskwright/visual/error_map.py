@@ -17,10 +17,14 @@ SPREAD_NOTE = f"uncertainty: standard deviation across draws, black 0 to light y
 
 def error_tile(picture: Tensor, truth: Tensor) -> np.ndarray:
     """Draw how far a (C, H, W) picture in [0, 1] is from the truth."""
-    return to_tile(color_map((picture.cpu().float() - truth.cpu().float()).abs().mean(0), ERROR_TOP))
+    return to_tile(
+        color_map((picture.cpu().float() - truth.cpu().float()).abs().mean(0), ERROR_TOP)
+    )
 
 
 def color_map(values: Tensor, top: float) -> Tensor:
     """Color (H, W) values from 0 to `top` as a (3, H, W) picture in [0, 1]: black, purple, orange, light yellow."""
-    colors = matplotlib.colormaps["inferno"]((values.detach().cpu().float() / top).clamp(0, 1).numpy())
+    colors = matplotlib.colormaps["inferno"](
+        (values.detach().cpu().float() / top).clamp(0, 1).numpy()
+    )
     return torch.from_numpy(np.ascontiguousarray(colors[..., :3])).permute(2, 0, 1).float()

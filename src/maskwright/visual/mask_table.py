@@ -42,27 +42,65 @@ def draw_policies(rows: Sequence[PolicyRow], title: str, note: str = "") -> Figu
         _draw_share(figure.add_axes((0.195, middle - 0.42 * step, 0.06, 0.84 * step)), row)
         figure.text(0.185, middle, row.name, ha="right", va="center", fontsize=9.5, color=INK)
         for column, name in enumerate(_NUMBERS):
-            figure.text(0.665 + 0.072 * column, middle, f"{row.numbers[name]:.2f}", ha="center", va="center", fontsize=9, color=INK)
+            figure.text(
+                0.665 + 0.072 * column,
+                middle,
+                f"{row.numbers[name]:.2f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=INK,
+            )
     for column, name in enumerate(_NUMBERS):
-        figure.text(0.665 + 0.072 * column, top + 0.1 / height, name, ha="center", fontsize=9, color=QUIET)
+        figure.text(
+            0.665 + 0.072 * column, top + 0.1 / height, name, ha="center", fontsize=9, color=QUIET
+        )
     figure.text(0.225, top + 0.1 / height, "masked", ha="center", fontsize=9, color=QUIET)
     figure.text(0.01, 1 - 0.3 / height, title, fontsize=12, fontweight="bold", color=INK)
-    figure.text(0.01, 0.1 / height, "\n".join(textwrap.wrap(note, 150)), fontsize=8, color=QUIET, va="bottom")
+    figure.text(
+        0.01,
+        0.1 / height,
+        "\n".join(textwrap.wrap(note, 150)),
+        fontsize=8,
+        color=QUIET,
+        va="bottom",
+    )
     return figure
 
 
 def _draw_errors(axes: Axes, rows: Sequence[PolicyRow]) -> None:
     places = np.arange(len(rows))
-    values, lows, highs = (np.array([getattr(row.numbers["copy error"], end) for row in rows]) for end in ("value", "low", "high"))
-    axes.errorbar(values, places, xerr=(values - lows, highs - values), fmt="o", color=SERIES[0], capsize=3, linewidth=1.4)
+    values, lows, highs = (
+        np.array([getattr(row.numbers["copy error"], end) for row in rows])
+        for end in ("value", "low", "high")
+    )
+    axes.errorbar(
+        values,
+        places,
+        xerr=(values - lows, highs - values),
+        fmt="o",
+        color=SERIES[0],
+        capsize=3,
+        linewidth=1.4,
+    )
     axes.axvline(1.0, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
     axes.annotate(
-        "mean color", (1.0, 1), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8, color=QUIET
+        "mean color",
+        (1.0, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -9),
+        textcoords="offset points",
+        fontsize=8,
+        color=QUIET,
     )
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, max(1.15, 1.08 * float(highs.max())))
     axes.set_yticks([])
-    axes.set_xlabel("error of copying the nearest visible patch / error of the mean color", fontsize=8.5, color=INK)
+    axes.set_xlabel(
+        "error of copying the nearest visible patch / error of the mean color",
+        fontsize=8.5,
+        color=INK,
+    )
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
     axes.tick_params(colors=QUIET, labelsize=8.5, length=3)
@@ -72,7 +110,11 @@ def _draw_errors(axes: Axes, rows: Sequence[PolicyRow]) -> None:
 
 def _draw_share(axes: Axes, row: PolicyRow) -> None:
     axes.imshow(
-        np.asarray(row.share_masked), cmap=SHARE_COLORS, vmin=row.ratio - _SPREAD, vmax=row.ratio + _SPREAD, interpolation="nearest"
+        np.asarray(row.share_masked),
+        cmap=SHARE_COLORS,
+        vmin=row.ratio - _SPREAD,
+        vmax=row.ratio + _SPREAD,
+        interpolation="nearest",
     )
     axes.set_xticks([])
     axes.set_yticks([])

@@ -15,7 +15,16 @@ from torch import Tensor
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import GRID_LINE, INK, MASKED_GRAY, PAPER, QUIET, SHARE_COLORS, TEXT_SIZE, TITLE_SIZE
+from maskwright.visual.palette import (
+    GRID_LINE,
+    INK,
+    MASKED_GRAY,
+    PAPER,
+    QUIET,
+    SHARE_COLORS,
+    TEXT_SIZE,
+    TITLE_SIZE,
+)
 
 COLUMN_INCHES = 1.75
 TITLE_LETTERS = 22
@@ -45,7 +54,11 @@ class MaskColumn:
 
 def _title(text: str) -> str:
     """A title over a column, broken at spaces, and before its options where a policy is too long for a line."""
-    parts = [text] if len(text) <= TITLE_LETTERS or " " in text else text.replace("(", "\n(", 1).split("\n")
+    parts = (
+        [text]
+        if len(text) <= TITLE_LETTERS or " " in text
+        else text.replace("(", "\n(", 1).split("\n")
+    )
     return "\n".join(textwrap.fill(part, TITLE_LETTERS) for part in parts)
 
 
@@ -60,13 +73,22 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
     has_numbers = any(column.numbers for column in columns)
     num_rows, num_cols = len(images) + has_maps, len(columns) + 1
     row_inches = COLUMN_INCHES * grid.image_size[0] / grid.image_size[1]
-    below = 0.13 * (1 + max((len(column.numbers) for column in columns), default=0)) if has_numbers else 0.05
+    below = (
+        0.13 * (1 + max((len(column.numbers) for column in columns), default=0))
+        if has_numbers
+        else 0.05
+    )
     titles = [_title(column.title) for column in columns]
     above = 0.18 + 0.16 * max(title.count("\n") + 1 for title in titles)
-    width, height = COLUMN_INCHES * num_cols + 0.2, row_inches * num_rows * 1.03 + above + 0.04 + below + 0.2 * has_maps
+    width, height = (
+        COLUMN_INCHES * num_cols + 0.2,
+        row_inches * num_rows * 1.03 + above + 0.04 + below + 0.2 * has_maps,
+    )
     figure = Figure(figsize=(width, height), facecolor=PAPER)
     axes = figure.subplots(num_rows, num_cols, squeeze=False)
-    figure.subplots_adjust(0.1 / width, (below + 0.1) / height, 1 - 0.1 / width, 1 - above / height, 0.05, 0.05)
+    figure.subplots_adjust(
+        0.1 / width, (below + 0.1) / height, 1 - 0.1 / width, 1 - above / height, 0.05, 0.05
+    )
     for row in range(len(images)):
         _show_picture(axes[row, 0], pictures[row], None, grid)
         for place, column in enumerate(columns, start=1):
@@ -98,7 +120,10 @@ def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
 def _show_picture(axes: Axes, picture: Tensor, is_masked: Tensor | None, grid: Grid) -> None:
     _bare(axes)
     nothing = torch.zeros(grid.num_patches, dtype=torch.bool)
-    axes.imshow(gray_out(picture, nothing if is_masked is None else is_masked, grid), interpolation="nearest")
+    axes.imshow(
+        gray_out(picture, nothing if is_masked is None else is_masked, grid),
+        interpolation="nearest",
+    )
 
 
 def _show_share(axes: Axes, column: MaskColumn) -> None:
@@ -107,25 +132,55 @@ def _show_share(axes: Axes, column: MaskColumn) -> None:
         axes.set_axis_off()
         return
     middle = float(column.share_masked.mean())
-    axes.imshow(column.share_masked, cmap=SHARE_COLORS, vmin=middle - SHARE_SPREAD, vmax=middle + SHARE_SPREAD, interpolation="nearest")
+    axes.imshow(
+        column.share_masked,
+        cmap=SHARE_COLORS,
+        vmin=middle - SHARE_SPREAD,
+        vmax=middle + SHARE_SPREAD,
+        interpolation="nearest",
+    )
 
 
 def _show_legend(axes: Axes, columns: Sequence[MaskColumn]) -> None:
     """A strip of the heat maps' colors with what they mean, in the corner below the whole pictures."""
     axes.set_axis_off()
     axes.text(
-        0.5, 0.80, "how often each\nposition is masked", ha="center", va="center", fontsize=TEXT_SIZE, color=INK, transform=axes.transAxes
+        0.5,
+        0.80,
+        "how often each\nposition is masked",
+        ha="center",
+        va="center",
+        fontsize=TEXT_SIZE,
+        color=INK,
+        transform=axes.transAxes,
     )
     strip = axes.inset_axes((0.1, 0.45, 0.8, 0.12))
-    strip.imshow(np.linspace(0, 1, 64)[None], cmap=SHARE_COLORS, aspect="auto", extent=(-SHARE_SPREAD, SHARE_SPREAD, 0, 1))
+    strip.imshow(
+        np.linspace(0, 1, 64)[None],
+        cmap=SHARE_COLORS,
+        aspect="auto",
+        extent=(-SHARE_SPREAD, SHARE_SPREAD, 0, 1),
+    )
     strip.set_yticks([])
-    strip.set_xticks([-SHARE_SPREAD, 0, SHARE_SPREAD], [f"-{SHARE_SPREAD:.0%}", "ratio", f"+{SHARE_SPREAD:.0%}"])
+    strip.set_xticks(
+        [-SHARE_SPREAD, 0, SHARE_SPREAD], [f"-{SHARE_SPREAD:.0%}", "ratio", f"+{SHARE_SPREAD:.0%}"]
+    )
     strip.tick_params(labelsize=TEXT_SIZE - 1, length=2, colors=QUIET)
 
 
 def _show_numbers(axes: Axes, column: MaskColumn) -> None:
     lines = "\n".join(f"{name} {value:.2f}" for name, value in column.numbers.items())
-    axes.text(0.5, -0.06, lines, ha="center", va="top", fontsize=TEXT_SIZE, color=QUIET, transform=axes.transAxes, linespacing=1.15)
+    axes.text(
+        0.5,
+        -0.06,
+        lines,
+        ha="center",
+        va="top",
+        fontsize=TEXT_SIZE,
+        color=QUIET,
+        transform=axes.transAxes,
+        linespacing=1.15,
+    )
 
 
 def _bare(axes: Axes) -> None:
@@ -137,7 +192,12 @@ def _bare(axes: Axes) -> None:
 
 
 def _check_fit(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[2:]) != grid.image_size or not len(images):
+    if (
+        images.dtype != torch.uint8
+        or images.ndim != 4
+        or tuple(images.shape[2:]) != grid.image_size
+        or not len(images)
+    ):
         raise MaskwrightError(
             f"A gallery on a {grid} needs (S, C, {grid.image_size[0]}, {grid.image_size[1]}) uint8 pictures; got "
             f"{tuple(images.shape)} {images.dtype}."

@@ -39,7 +39,9 @@ class Page:
         """Leave some white."""
         self._bottom += pixels
 
-    def write(self, text: str, size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False) -> None:
+    def write(
+        self, text: str, size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False
+    ) -> None:
         """Set a text across the page, wrapped at the margins."""
         for line in _wrap(text, self._right - MARGIN, size, bold):
             self._texts.append((MARGIN, self._bottom, line, size, color, bold))
@@ -47,20 +49,31 @@ class Page:
 
     def set_titles(self, titles: Sequence[str]) -> None:
         """Set one bold word over each column."""
-        self._texts += [(x, self._bottom, title, COLUMN_SIZE, INK, True) for x, title in zip(self._lefts, titles, strict=True)]
+        self._texts += [
+            (x, self._bottom, title, COLUMN_SIZE, INK, True)
+            for x, title in zip(self._lefts, titles, strict=True)
+        ]
         self._bottom += int(COLUMN_SIZE * _LEADING) + 4
 
-    def set_words(self, words: Sequence[str], size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False) -> None:
+    def set_words(
+        self, words: Sequence[str], size: int = TEXT_SIZE, color: Color = MUTED, bold: bool = False
+    ) -> None:
         """Set a few words in each column, wrapped inside it; all columns start at one height."""
         wrapped = [_wrap(text, self._cell, size, bold) if text else [] for text in words]
         for x, lines in zip(self._lefts, wrapped, strict=True):
             for number, line in enumerate(lines):
-                self._texts.append((x, self._bottom + number * int(size * _LEADING), line, size, color, bold))
+                self._texts.append(
+                    (x, self._bottom + number * int(size * _LEADING), line, size, color, bold)
+                )
         self._bottom += max(map(len, wrapped)) * int(size * _LEADING)
 
     def set_tiles(self, tiles: Sequence[np.ndarray | None]) -> None:
         """Set one (h, w, 3) uint8 picture in each column, or leave it empty."""
-        placed = [(x, self._bottom, tile) for x, tile in zip(self._lefts, tiles, strict=True) if tile is not None]
+        placed = [
+            (x, self._bottom, tile)
+            for x, tile in zip(self._lefts, tiles, strict=True)
+            if tile is not None
+        ]
         self._tiles += placed
         self._bottom += max(tile.shape[0] for _, _, tile in placed) + 5
 

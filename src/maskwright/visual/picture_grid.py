@@ -34,7 +34,9 @@ class Note:
     is_warning: bool = False
 
 
-def picture_grid(lines: Sequence[GridLine], notes: Sequence[Note] = (), title: str = "") -> np.ndarray:
+def picture_grid(
+    lines: Sequence[GridLine], notes: Sequence[Note] = (), title: str = ""
+) -> np.ndarray:
     """Draw the lines below each other and the notes at the foot; returns (H, W, 3) uint8."""
     if not lines:
         raise MaskwrightError("A grid of pictures needs at least one line.")

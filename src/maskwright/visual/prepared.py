@@ -15,7 +15,10 @@ from maskwright.visual.palette import SERIES
 CELL = 190
 PART_COLORS = tuple(
     tuple(round(value * 255) for value in to_rgb(name))
-    for name in (*SERIES[:6], *("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee"))
+    for name in (
+        *SERIES[:6],
+        *("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee"),
+    )
 )
 """Colors of parts, in order and again from the first."""
 _OUTSIDE = 0.35
@@ -45,13 +48,24 @@ def window_sheet(title: str, pictures: Sequence[WindowPicture], columns: int = 4
     return _sheet(title, [], [(_windowed(one), one.caption) for one in pictures], columns)
 
 
-def map_sheet(title: str, parts: Sequence[str], pictures: Sequence[MapPicture], columns: int = 4) -> np.ndarray:
+def map_sheet(
+    title: str, parts: Sequence[str], pictures: Sequence[MapPicture], columns: int = 4
+) -> np.ndarray:
     """Draw each picture beside itself under its map: parts in their colors, or a share as how visible the picture stays."""
-    pairs = [(np.concatenate([_fit(one.pixels), _fit(_overlaid(one, bool(parts)))], axis=1), one.caption) for one in pictures]
+    pairs = [
+        (np.concatenate([_fit(one.pixels), _fit(_overlaid(one, bool(parts)))], axis=1), one.caption)
+        for one in pictures
+    ]
     return _sheet(title, parts, pairs, columns, CELL * 2)
 
 
-def _sheet(title: str, parts: Sequence[str], cells: Sequence[tuple[np.ndarray, str]], columns: int, cell: int = CELL) -> np.ndarray:
+def _sheet(
+    title: str,
+    parts: Sequence[str],
+    cells: Sequence[tuple[np.ndarray, str]],
+    columns: int,
+    cell: int = CELL,
+) -> np.ndarray:
     page = Page(columns, cell)
     page.write(title, TITLE_SIZE, INK, bold=True)
     page.skip()
@@ -66,7 +80,9 @@ def _sheet(title: str, parts: Sequence[str], cells: Sequence[tuple[np.ndarray, s
 def _windowed(one: WindowPicture) -> np.ndarray:
     top, left, height, width = one.window
     dark = (one.pixels * _OUTSIDE).astype(np.uint8)
-    dark[top : top + height, left : left + width] = one.pixels[top : top + height, left : left + width]
+    dark[top : top + height, left : left + width] = one.pixels[
+        top : top + height, left : left + width
+    ]
     return _fit(dark)
 
 
@@ -84,7 +100,11 @@ def _fit(pixels: np.ndarray) -> np.ndarray:
     """Fit a picture into a cell; enlarging repeats pixels."""
     factor = (CELL - 4) / max(pixels.shape[:2])
     size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
-    fitted = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX))
+    fitted = np.asarray(
+        Image.fromarray(pixels).resize(
+            size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX
+        )
+    )
     return np.pad(fitted, ((0, 0), (0, CELL - size[0]), (0, 0)), constant_values=255)
 
 

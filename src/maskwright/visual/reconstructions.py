@@ -66,7 +66,10 @@ class SheetFacts:
 
 
 def sheet_rows(
-    prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"] = "visible", captions: Sequence[str] = ()
+    prediction: Prediction,
+    scale: PixelScale,
+    stats: Literal["visible", "target"] = "visible",
+    captions: Sequence[str] = (),
 ) -> list[SheetRow]:
     """Turn a prediction into rows; captions, when given, are one per image.
 
@@ -74,20 +77,35 @@ def sheet_rows(
     """
     count = len(prediction.patches)
     if captions and len(captions) != count:
-        raise MaskwrightError(f"Each image needs one caption or none at all; got {len(captions)} captions for {count} images.")
+        raise MaskwrightError(
+            f"Each image needs one caption or none at all; got {len(captions)} captions for {count} images."
+        )
     picture = prediction.to_picture(stats)
     truth = unpatchify(prediction.patches.float(), prediction.grid)
-    original, alone, composite = (scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite))
+    original, alone, composite = (
+        scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite)
+    )
     is_masked = _pixels_of(prediction.mask.masked_ids, prediction.grid)
     is_predicted = _pixels_of(prediction.mask.predicted_ids, prediction.grid)
     target, used = prediction.target, picture.stats
     return [
-        SheetRow(original[row], alone[row], composite[row], is_masked[row], is_predicted[row], target, used, caption)
+        SheetRow(
+            original[row],
+            alone[row],
+            composite[row],
+            is_masked[row],
+            is_predicted[row],
+            target,
+            used,
+            caption,
+        )
         for row, caption in enumerate(captions or [""] * count)
     ]
 
 
-def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts, *, errors: bool = False) -> np.ndarray:
+def reconstruction_sheet(
+    rows: Sequence[SheetRow], facts: SheetFacts, *, errors: bool = False
+) -> np.ndarray:
     """Draw the rows under column titles, captions below them and the facts at the foot; returns (H, W, 3) uint8.
 
     errors: a fifth column shows how wrong each pixel of the composite is. Images may differ in size.
@@ -96,8 +114,13 @@ def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts, *, errors:
     if not rows:
         raise MaskwrightError("A reconstruction sheet needs at least one image.")
     if len({(row.target, row.stats) for row in rows}) > 1:
-        raise MaskwrightError("The rows of a sheet must share one target and one denormalization; draw one sheet for each.")
-    tiles = [[*row.tiles(), *([error_tile(row.composite, row.original)] if errors else [])] for row in rows]
+        raise MaskwrightError(
+            "The rows of a sheet must share one target and one denormalization; draw one sheet for each."
+        )
+    tiles = [
+        [*row.tiles(), *([error_tile(row.composite, row.original)] if errors else [])]
+        for row in rows
+    ]
     columns = (*COLUMNS, "Error") if errors else COLUMNS
     widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in columns)
     page = Page(len(columns), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
@@ -119,10 +142,14 @@ def reconstruction_sheet(rows: Sequence[SheetRow], facts: SheetFacts, *, errors:
 def _write_footer(page: Page, facts: SheetFacts, row: SheetRow) -> None:
     channels = row.original.shape[0]
     page.rule()
-    page.write(f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target {row.target}")
+    page.write(
+        f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target {row.target}"
+    )
     page.write(DENORMALIZATION[row.stats], color=WARNING if row.stats == "target" else MUTED)
     if channels == 2 or channels > 3:
-        page.write(f"{'the first three' if channels > 3 else 'the first'} of {channels} channels shown")
+        page.write(
+            f"{'the first three' if channels > 3 else 'the first'} of {channels} channels shown"
+        )
 
 
 def _pixels_of(ids: Tensor, grid: Grid) -> Tensor:

@@ -51,20 +51,31 @@ def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np
     attention.
     """
     if not lines:
-        raise MaskwrightError("There is no attention to draw: raw pixels have none; give a run or checkpoint.")
+        raise MaskwrightError(
+            "There is no attention to draw: raw pixels have none; give a run or checkpoint."
+        )
     told = (
         "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice (bright). Ring: center of mass; line: "
         "the way from that of the whole picture. Even: evenness; agrees: rank correlation with the map of the whole picture. "
         "Entropy lines: how evenly each patch itself gathers, 1 being evenly from all; dark to bright as said at the left."
     )
-    return picture_grid([_grid_line(line, number == 0) for number, line in enumerate(lines)], [Note(told), *map(Note, notes)], _TITLE)
+    return picture_grid(
+        [_grid_line(line, number == 0) for number, line in enumerate(lines)],
+        [Note(told), *map(Note, notes)],
+        _TITLE,
+    )
 
 
 def _grid_line(line: RolloutLine, titled: bool) -> GridLine:
     start = line.stages[0].center
-    tiles = [to_tile(line.image.float() / 255), *(_tile(line, stage, start) for stage in line.stages)]
+    tiles = [
+        to_tile(line.image.float() / 255),
+        *(_tile(line, stage, start) for stage in line.stages),
+    ]
     captions = [line.subject, *(stage.caption for stage in line.stages)]
-    return GridLine(tiles, captions, ["picture", *(stage.title for stage in line.stages)] if titled else ())
+    return GridLine(
+        tiles, captions, ["picture", *(stage.title for stage in line.stages)] if titled else ()
+    )
 
 
 def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float] | None) -> np.ndarray:
@@ -72,7 +83,10 @@ def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float] | N
     seen = stage.is_seen.reshape(line.grid.rows, line.grid.cols)
     picture = to_tile(line.image.float() / 255, ~_enlarged(seen, side)[None])
     heat = stage.heat.clamp(0, 1).reshape(line.grid.rows, line.grid.cols)
-    colors = matplotlib.colormaps[_COLORS](_resized(_enlarged(heat, side), picture.shape[:2]))[..., :3] * 255
+    colors = (
+        matplotlib.colormaps[_COLORS](_resized(_enlarged(heat, side), picture.shape[:2]))[..., :3]
+        * 255
+    )
     gray = picture.mean(-1, keepdims=True)
     mixed = (_SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray).round().astype(np.uint8)
     is_seen = _resized(_enlarged(seen, side).float(), picture.shape[:2]) > 0.5

@@ -31,15 +31,28 @@ class SelectionRow:
     def tiles(self, grid: Grid) -> list[np.ndarray]:
         """Four tiles; hidden patches are hatched, and the brighter a patch of the second, the more it is wanted."""
         hidden = _to_pixels(~self.is_kept, grid).bool()
-        return [to_tile(self.original), to_tile(_to_pixels(self.chance, grid)), to_tile(self.original, hidden), to_tile(self.composite)]
+        return [
+            to_tile(self.original),
+            to_tile(_to_pixels(self.chance, grid)),
+            to_tile(self.original, hidden),
+            to_tile(self.composite),
+        ]
 
 
-def selection_sheet(groups: Sequence[tuple[str, Sequence[SelectionRow]]], grid: Grid, title: str, notes: Sequence[str]) -> np.ndarray:
+def selection_sheet(
+    groups: Sequence[tuple[str, Sequence[SelectionRow]]],
+    grid: Grid,
+    title: str,
+    notes: Sequence[str],
+) -> np.ndarray:
     """Draw groups of rows, each under its heading, and notes at the foot; returns (H, W, 3) uint8."""
     rows = [row for _, some in groups for row in some]
     if not rows:
         raise MaskwrightError("A sheet of selections needs at least one picture.")
-    cell = max(rows[0].tiles(grid)[0].shape[1], *(text_width(name, COLUMN_SIZE, bold=True) for name in COLUMNS))
+    cell = max(
+        rows[0].tiles(grid)[0].shape[1],
+        *(text_width(name, COLUMN_SIZE, bold=True) for name in COLUMNS),
+    )
     page = Page(len(COLUMNS), cell)
     page.write(title, TITLE_SIZE, INK, bold=True)
     for heading, some in groups:
@@ -58,4 +71,6 @@ def selection_sheet(groups: Sequence[tuple[str, Sequence[SelectionRow]]], grid: 
 
 def _to_pixels(values_N: Tensor, grid: Grid) -> Tensor:
     """(1, H, W) float picture in which every patch is filled with its value."""
-    return unpatchify(values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2), grid)[0]
+    return unpatchify(
+        values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2), grid
+    )[0]

@@ -17,7 +17,12 @@ from maskwright.visual.palette import INK, QUIET, SERIES
 WIDTH = 4.0
 """Inches; a phone shows them at about life size."""
 TEXT = 9.0
-KINDS = {"baseline": (INK, "D"), "better": (SERIES[0], "^"), "worse": (SERIES[1], "v"), "plain": (QUIET, "o")}
+KINDS = {
+    "baseline": (INK, "D"),
+    "better": (SERIES[0], "^"),
+    "worse": (SERIES[1], "v"),
+    "plain": (QUIET, "o"),
+}
 """Color and marker by what was shown of an arm: never by color alone."""
 _LINES = list(product(("-", (0, (4, 2)), (0, (1, 1.5))), (*SERIES[:6], INK)))
 
@@ -49,9 +54,24 @@ def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
     figure, axes = _figure(0.75 + 0.27 * len(dots))
     for place, dot in enumerate(dots):
         color, marker = KINDS[dot.kind]
-        axes.scatter(dot.points, [place] * len(dot.points), s=9, color=color, alpha=0.45, linewidths=0, zorder=2)
+        axes.scatter(
+            dot.points,
+            [place] * len(dot.points),
+            s=9,
+            color=color,
+            alpha=0.45,
+            linewidths=0,
+            zorder=2,
+        )
         if dot.low is not None and dot.high is not None:
-            axes.plot([dot.low, dot.high], [place, place], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
+            axes.plot(
+                [dot.low, dot.high],
+                [place, place],
+                color=color,
+                linewidth=1.6,
+                solid_capstyle="butt",
+                zorder=3,
+            )
         axes.scatter([dot.mean], [place], s=34, color=color, marker=marker, zorder=4)
     if zero:
         axes.axvline(0, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -62,7 +82,9 @@ def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
     return figure
 
 
-def frontier_plot(costs: Sequence[Cost], spent: str, reached: str, larger_is_better: bool = True) -> Figure:
+def frontier_plot(
+    costs: Sequence[Cost], spent: str, reached: str, larger_is_better: bool = True
+) -> Figure:
     """Draw what each arm reached against what it spent, and the line of those that no arm beats in both."""
     if not costs:
         raise MaskwrightError("A frontier needs at least one arm.")
@@ -70,11 +92,33 @@ def frontier_plot(costs: Sequence[Cost], spent: str, reached: str, larger_is_bet
     for number, cost in enumerate(costs, start=1):
         color, marker = KINDS[cost.dot.kind]
         if cost.dot.low is not None and cost.dot.high is not None:
-            axes.plot([cost.spent] * 2, [cost.dot.low, cost.dot.high], color=color, linewidth=1.2, alpha=0.6, zorder=2)
+            axes.plot(
+                [cost.spent] * 2,
+                [cost.dot.low, cost.dot.high],
+                color=color,
+                linewidth=1.2,
+                alpha=0.6,
+                zorder=2,
+            )
         axes.scatter([cost.spent], [cost.dot.mean], s=30, color=color, marker=marker, zorder=3)
-        axes.annotate(str(number), (cost.spent, cost.dot.mean), (5, 3), textcoords="offset points", fontsize=TEXT, color=INK, zorder=4)
+        axes.annotate(
+            str(number),
+            (cost.spent, cost.dot.mean),
+            (5, 3),
+            textcoords="offset points",
+            fontsize=TEXT,
+            color=INK,
+            zorder=4,
+        )
     best = unbeaten(costs, larger_is_better)
-    axes.step([one.spent for one in best], [one.dot.mean for one in best], where="post", color=QUIET, linewidth=1, zorder=1)
+    axes.step(
+        [one.spent for one in best],
+        [one.dot.mean for one in best],
+        where="post",
+        color=QUIET,
+        linewidth=1,
+        zorder=1,
+    )
     axes.margins(0.12)
     axes.set_xlabel(spent)
     axes.set_ylabel(reached)
@@ -94,17 +138,33 @@ def unbeaten(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]
 
 def learning_plot(curves: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Figure:
     """Draw a line per arm from (x, y) points, with a legend below; points that are not finite are left out."""
-    drawn = {name: [(at, value) for at, value in points if math.isfinite(value)] for name, points in curves.items()}
+    drawn = {
+        name: [(at, value) for at, value in points if math.isfinite(value)]
+        for name, points in curves.items()
+    }
     drawn = {name: points for name, points in drawn.items() if points}
     if not drawn:
         raise MaskwrightError("There are no learning curves to draw.")
     figure, axes = _figure(2.9 + 0.19 * len(drawn))
     for (dash, color), (name, points) in zip(_LINES, drawn.items(), strict=False):
-        axes.plot(*np.array(points).T, color=color, linestyle=dash, linewidth=1.4, label=name, marker="." if len(points) < 12 else None)
+        axes.plot(
+            *np.array(points).T,
+            color=color,
+            linestyle=dash,
+            linewidth=1.4,
+            label=name,
+            marker="." if len(points) < 12 else None,
+        )
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.locator_params(nbins=5)
-    figure.legend(loc="outside lower left", frameon=False, fontsize=TEXT, labelcolor=INK, ncols=1 + (len(drawn) > 8))
+    figure.legend(
+        loc="outside lower left",
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=INK,
+        ncols=1 + (len(drawn) > 8),
+    )
     return figure
 
 

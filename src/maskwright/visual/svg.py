@@ -23,7 +23,12 @@ def to_svg(figure: Figure, label: str) -> str:
     """
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "maskwright"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
     drawn = buffer.getvalue()
     svg = drawn[drawn.index("<svg") :].strip()
     svg = _GROUP_NAME.sub("<g>", _FONT.sub("font-family: sans-serif", svg))

@@ -25,7 +25,9 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
     """Choose (height, width) of a tile: a whole multiple that brings the longer side to 128 pixels or more, 320 at most."""
     longest = max(height, width)
     if longest > MOST_SIDE:
-        return max(1, round(height * MOST_SIDE / longest)), max(1, round(width * MOST_SIDE / longest))
+        return max(1, round(height * MOST_SIDE / longest)), max(
+            1, round(width * MOST_SIDE / longest)
+        )
     factor = math.ceil(LEAST_SIDE / longest)
     return height * factor, width * factor
 
@@ -40,7 +42,9 @@ def to_tile(image: Tensor, is_blank: Tensor | None = None) -> np.ndarray:
     tile = np.asarray(Image.fromarray(to_rgb(image)).resize((width, height), way))
     if is_blank is None:
         return tile
-    flags = Image.fromarray(is_blank[0].cpu().numpy().astype(np.uint8) * 255).resize((width, height), Image.Resampling.NEAREST)
+    flags = Image.fromarray(is_blank[0].cpu().numpy().astype(np.uint8) * 255).resize(
+        (width, height), Image.Resampling.NEAREST
+    )
     return np.where(np.asarray(flags)[:, :, None] > 0, _hatching(height, width), tile)
 
 

@@ -16,11 +16,19 @@ from maskwright.patches.positions import resize_positions
 _STEM = "encoder.patch_embed.proj.weight"
 
 
-def adapt_size(config: ModelConfig, state: Mapping[str, Tensor], size: tuple[int, int]) -> tuple[ModelConfig, dict[str, Tensor]]:
+def adapt_size(
+    config: ModelConfig, state: Mapping[str, Tensor], size: tuple[int, int]
+) -> tuple[ModelConfig, dict[str, Tensor]]:
     """Resample every position table of a state dict under our names to the grid of an image of `size`, in two dimensions."""
     old, new = (Grid.of_image(*sides, config.patch_size) for sides in (config.image_size, size))
-    prefix = {"encoder.pos_embed": config.num_prefix, "decoder.pos_embed": config.num_prefix if config.decoder == "full" else 0}
-    resized = {name: resize_positions(value, old, new, prefix[name]) if name in prefix else value for name, value in state.items()}
+    prefix = {
+        "encoder.pos_embed": config.num_prefix,
+        "decoder.pos_embed": config.num_prefix if config.decoder == "full" else 0,
+    }
+    resized = {
+        name: resize_positions(value, old, new, prefix[name]) if name in prefix else value
+        for name, value in state.items()
+    }
     return dataclasses.replace(config, image_size=size), resized
 
 

@@ -45,7 +45,9 @@ class LoadedEncoder:
     facts: dict[str, Any]
 
 
-def describe_model(model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, settings: Mapping[str, Any]) -> dict[str, Any]:
+def describe_model(
+    model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """The `maskwright` entry of a checkpoint: plain numbers and strings alone, so that it loads with weights_only=True."""
     return {
         "format": FORMAT,
@@ -55,14 +57,18 @@ def describe_model(model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, s
     }
 
 
-def save_model(path: Path | str, model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]) -> None:
+def save_model(
+    path: Path | str, model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]
+) -> None:
     """Write the model's weights and description atomically; `settings` holds plain values (numbers, strings, lists, mappings)."""
     state = {_PREFIX + name: value.detach().cpu() for name, value in model.state_dict().items()}
     content = {"state_dict": state, ABOUT: describe_model(model, scale, settings)}
     write_torch(path, content)
 
 
-def save_tensors(path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]) -> None:
+def save_tensors(
+    path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]
+) -> None:
     """Write a model as safetensors under our names, its description in the file's metadata; `load_model` reads it back."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": "pt", ABOUT: json.dumps(about)}
@@ -77,7 +83,11 @@ def load_model(path: Path | str) -> LoadedModel:
     file = open_weights(path)
     if file.about is None:
         translated = translate(file)
-        found = describe_unknown(file) if translated is None else f"a file of another kind ({translated.kind})"
+        found = (
+            describe_unknown(file)
+            if translated is None
+            else f"a file of another kind ({translated.kind})"
+        )
         raise MaskwrightError(f"{path} is {found}; this needs a maskwright checkpoint.")
     return model_from(file.content, path)
 
@@ -91,7 +101,9 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
         )
     model = MaskedAutoencoder(config)
     load_strictly(model, state, path)
-    return LoadedModel(model.eval(), scale, dict(content[ABOUT].get("settings", {})), progress_of(content))
+    return LoadedModel(
+        model.eval(), scale, dict(content[ABOUT].get("settings", {})), progress_of(content)
+    )
 
 
 def encoder_from(file: WeightFile) -> LoadedEncoder:
@@ -100,7 +112,9 @@ def encoder_from(file: WeightFile) -> LoadedEncoder:
     model = build_for(config, state)
     load_strictly(model, state, file.path)
     about = file.content[ABOUT]
-    return LoadedEncoder(model.eval(), scale, dict(about.get("settings", {})), progress_of(file.content))
+    return LoadedEncoder(
+        model.eval(), scale, dict(about.get("settings", {})), progress_of(file.content)
+    )
 
 
 def build_for(config: ModelConfig, state: Mapping[str, Tensor]) -> MaskedAutoencoder | ImageEncoder:
@@ -115,7 +129,9 @@ def progress_of(content: Mapping[str, Any]) -> dict[str, Any]:
     return {key: content[key] for key in ("epoch", "global_step") if key in content}
 
 
-def parts_of(content: Mapping[str, Any], path: Path | str) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
+def parts_of(
+    content: Mapping[str, Any], path: Path | str
+) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
     """Configuration, weights under our names and pixel scale of a file of ours; raises MaskwrightError when parts are missing."""
     about = content[ABOUT]
     if about.get("format") != FORMAT:
@@ -127,16 +143,22 @@ def parts_of(content: Mapping[str, Any], path: Path | str) -> tuple[ModelConfig,
         scale = PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
         return config, _model_state(content), scale
     except (KeyError, TypeError) as error:
-        raise MaskwrightError(f"{path} is a maskwright checkpoint with parts missing ({error}); use an earlier one.") from error
+        raise MaskwrightError(
+            f"{path} is a maskwright checkpoint with parts missing ({error}); use an earlier one."
+        ) from error
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
     """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that do not fit."""
     own = model.state_dict()
-    wrong = sorted(set(own) ^ set(state)) + [name for name in own if name in state and own[name].shape != state[name].shape]
+    wrong = sorted(set(own) ^ set(state)) + [
+        name for name in own if name in state and own[name].shape != state[name].shape
+    ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise MaskwrightError(f"The weights in {path} do not fit the model it describes: {', '.join(wrong[:3])}{more}.")
+        raise MaskwrightError(
+            f"The weights in {path} do not fit the model it describes: {', '.join(wrong[:3])}{more}."
+        )
     model.load_state_dict(dict(state))
 
 
@@ -149,4 +171,8 @@ def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
         return {name: value for name, value in content.items() if isinstance(value, Tensor)}
     state = content["state_dict"]
     prefix = AVERAGED if any(key.startswith(AVERAGED) for key in state) else _PREFIX
-    return {key.removeprefix(prefix).replace("_orig_mod.", ""): value for key, value in state.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix).replace("_orig_mod.", ""): value
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }

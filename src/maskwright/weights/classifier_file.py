@@ -16,7 +16,9 @@ from maskwright.weights.reading import ABOUT
 from maskwright.weights.timm_vit import NotExportable, hub_config, timm_arguments
 
 
-def save_classifier(path: Path, model: Classifier, scale: PixelScale, settings: Mapping[str, Any]) -> str:
+def save_classifier(
+    path: Path, model: Classifier, scale: PixelScale, settings: Mapping[str, Any]
+) -> str:
     """Write the weights and, beside them, a JSON that tells how timm builds the model; returns a sentence on where they are.
 
     settings: plain values with `classes`, the names in the order of the scores; they and our own description are in the file's metadata.
@@ -27,8 +29,15 @@ def save_classifier(path: Path, model: Classifier, scale: PixelScale, settings: 
     except NotExportable as error:
         save_tensors(path, model, about)
         return f"the classifier is {path}, under our own names ({error})"
-    state = {name: value.detach().cpu().contiguous() for name, value in model.encoder.state_dict().items()}
-    state |= {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items() if not name.startswith("encoder.")}
+    state = {
+        name: value.detach().cpu().contiguous()
+        for name, value in model.encoder.state_dict().items()
+    }
+    state |= {
+        name: value.detach().cpu().contiguous()
+        for name, value in model.state_dict().items()
+        if not name.startswith("encoder.")
+    }
     write_safetensors(path, state, {"format": "pt", ABOUT: json.dumps(about)})
     write_json(path.with_suffix(".json"), _describe(path, architecture, arguments, scale, settings))
     return f"the classifier for timm is {path}"
@@ -42,11 +51,23 @@ def classifier_arguments(model: Classifier, scale: PixelScale) -> tuple[str, dic
     architecture, _ = hub_config(model.config, scale)
     arguments = timm_arguments(model.config)
     if model.pooling == "mean":
-        arguments.pop("final_norm", None)  # timm drops both norms when asked to drop the last; with average pooling it has fc_norm alone
-    return architecture, {**arguments, "num_classes": model.num_classes, "global_pool": "avg" if model.pooling == "mean" else "token"}
+        arguments.pop(
+            "final_norm", None
+        )  # timm drops both norms when asked to drop the last; with average pooling it has fc_norm alone
+    return architecture, {
+        **arguments,
+        "num_classes": model.num_classes,
+        "global_pool": "avg" if model.pooling == "mean" else "token",
+    }
 
 
-def _describe(path: Path, architecture: str, arguments: dict[str, Any], scale: PixelScale, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(
+    path: Path,
+    architecture: str,
+    arguments: dict[str, Any],
+    scale: PixelScale,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
     return {
         "architecture": architecture,
         "arguments": arguments,

@@ -6,7 +6,13 @@ import re
 
 from torch import Tensor
 
-_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_OUTSIDE = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
 _INSIDE = {
     "_expand_conv": "conv_pw",
     "_bn0": "bn1",
@@ -15,7 +21,12 @@ _INSIDE = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-_WITHOUT_EXPANSION = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_WITHOUT_EXPANSION = {
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn1",
+    "_project_conv": "conv_pw",
+    "_bn2": "bn2",
+}
 _STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)
 
 

@@ -36,7 +36,9 @@ class Check:
     reader: str
 
     def __str__(self) -> str:
-        return f"read back by {self.reader}, {self.compared} differ by at most {self.difference:.1e}"
+        return (
+            f"read back by {self.reader}, {self.compared} differ by at most {self.difference:.1e}"
+        )
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,25 @@ def export_model(loaded: LoadedEncoder, name: str, out: Path) -> Check:
     chosen = FORMATS[name]
     model = loaded.model.cpu().eval()
     if chosen.needs_decoder and isinstance(model, ImageEncoder):
-        raise MaskwrightError(f"The {name} format holds both halves and this is an encoder only; use timm, onnx or safetensors.")
+        raise MaskwrightError(
+            f"The {name} format holds both halves and this is an encoder only; use timm, onnx or safetensors."
+        )
     chosen.write(out, LoadedEncoder(model, loaded.scale, loaded.settings, loaded.facts))
     with torch.no_grad():
         found = chosen.check(out, model)
     if not found.difference <= TOLERANCE:
-        raise MaskwrightError(f"{out} was written but does not give the model's numbers back ({found}); do not use it.")
+        raise MaskwrightError(
+            f"{out} was written but does not give the model's numbers back ({found}); do not use it."
+        )
     return found
 
 
 def noise_images(model: Model, count: int = 2) -> Tensor:
     """Images of noise in the model's numbers, the same at every export."""
     config = model.config
-    return torch.randn(count, config.channels, *config.image_size, generator=torch_generator(0, "export"))
+    return torch.randn(
+        count, config.channels, *config.image_size, generator=torch_generator(0, "export")
+    )
 
 
 def _about(loaded: LoadedEncoder) -> dict[str, Any]:
@@ -95,7 +103,11 @@ def _check_timm(out: Path, model: Model) -> Check:
     images = noise_images(model)
     with torch.random.fork_rng(devices=[]):
         peer: Any = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
-    return Check(_gap(model.encode(images), peer.forward_features(images)), "tokens", f"timm {timm.__version__}")
+    return Check(
+        _gap(model.encode(images), peer.forward_features(images)),
+        "tokens",
+        f"timm {timm.__version__}",
+    )
 
 
 def _write_hf(out: Path, loaded: LoadedEncoder) -> None:
@@ -107,18 +119,24 @@ def _check_hf(out: Path, model: Model) -> Check:
     """Compare predictions under one mask; without transformers the folder is read by our own reader, and the sentence says so."""
     assert isinstance(model, MaskedAutoencoder)
     images = noise_images(model)
-    noise = torch.rand(len(images), model.grid.num_patches, generator=torch_generator(0, "export noise"))
+    noise = torch.rand(
+        len(images), model.grid.num_patches, generator=torch_generator(0, "export noise")
+    )
     try:
         import transformers
     except ImportError:
         mask = _half_masked(noise)
         again = load_autoencoder(out).model
         return Check(
-            _gap(model(images, mask).values, again(images, mask).values), "predictions", "maskwright (transformers is not installed)"
+            _gap(model(images, mask).values, again(images, mask).values),
+            "predictions",
+            "maskwright (transformers is not installed)",
         )
     peer, report = _open_quietly(transformers, out)
     if wrong := [*report["missing_keys"], *report["unexpected_keys"]]:
-        raise MaskwrightError(f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first; do not use it.")
+        raise MaskwrightError(
+            f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first; do not use it."
+        )
     theirs = peer(images, noise=noise)
     mask = PatchMask.from_is_masked(theirs.mask.bool())
     rows = torch.arange(len(images))[:, None]
@@ -131,7 +149,9 @@ def _open_quietly(transformers: Any, folder: Path) -> tuple[Any, Mapping[str, An
     transformers.utils.logging.disable_progress_bar()
     try:
         with torch.random.fork_rng(devices=[]):
-            peer, report = transformers.ViTMAEForPreTraining.from_pretrained(folder, output_loading_info=True)
+            peer, report = transformers.ViTMAEForPreTraining.from_pretrained(
+                folder, output_loading_info=True
+            )
     finally:
         if bars:
             transformers.utils.logging.enable_progress_bar()
@@ -151,9 +171,17 @@ def _check_official(out: Path, model: Model) -> Check:
     """Read as the official code would compute: with its epsilon, whatever the model's is."""
     assert isinstance(model, MaskedAutoencoder)
     images = noise_images(model)
-    mask = _half_masked(torch.rand(len(images), model.grid.num_patches, generator=torch_generator(0, "export noise")))
+    mask = _half_masked(
+        torch.rand(
+            len(images), model.grid.num_patches, generator=torch_generator(0, "export noise")
+        )
+    )
     again = load_autoencoder(out, Hints(norm_eps=1e-6)).model
-    return Check(_gap(model(images, mask).values, again(images, mask).values), "predictions", "maskwright, as the official code computes")
+    return Check(
+        _gap(model(images, mask).values, again(images, mask).values),
+        "predictions",
+        "maskwright, as the official code computes",
+    )
 
 
 def _write_onnx(out: Path, loaded: LoadedEncoder) -> None:
@@ -161,7 +189,10 @@ def _write_onnx(out: Path, loaded: LoadedEncoder) -> None:
 
 
 def _check_onnx(out: Path, model: Model) -> Check:
-    gaps = [_gap(model.encode(images), run_onnx(out, images)) for images in (noise_images(model, 1), noise_images(model, 5))]
+    gaps = [
+        _gap(model.encode(images), run_onnx(out, images))
+        for images in (noise_images(model, 1), noise_images(model, 5))
+    ]
     return Check(max(gaps), "tokens of 1 and 5 images", "onnxruntime")
 
 
@@ -174,13 +205,39 @@ def _check_safetensors(out: Path, model: Model) -> Check:
     same = again.state_dict()
     gaps = [_gap(value, same[name]) for name, value in model.state_dict().items()]
     images = noise_images(model)
-    return Check(max(*gaps, _gap(model.encode(images), again.encode(images))), "weights and tokens", "maskwright")
+    return Check(
+        max(*gaps, _gap(model.encode(images), again.encode(images))),
+        "weights and tokens",
+        "maskwright",
+    )
 
 
 FORMATS = {
-    "timm": Format("a folder for timm.create_model('local-dir:...') and for its Hub: the encoder", "", False, _write_timm, _check_timm),
-    "hf": Format("a folder for transformers: ViTMAEForPreTraining, or ViTModel for the encoder", "", True, _write_hf, _check_hf),
-    "official": Format("the official MAE's .pth: both halves", ".pth", True, _write_official, _check_official),
-    "onnx": Format("an ONNX graph of the encoder for any batch size", ".onnx", False, _write_onnx, _check_onnx),
-    "safetensors": Format("all weights and settings, for maskwright", ".safetensors", False, _write_safetensors, _check_safetensors),
+    "timm": Format(
+        "a folder for timm.create_model('local-dir:...') and for its Hub: the encoder",
+        "",
+        False,
+        _write_timm,
+        _check_timm,
+    ),
+    "hf": Format(
+        "a folder for transformers: ViTMAEForPreTraining, or ViTModel for the encoder",
+        "",
+        True,
+        _write_hf,
+        _check_hf,
+    ),
+    "official": Format(
+        "the official MAE's .pth: both halves", ".pth", True, _write_official, _check_official
+    ),
+    "onnx": Format(
+        "an ONNX graph of the encoder for any batch size", ".onnx", False, _write_onnx, _check_onnx
+    ),
+    "safetensors": Format(
+        "all weights and settings, for maskwright",
+        ".safetensors",
+        False,
+        _write_safetensors,
+        _check_safetensors,
+    ),
 }

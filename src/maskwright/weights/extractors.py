@@ -29,7 +29,9 @@ def load_extractor(settings: PerceptualSettings) -> Extractor:
         return load_timm(name.removeprefix("timm:"), layers, settings.weights)
     if name.endswith(".pt2"):
         return load_exported(Path(name), [str(layer) for layer in layers])
-    raise unknown_name("extractor", name, VGGS, " Also timm:NAME, or a .pt2 file written by torch.export.")
+    raise unknown_name(
+        "extractor", name, VGGS, " Also timm:NAME, or a .pt2 file written by torch.export."
+    )
 
 
 class TimmExtractor(nn.Module):
@@ -53,18 +55,28 @@ class TimmExtractor(nn.Module):
 def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet") -> TimmExtractor:
     """Load stages of a timm network with its pretrained weights, those of a file under timm's names, or random ones."""
     if not timm.is_model(name):
-        raise MaskwrightError(f"timm has no network '{name}'.{did_you_mean(name, timm.list_models())}")
+        raise MaskwrightError(
+            f"timm has no network '{name}'.{did_you_mean(name, timm.list_models())}"
+        )
     stages = [stage for stage in layers if isinstance(stage, int) and stage >= 0]
     if len(stages) != len(layers):
-        raise MaskwrightError(f"Layers of a timm network are stage numbers, as in layers=[0, 1, 2]; got {list(layers)}.")
+        raise MaskwrightError(
+            f"Layers of a timm network are stage numbers, as in layers=[0, 1, 2]; got {list(layers)}."
+        )
     if sorted(set(stages)) != stages:
         raise MaskwrightError(f"Stages of a timm network come in rising order; got {stages}.")
-    state = None if weights in ("imagenet", "random") else rename_efficientnet(read_state(Path(weights)))
+    state = (
+        None
+        if weights in ("imagenet", "random")
+        else rename_efficientnet(read_state(Path(weights)))
+    )
     chosen: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
     try:
         with torch.random.fork_rng(devices=[]):  # timm draws weights from the global generator
             torch.manual_seed(derive_seed(0, "random", name))
-            network = timm.create_model(name, pretrained=weights == "imagenet", features_only=True, **chosen)
+            network = timm.create_model(
+                name, pretrained=weights == "imagenet", features_only=True, **chosen
+            )
     except IndexError as error:
         raise _no_such_stage(name, stages) from error
     except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
@@ -82,7 +94,9 @@ def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
     with torch.random.fork_rng(devices=[]):
         network: Any = timm.create_model(name, pretrained=False, features_only=True)
     count = len(network.feature_info)
-    return MaskwrightError(f"timm's '{name}' has stages 0 to {count - 1}; got layers={list(stages)}.")
+    return MaskwrightError(
+        f"timm's '{name}' has stages 0 to {count - 1}; got layers={list(stages)}."
+    )
 
 
 def _fill(network: Any, state: dict[str, Tensor], name: str, source: str) -> None:
@@ -123,6 +137,8 @@ def load_exported(path: Path, layers: Sequence[str]) -> ExportedExtractor:
     try:
         program = torch.export.load(path).module()
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise MaskwrightError(f"Could not open '{path}' as a program of torch.export: {str(error).splitlines()[0]}") from error
+        raise MaskwrightError(
+            f"Could not open '{path}' as a program of torch.export: {str(error).splitlines()[0]}"
+        ) from error
     program.requires_grad_(False)
     return ExportedExtractor(program, layers)

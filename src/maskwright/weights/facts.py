@@ -70,12 +70,26 @@ def _own(file: WeightFile, num_tensors: int, num_parameters: int) -> FileFacts:
     try:
         config, _, _ = parts_of(file.content, file.path)
     except MaskwrightError as error:
-        return FileFacts(file.path, "maskwright", whole, num_tensors, num_parameters, about, unread=str(error))
+        return FileFacts(
+            file.path, "maskwright", whole, num_tensors, num_parameters, about, unread=str(error)
+        )
     target = f"{config.target} pixels (recorded in the file)"
-    return FileFacts(file.path, "maskwright", whole, num_tensors, num_parameters, about, config, bool(num_decoder), target)
+    return FileFacts(
+        file.path,
+        "maskwright",
+        whole,
+        num_tensors,
+        num_parameters,
+        about,
+        config,
+        bool(num_decoder),
+        target,
+    )
 
 
-def _foreign(file: WeightFile, found: Translated, hints: Hints, num_tensors: int, num_parameters: int) -> FileFacts:
+def _foreign(
+    file: WeightFile, found: Translated, hints: Hints, num_tensors: int, num_parameters: int
+) -> FileFacts:
     known = hints.over(found.hints)
     config, unread = None, ""
     try:
@@ -93,7 +107,9 @@ def _foreign(file: WeightFile, found: Translated, hints: Hints, num_tensors: int
         config,
         found.has_decoder,
         _spell_target(known) if found.has_decoder else "",
-        LICENSE if is_official_name(file.path) else str((file.config.get("pretrained_cfg") or {}).get("license") or ""),
+        LICENSE
+        if is_official_name(file.path)
+        else str((file.config.get("pretrained_cfg") or {}).get("license") or ""),
         found.notes,
         unread,
     )

@@ -43,10 +43,14 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
         "lacks a norm at the end of a half": not (config.final_norm and config.decoder_norm),
     }
     if wrong := [reason for reason, holds in reasons.items() if holds]:
-        raise MaskwrightError(f"{where} cannot hold this model: it {' and '.join(wrong)}. Export it as safetensors instead.")
+        raise MaskwrightError(
+            f"{where} cannot hold this model: it {' and '.join(wrong)}. Export it as safetensors instead."
+        )
 
 
-def from_official(state: Mapping[str, Tensor], hints: Hints | None = None) -> tuple[ModelConfig, dict[str, Tensor]]:
+def from_official(
+    state: Mapping[str, Tensor], hints: Hints | None = None
+) -> tuple[ModelConfig, dict[str, Tensor]]:
     """Infer the configuration from the shapes of an official full state dict, and rename the weights to ours.
 
     The target is `normalized` unless `hints` says otherwise: the file does not record it. Raises MaskwrightError when there is no decoder.
@@ -72,7 +76,9 @@ def check_has_decoder(state: Mapping[str, Any]) -> None:
     if "decoder_pred.weight" in state:
         return
     if "patch_embed.proj.weight" not in state:
-        raise MaskwrightError(f"This is not an official MAE state dict; it begins with {', '.join(list(state)[:3]) or 'nothing'}.")
+        raise MaskwrightError(
+            f"This is not an official MAE state dict; it begins with {', '.join(list(state)[:3]) or 'nothing'}."
+        )
     raise MaskwrightError(
         f"This checkpoint has an encoder only ({len(state)} tensors, no decoder_*): reconstruct needs both halves; features and "
         "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
@@ -89,7 +95,9 @@ def target_by_name(path: Path | str) -> Target | None:
 
 def is_official_name(path: Path | str) -> bool:
     """Whether a file is named like one of the official release, whose license is CC-BY-NC 4.0."""
-    return Path(path).name.startswith(("mae_visualize_vit_", "mae_pretrain_vit_", "mae_finetuned_vit_"))
+    return Path(path).name.startswith(
+        ("mae_visualize_vit_", "mae_pretrain_vit_", "mae_finetuned_vit_")
+    )
 
 
 def official_name(name: str) -> str:

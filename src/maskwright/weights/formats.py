@@ -14,7 +14,9 @@ from maskwright.weights.reading import WeightFile
 from maskwright.weights.torchvision_vit import is_torchvision, translate_torchvision
 from maskwright.weights.translation import Translated
 
-_FORMATS: tuple[tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...] = (
+_FORMATS: tuple[
+    tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...
+] = (
     (is_hf, translate_hf),
     (is_icarus, translate_icarus),
     (is_torchvision, translate_torchvision),

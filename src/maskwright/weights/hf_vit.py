@@ -53,7 +53,9 @@ _LEAVES = {legacy: ours for ours, legacy in _LEGACY.items()} | {
     "layer_scale2": "ls2",
 }
 _THIRDS = ("query", "key", "value")
-_THIRD = re.compile(r"attention\.(?:attention\.)?(query|key|value|q_proj|k_proj|v_proj)\.(weight|bias)")
+_THIRD = re.compile(
+    r"attention\.(?:attention\.)?(query|key|value|q_proj|k_proj|v_proj)\.(weight|bias)"
+)
 _ENCODER_BLOCK = re.compile(r"(?:encoder\.)?layers?\.(\d+)\.(.+)")
 _DECODER_BLOCK = re.compile(r"decoder\.(?:decoder_layers|decoder_encoder\.layers?)\.(\d+)\.(.+)")
 _UNUSED = ("pooler.", "classifier.", "embeddings.mask_token")
@@ -77,11 +79,23 @@ def translate_hf(file: WeightFile) -> Translated:
             state[official] = value
     for official, parts in thirds.items():
         if len(parts) < 3:
-            raise MaskwrightError(f"{file.path} lacks a part of {official}: query, key and value are needed.")
+            raise MaskwrightError(
+                f"{file.path} lacks a part of {official}: query, key and value are needed."
+            )
         state[official] = torch.cat([parts[third] for third in range(3)])
-    kind = "hf_vitmae" if "decoder_pred.weight" in state or file.config.get("model_type") == "vit_mae" else "hf_vit"
+    kind = (
+        "hf_vitmae"
+        if "decoder_pred.weight" in state or file.config.get("model_type") == "vit_mae"
+        else "hf_vit"
+    )
     hints, notes = _hints(file.config)
-    return Translated("hf_vitmae" if kind == "hf_vitmae" else "hf_vit", state, hints, _scale(file.preprocessor), notes)
+    return Translated(
+        "hf_vitmae" if kind == "hf_vitmae" else "hf_vit",
+        state,
+        hints,
+        _scale(file.preprocessor),
+        notes,
+    )
 
 
 def _official(name: str, value: Tensor) -> tuple[str, int | None]:
@@ -108,7 +122,9 @@ def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
     if not config:
         return Hints(), ("no config.json beside it: layer norms are computed with epsilon 1e-6",)
     if config.get("hidden_act", "gelu") != "gelu":
-        raise MaskwrightError(f"This model's activation is {config['hidden_act']}; only the exact gelu is supported.")
+        raise MaskwrightError(
+            f"This model's activation is {config['hidden_act']}; only the exact gelu is supported."
+        )
     size = config.get("image_size")
     side = (size, size) if isinstance(size, int) else size
     target: Target | None = None
@@ -119,7 +135,9 @@ def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
         decoder_heads=config.get("decoder_num_attention_heads"),
         stored_size=None if side is None else (int(side[0]), int(side[1])),
         target=target,
-        norm_eps=config.get("layer_norm_eps", 1e-12 if config.get("model_type") in ("vit", "vit_mae") else 1e-6),
+        norm_eps=config.get(
+            "layer_norm_eps", 1e-12 if config.get("model_type") in ("vit", "vit_mae") else 1e-6
+        ),
     )
     return hints, ()
 
@@ -133,7 +151,9 @@ def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
     """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official`
     does, and for a grid that is no square."""
     refuse_unofficial(model.config, "Hugging Face's ViTMAE")
-    if model.grid.rows != model.grid.cols:  # transformers makes its position tables for a square before it reads ours
+    if (
+        model.grid.rows != model.grid.cols
+    ):  # transformers makes its position tables for a square before it reads ours
         raise MaskwrightError(
             f"Hugging Face's ViTMAE holds square grids only; this one has {model.grid.rows}x{model.grid.cols} patches. Export it as timm, "
             "onnx or safetensors instead."
@@ -155,7 +175,10 @@ def _legacy(name: str, value: Tensor) -> dict[str, Tensor]:
     stem = f"vit.encoder.layer.{index}" if half == "blocks" else f"decoder.decoder_layers.{index}"
     part, _, kind = leaf.rpartition(".")
     if part == "attn.qkv":
-        return {f"{stem}.attention.attention.{third}.{kind}": piece for third, piece in zip(_THIRDS, value.chunk(3), strict=True)}
+        return {
+            f"{stem}.attention.attention.{third}.{kind}": piece
+            for third, piece in zip(_THIRDS, value.chunk(3), strict=True)
+        }
     return {f"{stem}.{_LEGACY[part]}.{kind}": value}
 
 

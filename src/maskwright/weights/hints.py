@@ -44,16 +44,23 @@ class Hints:
 
     def over(self, other: Hints) -> Hints:
         """These hints, with those of `other` where this one says nothing."""
-        told = {item.name: getattr(self, item.name) or getattr(other, item.name) for item in dataclasses.fields(self)}
+        told = {
+            item.name: getattr(self, item.name) or getattr(other, item.name)
+            for item in dataclasses.fields(self)
+        }
         return Hints(**told)
 
     def scale(self, channels: int) -> PixelScale | None:
         """The pixel scale for so many channels, None when none was told."""
         if self.mean is None or self.std is None:
             return None
-        mean, std = (values * channels if len(values) == 1 else values for values in (self.mean, self.std))
+        mean, std = (
+            values * channels if len(values) == 1 else values for values in (self.mean, self.std)
+        )
         if len(mean) != channels or len(std) != channels:
-            raise MaskwrightError(f"mean and std need one number, or one for each of {channels} channels; got {mean} and {std}.")
+            raise MaskwrightError(
+                f"mean and std need one number, or one for each of {channels} channels; got {mean} and {std}."
+            )
         return PixelScale(mean, std)
 
 
@@ -79,7 +86,9 @@ def _read(name: str, value: str) -> Any:
     try:
         return _READERS[name](value)
     except ValueError as error:
-        raise MaskwrightError(f"'{value}' is no value for {name}; write for example {_EXAMPLES[name]}.") from error
+        raise MaskwrightError(
+            f"'{value}' is no value for {name}; write for example {_EXAMPLES[name]}."
+        ) from error
 
 
 def _size(text: str) -> tuple[int, int]:

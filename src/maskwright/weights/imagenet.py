@@ -11,7 +11,9 @@ from torch import Tensor
 from maskwright.support.errors import NotAtHand
 
 
-def imagenet_state(name: str, asker: str, from_file: str, without: str | None = None) -> dict[str, Tensor]:
+def imagenet_state(
+    name: str, asker: str, from_file: str, without: str | None = None
+) -> dict[str, Tensor]:
     """The state dict of torchvision's `vgg19`, `alexnet` ..., first version.
 
     asker: who needs it, for the error; from_file and without: what to write to take a file instead, or to do without.

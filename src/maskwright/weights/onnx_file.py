@@ -40,14 +40,21 @@ def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelS
     except ImportError as error:
         raise MaskwrightError(_EXTRA) from error
     if sum(value.numel() for value in model.encoder.parameters()) * 4 > _MOST_BYTES:
-        raise MaskwrightError("This encoder is larger than the 2 GB that one ONNX file can hold; export it as timm or safetensors.")
+        raise MaskwrightError(
+            "This encoder is larger than the 2 GB that one ONNX file can hold; export it as timm or safetensors."
+        )
     config = model.config
     images = torch.zeros(2, config.channels, *config.image_size)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = _quiet_export(_Encode(model).eval(), images)
     proto = program.model_proto
-    told = {"mean": scale.mean, "std": scale.std, "patch_size": config.patch_size, "num_prefix": config.num_prefix}
+    told = {
+        "mean": scale.mean,
+        "std": scale.std,
+        "patch_size": config.patch_size,
+        "num_prefix": config.num_prefix,
+    }
     onnx.helper.set_model_props(proto, {name: str(value) for name, value in told.items()})
     write_atomic(path, lambda temporary: onnx.save(proto, str(temporary)))
 

@@ -14,7 +14,14 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.adapting import adapt_channels, adapt_size
-from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, build_for, load_strictly, parts_of, progress_of
+from maskwright.weights.checkpoint import (
+    LoadedEncoder,
+    LoadedModel,
+    build_for,
+    load_strictly,
+    parts_of,
+    progress_of,
+)
 from maskwright.weights.fair_mae import IMAGENET, is_official_name, target_by_name, to_our_names
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import Hints, split_hints
@@ -94,13 +101,25 @@ def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tup
         return _from_timm(text, told), told
     if told.random:
         raise MaskwrightError(f"Fresh weights by @random are for {TIMM}NAME; got '{place}'.")
-    file = open_weights(official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text)
-    return _from_ours(text, file) if is_ours(file) else _from_foreign(text, file, told, needs_decoder), told
+    file = open_weights(
+        official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text
+    )
+    return _from_ours(text, file) if is_ours(file) else _from_foreign(
+        text, file, told, needs_decoder
+    ), told
 
 
 def _from_timm(text: str, told: Hints) -> _Parts:
     config, state, scale, facts = open_timm(text.removeprefix(TIMM), random=told.random)
-    return _Parts(place=text, config=config, state=state, scale=scale, knows_target=False, settings={}, facts=facts)
+    return _Parts(
+        place=text,
+        config=config,
+        state=state,
+        scale=scale,
+        knows_target=False,
+        settings={},
+        facts=facts,
+    )
 
 
 def _from_ours(text: str, file: WeightFile) -> _Parts:
@@ -108,7 +127,13 @@ def _from_ours(text: str, file: WeightFile) -> _Parts:
     assert file.about is not None
     settings = dict(file.about.get("settings", {}))
     return _Parts(
-        place=text, config=config, state=state, scale=scale, knows_target=True, settings=settings, facts=progress_of(file.content)
+        place=text,
+        config=config,
+        state=state,
+        scale=scale,
+        knows_target=True,
+        settings=settings,
+        facts=progress_of(file.content),
     )
 
 
@@ -123,7 +148,11 @@ def _from_foreign(text: str, file: WeightFile, told: Hints, needs_decoder: bool)
     except MaskwrightError as error:
         raise MaskwrightError(f"{text}: {error}") from error
     scale = told.scale(config.channels) or found.scale or _usual_scale(config.channels, text)
-    facts = {"kind": found.kind, "notes": found.notes, "target_from": target_origin(file, found, told)}
+    facts = {
+        "kind": found.kind,
+        "notes": found.notes,
+        "target_from": target_origin(file, found, told),
+    }
     if is_official_name(file.path):
         facts["license"] = LICENSE
     head, settings = _own_classifier(file)
@@ -143,7 +172,9 @@ def _own_classifier(file: WeightFile) -> tuple[dict[str, Tensor], dict[str, Any]
     settings = dict((file.about or {}).get("settings", {}))
     if "classes" not in settings:
         return {}, {}
-    return {name: value for name, value in file.state.items() if name.startswith(("head.", "fc_norm."))}, settings
+    return {
+        name: value for name, value in file.state.items() if name.startswith(("head.", "fc_norm."))
+    }, settings
 
 
 def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
@@ -152,7 +183,11 @@ def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
         return "given"
     if found.hints.target is None:
         return "unknown"
-    return "file name" if target_by_name(file.path) == found.hints.target and found.kind.startswith("official") else "file"
+    return (
+        "file name"
+        if target_by_name(file.path) == found.hints.target and found.kind.startswith("official")
+        else "file"
+    )
 
 
 def _usual_scale(channels: int, text: str) -> PixelScale:

@@ -14,7 +14,15 @@ from maskwright.weights.reading import WeightFile
 from maskwright.weights.translation import Kind, Translated
 
 _STEM = "patch_embed.proj.weight"
-_NOT_ENCODER = ("head.", "head_dist.", "fc_norm.", "pre_logits.", "attn_pool.", "dino_head.", "ibot_head.")
+_NOT_ENCODER = (
+    "head.",
+    "head_dist.",
+    "fc_norm.",
+    "pre_logits.",
+    "attn_pool.",
+    "dino_head.",
+    "ibot_head.",
+)
 _DECODER = ("decoder_", "mask_token")
 
 
@@ -26,10 +34,18 @@ def is_plain_vit(state: Mapping[str, Tensor]) -> bool:
 def translate_plain(file: WeightFile) -> Translated:
     """Cut a vision transformer out of its stem, drop classifiers and teachers' heads, and tell what it is as far as names tell."""
     stem = _find_stem(file.state) or ""
-    state = {name.removeprefix(stem): value for name, value in file.state.items() if name.startswith(stem)}
+    state = {
+        name.removeprefix(stem): value
+        for name, value in file.state.items()
+        if name.startswith(stem)
+    }
     kind, decoder = _kind(state, stem, file.state)
     notes = _notes(state, kind)
-    encoder = {name: value for name, value in state.items() if not name.startswith((*_NOT_ENCODER, *_DECODER))}
+    encoder = {
+        name: value
+        for name, value in state.items()
+        if not name.startswith((*_NOT_ENCODER, *_DECODER))
+    }
     if "register_tokens" in encoder:
         encoder["reg_token"] = encoder.pop("register_tokens")
     return Translated(kind, encoder | decoder, _hints(file), _scale(file), notes)
@@ -42,16 +58,35 @@ def _find_stem(state: Mapping[str, Tensor]) -> str | None:
     return min(found, key=lambda stem: ("teacher" not in stem, len(stem)), default=None)
 
 
-def _kind(state: Mapping[str, Tensor], stem: str, whole: Mapping[str, Tensor]) -> tuple[Kind, dict[str, Tensor]]:
+def _kind(
+    state: Mapping[str, Tensor], stem: str, whole: Mapping[str, Tensor]
+) -> tuple[Kind, dict[str, Tensor]]:
     """The kind of file, and its decoder under official names (lightly keeps it in a module beside the encoder)."""
     if "decoder_pred.weight" in state:
-        return "official_full", {name: value for name, value in state.items() if name.startswith(_DECODER)}
-    beside = next((name.removesuffix("decoder_pred.weight") for name in whole if name.endswith("decoder.decoder_pred.weight")), None)
+        return "official_full", {
+            name: value for name, value in state.items() if name.startswith(_DECODER)
+        }
+    beside = next(
+        (
+            name.removesuffix("decoder_pred.weight")
+            for name in whole
+            if name.endswith("decoder.decoder_pred.weight")
+        ),
+        None,
+    )
     if beside is not None:
-        return "lightly", {name.removeprefix(beside): value for name, value in whole.items() if name.startswith(beside)}
+        return "lightly", {
+            name.removeprefix(beside): value
+            for name, value in whole.items()
+            if name.startswith(beside)
+        }
     if stem.endswith("vit.") and f"{stem.removesuffix('vit.')}mask_token" in whole:
         return "lightly", {}
-    return ("official_finetuned" if {"head.weight", "fc_norm.weight"} <= set(state) else "official_encoder"), {}
+    return (
+        "official_finetuned"
+        if {"head.weight", "fc_norm.weight"} <= set(state)
+        else "official_encoder"
+    ), {}
 
 
 def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
@@ -62,7 +97,11 @@ def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
         )
     elif any(name.startswith("head.") for name in state):
         notes.append("its classifier is left out")
-    if "register_tokens" in state or ("mask_token" in state and kind == "official_encoder") or "blocks.0.ls1.gamma" in state:
+    if (
+        "register_tokens" in state
+        or ("mask_token" in state and kind == "official_encoder")
+        or "blocks.0.ls1.gamma" in state
+    ):
         notes.append("its names are those of DINOv2")
     return tuple(notes)
 
@@ -83,7 +122,11 @@ def _hints(file: WeightFile) -> Hints:
     size = arguments.get("img_size")
     return Hints(
         heads=arguments.get("num_heads"),
-        stored_size=(size[0], size[1]) if isinstance(size, list) else (size, size) if isinstance(size, int) else None,
+        stored_size=(size[0], size[1])
+        if isinstance(size, list)
+        else (size, size)
+        if isinstance(size, int)
+        else None,
         target=target_by_name(file.path),
     )
 
@@ -96,4 +139,8 @@ def _description(file: WeightFile) -> Mapping[str, Any] | None:
 def _scale(file: WeightFile) -> PixelScale | None:
     about = _description(file)
     told = about["pixel_scale"] if about else file.config.get("pretrained_cfg") or {}
-    return PixelScale(tuple(told["mean"]), tuple(told["std"])) if told.get("mean") and told.get("std") else None
+    return (
+        PixelScale(tuple(told["mean"]), tuple(told["std"]))
+        if told.get("mean") and told.get("std")
+        else None
+    )

@@ -22,7 +22,16 @@ ABOUT = "maskwright"
 WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
 _STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema")
-_BROKEN = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile, SafetensorError)
+_BROKEN = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    KeyError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,13 @@ def open_weights(path: Path | str) -> WeightFile:
         beside = path.parent if path.name in WEIGHT_NAMES else None
     else:
         content, beside = _read_folder(path), path
-    return WeightFile(path, content, weights_in(content), _json_in(beside, "config.json"), _json_in(beside, "preprocessor_config.json"))
+    return WeightFile(
+        path,
+        content,
+        weights_in(content),
+        _json_in(beside, "config.json"),
+        _json_in(beside, "preprocessor_config.json"),
+    )
 
 
 def read_file(path: Path | str) -> dict[str, Any]:
@@ -64,15 +79,23 @@ def read_file(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise MaskwrightError(f"There is no file {path}; give a checkpoint (.ckpt, .pth, .safetensors).")
+        raise MaskwrightError(
+            f"There is no file {path}; give a checkpoint (.ckpt, .pth, .safetensors)."
+        )
     if path.stat().st_size == 0:
-        raise MaskwrightError(f"{path} is empty (0 bytes): the copy or download did not finish; fetch it again.")
+        raise MaskwrightError(
+            f"{path} is empty (0 bytes): the copy or download did not finish; fetch it again."
+        )
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except _BROKEN as error:
-        raise MaskwrightError(f"Could not read weights from {path}: {_suspect(path, error)}") from error
+        raise MaskwrightError(
+            f"Could not read weights from {path}: {_suspect(path, error)}"
+        ) from error
     if not isinstance(content, dict):
-        raise MaskwrightError(f"{path} holds a {type(content).__name__}, not a dictionary of weights.")
+        raise MaskwrightError(
+            f"{path} holds a {type(content).__name__}, not a dictionary of weights."
+        )
     return content
 
 
@@ -83,7 +106,9 @@ def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
             content = content[key]
             break
     return {
-        str(key).replace("_orig_mod.", "").removeprefix("module."): value for key, value in content.items() if isinstance(value, Tensor)
+        str(key).replace("_orig_mod.", "").removeprefix("module."): value
+        for key, value in content.items()
+        if isinstance(value, Tensor)
     }
 
 

@@ -52,7 +52,9 @@ def load_scorer(path: Path, grid: Grid) -> nn.Module:
     """
     shape, state = _read(path)
     if shape.patch_size != grid.patch_size:
-        raise MaskwrightError(f"The scorer in {path} looks at {shape.patch_size}-pixel patches; here is a {grid}. Use that patch size.")
+        raise MaskwrightError(
+            f"The scorer in {path} looks at {shape.patch_size}-pixel patches; here is a {grid}. Use that patch size."
+        )
     scorer = shape.build(grid)
     scorer.load_state_dict(state)
     return scorer.eval().requires_grad_(False)
@@ -64,7 +66,11 @@ def _read(path: Path) -> tuple[ScorerShape, dict[str, Any]]:
             about = (file.metadata() or {}).get(_ENTRY)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
-        raise MaskwrightError(f"Could not read {path} as a scorer: {error}. It is written by: maskwright select RUN.") from error
+        raise MaskwrightError(
+            f"Could not read {path} as a scorer: {error}. It is written by: maskwright select RUN."
+        ) from error
     if about is None:
-        raise MaskwrightError(f"{path} holds weights but no scorer. A scorer is written by: maskwright select RUN.")
+        raise MaskwrightError(
+            f"{path} holds weights but no scorer. A scorer is written by: maskwright select RUN."
+        )
     return ScorerShape(**json.loads(about)), state

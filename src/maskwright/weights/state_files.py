@@ -18,9 +18,23 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise MaskwrightError(f"There are no weights at '{path}'.")
     try:
-        read = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
-        raise MaskwrightError(f"Could not read '{path}' as weights: {str(error).splitlines()[0]}") from error
+        read = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+        SafetensorError,
+    ) as error:
+        raise MaskwrightError(
+            f"Could not read '{path}' as weights: {str(error).splitlines()[0]}"
+        ) from error
     if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
         raise MaskwrightError(f"'{path}' does not hold a plain mapping from names to tensors.")
     return dict(read)

@@ -24,7 +24,9 @@ _LEFT_OUT = ("head.", "head_dist.", "fc_norm.", "attn_pool.")
 _SECONDS = 5.0
 
 
-def open_timm(name: str, *, random: bool) -> tuple[ModelConfig, dict[str, Tensor], PixelScale, dict[str, Any]]:
+def open_timm(
+    name: str, *, random: bool
+) -> tuple[ModelConfig, dict[str, Tensor], PixelScale, dict[str, Any]]:
     """The configuration, weights under our names, pixel scale and facts of a model of timm.
 
     random: fresh weights drawn as ours are, not timm's. Raises MaskwrightError for unknown names, for architectures that are no plain
@@ -38,7 +40,12 @@ def open_timm(name: str, *, random: bool) -> tuple[ModelConfig, dict[str, Tensor
     else:
         config, state = read_timm(_with_weights(name, about))
     scale = PixelScale(tuple(about["mean"]), tuple(about["std"]))
-    return config, state, scale, {"timm": name, "license": about.get("license") or "unknown", "random": random}
+    return (
+        config,
+        state,
+        scale,
+        {"timm": name, "license": about.get("license") or "unknown", "random": random},
+    )
 
 
 def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
@@ -46,19 +53,32 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
     from timm.models.vision_transformer import VisionTransformer
 
     if not isinstance(model, VisionTransformer):
-        raise MaskwrightError(f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_* or deit_*.")
+        raise MaskwrightError(
+            f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_* or deit_*."
+        )
     block: Any = model.blocks[0]
     if not isinstance(block.mlp.act, nn.GELU) or block.mlp.act.approximate != "none":
-        raise MaskwrightError(f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is supported.")
-    state = {name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)}
+        raise MaskwrightError(
+            f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is supported."
+        )
+    state = {
+        name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)
+    }
     height, width = model.patch_embed.img_size
-    hints = Hints(heads=block.attn.num_heads, norm_eps=block.norm1.eps, stored_size=(height, width), positions=_positions(state))
+    hints = Hints(
+        heads=block.attn.num_heads,
+        norm_eps=block.norm1.eps,
+        stored_size=(height, width),
+        positions=_positions(state),
+    )
     full = complete(state, hints.stored_size)
     config = infer_config(full, hints)
     with torch.device("meta"):
         known = Encoder(config, Grid.of_image(*config.image_size, config.patch_size)).state_dict()
     if odd := sorted(set(full) ^ set(known)):
-        raise MaskwrightError(f"This model of timm is not built like a plain vision transformer: {', '.join(odd[:3])} have no counterpart.")
+        raise MaskwrightError(
+            f"This model of timm is not built like a plain vision transformer: {', '.join(odd[:3])} have no counterpart."
+        )
     return config, to_our_names(full)
 
 
@@ -75,7 +95,9 @@ def _build(name: str) -> Any:
             return timm.create_model(name, pretrained=False)
     except RuntimeError as error:
         known = timm.list_models("vit_*")
-        raise MaskwrightError(f"timm has no model '{name}'.{did_you_mean(name.split('.')[0], known)} See timm.list_models().") from error
+        raise MaskwrightError(
+            f"timm has no model '{name}'.{did_you_mean(name.split('.')[0], known)} See timm.list_models()."
+        ) from error
 
 
 def _with_weights(name: str, about: dict[str, Any]) -> Any:
@@ -99,7 +121,10 @@ def _with_weights(name: str, about: dict[str, Any]) -> Any:
 def _is_cached(repository: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in ("model.safetensors", "pytorch_model.bin"))
+    return any(
+        isinstance(try_to_load_from_cache(repository, name), str)
+        for name in ("model.safetensors", "pytorch_model.bin")
+    )
 
 
 def _is_reachable() -> bool:

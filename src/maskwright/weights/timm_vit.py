@@ -53,14 +53,24 @@ def export_encoder(
     return path, described
 
 
-def save_encoder_tensors(path: Path, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any] | None = None) -> None:
+def save_encoder_tensors(
+    path: Path, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any] | None = None
+) -> None:
     """Write the encoder's weights under timm's names."""
-    state = {name: value.detach().cpu().contiguous() for name, value in model.encoder.state_dict().items()}
+    state = {
+        name: value.detach().cpu().contiguous()
+        for name, value in model.encoder.state_dict().items()
+    }
     metadata = {"format": "pt"} | ({ABOUT: json.dumps(about)} if about else {})
     write_safetensors(path, state, metadata)
 
 
-def save_timm_folder(folder: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, about: Mapping[str, Any]) -> str:
+def save_timm_folder(
+    folder: Path,
+    model: MaskedAutoencoder | ImageEncoder,
+    scale: PixelScale,
+    about: Mapping[str, Any],
+) -> str:
     """Write model.safetensors and a config.json as on timm's Hub, so that `timm.create_model('local-dir:FOLDER')` builds any size.
 
     Returns the architecture's name; the files are also fit for `checkpoint_path=`, and for upload as they are.
@@ -103,7 +113,12 @@ def hub_config(config: ModelConfig, scale: PixelScale) -> tuple[str, dict[str, A
 def is_standard(config: ModelConfig) -> bool:
     """Whether timm has an architecture of exactly these sizes, image and channels apart."""
     size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
-    plain = config.class_token and not config.registers and config.layer_scale is None and config.final_norm
+    plain = (
+        config.class_token
+        and not config.registers
+        and config.layer_scale is None
+        and config.final_norm
+    )
     return size in _ARCHITECTURES and plain and config.positions in ("sincos", "learned")
 
 
@@ -133,7 +148,9 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     return arguments if config.final_norm else {**arguments, "final_norm": False}
 
 
-def _describe(path: Path, arguments: dict[str, Any], scale: PixelScale, note: str) -> dict[str, Any]:
+def _describe(
+    path: Path, arguments: dict[str, Any], scale: PixelScale, note: str
+) -> dict[str, Any]:
     return {
         "architecture": "timm.models.vision_transformer.VisionTransformer",
         "arguments": arguments,

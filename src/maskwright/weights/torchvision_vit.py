@@ -48,21 +48,35 @@ _BLOCK = re.compile(r"layers\.encoder_layer_(\d+)\.(.+)")
 
 def is_torchvision(state: Mapping[str, Tensor]) -> bool:
     """Whether a state dict has torchvision's names of a vision transformer, under any stem."""
-    return any(name.endswith(_STEM) and f"{name.removesuffix(_STEM)}{_FIRST}" in state for name in state)
+    return any(
+        name.endswith(_STEM) and f"{name.removesuffix(_STEM)}{_FIRST}" in state for name in state
+    )
 
 
 def translate_torchvision(file: WeightFile) -> Translated:
     """Bring a vision transformer of torchvision, or a masked autoencoder of lightly built on one, to official names."""
     found = (name.removesuffix(_STEM) for name in file.state if name.endswith(_STEM))
     stem = min((one for one in found if f"{one}{_FIRST}" in file.state), key=len)
-    encoder = {name.removeprefix(stem): value for name, value in file.state.items() if name.startswith(stem)}
+    encoder = {
+        name.removeprefix(stem): value
+        for name, value in file.state.items()
+        if name.startswith(stem)
+    }
     state = {official: encoder[name] for name, official in _PLAIN.items() if name in encoder}
     state |= _blocks(encoder, "encoder.", "blocks")
-    notes = ("its classifier is left out",) if any(name.startswith("heads.") for name in encoder) else ()
+    notes = (
+        ("its classifier is left out",)
+        if any(name.startswith("heads.") for name in encoder)
+        else ()
+    )
     decoder = _decoder(file.state)
     if not decoder:
-        return Translated("torchvision", state, Hints(positions="learned", norm_eps=1e-6), notes=notes)
-    return Translated("lightly", state | decoder, Hints(positions="learned", norm_eps=1e-6), notes=notes)
+        return Translated(
+            "torchvision", state, Hints(positions="learned", norm_eps=1e-6), notes=notes
+        )
+    return Translated(
+        "lightly", state | decoder, Hints(positions="learned", norm_eps=1e-6), notes=notes
+    )
 
 
 def _decoder(whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -74,7 +88,9 @@ def _decoder(whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
     token = whole.get(f"{stem.removesuffix('decoder.')}mask_token")
     if token is None:
         return {}
-    half = {name.removeprefix(stem): value for name, value in whole.items() if name.startswith(stem)}
+    half = {
+        name.removeprefix(stem): value for name, value in whole.items() if name.startswith(stem)
+    }
     state = {official: half[name] for name, official in _DECODER.items() if name in half}
     return {"mask_token": token, **state, **_blocks(half, "", "decoder_blocks")}
 

@@ -53,7 +53,9 @@ class Translated:
         return "decoder_pred.weight" in self.state
 
 
-def complete(state: Mapping[str, Tensor], stored_size: tuple[int, int] | None = None) -> dict[str, Tensor]:
+def complete(
+    state: Mapping[str, Tensor], stored_size: tuple[int, int] | None = None
+) -> dict[str, Tensor]:
     """Add what some formats leave out because it is zero: biases of queries, keys and values, and positions of prefix tokens."""
     full = dict(state)
     for name, weight in state.items():
@@ -64,16 +66,25 @@ def complete(state: Mapping[str, Tensor], stored_size: tuple[int, int] | None = 
     return full
 
 
-def _with_prefix_rows(table: Tensor, state: Mapping[str, Tensor], stored_size: tuple[int, int] | None) -> Tensor:
+def _with_prefix_rows(
+    table: Tensor, state: Mapping[str, Tensor], stored_size: tuple[int, int] | None
+) -> Tensor:
     """A table for class token, registers and patches: DINOv2 has no rows for registers, timm's `no_embed_class` none for any prefix."""
     registers = state["reg_token"].shape[1] if "reg_token" in state else 0
     has_class = int("cls_token" in state)
     patch = state[_STEM].shape[-1]
     count = None if stored_size is None else Grid.of_image(*stored_size, patch).num_patches
-    for rows, missing in ((has_class + registers, 0), (has_class, registers), (0, has_class + registers)):
+    for rows, missing in (
+        (has_class + registers, 0),
+        (has_class, registers),
+        (0, has_class + registers),
+    ):
         places = table.shape[1] - rows
         if places == count or (count is None and math.isqrt(max(places, 0)) ** 2 == places):
-            return torch.cat([table[:, :rows], table.new_zeros(1, missing, table.shape[2]), table[:, rows:]], dim=1)
+            return torch.cat(
+                [table[:, :rows], table.new_zeros(1, missing, table.shape[2]), table[:, rows:]],
+                dim=1,
+            )
     return table
 
 
@@ -90,7 +101,9 @@ def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> Mod
             return encoder
         return _add_decoder(encoder, state, hints)
     except KeyError as error:
-        raise MaskwrightError(f"These weights are not those of a masked autoencoder or vision transformer: there is no {error}.") from error
+        raise MaskwrightError(
+            f"These weights are not those of a masked autoencoder or vision transformer: there is no {error}."
+        ) from error
 
 
 def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
@@ -122,8 +135,12 @@ def _refuse_gated(state: Mapping[str, Tensor]) -> None:
     """Refuse layers whose first map is two, as in the largest DINOv2: under other names, or as one of twice the height."""
     first, second = (state.get(f"blocks.0.mlp.{name}.weight") for name in ("fc1", "fc2"))
     has_others = first is None and any(name.startswith("blocks.0.mlp.") for name in state)
-    if has_others or (first is not None and second is not None and first.shape[0] != second.shape[1]):
-        raise MaskwrightError("The layers of this transformer are gated (SwiGLU), which a model here has no place for.")
+    if has_others or (
+        first is not None and second is not None and first.shape[0] != second.shape[1]
+    ):
+        raise MaskwrightError(
+            "The layers of this transformer are gated (SwiGLU), which a model here has no place for."
+        )
 
 
 def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
@@ -150,16 +167,23 @@ def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints
 
 def depth_of(state: Mapping[str, Tensor], prefix: str) -> int:
     """How many blocks there are under a prefix."""
-    return 1 + max((int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)), default=-1)
+    return 1 + max(
+        (int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)),
+        default=-1,
+    )
 
 
 def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tuple[int, int]:
     if _TABLE not in state:
-        raise MaskwrightError("These weights have no positions, so they do not tell the image size; add @stored_size=SIDE to the name.")
+        raise MaskwrightError(
+            "These weights have no positions, so they do not tell the image size; add @stored_size=SIDE to the name."
+        )
     count = state[_TABLE].shape[1] - num_prefix
     side = math.isqrt(max(count, 0))
     if side * side != count:
-        raise MaskwrightError(f"{count} patches are not a square; add @stored_size=HEIGHTxWIDTH to the name.")
+        raise MaskwrightError(
+            f"{count} patches are not a square; add @stored_size=HEIGHTxWIDTH to the name."
+        )
     return side * patch_size, side * patch_size
 
 
@@ -179,7 +203,9 @@ def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
 
 def _heads(width: int) -> int:
     if width not in _HEADS_OF_WIDTH:
-        raise MaskwrightError(f"The file does not say how many heads a width of {width} has; add @heads=... to its name.")
+        raise MaskwrightError(
+            f"The file does not say how many heads a width of {width} has; add @heads=... to its name."
+        )
     return _HEADS_OF_WIDTH[width]
 
 

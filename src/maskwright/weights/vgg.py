@@ -28,7 +28,9 @@ class VggExtractor(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, features: nn.Sequential, places: dict[str, int], layers: Sequence[str]) -> None:
+    def __init__(
+        self, features: nn.Sequential, places: dict[str, int], layers: Sequence[str]
+    ) -> None:
         """places: where each named activation stands among `features`; layers: which of them forward gives."""
         super().__init__()
         self.layers = tuple(layers)
@@ -85,7 +87,12 @@ def _places(features: nn.Sequential) -> dict[str, int]:
 
 def _state(name: str, weights: str) -> dict[str, Tensor]:
     if weights == "imagenet":
-        return imagenet_state(name, "The perceptual loss", "perceptual(weights='FILE')", "perceptual(weights='random')")
+        return imagenet_state(
+            name,
+            "The perceptual loss",
+            "perceptual(weights='FILE')",
+            "perceptual(weights='random')",
+        )
     return read_state(Path(weights))
 
 

@@ -60,10 +60,16 @@ def is_model(word: Any) -> bool:
     path = Path(text)
     if is_name(text):
         return True
-    return RunFolder(path).exists or (path / "config.json").exists() if path.is_dir() else path.suffix.lower() in _ENDINGS
+    return (
+        RunFolder(path).exists or (path / "config.json").exists()
+        if path.is_dir()
+        else path.suffix.lower() in _ENDINGS
+    )
 
 
-def find_models(runs: Sequence[str], epochs: str | Sequence[int] | None, hints: Hints) -> list[Candidate]:
+def find_models(
+    runs: Sequence[str], epochs: str | Sequence[int] | None, hints: Hints
+) -> list[Candidate]:
     """Name the models of runs or checkpoints; epochs: `all` kept ones and the last, or some of them."""
     labels = _labels([Path(split_hints(run)[0]) for run in runs])
     found: list[Candidate] = []
@@ -72,25 +78,39 @@ def find_models(runs: Sequence[str], epochs: str | Sequence[int] | None, hints: 
             found.append(Candidate(label, run, hints))
             continue
         prefix = f"{label}, " if len(labels) > 1 else ""
-        found += [Candidate(f"{prefix}{name}", str(place), hints) for name, place in _kept(Path(run), epochs)]
+        found += [
+            Candidate(f"{prefix}{name}", str(place), hints)
+            for name, place in _kept(Path(run), epochs)
+        ]
     return found
 
 
-def choose_masks(policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel) -> list[MaskChoice]:
+def choose_masks(
+    policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel
+) -> list[MaskChoice]:
     """Cross policies (text separated by ';', or a list) with ratios (numbers separated by commas); the run's own by default."""
     lines = _policies(policy, loaded)
-    shares = [parse_schedule(part).at(1.0) for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75), ",")]
+    shares = [
+        parse_schedule(part).at(1.0)
+        for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75), ",")
+    ]
     for share in shares:
         check_ratio(loaded.model.grid.num_patches, share)
     return [MaskChoice(line, share) for share in shares for line in lines]
 
 
-def needed_maps(choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: bool = False) -> tuple[str, ...]:
+def needed_maps(
+    choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: bool = False
+) -> tuple[str, ...]:
     """The maps that the policies look at, each once; skip: pass over policies that cannot be built, which drawing will list."""
     found: set[str] = set()
     for choice in choices:
         try:
-            found.update(build_checked_policy(choice.policy, loaded.model.grid, Constant(choice.ratio)).traits.needed("prior"))
+            found.update(
+                build_checked_policy(
+                    choice.policy, loaded.model.grid, Constant(choice.ratio)
+                ).traits.needed("prior")
+            )
         except MaskwrightError:
             if not skip:
                 raise
@@ -99,10 +119,16 @@ def needed_maps(choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: boo
 
 def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, ...]:
     """Policies that learn and are here as they begin, because the run did not train them."""
-    own, grid, channels = str(loaded.settings.get("policy")), loaded.model.grid, loaded.model.config.channels
+    own, grid, channels = (
+        str(loaded.settings.get("policy")),
+        loaded.model.grid,
+        loaded.model.config.channels,
+    )
     found: dict[str, None] = {}
     for choice in choices:
-        rule = settled(build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1)
+        rule = settled(
+            build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1
+        )
         if choice.policy != own and any(True for _ in learners(rule)):
             found[choice.policy] = None
     return tuple(found)
@@ -143,17 +169,29 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
     """The kept checkpoints of a run, by epoch, that were asked for."""
     folder = RunFolder(run)
     if not folder.exists:
-        raise MaskwrightError(f"--epochs goes through the kept checkpoints of a run folder; '{run}' is none.")
-    places = {int(file.stem.removeprefix("epoch_")): file for file in sorted(folder.checkpoints.glob("epoch_*.ckpt"))}
+        raise MaskwrightError(
+            f"--epochs goes through the kept checkpoints of a run folder; '{run}' is none."
+        )
+    places = {
+        int(file.stem.removeprefix("epoch_")): file
+        for file in sorted(folder.checkpoints.glob("epoch_*.ckpt"))
+    }
     known = ", ".join(map(str, places)) or "none"
     if epochs == ALL:
         if not places:
-            raise MaskwrightError(f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a timeline.")
-        return [*((f"epoch {epoch}", place) for epoch, place in places.items()), ("last", folder.last)]
+            raise MaskwrightError(
+                f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a timeline."
+            )
+        return [
+            *((f"epoch {epoch}", place) for epoch, place in places.items()),
+            ("last", folder.last),
+        ]
     try:
         wanted = [int(part) for part in parts(epochs, ",")]
     except ValueError as error:
-        raise MaskwrightError(f"--epochs is all, or numbers such as 20,50; got '{epochs}'. '{run}' kept: {known}.") from error
+        raise MaskwrightError(
+            f"--epochs is all, or numbers such as 20,50; got '{epochs}'. '{run}' kept: {known}."
+        ) from error
     for epoch in wanted:
         if epoch not in places:
             raise MaskwrightError(f"'{run}' kept no checkpoint of epoch {epoch}. It kept: {known}.")
@@ -162,11 +200,18 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
 
 def _labels(runs: Sequence[Path]) -> list[str]:
     """The shortest end of each path that tells the runs apart."""
-    names = [run.name if run.is_dir() or run.stem != "last" else f"{run.parent.parent.name}/last" for run in runs]
+    names = [
+        run.name if run.is_dir() or run.stem != "last" else f"{run.parent.parent.name}/last"
+        for run in runs
+    ]
     if len(set(names)) == len(names):
         return names
     longer = [f"{run.resolve().parent.name}/{name}" for run, name in zip(runs, names, strict=True)]
-    return longer if len(set(longer)) == len(longer) else [f"{number}: {name}" for number, name in enumerate(names, start=1)]
+    return (
+        longer
+        if len(set(longer)) == len(longer)
+        else [f"{number}: {name}" for number, name in enumerate(names, start=1)]
+    )
 
 
 def _shape(loaded: LoadedModel) -> tuple[Any, ...]:

@@ -19,7 +19,11 @@ from maskwright.workflows.settings import PretrainSettings
 
 
 def build_batches(
-    settings: PretrainSettings, pictures: Pictures, device: torch.device, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+    settings: PretrainSettings,
+    pictures: Pictures,
+    device: torch.device,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
     rank, world = process_rank()
@@ -32,7 +36,13 @@ def build_batches(
         saturation=data.saturation,
         hue=data.hue,
     )
-    augment = Augment(size=pictures.size, crop=data.crop, scale=(data.crop_scale, 1.0), flip=data.flip, changes=changes)
+    augment = Augment(
+        size=pictures.size,
+        crop=data.crop,
+        scale=(data.crop_scale, 1.0),
+        flip=data.flip,
+        changes=changes,
+    )
     workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
@@ -51,7 +61,13 @@ def build_batches(
 def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     """How long the training is, in optimizer steps or minutes."""
     train = settings.train
-    return set_clock(batches, minutes=train.minutes, steps=train.steps, epochs=train.epochs or 1, accumulate=train.accumulate)
+    return set_clock(
+        batches,
+        minutes=train.minutes,
+        steps=train.steps,
+        epochs=train.epochs or 1,
+        accumulate=train.accumulate,
+    )
 
 
 def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
@@ -65,6 +81,10 @@ def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
 def read_place(folder: RunFolder) -> dict[str, int]:
     """Where in the order of pictures the last checkpoint was written."""
     try:
-        return dict(torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"])
+        return dict(
+            torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"]
+        )
     except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
-        raise MaskwrightError(f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init.") from error
+        raise MaskwrightError(
+            f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init."
+        ) from error

@@ -73,12 +73,18 @@ def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
 
 
 def build_module(
-    settings: PretrainSettings, scale: PixelScale, clock: Clock, described: dict[str, Any], num_pictures: int
+    settings: PretrainSettings,
+    scale: PixelScale,
+    clock: Clock,
+    described: dict[str, Any],
+    num_pictures: int,
 ) -> PretrainModule:
     """Build everything that trains, with weights drawn from the seed; num_pictures: how many are trained on."""
     config, train = model_config(settings), settings.train
     model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
-    policy = settled(check_masks(settings, model.grid), model.grid, config.channels, train.seed, num_pictures)
+    policy = settled(
+        check_masks(settings, model.grid), model.grid, config.channels, train.seed, num_pictures
+    )
     masker = Masker(
         policy,
         parse_schedule(settings.mask.ratio),
@@ -98,7 +104,9 @@ def build_module(
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
     )
-    return PretrainModule(model, masker, build_checked_objective(settings, scale), scale, recipe, clock, described)
+    return PretrainModule(
+        model, masker, build_checked_objective(settings, scale), scale, recipe, clock, described
+    )
 
 
 def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int) -> Policy:
@@ -107,16 +115,28 @@ def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: 
 
     def build_scorer(width: int, depth: int) -> Scorer:
         heads = max(1, width // 32)
-        scorer = Scorer(grid, grid.patch_size**2 * channels, width=width, depth=depth, heads=heads, rng=rng)
-        torch.nn.init.zeros_(scorer.fc2.weight)  # so that masks are random until something has been learned
+        scorer = Scorer(
+            grid, grid.patch_size**2 * channels, width=width, depth=depth, heads=heads, rng=rng
+        )
+        torch.nn.init.zeros_(
+            scorer.fc2.weight
+        )  # so that masks are random until something has been learned
         return scorer
 
-    return settle(policy, Surroundings(grid=grid, num_pictures=num_pictures, build_scorer=build_scorer))
+    return settle(
+        policy, Surroundings(grid=grid, num_pictures=num_pictures, build_scorer=build_scorer)
+    )
 
 
 def build_own_teacher(policy: Policy, model: MaskedAutoencoder) -> OwnTeacher | None:
     """The average of the encoder that a policy is guided by, when one is."""
-    guides = {(leaf.decay, leaf.refresh) for leaf in leaves(policy) if isinstance(leaf, GuidedPolicy) and leaf.source == OWN}
+    guides = {
+        (leaf.decay, leaf.refresh)
+        for leaf in leaves(policy)
+        if isinstance(leaf, GuidedPolicy) and leaf.source == OWN
+    }
     if len(guides) > 1:
-        raise MaskwrightError("Policies guided by the run's own encoder share one average of it; give them the same decay and refresh.")
+        raise MaskwrightError(
+            "Policies guided by the run's own encoder share one average of it; give them the same decay and refresh."
+        )
     return OwnTeacher(model.config, model.grid, model.encoder, *guides.pop()) if guides else None

@@ -40,7 +40,17 @@ class Choice:
 def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
     """Fill every open setting; returns the complete settings and what was chosen."""
     choices: list[Choice] = []
-    for rule in (_image_size, _channels, _patch_size, _model, _batch_size, _rate, _length, _compile, _pace):
+    for rule in (
+        _image_size,
+        _channels,
+        _patch_size,
+        _model,
+        _batch_size,
+        _rate,
+        _length,
+        _compile,
+        _pace,
+    ):
         for choice in rule(settings, found):
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
@@ -48,7 +58,10 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
 
 
 def choose_geometry(
-    image_size: int | str | None, patch_size: int | None, median: tuple[int, int], device: str = "cpu"
+    image_size: int | str | None,
+    patch_size: int | None,
+    median: tuple[int, int],
+    device: str = "cpu",
 ) -> tuple[int | str, int]:
     """Image and patch size for looking at masks, chosen as a training would."""
     size: int | str = image_size if image_size is not None else choose_side(min(median), device)
@@ -58,14 +71,18 @@ def choose_geometry(
 def choose_side(short_side: int, device: str) -> int:
     """The largest usual side that neither enlarges the pictures nor is too much for the device."""
     most = 96 if device == "cpu" else 224
-    return next((side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4))
+    return next(
+        (side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4)
+    )
 
 
 def choose_patch(height: int, width: int) -> int:
     """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both."""
     short = min(height, width)
     least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
-    return next((side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1)
+    return next(
+        (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
+    )
 
 
 def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
@@ -73,7 +90,11 @@ def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
         return []
     side = choose_side(found.short_side, found.device)
     limit = "no enlarging" if side >= found.short_side // 2 else f"usual on {found.device}"
-    return [Choice("image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}")]
+    return [
+        Choice(
+            "image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}"
+        )
+    ]
 
 
 def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
@@ -100,7 +121,11 @@ def _model(settings: PretrainSettings, found: Found) -> list[Choice]:
     elif found.count < 50_000:
         name, reason = "vit_tiny", f"{found.count:,} pictures are few"
     else:
-        name, reason = ("vit_small", "enough pictures for it") if found.count < 500_000 else ("vit_base", "many pictures")
+        name, reason = (
+            ("vit_small", "enough pictures for it")
+            if found.count < 500_000
+            else ("vit_base", "many pictures")
+        )
     return [Choice("model", name, reason)]
 
 
@@ -109,10 +134,20 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.train.batch_size is None:
         usual = 64 if found.device == "cpu" else 256
         size = max(1, min(usual, share // 4 or share))
-        why = f"usual on {found.device}" if size == usual else f"a quarter of the {found.count:,} pictures"
+        why = (
+            f"usual on {found.device}"
+            if size == usual
+            else f"a quarter of the {found.count:,} pictures"
+        )
         return [Choice("batch_size", size, why)]
     if settings.train.batch_size > share:
-        return [Choice("batch_size", max(1, share), f"the batch asked for is larger than the data set ({found.count:,} pictures)")]
+        return [
+            Choice(
+                "batch_size",
+                max(1, share),
+                f"the batch asked for is larger than the data set ({found.count:,} pictures)",
+            )
+        ]
     return []
 
 
@@ -121,13 +156,23 @@ def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
         return []
     batch = effective_batch(settings)
     rate = settings.train.base_lr * batch / 256
-    return [Choice("lr", float(f"{rate:.6g}"), f"{settings.train.base_lr:.1e} x {batch} / 256 = {rate:.1e}")]
+    return [
+        Choice(
+            "lr", float(f"{rate:.6g}"), f"{settings.train.base_lr:.1e} x {batch} / 256 = {rate:.1e}"
+        )
+    ]
 
 
 def effective_batch(settings: PretrainSettings) -> int:
     """Pictures (times masks per picture) behind one optimizer step, over all processes."""
     run, train = settings.run, settings.train
-    return (train.batch_size or 1) * train.accumulate * run.devices * run.nodes * settings.mask.masks_per_image
+    return (
+        (train.batch_size or 1)
+        * train.accumulate
+        * run.devices
+        * run.nodes
+        * settings.mask.masks_per_image
+    )
 
 
 def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
@@ -137,7 +182,11 @@ def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
     wanted = 200_000 if found.device == "cpu" else 20_000_000
     epochs = float(min(400, max(10, round(wanted / found.count))))
     return [
-        Choice("epochs", epochs, f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length")
+        Choice(
+            "epochs",
+            epochs,
+            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length",
+        )
     ]
 
 
@@ -146,7 +195,13 @@ def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
         return []
     seen = (settings.train.epochs or 0) * found.count
     worth = found.device == "cuda" and seen >= WORTH_COMPILING
-    return [Choice("compile", worth, "a long CUDA run" if worth else "compiling takes longer than it saves here")]
+    return [
+        Choice(
+            "compile",
+            worth,
+            "a long CUDA run" if worth else "compiling takes longer than it saves here",
+        )
+    ]
 
 
 def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:

@@ -57,16 +57,22 @@ def choose_pictures(
     sources = [open_source(item if is_array(item) else str(item)) for item in named]
     if len(sources) == 1 and isinstance(sources[0], StoreSource) and not keep_whole:
         there = map_names(sources[0].store)
-        chosen = _from_store(sources[0], loaded, [name for name in maps if name in there or not only_there])
+        chosen = _from_store(
+            sources[0], loaded, [name for name in maps if name in there or not only_there]
+        )
     else:
         chosen = _one_by_one(sources, loaded, keep_whole)
     count = sum(len(source) for source in sources)
     if count > MOST and reporter is not None:
         reporter.say(f"{MOST} of {count:,} pictures are measured, evenly spread.")
     if chosen.skipped and reporter is not None:
-        reporter.warn(f"{len(chosen.skipped)} unreadable pictures skipped: {'; '.join(chosen.skipped[:5])}")
+        reporter.warn(
+            f"{len(chosen.skipped)} unreadable pictures skipped: {'; '.join(chosen.skipped[:5])}"
+        )
     if not chosen.names:
-        raise MaskwrightError(f"No pictures to reconstruct. {'; '.join(chosen.skipped[:3]) or 'None were given.'}")
+        raise MaskwrightError(
+            f"No pictures to reconstruct. {'; '.join(chosen.skipped[:3]) or 'None were given.'}"
+        )
     return chosen
 
 
@@ -79,7 +85,10 @@ def to_model_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
     """Shrink and center-crop one (C, h, w) uint8 picture."""
     sides = torch.tensor(picture.shape[1:])[:, None]
     return (
-        evaluation_view(size).draw(*sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)).to_list()[0].apply(picture, size)
+        evaluation_view(size)
+        .draw(*sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64))
+        .to_list()[0]
+        .apply(picture, size)
     )
 
 
@@ -89,12 +98,16 @@ def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -
     some = packed.subset(torch.tensor(spread(len(packed), MOST), dtype=torch.int64))
     grid = loaded.model.grid
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
-    return ChosenPictures(tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors)
+    return ChosenPictures(
+        tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors
+    )
 
 
 def spread(count: int, most: int) -> list[int]:
     """At most so many of the numbers from 0 to count - 1, evenly spread, so that no folder of pictures is passed over."""
-    return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long().tolist()
+    return (
+        torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long().tolist()
+    )
 
 
 def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -> ChosenPictures:
@@ -106,12 +119,18 @@ def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -
     every = [(source, index) for source in sources for index in range(len(source))]
     for source, index in (every[number] for number in spread(len(every), MOST)):
         try:
-            picture = torch.from_numpy(source.read(index, Wanted(channels=config.channels)).copy()).permute(2, 0, 1)
+            picture = torch.from_numpy(
+                source.read(index, Wanted(channels=config.channels)).copy()
+            ).permute(2, 0, 1)
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue
         names.append(Path(source.key(index)).name)
         fitted.append(to_model_size(picture, config.image_size))
         whole += [picture] if keep_whole else []
-    stacked = torch.stack(fitted) if fitted else torch.zeros(0, config.channels, *config.image_size, dtype=torch.uint8)
+    stacked = (
+        torch.stack(fitted)
+        if fitted
+        else torch.zeros(0, config.channels, *config.image_size, dtype=torch.uint8)
+    )
     return ChosenPictures(tuple(names), stacked, {}, tuple(skipped), tuple(whole))

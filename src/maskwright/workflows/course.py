@@ -52,22 +52,45 @@ class Ended:
 
 
 def run_course(
-    module: SteppedModule, loader: ResumableLoader, journal: Journal, machine: Machine, course: Course, reporter: Reporter, *, resume: bool
+    module: SteppedModule,
+    loader: ResumableLoader,
+    journal: Journal,
+    machine: Machine,
+    course: Course,
+    reporter: Reporter,
+    *,
+    resume: bool,
 ) -> Ended:
     """Train by Lightning until the module's clock is over or somebody asks to stop; resume: from the last checkpoint."""
     folder, clock = journal.folder, module.clock
     signals = StopSignals()
     with quiet_lightning():
-        checkpoints = Checkpoints(folder.checkpoints, course.keep, 60 * course.save_minutes, lambda: signals.asked() or journal.wants_stop)
+        checkpoints = Checkpoints(
+            folder.checkpoints,
+            course.keep,
+            60 * course.save_minutes,
+            lambda: signals.asked() or journal.wants_stop,
+        )
         every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-        recorder = Recorder(journal.emit, reporter, every, course.beside, course.epochs, course.label, course.more)
+        recorder = Recorder(
+            journal.emit, reporter, every, course.beside, course.epochs, course.label, course.more
+        )
         last_epoch = _last_epoch(clock.total_steps, len(loader), machine.accumulate)
-        tasks = EpochTasks(course.tasks, journal.emit, checkpoints, last_epoch, course.best, course.kept_as)
-        trainer = build_trainer(folder.path, machine, [*course.averaging, recorder, tasks, checkpoints, signals])
+        tasks = EpochTasks(
+            course.tasks, journal.emit, checkpoints, last_epoch, course.best, course.kept_as
+        )
+        trainer = build_trainer(
+            folder.path, machine, [*course.averaging, recorder, tasks, checkpoints, signals]
+        )
         if resume:
             go_back(folder, loader)
         clock.start()
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=str(folder.last) if resume else None, weights_only=True)
+        trainer.fit(
+            module,
+            train_dataloaders=loader,
+            ckpt_path=str(folder.last) if resume else None,
+            weights_only=True,
+        )
     return Ended(checkpoints.asked, trainer.global_step)
 
 
@@ -83,4 +106,8 @@ def recall_end(folder: RunFolder, module: SteppedModule) -> bool:
 
 def _last_epoch(total_steps: int | None, batches: int, accumulate: int) -> int | None:
     """The epoch in which a training of that many steps ends; None where minutes decide."""
-    return None if total_steps is None else math.ceil(total_steps / max(1, math.ceil(batches / accumulate)))
+    return (
+        None
+        if total_steps is None
+        else math.ceil(total_steps / max(1, math.ceil(batches / accumulate)))
+    )

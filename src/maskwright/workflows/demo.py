@@ -20,7 +20,9 @@ from maskwright.workflows.run import Run
 DEFECTIVE_FROM = 0.4
 
 
-def demo(*, out: str | Path = "runs/demo", minutes: float | None = None, reporter: Reporter | None = None) -> Run:
+def demo(
+    *, out: str | Path = "runs/demo", minutes: float | None = None, reporter: Reporter | None = None
+) -> Run:
     """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect detection beside trivial encoders.
 
     Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of being defective, used as a label here
@@ -29,15 +31,21 @@ def demo(*, out: str | Path = "runs/demo", minutes: float | None = None, reporte
     reporter = reporter or LogReporter()
     started = time.monotonic()
     folder = _pictures()
-    reporter.say("Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then find the defective ones.")
+    reporter.say(
+        "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then find the defective ones."
+    )
     length: dict[str, Any] = {} if minutes is None else {"minutes": minutes}
-    run = pretrain(folder / "images", recipe="demo", out=str(out), overwrite=True, reporter=reporter, **length)
+    run = pretrain(
+        folder / "images", recipe="demo", out=str(out), overwrite=True, reporter=reporter, **length
+    )
     labels = run.path / "labels.csv"
     write_text(labels, _labels(folder))
     examples = sorted((folder / "images").glob("*.png"))[::437][:6]
     sheet = reconstruct(run.path, examples, reporter=reporter)
     evaluate(run.path, str(folder / "images"), labels=str(labels), reporter=reporter)
-    reporter.say(f"All done in {spell_time(time.monotonic() - started)}. Look at {sheet.path} and {run.path / 'samples'}.")
+    reporter.say(
+        f"All done in {spell_time(time.monotonic() - started)}. Look at {sheet.path} and {run.path / 'samples'}."
+    )
     return run
 
 
@@ -52,6 +60,10 @@ def _labels(folder: Path) -> str:
     """CSV of file,label from the data set's own list of file, probability, type."""
     lines = ["file,label"]
     with (folder / "labels.csv").open(encoding="utf-8") as file:
-        for name, probability, *_ in csv.reader((" ".join(line.split()) for line in file), delimiter=" "):
-            lines.append(f"{Path(name).name},{'defective' if float(probability) > DEFECTIVE_FROM else 'sound'}")
+        for name, probability, *_ in csv.reader(
+            (" ".join(line.split()) for line in file), delimiter=" "
+        ):
+            lines.append(
+                f"{Path(name).name},{'defective' if float(probability) > DEFECTIVE_FROM else 'sound'}"
+            )
     return "\n".join(lines) + "\n"

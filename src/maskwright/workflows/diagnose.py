@@ -71,20 +71,39 @@ def diagnose(
     loaded = _load(places)
     first = next(iter(loaded.values()))
     wanted = labeled_settings(
-        first.settings, on, "--on LABELED", labels=labels, train_split=train_split, test_split=test_split, limit=limit, seed=seed
+        first.settings,
+        on,
+        "--on LABELED",
+        labels=labels,
+        train_split=train_split,
+        test_split=test_split,
+        limit=limit,
+        seed=seed,
     )
     split = find_split(wanted)
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
-    reporter.say(f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}")
+    reporter.say(
+        f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}"
+    )
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
     about = {"data": wanted.data, "split": split.how, "limit": limit, "seed": seed}
-    return {name: _answer(name, question, bench, asked, folder, about) for name, question in questions.items()}
+    return {
+        name: _answer(name, question, bench, asked, folder, about)
+        for name, question in questions.items()
+    }
 
 
-def _answer(name: str, question: Diagnostic, bench: Bench, asked: Sequence[Asked], folder: Path, about: dict[str, Any]) -> list[Findings]:
+def _answer(
+    name: str,
+    question: Diagnostic,
+    bench: Bench,
+    asked: Sequence[Asked],
+    folder: Path,
+    about: dict[str, Any],
+) -> list[Findings]:
     """Ask one question, leave its figure and JSON, and say what came out."""
     findings = bench.ask(name, question, asked)
     _write(folder, name, question, findings, about)
@@ -97,10 +116,20 @@ def spell_findings(findings: Sequence[Findings]) -> list[str]:
     """A table with a row for each number and a column for each subject, then the control and the times."""
     names = list(dict.fromkeys(name for one in findings for name in one.numbers))
     cells = [["", *(one.subject for one in findings)]]
-    cells += [[name, *(spell_number(one.numbers[name]) if name in one.numbers else "-" for one in findings)] for name in names]
+    cells += [
+        [
+            name,
+            *(spell_number(one.numbers[name]) if name in one.numbers else "-" for one in findings),
+        ]
+        for name in names
+    ]
     cells.append(["seconds", *(f"{one.seconds:.1f}" for one in findings)])
     widths = [max(len(row[column]) for row in cells) for column in range(len(findings) + 1)]
-    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
     notes = [f"  {one.subject}: {note}" for one in findings for note in dict.fromkeys(one.notes)]
     return [findings[0].diagnostic, *lines, *notes, f"  {findings[0].control}"]
 
@@ -110,21 +139,30 @@ def _load(places: Sequence[str | Path]) -> dict[str, LoadedEncoder]:
     texts = [str(place) for place in places]
     if len(set(texts)) != len(texts):
         raise MaskwrightError("A run is named twice; name each once.")
-    return {name: load_any_encoder(place) for name, place in zip(short_names(texts), places, strict=True)}
+    return {
+        name: load_any_encoder(place)
+        for name, place in zip(short_names(texts), places, strict=True)
+    }
 
 
 def short_names(places: Sequence[str]) -> list[str]:
     """The last folders of each path, as few as tell all of them apart; names such as timm:NAME stay whole."""
     most = max(len(Path(place).parts) for place in places)
     for count in range(1, most + 1):
-        short = ["/".join(Path(place).parts[-count:]) if Path(place).exists() else place for place in places]
+        short = [
+            "/".join(Path(place).parts[-count:]) if Path(place).exists() else place
+            for place in places
+        ]
         if len(set(short)) == len(short):
             return short
     return list(places)
 
 
 def _find_extras(
-    questions: Mapping[str, Diagnostic], given: Mapping[str, str | None], limit: int | None, seed: int
+    questions: Mapping[str, Diagnostic],
+    given: Mapping[str, str | None],
+    limit: int | None,
+    seed: int,
 ) -> dict[str, Split | Stimuli]:
     """Open what the questions want beside the test pictures; raises MaskwrightError for what was not given, or given for nobody."""
     wanted = {want: name for name, question in questions.items() for want in question.wants}
@@ -140,7 +178,9 @@ def _find_extras(
     for want in wanted:
         place = str(given[want])
         textures = LabeledSettings(data=place, limit=limit, seed=seed)
-        found[want] = find_stimuli(place, limit, seed) if want == "stimuli" else find_split(textures)
+        found[want] = (
+            find_stimuli(place, limit, seed) if want == "stimuli" else find_split(textures)
+        )
     return found
 
 
@@ -178,7 +218,9 @@ class Bench:
         extra: dict[str, Pictures] = {}
         for want, source in self.extras.items():
             if isinstance(source, Split):
-                extra[f"{want}_train"], extra[f"{want}_test"] = open_both(source, size, channels, self.reporter)
+                extra[f"{want}_train"], extra[f"{want}_test"] = open_both(
+                    source, size, channels, self.reporter
+                )
             else:
                 extra[want] = source.open(size, channels, self.reporter)
         precision = torch.bfloat16 if pick_precision(self.device) == "bf16-mixed" else torch.float32
@@ -198,13 +240,27 @@ class Bench:
             findings.append(question.measure(one.subject, one.material, self.seed))
         self.reporter.finish()
         if isinstance(question, Compares):
-            findings = question.compare(findings, [one.subject.name for one in asked if one.is_baseline], self.seed)
+            findings = question.compare(
+                findings, [one.subject.name for one in asked if one.is_baseline], self.seed
+            )
         return findings
 
 
-def _write(folder: Path, name: str, question: Diagnostic, findings: Sequence[Findings], about: dict[str, Any]) -> None:
+def _write(
+    folder: Path,
+    name: str,
+    question: Diagnostic,
+    findings: Sequence[Findings],
+    about: dict[str, Any],
+) -> None:
     begun = time.perf_counter()
     save_picture(folder / f"{name}.png", question.figure(findings))
     drawing = time.perf_counter() - begun
-    report = {"diagnostic": name, **about, "made": now(), "versions": versions(), "seconds_drawing": round(drawing, 3)}
+    report = {
+        "diagnostic": name,
+        **about,
+        "made": now(),
+        "versions": versions(),
+        "seconds_drawing": round(drawing, 3),
+    }
     write_json(folder / f"{name}.json", {**report, "findings": [one.to_dict() for one in findings]})

@@ -27,7 +27,9 @@ class StorePictures:
     @property
     def labels(self) -> Tensor:
         """(n,) int64; -1 for pictures that have none."""
-        return torch.full((len(self.store),), -1) if self.store.labels is None else self.store.labels
+        return (
+            torch.full((len(self.store),), -1) if self.store.labels is None else self.store.labels
+        )
 
     @property
     def classes(self) -> Sequence[str]:
@@ -44,7 +46,9 @@ class StorePictures:
         return eval_batches(self.store, self.size, self.batch_size)
 
 
-def open_both(split: Split, size: tuple[int, int], channels: int, reporter: Reporter) -> tuple[StorePictures, StorePictures]:
+def open_both(
+    split: Split, size: tuple[int, int], channels: int, reporter: Reporter
+) -> tuple[StorePictures, StorePictures]:
     """Train and test pictures at one size."""
     found = split.open(size, channels, reporter)
     return StorePictures(found.train, size), StorePictures(found.test, size)
@@ -60,14 +64,18 @@ class Stimuli:
 
     def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> StorePictures:
         """The pictures at one size."""
-        return StorePictures(limited(packed(self.source, size, channels, reporter), self.limit, self.seed), size)
+        return StorePictures(
+            limited(packed(self.source, size, channels, reporter), self.limit, self.seed), size
+        )
 
 
 def find_stimuli(data: str, limit: int | None, seed: int) -> Stimuli:
     """Open cue-conflict pictures: those below `style-transfer/` alone where there is such a folder, as in Geirhos's repository."""
     source = open_source(data)
     keys = [source.key(index) for index in range(len(source))]
-    inside = next((key.split("style-transfer/")[0] for key in keys if "style-transfer/" in key), None)
+    inside = next(
+        (key.split("style-transfer/")[0] for key in keys if "style-transfer/" in key), None
+    )
     if inside is not None and not all("style-transfer/" in key for key in keys):
         source = open_source(f"{data.rstrip('/')}/{inside}style-transfer")
     return Stimuli(source, limit, seed)

@@ -38,13 +38,23 @@ def examine() -> list[Finding]:
 
 def _machine() -> Iterator[Finding]:
     device = pick_device()
-    yield Finding("device", describe_device(device), f"used by default, with precision {pick_precision(device)}")
+    yield Finding(
+        "device",
+        describe_device(device),
+        f"used by default, with precision {pick_precision(device)}",
+    )
     for package in ("torch", "torchvision", "lightning", "timm"):
         yield Finding(package, importlib.metadata.version(package), "installed")
     place = next(parent for parent in (cache_folder(), *cache_folder().parents) if parent.exists())
     free = shutil.disk_usage(place).free / 2**30
-    yield Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {cache_folder()}")
-    yield Finding("here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free", "runs are written under this folder")
+    yield Finding(
+        "cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {cache_folder()}"
+    )
+    yield Finding(
+        "here",
+        f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free",
+        "runs are written under this folder",
+    )
 
 
 def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
@@ -62,18 +72,34 @@ def _patches_come_back() -> bool:
 
 def _counts_are_exact() -> bool:
     grid = Grid(7, 9)
-    masks = [mask_scene(build_policy(name), _scene(grid, 40)) for name in ("random", "block(size=2)", "rectangles", "green")]
-    return all(mask.num_masked == 40 and bool((mask.is_masked.sum(1) == 40).all()) for mask in masks)
+    masks = [
+        mask_scene(build_policy(name), _scene(grid, 40))
+        for name in ("random", "block(size=2)", "rectangles", "green")
+    ]
+    return all(
+        mask.num_masked == 40 and bool((mask.is_masked.sum(1) == 40).all()) for mask in masks
+    )
 
 
 def _seeds_repeat() -> bool:
     grid = Grid(8, 8)
-    first, second = (mask_scene(build_policy("random"), _scene(grid, 48)).masked_ids for _ in range(2))
+    first, second = (
+        mask_scene(build_policy("random"), _scene(grid, 48)).masked_ids for _ in range(2)
+    )
     return torch.equal(first, second)
 
 
 def _masked_pixels_are_unseen() -> bool:
-    config = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=2, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2)
+    config = ModelConfig(
+        image_size=(16, 16),
+        patch_size=4,
+        width=24,
+        depth=2,
+        heads=2,
+        decoder_width=16,
+        decoder_depth=1,
+        decoder_heads=2,
+    )
     model = MaskedAutoencoder(config, torch_generator(0, "doctor")).eval()
     mask = mask_scene(build_policy("random"), _scene(model.grid, 12))
     images = torch.rand(4, 3, 16, 16, generator=torch_generator(0, "images"))

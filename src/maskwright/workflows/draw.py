@@ -32,14 +32,30 @@ BLIND = Sight()
 
 
 def draw_masks(
-    policy: Policy, grid: Grid, ratio: float, count: int, seed: int, *, purpose: str = "look", sight: Sight = BLIND
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    count: int,
+    seed: int,
+    *,
+    purpose: str = "look",
+    sight: Sight = BLIND,
 ) -> PatchMask:
     """Mask samples 0..count-1, always in the same way for the same seed and purpose."""
-    return mask_samples(policy, grid, ratio, torch.arange(count), seed, purpose=purpose, sight=sight)
+    return mask_samples(
+        policy, grid, ratio, torch.arange(count), seed, purpose=purpose, sight=sight
+    )
 
 
 def mask_samples(
-    policy: Policy, grid: Grid, ratio: float, sample_ids: Tensor, seed: int, *, purpose: str, sight: Sight = BLIND
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    sample_ids: Tensor,
+    seed: int,
+    *,
+    purpose: str,
+    sight: Sight = BLIND,
 ) -> PatchMask:
     """Mask given samples (B,), each by its own id and by what the policy looks at alone."""
     scene = Scene(
@@ -56,7 +72,15 @@ def mask_samples(
 
 
 def mask_pictures(
-    policy: Policy, grid: Grid, ratio: float, batch: Batch, seed: int, *, purpose: str, scale: PixelScale, attend: Attend | None = None
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    batch: Batch,
+    seed: int,
+    *,
+    purpose: str,
+    scale: PixelScale,
+    attend: Attend | None = None,
 ) -> PatchMask:
     """Mask a batch of pictures by a policy that may look at them and at their maps."""
     images = scale.to_model(batch.images)
@@ -66,14 +90,27 @@ def mask_pictures(
 
 
 def sample_masks(
-    policy: Policy, grid: Grid, ratio: float, draws: int, seed: int, store: PackedStore, *, scale: PixelScale, attend: Attend | None = None
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    draws: int,
+    seed: int,
+    store: PackedStore,
+    *,
+    scale: PixelScale,
+    attend: Attend | None = None,
 ) -> Tensor:
     """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at most `draws`."""
     if not policy.traits.needs:
         return draw_masks(policy, grid, ratio, draws, seed).is_masked
     chosen = store.subset(torch.linspace(0, len(store) - 1, min(draws, len(store))).round().long())
-    batches = eval_batches(chosen, grid.image_size, 256, policy.traits.needed("prior"), (grid.rows, grid.cols))
+    batches = eval_batches(
+        chosen, grid.image_size, 256, policy.traits.needed("prior"), (grid.rows, grid.cols)
+    )
     flags = [
-        mask_pictures(policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend).is_masked.cpu() for batch in batches
+        mask_pictures(
+            policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend
+        ).is_masked.cpu()
+        for batch in batches
     ]
     return torch.cat(flags)

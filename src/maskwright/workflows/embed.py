@@ -57,19 +57,33 @@ def embed(
         writer.finish(path, source.classes)
     if batches.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in batches.skipped[:5])
-        reporter.warn(f"{len(batches.skipped)} unreadable pictures skipped: {named}{' ...' if len(batches.skipped) > 5 else ''}")
+        reporter.warn(
+            f"{len(batches.skipped)} unreadable pictures skipped: {named}{' ...' if len(batches.skipped) > 5 else ''}"
+        )
     reporter.say(f"{count:,} vectors of {width} numbers ({pooling}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))
 
 
-def _write_all(encoder: PictureEncoder, batches: PictureBatches, writer: FeatureWriter, pooling: str, reporter: Reporter) -> int:
+def _write_all(
+    encoder: PictureEncoder,
+    batches: PictureBatches,
+    writer: FeatureWriter,
+    pooling: str,
+    reporter: Reporter,
+) -> int:
     source: Source = batches.source
     count, total = 0, len(source)
     for indexes, images in batches:
         features = encoder.pool(encoder.encode_batch(images), pooling).numpy()
         told = source.labels
-        writer.add([source.key(index) for index in indexes], None if told is None else [told[index] for index in indexes], features)
+        writer.add(
+            [source.key(index) for index in indexes],
+            None if told is None else [told[index] for index in indexes],
+            features,
+        )
         count += len(indexes)
-        reporter.progress("embed", indexes[-1] + 1, total, f"{indexes[-1] + 1:,} of {total:,} pictures")
+        reporter.progress(
+            "embed", indexes[-1] + 1, total, f"{indexes[-1] + 1:,} of {total:,} pictures"
+        )
     reporter.finish()
     return count

@@ -65,7 +65,10 @@ class PictureEncoder:
 
     def features(self, images: Any, pooling: str = "mean") -> Tensor:
         """One vector per picture, (n, D): `mean` of the patch tokens, the class token `cls`, or `both` side by side (n, 2 D)."""
-        pooled = [self.pool(self.encode_batch(batch), pooling) for batch in batches_of(images, self.config)]
+        pooled = [
+            self.pool(self.encode_batch(batch), pooling)
+            for batch in batches_of(images, self.config)
+        ]
         if not pooled:
             raise MaskwrightError("No pictures given to encode.")
         return torch.cat(pooled)
@@ -73,7 +76,11 @@ class PictureEncoder:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes of a fine-tuned classifier; none for an encoder."""
-        return tuple(self.loaded.settings.get("classes", ())) if isinstance(self._model, Classifier) else ()
+        return (
+            tuple(self.loaded.settings.get("classes", ()))
+            if isinstance(self._model, Classifier)
+            else ()
+        )
 
     def classify(self, images: Any) -> Tensor:
         """The probability of each class for each picture, (n, K), in the order of `classes`; images as for `encode`.
@@ -81,7 +88,9 @@ class PictureEncoder:
         Raises MaskwrightError for an encoder that was not fine-tuned.
         """
         if not isinstance(self._model, Classifier):
-            raise MaskwrightError("This is an encoder without a classifier; make one with: maskwright finetune RUN --data LABELED.")
+            raise MaskwrightError(
+                "This is an encoder without a classifier; make one with: maskwright finetune RUN --data LABELED."
+            )
         answers = []
         with held_still(self._model.classify, self.device):
             for batch in batches_of(images, self.config):
@@ -94,16 +103,22 @@ class PictureEncoder:
     def encode_batch(self, images: Tensor) -> Tensor:
         """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size already."""
         with held_still(self._model.encode, self.device):
-            return self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
+            return (
+                self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
+            )
 
     def width_of(self, pooling: str) -> int:
         """How long the vectors of a pooling are; raises MaskwrightError for unknown ones and for `cls` without a class token."""
-        return self.pool(torch.zeros(1, self.config.num_prefix + 1, self.config.width), pooling).shape[1]
+        return self.pool(
+            torch.zeros(1, self.config.num_prefix + 1, self.config.width), pooling
+        ).shape[1]
 
     def pool(self, tokens: Tensor, pooling: str) -> Tensor:
         """Tokens of `encode_batch` to one vector each."""
         has_class = self.config.class_token
-        return Features(tokens[:, 0] if has_class else None, tokens[:, self.config.num_prefix :].mean(1)).pooled(pooling)
+        return Features(
+            tokens[:, 0] if has_class else None, tokens[:, self.config.num_prefix :].mean(1)
+        ).pooled(pooling)
 
 
 def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:

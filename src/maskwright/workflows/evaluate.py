@@ -11,7 +11,12 @@ from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.evaluation_report import measure_differences, save_figures, spell_differences, spell_results
+from maskwright.workflows.evaluation_report import (
+    measure_differences,
+    save_figures,
+    spell_differences,
+    spell_results,
+)
 from maskwright.workflows.labeled import TEST_NAMES, Labeled, labeled_settings
 from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
@@ -54,9 +59,24 @@ def evaluate(
     subjects = load_subjects(runs, data, chosen)
     own = subjects[0].loaded.settings
     asked = labeled_settings(
-        own, data, "--data LABELED", labels=labels, train_split=train_split, test_split=test_split, limit=limit, seed=seed
+        own,
+        data,
+        "--data LABELED",
+        labels=labels,
+        train_split=train_split,
+        test_split=test_split,
+        limit=limit,
+        seed=seed,
     )
-    each = benches(subjects, asked, baselines=baselines, cache=cache, device=chosen, seed=seed, reporter=reporter)
+    each = benches(
+        subjects,
+        asked,
+        baselines=baselines,
+        cache=cache,
+        device=chosen,
+        seed=seed,
+        reporter=reporter,
+    )
     pictures, measured = _measure_each(each, probes, seed, reporter)
     report = describe_pictures(pictures) | {
         "limit": limit,
@@ -67,13 +87,18 @@ def evaluate(
         "runs": {subject.name: str(one) for subject, one in zip(subjects, runs, strict=True)},
         **measured,
     }
-    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(pictures.name, list(probes), [str(one) for one in runs])
+    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(
+        pictures.name, list(probes), [str(one) for one in runs]
+    )
     _write(report, [subject.name for subject in subjects], place, figures, reporter)
     return dict(report["results"])
 
 
 def _measure_each(
-    each: Iterable[tuple[Bench, Labeled]], probes: Mapping[str, Probe], seed: int, reporter: Reporter
+    each: Iterable[tuple[Bench, Labeled]],
+    probes: Mapping[str, Probe],
+    seed: int,
+    reporter: Reporter,
 ) -> tuple[Labeled, dict[str, Any]]:
     """The pictures of the first subject, and the results of all with their differences."""
     results: dict[str, Any] = {}
@@ -88,18 +113,30 @@ def _measure_each(
     return found[0], {"results": results, "differences": measure_differences(results, tested, seed)}
 
 
-def _write(report: dict[str, Any], names: Sequence[str], place: Path, figures: bool, reporter: Reporter) -> None:
+def _write(
+    report: dict[str, Any], names: Sequence[str], place: Path, figures: bool, reporter: Reporter
+) -> None:
     """Leave the report as JSON with its figures, and say what came out."""
     write_json(f"{place}.json", report)
     drawn = save_figures(report, names, place) if figures else []
     told = spell_differences(report["differences"]) if len(names) > 1 else []
-    for line in [*spell_results(report["results"]), *told, f"Written to {place}.json", *(f"Drawn in {path}" for path in drawn)]:
+    for line in [
+        *spell_results(report["results"]),
+        *told,
+        f"Written to {place}.json",
+        *(f"Drawn in {path}" for path in drawn),
+    ]:
         reporter.say(line)
 
 
 def describe_pictures(pictures: Labeled) -> dict[str, Any]:
     """Where the pictures came from, ready for JSON."""
-    return {"data": pictures.name, "protocol": pictures.how, "notes": list(pictures.notes), "classes": list(pictures.classes)}
+    return {
+        "data": pictures.name,
+        "protocol": pictures.how,
+        "notes": list(pictures.notes),
+        "classes": list(pictures.classes),
+    }
 
 
 def eval_folder(run: str | Path) -> Path:
@@ -107,18 +144,28 @@ def eval_folder(run: str | Path) -> Path:
     place = Path(split_hints(run)[0])
     if str(run) == RANDOM:
         return Path(RANDOM) / "eval"
-    return home_of(run) / "eval" if place.is_dir() or is_name(str(run)) else place.with_suffix(".eval")
+    return (
+        home_of(run) / "eval" if place.is_dir() or is_name(str(run)) else place.with_suffix(".eval")
+    )
 
 
 def name_result(data: str, probes: Sequence[str], runs: Sequence[str]) -> str:
     """The name of a result's files: data and probes, and where those are many or RUNs are, a hash of them all."""
     words = slug("-".join(probes))
-    is_plain = len(runs) == 1 and all(probe.replace("_", "").isalpha() for probe in probes) and len("-".join(probes)) <= 40
-    return f"{slug(data)}-{words}" + ("" if is_plain else f"-{hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]}")
+    is_plain = (
+        len(runs) == 1
+        and all(probe.replace("_", "").isalpha() for probe in probes)
+        and len("-".join(probes)) <= 40
+    )
+    return f"{slug(data)}-{words}" + (
+        "" if is_plain else f"-{hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]}"
+    )
 
 
 def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
-    reporter.say(f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on, {pictures.how}")
+    reporter.say(
+        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on, {pictures.how}"
+    )
     for note in pictures.notes:
         reporter.warn(note)
 
@@ -126,11 +173,17 @@ def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
 def _measure_all(bench: Bench, probes: Mapping[str, Probe], reporter: Reporter) -> dict[str, Any]:
     """Results by probe; raw pixels are left out where a probe needs an encoder."""
     results: dict[str, Any] = {}
-    asked = {name: probe for name, probe in probes.items() if bench.loaded is not None or not probe.needs_encoder}
+    asked = {
+        name: probe
+        for name, probe in probes.items()
+        if bench.loaded is not None or not probe.needs_encoder
+    }
     for name, probe in asked.items():
         reporter.progress("measure", len(results), len(asked), f"{bench.name}, {name}")
         results[name] = {"seed": bench.seed, **probe.measure(bench)}
     reporter.finish()
-    for note in dict.fromkeys(note for result in results.values() for note in result.get("notes", ())):
+    for note in dict.fromkeys(
+        note for result in results.values() for note in result.get("notes", ())
+    ):
         reporter.warn(f"{bench.name}: {note}")
     return results

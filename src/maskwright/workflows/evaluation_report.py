@@ -24,7 +24,12 @@ def spell_results(results: Results) -> list[str]:
     probes = list(dict.fromkeys(probe for by_probe in results.values() for probe in by_probe))
     if len(probes) > 2:
         cells = [[_short(by_probe.get(probe)) for by_probe in results.values()] for probe in probes]
-        return _aligned([["top-1", *results], *([probe, *row] for probe, row in zip(probes, cells, strict=True))])
+        return _aligned(
+            [
+                ["top-1", *results],
+                *([probe, *row] for probe, row in zip(probes, cells, strict=True)),
+            ]
+        )
     width = max([16, *map(len, results)])
     lines = []
     for name, by_probe in results.items():
@@ -35,7 +40,11 @@ def spell_results(results: Results) -> list[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  "
+        + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _short(result: Mapping[str, Any] | None) -> str:
@@ -61,7 +70,9 @@ def _spell(result: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def measure_differences(results: Results, tested: Mapping[str, tuple[str, ...]], seed: int) -> dict[str, Any]:
+def measure_differences(
+    results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
+) -> dict[str, Any]:
     """Top-1 of every encoder minus the first one's, by probe, with a bootstrap interval over the same test images drawn for both.
 
     Left out where the images differ or a probe does not say which it got right.
@@ -75,7 +86,9 @@ def measure_differences(results: Results, tested: Mapping[str, tuple[str, ...]],
         for probe, result in results[name].items():
             other = results[first].get(probe, {})
             if result.get("correct") and other.get("correct"):
-                interval = bootstrap_interval(_rights(result["correct"]) - _rights(other["correct"]), seed)
+                interval = bootstrap_interval(
+                    _rights(result["correct"]) - _rights(other["correct"]), seed
+                )
                 found.setdefault(f"{name} - {first}", {})[probe] = interval.to_dict()
     return found
 
@@ -85,7 +98,10 @@ def spell_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]
     width = max([16, *map(len, differences)])
     return [
         f"  {name:<{width}} "
-        + "   ".join(f"{probe}: {value['value']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]" for probe, value in by_probe.items())
+        + "   ".join(
+            f"{probe}: {value['value']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+            for probe, value in by_probe.items()
+        )
         for name, by_probe in differences.items()
     ]
 
@@ -105,10 +121,21 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], place: Path) -
                 figure = confusion_figure(read_rows(result["confusion"]), labels, title)
                 paths.append(Path(f"{place}-confusion-{slug(name)}-{slug(probe)}.png"))
                 write_atomic(paths[-1], _writer(to_png_bytes(figure)))
-    by_layer = {name: by_probe["layers"]["by_layer"] for name, by_probe in results.items() if "layers" in by_probe}
+    by_layer = {
+        name: by_probe["layers"]["by_layer"]
+        for name, by_probe in results.items()
+        if "layers" in by_probe
+    }
     if by_layer:
         paths.append(Path(f"{place}-by_depth.png"))
-        write_atomic(paths[-1], _writer(to_png_bytes(depth_figure(by_layer, f"Linear probe after each block, {report['data']}"))))
+        write_atomic(
+            paths[-1],
+            _writer(
+                to_png_bytes(
+                    depth_figure(by_layer, f"Linear probe after each block, {report['data']}")
+                )
+            ),
+        )
     return paths
 
 

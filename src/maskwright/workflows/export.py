@@ -24,7 +24,12 @@ class Exported:
 
 
 def export(
-    run: str | Path, *, format: str = "timm", out: str | Path | None = None, target: Target | None = None, reporter: Reporter | None = None
+    run: str | Path,
+    *,
+    format: str = "timm",
+    out: str | Path | None = None,
+    target: Target | None = None,
+    reporter: Reporter | None = None,
 ) -> Exported:
     """Write a run, file or named model in another format, read it back, and compare.
 
@@ -59,7 +64,9 @@ def _place(run: str | Path, format: str, out: str | Path | None) -> Path:
     if ending and path.suffix != ending:
         raise MaskwrightError(f"A file of format {format} ends in {ending}; got --out {out}.")
     if not ending and path.is_file():
-        raise MaskwrightError(f"The {format} format is a folder and {out} is a file; give another --out.")
+        raise MaskwrightError(
+            f"The {format} format is a folder and {out} is a file; give another --out."
+        )
     return path
 
 
@@ -72,10 +79,17 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
             f"or: timm.create_model('{name}', img_size={config.image_size}, in_chans={config.channels}, num_classes=0, "
             f"checkpoint_path='{path}/model.safetensors')"
         )
-        return (f"timm.create_model('local-dir:{path}', pretrained=True)", *([by_file] if is_standard(config) else []))
+        return (
+            f"timm.create_model('local-dir:{path}', pretrained=True)",
+            *([by_file] if is_standard(config) else []),
+        )
     if format == "hf":
-        return (f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   or ViTModel for the encoder alone",)
+        return (
+            f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   or ViTModel for the encoder alone",
+        )
     if format == "onnx":
         scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"
-        return (f"input 'images' (B, {config.channels}, {config.image_size[0]}, {config.image_size[1]}) float32 = {scaled}",)
+        return (
+            f"input 'images' (B, {config.channels}, {config.image_size[0]}, {config.image_size[1]}) float32 = {scaled}",
+        )
     return (f"maskwright.load('{path}')",) if format == "safetensors" else ()

@@ -40,7 +40,9 @@ class FeatureCache:
             try:
                 found = load_file(file)
             except (SafetensorError, OSError) as error:
-                self.reporter.warn(f"The cached features {file} are damaged ({error}); they are made again.")
+                self.reporter.warn(
+                    f"The cached features {file} are damaged ({error}); they are made again."
+                )
             else:
                 file.touch()
                 self.reporter.say(f"{name}: features from cache")
@@ -52,7 +54,9 @@ class FeatureCache:
     def _keep(self, file: Path, made: Mapping[str, Tensor]) -> None:
         size = sum(value.nbytes for value in made.values())
         if size > self.most_bytes:
-            self.reporter.warn(f"These features take {size / 2**30:.1f} GiB and are not kept for the next time.")
+            self.reporter.warn(
+                f"These features take {size / 2**30:.1f} GiB and are not kept for the next time."
+            )
             return
         try:
             write_safetensors(file, {name: value.contiguous() for name, value in made.items()})
@@ -62,7 +66,9 @@ class FeatureCache:
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+        files = sorted(
+            self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True
+        )
         total = 0
         for file in files:
             total += file.stat().st_size
@@ -79,7 +85,22 @@ def hash_weights(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def features_key(weights: str, shape: Mapping[str, object], scale: PixelScale | None, store: PackedStore, how: str) -> str:
+def features_key(
+    weights: str,
+    shape: Mapping[str, object],
+    scale: PixelScale | None,
+    store: PackedStore,
+    how: str,
+) -> str:
     """The name under which features are kept: weights, shape of the model, its pixel scale, pictures, and how they are made."""
     pictures = (store.fingerprint, str(store.short_side), str(store.channels), str(len(store)))
-    return hash_strings([str(FORMAT), weights, json.dumps(shape, sort_keys=True, default=str), str(scale), *pictures, how])
+    return hash_strings(
+        [
+            str(FORMAT),
+            weights,
+            json.dumps(shape, sort_keys=True, default=str),
+            str(scale),
+            *pictures,
+            how,
+        ]
+    )

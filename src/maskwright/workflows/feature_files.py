@@ -46,7 +46,9 @@ class NpzWriter:
 
     def finish(self, path: Path, classes: list[str] | None) -> None:
         columns: dict[str, Any] = {"keys": np.array(self._keys)}
-        columns["features"] = np.memmap(self._raw, np.float32, "r", shape=(len(self._keys), self._width))
+        columns["features"] = np.memmap(
+            self._raw, np.float32, "r", shape=(len(self._keys), self._width)
+        )
         if self._labels:
             columns["labels"] = np.array(self._labels, dtype=np.int64)
         if classes:
@@ -67,7 +69,9 @@ class ParquetWriter:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise MaskwrightError("Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none.") from error
+            raise MaskwrightError(
+                "Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none."
+            ) from error
         self._arrow, self._file = pyarrow, scratch / "features.parquet"
         self._kind = pyarrow.list_(pyarrow.float32(), width)
         self._writer: Any = None
@@ -75,8 +79,13 @@ class ParquetWriter:
     def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
         arrow = self._arrow
         values = arrow.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
-        columns = {"key": arrow.array(keys), "features": arrow.FixedSizeListArray.from_arrays(values, type=self._kind)}
-        table = arrow.table(columns | ({} if labels is None else {"label": arrow.array(labels, arrow.int64())}))
+        columns = {
+            "key": arrow.array(keys),
+            "features": arrow.FixedSizeListArray.from_arrays(values, type=self._kind),
+        }
+        table = arrow.table(
+            columns | ({} if labels is None else {"label": arrow.array(labels, arrow.int64())})
+        )
         if self._writer is None:
             self._writer = arrow.parquet.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)

@@ -37,5 +37,14 @@ def leaves(sections: dict[str, Any]) -> Iterator[Leaf]:
     for section, cls in sections.items():
         types = get_type_hints(cls)
         for item in dataclasses.fields(cls):
-            default = item.default_factory() if item.default_factory is not MISSING else item.default
-            yield Leaf(item.name, section, types[item.name], default, item.metadata["help"], item.metadata["aliases"])
+            default = (
+                item.default_factory() if item.default_factory is not MISSING else item.default
+            )
+            yield Leaf(
+                item.name,
+                section,
+                types[item.name],
+                default,
+                item.metadata["help"],
+                item.metadata["aliases"],
+            )

@@ -13,7 +13,12 @@ from maskwright.evaluation.fillers import fill_trivially
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
-from maskwright.evaluation.reconstruction import ReconstructionResult, join_results, mask_rows, measure_prediction
+from maskwright.evaluation.reconstruction import (
+    ReconstructionResult,
+    join_results,
+    mask_rows,
+    measure_prediction,
+)
 from maskwright.patches import Grid, PatchMask
 from maskwright.visual.reconstructions import SheetRow, sheet_rows
 from maskwright.weights.checkpoint import LoadedModel
@@ -58,18 +63,29 @@ def fill_pictures(
     with held_still(model, device):
         for start in range(0, len(images), CHUNK):
             some = slice(start, start + CHUNK)
-            prediction = model(loaded.scale.to_model(images[some].to(device)), mask_rows(mask, some).predict_all().to(device))
+            prediction = model(
+                loaded.scale.to_model(images[some].to(device)),
+                mask_rows(mask, some).predict_all().to(device),
+            )
             parts.append(measure_prediction(prediction, loaded.scale, stats))
             rows += (new := sheet_rows(prediction, loaded.scale, stats))
-            composite, truth, hidden = (torch.stack([getattr(row, name) for row in new]) for name in ("composite", "original", "is_masked"))
+            composite, truth, hidden = (
+                torch.stack([getattr(row, name) for row in new])
+                for name in ("composite", "original", "is_masked")
+            )
             scores.append(score_pixels(composite, truth, hidden, distance))
     return tuple(rows), join_results(parts), join_scores(scores)
 
 
-def fill_by_nothing(images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None) -> dict[str, PixelScores]:
+def fill_by_nothing(
+    images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None
+) -> dict[str, PixelScores]:
     """The numbers of fills that learn nothing, on the same hidden pixels of (n, C, H, W) uint8 pictures."""
     truth, hidden = images.float() / 255, hidden_pixels(mask, grid)
-    return {name: score_pixels(fill, truth, hidden, distance) for name, fill in fill_trivially(truth, hidden).items()}
+    return {
+        name: score_pixels(fill, truth, hidden, distance)
+        for name, fill in fill_trivially(truth, hidden).items()
+    }
 
 
 def spell_mean(values: Tensor, seed: int) -> str:

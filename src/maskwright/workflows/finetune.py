@@ -18,9 +18,18 @@ from maskwright.training.recorder import spell_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.finetune_fit import fit_classifier
-from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson, open_pictures
+from maskwright.workflows.finetune_lesson import (
+    Lesson,
+    build_classifier,
+    build_lesson,
+    open_pictures,
+)
 from maskwright.workflows.finetune_report import chosen_model, report_answers, spell_answers
-from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
+from maskwright.workflows.finetune_settings import (
+    SECTION,
+    FinetuneSettings,
+    build_finetune_settings,
+)
 from maskwright.workflows.folds import folds_of, spell_spread
 from maskwright.workflows.labeled import Labeled, LabeledSettings
 from maskwright.workflows.run import load_any_encoder
@@ -47,14 +56,29 @@ class _Task:
     device: str
 
     def to_dict(self) -> dict[str, Any]:
-        told = {**dataclasses.asdict(self.asked), "run": self.run, "from_scratch": self.from_scratch, "device": self.device}
+        told = {
+            **dataclasses.asdict(self.asked),
+            "run": self.run,
+            "from_scratch": self.from_scratch,
+            "device": self.device,
+        }
         return {SECTION: {**told, **self.settings.to_dict()}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> _Task:
-        asked = LabeledSettings(**{item.name: values[item.name] for item in dataclasses.fields(LabeledSettings)})
-        settings = FinetuneSettings(**{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)})
-        return cls(run=values["run"], asked=asked, settings=settings, from_scratch=values["from_scratch"], device=values["device"])
+        asked = LabeledSettings(
+            **{item.name: values[item.name] for item in dataclasses.fields(LabeledSettings)}
+        )
+        settings = FinetuneSettings(
+            **{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)}
+        )
+        return cls(
+            run=values["run"],
+            asked=asked,
+            settings=settings,
+            from_scratch=values["from_scratch"],
+            device=values["device"],
+        )
 
 
 def finetune(
@@ -89,7 +113,9 @@ def finetune(
     if resume:
         return _resume(out, {"run": run, "data": data, **settings}, assignments, reporter)
     if run is None or data is None:
-        raise MaskwrightError("Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED.")
+        raise MaskwrightError(
+            "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED."
+        )
     folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
     asked = LabeledSettings(
         data=folds[0] if len(folds) == 1 else str(data),
@@ -101,49 +127,84 @@ def finetune(
         seed=seed,
     )
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
-    task = _Task(run=str(run), asked=asked, settings=chosen, from_scratch=from_scratch, device=device)
-    folder = RunFolder(out) if out else default_folder(Path(asked.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION)
+    task = _Task(
+        run=str(run), asked=asked, settings=chosen, from_scratch=from_scratch, device=device
+    )
+    folder = (
+        RunFolder(out)
+        if out
+        else default_folder(
+            Path(asked.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION
+        )
+    )
     make_way(folder, overwrite)
     if len(folds) > 1:
         return _each_fold(task, folder, folds, reporter)
     return _train(task, folder, reporter, resume=False)
 
 
-def _resume(out: str | Path | None, given: Mapping[str, Any], assignments: Iterable[str], reporter: Reporter) -> Finetuned:
+def _resume(
+    out: str | Path | None, given: Mapping[str, Any], assignments: Iterable[str], reporter: Reporter
+) -> Finetuned:
     """Go on with what config.yaml says."""
     if out is None:
-        raise MaskwrightError("--resume needs the run to go on with: maskwright finetune --resume --out RUN.")
+        raise MaskwrightError(
+            "--resume needs the run to go on with: maskwright finetune --resume --out RUN."
+        )
     folder = RunFolder(out)
     if folder.status()["state"] == "finished":
-        raise MaskwrightError(f"{folder} is finished; there is nothing to resume. --overwrite starts it again, --out NEW another.")
+        raise MaskwrightError(
+            f"{folder} is finished; there is nothing to resume. --overwrite starts it again, --out NEW another."
+        )
     written = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
     if SECTION not in written:
-        raise MaskwrightError(f"{folder} is no fine-tuning; go on with: maskwright pretrain --resume --out {folder}.")
+        raise MaskwrightError(
+            f"{folder} is no fine-tuning; go on with: maskwright pretrain --resume --out {folder}."
+        )
     task = _Task.from_dict(written[SECTION])
     _refuse_changes(task, given, assignments)
     if "folds" in folder.status():
         return _each_fold(task, folder, folder.status()["folds"], reporter)
     if not folder.last.exists():
-        raise MaskwrightError(f"{folder} stopped before its first checkpoint; start it again with --overwrite.")
+        raise MaskwrightError(
+            f"{folder} stopped before its first checkpoint; start it again with --overwrite."
+        )
     return _train(task, folder, reporter, resume=True)
 
 
 def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable[str]) -> None:
     """A resumed run keeps its settings; say which ones differ."""
     doors = {"run": task.run, "data": task.asked.data}
-    named = {name: value for name, value in given.items() if value is not None and name not in doors}
+    named = {
+        name: value for name, value in given.items() if value is not None and name not in doors
+    }
     asked, kept = build_finetune_settings(named, assignments).to_dict(), task.settings.to_dict()
-    told = [*named, *(text.partition("=")[0].strip().removeprefix(f"{SECTION}.") for text in assignments)]
-    changed = [f"{name} ({kept[name]} there, {asked[name]} asked)" for name in told if asked[name] != kept[name]]
-    changed += [f"{name} ({doors[name]} there, {given[name]} asked)" for name in doors if given[name] not in (None, doors[name])]
+    told = [
+        *named,
+        *(text.partition("=")[0].strip().removeprefix(f"{SECTION}.") for text in assignments),
+    ]
+    changed = [
+        f"{name} ({kept[name]} there, {asked[name]} asked)"
+        for name in told
+        if asked[name] != kept[name]
+    ]
+    changed += [
+        f"{name} ({doors[name]} there, {given[name]} asked)"
+        for name in doors
+        if given[name] not in (None, doors[name])
+    ]
     if changed:
-        raise MaskwrightError(f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --out NEW.")
+        raise MaskwrightError(
+            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --out NEW."
+        )
 
 
 def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Reporter) -> Finetuned:
     """A training per fold in a folder of its own; those that are finished are not repeated."""
     write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
-    folder.update_status(state="running", kind=SECTION, folds=folds, started=now(), versions=versions())
+    folder.update_status(
+        state="running", kind=SECTION, folds=folds, started=now(), versions=versions()
+    )
     reports: list[dict[str, Any]] = []
     for data in folds:
         place = RunFolder(folder.path / slug(data.partition("?")[2]))
@@ -155,7 +216,12 @@ def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Repor
         reports.append(_train(one, place, reporter, resume=place.last.exists()).report)
     values = [report["top1"]["value"] for report in reports]
     spread = spell_spread(values)
-    report = {"probe": SECTION, "top1": sum(values) / len(values), "spread": spread, "folds": dict(zip(folds, values, strict=True))}
+    report = {
+        "probe": SECTION,
+        "top1": sum(values) / len(values),
+        "spread": spread,
+        "folds": dict(zip(folds, values, strict=True)),
+    }
     write_json(folder.eval / "finetune-folds.json", {**report, "results": reports})
     folder.update_status(state="finished", ended=now())
     reporter.say(f"top-1 {spread}; written to {folder.eval / 'finetune-folds.json'}")
@@ -173,37 +239,77 @@ def _train(task: _Task, folder: RunFolder, reporter: Reporter, *, resume: bool) 
             raise
 
 
-def _train_and_measure(task: _Task, folder: RunFolder, reporter: Reporter, resume: bool) -> Finetuned:
+def _train_and_measure(
+    task: _Task, folder: RunFolder, reporter: Reporter, resume: bool
+) -> Finetuned:
     loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
     device = pick_device(task.device)
     data = open_pictures(task.asked, loaded.model.config, reporter)
     if resume and data.train.fingerprint != folder.status()["data_fingerprint"]:
-        raise MaskwrightError(f"The pictures in '{task.asked.data}' have changed since {folder} began; start a new run.")
+        raise MaskwrightError(
+            f"The pictures in '{task.asked.data}' have changed since {folder} began; start a new run."
+        )
     lesson, numbers = build_lesson(data.train, task.settings, task.asked.seed, device)
     model = build_classifier(loaded, lesson, task.from_scratch)
-    _begin(task, folder, data, lesson, sum(value.numel() for value in model.parameters()), reporter, resume)
-    described = {"data": task.asked.data, "labels": task.asked.labels, SECTION: task.to_dict()[SECTION]}
-    module, finished = fit_classifier(lesson, model, loaded.scale, folder, described, reporter, resume=resume)
-    spent = {"seconds": round(module.clock.seconds, 2), "step": folder.metrics()[-1]["step"], "ended": now(), **module.counts}
+    _begin(
+        task,
+        folder,
+        data,
+        lesson,
+        sum(value.numel() for value in model.parameters()),
+        reporter,
+        resume,
+    )
+    described = {
+        "data": task.asked.data,
+        "labels": task.asked.labels,
+        SECTION: task.to_dict()[SECTION],
+    }
+    module, finished = fit_classifier(
+        lesson, model, loaded.scale, folder, described, reporter, resume=resume
+    )
+    spent = {
+        "seconds": round(module.clock.seconds, 2),
+        "step": folder.metrics()[-1]["step"],
+        "ended": now(),
+        **module.counts,
+    }
     if not finished:
         folder.update_status(state="stopped", **spent)
-        reporter.say(f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}")
+        reporter.say(
+            f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}"
+        )
         return Finetuned(folder.path, {})
     chosen = chosen_model(lesson, module, folder)
     where = save_classifier(
-        folder.exported / "classifier.safetensors", chosen, loaded.scale, {**described, "classes": list(lesson.classes)}
+        folder.exported / "classifier.safetensors",
+        chosen,
+        loaded.scale,
+        {**described, "classes": list(lesson.classes)},
     )
     answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
     report = {"data": data.name, "how": data.how, "run": task.run, **answers}
     path = folder.eval / f"finetune-{slug(data.name)}.json"
     write_json(path, {**report, "made": now(), "versions": versions()})
-    folder.update_status(state="finished", **spent, result={name: value for name, value in report.items() if name != "correct"})
+    folder.update_status(
+        state="finished",
+        **spent,
+        result={name: value for name, value in report.items() if name != "correct"},
+    )
     reporter.say(f"Finished {spent['step']:,} steps in {spell_time(module.clock.seconds)}; {where}")
     reporter.say(f"{spell_answers(report)}; written to {path}")
     return Finetuned(folder.path, report)
 
 
-def _begin(task: _Task, folder: RunFolder, data: Labeled, lesson: Lesson, parameters: int, reporter: Reporter, resume: bool) -> None:
+def _begin(
+    task: _Task,
+    folder: RunFolder,
+    data: Labeled,
+    lesson: Lesson,
+    parameters: int,
+    reporter: Reporter,
+    resume: bool,
+) -> None:
     held = "" if lesson.held is None else f", {len(lesson.held):,} held out to choose the epoch"
     reporter.say(
         f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
@@ -212,7 +318,11 @@ def _begin(task: _Task, folder: RunFolder, data: Labeled, lesson: Lesson, parame
         folder.update_status(state="running")
         return
     settings = lesson.settings
-    length = f"{settings.minutes:g} minutes" if settings.minutes is not None else f"{settings.epochs:g} epochs"
+    length = (
+        f"{settings.minutes:g} minutes"
+        if settings.minutes is not None
+        else f"{settings.epochs:g} epochs"
+    )
     start = "random weights" if task.from_scratch else task.run
     reporter.say(
         f"classifier on {start}, {spell_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "

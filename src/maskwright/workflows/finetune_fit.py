@@ -23,7 +23,13 @@ from maskwright.training.recorder import Row
 from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model
 from maskwright.workflows.course import Course, recall_end, run_course
-from maskwright.workflows.finetune_lesson import Lesson, build_classifier, build_lesson, build_lesson_loader, build_recipe
+from maskwright.workflows.finetune_lesson import (
+    Lesson,
+    build_classifier,
+    build_lesson,
+    build_lesson_loader,
+    build_recipe,
+)
 from maskwright.workflows.finetune_report import chosen_model, report_answers
 from maskwright.workflows.finetune_settings import FinetuneSettings
 from maskwright.workflows.journal import Journal
@@ -50,7 +56,9 @@ def measure_finetune(
     lesson, numbers = build_lesson(train, settings or FinetuneSettings(), seed, device)
     model = build_classifier(loaded, lesson, from_scratch)
     with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as place:
-        module, finished = fit_classifier(lesson, model, loaded.scale, RunFolder(place), {}, reporter, resume=False)
+        module, finished = fit_classifier(
+            lesson, model, loaded.scale, RunFolder(place), {}, reporter, resume=False
+        )
         if not finished:
             raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
         chosen = chosen_model(lesson, module, RunFolder(place))
@@ -78,7 +86,15 @@ def fit_classifier(
     if resume and recall_end(folder, module):
         return module, True
     machine = Machine(device=lesson.device, precision=lesson.precision)
-    ended = run_course(module, loader, Journal(folder, []), machine, _course(lesson, scale), reporter, resume=resume)
+    ended = run_course(
+        module,
+        loader,
+        Journal(folder, []),
+        machine,
+        _course(lesson, scale),
+        reporter,
+        resume=resume,
+    )
     return module, not ended.asked or clock.is_over(ended.step)
 
 
@@ -103,7 +119,12 @@ def _watch(lesson: Lesson, scale: PixelScale) -> Sequence[EpochTask]:
 
     def look(module: FinetuneModule, epoch: int) -> Row:
         model = module.answering
-        scores = answer_all(model.classify, eval_batches(held, model.config.image_size), scale=scale, device=module.device)
+        scores = answer_all(
+            model.classify,
+            eval_batches(held, model.config.image_size),
+            scale=scale,
+            device=module.device,
+        )
         assert held.labels is not None
         return {"held_out_top1": float(scores.argmax(1).eq(held.labels).double().mean())}
 

@@ -59,16 +59,22 @@ def open_pictures(asked: LabeledSettings, config: ModelConfig, reporter: Reporte
     return found
 
 
-def build_lesson(train: PackedStore, settings: FinetuneSettings, seed: int, device: torch.device) -> tuple[Lesson, Tensor]:
+def build_lesson(
+    train: PackedStore, settings: FinetuneSettings, seed: int, device: torch.device
+) -> tuple[Lesson, Tensor]:
     """Choose what was left open, number the classes from 0, and hold a part out where the best epoch is asked for.
 
     Also returns the (K,) label that each class has in the stores. Raises MaskwrightError for fewer than two classes.
     """
     if train.labels is None:
-        raise MaskwrightError("Fine-tuning needs labels and these pictures have none; use a folder with one sub-folder per class.")
+        raise MaskwrightError(
+            "Fine-tuning needs labels and these pictures have none; use a folder with one sub-folder per class."
+        )
     present = train.labels.unique()
     if len(present) < 2:
-        raise MaskwrightError(f"Fine-tuning needs at least two classes in train; got {len(present)}.")
+        raise MaskwrightError(
+            f"Fine-tuning needs at least two classes in train; got {len(present)}."
+        )
     named = train.classes is not None and int(present.max()) < len(train.classes)
     numbers = torch.arange(len(train.classes or ())) if named else present
     classes = tuple(train.classes or ()) if named else tuple(map(str, present.tolist()))
@@ -77,32 +83,65 @@ def build_lesson(train: PackedStore, settings: FinetuneSettings, seed: int, devi
     if settings.choose == "held_out":
         is_held = hold_out(store.labels, settings.held_out, seed)  # type: ignore[arg-type]
         if not is_held.any():
-            raise MaskwrightError("choose=held_out needs a class with at least two pictures; use choose=last.")
-        store, held = store.subset((~is_held).nonzero()[:, 0]), store.subset(is_held.nonzero()[:, 0])
-    return Lesson(settings=settings.fitted(len(store)), train=store, held=held, classes=classes, seed=seed, device=device), numbers
+            raise MaskwrightError(
+                "choose=held_out needs a class with at least two pictures; use choose=last."
+            )
+        store, held = (
+            store.subset((~is_held).nonzero()[:, 0]),
+            store.subset(is_held.nonzero()[:, 0]),
+        )
+    return Lesson(
+        settings=settings.fitted(len(store)),
+        train=store,
+        held=held,
+        classes=classes,
+        seed=seed,
+        device=device,
+    ), numbers
 
 
 def build_classifier(loaded: LoadedEncoder, lesson: Lesson, from_scratch: bool) -> Classifier:
     """A classifier with a fresh head on a copy of an encoder, or on random weights of the same shape."""
     pooling = lesson.settings.pooling
-    model = Classifier(loaded.model.config, len(lesson.classes), pooling, torch_generator(lesson.seed, "classifier"))
+    model = Classifier(
+        loaded.model.config,
+        len(lesson.classes),
+        pooling,
+        torch_generator(lesson.seed, "classifier"),
+    )
     if not from_scratch:
         known = model.encoder.state_dict()
-        model.encoder.load_state_dict({name: value for name, value in loaded.model.encoder.state_dict().items() if name in known})
+        model.encoder.load_state_dict(
+            {
+                name: value
+                for name, value in loaded.model.encoder.state_dict().items()
+                if name in known
+            }
+        )
     return model
 
 
 def build_lesson_loader(lesson: Lesson, model: Classifier, scale: PixelScale) -> ResumableLoader:
     """Batches of strongly changed pictures, in an order of their own each epoch."""
     settings, size = lesson.settings, model.config.image_size
-    augment = Augment(size=size, crop="random", scale=(settings.crop_scale, 1.0), flip=settings.flip)
-    strong = StrongChanges(rand_augment=settings.rand_augment, erase=settings.erase, scale=scale, size=size, seed=lesson.seed)
+    augment = Augment(
+        size=size, crop="random", scale=(settings.crop_scale, 1.0), flip=settings.flip
+    )
+    strong = StrongChanges(
+        rand_augment=settings.rand_augment,
+        erase=settings.erase,
+        scale=scale,
+        size=size,
+        seed=lesson.seed,
+    )
     return build_loader(
         lesson.train,
         augment,
         batch_size=settings.batch_size or 2,
         seed=lesson.seed,
-        workers=settings.workers if settings.workers is not None else pick_workers(lesson.device.type, cpu_count()),
+        workers=settings.workers
+        if settings.workers is not None
+        else pick_workers(lesson.device.type, cpu_count()),
         pin=lesson.device.type == "cuda",
         stronger=strong,
     )

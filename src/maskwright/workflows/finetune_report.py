@@ -31,11 +31,18 @@ def chosen_model(lesson: Lesson, module: FinetuneModule, folder: RunFolder) -> C
 
 
 def report_answers(
-    lesson: Lesson, numbers: Tensor, model: Classifier, loaded: LoadedEncoder, test: PackedStore, from_scratch: bool
+    lesson: Lesson,
+    numbers: Tensor,
+    model: Classifier,
+    loaded: LoadedEncoder,
+    test: PackedStore,
+    from_scratch: bool,
 ) -> dict[str, Any]:
     """Answer the test pictures once; numbers with intervals, per class, and everything that decided them."""
     if test.labels is None:
-        raise MaskwrightError("The test pictures have no labels; name a labeled split with --test-split.")
+        raise MaskwrightError(
+            "The test pictures have no labels; name a labeled split with --test-split."
+        )
     assert lesson.train.labels is not None
     scores = answer_all(
         model.to(lesson.device).classify,
@@ -56,13 +63,21 @@ def report_answers(
         "num_held_out": 0 if lesson.held is None else len(lesson.held),
         "from": "random weights" if from_scratch else "encoder",
         "seed": lesson.seed,
-        "protocol": {**lesson.settings.to_dict(), "precision": lesson.precision, "measured": _spell_choice(lesson)},
+        "protocol": {
+            **lesson.settings.to_dict(),
+            "precision": lesson.precision,
+            "measured": _spell_choice(lesson),
+        },
     }
 
 
 def _spell_choice(lesson: Lesson) -> str:
     average = ", averaged weights" if lesson.settings.ema else ""
-    return ("last epoch" if lesson.held is None else "best epoch on held-out train") + average + ", test answered once"
+    return (
+        ("last epoch" if lesson.held is None else "best epoch on held-out train")
+        + average
+        + ", test answered once"
+    )
 
 
 def spell_answers(report: Mapping[str, Any]) -> str:

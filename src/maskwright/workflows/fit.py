@@ -62,7 +62,11 @@ def fit(
     if not joined:
         _begin(settings, pictures, folder, fingerprint, module, clock, reporter, resume)
     join_folder(folder.path)
-    journal = Journal(folder, [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()), watch)
+    journal = Journal(
+        folder,
+        [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()),
+        watch,
+    )
     try:
         stopped = _train(settings, pictures, module, loader, journal, reporter, resume)
     except BaseException as error:
@@ -74,17 +78,24 @@ def fit(
         _end(pictures, folder, module, clock, reporter, stopped)
 
 
-def _open_batches(settings: PretrainSettings, pictures: Pictures, device: torch.device) -> ResumableLoader:
+def _open_batches(
+    settings: PretrainSettings, pictures: Pictures, device: torch.device
+) -> ResumableLoader:
     """The batches, with the maps that the policy and the loss look at."""
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = sorted({*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors})
+    maps = sorted(
+        {*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors}
+    )
     return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
 
 
 def _build(settings: PretrainSettings, pictures: Pictures, clock: Clock) -> PretrainModule:
     """The module, with what its checkpoints say of it."""
-    described = {"format": 1, "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)}}
+    described = {
+        "format": 1,
+        "pixel_scale": {"mean": list(pictures.scale.mean), "std": list(pictures.scale.std)},
+    }
     module = build_module(settings, pictures.scale, clock, described, len(pictures.train))
     described |= {"model": module.model.config.to_dict(), "settings": settings.to_flat()}
     if settings.run.compile:
@@ -113,7 +124,12 @@ def _begin(
     if resume:
         folder.update_status(state="running")
         return
-    write_text(folder.config, dump_recipe(settings, f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"))
+    write_text(
+        folder.config,
+        dump_recipe(
+            settings, f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"
+        ),
+    )
     folder.update_status(
         state="running",
         started=now(),
@@ -155,7 +171,9 @@ def _train(
         averaging=averaging(settings),
     )
     ended = run_course(module, loader, journal, _machine(settings), course, reporter, resume=resume)
-    return ended.asked and (module.clock.total_steps is None or ended.step < module.clock.total_steps)
+    return ended.asked and (
+        module.clock.total_steps is None or ended.step < module.clock.total_steps
+    )
 
 
 def _machine(settings: PretrainSettings) -> Machine:
@@ -169,7 +187,9 @@ def _machine(settings: PretrainSettings) -> Machine:
     )
 
 
-def spell_baselines(settings: PretrainSettings, folder: RunFolder, baselines: TrivialBaselines) -> str:
+def spell_baselines(
+    settings: PretrainSettings, folder: RunFolder, baselines: TrivialBaselines
+) -> str:
     """Put the trivial baselines on record; returns them in the words that stand beside the loss."""
     folder.update_status(baselines=baselines.to_dict())
     unit = "" if settings.train.loss.strip() == "mse" else "mse of "
@@ -188,7 +208,9 @@ def averaging(settings: PretrainSettings) -> list[Any]:
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
     try:
         folder.fail(error)
-    except MaskwrightError as second:  # a full disk takes this too; the first error is the one to tell
+    except (
+        MaskwrightError
+    ) as second:  # a full disk takes this too; the first error is the one to tell
         log.warning(str(second))
     if isinstance(error, NonFiniteLoss):
         kept = (
@@ -199,15 +221,36 @@ def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> No
         raise MaskwrightError(f"{error} So does --precision 32-true. {kept}") from error
 
 
-def _end(pictures: Pictures, folder: RunFolder, module: PretrainModule, clock: Clock, reporter: Reporter, stopped: bool) -> None:
+def _end(
+    pictures: Pictures,
+    folder: RunFolder,
+    module: PretrainModule,
+    clock: Clock,
+    reporter: Reporter,
+    stopped: bool,
+) -> None:
     step = folder.metrics()[-1]["step"]
-    spent = {"step": step, "seconds": round(clock.seconds, 2), "ended": now(), **module.counts, "training_flops": training_flops(module)}
+    spent = {
+        "step": step,
+        "seconds": round(clock.seconds, 2),
+        "ended": now(),
+        **module.counts,
+        "training_flops": training_flops(module),
+    }
     if stopped:
         folder.update_status(state="stopped", **spent)
-        reporter.say(f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}")
+        reporter.say(
+            f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}"
+        )
         return
-    folder.update_status(state="finished", **spent, masks=show_masks(pictures, module, folder, "final", describe=True))
-    reporter.say(f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}")
+    folder.update_status(
+        state="finished",
+        **spent,
+        masks=show_masks(pictures, module, folder, "final", describe=True),
+    )
+    reporter.say(
+        f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}"
+    )
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 
 

@@ -23,7 +23,15 @@ from maskwright.workflows.arms import MaskChoice
 from maskwright.workflows.chosen_pictures import ChosenPictures, spread
 from maskwright.workflows.filled import fill_pictures
 from maskwright.workflows.mask_for import mask_for
-from maskwright.workflows.outcome import Reconstruction, Wishes, count_pictures, open_distance, save_outcome, single_names, spell_scores
+from maskwright.workflows.outcome import (
+    Reconstruction,
+    Wishes,
+    count_pictures,
+    open_distance,
+    save_outcome,
+    single_names,
+    spell_scores,
+)
 
 TWICE = 2
 MOST_DRAWS = 32
@@ -40,11 +48,17 @@ class FullFill:
     forced: int
 
     def __str__(self) -> str:
-        spared = f"; {self.forced} patches that the policy spared were hidden by force" if self.forced else ""
+        spared = (
+            f"; {self.forced} patches that the policy spared were hidden by force"
+            if self.forced
+            else ""
+        )
         return f"{self.passes} passes: masks were drawn until each patch was hidden at least {TWICE} times{spared}"
 
 
-def fill_all(loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, wishes: Wishes) -> FullFill:
+def fill_all(
+    loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, wishes: Wishes
+) -> FullFill:
     """Predict every patch at least twice under masks of one policy and average what was predicted while hidden."""
     total = torch.zeros(chosen.images.shape, dtype=torch.float64)
     squared, times = torch.zeros_like(total), torch.zeros_like(total[:, :1])
@@ -53,19 +67,31 @@ def fill_all(loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPi
         rows, _, _ = fill_pictures(loaded, chosen.images, mask, wishes.stats, wishes.device)
         composite = torch.stack([row.composite.cpu() for row in rows]).double()
         hidden = hidden_pixels(mask, loaded.model.grid).double()
-        total, squared, times = total + composite * hidden, squared + composite.square() * hidden, times + hidden
+        total, squared, times = (
+            total + composite * hidden,
+            squared + composite.square() * hidden,
+            times + hidden,
+        )
         passes, forced = passes + 1, forced + count
     mean = total / times
-    deviation = ((squared / times - mean.square()).clamp_min(0) * times / (times - 1).clamp_min(1)).mean(1).sqrt()
+    deviation = (
+        ((squared / times - mean.square()).clamp_min(0) * times / (times - 1).clamp_min(1))
+        .mean(1)
+        .sqrt()
+    )
     return FullFill(mean.float(), deviation.float(), passes, forced)
 
 
-def _draws(loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, seed: int) -> Iterator[tuple[PatchMask, int]]:
+def _draws(
+    loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, seed: int
+) -> Iterator[tuple[PatchMask, int]]:
     """Masks by the policy until each patch was hidden twice; what it never hides in 32 draws is hidden by force, and counted."""
     times = torch.zeros(len(chosen.images), loaded.model.grid.num_patches, dtype=torch.int64)
     draw = 0
     while int(times.min()) < TWICE:
-        mask = mask_for(loaded, run, choice.policy, choice.ratio, chosen.images, seed + draw, chosen.priors)
+        mask = mask_for(
+            loaded, run, choice.policy, choice.ratio, chosen.images, seed + draw, chosen.priors
+        )
         forced = 0
         if draw >= MOST_DRAWS:
             mask, forced = _hide_rarest(times, mask)
@@ -82,15 +108,24 @@ def _hide_rarest(times: Tensor, mask: PatchMask) -> tuple[PatchMask, int]:
 
 
 def reconstruct_fully(
-    loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, path: Path | None, wishes: Wishes
+    loaded: LoadedModel,
+    run: str,
+    choice: MaskChoice,
+    chosen: ChosenPictures,
+    path: Path | None,
+    wishes: Wishes,
 ) -> Reconstruction:
     """Write the average of every picture, its uncertainty map, and both on a sheet with numbers over all pixels."""
     full = fill_all(loaded, run, choice, chosen, wishes)
     truth = chosen.images.float() / 255
     distance, why_not = open_distance(wishes)
-    scores = score_pixels(full.average, truth, torch.ones_like(truth[:, :1], dtype=torch.bool), distance)
+    scores = score_pixels(
+        full.average, truth, torch.ones_like(truth[:, :1], dtype=torch.bool), distance
+    )
     used: Stats = "raw" if loaded.model.config.target == "raw" else wishes.stats
-    sheet = picture_grid(_lines(full, chosen, scores, wishes.errors), _notes(full, choice, used, wishes))
+    sheet = picture_grid(
+        _lines(full, chosen, scores, wishes.errors), _notes(full, choice, used, wishes)
+    )
     numbers = {
         "pictures": list(chosen.names),
         "skipped": list(chosen.skipped),
@@ -109,35 +144,61 @@ def reconstruct_fully(
     averages = tuple(to_rgb(one) for one in full.average)
     if path is not None:
         folder = save_outcome(path, sheet, numbers, _singles(full, chosen, averages))
-        wishes.reporter.say(f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and uncertainty maps in {folder}")
+        wishes.reporter.say(
+            f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and uncertainty maps in {folder}"
+        )
         for line in spell_scores({"average": scores}, wishes.seed):
             wishes.reporter.say(line)
         wishes.reporter.say(f"Sheet: {path}")
     deviation = tuple(full.deviation.numpy())
-    return Reconstruction(sheet, chosen.names, numbers, path, pictures=averages, deviation=deviation, scores={"average": scores})
+    return Reconstruction(
+        sheet,
+        chosen.names,
+        numbers,
+        path,
+        pictures=averages,
+        deviation=deviation,
+        scores={"average": scores},
+    )
 
 
 def _notes(full: FullFill, choice: MaskChoice, used: Stats, wishes: Wishes) -> list[Note]:
     about = f"policy {choice.policy}   |   ratio {choice.ratio:g}   |   seed {wishes.seed}"
-    notes = [Note(about), Note(str(full)), Note(DENORMALIZATION[used], used == "target"), Note(SPREAD_NOTE)]
+    notes = [
+        Note(about),
+        Note(str(full)),
+        Note(DENORMALIZATION[used], used == "target"),
+        Note(SPREAD_NOTE),
+    ]
     return [*notes, *([Note(ERROR_NOTE)] if wishes.errors else [])]
 
 
-def _lines(full: FullFill, chosen: ChosenPictures, scores: PixelScores, errors: bool) -> list[GridLine]:
+def _lines(
+    full: FullFill, chosen: ChosenPictures, scores: PixelScores, errors: bool
+) -> list[GridLine]:
     """Original, average, uncertainty and, where asked for, error of pictures spread over all."""
     titles = ["Original", "Average", "Uncertainty", *(["Error"] if errors else [])]
     lines: list[GridLine] = []
     for row in spread(len(chosen.names), MOST_LINES):
         truth = chosen.images[row].float() / 255
-        tiles = [to_tile(truth), to_tile(full.average[row]), to_tile(color_map(full.deviation[row], SPREAD_TOP))]
+        tiles = [
+            to_tile(truth),
+            to_tile(full.average[row]),
+            to_tile(color_map(full.deviation[row], SPREAD_TOP)),
+        ]
         tiles += [error_tile(full.average[row], truth)] if errors else []
         captions = [chosen.names[row], f"PSNR {float(scores.psnr[row]):.1f} dB over all pixels"]
-        captions += [f"mean deviation {float(full.deviation[row].mean()):.3f}", *([""] if errors else [])]
+        captions += [
+            f"mean deviation {float(full.deviation[row].mean()):.3f}",
+            *([""] if errors else []),
+        ]
         lines.append(GridLine(tiles, captions, () if lines else titles))
     return lines
 
 
-def _singles(full: FullFill, chosen: ChosenPictures, averages: Sequence[np.ndarray]) -> list[tuple[str, np.ndarray]]:
+def _singles(
+    full: FullFill, chosen: ChosenPictures, averages: Sequence[np.ndarray]
+) -> list[tuple[str, np.ndarray]]:
     """The single files: an average and an uncertainty map for each picture."""
     maps = [to_rgb(color_map(one, SPREAD_TOP)) for one in full.deviation]
     averaged = zip(single_names(chosen.names, "-average"), averages, strict=True)

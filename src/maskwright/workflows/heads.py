@@ -32,10 +32,16 @@ def pick_finders(heads: str, source: Source, reporter: Reporter) -> tuple[tuple[
         return (AnimeFinder(),), heads
     if heads == "cascade" or Path(heads).suffix.lower() == ".xml":
         load_opencv()
-        finder = CascadeFinder("face", least_share=_LEAST_FACE) if heads == "cascade" else CascadeFinder("face", heads)
+        finder = (
+            CascadeFinder("face", least_share=_LEAST_FACE)
+            if heads == "cascade"
+            else CascadeFinder("face", heads)
+        )
         return (finder,), heads
     if heads != "auto":
-        raise MaskwrightError(f"--heads is one of {', '.join(HEADS)} or a cascade file (.xml); got '{heads}'.")
+        raise MaskwrightError(
+            f"--heads is one of {', '.join(HEADS)} or a cascade file (.xml); got '{heads}'."
+        )
     return _pick_by_sight(source, reporter)
 
 
@@ -56,9 +62,14 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
         finders[name] = finder
         counts[name] = sum(_finds(finder, source, index) for index in sample)
     best = max(counts, key=lambda name: counts[name], default="none")
-    spelled = ", ".join(f"{name} in {count}" for name, count in counts.items()) or "no detector is installed"
+    spelled = (
+        ", ".join(f"{name} in {count}" for name, count in counts.items())
+        or "no detector is installed"
+    )
     if counts.get(best, 0) < _FOUND_ENOUGH * len(sample):
-        reporter.say(f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go where most stands out")
+        reporter.say(
+            f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go where most stands out"
+        )
         return (), "saliency only"
     reporter.say(f"heads: with {best}; found in {len(sample)} pictures looked at: {spelled}")
     return (finders[best],), best

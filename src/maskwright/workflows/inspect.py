@@ -40,12 +40,17 @@ def describe_file(place: Path, told: Hints) -> str:
     facts = inspect_file(place, told)
     lines = [f"{place}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
     if facts.config is not None:
-        lines += [describe_encoder(facts.config), describe_decoder(facts.config, facts.target, facts.can_reconstruct)]
+        lines += [
+            describe_encoder(facts.config),
+            describe_decoder(facts.config, facts.target, facts.can_reconstruct),
+        ]
     elif facts.unread:
         lines.append(f"  sizes    not told: {facts.unread}")
     if "settings" in facts.details:
         run = facts.details["settings"]
-        lines.append(f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')}, data {run.get('data')}")
+        lines.append(
+            f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')}, data {run.get('data')}"
+        )
     if facts.license:
         lines.append(f"  license  {facts.license}")
     return "\n".join([*lines, *(f"  note     {note}" for note in facts.notes)])
@@ -55,14 +60,20 @@ def describe_timm(name: str) -> str:
     """The encoder of a model of timm."""
     loaded = load_encoder(name)
     weights = "fresh weights" if loaded.facts["random"] else "timm's weights"
-    lines = [f"{name}: {weights}", describe_encoder(loaded.model.config), describe_decoder(loaded.model.config, "", False)]
+    lines = [
+        f"{name}: {weights}",
+        describe_encoder(loaded.model.config),
+        describe_decoder(loaded.model.config, "", False),
+    ]
     return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
 
 
 def describe_encoder(config: ModelConfig) -> str:
     """The shape of an encoder in a line."""
     height, width = config.image_size
-    extras = (", layer scales" if config.layer_scale is not None else "") + ("" if config.final_norm else ", no final norm")
+    extras = (", layer scales" if config.layer_scale is not None else "") + (
+        "" if config.final_norm else ", no final norm"
+    )
     return (
         f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images of {config.channels} channels, "
         f"patch {config.patch_size}, {config.positions} positions, {config.num_prefix} prefix tokens{extras}"
@@ -81,7 +92,11 @@ def describe_run(folder: RunFolder) -> str:
     """State, data, model, masks and last numbers of a run."""
     run = open_run(folder.path)
     told = {"pretrain": _describe_pretrained, SECTION: _describe_finetuned}.get(run.kind)
-    lines = told(run) if told is not None else [f"  kind     {run.kind}; its settings are in {folder.config}"]
+    lines = (
+        told(run)
+        if told is not None
+        else [f"  kind     {run.kind}; its settings are in {folder.config}"]
+    )
     kept = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
     return "\n".join([folder.describe(), *lines, f"  kept     {kept or 'no checkpoint yet'}"])
 
@@ -97,19 +112,35 @@ def _describe_pretrained(run: Run) -> list[str]:
     ]
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
-        beside = "".join(f", {name.replace('_', ' ')} {value:.4f}" for name, value in (status.get("baselines") or {}).items())
-        lines.append(f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}")
+        beside = "".join(
+            f", {name.replace('_', ' ')} {value:.4f}"
+            for name, value in (status.get("baselines") or {}).items()
+        )
+        lines.append(
+            f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}"
+        )
     return lines
 
 
 def _describe_finetuned(run: Run) -> list[str]:
-    told, status, settings = read_recipe(str(run.folder.config))[SECTION], run.status, run.finetune_settings
-    length = f"{settings.minutes:g} minutes" if settings.minutes is not None else f"{settings.epochs or 'chosen'} epochs"
+    told, status, settings = (
+        read_recipe(str(run.folder.config))[SECTION],
+        run.status,
+        run.finetune_settings,
+    )
+    length = (
+        f"{settings.minutes:g} minutes"
+        if settings.minutes is not None
+        else f"{settings.epochs or 'chosen'} epochs"
+    )
     lines = [
-        f"  data     {told['data']}" + (f": {status['pictures']:,} pictures" if "pictures" in status else ""),
+        f"  data     {told['data']}"
+        + (f": {status['pictures']:,} pictures" if "pictures" in status else ""),
         f"  model    classifier on {'random weights' if told['from_scratch'] else told['run']}, {settings.pooling} pooling",
         f"  training {length}, layer decay {settings.layer_decay:g}, seed {told['seed']}, maskwright {status['versions']['maskwright']}",
     ]
     if "folds" in status:
         lines.append(f"  folds    {len(status['folds'])}, each in a folder of its own")
-    return [*lines, f"  result   {spell_answers(status['result'])}"] if "result" in status else lines
+    return (
+        [*lines, f"  result   {spell_answers(status['result'])}"] if "result" in status else lines
+    )

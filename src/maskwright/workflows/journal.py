@@ -38,7 +38,11 @@ class Journal:
         if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
             self.folder.update_status(step=row["step"], epoch=row["epoch"])
             self.beaten = time.monotonic()
-        numbers = {name: float(value) for name, value in row.items() if isinstance(value, (int, float)) and name != "step"}
+        numbers = {
+            name: float(value)
+            for name, value in row.items()
+            if isinstance(value, (int, float)) and name != "step"
+        }
         for tracker in self.trackers:
             tracker.numbers(numbers, row["step"])
 

@@ -62,7 +62,14 @@ def labeled_settings(
     if place is None:
         raise MaskwrightError(f"This checkpoint does not say what it was trained on; give {flag}.")
     told = labels or (own.get("labels") if data is None else None)
-    return LabeledSettings(data=str(place), labels=told, train_split=train_split, test_split=test_split, limit=limit, seed=seed)
+    return LabeledSettings(
+        data=str(place),
+        labels=told,
+        train_split=train_split,
+        test_split=test_split,
+        limit=limit,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +120,14 @@ class Split:
         train, test = self._limited(self._few(train)), self._limited(test)
         notes = _check_classes(train, test, self.asked.data)
         return Labeled(
-            train=train, test=test, name=self.name, how=self.how, splits=self.splits, unknown=unknown, absent=absent, notes=notes
+            train=train,
+            test=test,
+            name=self.name,
+            how=self.how,
+            splits=self.splits,
+            unknown=unknown,
+            absent=absent,
+            notes=notes,
         )
 
     def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
@@ -126,7 +140,9 @@ class Split:
         """A few pictures of each class: those of the first draw of a few-shot probe."""
         if self.asked.shots is None:
             return store
-        return store.subset(draw_shots(_labels(store), self.asked.shots, self.asked.seed, 0).nonzero()[:, 0])
+        return store.subset(
+            draw_shots(_labels(store), self.asked.shots, self.asked.seed, 0).nonzero()[:, 0]
+        )
 
     def _limited(self, store: PackedStore) -> PackedStore:
         return limited(store, self.asked.limit, self.asked.seed)
@@ -149,7 +165,11 @@ def find_split(asked: LabeledSettings) -> Split:
         _refuse_unlabeled(whole, asked.data, asked.train_split)
         how = f"a stratified quarter of {whole.name} held out with seed {asked.seed}{few}"
         return Split(asked=asked, train=whole, test=None, name=whole.name, how=how, splits=None)
-    train = whole if names[0] == asked.train_split else open_source(asked.data, split=names[0], labels=asked.labels)
+    train = (
+        whole
+        if names[0] == asked.train_split
+        else open_source(asked.data, split=names[0], labels=asked.labels)
+    )
     test = open_source(asked.data, split=names[1], labels=asked.labels)
     for source, name in zip((train, test), names, strict=True):
         _refuse_unlabeled(source, asked.data, name)
@@ -170,7 +190,9 @@ def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
     """At most `limit` pictures, chosen by chance."""
     if limit is None or limit >= len(store):
         return store
-    return store.subset(torch.randperm(len(store), generator=torch_generator(seed, "limit"))[:limit].sort().values)
+    return store.subset(
+        torch.randperm(len(store), generator=torch_generator(seed, "limit"))[:limit].sort().values
+    )
 
 
 def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
@@ -179,8 +201,12 @@ def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, s
         raise MaskwrightError(
             f"--train-split and --test-split both name '{asked.test_split}', and a test on what was learned from says nothing; name two."
         )
-    test = asked.test_split or next((name for name in TEST_NAMES if name in known and name != asked.train_split), None)
-    train = asked.train_split or next((name for name in TRAIN_NAMES if name in known and name != test), None)
+    test = asked.test_split or next(
+        (name for name in TEST_NAMES if name in known and name != asked.train_split), None
+    )
+    train = asked.train_split or next(
+        (name for name in TRAIN_NAMES if name in known and name != test), None
+    )
     if train is None and asked.test_split is not None:
         raise MaskwrightError(
             f"'{asked.data}' has no split named train beside '{asked.test_split}' (it has {', '.join(known) or 'none'}); "
@@ -207,18 +233,26 @@ def _check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[st
     """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
     present, counts = _labels(train).unique(return_counts=True)
     if len(present) < 2:
-        raise MaskwrightError(f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures.")
+        raise MaskwrightError(
+            f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures."
+        )
     notes = []
     if len(single := present[counts == 1]):
-        notes.append(f"{_named(single, train)} one train image, so nothing of that can be held out to tune on.")
+        notes.append(
+            f"{_named(single, train)} one train image, so nothing of that can be held out to tune on."
+        )
     asked = _labels(test).unique()
     if len(strange := asked[~torch.isin(asked, present)]):
-        notes.append(f"{_named(strange, test)} test images but no train images, so all answers there are wrong.")
+        notes.append(
+            f"{_named(strange, test)} test images but no train images, so all answers there are wrong."
+        )
     return tuple(notes)
 
 
 def _named(labels: Tensor, store: PackedStore) -> str:
-    names = [f"'{store.classes[label]}'" if store.classes else str(label) for label in labels.tolist()]
+    names = [
+        f"'{store.classes[label]}'" if store.classes else str(label) for label in labels.tolist()
+    ]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"Class {shown} has" if len(names) == 1 else f"Classes {shown} have"
 

@@ -18,7 +18,9 @@ def list_policies() -> Table:
 
     rows: list[tuple[str, ...]] = []
     for name, entry in POLICIES.items():
-        options = FROM_FILES.get(name) or ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        options = FROM_FILES.get(name) or ", ".join(
+            _option(item) for item in dataclasses.fields(entry.load())
+        )
         rows.append((name, entry.summary, options or "-"))
     return ("policy", "what it masks", "options"), rows
 
@@ -42,7 +44,9 @@ def list_models() -> Table:
 
 def list_recipes() -> Table:
     """Recipes that come with the package."""
-    return ("recipe", "what it does"), [(name, read_recipe_heading(name)) for name in recipe_names()]
+    return ("recipe", "what it does"), [
+        (name, read_recipe_heading(name)) for name in recipe_names()
+    ]
 
 
 def list_schedules() -> Table:
@@ -63,7 +67,9 @@ def list_losses() -> Table:
 
     rows: list[tuple[str, ...]] = []
     for name, entry in TERMS.items():
-        options = FROM_FILES.get(name) or ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        options = FROM_FILES.get(name) or ", ".join(
+            _option(item) for item in dataclasses.fields(entry.load())
+        )
         rows.append((name, entry.summary, options or "-"))
     return ("term", "what it compares", "options"), rows
 

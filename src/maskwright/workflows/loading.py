@@ -45,7 +45,9 @@ class Pictures:
 
 def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
     """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
-    opened = open_source(settings.data if source is None else source, split=settings.split, labels=settings.labels)
+    opened = open_source(
+        settings.data if source is None else source, split=settings.split, labels=settings.labels
+    )
     found = survey(opened)
     for line in (str(found), *found.notes):
         reporter.say(line)
@@ -57,18 +59,28 @@ def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) 
     size = parse_size(settings.image_size or 0)
     store = _opened(settings, source, size, reporter)
     if settings.limit is not None and settings.limit < len(store):
-        store = store.subset(torch.randperm(len(store), generator=torch.Generator().manual_seed(seed))[: settings.limit].sort().values)
+        store = store.subset(
+            torch.randperm(len(store), generator=torch.Generator().manual_seed(seed))[
+                : settings.limit
+            ]
+            .sort()
+            .values
+        )
     train, held = _hold_out(settings, store, size, seed, reporter)
     return Pictures(train, held, store.pixel_scale(), size)
 
 
-def _opened(settings: DataSettings, source: Source, size: tuple[int, int], reporter: Reporter) -> PackedStore:
+def _opened(
+    settings: DataSettings, source: Source, size: tuple[int, int], reporter: Reporter
+) -> PackedStore:
     """The pictures in the cache, or decoded anew each time where that is asked for."""
     if not settings.stream:
         return packed(source, size, settings.channels or 3, reporter)
     store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
     _warn_of_skipped(store, reporter)
-    reporter.say("Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an index of shards.")
+    reporter.say(
+        "Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an index of shards."
+    )
     return store
 
 
@@ -92,7 +104,9 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 def _warn_of_skipped(store: PackedStore, reporter: Reporter) -> None:
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
-        reporter.warn(f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}")
+        reporter.warn(
+            f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}"
+        )
 
 
 def packing_side(size: tuple[int, int]) -> int:
@@ -101,12 +115,18 @@ def packing_side(size: tuple[int, int]) -> int:
 
 
 def eval_batches(
-    store: PackedStore, size: tuple[int, int], batch_size: int = 128, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+    store: PackedStore,
+    size: tuple[int, int],
+    batch_size: int = 128,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
     """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as shares over a grid of patches."""
     view = AugmentedPictures(store, evaluation_view(size), 0, build_shares(store, maps, grid))
     for start in range(0, len(store), batch_size):
-        yield view.__getitems__(BatchPlan(0, torch.arange(start, min(start + batch_size, len(store)))))
+        yield view.__getitems__(
+            BatchPlan(0, torch.arange(start, min(start + batch_size, len(store))))
+        )
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
@@ -115,7 +135,11 @@ def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor
 
 
 def eval_batch(
-    store: PackedStore, size: tuple[int, int], count: int, maps: Sequence[str] = (), grid: tuple[int, int] | None = None
+    store: PackedStore,
+    size: tuple[int, int],
+    count: int,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
 ) -> Batch:
     """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for come along."""
     chosen = torch.linspace(0, len(store) - 1, min(count, len(store))).round().long()
@@ -138,7 +162,9 @@ def _hold_out(
 def _held_share(val: str | None, count: int) -> float | None:
     """The share held out; None when `val` names other data."""
     if val is None:
-        return 0.0 if count < FEWEST_TO_HOLD_OUT_FROM else min(HELD_OUT_SHARE, MOST_HELD_OUT / count)
+        return (
+            0.0 if count < FEWEST_TO_HOLD_OUT_FROM else min(HELD_OUT_SHARE, MOST_HELD_OUT / count)
+        )
     try:
         number = float(val)
     except ValueError:
@@ -147,4 +173,6 @@ def _held_share(val: str | None, count: int) -> float | None:
         return min(1.0, int(number) / count)
     if 0 <= number < 1:
         return number
-    raise MaskwrightError(f"--val is a share such as 0.1, a count such as 500, or other data; got '{val}'.")
+    raise MaskwrightError(
+        f"--val is a share such as 0.1, a count such as 500, or other data; got '{val}'."
+    )

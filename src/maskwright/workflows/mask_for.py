@@ -26,7 +26,13 @@ _LEARNERS = "masker.learners."
 
 
 def mask_for(
-    loaded: LoadedModel, place: str | Path, line: str, ratio: float, pictures: Tensor, seed: int, priors: Mapping[str, Tensor] | None = None
+    loaded: LoadedModel,
+    place: str | Path,
+    line: str,
+    ratio: float,
+    pictures: Tensor,
+    seed: int,
+    priors: Mapping[str, Tensor] | None = None,
 ) -> PatchMask:
     """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place: where the model came from.
 
@@ -42,11 +48,20 @@ def mask_for(
     def look(source: str) -> Tensor:
         if source == OWN:
             with torch.no_grad():
-                return attention_map(loaded.model.encoder, patchify(images, config.patch_size)).float()
+                return attention_map(
+                    loaded.model.encoder, patchify(images, config.patch_size)
+                ).float()
         return teachers[source].look(images, loaded.scale, grid)
 
     with torch.no_grad():
-        return draw_masks(policy, grid, ratio, len(pictures), seed, sight=Sight(images=images, priors=dict(priors or {}), attention=look))
+        return draw_masks(
+            policy,
+            grid,
+            ratio,
+            len(pictures),
+            seed,
+            sight=Sight(images=images, priors=dict(priors or {}), attention=look),
+        )
 
 
 def restore_learned(policy: Policy, place: str | Path) -> None:
@@ -55,6 +70,12 @@ def restore_learned(policy: Policy, place: str | Path) -> None:
     if not any(True for _ in held.parameters()):
         return
     weights = open_weights(locate(place)[0]).state
-    state = {name.removeprefix(_LEARNERS): value for name, value in weights.items() if name.startswith(_LEARNERS)}
-    learned = {name: value for name, value in state.items() if name in dict(held.named_parameters())}
+    state = {
+        name.removeprefix(_LEARNERS): value
+        for name, value in weights.items()
+        if name.startswith(_LEARNERS)
+    }
+    learned = {
+        name: value for name, value in state.items() if name in dict(held.named_parameters())
+    }
     held.load_state_dict(learned, strict=False)

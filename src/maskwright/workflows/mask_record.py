@@ -18,14 +18,22 @@ from maskwright.workflows.watch import SHOWN
 DRAWS = 4
 
 
-def show_masks(pictures: Pictures, module: PretrainModule, folder: RunFolder, name: str, describe: bool = False) -> dict[str, Any]:
+def show_masks(
+    pictures: Pictures, module: PretrainModule, folder: RunFolder, name: str, describe: bool = False
+) -> dict[str, Any]:
     """Save a gallery of several draws on fixed pictures under masks/; describe: beside how often the training masked each place.
 
     Returns the statistics of the latest masks of the training, also written to masks/statistics.json, when `describe` is set.
     """
     masker, device = module.masker, module.device
     grid = masker.grid
-    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, masker.policy.traits.needed("prior"), (grid.rows, grid.cols))
+    batch = eval_batch(
+        pictures.fixed,
+        pictures.size,
+        SHOWN,
+        masker.policy.traits.needed("prior"),
+        (grid.rows, grid.cols),
+    )
     moved = batch._replace(
         images=batch.images.to(device),
         sample_ids=batch.sample_ids.to(device),
@@ -35,7 +43,16 @@ def show_masks(pictures: Pictures, module: PretrainModule, folder: RunFolder, na
     columns = [
         gallery_column(
             f"draw {draw + 1}",
-            mask_pictures(masker.policy, grid, ratio, moved, draw, purpose="look", scale=module.scale, attend=masker.look),
+            mask_pictures(
+                masker.policy,
+                grid,
+                ratio,
+                moved,
+                draw,
+                purpose="look",
+                scale=module.scale,
+                attend=masker.look,
+            ),
         )
         for draw in range(DRAWS)
     ]
@@ -46,7 +63,8 @@ def show_masks(pictures: Pictures, module: PretrainModule, folder: RunFolder, na
         statistics = {**geometry.numbers(), **masker.monitor.totals()}
         shares = masker.monitor.marginals().reshape(grid.rows, grid.cols)
         write_json(
-            folder.masks / "statistics.json", {**statistics, "share_masked": [[round(x, 4) for x in row] for row in shares.tolist()]}
+            folder.masks / "statistics.json",
+            {**statistics, "share_masked": [[round(x, 4) for x in row] for row in shares.tolist()]},
         )
     save_picture(folder.masks / f"{name}.png", mask_gallery(batch.images, columns, grid))
     return {key: round(value, 4) for key, value in statistics.items()}

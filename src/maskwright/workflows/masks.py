@@ -68,7 +68,9 @@ def masks(
     """
     reporter = reporter or LogReporter()
     by_name = isinstance(data, (str, Path))
-    settings = DataSettings(data=str(data) if by_name else "python", split=split, image_size=image_size)
+    settings = DataSettings(
+        data=str(data) if by_name else "python", split=split, image_size=image_size
+    )
     source, found = find(settings, None if by_name else data, reporter)
     grid = _grid(image_size, patch_size, found, ratio)
     channels = 1 if found.gray else found.channels
@@ -79,14 +81,22 @@ def masks(
     view = View(store, grid, ratio, seed, store.pixel_scale())
     if every:
         rules = view.usable(rules, reporter)
-    geometry = {name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()}
+    geometry = {
+        name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()
+    }
     difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
     batch = view.batch(rules.values(), pictures)
-    columns = [gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()]
+    columns = [
+        gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()
+    ]
     save_picture(path, mask_gallery(batch.images, columns, grid))
     report = MaskReport(geometry, path, difficulty)
     _write(report, grid, {"data": settings.data, "ratio": ratio, "draws": draws, "seed": seed})
-    for line in (f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy", *spell_geometry(geometry, difficulty), f"Gallery: {path}"):
+    for line in (
+        f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy",
+        *spell_geometry(geometry, difficulty),
+        f"Gallery: {path}",
+    ):
         reporter.say(line)
     return report
 
@@ -94,10 +104,15 @@ def masks(
 def _write(report: MaskReport, grid: Grid, about: dict[str, Any]) -> None:
     """Leave the numbers as JSON beside the gallery."""
     shape = {"data": about["data"], "grid": [grid.rows, grid.cols], "patch_size": grid.patch_size}
-    write_json(report.path.with_suffix(".json"), {**shape, **about, "policies": to_plain(report.geometry, report.difficulty)})
+    write_json(
+        report.path.with_suffix(".json"),
+        {**shape, **about, "policies": to_plain(report.geometry, report.difficulty)},
+    )
 
 
-def _grid(image_size: int | str | None, patch_size: int | None, found: Survey, ratio: float) -> Grid:
+def _grid(
+    image_size: int | str | None, patch_size: int | None, found: Survey, ratio: float
+) -> Grid:
     """The grid that was asked for, or one that fits the pictures; raises MaskwrightError for a ratio that it cannot have."""
     size, side = choose_geometry(image_size, patch_size, found.median)
     grid = Grid.of_image(*parse_size(size), side)
@@ -105,7 +120,9 @@ def _grid(image_size: int | str | None, patch_size: int | None, found: Survey, r
     return grid
 
 
-def _rules(names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None) -> dict[str, Policy]:
+def _rules(
+    names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
+) -> dict[str, Policy]:
     """Build the policies; with a reporter, those that cannot be looked at are left out and said so."""
     rules = {}
     for name in names:
@@ -131,11 +148,22 @@ class View:
     def batch(self, rules: Iterable[Policy], count: int) -> Batch:
         """The first pictures, with the maps that the policies look at."""
         maps = sorted({name for rule in rules for name in rule.traits.needed("prior")})
-        return eval_batch(self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols))
+        return eval_batch(
+            self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols)
+        )
 
     def sample(self, rule: Policy, draws: int) -> Tensor:
         """(n, N) booleans of many masks."""
-        return sample_masks(rule, self.grid, self.ratio, draws, self.seed, self.store, scale=self.scale, attend=self._attend(rule))
+        return sample_masks(
+            rule,
+            self.grid,
+            self.ratio,
+            draws,
+            self.seed,
+            self.store,
+            scale=self.scale,
+            attend=self._attend(rule),
+        )
 
     def usable(self, rules: dict[str, Policy], reporter: Reporter) -> dict[str, Policy]:
         """The policies for which the pictures have what they look at; the others are said."""
@@ -151,12 +179,23 @@ class View:
 
     def mask(self, rule: Policy, batch: Batch) -> PatchMask:
         """The masks of one batch of pictures."""
-        return mask_pictures(rule, self.grid, self.ratio, batch, self.seed, purpose="look", scale=self.scale, attend=self._attend(rule))
+        return mask_pictures(
+            rule,
+            self.grid,
+            self.ratio,
+            batch,
+            self.seed,
+            purpose="look",
+            scale=self.scale,
+            attend=self._attend(rule),
+        )
 
     def difficulty(self, rule: Policy) -> MaskDifficulty:
         """What copying the nearest visible patch costs on pictures spread over the store, one mask each."""
         shape = (self.grid.rows, self.grid.cols)
-        batch = eval_batch(self.store, self.grid.image_size, COPIED_PICTURES, rule.traits.needed("prior"), shape)
+        batch = eval_batch(
+            self.store, self.grid.image_size, COPIED_PICTURES, rule.traits.needed("prior"), shape
+        )
         return measure_difficulty(batch.images, self.mask(rule, batch), self.grid, self.seed)
 
     def _attend(self, rule: Policy) -> Attend:
@@ -179,17 +218,25 @@ def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = N
     return MaskColumn(name, mask, geometry.share_masked, shown)
 
 
-def spell_geometry(geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]) -> list[str]:
+def spell_geometry(
+    geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]
+) -> list[str]:
     """A table of the numbers, a line per policy."""
     width = max(len(name) for name in (*geometry, "policy"))
     rows = {name: {**one.numbers(), **dict(difficulty[name])} for name, one in geometry.items()}
-    lines = [f"  {'policy':<{width}}  " + "  ".join(f"{head:>10}" for head in next(iter(rows.values())))]
+    lines = [
+        f"  {'policy':<{width}}  " + "  ".join(f"{head:>10}" for head in next(iter(rows.values())))
+    ]
     for name, numbers in rows.items():
-        lines.append(f"  {name:<{width}}  " + "  ".join(f"{value:>10.3f}" for value in numbers.values()))
+        lines.append(
+            f"  {name:<{width}}  " + "  ".join(f"{value:>10.3f}" for value in numbers.values())
+        )
     return lines
 
 
-def to_plain(geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]) -> dict[str, dict[str, Any]]:
+def to_plain(
+    geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]
+) -> dict[str, dict[str, Any]]:
     """The same for JSON, with the share masked at each position and the interval of the copy error."""
     return {
         name: {

@@ -29,4 +29,6 @@ def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
             f"The loss '{settings.train.loss}' looks at the class token and this encoder has none; use of='mean' or class_token true."
         )
     if needs.pairs and effective_batch(settings) // settings.train.accumulate < 2:
-        raise MaskwrightError(f"The loss '{settings.train.loss}' compares pictures of one batch; give a batch_size of at least 2.")
+        raise MaskwrightError(
+            f"The loss '{settings.train.loss}' compares pictures of one batch; give a batch_size of at least 2."
+        )

@@ -70,11 +70,15 @@ class Reconstruction:
     @property
     def _first(self) -> Filled:
         if not self.arms:
-            raise MaskwrightError("A filled hole or a full reconstruction has no arms; look at pictures and scores.")
+            raise MaskwrightError(
+                "A filled hole or a full reconstruction has no arms; look at pictures and scores."
+            )
         return self.arms[0]
 
 
-def place_for(run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = "") -> Path | None:
+def place_for(
+    run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = ""
+) -> Path | None:
     """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays without `out`."""
     if out is not None:
         return png_place(out)
@@ -83,27 +87,42 @@ def place_for(run: str, images: Any, out: str | Path | None, names: Sequence[str
     return home_of(run) / "reconstructions" / f"{slug(Path(names[0]).stem)}{suffix}.png"
 
 
-def save_outcome(path: Path, sheet: np.ndarray, numbers: dict[str, Any], singles: Sequence[tuple[str, np.ndarray]] = ()) -> Path | None:
+def save_outcome(
+    path: Path,
+    sheet: np.ndarray,
+    numbers: dict[str, Any],
+    singles: Sequence[tuple[str, np.ndarray]] = (),
+) -> Path | None:
     """Write the sheet, a JSON beside it and single pictures in a folder of the sheet's name; returns that folder."""
     save_picture(path, sheet)
     write_json(path.with_suffix(".json"), numbers)
     folder = path.with_suffix("")
     for name, picture in singles:
-        save_picture(folder / name, picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture)
+        save_picture(
+            folder / name,
+            picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture,
+        )
     return folder if singles else None
 
 
 def single_names(names: Sequence[str], ending: str) -> list[str]:
     """A file name for each picture, numbered where two would be the same."""
     stems = [slug(Path(name).stem) for name in names]
-    return [f"{stem if stems.count(stem) == 1 else f'{stem}_{number}'}{ending}.png" for number, stem in enumerate(stems)]
+    return [
+        f"{stem if stems.count(stem) == 1 else f'{stem}_{number}'}{ending}.png"
+        for number, stem in enumerate(stems)
+    ]
 
 
 def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
     """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
     names = list(next(iter(scores.values())).columns())
     width = max(len(label) for label in ("filled by", *scores))
-    lines = ["  ".join([f"  {'filled by':<{width}}", *(f"{_HEADS[name]:<27}" for name in names)]).rstrip()]
+    lines = [
+        "  ".join(
+            [f"  {'filled by':<{width}}", *(f"{_HEADS[name]:<27}" for name in names)]
+        ).rstrip()
+    ]
     first = next(iter(scores))
     lines[0] += f"  PSNR of {first} - this (paired)" if len(scores) > 1 else ""
     for label, one in scores.items():

@@ -31,18 +31,26 @@ def read_painted(file: Path) -> np.ndarray:
         return gray > 127
     if not is_opaque.any():
         return is_opaque
-    return is_opaque & (gray > 127) if _is_black_and_white(gray[is_opaque]) else _by_layer(colors[is_opaque], is_opaque)
+    return (
+        is_opaque & (gray > 127)
+        if _is_black_and_white(gray[is_opaque])
+        else _by_layer(colors[is_opaque], is_opaque)
+    )
 
 
 def _is_black_and_white(gray: np.ndarray) -> bool:
     """Whether both ends of the scale are there and next to nothing between them."""
     is_black, is_white = gray < 64, gray > 191
-    return bool(is_black.any() and is_white.any() and (is_black | is_white).mean() > 1 - _MOST_COLORED)
+    return bool(
+        is_black.any() and is_white.any() and (is_black | is_white).mean() > 1 - _MOST_COLORED
+    )
 
 
 def _by_layer(colors: np.ndarray, is_opaque: np.ndarray) -> np.ndarray:
     """Strokes have one color, an erased picture many."""
-    is_stroke = bool((np.abs(colors - np.median(colors, axis=0)).max(1) < _ONE_COLOR).mean() > 1 - _MOST_COLORED)
+    is_stroke = bool(
+        (np.abs(colors - np.median(colors, axis=0)).max(1) < _ONE_COLOR).mean() > 1 - _MOST_COLORED
+    )
     return is_opaque if is_stroke else ~is_opaque
 
 

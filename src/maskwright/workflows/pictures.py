@@ -16,9 +16,13 @@ def png_place(out: str | Path) -> Path:
     """The file that a person's `--out` stands for, ending in .png; raises MaskwrightError for a folder or another format."""
     path = Path(out)
     if path.is_dir():
-        raise MaskwrightError(f"'{out}' is a folder; name the PNG to write, for example '{path / 'figure.png'}'.")
+        raise MaskwrightError(
+            f"'{out}' is a folder; name the PNG to write, for example '{path / 'figure.png'}'."
+        )
     if path.suffix.lower() in OTHER_FORMATS:
-        raise MaskwrightError(f"Figures are written as PNG; got '{out}'. Use '{path.with_suffix('.png')}'.")
+        raise MaskwrightError(
+            f"Figures are written as PNG; got '{out}'. Use '{path.with_suffix('.png')}'."
+        )
     return path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
 
 

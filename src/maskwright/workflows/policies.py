@@ -26,9 +26,17 @@ GIVEN_OPTIONS = ("path", "cover", "choose")
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
     """Build a policy for a grid and refuse settings that make no sense on it at the first or the last ratio."""
-    policy = build_policy(value, {"given": lambda call: given_policy(call, grid), "learned": lambda call: learned_policy(call, grid)})
+    policy = build_policy(
+        value,
+        {
+            "given": lambda call: given_policy(call, grid),
+            "learned": lambda call: learned_policy(call, grid),
+        },
+    )
     for progress in (0.0, 1.0):
-        check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress)))
+        check_fits(
+            policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress))
+        )
     return policy
 
 
@@ -37,10 +45,19 @@ def given_policy(call: Call, grid: Grid) -> Policy:
     options = {**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options}
     for name in options:
         if name not in GIVEN_OPTIONS:
-            raise MaskwrightError(f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has: path, cover, choose.")
+            raise MaskwrightError(
+                f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has: path, cover, choose."
+            )
     if "path" not in options:
-        raise MaskwrightError("policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them.")
-    masks = torch.cat([_as_patches(array, grid, options.get("cover", "half")) for array in read_masks(Path(str(options["path"])))])
+        raise MaskwrightError(
+            "policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them."
+        )
+    masks = torch.cat(
+        [
+            _as_patches(array, grid, options.get("cover", "half"))
+            for array in read_masks(Path(str(options["path"])))
+        ]
+    )
     return GivenPolicy(masks=masks, choose=options.get("choose", "by_chance"))
 
 
@@ -49,13 +66,19 @@ def learned_policy(call: Call, grid: Grid) -> Policy:
     options = {**dict(zip(("path",), call.args, strict=False)), **call.options}
     for name in options:
         if name != "path":
-            raise MaskwrightError(f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has: path.")
+            raise MaskwrightError(
+                f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has: path."
+            )
     if "path" not in options:
-        raise MaskwrightError("policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by: maskwright select RUN.")
+        raise MaskwrightError(
+            "policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by: maskwright select RUN."
+        )
     place = Path(str(options["path"]))
     file = place / "scorer.safetensors" if place.is_dir() else place
     if not file.exists():
-        raise MaskwrightError(f"There is no scorer at '{file}'. Train one: maskwright select RUN, then learned(path='RUN/select/NAME').")
+        raise MaskwrightError(
+            f"There is no scorer at '{file}'. Train one: maskwright select RUN, then learned(path='RUN/select/NAME')."
+        )
     return SelectedPolicy(scorer=load_scorer(file, grid), grid=grid, origin=str(place))
 
 
@@ -63,7 +86,15 @@ def read_masks(path: Path) -> list[np.ndarray]:
     """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of either; boolean (n, H, W) each."""
     if not path.exists():
         raise MaskwrightError(f"There is no mask at '{path}'.")
-    files = sorted(item for item in path.iterdir() if item.suffix.lower() in (".png", ".npy", ".bmp", ".webp")) if path.is_dir() else [path]
+    files = (
+        sorted(
+            item
+            for item in path.iterdir()
+            if item.suffix.lower() in (".png", ".npy", ".bmp", ".webp")
+        )
+        if path.is_dir()
+        else [path]
+    )
     if not files:
         raise MaskwrightError(f"The folder '{path}' holds no masks (.png or .npy).")
     return [_read_mask(file) for file in files]
@@ -71,17 +102,27 @@ def read_masks(path: Path) -> list[np.ndarray]:
 
 def _read_mask(file: Path) -> np.ndarray:
     try:
-        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_painted(file)
+        array = (
+            np.load(file, allow_pickle=False)
+            if file.suffix.lower() == ".npy"
+            else read_painted(file)
+        )
     except MaskwrightError:
         raise
     except (OSError, ValueError) as error:
         raise MaskwrightError(f"Could not read the mask '{file}': {error}.") from error
     if array.ndim not in (2, 3):
-        raise MaskwrightError(f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks, height, width).")
+        raise MaskwrightError(
+            f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks, height, width)."
+        )
     return array.reshape(-1, *array.shape[-2:])
 
 
 def _as_patches(masks: np.ndarray, grid: Grid, cover: Any) -> Tensor:
     """(n, N) booleans from masks of pixels, or of patches when they have the grid's own shape."""
     tensor = torch.from_numpy(np.ascontiguousarray(masks)).bool()
-    return tensor.flatten(1) if masks.shape[1:] == (grid.rows, grid.cols) else cover_patches(tensor, grid, cover)
+    return (
+        tensor.flatten(1)
+        if masks.shape[1:] == (grid.rows, grid.cols)
+        else cover_patches(tensor, grid, cover)
+    )

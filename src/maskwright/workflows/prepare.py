@@ -102,24 +102,37 @@ def _check_out(out: str | Path | None, overwrite: bool) -> Path:
         raise MaskwrightError("Say where the store goes: --out FOLDER.")
     folder = Path(out)
     if folder.exists() and not is_store(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise MaskwrightError(f"'{folder}' holds something else than a store; choose another --out.")
+        raise MaskwrightError(
+            f"'{folder}' holds something else than a store; choose another --out."
+        )
     return folder
 
 
 def _whole_store(source: StoreSource, size: int | None, crop: str) -> PackedStore:
     if size is not None or crop != "none" or source.notes:
-        raise MaskwrightError("A store gets maps where it is; to cut or shrink its pictures, give another folder with --out.")
+        raise MaskwrightError(
+            "A store gets maps where it is; to cut or shrink its pictures, give another folder with --out."
+        )
     return source.store
 
 
-def _choose_windows(source: Source, crop: str, windows: int, heads: str, folder: Path, reporter: Reporter) -> CroppedSource | None:
+def _choose_windows(
+    source: Source, crop: str, windows: int, heads: str, folder: Path, reporter: Reporter
+) -> CroppedSource | None:
     """Choose a window of each picture, or none where pictures stay whole."""
     if crop == "none":
         return None
     finders, made = ((), "center") if crop == "center" else pick_finders(heads, source, reporter)
-    rule = SmartCrop(finders=finders, windows=windows, saliency=crop == "smart", made=f"{crop}: {made}")
+    rule = SmartCrop(
+        finders=finders, windows=windows, saliency=crop == "smart", made=f"{crop}: {made}"
+    )
     cropped = crop_source(
-        source, rule, _work_folder(folder), lambda done, total: reporter.progress("windows", done, total, f"{done:,} of {total:,} pictures")
+        source,
+        rule,
+        _work_folder(folder),
+        lambda done, total: reporter.progress(
+            "windows", done, total, f"{done:,} of {total:,} pictures"
+        ),
     )
     reporter.finish()
     return cropped
@@ -130,12 +143,20 @@ def _work_folder(folder: Path) -> Path:
 
 
 def _write_store(
-    source: Source, found: Survey, size: int | None, channels: int | None, folder: Path, overwrite: bool, reporter: Reporter
+    source: Source,
+    found: Survey,
+    size: int | None,
+    channels: int | None,
+    folder: Path,
+    overwrite: bool,
+    reporter: Reporter,
 ) -> PackedStore:
     """Decode, cut and shrink every picture into the folder."""
     if size is None:
         size = choose_side(min(found.median), "cuda")
-        reporter.say(f"size {size}: the median picture's shorter side is {min(found.median)}; choose another with --size")
+        reporter.say(
+            f"size {size}: the median picture's shorter side is {min(found.median)}; choose another with --size"
+        )
     channels = channels or (1 if found.gray else found.channels)
     _refuse_other(source, size, channels, folder, overwrite)
     store = pack(
@@ -143,7 +164,9 @@ def _write_store(
         short_side=size,
         channels=channels,
         folder=folder,
-        progress=lambda done, total: reporter.progress("pictures", done, total, f"{done:,} of {total:,} pictures"),
+        progress=lambda done, total: reporter.progress(
+            "pictures", done, total, f"{done:,} of {total:,} pictures"
+        ),
     )
     reporter.finish()
     return store
@@ -154,7 +177,11 @@ def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwr
     if not is_store(folder) or overwrite:
         return
     facts = read_json(folder / "store.json")
-    if (facts["fingerprint"], facts["short_side"], facts["channels"]) != (source.fingerprint, size, channels):
+    if (facts["fingerprint"], facts["short_side"], facts["channels"]) != (
+        source.fingerprint,
+        size,
+        channels,
+    ):
         raise MaskwrightError(
             f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, "
             f"{facts['channels']} channels). Use --overwrite to replace it with its maps, or another --out."
@@ -166,12 +193,25 @@ def _originals(store: PackedStore, source: Source) -> list[Original]:
     places = {source.key(index): index for index in reversed(range(len(source)))}
     sizes = list(zip(store.heights.tolist(), store.widths.tolist(), strict=True))
     if not isinstance(source, CroppedSource):
-        return [Original(source, places[key], None, size) for key, size in zip(store.keys, sizes, strict=True)]
+        return [
+            Original(source, places[key], None, size)
+            for key, size in zip(store.keys, sizes, strict=True)
+        ]
     cut = [source.windows[places[key]] for key in store.keys]
-    return [Original(source.whole, one.index, one.choice.window, size) for one, size in zip(cut, sizes, strict=True)]
+    return [
+        Original(source.whole, one.index, one.choice.window, size)
+        for one, size in zip(cut, sizes, strict=True)
+    ]
 
 
-def _make_map(asked: Asked, store: PackedStore, originals: list[Original], seed: int, device: str, reporter: Reporter) -> PixelMap:
+def _make_map(
+    asked: Asked,
+    store: PackedStore,
+    originals: list[Original],
+    seed: int,
+    device: str,
+    reporter: Reporter,
+) -> PixelMap:
     """Make one map, saying where it comes from, and a sheet to look at it."""
     sample = originals[:: max(1, len(originals) // _LOOK_AT)]
     prior, words = build_prior(_with_teacher(asked, device), seed, sample)
@@ -181,7 +221,9 @@ def _make_map(asked: Asked, store: PackedStore, originals: list[Original], seed:
             store,
             prior.plan(),
             lambda ids: prior.draw([originals[index] for index in ids]),
-            lambda done, total: reporter.progress(asked.name, done, total, f"{done:,} of {total:,} pictures"),
+            lambda done, total: reporter.progress(
+                asked.name, done, total, f"{done:,} of {total:,} pictures"
+            ),
         )
     reporter.finish()
     reporter.say(spell_coverage(made, len(store)))
@@ -196,27 +238,49 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
     _, options = resolve_source(asked)
     place = pick_device(device)
     teacher = open_teacher(options.get("file", ""), place)
-    stamp = hash_strings(f"{name} {values.double().sum().item():.12g}" for name, values in teacher.encoder.state_dict().items())
-    return Asked(asked.name, "vit", {**options, **asked.options, "teacher": teacher, "stamp": stamp, "device": str(place)})
+    stamp = hash_strings(
+        f"{name} {values.double().sum().item():.12g}"
+        for name, values in teacher.encoder.state_dict().items()
+    )
+    return Asked(
+        asked.name,
+        "vit",
+        {**options, **asked.options, "teacher": teacher, "stamp": stamp, "device": str(place)},
+    )
 
 
 def spell_coverage(made: PixelMap, count: int) -> str:
     """A map's coverage in a line for people: mean share, pictures without any, and each part."""
     numbers = made.coverage
     text = f"  {made.name}: covers {numbers['mean_share']:.1%} on average; {int(numbers['without']):,} of {count:,} pictures have none"
-    parts = [f"{part} {numbers[f'{part}: mean_share']:.1%} (none in {int(numbers[f'{part}: without']):,})" for part in made.parts]
+    parts = [
+        f"{part} {numbers[f'{part}: mean_share']:.1%} (none in {int(numbers[f'{part}: without']):,})"
+        for part in made.parts
+    ]
     return text + (f"; {', '.join(parts)}" if parts else "")
 
 
-def _summarize(store: PackedStore, cropped: CroppedSource | None, maps: Sequence[PixelMap], size: int | None, reporter: Reporter) -> None:
+def _summarize(
+    store: PackedStore,
+    cropped: CroppedSource | None,
+    maps: Sequence[PixelMap],
+    size: int | None,
+    reporter: Reporter,
+) -> None:
     """Say what is there now and what to do next; write the same down."""
-    reporter.say(f"{len(store):,} pictures, {store.channels} channels, {store.num_bytes / 1e6:,.1f} MB of pixels in '{store.folder}'")
+    reporter.say(
+        f"{len(store):,} pictures, {store.channels} channels, {store.num_bytes / 1e6:,.1f} MB of pixels in '{store.folder}'"
+    )
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
-        reporter.warn(f"{len(store.skipped)} unreadable pictures skipped, all listed in {SUMMARY}: {named}")
+        reporter.warn(
+            f"{len(store.skipped)} unreadable pictures skipped, all listed in {SUMMARY}: {named}"
+        )
     smaller = int((store.heights.minimum(store.widths) < store.short_side).sum())
     if smaller:
-        reporter.warn(f"{smaller:,} pictures are smaller than {store.short_side} pixels and were kept at their own size, not enlarged")
+        reporter.warn(
+            f"{smaller:,} pictures are smaller than {store.short_side} pixels and were kept at their own size, not enlarged"
+        )
     kept = {} if cropped is None else _report_windows(store, cropped, reporter)
     facts = {
         "pictures": len(store),
@@ -227,21 +291,44 @@ def _summarize(store: PackedStore, cropped: CroppedSource | None, maps: Sequence
         "skipped": [[item.key, item.reason] for item in store.skipped],
     }
     old = read_json(store.folder / SUMMARY) if (store.folder / SUMMARY).exists() else {}
-    listed = old.get("maps", {}) | {one.name: {"made": one.made, "parts": list(one.parts), **one.coverage} for one in maps}
-    write_json(store.folder / SUMMARY, {**(old if cropped is None and size is None else {}), **facts, "maps": listed})
+    listed = old.get("maps", {}) | {
+        one.name: {"made": one.made, "parts": list(one.parts), **one.coverage} for one in maps
+    }
+    write_json(
+        store.folder / SUMMARY,
+        {**(old if cropped is None and size is None else {}), **facts, "maps": listed},
+    )
     reporter.say(f"Next: maskwright masks {store.folder}   or   maskwright pretrain {store.folder}")
 
 
-def _report_windows(store: PackedStore, cropped: CroppedSource, reporter: Reporter) -> dict[str, int]:
+def _report_windows(
+    store: PackedStore, cropped: CroppedSource, reporter: Reporter
+) -> dict[str, int]:
     """Say what the windows keep, write them into the store and draw a sheet."""
-    count = {kept: sum(one.choice.kept == kept for one in cropped.windows) for kept in ("heads", "saliency", "center", "whole")}
-    words = {"heads": "around heads", "saliency": "where most stands out", "center": "in the center", "whole": "of square pictures, whole"}
-    reporter.say("windows: " + ", ".join(f"{number:,} {words[kept]}" for kept, number in count.items() if number))
+    count = {
+        kept: sum(one.choice.kept == kept for one in cropped.windows)
+        for kept in ("heads", "saliency", "center", "whole")
+    }
+    words = {
+        "heads": "around heads",
+        "saliency": "where most stands out",
+        "center": "in the center",
+        "whole": "of square pictures, whole",
+    }
+    reporter.say(
+        "windows: "
+        + ", ".join(f"{number:,} {words[kept]}" for kept, number in count.items() if number)
+    )
     cut = sum(one.choice.share is not None and one.choice.share < 0.95 for one in cropped.windows)
     if cut:
-        reporter.warn(f"{cut:,} windows hold less than 95% of the heads found; with --windows 2 such pictures get another window")
+        reporter.warn(
+            f"{cut:,} windows hold less than 95% of the heads found; with --windows 2 such pictures get another window"
+        )
     work = _work_folder(store.folder)
-    rows = {cropped.key(at): [*vars(one.choice.window).values(), one.choice.kept] for at, one in enumerate(cropped.windows)}
+    rows = {
+        cropped.key(at): [*vars(one.choice.window).values(), one.choice.kept]
+        for at, one in enumerate(cropped.windows)
+    }
     write_json(store.folder / "windows.json", rows)
     shutil.rmtree(work, ignore_errors=True)
     reporter.say(f"  look at them: {save_window_sheet(store, cropped)}")

@@ -59,52 +59,94 @@ def pretrain(
     watch: gets every row of numbers and says whether to stop.
     Returns the run. Raises MaskwrightError for what a user can mend.
     """
-    reporter = LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
+    reporter = (
+        LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
+    )
     given = {name: value for name, value in settings.items() if value is not None}
     by_name = data is None or isinstance(data, (str, Path))
     if data is not None:
         given["data"] = str(data) if by_name else "python"
-    plan = _plan(given, None if by_name else data, str(recipe) if recipe is not None else None, assignments, resume, overwrite, reporter)
+    plan = _plan(
+        given,
+        None if by_name else data,
+        str(recipe) if recipe is not None else None,
+        assignments,
+        resume,
+        overwrite,
+        reporter,
+    )
     with nullcontext() if plan.joined else logged(plan.folder):
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
         stamp = plan.source.fingerprint
-        fit(plan.settings, pictures, plan.folder, stamp, reporter, resume=plan.resume, joined=plan.joined, watch=watch)
+        fit(
+            plan.settings,
+            pictures,
+            plan.folder,
+            stamp,
+            reporter,
+            resume=plan.resume,
+            joined=plan.joined,
+            watch=watch,
+        )
     return Run(plan.folder)
 
 
 def _plan(
-    given: dict[str, Any], source: Any, recipe: str | None, assignments: Iterable[str], resume: bool, overwrite: bool, reporter: Reporter
+    given: dict[str, Any],
+    source: Any,
+    recipe: str | None,
+    assignments: Iterable[str],
+    resume: bool,
+    overwrite: bool,
+    reporter: Reporter,
 ) -> Plan:
     joined = joined_folder()
     if resume and overwrite:
-        raise MaskwrightError("--resume goes on with a run and --overwrite deletes it; give one of them.")
+        raise MaskwrightError(
+            "--resume goes on with a run and --overwrite deletes it; give one of them."
+        )
     if joined is not None or resume:
         given = given if joined is not None else {**asked_for(recipe, assignments), **given}
-        return _plan_again(given, source, RunFolder(joined) if joined else None, joined is not None, reporter)
+        return _plan_again(
+            given, source, RunFolder(joined) if joined else None, joined is not None, reporter
+        )
     settings, opened = complete(build_settings(recipe, assignments, **given), source, reporter)
     folder = (
-        RunFolder(settings.run.out) if settings.run.out else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
+        RunFolder(settings.run.out)
+        if settings.run.out
+        else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
     )
     make_way(folder, overwrite)
     return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
 
 
-def complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> tuple[PretrainSettings, Source]:
+def complete(
+    settings: PretrainSettings, source: Any, reporter: Reporter
+) -> tuple[PretrainSettings, Source]:
     """Open the data and fill every open setting, saying what was chosen and why; refuses parts that do not go together."""
     check_trackers(settings.run.track)
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
     opened, found = find(settings.data, source, reporter)
     processes = settings.run.devices * settings.run.nodes
-    facts = Found(len(opened), min(found.median), 1 if found.gray else found.channels, device.type, cpu_count(), processes)
+    facts = Found(
+        len(opened),
+        min(found.median),
+        1 if found.gray else found.channels,
+        device.type,
+        cpu_count(),
+        processes,
+    )
     settings, choices = choose(settings, facts)
     reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
     for choice in choices:
         reporter.say(f"  {choice}")
     check_strategy(settings.run.strategy)
     _tell_kept(settings, reporter)
-    check_masks(settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1))
+    check_masks(
+        settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1)
+    )
     check_loss(settings)
     return settings, opened
 
@@ -112,21 +154,35 @@ def complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> tup
 def _tell_kept(settings: PretrainSettings, reporter: Reporter) -> None:
     """Say which epochs to keep the training never reaches; a recipe may name some that a shorter training leaves out."""
     epochs = settings.train.epochs
-    late = [epoch for epoch in settings.run.keep or () if epochs is not None and not 1 <= epoch <= math.ceil(epochs)]
+    late = [
+        epoch
+        for epoch in settings.run.keep or ()
+        if epochs is not None and not 1 <= epoch <= math.ceil(epochs)
+    ]
     if late:
-        reporter.warn(f"--keep {','.join(map(str, late))} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}.")
+        reporter.warn(
+            f"--keep {','.join(map(str, late))} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}."
+        )
 
 
-def _plan_again(given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter) -> Plan:
+def _plan_again(
+    given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter
+) -> Plan:
     """Plan from a folder's own settings: an interrupted run, or another process of a run that has started."""
     if folder is None:
         if "out" not in given:
-            raise MaskwrightError("--resume needs the run to go on with: maskwright pretrain --resume --out RUN.")
+            raise MaskwrightError(
+                "--resume needs the run to go on with: maskwright pretrain --resume --out RUN."
+            )
         folder = RunFolder(given["out"])
         if folder.status()["state"] == "finished":
-            raise MaskwrightError(f"{folder.describe()}; there is nothing to resume. --overwrite starts it again, --out NEW another.")
+            raise MaskwrightError(
+                f"{folder.describe()}; there is nothing to resume. --overwrite starts it again, --out NEW another."
+            )
         if not folder.last.exists():
-            raise MaskwrightError(f"{folder} stopped before its first checkpoint; start it again with --overwrite.")
+            raise MaskwrightError(
+                f"{folder} stopped before its first checkpoint; start it again with --overwrite."
+            )
     settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
     _refuse_changes(settings, given)
     opened, _ = find(settings.data, source, reporter)
@@ -141,9 +197,15 @@ def _refuse_changes(settings: PretrainSettings, given: dict[str, Any]) -> None:
     """A resumed run keeps its settings; say which ones differ."""
     asked = build_settings(None, (), **{"data": settings.data.data, **given}).to_flat()
     kept = settings.to_flat()
-    changed = [f"{name} ({kept[name]} there, {asked[name]} asked)" for name in given if name != "out" and asked[name] != kept[name]]
+    changed = [
+        f"{name} ({kept[name]} there, {asked[name]} asked)"
+        for name in given
+        if name != "out" and asked[name] != kept[name]
+    ]
     if changed:
-        raise MaskwrightError(f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --init for a new run.")
+        raise MaskwrightError(
+            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --init for a new run."
+        )
 
 
 def _policy_name(settings: PretrainSettings) -> str:

@@ -16,14 +16,37 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, Target
-from maskwright.workflows.arms import ALL, Candidate, MaskChoice, choose_masks, find_models, is_model, needed_maps, untaught
+from maskwright.workflows.arms import (
+    ALL,
+    Candidate,
+    MaskChoice,
+    choose_masks,
+    find_models,
+    is_model,
+    needed_maps,
+    untaught,
+)
 from maskwright.workflows.chosen_pictures import choose_pictures, is_array, spread
 from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
 from maskwright.workflows.full import reconstruct_fully
 from maskwright.workflows.inpaint import Fit, HoleSettings
-from maskwright.workflows.outcome import Reconstruction, Wishes, count_pictures, open_distance, place_for, save_outcome
-from maskwright.workflows.side_by_side import compare_arms, comparison_sheet, draw_choices, fill_arms, pictures_shown, spell_arms
+from maskwright.workflows.outcome import (
+    Reconstruction,
+    Wishes,
+    count_pictures,
+    open_distance,
+    place_for,
+    save_outcome,
+)
+from maskwright.workflows.side_by_side import (
+    compare_arms,
+    comparison_sheet,
+    draw_choices,
+    fill_arms,
+    pictures_shown,
+    spell_arms,
+)
 
 MOST_ROWS = 12
 MASK_STATS = ("visible", "target")
@@ -66,18 +89,42 @@ def reconstruct(
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
-    wishes = Wishes(stats=stats, device=pick_device(device), seed=seed, errors=errors, lpips=lpips, reporter=reporter)
+    wishes = Wishes(
+        stats=stats,
+        device=pick_device(device),
+        seed=seed,
+        errors=errors,
+        lpips=lpips,
+        reporter=reporter,
+    )
     runs, images = _sort_out(run, images)
     hints = Hints(target=target)
     first = Candidate("", runs[0], hints).load()
     if mask is not None:
-        others = {"--full": full, "--policy": policy, "--ratio": ratio, "--epochs": epochs, "--stats target": stats == "target"}
-        _refuse("--mask fills one hole by one model; leave out {}.", {**others, "the other runs": len(runs) > 1})
-        how = HoleSettings(cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather)
+        others = {
+            "--full": full,
+            "--policy": policy,
+            "--ratio": ratio,
+            "--epochs": epochs,
+            "--stats target": stats == "target",
+        }
+        _refuse(
+            "--mask fills one hole by one model; leave out {}.",
+            {**others, "the other runs": len(runs) > 1},
+        )
+        how = HoleSettings(
+            cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather
+        )
         return fill_holes(first, runs[0], images, mask, how, out, wishes)
-    hole = {"--cover": cover, "--fit": fit, "--feather": None if feather is None else str(feather)}  # 0 is given too
+    hole = {
+        "--cover": cover,
+        "--fit": fit,
+        "--feather": None if feather is None else str(feather),
+    }  # 0 is given too
     _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
-    return _fill_masked(runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes)
+    return _fill_masked(
+        runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes
+    )
 
 
 def _fill_masked(
@@ -94,7 +141,9 @@ def _fill_masked(
     """Mask by policies and fill in: in full by one model, or every model under every choice of masks."""
     choices, everything = choose_masks(policy, ratio, first), policy == ALL
     if full and (len(models) > 1 or len(choices) > 1):
-        raise MaskwrightError("--full averages the masks of one policy at one ratio by one model; name one of each.")
+        raise MaskwrightError(
+            "--full averages the masks of one policy at one ratio by one model; name one of each."
+        )
     maps = needed_maps(choices, first, skip=everything)
     chosen = choose_pictures(images, first, maps, only_there=everything, reporter=wishes.reporter)
     suffix = "-full" if full else "-arms" if len(models) * len(choices) > 1 else ""
@@ -102,12 +151,26 @@ def _fill_masked(
     if full:
         return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, wishes)
     distance, why_not = open_distance(wishes)
-    masks = draw_choices(choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter)
+    masks = draw_choices(
+        choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter
+    )
     arms = fill_arms(models, first, masks, chosen, wishes.stats, wishes.device, distance)
-    trivial = {choice: fill_by_nothing(chosen.images, one, first.model.grid, distance) for choice, one in masks.items()}
+    trivial = {
+        choice: fill_by_nothing(chosen.images, one, first.model.grid, distance)
+        for choice, one in masks.items()
+    }
     fresh = untaught(masks, first)
-    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(arms, chosen.names, wishes.seed, wishes.errors, fresh)
-    numbers = _numbers(arms, trivial, wishes.seed, pictures=list(chosen.names), skipped=list(chosen.skipped), lpips=why_not or "alex")
+    sheet = (comparison_sheet if len(arms) > 1 else _sheet)(
+        arms, chosen.names, wishes.seed, wishes.errors, fresh
+    )
+    numbers = _numbers(
+        arms,
+        trivial,
+        wishes.seed,
+        pictures=list(chosen.names),
+        skipped=list(chosen.skipped),
+        lpips=why_not or "alex",
+    )
     numbers["untaught_policies"] = list(fresh)
     if path is not None:
         save_outcome(path, sheet, numbers)
@@ -127,7 +190,9 @@ def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list
     if not runs:
         raise MaskwrightError("Name at least one run or checkpoint.")
     if not is_array(rest) and not rest:
-        raise MaskwrightError("No pictures to reconstruct: after the runs name pictures, a folder or a prepared store.")
+        raise MaskwrightError(
+            "No pictures to reconstruct: after the runs name pictures, a folder or a prepared store."
+        )
     return runs, rest
 
 
@@ -138,28 +203,58 @@ def _refuse(sentence: str, given: Mapping[str, Any]) -> None:
         raise MaskwrightError(sentence.format(" and ".join(named)))
 
 
-def _sheet(arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool, fresh: Sequence[str]) -> np.ndarray:
+def _sheet(
+    arms: Sequence[Filled], names: Sequence[str], seed: int, errors: bool, fresh: Sequence[str]
+) -> np.ndarray:
     arm = arms[0]
     captions = [f"{name}   {told}" for name, told in zip(names, arm.result.captions(), strict=True)]
-    rows = [arm.rows[picture].with_caption(captions[picture]) for picture in spread(len(arm.rows), MOST_ROWS)]
+    rows = [
+        arm.rows[picture].with_caption(captions[picture])
+        for picture in spread(len(arm.rows), MOST_ROWS)
+    ]
     return reconstruction_sheet(
         rows,
-        SheetFacts(policy=f"{arm.policy} (as it begins, untrained)" if fresh else arm.policy, ratio=arm.ratio, seed=seed),
+        SheetFacts(
+            policy=f"{arm.policy} (as it begins, untrained)" if fresh else arm.policy,
+            ratio=arm.ratio,
+            seed=seed,
+        ),
         errors=errors,
     )
 
 
-def _numbers(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int, **facts: Any) -> dict[str, Any]:
+def _numbers(
+    arms: Sequence[Filled],
+    trivial: Mapping[MaskChoice, dict[str, PixelScores]],
+    seed: int,
+    **facts: Any,
+) -> dict[str, Any]:
     """Everything measured, ready for JSON; the numbers of a single arm also stand at the top."""
     top = {"policy": arms[0].policy, **arms[0].result.to_dict(seed)} if len(arms) == 1 else {}
     fills = [
-        {"policy": choice.policy, "ratio": choice.ratio, "filled_by": {name: scores.to_dict(seed) for name, scores in by_name.items()}}
+        {
+            "policy": choice.policy,
+            "ratio": choice.ratio,
+            "filled_by": {name: scores.to_dict(seed) for name, scores in by_name.items()},
+        }
         for choice, by_name in trivial.items()
     ]
-    return {**facts, "seed": seed, **top, "arms": compare_arms(arms, seed), "without_learning": fills}
+    return {
+        **facts,
+        "seed": seed,
+        **top,
+        "arms": compare_arms(arms, seed),
+        "without_learning": fills,
+    }
 
 
-def _tell(arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], path: Path, seed: int, reporter: Reporter) -> None:
+def _tell(
+    arms: Sequence[Filled],
+    trivial: Mapping[MaskChoice, dict[str, PixelScores]],
+    path: Path,
+    seed: int,
+    reporter: Reporter,
+) -> None:
     count = len(arms[0].rows)
     most = MOST_ROWS if len(arms) == 1 else len(pictures_shown(arms))
     shown = f" of {most} of them" if count > most else ""

@@ -10,7 +10,11 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_model
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name, load_autoencoder, load_encoder
-from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings, build_finetune_settings
+from maskwright.workflows.finetune_settings import (
+    SECTION,
+    FinetuneSettings,
+    build_finetune_settings,
+)
 from maskwright.workflows.recipes import flatten, read_recipe
 from maskwright.workflows.run_folder import RunFolder, slug
 from maskwright.workflows.settings import PretrainSettings
@@ -67,14 +71,21 @@ class Run:
 
     def _check_kind(self, wanted: str) -> None:
         if self.kind != wanted:
-            where = {"pretrain": "run.settings", SECTION: "run.finetune_settings"}.get(self.kind, self.folder.config)
-            raise MaskwrightError(f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in {where}.")
+            where = {"pretrain": "run.settings", SECTION: "run.finetune_settings"}.get(
+                self.kind, self.folder.config
+            )
+            raise MaskwrightError(
+                f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in {where}."
+            )
 
     def checkpoint(self, name: str = "last") -> Path:
         """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""
         path = self.folder.checkpoints / f"{name}.ckpt"
         if not path.exists():
-            kept = ", ".join(sorted(item.stem for item in self.folder.checkpoints.glob("*.ckpt"))) or "none yet"
+            kept = (
+                ", ".join(sorted(item.stem for item in self.folder.checkpoints.glob("*.ckpt")))
+                or "none yet"
+            )
             raise MaskwrightError(f"{self.folder} has no checkpoint '{name}'. It has: {kept}.")
         return path
 
@@ -119,10 +130,16 @@ def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
         return text, told
     place = Path(text)
     if not place.exists():
-        way = "" if any(letter in text for letter in "/\\.") else f" A network that comes with timm is written timm:{text}."
+        way = (
+            ""
+            if any(letter in text for letter in "/\\.")
+            else f" A network that comes with timm is written timm:{text}."
+        )
         raise MaskwrightError(f"There is no run or checkpoint at '{text}'.{way}")
     if place.is_dir() and RunFolder(place).exists:
-        classifier = RunFolder(place).exported / "classifier.safetensors"  # of a fine-tuning: the epoch that was chosen
+        classifier = (
+            RunFolder(place).exported / "classifier.safetensors"
+        )  # of a fine-tuning: the epoch that was chosen
         return str(classifier if classifier.exists() else open_run(place).checkpoint()), told
     return text, told
 

@@ -53,7 +53,10 @@ class RunFolder:
     def update_status(self, **changes: Any) -> None:
         """Change some entries of run.json."""
         old = self.status() if self.exists else {}
-        write_json(self.status_file, {**old, **changes, "heartbeat": datetime.now(UTC).isoformat(timespec="seconds")})
+        write_json(
+            self.status_file,
+            {**old, **changes, "heartbeat": datetime.now(UTC).isoformat(timespec="seconds")},
+        )
 
     def fail(self, error: BaseException) -> None:
         """Put down in run.json that the run ended with an error."""
@@ -66,7 +69,9 @@ class RunFolder:
             with self.metrics_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(_rounded(row)) + "\n")
         except OSError as error:
-            raise MaskwrightError(f"Could not write {self.metrics_file}: {error.strerror}. Free some space and add --resume.") from error
+            raise MaskwrightError(
+                f"Could not write {self.metrics_file}: {error.strerror}. Free some space and add --resume."
+            ) from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """All rows of metrics.jsonl; a half-written last line is left out."""
@@ -88,7 +93,9 @@ class RunFolder:
     def clear(self) -> None:
         """Delete the folder of an earlier run; refuses a folder that no run has made."""
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists:
-            raise MaskwrightError(f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose another --out.")
+            raise MaskwrightError(
+                f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose another --out."
+            )
         if self.path.is_dir():
             shutil.rmtree(self.path)
 
@@ -103,7 +110,9 @@ class RunFolder:
         status = self.status()
         total = f"/{status['total_steps']:,}" if status.get("total_steps") else ""
         reached = f"at step {status.get('step', 0):,}{total}"
-        return f"{self.path} is {status['state']}" + ("" if status["state"] == "finished" else f" {reached}")
+        return f"{self.path} is {status['state']}" + (
+            "" if status["state"] == "finished" else f" {reached}"
+        )
 
 
 @contextmanager
@@ -112,7 +121,9 @@ def logged(folder: RunFolder) -> Iterator[None]:
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MaskwrightError(f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out.") from error
+        raise MaskwrightError(
+            f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out."
+        ) from error
     handler = write_log_file(folder.log_file)
     try:
         yield
@@ -128,12 +139,20 @@ def make_way(folder: RunFolder, overwrite: bool) -> None:
         folder.clear()
     if folder.exists:
         state = folder.status()["state"]
-        way = "--resume goes on with it" if state != "finished" else "it is complete, so --resume would do nothing"
-        raise MaskwrightError(f"{folder.describe()}: {way}, --overwrite starts it again, --out NEW starts another.")
+        way = (
+            "--resume goes on with it"
+            if state != "finished"
+            else "it is complete, so --resume would do nothing"
+        )
+        raise MaskwrightError(
+            f"{folder.describe()}: {way}, --overwrite starts it again, --out NEW starts another."
+        )
     if folder.path.exists() and not folder.path.is_dir():
         raise MaskwrightError(f"'{folder.path}' is a file, not a folder. Choose another --out.")
     if folder.path.exists() and any(folder.path.iterdir()):
-        raise MaskwrightError(f"'{folder.path}' is not empty and holds no run. Choose another --out.")
+        raise MaskwrightError(
+            f"'{folder.path}' is not empty and holds no run. Choose another --out."
+        )
 
 
 def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")) -> RunFolder:
@@ -163,4 +182,7 @@ def age_seconds(stamp: str) -> float:
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in row.items()}
+    return {
+        name: float(f"{value:.6g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }

@@ -16,7 +16,14 @@ from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.transforms import Augment
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.schedules import Cosine
-from maskwright.support.environment import cpu_count, describe_device, keep_freed_memory, pick_device, pick_precision, versions
+from maskwright.support.environment import (
+    cpu_count,
+    describe_device,
+    keep_freed_memory,
+    pick_device,
+    pick_precision,
+    versions,
+)
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
@@ -73,7 +80,9 @@ def select(
     parent = open_run(run)
     loaded = parent.load()
     if chosen.encode == "all" and loaded.model.config.decoder != "full":
-        raise MaskwrightError("encode='all' mixes kept features with mask tokens, which a cross decoder does not have. Use encode='kept'.")
+        raise MaskwrightError(
+            "encode='all' mixes kept features with mask tokens, which a cross decoder does not have. Use encode='kept'."
+        )
     folder = RunFolder(parent.path / "select" / slug(name or f"{chosen.encode}-{chosen.scorer}"))
     data = besides.get("data") if data is None else data
     _open_folder(folder, chosen, resume, overwrite)
@@ -85,26 +94,37 @@ def select(
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
     finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, resume)
     if not finished:
-        raise MaskwrightError(f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same settings.")
+        raise MaskwrightError(
+            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same settings."
+        )
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     known = _is_held_out_from_run(parent.settings.data, wanted) and pictures.held is not None
-    report = report_selection(chosen, loaded, scorer, pictures, folder, known, parent.settings.to_flat(), reporter)
+    report = report_selection(
+        chosen, loaded, scorer, pictures, folder, known, parent.settings.to_flat(), reporter
+    )
     return Selection(folder.path, report)
 
 
 def _open_pictures(wanted: DataSettings, data: Any, seed: int, reporter: Reporter) -> Pictures:
     """The pictures to learn from and those held out; warns where none are."""
-    source, _ = find(wanted, None if data is None or isinstance(data, (str, Path)) else data, reporter)
+    source, _ = find(
+        wanted, None if data is None or isinstance(data, (str, Path)) else data, reporter
+    )
     pictures = load(wanted, source, seed, reporter)
     if pictures.held is None:
-        reporter.warn("Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out.")
+        reporter.warn(
+            "Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out."
+        )
     return pictures
 
 
 def _write_settings(parent: Run, folder: RunFolder, data: str, chosen: SelectSettings) -> None:
     """Leave a recipe that repeats the training."""
     heading = f"# Repeat: maskwright select {parent.path} --recipe {folder.config} --name NEW\n"
-    write_text(folder.config, heading + yaml.safe_dump({"select": {"data": data, **chosen.to_dict()}}, sort_keys=False))
+    write_text(
+        folder.config,
+        heading + yaml.safe_dump({"select": {"data": data, **chosen.to_dict()}}, sort_keys=False),
+    )
 
 
 def _shape(chosen: SelectSettings, loaded: LoadedModel) -> ScorerShape:
@@ -123,35 +143,65 @@ def _open_folder(folder: RunFolder, chosen: SelectSettings, resume: bool, overwr
         if not folder.exists or not folder.last.exists():
             raise MaskwrightError(f"There is nothing to resume in {folder}.")
         if folder.status()["state"] == "finished":
-            raise MaskwrightError(f"{folder} is finished; --overwrite starts it again, --name NEW another.")
+            raise MaskwrightError(
+                f"{folder} is finished; --overwrite starts it again, --name NEW another."
+            )
         kept = read_json(folder.path / "settings.json")
-        changed = sorted(name for name, value in chosen.to_dict().items() if kept.get(name) != value)
+        changed = sorted(
+            name for name, value in chosen.to_dict().items() if kept.get(name) != value
+        )
         if changed:
-            raise MaskwrightError(f"--resume needs the settings of the earlier training; {', '.join(changed)} differ. See {folder.config}.")
+            raise MaskwrightError(
+                f"--resume needs the settings of the earlier training; {', '.join(changed)} differ. See {folder.config}."
+            )
         return
     if overwrite and folder.exists:
         shutil.rmtree(folder.path)
     if folder.path.exists() and any(folder.path.iterdir()):
-        raise MaskwrightError(f"{folder} exists already: --resume goes on with it, --overwrite starts it again, --name NEW another.")
+        raise MaskwrightError(
+            f"{folder} exists already: --resume goes on with it, --overwrite starts it again, --name NEW another."
+        )
 
 
-def _data_settings(parent: Run, data: Any, chosen: SelectSettings, loaded: LoadedModel) -> DataSettings:
+def _data_settings(
+    parent: Run, data: Any, chosen: SelectSettings, loaded: LoadedModel
+) -> DataSettings:
     """The run's own data settings where the data is the run's, else those given."""
     own = parent.settings.data
     named = None if data is None else str(data) if isinstance(data, (str, Path)) else "python"
     config = loaded.model.config
-    given = {name: getattr(chosen, name) for name in ("split", "val", "limit") if getattr(chosen, name) is not None}
+    given = {
+        name: getattr(chosen, name)
+        for name in ("split", "val", "limit")
+        if getattr(chosen, name) is not None
+    }
     base = own if named is None or named == own.data else DataSettings(data=named)
     size = "x".join(map(str, config.image_size))
-    return dataclasses.replace(base, labels=None, image_size=size, channels=config.channels, crop=chosen.crop, flip=chosen.flip, **given)
+    return dataclasses.replace(
+        base,
+        labels=None,
+        image_size=size,
+        channels=config.channels,
+        crop=chosen.crop,
+        flip=chosen.flip,
+        **given,
+    )
 
 
 def _is_held_out_from_run(own: DataSettings, used: DataSettings) -> bool:
-    return all(getattr(own, name) == getattr(used, name) for name in ("data", "split", "val", "limit"))
+    return all(
+        getattr(own, name) == getattr(used, name) for name in ("data", "split", "val", "limit")
+    )
 
 
 def _fit(
-    chosen: SelectSettings, loaded: LoadedModel, scorer: nn.Module, pictures: Pictures, folder: RunFolder, reporter: Reporter, resume: bool
+    chosen: SelectSettings,
+    loaded: LoadedModel,
+    scorer: nn.Module,
+    pictures: Pictures,
+    folder: RunFolder,
+    reporter: Reporter,
+    resume: bool,
 ) -> bool:
     """Train the scorer; returns whether it came to its end."""
     device = pick_device(chosen.device)
@@ -159,7 +209,9 @@ def _fit(
         keep_freed_memory()
     batch = min(chosen.batch_size, len(pictures.train))
     loader = _build_loader(chosen, pictures, batch, device)
-    clock = set_clock(len(loader), minutes=chosen.minutes, steps=chosen.steps, epochs=chosen.epochs or 30)
+    clock = set_clock(
+        len(loader), minutes=chosen.minutes, steps=chosen.steps, epochs=chosen.epochs or 30
+    )
     module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), clock)
     weights = sum(parameter.numel() for parameter in scorer.parameters())
     reporter.say(
@@ -168,13 +220,24 @@ def _fit(
     )
     if not resume:
         write_json(folder.path / "settings.json", chosen.to_dict())
-        folder.update_status(state="running", kind="select", started=now(), device=describe_device(device), versions=versions())
+        folder.update_status(
+            state="running",
+            kind="select",
+            started=now(),
+            device=describe_device(device),
+            versions=versions(),
+        )
     try:
         asked = _train(module, loader, pictures, folder, device, chosen, reporter, resume)
     except BaseException as error:
         folder.fail(error)
         raise
-    folder.update_status(state="stopped" if asked else "finished", ended=now(), seconds=round(module.clock.seconds, 2), **module.counts)
+    folder.update_status(
+        state="stopped" if asked else "finished",
+        ended=now(),
+        seconds=round(module.clock.seconds, 2),
+        **module.counts,
+    )
     scorer.to("cpu")
     return not asked
 
@@ -193,7 +256,9 @@ def _train(
     watched = eval_images(pictures.fixed, pictures.size, min(WATCHED, MOST_MEASURED))
 
     def look(module: SelectModule, epoch: int) -> Row:
-        return dict(measure_scorer(module.model, module.scorer, watched, module.scale, module.device))
+        return dict(
+            measure_scorer(module.model, module.scorer, watched, module.scale, module.device)
+        )
 
     machine = Machine(device=device, precision=chosen.precision or pick_precision(device))
     course = Course(
@@ -203,14 +268,25 @@ def _train(
         tasks=[EpochTask("look", 1, look)],
         save_minutes=SAVE_MINUTES,
     )
-    ended = run_course(module, loader, Journal(folder, []), machine, course, reporter, resume=resume)
+    ended = run_course(
+        module, loader, Journal(folder, []), machine, course, reporter, resume=resume
+    )
     return ended.asked and not module.clock.is_over(ended.step)
 
 
-def _build_loader(chosen: SelectSettings, pictures: Pictures, batch: int, device: torch.device) -> ResumableLoader:
+def _build_loader(
+    chosen: SelectSettings, pictures: Pictures, batch: int, device: torch.device
+) -> ResumableLoader:
     augment = Augment(size=pictures.size, crop=chosen.crop, flip=chosen.flip)
     workers = pick_workers(device.type, cpu_count())
-    return build_loader(pictures.train, augment, batch_size=batch, seed=chosen.seed, workers=workers, pin=device.type == "cuda")
+    return build_loader(
+        pictures.train,
+        augment,
+        batch_size=batch,
+        seed=chosen.seed,
+        workers=workers,
+        pin=device.type == "cuda",
+    )
 
 
 def _build_recipe(chosen: SelectSettings, batch: int) -> SelectRecipe:

@@ -75,7 +75,10 @@ def report_selection(
     masks, left_out = draw_kept(logit, grid, own_count, chosen.seed)
 
     def measure(fill: FillIn, names: Iterable[str]) -> dict[str, Filled]:
-        return {name: measure_filled(fill, model, images, masks[name], loaded.scale, device) for name in names}
+        return {
+            name: measure_filled(fill, model, images, masks[name], loaded.scale, device)
+            for name in names
+        }
 
     filled = measure(model.fill_in, _shown(masks, reporter))
     report = _describe(chosen, filled, masks["selected"], left_out, held_out_from_run)
@@ -83,7 +86,9 @@ def report_selection(
         leaky = measure(model.fill_in_leaking, ("selected", "random, same counts"))
         report["as_trained"] = _describe_leaky(leaky, chosen.seed)
     write_json(folder.path / "report.json", report)
-    save_picture(folder.path / "sheet.png", _sheet(images, logit, filled["selected"], grid, loaded, report))
+    save_picture(
+        folder.path / "sheet.png", _sheet(images, logit, filled["selected"], grid, loaded, report)
+    )
     _save_curve(folder, own_count / grid.num_patches)
     where = f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it: --policy \"learned(path='{folder}')\""
     for line in (*spell_report(report), where):
@@ -100,16 +105,27 @@ def _shown(names: Collection[str], reporter: Reporter) -> Iterator[str]:
 
 
 def _describe(
-    chosen: SelectSettings, filled: Mapping[str, Filled], selected: Tensor, left_out: Mapping[str, str], held_out_from_run: bool
+    chosen: SelectSettings,
+    filled: Mapping[str, Filled],
+    selected: Tensor,
+    left_out: Mapping[str, str],
+    held_out_from_run: bool,
 ) -> dict[str, Any]:
     """What was measured and how, ready for JSON."""
     return {
         "pictures": len(selected),
         "held_out_from_run": held_out_from_run,
-        "trained_with": {"encode": chosen.encode, "mix": chosen.mixing, "means": LEAKY if chosen.encode == "all" else BLIND},
+        "trained_with": {
+            "encode": chosen.encode,
+            "mix": chosen.mixing,
+            "means": LEAKY if chosen.encode == "all" else BLIND,
+        },
         "kept": describe_counts(selected),
         "measured_with": BLIND,
-        "masks": {name: {"chosen": WORDS[name], **one.to_dict(chosen.seed)} for name, one in filled.items()},
+        "masks": {
+            name: {"chosen": WORDS[name], **one.to_dict(chosen.seed)}
+            for name, one in filled.items()
+        },
         "left_out": dict(left_out),
         "differences": compare(filled, chosen.seed),
         "interval": "95% bootstrap over pictures, paired for differences; errors of pixels in [0, 1] over the whole composite",
@@ -124,7 +140,9 @@ def _describe_leaky(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
     return {"means": LEAKY, "masks": masks, "differences": compare(filled, seed)}
 
 
-def draw_kept(logit: Tensor, grid: Grid, own_count: int, seed: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+def draw_kept(
+    logit: Tensor, grid: Grid, own_count: int, seed: int
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """(n, N) booleans of kept patches by how they were chosen, and why a way was left out; chance comes from each picture's own stream."""
     ids, count = torch.arange(len(logit)), grid.num_patches
     selected = pick(logit)
@@ -147,7 +165,10 @@ def draw_kept(logit: Tensor, grid: Grid, own_count: int, seed: int) -> tuple[dic
 def compare(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
     """Paired differences of what was measured, first minus second."""
     return {
-        f"{one} - {other}": {name: interval.to_dict() for name, interval in paired_difference(filled[one], filled[other], seed).items()}
+        f"{one} - {other}": {
+            name: interval.to_dict()
+            for name, interval in paired_difference(filled[one], filled[other], seed).items()
+        }
         for one, other in PAIRS
         if one in filled and other in filled
     }
@@ -164,12 +185,16 @@ def spell_report(report: Mapping[str, Any]) -> list[str]:
         lines.append("  these pictures may be among those that the run was pretrained on")
     lines += [_spell(name, one) for name, one in report["masks"].items()]
     if "as_trained" in report:
-        lines.append("  as trained, where kept features have seen what is hidden (not comparable with the above):")
+        lines.append(
+            "  as trained, where kept features have seen what is hidden (not comparable with the above):"
+        )
         lines += [_spell(name, one) for name, one in report["as_trained"]["masks"].items()]
     lines += [f"  {name}: left out. {why}" for name, why in report["left_out"].items()]
     for name, gap in report["differences"].items():
         error = gap["composite_mse"]
-        lines.append(f"  {name}: error {error['value']:+.5f} [{error['low']:+.5f}, {error['high']:+.5f}]")
+        lines.append(
+            f"  {name}: error {error['value']:+.5f} [{error['low']:+.5f}, {error['high']:+.5f}]"
+        )
     return lines
 
 
@@ -184,7 +209,13 @@ def _first(bits: Tensor, counts: Tensor) -> Tensor:
 
 
 def _draw(policy: Policy, grid: Grid, num_visible: int, ids: Tensor, seed: int) -> Tensor:
-    scene = Scene(grid=grid, num_masked=grid.num_patches - num_visible, rng=_rng(ids, seed, "compare"), progress=1.0, sample_ids=ids)
+    scene = Scene(
+        grid=grid,
+        num_masked=grid.num_patches - num_visible,
+        rng=_rng(ids, seed, "compare"),
+        progress=1.0,
+        sample_ids=ids,
+    )
     return ~mask_scene(policy, scene).is_masked
 
 
@@ -192,7 +223,14 @@ def _rng(ids: Tensor, seed: int, purpose: str) -> KeyedRng:
     return sample_rng(seed, 0, ids, purpose)
 
 
-def _sheet(images: Tensor, logit: Tensor, filled: Filled, grid: Grid, loaded: LoadedModel, report: Mapping[str, Any]) -> Any:
+def _sheet(
+    images: Tensor,
+    logit: Tensor,
+    filled: Filled,
+    grid: Grid,
+    loaded: LoadedModel,
+    report: Mapping[str, Any],
+) -> Any:
     order = filled.mse.argsort()
     truth = loaded.scale.to_display(loaded.scale.to_model(images))
 
@@ -226,6 +264,11 @@ def _save_curve(folder: RunFolder, own_share: float) -> None:
     """The share kept over training, with noise and without."""
     series = {"kept": "training, with noise", "kept_test": "test pictures, without noise"}
     figure = loss_curve(
-        folder.metrics(), {"as pretrained": own_share}, x="step", series=series, title="Kept patches", unit="share of patches kept"
+        folder.metrics(),
+        {"as pretrained": own_share},
+        x="step",
+        series=series,
+        title="Kept patches",
+        unit="share of patches kept",
     )
     save_picture(folder.path / "curve.png", figure)

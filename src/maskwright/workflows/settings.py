@@ -21,34 +21,59 @@ from maskwright.workflows.fields import setting
 class DataSettings:
     """Which pictures, and how they are cut."""
 
-    data: str = setting(help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME")
-    split: str | None = setting(None, help="use this split of the data (train, test, unlabeled ...)")
-    labels: str | None = setting(None, help="CSV file of file,label; used only to measure, never to train")
+    data: str = setting(
+        help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME"
+    )
+    split: str | None = setting(
+        None, help="use this split of the data (train, test, unlabeled ...)"
+    )
+    labels: str | None = setting(
+        None, help="CSV file of file,label; used only to measure, never to train"
+    )
     val: str | None = setting(
-        None, help="held-out data: a share such as 0.1, a count such as 500, or another DATA (default: 5%%, at most 1000)"
+        None,
+        help="held-out data: a share such as 0.1, a count such as 500, or another DATA (default: 5%%, at most 1000)",
     )
     limit: int | None = setting(None, help="use only the first N pictures in a seeded order")
-    image_size: int | str | None = setting(None, help="side in pixels after cropping, or HEIGHTxWIDTH")
-    channels: int | None = setting(None, help="1 for gray, 3 for color; as found in the data by default")
-    crop: Literal["random", "center", "stretch"] = setting("random", help="random (resized crop), center or stretch")
-    crop_scale: float = setting(0.2, help="smallest share of the picture's area that a random crop may take")
+    image_size: int | str | None = setting(
+        None, help="side in pixels after cropping, or HEIGHTxWIDTH"
+    )
+    channels: int | None = setting(
+        None, help="1 for gray, 3 for color; as found in the data by default"
+    )
+    crop: Literal["random", "center", "stretch"] = setting(
+        "random", help="random (resized crop), center or stretch"
+    )
+    crop_scale: float = setting(
+        0.2, help="smallest share of the picture's area that a random crop may take"
+    )
     flip: bool = setting(True, help="mirror half of the pictures")
     vertical_flip: bool = setting(False, help="turn half of the pictures upside down")
     rotate: float = setting(0.0, help="most degrees by which a crop is turned, either way")
-    brightness: float = setting(0.0, help="change of brightness, 0 to 1; 0.4 draws a factor from 0.6 to 1.4")
+    brightness: float = setting(
+        0.0, help="change of brightness, 0 to 1; 0.4 draws a factor from 0.6 to 1.4"
+    )
     contrast: float = setting(0.0, help="change of contrast, 0 to 1")
     saturation: float = setting(0.0, help="change of saturation, 0 to 1")
     hue: float = setting(0.0, help="change of hue as a share of the color circle, 0 to 0.5")
     workers: int | None = setting(None, help="processes that load pictures")
     stream: bool = setting(
-        False, help="decode pictures anew each time instead of keeping decoded ones in the cache; for data too large for it"
+        False,
+        help="decode pictures anew each time instead of keeping decoded ones in the cache; for data too large for it",
     )
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
             parse_size(self.image_size)
         check_one_of("crop", self.crop, ("random", "center", "stretch"))
-        for name, most in (("crop_scale", 1), ("rotate", 180), ("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
+        for name, most in (
+            ("crop_scale", 1),
+            ("rotate", 180),
+            ("brightness", 1),
+            ("contrast", 1),
+            ("saturation", 1),
+            ("hue", 0.5),
+        ):
             check_inside(name, getattr(self, name), 0, most)
         check_at_least("limit", self.limit, 2)
         check_at_least("workers", self.workers, 0)
@@ -66,19 +91,33 @@ class ModelSettings:
     positions: str = setting("sincos", help="sincos, learned, rotary or none")
     class_token: bool = setting(True, help="whether the encoder has a class token")
     registers: int = setting(0, help="extra learned tokens beside the class token")
-    decoder: str = setting("full", help="full (He et al. 2022) or cross (masked queries attend to visible tokens; faster)")
+    decoder: str = setting(
+        "full",
+        help="full (He et al. 2022) or cross (masked queries attend to visible tokens; faster)",
+    )
     decoder_width: int | None = setting(None, help="width of the decoder, instead of the model's")
     decoder_depth: int | None = setting(None, help="layers of the decoder, instead of the model's")
-    decoder_heads: int | None = setting(None, help="attention heads of the decoder, instead of the model's")
+    decoder_heads: int | None = setting(
+        None, help="attention heads of the decoder, instead of the model's"
+    )
     target: Literal["raw", "normalized"] = setting(
-        "normalized", help="what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+        "normalized",
+        help="what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation",
     )
 
     def __post_init__(self) -> None:
         check_one_of("positions", self.positions, POSITIONS)
         check_one_of("decoder", self.decoder, DECODERS)
         check_one_of("target", self.target, TARGETS)
-        for name in ("patch_size", "width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads"):
+        for name in (
+            "patch_size",
+            "width",
+            "depth",
+            "heads",
+            "decoder_width",
+            "decoder_depth",
+            "decoder_heads",
+        ):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
 
@@ -88,9 +127,14 @@ class MaskSettings:
     """Which patches are masked, how many, and how many of them are predicted."""
 
     policy: str | dict[str, Any] = setting(
-        "random", help="rule that picks the masked patches, e.g. random or 'block(size=2)'; see: maskwright list policies"
+        "random",
+        help="rule that picks the masked patches, e.g. random or 'block(size=2)'; see: maskwright list policies",
     )
-    ratio: float | str = setting(0.75, help="share of patches masked; a schedule such as 0.5->0.75 works too", aliases=("mask_ratio",))
+    ratio: float | str = setting(
+        0.75,
+        help="share of patches masked; a schedule such as 0.5->0.75 works too",
+        aliases=("mask_ratio",),
+    )
     predict: float = setting(1.0, help="share of the masked patches that are predicted")
     masks_per_image: int = setting(1, help="different masks for each loaded picture in one step")
 
@@ -107,14 +151,21 @@ class TrainSettings:
     epochs: float | None = setting(None, help="passes over the pictures")
     steps: int | None = setting(None, help="optimizer steps, instead of epochs")
     minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
-    loss: str = setting("mse", help="weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list losses")
+    loss: str = setting(
+        "mse",
+        help="weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list losses",
+    )
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
-    base_lr: float = setting(1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256")
+    base_lr: float = setting(
+        1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256"
+    )
     lr: float | None = setting(None, help="learning rate itself, instead of base x batch / 256")
     min_lr: float = setting(0.0, help="learning rate at the end")
     warmup: float = setting(0.05, help="share of the training over which the rate rises")
-    weight_decay: float = setting(0.05, help="decay of weights; vectors (biases, norms, tokens) are spared")
+    weight_decay: float = setting(
+        0.05, help="decay of weights; vectors (biases, norms, tokens) are spared"
+    )
     beta2: float = setting(0.95, help="AdamW's second moment decay; the first is 0.9")
     clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
     ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
@@ -124,7 +175,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise MaskwrightError(f"Give one of epochs, steps and minutes; got {' and '.join(given)}.")
+            raise MaskwrightError(
+                f"Give one of epochs, steps and minutes; got {' and '.join(given)}."
+            )
         for name in given:
             if getattr(self, name) <= 0:
                 raise MaskwrightError(f"{name} must be positive; got {getattr(self, name)}.")
@@ -146,17 +199,27 @@ class RunSettings:
     nodes: int = setting(1, help="how many machines")
     strategy: str = setting("auto", help="Lightning strategy for several devices: ddp, fsdp ...")
     precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
-    compile: bool | None = setting(None, help="torch.compile the model; on by default for long CUDA runs only")
+    compile: bool | None = setting(
+        None, help="torch.compile the model; on by default for long CUDA runs only"
+    )
     keep: list[int] | None = setting(None, help="epochs whose checkpoint is kept, e.g. 20,50,200")
-    save_minutes: float = setting(5.0, help="minutes between writes of last.ckpt inside a long epoch")
+    save_minutes: float = setting(
+        5.0, help="minutes between writes of last.ckpt inside a long epoch"
+    )
     sample_every: int | None = setting(None, help="epochs between pictures of reconstructions")
-    knn_every: int | None = setting(None, help="epochs between k-NN measurements where there are labels; 0 for never")
-    track: list[str] = setting(["tensorboard"], help="trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none")
+    knn_every: int | None = setting(
+        None, help="epochs between k-NN measurements where there are labels; 0 for never"
+    )
+    track: list[str] = setting(
+        ["tensorboard"], help="trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none"
+    )
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.track) - {"tensorboard", "wandb", "mlflow", "none"})
         if unknown:
-            raise MaskwrightError(f"Unknown tracker '{unknown[0]}'; use tensorboard, wandb, mlflow or none.")
+            raise MaskwrightError(
+                f"Unknown tracker '{unknown[0]}'; use tensorboard, wandb, mlflow or none."
+            )
         if self.precision is not None:
             check_one_of("precision", self.precision, ("bf16-mixed", "16-mixed", "32-true"))
         for name in ("devices", "nodes", "sample_every"):
@@ -180,7 +243,9 @@ class PretrainSettings:
 
     def to_flat(self) -> dict[str, Any]:
         """Leaf names and values, as flags and Python arguments use them."""
-        return {name: value for section in self.to_dict().values() for name, value in section.items()}
+        return {
+            name: value for section in self.to_dict().values() for name, value in section.items()
+        }
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> PretrainSettings:
@@ -189,7 +254,9 @@ class PretrainSettings:
         for item in dataclasses.fields(cls):
             section = SECTIONS[item.name]
             names = {leaf.name for leaf in dataclasses.fields(section)}
-            sections[item.name] = section(**{name: value for name, value in values.items() if name in names})
+            sections[item.name] = section(
+                **{name: value for name, value in values.items() if name in names}
+            )
         return cls(**sections)
 
     def with_values(self, **changes: Any) -> PretrainSettings:
@@ -214,5 +281,7 @@ def parse_size(value: int | str) -> tuple[int, int]:
     except ValueError:
         sides = []
     if len(sides) not in (1, 2) or min(sides) < 1:
-        raise MaskwrightError(f"An image size is a number such as 96 or HEIGHTxWIDTH such as 224x336; got '{value}'.")
+        raise MaskwrightError(
+            f"An image size is a number such as 96 or HEIGHTxWIDTH such as 224x336; got '{value}'."
+        )
     return sides[0], sides[-1]

@@ -22,7 +22,9 @@ def training_flops(module: PretrainModule) -> int:
     """Operations spent so far: images times the analytic cost of their mean numbers of patches, and what policy and loss cost besides."""
     images = max(1, module.counts["images"])
     visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
-    cost = mean_training_cost(module.model.config, visible, module.counts["decoder_tokens"] / images)
+    cost = mean_training_cost(
+        module.model.config, visible, module.counts["decoder_tokens"] / images
+    )
     return round((cost + loss_flops(module)) * images) + module.counts["policy_flops"]
 
 
@@ -30,7 +32,9 @@ def mean_training_cost(config: ModelConfig, visible: float, predicted: float) ->
     """Operations per image for mean numbers of patches, which a schedule of ratios leaves between whole ones: a straight line there."""
     low = math.floor(visible)
     share = visible - low
-    ends = [count_step(config, low + more, round(predicted - more + share)).training for more in (0, 1)]
+    ends = [
+        count_step(config, low + more, round(predicted - more + share)).training for more in (0, 1)
+    ]
     return (1 - share) * ends[0] + share * ends[1]
 
 

@@ -22,9 +22,15 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
     state = source.state_dict()
     for name, table in _positions(model).items():
         if name in state and prefix == model.config.num_prefix:
-            state[name] = resize_positions(state[name], source.grid, model.grid, prefix).reshape(table.shape)
+            state[name] = resize_positions(state[name], source.grid, model.grid, prefix).reshape(
+                table.shape
+            )
     own = model.state_dict()
-    fits = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    fits = {
+        name: value
+        for name, value in state.items()
+        if name in own and own[name].shape == value.shape
+    }
     missing = [name for name in own if name.startswith("encoder.") and name not in fits]
     if missing:
         raise MaskwrightError(
@@ -32,7 +38,9 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
         )
     model.load_state_dict(fits, strict=False)
     fresh = len(own) - len(fits)
-    return f"Starting from {path}" + (f"; {fresh} tensors of the decoder do not fit and start fresh" if fresh else "")
+    return f"Starting from {path}" + (
+        f"; {fresh} tensors of the decoder do not fit and start fresh" if fresh else ""
+    )
 
 
 def _positions(model: MaskedAutoencoder) -> dict[str, nn.Parameter]:

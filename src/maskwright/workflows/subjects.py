@@ -45,11 +45,16 @@ class Subject:
 Measured = tuple[str, LoadedEncoder | None, ModelConfig]
 
 
-def load_subjects(runs: Sequence[str | Path], data: str | None, device: torch.device) -> list[Subject]:
+def load_subjects(
+    runs: Sequence[str | Path], data: str | None, device: torch.device
+) -> list[Subject]:
     """Load each; `random` has the shape of the first of the others, or alone the one that a training on `data` would choose."""
     given = {place: load_any_encoder(run) for place, run in enumerate(runs) if str(run) != RANDOM}
     first = next(iter(given.values()), None)
-    loaded = [given.get(place) or _fresh(first.model.config if first else _chosen_config(data, device)) for place in range(len(runs))]
+    loaded = [
+        given.get(place) or _fresh(first.model.config if first else _chosen_config(data, device))
+        for place in range(len(runs))
+    ]
     return [Subject(name, one) for name, one in zip(name_runs(runs), loaded, strict=True)]
 
 
@@ -81,7 +86,10 @@ def benches(
     found: dict[tuple[tuple[int, int], int], Labeled] = {}
     kept = FeatureCache(cache_folder() / "features", reporter) if cache else None
 
-    for name, loaded, config in [*_named(subjects), *(_trivial(subjects[0].loaded) if baselines else ())]:
+    for name, loaded, config in [
+        *_named(subjects),
+        *(_trivial(subjects[0].loaded) if baselines else ()),
+    ]:
         shape = (config.image_size, config.channels)
         if shape not in found:
             found[shape] = split.open(*shape, reporter)
@@ -108,7 +116,10 @@ def _trivial(first: LoadedEncoder) -> list[Measured]:
     """Random weights and raw pixels, in the size of an encoder."""
     config = first.model.config
     untrained = type(first.model)(config, torch_generator(0, "random weights")).eval()
-    return [("random weights", LoadedEncoder(untrained, first.scale, {}, {"random": True}), config), ("raw pixels", None, config)]
+    return [
+        ("random weights", LoadedEncoder(untrained, first.scale, {}, {"random": True}), config),
+        ("raw pixels", None, config),
+    ]
 
 
 def _fresh(config: ModelConfig) -> LoadedEncoder:
@@ -120,8 +131,16 @@ def _fresh(config: ModelConfig) -> LoadedEncoder:
 
 def _chosen_config(data: str | None, device: torch.device) -> ModelConfig:
     if data is None:
-        raise MaskwrightError("Random weights alone need --data LABELED, or a RUN beside them whose shape they take.")
+        raise MaskwrightError(
+            "Random weights alone need --data LABELED, or a RUN beside them whose shape they take."
+        )
     opened = open_source(data)
     found: Any = survey(opened)
-    facts = Found(len(opened), min(found.median), 1 if found.gray else found.channels, device.type, cpu_count())
+    facts = Found(
+        len(opened),
+        min(found.median),
+        1 if found.gray else found.channels,
+        device.type,
+        cpu_count(),
+    )
     return model_config(choose(PretrainSettings.from_flat({"data": data}), facts)[0])

@@ -22,7 +22,11 @@ def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:
 
 def open_teachers(policy: Policy) -> dict[str, Teacher]:
     """Open every encoder other than the run's own that a policy is guided by."""
-    return {source: open_teacher(source) for source in policy.traits.needed("attention") if source != OWN}
+    return {
+        source: open_teacher(source)
+        for source in policy.traits.needed("attention")
+        if source != OWN
+    }
 
 
 def refuse_own(policy: Policy) -> None:

@@ -38,7 +38,9 @@ class PictureBatches:
             for start in range(0, len(self.source), BATCH):
                 indexes = range(start, min(start + BATCH, len(self.source)))
                 read = dict(zip(indexes, pool.map(self._read, indexes), strict=True))
-                self.skipped += [item for item in read.values() if isinstance(item, UnreadableImage)]
+                self.skipped += [
+                    item for item in read.values() if isinstance(item, UnreadableImage)
+                ]
                 good = {index: item for index, item in read.items() if isinstance(item, Tensor)}
                 if good:
                     yield list(good), torch.stack(list(good.values()))
@@ -59,7 +61,9 @@ def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
     """(H, W, C) uint8 pixels as (C, height, width) uint8 at the model's size: the largest centered box, resized."""
     picture = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)
     sides = torch.tensor(picture.shape[1:])[:, None]
-    boxes = evaluation_view(config.image_size).draw(*sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64))
+    boxes = evaluation_view(config.image_size).draw(
+        *sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)
+    )
     return boxes.to_list()[0].apply(picture, config.image_size)
 
 

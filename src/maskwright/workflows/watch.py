@@ -51,7 +51,9 @@ class Watcher:
         batch = self._batch(module, 64)
         mask = self.own_mask(module, batch)
         config = module.model.config
-        return measure_baselines(batch.images, mask, module.scale, patch_size=config.patch_size, target=config.target)
+        return measure_baselines(
+            batch.images, mask, module.scale, patch_size=config.patch_size, target=config.target
+        )
 
     def own_mask(self, module: PretrainModule, batch: Batch) -> PatchMask:
         """The run's own policy at its last ratio on one batch of pictures, fixed."""
@@ -63,13 +65,23 @@ class Watcher:
             attention=lambda source: masker.look(source, images),
         )
         ids = batch.sample_ids.to(device)
-        return mask_samples(masker.policy, masker.grid, masker.ratio.at(1.0), ids, self.settings.train.seed, purpose="fixed", sight=sight)
+        return mask_samples(
+            masker.policy,
+            masker.grid,
+            masker.ratio.at(1.0),
+            ids,
+            self.settings.train.seed,
+            purpose="fixed",
+            sight=sight,
+        )
 
     def _batch(self, module: PretrainModule, count: int) -> Batch:
         """Fixed pictures with the maps that the policy looks at, numbered from 0."""
         grid = module.model.grid
         maps = module.masker.policy.traits.needed("prior")
-        return eval_batch(self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols))
+        return eval_batch(
+            self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols)
+        )
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
         """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share.
@@ -80,12 +92,22 @@ class Watcher:
         sums: dict[str, float] = {}
         count = 0
         grid = module.model.grid
-        maps = sorted({*module.masker.policy.traits.needed("prior"), *module.objective.needs.priors})
-        for batch in eval_batches(self.pictures.held, self.pictures.size, maps=maps, grid=(grid.rows, grid.cols)):
-            images, ids = module.scale.to_model(batch.images.to(module.device)), batch.sample_ids.to(module.device)
+        maps = sorted(
+            {*module.masker.policy.traits.needed("prior"), *module.objective.needs.priors}
+        )
+        for batch in eval_batches(
+            self.pictures.held, self.pictures.size, maps=maps, grid=(grid.rows, grid.cols)
+        ):
+            images, ids = (
+                module.scale.to_model(batch.images.to(module.device)),
+                batch.sample_ids.to(module.device),
+            )
             common = mask_samples(RandomPolicy(), grid, COMMON_RATIO, ids, 0, purpose="common")
             priors = {name: share.to(module.device) for name, share in batch.priors.items()}
-            for name, mask in (("val_loss", self.own_mask(module, batch)), ("val_loss_random75", common)):
+            for name, mask in (
+                ("val_loss", self.own_mask(module, batch)),
+                ("val_loss_random75", common),
+            ):
                 prediction = module.model(images, mask, visible=module.objective.needs.visible)
                 value = module.objective(replace(prediction, priors=priors), images, 1.0)
                 for column, number in value.columns(name).items():
@@ -96,14 +118,20 @@ class Watcher:
     def show_samples(self, module: PretrainModule, epoch: int) -> Row:
         """Save a sheet of fixed pictures under fixed masks."""
         batch = self._batch(module, SHOWN)
-        prediction = module.model(module.scale.to_model(batch.images.to(module.device)), self.own_mask(module, batch))
+        prediction = module.model(
+            module.scale.to_model(batch.images.to(module.device)), self.own_mask(module, batch)
+        )
         facts = SheetFacts(
             policy=str(self.settings.mask.policy),
             ratio=module.masker.ratio.at(1.0),
             seed=self.settings.train.seed,
             title=f"epoch {epoch}",
         )
-        self.save_picture("reconstructions", reconstruction_sheet(sheet_rows(prediction, module.scale), facts), module.global_step)
+        self.save_picture(
+            "reconstructions",
+            reconstruction_sheet(sheet_rows(prediction, module.scale), facts),
+            module.global_step,
+        )
         return {}
 
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
@@ -115,7 +143,9 @@ class Watcher:
         stores = (train, self.pictures.held)
         features = [self._features(module, store) for store in stores]
         pooling = "mean"
-        result = measure_knn(features[0].labeled(pooling), features[1].labeled(pooling), KnnSettings())
+        result = measure_knn(
+            features[0].labeled(pooling), features[1].labeled(pooling), KnnSettings()
+        )
         return {"knn_top1": result.answers.top1.value}
 
     def _features(self, module: PretrainModule, store: Any) -> Any:

@@ -11,7 +11,11 @@ from torch import Tensor
 from maskwright.data.loader import AugmentedPictures, BatchPlan
 from maskwright.data.packed import PackedStore
 from maskwright.data.transforms import evaluation_view
-from maskwright.evaluation.attentive_probe import AttentiveSettings, TokenSet, measure_attentive_probe
+from maskwright.evaluation.attentive_probe import (
+    AttentiveSettings,
+    TokenSet,
+    measure_attentive_probe,
+)
 from maskwright.evaluation.frozen import held_still
 from maskwright.workflows.probing.bench import Bench
 
@@ -35,15 +39,21 @@ class AttentiveProbe:
         """Train a few queries and a linear layer on the patch tokens of train."""
 
         def progress(epoch: int, total: int) -> None:
-            bench.reporter.progress("attentive", epoch, total, f"{bench.name}, epoch {epoch + 1} of {total}")
+            bench.reporter.progress(
+                "attentive", epoch, total, f"{bench.name}, epoch {epoch + 1} of {total}"
+            )
 
         sets = token_set(bench, bench.train), token_set(bench, bench.test)
-        result = measure_attentive_probe(*sets, self._settings(), seed=bench.seed, device=bench.device, progress=progress)
+        result = measure_attentive_probe(
+            *sets, self._settings(), seed=bench.seed, device=bench.device, progress=progress
+        )
         bench.reporter.finish()
         return result.to_dict()
 
     def _settings(self) -> AttentiveSettings:
-        return AttentiveSettings(queries=self.queries, epochs=self.epochs, batch=self.batch, held_out=self.held_out)
+        return AttentiveSettings(
+            queries=self.queries, epochs=self.epochs, batch=self.batch, held_out=self.held_out
+        )
 
 
 def token_set(bench: Bench, store: PackedStore, most_bytes: int = MOST_BYTES) -> TokenSet:
@@ -56,7 +66,9 @@ def token_set(bench: Bench, store: PackedStore, most_bytes: int = MOST_BYTES) ->
     def encode(ids: Tensor) -> Tensor:
         images = view.__getitems__(BatchPlan(0, ids)).images
         with held_still(encoder.model, bench.device, bench.precision):
-            return encoder.model.encode(encoder.scale.to_model(images.to(bench.device)))[:, config.num_prefix :].float()
+            return encoder.model.encode(encoder.scale.to_model(images.to(bench.device)))[
+                :, config.num_prefix :
+            ].float()
 
     if len(store) * grid.num_patches * config.width * 2 > most_bytes:
         return TokenSet(encode, store.labels, config.width)

@@ -89,7 +89,9 @@ class Bench:
         if self.loaded is None:
             return "mean"
         if wanted in ("cls", "both") and not self.has_class_token:
-            raise MaskwrightError(f"Pooling '{wanted}' needs a class token and the encoder '{self.name}' has none; use mean.")
+            raise MaskwrightError(
+                f"Pooling '{wanted}' needs a class token and the encoder '{self.name}' has none; use mean."
+            )
         return wanted
 
     def _features(self, store: PackedStore, part: str) -> Features:
@@ -119,7 +121,11 @@ class Bench:
         def make() -> dict[str, Tensor]:
             encoder = self.encoder
             made = extract_layers(
-                encoder.model, eval_batches(store, self.image_size), scale=encoder.scale, device=self.device, precision=self.precision
+                encoder.model,
+                eval_batches(store, self.image_size),
+                scale=encoder.scale,
+                device=self.device,
+                precision=self.precision,
             )
             return {"mean": made.mean} | ({} if made.cls is None else {"cls": made.cls})
 
@@ -133,7 +139,9 @@ class Bench:
         if self.loaded is None:
             key = features_key("raw pixels", {}, None, store, how)
         else:
-            key = features_key(self._weights, self.loaded.model.config.to_dict(), self.loaded.scale, store, how)
+            key = features_key(
+                self._weights, self.loaded.model.config.to_dict(), self.loaded.scale, store, how
+            )
         return self.cache.fetch(key, f"{self.name}, {part}", make)
 
     @cached_property

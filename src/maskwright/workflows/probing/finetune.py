@@ -32,10 +32,20 @@ class FinetuneProbe:
         """Train a classifier on train, then answer the test pictures once."""
         loaded = copy.deepcopy(bench.encoder)
         return measure_finetune(
-            loaded, bench.train, bench.test, self._settings(), seed=bench.seed, device=bench.device, reporter=bench.reporter
+            loaded,
+            bench.train,
+            bench.test,
+            self._settings(),
+            seed=bench.seed,
+            device=bench.device,
+            reporter=bench.reporter,
         )
 
     def _settings(self) -> FinetuneSettings:
         return FinetuneSettings(
-            epochs=self.epochs or None, base_lr=self.base_lr, layer_decay=self.layer_decay, mixup=self.mixup, cutmix=self.cutmix
+            epochs=self.epochs or None,
+            base_lr=self.base_lr,
+            layer_decay=self.layer_decay,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
         )

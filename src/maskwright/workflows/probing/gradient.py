@@ -54,11 +54,28 @@ class OfficialLinearProbe:
         asked = bench.features.test.labeled(pooling)
         assert bench.train.labels is not None
         labels = bench.train.labels.unique()
-        head = NormalizedLinear(asked.values.shape[1], len(labels), torch_generator(bench.seed, "official probe")).to(bench.device)
-        rate = Rate(self.base_lr * (self.batch or OFFICIAL_BATCH) / 256, min(self.warmup / self.epochs, 0.5))
-        descend(head, Lars(head.parameters()), augmented(bench, pooling, batch, labels, self.epochs), rate, self.epochs, steps)
+        head = NormalizedLinear(
+            asked.values.shape[1], len(labels), torch_generator(bench.seed, "official probe")
+        ).to(bench.device)
+        rate = Rate(
+            self.base_lr * (self.batch or OFFICIAL_BATCH) / 256, min(self.warmup / self.epochs, 0.5)
+        )
+        descend(
+            head,
+            Lars(head.parameters()),
+            augmented(bench, pooling, batch, labels, self.epochs),
+            rate,
+            self.epochs,
+            steps,
+        )
         bench.reporter.finish()
-        answers = judge_answers(score(head, asked.values.to(bench.device)), labels, asked.labels, bench.train.labels, bench.seed)
+        answers = judge_answers(
+            score(head, asked.values.to(bench.device)),
+            labels,
+            asked.labels,
+            bench.train.labels,
+            bench.seed,
+        )
         protocol = asdict(self) | {
             "batch": batch,
             "rate": rate.peak,
@@ -78,11 +95,21 @@ class OfficialLinearProbe:
 
     def _notes(self, pooling: str, batch: int, steps: int) -> list[str]:
         """What makes this less than the published recipe."""
-        notes = [] if pooling == self.pooling else ["This encoder has no class token, so the official recipe saw the mean of the patches."]
+        notes = (
+            []
+            if pooling == self.pooling
+            else [
+                "This encoder has no class token, so the official recipe saw the mean of the patches."
+            ]
+        )
         if not self.batch and batch < OFFICIAL_BATCH:
-            notes.append(f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the published rate.")
+            notes.append(
+                f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the published rate."
+            )
         if steps * self.epochs < FEW_STEPS:
-            notes.append(f"The official recipe made {steps * self.epochs:,} steps instead of 7,000; read linear beside it.")
+            notes.append(
+                f"The official recipe made {steps * self.epochs:,} steps instead of 7,000; read linear beside it."
+            )
         return notes
 
 
@@ -95,16 +122,28 @@ def augmented(bench: Bench, pooling: str, batch: int, labels: Tensor, epochs: in
     """Epoch -> batches of pooled features of freshly cropped and flipped train pictures, with class numbers."""
     encoder = bench.encoder
     config = encoder.model.config
-    loader = build_loader(bench.train, Augment(size=bench.image_size), batch_size=min(batch, 256), seed=bench.seed, drop_last=False)
+    loader = build_loader(
+        bench.train,
+        Augment(size=bench.image_size),
+        batch_size=min(batch, 256),
+        seed=bench.seed,
+        drop_last=False,
+    )
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         loader.set_epoch(epoch)
-        bench.reporter.progress("linear_official", epoch, epochs, f"{bench.name}, epoch {epoch + 1} of {epochs}")
+        bench.reporter.progress(
+            "linear_official", epoch, epochs, f"{bench.name}, epoch {epoch + 1} of {epochs}"
+        )
         ready: list[tuple[Tensor, Tensor]] = []
         for some in loader:
             with held_still(encoder.model, bench.device, bench.precision):
-                tokens = encoder.model.encode(encoder.scale.to_model(some.images.to(bench.device))).float()
-            pooled = Features(tokens[:, 0] if config.class_token else None, tokens[:, config.num_prefix :].mean(1)).pooled(pooling)
+                tokens = encoder.model.encode(
+                    encoder.scale.to_model(some.images.to(bench.device))
+                ).float()
+            pooled = Features(
+                tokens[:, 0] if config.class_token else None, tokens[:, config.num_prefix :].mean(1)
+            ).pooled(pooling)
             ready.append((pooled, torch.searchsorted(labels, some.labels).to(bench.device)))
             values, classes = (torch.cat(parts) for parts in zip(*ready, strict=True))
             while len(values) >= batch:
@@ -136,9 +175,35 @@ class AdamLinearProbe:
         train, asked = bench.features.train.labeled(pooling), bench.features.test.labeled(pooling)
         labels, classes = train.labels.unique(return_inverse=True)
         batch = min(self.batch, len(train))
-        head = NormalizedLinear(train.values.shape[1], len(labels), torch_generator(bench.seed, "adam probe")).to(bench.device)
+        head = NormalizedLinear(
+            train.values.shape[1], len(labels), torch_generator(bench.seed, "adam probe")
+        ).to(bench.device)
         batches = shuffled(Labeled(train.values, classes).to(bench.device), batch, bench.seed)
-        descend(head, torch.optim.Adam(head.parameters()), batches, Rate(self.lr), self.epochs, len(train) // batch)
-        answers = judge_answers(score(head, asked.values.to(bench.device)), labels, asked.labels, train.labels, bench.seed)
-        protocol = asdict(self) | {"pooling": pooling, "batch": batch, "schedule": "cosine to 0", "reported": "last epoch"}
-        return {"probe": "linear_adam", **answers.to_dict(), "num_train": len(train), "protocol": protocol, "notes": []}
+        descend(
+            head,
+            torch.optim.Adam(head.parameters()),
+            batches,
+            Rate(self.lr),
+            self.epochs,
+            len(train) // batch,
+        )
+        answers = judge_answers(
+            score(head, asked.values.to(bench.device)),
+            labels,
+            asked.labels,
+            train.labels,
+            bench.seed,
+        )
+        protocol = asdict(self) | {
+            "pooling": pooling,
+            "batch": batch,
+            "schedule": "cosine to 0",
+            "reported": "last epoch",
+        }
+        return {
+            "probe": "linear_adam",
+            **answers.to_dict(),
+            "num_train": len(train),
+            "protocol": protocol,
+            "notes": [],
+        }

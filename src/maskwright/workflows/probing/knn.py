@@ -28,7 +28,12 @@ class KnnProbe:
     def measure(self, bench: Bench) -> dict[str, Any]:
         """Let the nearest train pictures vote on every test picture."""
         pair, pooling = bench.features, bench.pooling(self.pooling)
-        result = measure_knn(pair.train.labeled(pooling), pair.test.labeled(pooling), self._settings(), seed=bench.seed)
+        result = measure_knn(
+            pair.train.labeled(pooling),
+            pair.test.labeled(pooling),
+            self._settings(),
+            seed=bench.seed,
+        )
         return {**result.to_dict(), "pooling": pooling}
 
     def _settings(self) -> KnnSettings:

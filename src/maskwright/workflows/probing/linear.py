@@ -7,7 +7,11 @@ from typing import Any, ClassVar
 
 from maskwright.evaluation.features import POOLINGS
 from maskwright.evaluation.few_shot import FewShotSettings, measure_few_shot
-from maskwright.evaluation.linear_probe import LinearProbeSettings, best_attempt, measure_linear_probe
+from maskwright.evaluation.linear_probe import (
+    LinearProbeSettings,
+    best_attempt,
+    measure_linear_probe,
+)
 from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.workflows.probing.bench import Bench
 
@@ -31,11 +35,18 @@ class LinearProbe:
     def measure(self, bench: Bench) -> dict[str, Any]:
         """Fit on train, tuned on a part of it."""
         pair = bench.features
-        return measure_linear_probe(pair.train, pair.test, self._settings(bench.pooling(self.pooling)), seed=bench.seed).to_dict()
+        return measure_linear_probe(
+            pair.train, pair.test, self._settings(bench.pooling(self.pooling)), seed=bench.seed
+        ).to_dict()
 
     def _settings(self, pooling: str) -> LinearProbeSettings:
         word = "choose" if pooling == "best" else pooling
-        return LinearProbeSettings(pooling=word, held_out=self.held_out, iterations=self.iterations, choose_on=self.choose_on)
+        return LinearProbeSettings(
+            pooling=word,
+            held_out=self.held_out,
+            iterations=self.iterations,
+            choose_on=self.choose_on,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +69,40 @@ class LayersProbe:
         pair, settings = bench.layers, self._settings(bench.pooling(self.pooling))
         by_layer, results = [], []
         for layer in range(1, len(pair.train) + 1):
-            bench.reporter.progress("layers", layer - 1, len(pair.train), f"{bench.name}, block {layer}")
-            result = measure_linear_probe(pair.train.at(layer), pair.test.at(layer), settings, seed=bench.seed)
+            bench.reporter.progress(
+                "layers", layer - 1, len(pair.train), f"{bench.name}, block {layer}"
+            )
+            result = measure_linear_probe(
+                pair.train.at(layer), pair.test.at(layer), settings, seed=bench.seed
+            )
             held = best_attempt(result.attempts).accuracy if result.attempts else 0.0
-            by_layer.append({"layer": layer, "held_out_top1": held, "top1": result.answers.top1.to_dict(), "penalty": result.penalty})
+            by_layer.append(
+                {
+                    "layer": layer,
+                    "held_out_top1": held,
+                    "top1": result.answers.top1.to_dict(),
+                    "penalty": result.penalty,
+                }
+            )
             results.append(result)
         bench.reporter.finish()
-        chosen = max(range(len(results)), key=lambda place: (by_layer[place]["held_out_top1"], place))
-        return {**results[chosen].to_dict(), "probe": "layers", "layer": chosen + 1, "by_layer": by_layer}
+        chosen = max(
+            range(len(results)), key=lambda place: (by_layer[place]["held_out_top1"], place)
+        )
+        return {
+            **results[chosen].to_dict(),
+            "probe": "layers",
+            "layer": chosen + 1,
+            "by_layer": by_layer,
+        }
 
     def _settings(self, pooling: str) -> LinearProbeSettings:
-        given = LinearProbeSettings(pooling=self.pooling, penalties=FEWER_PENALTIES, held_out=self.held_out, iterations=self.iterations)
+        given = LinearProbeSettings(
+            pooling=self.pooling,
+            penalties=FEWER_PENALTIES,
+            held_out=self.held_out,
+            iterations=self.iterations,
+        )
         return replace(given, pooling=pooling)
 
 
@@ -88,7 +122,9 @@ class FewShotProbe:
     def measure(self, bench: Bench) -> dict[str, Any]:
         """The mean over draws, with its interval over test pictures and its spread over draws."""
         pair, settings = bench.features, self._settings(bench.pooling(self.pooling))
-        return measure_few_shot(pair.train, pair.test, settings, seed=bench.seed) | {"protocol": asdict(settings)}
+        return measure_few_shot(pair.train, pair.test, settings, seed=bench.seed) | {
+            "protocol": asdict(settings)
+        }
 
     def _settings(self, pooling: str) -> FewShotSettings:
         given = FewShotSettings(shots=str(self.shots), draws=self.draws, pooling=self.pooling)
