@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -110,6 +111,11 @@ def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None
             "Not enough memory",
         ),
         (MemoryError(), "Not enough memory"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/nohome/cache/packed/a"),
+            "No such file or directory: '/nohome/cache/packed/a'. Set MASKWRIGHT_CACHE",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", 7), "Read-only file system. Choose another"),
     ],
 )
 def test_what_the_machine_refuses_is_a_sentence(
@@ -121,9 +127,21 @@ def test_what_the_machine_refuses_is_a_sentence(
     def refuse(options: dict[str, Any]) -> None:
         raise error
 
+    monkeypatch.setenv("MASKWRIGHT_CACHE", "/nohome/cache")
     monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=refuse))
     assert main(["doctor"]) == 2
     assert fragment in capsys.readouterr().err
+
+
+def test_the_warnings_of_the_data_room_reach_the_screen_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(options: dict[str, Any]) -> None:
+        logging.getLogger("maskwright.data.lock").warning("another process works in %s", "here")
+
+    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=wait))
+    assert (main(["doctor"]), main(["doctor"])) == (0, 0)
+    assert capsys.readouterr().err == "note: another process works in here\n" * 2
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,49 @@ def test_a_hash_depends_on_the_parts_and_their_order() -> None:
     assert len(hashes) == 5
     assert hash_strings(["a", "b"]) == hash_strings(iter(["a", "b"]))
     assert len(hash_strings(["\udcff"])) == 16
+
+
+def test_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Each begins before any has ended, so that they share whatever could be shared."""
+    together, failures = threading.Barrier(8), []
+
+    def save(number: int) -> None:
+        def write(temporary: Path) -> None:
+            temporary.write_text(str(number) * 1000)
+            together.wait(10)
+
+        try:
+            write_atomic(tmp_path / "last.ckpt", write)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=save, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not failures
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    text = (tmp_path / "last.ckpt").read_text()
+    assert text == text[0] * 1000
+
+
+def test_the_folder_is_synced_after_the_move(tmp_path: Path, monkeypatch) -> None:
+    synced = []
+    real = os.fsync
+
+    def record(handle: int) -> None:
+        synced.append((os.path.realpath(f"/proc/self/fd/{handle}"), (tmp_path / "a").exists()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_text(tmp_path / "a", "x")
+    assert synced[-1] == (str(tmp_path), True)
+
+
+def test_a_refused_file_of_the_cache_names_the_variable(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(MaskwrightError, match="Set MASKWRIGHT_CACHE to a folder"):
+        write_atomic(tmp_path / "cache" / "shards" / "a.npz", fill_disk)
+    with pytest.raises(MaskwrightError, match="choose --out"):
+        write_atomic(tmp_path / "run" / "a.npz", fill_disk)

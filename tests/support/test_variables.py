@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import maskwright
-from maskwright.support.variables import SPINS, wait_briefly
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import SPINS, cache_folder, is_in_cache, wait_briefly
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,15 @@ def test_no_other_file_knows_environment_variables() -> None:
         if words & {"environ", "environb", "getenv", "putenv"}:
             readers.append(path.name)
     assert readers == ["variables.py"]
+
+
+def test_without_a_home_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("MASKWRIGHT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(MaskwrightError, match="set MASKWRIGHT_CACHE to a folder"):
+        cache_folder()
+    assert not is_in_cache("anywhere")

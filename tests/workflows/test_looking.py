@@ -190,6 +190,16 @@ def test_an_older_checkpoint_can_be_opened_by_name(small_run: maskwright.Run) ->
         small_run.model("epoch_0100")
 
 
+def test_doctor_says_when_the_cache_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "file" / "cache"))
+    cache = next(finding for finding in examine() if finding.name == "cache")
+    assert cache.failed
+    assert "Set MASKWRIGHT_CACHE to a folder" in cache.result
+
+
 def test_doctor_finds_this_machine_sound() -> None:
     findings = examine()
     assert not any(item.failed for item in findings)

@@ -70,6 +70,23 @@ class ConsoleReporter:
         self._live.update(row, refresh=True)
 
 
+class _Notes(logging.Handler):
+    """Shows on standard error what rooms without a reporter have to say, such as that another process is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"note: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def show_notes() -> None:
+    """Let the warnings of the data room reach the person at the screen; a second call changes nothing."""
+    data = logging.getLogger("maskwright.data")
+    if not any(isinstance(handler, _Notes) for handler in data.handlers):
+        data.addHandler(_Notes())
+
+
 def print_text(text: str) -> None:
     """Print plain text."""
     print(text)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
 from maskwright.cli.commands import COMMANDS
-from maskwright.cli.console import print_error
+from maskwright.cli.console import print_error, show_notes
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError, is_out_of_memory
-from maskwright.support.variables import wait_briefly
+from maskwright.support.files import way_out
+from maskwright.support.variables import is_in_cache, limit_threads, wait_briefly
 
 REFUSALS = (
     errno.EACCES,
@@ -27,6 +29,7 @@ REFUSALS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 the program failed, 2 the user can mend it, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    show_notes()
     try:
         parsed = build_parser(words).parse(words)
         if parsed is None:
@@ -41,11 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        if error.errno not in REFUSALS:
+        if (refused := _spell_refusal(error)) is None:
             raise
-        print_error(
-            f"{error.strerror}: '{error.filename}'. Choose another place, or make room or give permission there."
-        )
+        print_error(refused)
         return 2
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -57,7 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _spell_refusal(error: OSError) -> str | None:
+    """A sentence on a place that cannot be read or written; None for errors that are not the place's."""
+    named = isinstance(error.filename, (str, bytes))  # some calls know a file by its number alone
+    place = os.fsdecode(error.filename) if named else ""
+    where = f": '{place}'" if named else ""
+    if named and is_in_cache(place):
+        return f"{error.strerror}{where}. {way_out(place)}"
+    if error.errno not in REFUSALS:
+        return None
+    return f"{error.strerror}{where}. Choose another place, or make room or give permission there."
+
+
 def console_main() -> None:
     """Entry point of the `maskwright` script."""
     wait_briefly()
+    limit_threads()
     sys.exit(main())

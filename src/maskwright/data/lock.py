@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import make_folder, way_out
+
 logger = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.2
+# what network file systems without locks answer: FUSE, Lustre mounted without flock, NFS without its lock service
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file while the body runs, waiting while another process holds it; the system frees it when a process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    """Hold a lock file while the body runs, waiting while another process holds it; the system frees it when a process ends.
+
+    Where the file system cannot lock, a file that exists only while somebody works is the lock (`NAME.held`): one that a process on
+    this machine left behind is seen through, one of another machine is waited for, and the warning names it. Raises MaskwrightError
+    when the folder cannot be made or written.
+    """
+    make_folder(path.parent)
+    lock = _take(path)
     try:
-        if not _try_lock(handle):
-            logger.info("another process works in %s; waiting for it", path.parent)
-            while not _try_lock(handle):
-                time.sleep(_PAUSE_SECONDS)
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
-def _try_lock(handle: int) -> bool:
+def _take(path: Path) -> BaseFileLock:
     try:
-        if sys.platform == "win32":
-            import msvcrt
+        return _wait_for(FileLock(path, fallback_to_soft=False), path, "")
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise _refusal(path, error) from error
+    # not the same name: the real lock's file stays behind, and here a file that exists means that it is held
+    held = path.with_name(f"{path.name}.held")
+    try:
+        return _wait_for(SoftFileLock(held), path, f" (if there is none, delete {held})")
+    except OSError as error:
+        raise _refusal(held, error) from error
 
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+def _wait_for(lock: BaseFileLock, path: Path, hint: str) -> BaseFileLock:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning("another process works in %s; waiting for it%s", path.parent, hint)
+        lock.acquire(poll_interval=_PAUSE_SECONDS)
+    return lock
+
+
+def _refusal(path: Path, error: OSError) -> MaskwrightError:
+    return MaskwrightError(f"Could not lock {path}: {error.strerror or error}. {way_out(path)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 import subprocess
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.processors import usable_count
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -62,8 +62,8 @@ def pick_precision(device: torch.device) -> str:
 
 
 def cpu_count() -> int:
-    """Number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of CPU cores that this process may use: by its affinity, and by its container's quota."""
+    return usable_count()
 
 
 def describe_device(device: torch.device) -> str:

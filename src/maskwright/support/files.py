@@ -6,32 +6,56 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import is_in_cache
 
 
 def write_atomic(path: Path | str, write: Callable[[Path], None]) -> None:
     """Call `write(temporary)` beside `path`, then move the finished file into place; the old file stays good on failure.
 
+    Of several writers at once, in threads, processes or on other machines, each writes a file of its own and the last to finish wins.
     Raises MaskwrightError when the disk refuses (full, read-only), naming the path and saying that the old file is intact.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         kept = f" The earlier {path.name} is intact." if path.exists() else ""
         raise MaskwrightError(
-            f"Could not write {path}: {error.strerror or error}.{kept} Free some space or choose --out."
+            f"Could not write {path}: {error.strerror or error}.{kept} {way_out(path)}"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # where the folder itself is missing or refused there is nothing to take away, and the first error is the one to tell
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; raises MaskwrightError, saying which other place can be chosen, when that is refused."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskwrightError(
+            f"Cannot make the folder '{path}': {error.strerror}. {way_out(path)}"
+        ) from error
+
+
+def way_out(path: Path | str) -> str:
+    """What to do about a place that cannot be written: another cache for files of the cache, else room or another --out."""
+    if is_in_cache(path):
+        return "Set MASKWRIGHT_CACHE to a folder that can be written and has room."
+    return "Free some space or choose --out."
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -62,3 +86,17 @@ def hash_strings(parts: Iterable[str]) -> str:
 
 def _write_plain(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name itself on the disk: after a power failure a folder that was not synced still shows the old file."""
+    if os.name != "posix":  # Windows opens no folders and needs no such thing
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(
+            OSError
+        ):  # some network file systems cannot; the file's content is safe already
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -5,14 +5,35 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.processors import affinity_count, usable_count
+
 SPINS = "2000"
 
 
 def cache_folder() -> Path:
-    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright."""
+    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright.
+
+    Raises MaskwrightError when none of the three is known, as in a container whose user has no home.
+    """
     if chosen := os.environ.get("MASKWRIGHT_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maskwright"
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "maskwright"
+    try:
+        return Path.home() / ".cache" / "maskwright"
+    except RuntimeError as error:
+        raise MaskwrightError(
+            "There is no home folder to keep the cache in; set MASKWRIGHT_CACHE to a folder that can be written."
+        ) from error
+
+
+def is_in_cache(path: Path | str) -> bool:
+    """Whether a path is the cache folder or inside of it."""
+    try:
+        return Path(path).absolute().is_relative_to(cache_folder().absolute())
+    except MaskwrightError:
+        return False
 
 
 def process_rank() -> tuple[int, int]:
@@ -52,3 +73,17 @@ def wait_briefly() -> None:
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = SPINS
+
+
+def limit_threads() -> None:
+    """Let torch use as many threads as the container's share of processors, unless the user says otherwise.
+
+    torch counts the processors of the machine: 64 threads on a share of two wait for each other most of the time. It has to be said
+    before torch is loaded.
+    """
+    allowed = usable_count()
+    if (
+        allowed < affinity_count()
+        and not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys()
+    ):
+        os.environ["OMP_NUM_THREADS"] = str(allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches import Grid, patchify, unpatchify
 from maskwright.support.environment import describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import make_folder, way_out
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.support.variables import cache_folder
 
@@ -45,16 +47,27 @@ def _machine() -> Iterator[Finding]:
     )
     for package in ("torch", "torchvision", "lightning", "timm"):
         yield Finding(package, importlib.metadata.version(package), "installed")
-    place = next(parent for parent in (cache_folder(), *cache_folder().parents) if parent.exists())
-    free = shutil.disk_usage(place).free / 2**30
-    yield Finding(
-        "cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {cache_folder()}"
-    )
+    yield _cache()
     yield Finding(
         "here",
         f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free",
         "runs are written under this folder",
     )
+
+
+def _cache() -> Finding:
+    """Whether the cache can be written, told by writing there, because permissions alone do not tell."""
+    try:
+        place = cache_folder()
+        make_folder(place)
+        tempfile.TemporaryFile(dir=place).close()
+    except MaskwrightError as error:
+        return Finding("cache", f"FAILED: {error}", "decoded pictures are kept there", failed=True)
+    except OSError as error:
+        refused = f"FAILED: {error.strerror}: '{place}'. {way_out(place)}"
+        return Finding("cache", refused, "decoded pictures are kept there", failed=True)
+    free = shutil.disk_usage(place).free / 2**30
+    return Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {place}")
 
 
 def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
