@@ -435,7 +435,7 @@ MISTAKES = [
     ("w.pth", "how many heads a width of 24 has; add @heads"),
     ("w.pth@random", "Fresh weights by @random are for timm:NAME"),
     ("odd.pth", "not a masked autoencoder known here: a dictionary with layer.weight"),
-    ("swiglu.pth", "do not fit the model"),
+    ("swiglu.pth", "is not supported: it has queries and keys"),
     ("empty", "neither a run .* nor a model"),
     ("oblong.pth@heads=3", "12 patches are not a square; add @stored_size"),
     ("hyper.pth@heads=3", "5 channels and does not tell how their pixels are scaled"),

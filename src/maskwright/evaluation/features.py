@@ -57,11 +57,23 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled tokens of n images, float32 on the CPU: class token (n, D) if the encoder has one, mean patch token (n, D), labels (n,)."""
+    """Pooled tokens of n images, float32 on the CPU: class token (n, D) if the encoder has one, mean patch token (n, D), labels (n,).
+
+    Raises MaskwrightError when some are NaN or infinite: no probe could say anything about them.
+    """
 
     cls: Tensor | None
     mean: Tensor
     labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for values in (self.mean, self.cls):
+            if values is not None and not bool(torch.isfinite(values).all()):
+                spoiled = (~torch.isfinite(values)).any(1)
+                raise MaskwrightError(
+                    f"The features of {int(spoiled.sum()):,} of {len(values):,} pictures are not finite (NaN or infinite), although the "
+                    "weights are: the numbers overflow on the way. Check the pixel scale (@mean=,std=), or use other weights."
+                )
 
     @property
     def poolings(self) -> tuple[str, ...]:

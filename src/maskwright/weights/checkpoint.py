@@ -17,6 +17,7 @@ from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.torch_files import write_safetensors, write_torch
+from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.formats import describe_unknown, translate
 from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
@@ -132,7 +133,10 @@ def progress_of(content: Mapping[str, Any]) -> dict[str, Any]:
 def parts_of(
     content: Mapping[str, Any], path: Path | str
 ) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
-    """Configuration, weights under our names and pixel scale of a file of ours; raises MaskwrightError when parts are missing."""
+    """Configuration, weights under our names and pixel scale of a file of ours.
+
+    Raises MaskwrightError when parts are missing or weights are not finite.
+    """
     about = content[ABOUT]
     if about.get("format") != FORMAT:
         raise MaskwrightError(
@@ -141,15 +145,23 @@ def parts_of(
     try:
         config = ModelConfig.from_dict(about["model"])
         scale = PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
-        return config, _model_state(content), scale
+        state = _model_state(content)
     except (KeyError, TypeError) as error:
         raise MaskwrightError(
             f"{path} is a maskwright checkpoint with parts missing ({error}); use an earlier one."
         ) from error
+    refuse_not_finite(state, path)
+    return config, state, scale
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
     """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that do not fit."""
+    check_fit(model, state, path)
+    model.load_state_dict(dict(state))
+
+
+def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
+    """Raise MaskwrightError when names or shapes differ from a model's, which may be one without memory."""
     own = model.state_dict()
     wrong = sorted(set(own) ^ set(state)) + [
         name for name in own if name in state and own[name].shape != state[name].shape
@@ -159,7 +171,6 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | st
         raise MaskwrightError(
             f"The weights in {path} do not fit the model it describes: {', '.join(wrong[:3])}{more}."
         )
-    model.load_state_dict(dict(state))
 
 
 def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Saying what a weight file is without building its model: kind, sizes, whether it can reconstruct, what it predicts, its license."""
+"""Saying what a weight file is, by the functions that load it but without building its model: kind, sizes, whether it can reconstruct, what it predicts, its license."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.models.config import ModelConfig
-from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import parts_of
 from maskwright.weights.fair_mae import is_official_name
-from maskwright.weights.formats import describe_unknown, is_ours, translate
-from maskwright.weights.hints import Hints
+from maskwright.weights.formats import is_ours, translate_or_refuse
+from maskwright.weights.hints import HintMissing, Hints
 from maskwright.weights.official_files import LICENSE
+from maskwright.weights.opening import Parts, check_parts, from_foreign, from_ours
 from maskwright.weights.reading import WeightFile, open_weights
-from maskwright.weights.translation import Kind, Translated, complete, infer_config
+from maskwright.weights.translation import Kind, Translated
 
 _KINDS: dict[Kind, str] = {
     "official_full": "an official MAE model, encoder and decoder",
@@ -33,8 +32,8 @@ _KINDS: dict[Kind, str] = {
 class FileFacts:
     """What a weight file is: a sentence for people, the counts behind it, and what is known of its model.
 
-    config: None when the file does not tell all sizes; unread then says what is missing. target: raw, normalized, or a sentence on how
-    to find out; license: empty when nothing is known.
+    config: None when the user has to tell first what the file does not; unread then says which hint is missing. target: raw, normalized,
+    or a sentence on how to find out; license: empty when nothing is known; pixels: the scale of foreign weights and where it is from.
     """
 
     path: Path
@@ -49,69 +48,63 @@ class FileFacts:
     license: str = ""
     notes: tuple[str, ...] = ()
     unread: str = ""
+    pixels: str = ""
 
 
 def inspect_file(path: Path | str, hints: Hints | None = None) -> FileFacts:
-    """Say what a weight file or a folder of weights is; raises MaskwrightError when it cannot be read at all."""
+    """Say what a weight file or a folder of weights is.
+
+    What is described here can be loaded: raises MaskwrightError in the same words as loading for all that cannot.
+    """
     file = open_weights(path)
     counts = len(file.state), sum(value.numel() for value in file.state.values())
     if is_ours(file):
-        return _own(file, *counts)
-    translated = translate(file)
-    if translated is None:
-        return FileFacts(file.path, "unknown", describe_unknown(file), *counts, {})
-    return _foreign(file, translated, hints or Hints(), *counts)
+        return _own(file, from_ours(str(path), file), *counts)
+    return _foreign(file, translate_or_refuse(file), hints or Hints(), *counts)
 
 
-def _own(file: WeightFile, num_tensors: int, num_parameters: int) -> FileFacts:
-    about = file.about or {}
-    num_decoder = sum(".decoder." in f".{name}" for name in file.state)
-    whole = f"a maskwright {'model' if num_decoder else 'encoder'} ({num_tensors} tensors)"
-    try:
-        config, _, _ = parts_of(file.content, file.path)
-    except MaskwrightError as error:
-        return FileFacts(
-            file.path, "maskwright", whole, num_tensors, num_parameters, about, unread=str(error)
-        )
-    target = f"{config.target} pixels (recorded in the file)"
+def _own(file: WeightFile, parts: Parts, num_tensors: int, num_parameters: int) -> FileFacts:
+    check_parts(parts)
+    whole = f"a maskwright {'model' if parts.has_decoder else 'encoder'} ({num_tensors} tensors)"
     return FileFacts(
         file.path,
         "maskwright",
         whole,
         num_tensors,
         num_parameters,
-        about,
-        config,
-        bool(num_decoder),
-        target,
+        file.about or {},
+        parts.config,
+        parts.has_decoder,
+        f"{parts.config.target} pixels (recorded in the file)",
     )
 
 
 def _foreign(
     file: WeightFile, found: Translated, hints: Hints, num_tensors: int, num_parameters: int
 ) -> FileFacts:
-    known = hints.over(found.hints)
-    config, unread = None, ""
+    parts, unread = None, ""
     try:
-        config = infer_config(complete(found.state, known.stored_size), known)
-    except MaskwrightError as error:
+        parts = from_foreign(str(file.path), file, found, hints)
+        check_parts(parts)
+    except HintMissing as error:
         unread = str(error)
-    parts = f"{num_tensors} tensors" + ("" if found.has_decoder else ", no decoder_*")
+    counted = f"{num_tensors} tensors" + ("" if found.has_decoder else ", no decoder_*")
     return FileFacts(
         file.path,
         found.kind,
-        f"{_KINDS[found.kind]} ({parts})",
+        f"{_KINDS[found.kind]} ({counted})",
         num_tensors,
         num_parameters,
         {},
-        config,
+        None if parts is None else parts.config,
         found.has_decoder,
-        _spell_target(known) if found.has_decoder else "",
+        _spell_target(hints.over(found.hints)) if found.has_decoder else "",
         LICENSE
         if is_official_name(file.path)
         else str((file.config.get("pretrained_cfg") or {}).get("license") or ""),
         found.notes,
         unread,
+        "" if parts is None else parts.facts["pixels"],
     )
 
 

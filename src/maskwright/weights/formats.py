@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.hf_vit import is_hf, translate_hf
 from maskwright.weights.icarus import is_icarus, translate_icarus
 from maskwright.weights.plain_vit import is_plain_vit, translate_plain
 from maskwright.weights.reading import WeightFile
 from maskwright.weights.torchvision_vit import is_torchvision, translate_torchvision
 from maskwright.weights.translation import Translated
+from maskwright.weights.unsupported import known_family, refuse_parts_without_place
 
 _FORMATS: tuple[
     tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...
@@ -35,14 +37,22 @@ def translate(file: WeightFile) -> Translated | None:
 
 
 def translate_or_refuse(file: WeightFile) -> Translated:
-    """As `translate`; raises MaskwrightError that says what is in the file instead."""
+    """As `translate`; raises MaskwrightError that says what is in the file instead.
+
+    What loads weights and what describes them both come through here, so that they agree: files of other architectures, with parts
+    that a model here has no place for, or with numbers that are not finite, are refused.
+    """
     translated = translate(file)
     if translated is None:
         raise MaskwrightError(f"{file.path} is {describe_unknown(file)}.")
+    refuse_parts_without_place(translated.state, file.path)
+    refuse_not_finite(translated.state, file.path)
     return translated
 
 
 def describe_unknown(file: WeightFile) -> str:
     """A few words on a file of no known format."""
+    if (family := known_family(file.state)) is not None:
+        return f"not supported: it holds {family}, and only plain vision transformers are read"
     shown = ", ".join(map(str, list(file.content)[:4])) or "nothing"
     return f"not a masked autoencoder known here: a dictionary with {shown}{', ...' if len(file.content) > 4 else ''}"

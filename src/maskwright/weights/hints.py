@@ -15,6 +15,10 @@ Target = Literal["raw", "normalized"]
 RANDOM = "random"
 
 
+class HintMissing(MaskwrightError):
+    """The weights can be used once the user says what their file does not: the sentence names the hint to add."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hints:
     """Facts for reading a file, None where it is to be inferred, and two wishes.

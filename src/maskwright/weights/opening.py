@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -18,24 +20,32 @@ from maskwright.weights.checkpoint import (
     LoadedEncoder,
     LoadedModel,
     build_for,
+    check_fit,
     load_strictly,
     parts_of,
     progress_of,
 )
-from maskwright.weights.fair_mae import IMAGENET, is_official_name, target_by_name, to_our_names
+from maskwright.weights.fair_mae import is_official_name, target_by_name, to_our_names
+from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.official_files import LICENSE, official_file
 from maskwright.weights.official_files import PREFIX as OFFICIAL
+from maskwright.weights.pixel_scales import find_scale
 from maskwright.weights.reading import WeightFile, open_weights
 from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.weights.timm_names import open_timm
 from maskwright.weights.translation import Translated, complete, infer_config
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
-class _Parts:
-    """A model taken apart: its weights under our names and what is known about it."""
+class Parts:
+    """A model taken apart: its weights under our names and what is known about it.
+
+    facts: for people and reports: kind, notes, license, and `pixels`, a sentence on the scale of foreign weights.
+    """
 
     place: str
     config: ModelConfig
@@ -61,6 +71,7 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
     Raises MaskwrightError for what is not there, not readable, of no known format, or not told by the file (saying which hint to add).
     """
     parts, told = _open(place, hints, needs_decoder=False)
+    _warn_of_assumed(parts)
     parts = _adapted(parts, told)
     model = build_for(parts.config, parts.state)
     load_strictly(model, parts.state, place)
@@ -81,6 +92,7 @@ def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedMod
         raise MaskwrightError(
             f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number."
         )
+    _warn_of_assumed(parts)
     parts = _adapted(parts, told)
     model = MaskedAutoencoder(parts.config)
     load_strictly(model, parts.state, place)
@@ -94,7 +106,7 @@ def _encoder_only(place: str | Path, num_tensors: int) -> MaskwrightError:
     )
 
 
-def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tuple[_Parts, Hints]:
+def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tuple[Parts, Hints]:
     text, behind = split_hints(place)
     told = (hints or Hints()).over(behind)
     if text.startswith(TIMM):
@@ -104,14 +116,31 @@ def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tup
     file = open_weights(
         official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text
     )
-    return _from_ours(text, file) if is_ours(file) else _from_foreign(
-        text, file, told, needs_decoder
-    ), told
+    if is_ours(file):
+        return from_ours(text, file), told
+    found = translate_or_refuse(file)
+    if needs_decoder and not found.has_decoder:
+        raise _encoder_only(text, len(found.state))
+    return from_foreign(text, file, found, told), told
 
 
-def _from_timm(text: str, told: Hints) -> _Parts:
+def check_parts(parts: Parts) -> None:
+    """Raise what loading would raise for weights that do not fit the model that is built for them, without building it."""
+    with torch.device("meta"):
+        model = build_for(parts.config, parts.state)
+    check_fit(model, parts.state, parts.place)
+
+
+def _warn_of_assumed(parts: Parts) -> None:
+    """Say to people that the pixel scale is a guess: wrong numbers give wrong features, and nothing else would show it."""
+    if parts.facts.get("pixels_assumed"):
+        logger.warning("the pixel scale of %s is %s", parts.place, parts.facts["pixels"])
+
+
+def _from_timm(text: str, told: Hints) -> Parts:
     config, state, scale, facts = open_timm(text.removeprefix(TIMM), random=told.random)
-    return _Parts(
+    refuse_not_finite(state, text)
+    return Parts(
         place=text,
         config=config,
         state=state,
@@ -122,11 +151,12 @@ def _from_timm(text: str, told: Hints) -> _Parts:
     )
 
 
-def _from_ours(text: str, file: WeightFile) -> _Parts:
+def from_ours(text: str, file: WeightFile) -> Parts:
+    """Take a file of maskwright apart; raises MaskwrightError when parts are missing or weights are not finite."""
     config, state, scale = parts_of(file.content, file.path)
     assert file.about is not None
     settings = dict(file.about.get("settings", {}))
-    return _Parts(
+    return Parts(
         place=text,
         config=config,
         state=state,
@@ -137,30 +167,31 @@ def _from_ours(text: str, file: WeightFile) -> _Parts:
     )
 
 
-def _from_foreign(text: str, file: WeightFile, told: Hints, needs_decoder: bool) -> _Parts:
-    found = translate_or_refuse(file)
-    if needs_decoder and not found.has_decoder:
-        raise _encoder_only(text, len(found.state))
+def from_foreign(text: str, file: WeightFile, found: Translated, told: Hints) -> Parts:
+    """Take a translated file apart; raises MaskwrightError, of the kind HintMissing where the user can tell what the file does not."""
     known = told.over(found.hints)
     state = complete(found.state, known.stored_size)
     try:
         config = infer_config(state, known)
     except MaskwrightError as error:
-        raise MaskwrightError(f"{text}: {error}") from error
-    scale = told.scale(config.channels) or found.scale or _usual_scale(config.channels, text)
+        raise type(error)(f"{text}: {error}") from error
+    pixels = find_scale(file, found, told, config.channels, text)
     facts = {
         "kind": found.kind,
         "notes": found.notes,
         "target_from": target_origin(file, found, told),
+        "pixels": str(pixels),
+        "pixels_assumed": pixels.assumed,
     }
     if is_official_name(file.path):
         facts["license"] = LICENSE
     head, settings = _own_classifier(file)
-    return _Parts(
+    refuse_not_finite(head, text)
+    return Parts(
         place=text,
         config=config,
         state=to_our_names(state) | head,
-        scale=scale,
+        scale=pixels.scale,
         knows_target=known.target is not None,
         settings=settings,
         facts=facts,
@@ -190,16 +221,7 @@ def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
     )
 
 
-def _usual_scale(channels: int, text: str) -> PixelScale:
-    if channels != IMAGENET.channels:
-        raise MaskwrightError(
-            f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
-            "add @mean=0.5,std=0.25 (or one number per channel, 0.5/0.4)."
-        )
-    return IMAGENET
-
-
-def _adapted(parts: _Parts, told: Hints) -> _Parts:
+def _adapted(parts: Parts, told: Hints) -> Parts:
     """Grant the wishes for another image size or number of channels; a decoder predicts the old channels, so it goes when they change."""
     if told.image_size is not None and told.image_size != parts.config.image_size:
         config, state = adapt_size(parts.config, parts.state, told.image_size)

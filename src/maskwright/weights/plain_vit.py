@@ -128,6 +128,7 @@ def _hints(file: WeightFile) -> Hints:
         if isinstance(size, int)
         else None,
         target=target_by_name(file.path),
+        positions="none" if arguments.get("pos_embed") == "none" else None,
     )
 
 

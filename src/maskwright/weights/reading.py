@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.files import read_json
+from maskwright.weights.plain_values import ALLOWED
 
 ABOUT = "maskwright"
 WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
 _STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema")
-_BROKEN = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    KeyError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    SafetensorError,
-)
+
+
+class BrokenFile(MaskwrightError):
+    """A weight file that is empty, cut or damaged; `what` is the sentence without advice, for those who know of another copy."""
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(f"{what}; {advice}." if advice else f"{what}.")
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,8 @@ def open_weights(path: Path | str) -> WeightFile:
 def read_file(path: Path | str) -> dict[str, Any]:
     """Read a torch or safetensors file to a dictionary, with weights_only=True so that nothing in it can run.
 
-    argparse.Namespace, which the official training writes, is allowed: it holds plain values. Raises MaskwrightError, naming the file
-    and what it seems to be, when it is missing, empty, truncated or not a dictionary of weights.
+    Settings and numbers beside the weights (argparse.Namespace, numpy's numbers, paths) are read as plain values. Raises MaskwrightError,
+    naming the file and what it seems to be, when it is missing or not a dictionary of weights; BrokenFile when it is empty or truncated.
     """
     path = Path(path)
     if not path.is_file():
@@ -83,15 +80,15 @@ def read_file(path: Path | str) -> dict[str, Any]:
             f"There is no file {path}; give a checkpoint (.ckpt, .pth, .safetensors)."
         )
     if path.stat().st_size == 0:
-        raise MaskwrightError(
-            f"{path} is empty (0 bytes): the copy or download did not finish; fetch it again."
+        raise BrokenFile(
+            f"{path} is empty (0 bytes): the copy or download did not finish", "fetch it again"
         )
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except _BROKEN as error:
-        raise MaskwrightError(
-            f"Could not read weights from {path}: {_suspect(path, error)}"
-        ) from error
+    except Exception as error:  # there is nothing that a damaged file does not raise
+        if is_out_of_memory(error):
+            raise
+        raise _refusal(path, error) from error
     if not isinstance(content, dict):
         raise MaskwrightError(
             f"{path} holds a {type(content).__name__}, not a dictionary of weights."
@@ -113,7 +110,7 @@ def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    with torch.serialization.safe_globals([argparse.Namespace]):
+    with torch.serialization.safe_globals(ALLOWED):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -147,33 +144,50 @@ def _json_in(folder: Path | None, name: str) -> Mapping[str, Any]:
     return content if isinstance(content, Mapping) else {}
 
 
-def _suspect(path: Path, error: Exception) -> str:
-    """Guess from the first bytes why a file cannot be read."""
+def _refusal(path: Path, error: Exception) -> MaskwrightError:
+    """What seems to be in a file that could not be read, guessed from its first bytes."""
+    start = f"Could not read weights from {path}: "
+    if isinstance(error, PermissionError):
+        return MaskwrightError(f"{start}{error.strerror}.")
     with path.open("rb") as file:
         first = file.read(64)
+    if _is_text(first):
+        return MaskwrightError(f"{start}{_describe_text(first)}")
     if path.suffix == ".safetensors":
-        return "it is not a whole safetensors file (truncated, or another format under that name)."
+        return BrokenFile(
+            f"{start}it is not a whole safetensors file (truncated, or another format under that name)",
+            "fetch it again",
+        )
     if path.suffix == ".onnx":
-        return "it is an ONNX graph, which onnxruntime runs; only its source can be loaded here."
-    if first.startswith(b"PK"):
-        if isinstance(error, pickle.UnpicklingError):
-            return _describe_pickle(error)
-        return "it begins like a torch file but is truncated or damaged; fetch it again."
-    if first.startswith(b"\x80"):
-        return _describe_pickle(error)
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in first):
-        if first.startswith(b"version https://git-lfs"):
-            return "it is a pointer of Git LFS, not the weights: fetch them with git lfs pull."
-        return f"it is a text file that begins {first[:24].decode('ascii')!r}."
-    return "it is not a torch file."
+        return MaskwrightError(
+            f"{start}it is an ONNX graph, which onnxruntime runs; only its source can be loaded here."
+        )
+    if first.startswith(b"PK") and not isinstance(error, pickle.UnpicklingError):
+        return BrokenFile(
+            f"{start}it begins like a torch file but is truncated or damaged", "fetch it again"
+        )
+    if first.startswith((b"PK", b"\x80")):
+        return MaskwrightError(f"{start}{_describe_pickle(error)}")
+    return MaskwrightError(f"{start}it is not a torch file.")
+
+
+def _is_text(first: bytes) -> bool:
+    return all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in first)
+
+
+def _describe_text(first: bytes) -> str:
+    if first.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, not the weights: fetch them with git lfs pull."
+    return f"it is a text file that begins {first[:24].decode('ascii')!r}."
 
 
 def _describe_pickle(error: Exception) -> str:
     refused = str(error).partition("Unsupported global: GLOBAL ")[2].split(" ", 1)[0]
     if refused:
         return (
-            f"it is a pickle with a {refused} object inside, which is never loaded because it could run code. If it is a whole model "
-            "(torch.save(model, ...)), open it in the project that made it and save its weights alone: "
-            "torch.save(torch.load(FILE, weights_only=False).state_dict(), 'weights.pth')."
+            f"it is a pickle with a {refused} object inside, which is never loaded because it could run code. If you trust it, open it in "
+            "the project that made it, w = torch.load(FILE, weights_only=False), and save its weights alone: of a whole model with "
+            "torch.save(w.state_dict(), 'weights.pth'), of a dictionary with torch.save(w['model'], 'weights.pth') or whatever "
+            "key holds them, such as w['state_dict']."
         )
     return "it is a pickle that holds more than plain weights, or is damaged; it is never unpickled because it could run code."

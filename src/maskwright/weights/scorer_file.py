@@ -15,6 +15,7 @@ from maskwright.models.scorer import CnnScorer, Scorer
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.torch_files import write_safetensors
+from maskwright.weights.finite import refuse_not_finite
 
 _ENTRY = "maskwright_scorer"
 
@@ -73,4 +74,5 @@ def _read(path: Path) -> tuple[ScorerShape, dict[str, Any]]:
         raise MaskwrightError(
             f"{path} holds weights but no scorer. A scorer is written by: maskwright select RUN."
         )
+    refuse_not_finite(state, path)
     return ScorerShape(**json.loads(about)), state

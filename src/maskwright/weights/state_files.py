@@ -11,10 +11,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.finite import refuse_not_finite
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a state dict by name; raises MaskwrightError when the file is missing, damaged or something else."""
+    """Read the tensors of a state dict by name; raises MaskwrightError when the file is missing, damaged or something else.
+
+    Weights that are not finite are refused too.
+    """
     if not path.is_file():
         raise MaskwrightError(f"There are no weights at '{path}'.")
     try:
@@ -37,4 +41,5 @@ def read_state(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
         raise MaskwrightError(f"'{path}' does not hold a plain mapping from names to tensors.")
+    refuse_not_finite(read, path)
     return dict(read)

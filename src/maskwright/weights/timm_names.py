@@ -83,7 +83,9 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
 
 
 def _positions(state: dict[str, Tensor]) -> str | None:
-    return "learned" if "pos_embed" in state and state["pos_embed"].is_meta else None
+    if "pos_embed" not in state:
+        return "none"
+    return "learned" if state["pos_embed"].is_meta else None
 
 
 def _build(name: str) -> Any:

@@ -19,7 +19,7 @@ from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale
 from maskwright.patches.positions import sincos_positions
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.hints import Hints
+from maskwright.weights.hints import HintMissing, Hints
 
 Kind = Literal[
     "maskwright",
@@ -139,7 +139,7 @@ def _refuse_gated(state: Mapping[str, Tensor]) -> None:
         first is not None and second is not None and first.shape[0] != second.shape[1]
     ):
         raise MaskwrightError(
-            "The layers of this transformer are gated (SwiGLU), which a model here has no place for."
+            "It is not supported: its layers are gated (SwiGLU), which a model here has no place for."
         )
 
 
@@ -175,13 +175,14 @@ def depth_of(state: Mapping[str, Tensor], prefix: str) -> int:
 
 def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tuple[int, int]:
     if _TABLE not in state:
-        raise MaskwrightError(
-            "These weights have no positions, so they do not tell the image size; add @stored_size=SIDE to the name."
+        raise HintMissing(
+            "These weights have no positions, so they do not tell the image size; add @stored_size=SIDE,positions=none to the name if "
+            "their model adds none (rotary ones, as in DINOv3, are not supported)."
         )
     count = state[_TABLE].shape[1] - num_prefix
     side = math.isqrt(max(count, 0))
     if side * side != count:
-        raise MaskwrightError(
+        raise HintMissing(
             f"{count} patches are not a square; add @stored_size=HEIGHTxWIDTH to the name."
         )
     return side * patch_size, side * patch_size
@@ -190,7 +191,11 @@ def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tu
 def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
     """Files with a decoder come from masked autoencoders, whose table is fixed; an encoder's table is compared with the formula."""
     if _TABLE not in state:
-        return "none"
+        # with rotary positions, which leave nothing in a file, the numbers would be silently wrong; so the user says that there are none
+        raise HintMissing(
+            "These weights have no positions: add @positions=none to the name if their model adds none (rotary ones, as in DINOv3, are "
+            "not supported)."
+        )
     if "decoder_pred.weight" in state:
         return "sincos"
     table = state[_TABLE]
@@ -203,7 +208,7 @@ def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
 
 def _heads(width: int) -> int:
     if width not in _HEADS_OF_WIDTH:
-        raise MaskwrightError(
+        raise HintMissing(
             f"The file does not say how many heads a width of {width} has; add @heads=... to its name."
         )
     return _HEADS_OF_WIDTH[width]

@@ -85,7 +85,9 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
         )
     if format == "hf":
         return (
-            f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   or ViTModel for the encoder alone",
+            f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   with its decoder",
+            f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)   for features",
+            "not AutoModel: that is ViTMAEModel, which hides patches at random at every call",
         )
     if format == "onnx":
         scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"

@@ -11,6 +11,7 @@ from maskwright.weights.hints import Hints, Target, split_hints
 from maskwright.weights.official_files import PREFIX as OFFICIAL
 from maskwright.weights.official_files import official_file
 from maskwright.weights.opening import load_encoder
+from maskwright.weights.pixel_scales import spell_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.workflows.finetune_report import spell_answers
 from maskwright.workflows.finetune_settings import SECTION
@@ -45,7 +46,9 @@ def describe_file(place: Path, told: Hints) -> str:
             describe_decoder(facts.config, facts.target, facts.can_reconstruct),
         ]
     elif facts.unread:
-        lines.append(f"  sizes    not told: {facts.unread}")
+        lines.append(f"  use      not before the name tells more: {facts.unread}")
+    if facts.pixels:
+        lines.append(f"  pixels   {facts.pixels}")
     if "settings" in facts.details:
         run = facts.details["settings"]
         lines.append(
@@ -64,6 +67,7 @@ def describe_timm(name: str) -> str:
         f"{name}: {weights}",
         describe_encoder(loaded.model.config),
         describe_decoder(loaded.model.config, "", False),
+        f"  pixels   {spell_scale(loaded.scale)}, stated by timm",
     ]
     return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
 

@@ -15,6 +15,7 @@ from maskwright.workflows.finetune_settings import (
     FinetuneSettings,
     build_finetune_settings,
 )
+from maskwright.workflows.other_weights import offering_others
 from maskwright.workflows.recipes import flatten, read_recipe
 from maskwright.workflows.run_folder import RunFolder, slug
 from maskwright.workflows.settings import PretrainSettings
@@ -67,7 +68,9 @@ class Run:
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
-        return load_model(self.checkpoint(checkpoint))
+        path = self.checkpoint(checkpoint)
+        with offering_others(path):
+            return load_model(path)
 
     def _check_kind(self, wanted: str) -> None:
         if self.kind != wanted:
@@ -113,13 +116,15 @@ def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
     `PATH@heads=3,target=raw` tells what a file does not. Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
     """
     place, told = locate(path, hints)
-    return load_autoencoder(place, told)
+    with offering_others(place):
+        return load_autoencoder(place, told)
 
 
 def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEncoder:
     """Load the encoder, with its decoder where there is one, of all that `load_any` takes, of encoders alone and of `timm:NAME`."""
     place, told = locate(path, hints)
-    return load_encoder(place, told)
+    with offering_others(place):
+        return load_encoder(place, told)
 
 
 def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:

@@ -1,0 +1,92 @@
+"""How the pixels are scaled that foreign weights were trained on: told, stated beside the file, known of its family, or assumed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from maskwright.patches.pixels import PixelScale
+from maskwright.weights.fair_mae import IMAGENET, is_official_name
+from maskwright.weights.hints import HintMissing, Hints
+from maskwright.weights.reading import WeightFile
+from maskwright.weights.translation import Translated
+
+_HALF = PixelScale((0.5,) * 3, (0.5,) * 3)
+_TIMM_NAME = re.compile(r"(?:vit|deit3?)_\w+\.\w+")
+_OTHER = "@mean=,std= states another"
+
+
+@dataclass(frozen=True)
+class FoundScale:
+    """A pixel scale and where it comes from; assumed: nobody said so, and other numbers would give other features."""
+
+    scale: PixelScale
+    origin: str
+    assumed: bool = False
+
+    def __str__(self) -> str:
+        return f"{spell_scale(self.scale)}, {self.origin}"
+
+
+def find_scale(
+    file: WeightFile, found: Translated, told: Hints, channels: int, text: str
+) -> FoundScale:
+    """The scale for a foreign file; raises HintMissing for other than three channels when nothing states it."""
+    if (given := told.scale(channels)) is not None:
+        return FoundScale(given, "as given")
+    if found.scale is not None:
+        return FoundScale(found.scale, "stated by the file or beside it")
+    if channels != IMAGENET.channels:
+        raise HintMissing(
+            f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
+            "add @mean=0.5,std=0.25 (or one number per channel, 0.5/0.4)."
+        )
+    if is_official_name(file.path):
+        return FoundScale(IMAGENET, "ImageNet's, as the official MAE has")
+    return _by_family(file) or FoundScale(
+        IMAGENET, f"assumed: ImageNet's, because nothing states it; {_OTHER}", assumed=True
+    )
+
+
+def _by_family(file: WeightFile) -> FoundScale | None:
+    """Known by the parts of a model, by the name it has on the Hub, or by a file's name that is the full name of a model of timm."""
+    if _is_siglip(file.state):
+        return FoundScale(_HALF, f"SigLIP's, known by its attention pooling; {_OTHER}")
+    origin = str(file.config.get("_name_or_path") or "")
+    if origin.startswith("google/vit-"):
+        return FoundScale(_HALF, f"that of {origin}, named in config.json; {_OTHER}")
+    if _TIMM_NAME.fullmatch(file.path.stem):
+        return _by_timm_name(file.path)
+    return None
+
+
+def _is_siglip(state: Mapping[str, Tensor]) -> bool:
+    """An attention pooling and no class token: true of SigLIP alone among timm's models, except for one that has its scale."""
+    has_pooling = any(name.endswith("attn_pool.latent") for name in state)
+    return has_pooling and not any(name.endswith("cls_token") for name in state)
+
+
+def _by_timm_name(path: Path) -> FoundScale | None:
+    import timm  # takes seconds, and few files have such a name
+
+    try:
+        about = timm.models.get_pretrained_cfg(path.stem, allow_unregistered=False)
+    except RuntimeError:  # no name of timm's
+        return None
+    assert about is not None
+    scale = PixelScale(tuple(about.mean), tuple(about.std))
+    return FoundScale(scale, f"that of timm's {path.stem}, which the file is named like; {_OTHER}")
+
+
+def spell_scale(scale: PixelScale) -> str:
+    """`mean 0.5, std 0.5`, or with a number per channel."""
+    return f"mean {_spell(scale.mean)}, std {_spell(scale.std)}"
+
+
+def _spell(values: tuple[float, ...]) -> str:
+    """`0.5` for equal numbers, else one per channel."""
+    return "/".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))

@@ -1,0 +1,67 @@
+"""Plain values that checkpoints carry beside their weights - numpy numbers, paths, settings - read without numpy's own unpickling.
+
+A pickle names functions to call. torch calls none but those allowed; for the few that hold plain values, a stand-in of ours is called
+under the name, which makes a Python number or text and can do nothing else: numpy's own functions would take memory addresses from a
+file that was made to harm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_NUMBER = re.compile(r"b1|[iu][1248]|f[248]")
+
+
+class _NumberType:
+    """Stands for numpy.dtype: remembers the name of a number's type and its byte order."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
+        if not _NUMBER.fullmatch(name):
+            raise ValueError(f"a numpy value of type {name} is no plain number")
+        self.name, self.order = name, "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = {"<": "<", ">": ">"}.get(str(state[1]), "=")
+
+    def read(self, data: bytes) -> np.ndarray:
+        """The numbers in some bytes."""
+        return np.frombuffer(data, np.dtype(f"{self.order}{self.name}"))
+
+
+class _Array:
+    """Stands for numpy's arrays, which nobody asks for: what is in them is not read."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _number(kind: _NumberType, data: bytes) -> float | int | bool:
+    value: float | int | bool = kind.read(data)[0].item()
+    return value
+
+
+def _path(*parts: str) -> str:
+    return "/".join(parts)
+
+
+# numpy 2 renamed its module, Python 3.13 that of paths; both names are in files
+ALLOWED: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    argparse.Namespace,
+    (_NumberType, "numpy.dtype"),
+    *((_number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *((_Array, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    (_Array, "numpy.ndarray"),
+    *(
+        (_path, f"{module}.{kind}")
+        for module in ("pathlib", "pathlib._local")
+        for kind in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
+    ),
+]

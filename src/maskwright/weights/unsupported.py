@@ -1,0 +1,68 @@
+"""Parts that a model here has no place for, said in words: CLIP, DINOv3, BEiT, EVA and networks that are no vision transformer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from maskwright.support.errors import MaskwrightError
+
+_LINEAR = r"\.(?:weight|bias)"
+_LAYERS = rf"\.\d+\.(?:norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2){_LINEAR}"
+# every official name that a model here has a place for, whatever its size
+_PLACES = re.compile(
+    rf"cls_token|reg_token|pos_embed|(?:patch_embed\.proj|norm){_LINEAR}|blocks{_LAYERS}|blocks\.\d+\.ls[12]\.gamma"
+    rf"|mask_token|decoder_pos_embed|decoder_(?:embed|norm|pred){_LINEAR}|decoder_blocks{_LAYERS}"
+)
+_PARTS = (
+    (r"norm_pre\.", "a norm before the first block, as CLIP has"),
+    (r"\.gamma_[12]$|\.lambda_[12]$", "layer scales as in BEiT, EVA and timm's DINOv3"),
+    (r"rope|periods", "rotary positions, as DINOv3 and EVA have"),
+    (r"storage_tokens", "register tokens under DINOv3's names"),
+    (r"bias_mask$", "biases of keys that are masked, as DINOv3 has"),
+    (r"relative_position", "relative positions, as BEiT has"),
+    (r"\.[qv]_bias$", "biases of queries and values alone, as BEiT and EVA have"),
+    (r"\.attn\.[qk]_(norm|proj)\.", "queries and keys with parts of their own"),
+    (r"dist_token", "a distillation token beside the class token, as DeiT has"),
+    (r"\.mlp\.", "layers that are gated (SwiGLU)"),
+)
+_FAMILIES = (
+    (r"visual\.class_embedding$|(^|\.)transformer\.resblocks\.0\.", "CLIP under OpenAI's names"),
+    (
+        r"embeddings\.patch_embedding\.weight$",
+        "CLIP or SigLIP under the names of Hugging Face's transformers",
+    ),
+    (
+        r"embeddings\.patch_embeddings\.weight$",
+        "DINOv3 under the names of Hugging Face's transformers",
+    ),
+    (r"(^|\.)layers\.0\.blocks\.0\.", "a Swin transformer"),
+    (r"(^|\.)layer1\.0\.conv1\.weight$", "a ResNet"),
+    (r"(^|\.)stages\.0\.", "a network in stages, as ConvNeXt is"),
+)
+
+
+def refuse_parts_without_place(state: Mapping[str, Tensor], place: Path | str) -> None:
+    """Raise MaskwrightError that names what a state dict under official names has and a model here has not."""
+    odd = [name for name in state if not _PLACES.fullmatch(name)]
+    if not odd:
+        return
+    found: dict[str, str] = {}  # the words for a part, and the first name that shows it
+    for name in odd:
+        words = next((words for pattern, words in _PARTS if re.search(pattern, name)), "parts")
+        found.setdefault(words, name)
+    shown = " and ".join(f"{words} ({name})" for words, name in [*found.items()][:3])
+    raise MaskwrightError(
+        f"{place} is not supported: it has {shown}, which a model here has no place for."
+    )
+
+
+def known_family(state: Mapping[str, Tensor]) -> str | None:
+    """The architecture that the names of a state dict show, of those that are not supported here; None for all others."""
+    for pattern, words in _FAMILIES:
+        if any(re.search(pattern, name) for name in state):
+            return words
+    return None
