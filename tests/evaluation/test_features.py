@@ -158,3 +158,13 @@ def test_raw_pixels_of_small_images_are_not_enlarged():
         [SimpleNamespace(images=torch.zeros(2, 3, 4, 8, dtype=torch.uint8), labels=None)], side=6
     )
     assert found.mean.shape == (2, 3 * 4 * 6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused_before_a_probe(value: float) -> None:
+    mean = torch.zeros(5, 3)
+    mean[2, 1] = value
+    with pytest.raises(MaskwrightError, match="features of 1 of 5 pictures are not finite"):
+        Features(None, mean)
+    with pytest.raises(MaskwrightError, match="features of 1 of 5 pictures are not finite"):
+        Features(mean, torch.zeros(5, 3))

@@ -38,8 +38,8 @@ def find_scale(
     """The scale for a foreign file; raises HintMissing for other than three channels when nothing states it."""
     if (given := told.scale(channels)) is not None:
         return FoundScale(given, "as given")
-    if found.scale is not None:
-        return FoundScale(found.scale, "stated by the file or beside it")
+    if (stated := found.scale or _beside(file)) is not None:
+        return FoundScale(stated, "stated by the file or beside it")
     if channels != IMAGENET.channels:
         raise HintMissing(
             f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
@@ -50,6 +50,19 @@ def find_scale(
     return _by_family(file) or FoundScale(
         IMAGENET, f"assumed: ImageNet's, because nothing states it; {_OTHER}", assumed=True
     )
+
+
+def _beside(file: WeightFile) -> PixelScale | None:
+    """What preprocessor_config.json says, or timm's config.json: under pretrained_cfg, or at its top as older ones have it."""
+    about = file.config.get("pretrained_cfg") or {}
+    for held, mean, std in (
+        (file.preprocessor, "image_mean", "image_std"),
+        (about, "mean", "std"),
+        (file.config, "mean", "std"),
+    ):
+        if held.get(mean) and held.get(std):
+            return PixelScale(tuple(held[mean]), tuple(held[std]))
+    return None
 
 
 def _by_family(file: WeightFile) -> FoundScale | None:

@@ -8,6 +8,7 @@ file that was made to harm.
 from __future__ import annotations
 
 import argparse
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,10 @@ class _NumberType:
 
     def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
         if not _NUMBER.fullmatch(name):
-            raise ValueError(f"a numpy value of type {name} is no plain number")
+            # in torch's words for what it refuses, so that the reader of the error gives the same advice
+            raise pickle.UnpicklingError(
+                f"Unsupported global: GLOBAL numpy.dtype({name}) is refused"
+            )
         self.name, self.order = name, "="
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:

@@ -15,6 +15,7 @@ from maskwright.weights.pixel_scales import spell_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.workflows.finetune_report import spell_answers
 from maskwright.workflows.finetune_settings import SECTION
+from maskwright.workflows.other_weights import offering_others
 from maskwright.workflows.recipes import read_recipe
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.run_folder import RunFolder
@@ -38,7 +39,8 @@ def describe(path: str, target: Target | None = None) -> str:
 
 def describe_file(place: Path, told: Hints) -> str:
     """What a weight file is, its sizes, what it predicts, its license."""
-    facts = inspect_file(place, told)
+    with offering_others(place):
+        facts = inspect_file(place, told)
     lines = [f"{place}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
     if facts.config is not None:
         lines += [
