@@ -25,6 +25,7 @@ from maskwright.weights.hints import Hints
 from maskwright.weights.opening import load_encoder
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.weights.state_files import read_state
+from maskwright.workflows.inspect import describe
 
 TOLD = Hints(heads=3)
 TINY = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=2, heads=3)
@@ -235,3 +236,59 @@ def test_an_array_of_objects_cannot_bring_code_along(tmp_path: Path) -> None:
     torch.save({"model": build_vit(), "best": np.array([print], dtype=object)}, tmp_path / "w.pth")
     with pytest.raises(MaskwrightError, match=r"\['model'\]"):
         load_encoder(tmp_path / "w.pth", TOLD)
+
+
+WRONG_HINTS = [
+    ("heads=-3", "heads is at least 1"),
+    ("heads=0", "heads is at least 1"),
+    ("heads=3,channels=0", "channels is at least 1"),
+    ("heads=3,channels=-1", "channels is at least 1"),
+    ("heads=3,mean=0.5,std=0", "std is above 0"),
+    ("heads=3,mean=nan,std=1", "mean is made of finite numbers"),
+    ("heads=3,norm_eps=-1", "norm_eps is above 0"),
+    ("heads=3,image_size=33", "does not divide into 4-pixel patches"),
+    ("random", "Fresh weights by @random are for timm:NAME"),
+]
+
+
+@pytest.mark.parametrize(("hint", "message"), WRONG_HINTS)
+def test_a_wrong_hint_is_refused_by_both(tmp_path: Path, hint: str, message: str) -> None:
+    torch.save(build_vit(), tmp_path / "w.pth")
+    for read in (load_encoder, describe):
+        with pytest.raises(MaskwrightError, match=message):
+            read(f"{tmp_path}/w.pth@{hint}")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("pos_embed", (3,)), ("patch_embed.proj.weight", (24, 48)), ("cls_token", (24,))],
+)
+def test_tensors_of_another_shape_are_named(
+    tmp_path: Path, name: str, shape: tuple[int, ...]
+) -> None:
+    torch.save(build_vit() | {name: torch.zeros(shape)}, tmp_path / "w.pth")
+    loading, inspecting = refusals(tmp_path / "w.pth", TOLD)
+    assert loading == inspecting
+    assert f"its {name} has the shape {shape}" in loading
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"preprocessor_config": {"image_mean": 0.5, "image_std": 0.5}}, "not a list of numbers"),
+        ({"config": {"pretrained_cfg": "x", "model_args": [1]}}, ""),
+    ],
+)
+def test_odd_config_files_show_no_traceback(
+    tmp_path: Path, files: dict[str, object], message: str
+) -> None:
+    folder = write_folder(tmp_path / "m", **files)
+    if message:
+        assert all(message in said for said in refusals(folder, TOLD))
+    else:
+        assert load_encoder(folder, TOLD).model.config.width == 24
+
+
+def test_an_index_without_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    assert all("no weight_map" in said for said in refusals(tmp_path))

@@ -12,8 +12,15 @@ from maskwright.weights.fair_mae import is_official_name
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
 from maskwright.weights.official_files import LICENSE
-from maskwright.weights.opening import Parts, check_parts, from_foreign, from_ours
-from maskwright.weights.reading import WeightFile, open_weights
+from maskwright.weights.opening import (
+    Parts,
+    adapted,
+    check_parts,
+    from_foreign,
+    from_ours,
+    refuse_random,
+)
+from maskwright.weights.reading import WeightFile, open_weights, section
 from maskwright.weights.translation import Kind, Translated
 
 _KINDS: dict[Kind, str] = {
@@ -56,11 +63,13 @@ def inspect_file(path: Path | str, hints: Hints | None = None) -> FileFacts:
 
     What is described here can be loaded: raises MaskwrightError in the same words as loading for all that cannot.
     """
+    told = hints or Hints()
+    refuse_random(told, path)
     file = open_weights(path)
     counts = len(file.state), sum(value.numel() for value in file.state.values())
     if is_ours(file):
-        return _own(file, from_ours(str(path), file), *counts)
-    return _foreign(file, translate_or_refuse(file), hints or Hints(), *counts)
+        return _own(file, adapted(from_ours(str(path), file), told), *counts)
+    return _foreign(file, translate_or_refuse(file), told, *counts)
 
 
 def _own(file: WeightFile, parts: Parts, num_tensors: int, num_parameters: int) -> FileFacts:
@@ -84,7 +93,7 @@ def _foreign(
 ) -> FileFacts:
     parts, unread = None, ""
     try:
-        parts = from_foreign(str(file.path), file, found, hints)
+        parts = adapted(from_foreign(str(file.path), file, found, hints), hints)
         check_parts(parts)
     except HintMissing as error:
         unread = str(error)
@@ -101,7 +110,7 @@ def _foreign(
         _spell_target(hints.over(found.hints)) if found.has_decoder else "",
         LICENSE
         if is_official_name(file.path)
-        else str((file.config.get("pretrained_cfg") or {}).get("license") or ""),
+        else str(section(file.config, "pretrained_cfg").get("license") or ""),
         found.notes,
         unread,
         "" if parts is None else parts.facts["pixels"],

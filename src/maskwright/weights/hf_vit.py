@@ -93,8 +93,7 @@ def translate_hf(file: WeightFile) -> Translated:
         "hf_vitmae" if kind == "hf_vitmae" else "hf_vit",
         state,
         hints,
-        _scale(file.preprocessor),
-        notes,
+        notes=notes,
     )
 
 
@@ -140,11 +139,6 @@ def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
         ),
     )
     return hints, ()
-
-
-def _scale(preprocessor: Mapping[str, Any]) -> PixelScale | None:
-    mean, std = preprocessor.get("image_mean"), preprocessor.get("image_std")
-    return PixelScale(tuple(mean), tuple(std)) if mean and std else None
 
 
 def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:

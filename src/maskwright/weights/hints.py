@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,19 @@ class Hints:
             raise MaskwrightError(f"target is raw or normalized; got '{self.target}'.")
         if (self.mean is None) != (self.std is None):
             raise MaskwrightError("A pixel scale needs both mean and std.")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Raise MaskwrightError for numbers that no model can have, before they turn into errors about shapes or into NaN."""
+        for name in ("heads", "decoder_heads", "channels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise MaskwrightError(f"{name} is at least 1; got {value}.")
+        if not all(map(math.isfinite, self.mean or ())):
+            raise MaskwrightError(f"mean is made of finite numbers; got {self.mean}.")
+        for name, values in (("std", self.std or ()), ("norm_eps", (self.norm_eps or 1.0,))):
+            if not all(0 < value < math.inf for value in values):
+                raise MaskwrightError(f"{name} is above 0 and finite; got {values}.")
 
     def over(self, other: Hints) -> Hints:
         """These hints, with those of `other` where this one says nothing."""

@@ -72,7 +72,7 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
     """
     parts, told = _open(place, hints, needs_decoder=False)
     _warn_of_assumed(parts)
-    parts = _adapted(parts, told)
+    parts = adapted(parts, told)
     model = build_for(parts.config, parts.state)
     load_strictly(model, parts.state, place)
     return LoadedEncoder(model.eval(), parts.scale, parts.settings, parts.facts)
@@ -93,7 +93,7 @@ def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedMod
             f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number."
         )
     _warn_of_assumed(parts)
-    parts = _adapted(parts, told)
+    parts = adapted(parts, told)
     model = MaskedAutoencoder(parts.config)
     load_strictly(model, parts.state, place)
     return LoadedModel(model.eval(), parts.scale, parts.settings, parts.facts)
@@ -111,8 +111,7 @@ def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tup
     told = (hints or Hints()).over(behind)
     if text.startswith(TIMM):
         return _from_timm(text, told), told
-    if told.random:
-        raise MaskwrightError(f"Fresh weights by @random are for {TIMM}NAME; got '{place}'.")
+    refuse_random(told, place)
     file = open_weights(
         official_file(text.removeprefix(OFFICIAL)) if text.startswith(OFFICIAL) else text
     )
@@ -129,6 +128,12 @@ def check_parts(parts: Parts) -> None:
     with torch.device("meta"):
         model = build_for(parts.config, parts.state)
     check_fit(model, parts.state, parts.place)
+
+
+def refuse_random(told: Hints, place: str | Path) -> None:
+    """Raise MaskwrightError for fresh weights asked of a file."""
+    if told.random:
+        raise MaskwrightError(f"Fresh weights by @random are for {TIMM}NAME; got '{place}'.")
 
 
 def _warn_of_assumed(parts: Parts) -> None:
@@ -221,7 +226,7 @@ def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
     )
 
 
-def _adapted(parts: Parts, told: Hints) -> Parts:
+def adapted(parts: Parts, told: Hints) -> Parts:
     """Grant the wishes for another image size or number of channels; a decoder predicts the old channels, so it goes when they change."""
     if told.image_size is not None and told.image_size != parts.config.image_size:
         config, state = adapt_size(parts.config, parts.state, told.image_size)

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from maskwright.patches.pixels import PixelScale
+from maskwright.support.errors import MaskwrightError
 from maskwright.weights.fair_mae import IMAGENET, is_official_name
 from maskwright.weights.hints import HintMissing, Hints
-from maskwright.weights.reading import WeightFile
+from maskwright.weights.reading import WeightFile, section
 from maskwright.weights.translation import Translated
 
 _HALF = PixelScale((0.5,) * 3, (0.5,) * 3)
@@ -54,15 +56,24 @@ def find_scale(
 
 def _beside(file: WeightFile) -> PixelScale | None:
     """What preprocessor_config.json says, or timm's config.json: under pretrained_cfg, or at its top as older ones have it."""
-    about = file.config.get("pretrained_cfg") or {}
+    about = section(file.config, "pretrained_cfg")
     for held, mean, std in (
         (file.preprocessor, "image_mean", "image_std"),
         (about, "mean", "std"),
         (file.config, "mean", "std"),
     ):
         if held.get(mean) and held.get(std):
-            return PixelScale(tuple(held[mean]), tuple(held[std]))
+            return PixelScale(_numbers(held[mean], file), _numbers(held[std], file))
     return None
+
+
+def _numbers(values: Any, file: WeightFile) -> tuple[float, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
+        raise MaskwrightError(
+            f"The config beside {file.path} gives {values!r} for the pixel scale, not a list of numbers; mend it, or move it away and "
+            "add @mean=,std= to the name."
+        )
+    return tuple(map(float, values))
 
 
 def _by_family(file: WeightFile) -> FoundScale | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from maskwright.patches.pixels import PixelScale
 from maskwright.weights.fair_mae import target_by_name
 from maskwright.weights.hints import Hints
-from maskwright.weights.reading import WeightFile
+from maskwright.weights.reading import WeightFile, section
 from maskwright.weights.translation import Kind, Translated
 
 _STEM = "patch_embed.proj.weight"
@@ -118,7 +118,7 @@ def _hints(file: WeightFile) -> Hints:
             positions=model["positions"],
             norm_eps=model.get("norm_eps"),
         )
-    arguments: Mapping[str, Any] = file.config.get("model_args") or {}
+    arguments = section(file.config, "model_args")
     size = arguments.get("img_size")
     return Hints(
         heads=arguments.get("num_heads"),
@@ -138,10 +138,10 @@ def _description(file: WeightFile) -> Mapping[str, Any] | None:
 
 
 def _scale(file: WeightFile) -> PixelScale | None:
+    """What our own description says; config files of others are read in one place for all formats."""
     about = _description(file)
-    told = about["pixel_scale"] if about else file.config.get("pretrained_cfg") or {}
     return (
-        PixelScale(tuple(told["mean"]), tuple(told["std"]))
-        if told.get("mean") and told.get("std")
+        PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
+        if about
         else None
     )

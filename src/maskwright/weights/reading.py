@@ -128,13 +128,24 @@ def _read_folder(folder: Path) -> dict[str, Any]:
             return read_file(folder / name)
     if (folder / _INDEX).exists():
         content: dict[str, Any] = {}
-        for part in sorted(set(read_json(folder / _INDEX)["weight_map"].values())):
+        parts = _json_in(folder, _INDEX).get("weight_map")
+        if not isinstance(parts, Mapping):
+            raise MaskwrightError(
+                f"{folder / _INDEX} does not say which files hold the weights (no weight_map); fetch it again."
+            )
+        for part in sorted(set(map(str, parts.values()))):
             content |= read_file(folder / part)
         return content
     held = ", ".join(sorted(item.name for item in folder.iterdir())[:4]) or "nothing"
     raise MaskwrightError(
         f"The folder {folder} is neither a run (no run.json) nor a model (no {' or '.join(WEIGHT_NAMES)}); it holds {held}."
     )
+
+
+def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A mapping inside of a config file; empty when there is none of that name, or something else under it."""
+    held = config.get(name)
+    return held if isinstance(held, Mapping) else {}
 
 
 def _json_in(folder: Path | None, name: str) -> Mapping[str, Any]:

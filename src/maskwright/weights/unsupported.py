@@ -45,8 +45,20 @@ _FAMILIES = (
 )
 
 
+_DIMENSIONS = {
+    "patch_embed.proj.weight": 4,
+    "pos_embed": 3,
+    "decoder_pos_embed": 3,
+} | dict.fromkeys(("cls_token", "reg_token", "mask_token"), 3)
+
+
 def refuse_parts_without_place(state: Mapping[str, Tensor], place: Path | str) -> None:
     """Raise MaskwrightError that names what a state dict under official names has and a model here has not."""
+    for name, count in _DIMENSIONS.items():
+        if name in state and state[name].ndim != count:
+            raise MaskwrightError(
+                f"{place} is not supported: its {name} has the shape {tuple(state[name].shape)}, and {count} dimensions are needed."
+            )
     odd = [name for name in state if not _PLACES.fullmatch(name)]
     if not odd:
         return
