@@ -20,7 +20,6 @@ from maskwright.data.picture_files import (
     slug,
 )
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.support.files import hash_strings
 
 LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
 _PATH_COLUMNS = ("path", "file", "image", "filename", "filepath", "file_name", "image_path")
@@ -82,8 +81,7 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         )
     keys = [row[at] for row in table.rows]
     label_at = table.column(None, _LABEL_COLUMNS, 1)
-    stamps = [_stamp(path.parent / key) for key in keys]
-    if not any(stamps):
+    if not any((path.parent / key).exists() for key in keys):
         raise MaskwrightError(
             f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'."
         )
@@ -94,9 +92,6 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
-        fingerprint=hash_strings(
-            [f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]
-        ),
         labels=labels,
         classes=classes,
         splits=table.splits(),
@@ -111,8 +106,7 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
     MaskwrightError unless every picture gets a label.
     """
     numbers, classes = read_labels(source.keys, labels)
-    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
-    labeled = dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    labeled = dataclasses.replace(source, labels=numbers, classes=classes)
     named = splits_in(labels)
     if not named:
         return labeled
@@ -159,7 +153,6 @@ def _part(
         source,
         keys=[source.keys[at] for at in kept],
         labels=None if source.labels is None else [source.labels[at] for at in kept],
-        fingerprint=hash_strings([source.fingerprint, chosen]),
     )
 
 
@@ -241,11 +234,3 @@ def _cut(lines: list[str]) -> list[list[str]]:
             return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
     whole = [line.strip() for line in lines]
     return [[line] if extension(line) in PICTURE_EXTENSIONS else line.split() for line in whole]
-
-
-def _stamp(path: Path) -> str:
-    try:
-        facts = path.stat()
-    except OSError:
-        return ""  # reported as unreadable when it is read
-    return f"{facts.st_size}-{facts.st_mtime_ns}"
