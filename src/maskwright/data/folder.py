@@ -23,11 +23,12 @@ class FolderStorage:
         return (self.root / key).read_bytes()
 
     def stamps(self, keys: Sequence[str]) -> list[str]:
+        root = str(self.root)  # joining texts is several times faster than joining Paths
         return remembered(
             self.root,
             keys,
-            lambda key: file_state(self.root / key),
-            lambda key: stamp_file(self.root / key),
+            lambda key: file_state(os.path.join(root, key)),
+            lambda key: stamp_file(os.path.join(root, key)),
         )
 
 

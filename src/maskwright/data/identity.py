@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -44,9 +45,10 @@ def stamp_bytes(data: bytes) -> str:
     return f"{len(data)}-{zlib.crc32(data):x}"
 
 
-def stamp_file(path: Path) -> str:
+def stamp_file(path: str) -> str:
     """The stamp of a file on disk; raises OSError."""
-    return stamp_bytes(path.read_bytes())
+    with open(path, "rb", buffering=0) as file:
+        return stamp_bytes(file.readall())
 
 
 def hash_rows(array: np.ndarray) -> str:
@@ -66,13 +68,13 @@ def _hash_block(rows: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def file_state(path: Path) -> State | None:
+def file_state(path: Path | str) -> State | None:
     """Size, time of the last change, and time of the last change of the entry; None for a file that is not there.
 
     The last one moves even where a program sets the second back.
     """
     try:
-        facts = path.stat()
+        facts = os.stat(path)
     except OSError:
         return None
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
