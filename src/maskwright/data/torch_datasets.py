@@ -67,7 +67,7 @@ class DatasetSource:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of a Dataset whose pictures are drawn by chance."""
-        if not self._changes:
+        if not self.changes:
             return ()
         known = (
             "its fingerprint stands for them all"
@@ -98,8 +98,8 @@ class DatasetSource:
         return key
 
     @cached_property
-    def _changes(self) -> bool:
-        """Whether items come out otherwise when they are read a second time."""
+    def changes(self) -> bool:
+        """Whether items come out otherwise when they are read a second time; a few are tried."""
         some = self._sample()[:: max(1, _SAMPLE // _TWICE)]
         return any(self._read_item(index) != self._read_item(index) for index in some)
 
