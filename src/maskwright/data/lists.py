@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -79,6 +80,8 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         raise MaskwrightError(
             f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}."
         )
+    rows = [row for row in table.rows if not _is_taken_out(row[at], (path.parent / row[at]).exists)]
+    table = dataclasses.replace(table, rows=rows or table.rows)
     keys = [row[at] for row in table.rows]
     label_at = table.column(None, _LABEL_COLUMNS, 1)
     if not any((path.parent / key).exists() for key in keys):
@@ -134,7 +137,9 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
     unknown = [
         row[at]
         for row in table.rows
-        if row[at] not in paths and PurePosixPath(row[at]).name not in names
+        if row[at] not in paths
+        and PurePosixPath(row[at]).name not in names
+        and not row[at].startswith("#")
     ]
     if unknown:
         raise MaskwrightError(
@@ -205,7 +210,7 @@ def _read_table(path: Path) -> _Table:
         lines = [
             line
             for line in path.read_text(encoding="utf-8-sig").splitlines()
-            if line.strip() and not line.startswith("#")
+            if line.strip() and not _is_comment(line)
         ]
     except (OSError, UnicodeDecodeError) as error:
         raise MaskwrightError(f"Cannot read the list '{path}': {error}.") from error
@@ -225,6 +230,22 @@ def _read_table(path: Path) -> _Table:
     if not rows:
         raise MaskwrightError(f"The list '{path}' has a header and no line.")
     return _Table(rows, columns, path)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is a remark: it begins with # and is not the row of a picture whose own name does, such as `#1.jpg,cat`.
+
+    A row that somebody took out with a # looks the same; `_is_taken_out` tells it by the picture, which is not there.
+    """
+    if not line.startswith("#"):
+        return False
+    first = re.split(r"[\t;,]", line, maxsplit=1)[0].strip().strip('"')
+    return line[1:2].isspace() or extension(first) not in PICTURE_EXTENSIONS
+
+
+def _is_taken_out(key: str, is_there: Callable[[], bool]) -> bool:
+    """Whether a row was made a remark: its picture begins with # and is not there under that name."""
+    return key.startswith("#") and not is_there()
 
 
 def _cut(lines: list[str]) -> list[list[str]]:
