@@ -201,7 +201,7 @@ def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable
     changed += [
         f"{name} ({doors[name]} there, {given[name]} asked)"
         for name in doors
-        if given[name] not in (None, doors[name])
+        if given[name] is not None and str(given[name]) != doors[name]
     ]
     if changed:
         raise MaskwrightError(

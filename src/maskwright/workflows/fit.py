@@ -10,6 +10,7 @@ import torch
 from maskwright.data.loader import ResumableLoader
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.losses.objective import needs_of
+from maskwright.masking.given import check_given
 from maskwright.patches import Grid
 from maskwright.support.environment import describe_device, keep_freed_memory, pick_device, versions
 from maskwright.support.errors import MaskwrightError
@@ -87,10 +88,12 @@ def _open_batches(
     """The batches, with the maps that the policy and the loss look at."""
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = sorted(
-        {*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors}
-    )
-    return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
+    policy = check_masks(settings, grid)
+    held = () if pictures.held is None else pictures.held.keys
+    check_given(policy, (*pictures.train.keys, *held))
+    maps = sorted({*policy.traits.needed("prior"), *needs_of(settings.train.loss).priors})
+    keys = "keys" in policy.traits.needs
+    return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols), keys)
 
 
 def _build(settings: PretrainSettings, pictures: Pictures, clock: Clock) -> PretrainModule:
