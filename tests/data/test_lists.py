@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,25 @@ def test_a_picture_without_a_label_is_named(folder: Path) -> None:
 def test_a_missing_label_file_is_named(folder: Path) -> None:
     with pytest.raises(MaskwrightError, match=r"'nowhere.csv' does not exist"):
         open_source(folder, labels="nowhere.csv")
+
+
+def _numbered(folder: Path) -> list[str]:
+    """Three pictures, one of whose names begins with #, in a list with a remark and a row that was taken out."""
+    for at, name in enumerate(("#1.png", "2.png", "3.png")):
+        (folder / name).write_bytes((folder / f"train/cat/{at}.png").read_bytes())
+    return ["# name,label", "#1.png,cat", "2.png,dog", "#9.png,gone", "3.png,dog"]
+
+
+def test_a_picture_whose_name_begins_with_a_number_sign_is_listed(folder: Path) -> None:
+    (folder / "list.csv").write_text("\n".join(_numbered(folder)))
+    source = open_source(folder / "list.csv")
+    assert [source.key(at) for at in range(len(source))] == ["#1.png", "2.png", "3.png"]
+    assert source.labels == [0, 1, 1]
+
+
+def test_a_picture_whose_name_begins_with_a_number_sign_is_labeled(folder: Path) -> None:
+    lines = _numbered(folder)
+    shutil.rmtree(folder / "train")
+    shutil.rmtree(folder / "test")
+    labels = _write(folder.parent, "labels.csv", lines)
+    assert open_source(folder, labels=str(labels)).labels == [0, 1, 1]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskwright.masking.given import GivenPolicy, cover_patches, given_ratio, measure_cover
+from maskwright.masking.given import (
+    GivenPolicy,
+    check_given,
+    cover_patches,
+    given_ratio,
+    measure_cover,
+)
+from maskwright.masking.mixture import MixPolicy
 from maskwright.masking.policy import Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import visible_count
@@ -46,18 +53,55 @@ def test_by_chance_every_mask_of_a_set_is_used(draw) -> None:
     assert int(masks.sum(0).min()) > 60
 
 
-def test_by_sample_each_sample_has_its_own_mask() -> None:
-    ids = torch.tensor([2, 0, 2])
-    scene = Scene(grid=Grid(2, 2), num_masked=1, rng=sample_rng(0, 0, ids), sample_ids=ids)
-    mask = mask_scene(GivenPolicy(masks=torch.eye(4, dtype=torch.bool), choose="by_sample"), scene)
-    assert mask.masked_ids.flatten().tolist() == [2, 0, 2]
+EYE = torch.eye(4, dtype=torch.bool)
+
+
+def _scene(keys: list[str] | None) -> Scene:
+    ids = torch.arange(3 if keys is None else len(keys)) + (1 << 40)
+    return Scene(
+        grid=Grid(2, 2), num_masked=1, rng=sample_rng(0, 0, ids), sample_ids=ids, keys=keys
+    )
+
+
+def _masked(policy: GivenPolicy, keys: list[str]) -> list[int]:
+    return mask_scene(policy, _scene(keys)).masked_ids.flatten().tolist()
+
+
+def test_by_sample_a_picture_has_the_mask_of_its_row_whatever_its_number() -> None:
+    policy = GivenPolicy(masks=EYE, choose="by_sample")
+    assert _masked(policy, ["row 2", "row 0", "item 2"]) == [2, 0, 2]
+
+
+def test_by_sample_a_picture_has_the_mask_of_its_path_or_else_its_name() -> None:
+    names = ["cat/1.png", "dog/1.png", "dog/2.png", "3.npy"]
+    policy = GivenPolicy(masks=EYE, choose="by_sample", names=names)
+    assert _masked(policy, ["dog/1.jpg", "cat/1.jpg", "x/3.webp", "x/2.jpg"]) == [1, 0, 3, 2]
+    with pytest.raises(MaskwrightError, match=r"none for the picture 'x/1.jpg'"):
+        policy.score(_scene(["x/1.jpg"]))
 
 
 def test_a_sample_without_a_mask_is_reported() -> None:
-    ids = torch.tensor([4])
-    scene = Scene(grid=Grid(2, 2), num_masked=1, rng=sample_rng(0, 0, ids), sample_ids=ids)
-    with pytest.raises(MaskwrightError, match="none for sample 4"):
-        GivenPolicy(masks=torch.eye(4), choose="by_sample").score(scene)
+    with pytest.raises(MaskwrightError, match="none for the picture 'row 4'"):
+        GivenPolicy(masks=EYE, choose="by_sample").score(_scene(["row 4"]))
+
+
+def test_by_sample_says_when_there_are_no_pictures() -> None:
+    with pytest.raises(MaskwrightError, match="needs to know the name of each picture"):
+        GivenPolicy(masks=EYE, choose="by_sample").score(_scene(None))
+
+
+def test_two_pictures_never_share_a_mask_by_sample() -> None:
+    policy = GivenPolicy(masks=EYE, choose="by_sample", names=["1.png", "2.png", "3.png", "4.png"])
+    with pytest.raises(MaskwrightError, match=r"'cat/1.jpg' and 'dog/1.jpg' would share one mask"):
+        check_given(policy, ["cat/1.jpg", "dog/1.jpg"])
+    check_given(MixPolicy(of=policy, share=0.5), ["cat/1.jpg", "dog/2.jpg"])
+
+
+def test_names_fit_the_masks() -> None:
+    with pytest.raises(MaskwrightError, match="a name for each of its 4 masks; got 2"):
+        GivenPolicy(masks=EYE, choose="by_sample", names=["a.png", "b.png"])
+    with pytest.raises(MaskwrightError, match="several masks named 'a'"):
+        GivenPolicy(masks=EYE, choose="by_sample", names=["a.png", "a.npy", "b.png", "c.png"])
 
 
 def test_a_mask_of_another_grid_is_refused_with_its_shape() -> None:

@@ -12,11 +12,12 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
+from maskwright.data.identity import file_state, remembered, stamp_bytes
 from maskwright.data.layouts import open_entries
 from maskwright.data.picture_files import Entry, PictureFiles, slug
 from maskwright.support.errors import MaskwrightError
@@ -78,8 +79,13 @@ class OncePerProcess:
 class ZipStorage:
     """Reads members of a zip file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Mapping[str, str]) -> None:
+        """known: the stamp of each member, as the file's own directory gives it."""
         self._file = OncePerProcess(partial(zipfile.ZipFile, path))
+        self._known = known
+
+    def stamps(self, keys: Sequence[str]) -> list[str]:
+        return [self._known[key] for key in keys]
 
     def read_bytes(self, key: str) -> bytes:
         try:
@@ -100,8 +106,16 @@ class TarStorage:
 
     def __init__(self, path: Path, places: dict[str, tuple[int, int]]) -> None:
         """places: for each key, the offset and the size of its bytes in the plain tar file."""
+        self._path = path
         self._file = OncePerProcess(partial(_open_plain_tar, path))
         self._places = places
+
+    def stamps(self, keys: Sequence[str]) -> list[str]:
+        """Known again as long as the archive stays as it is; its own dates and places of members would change when it is packed anew."""
+        state = file_state(self._path)
+        return remembered(
+            self._path, keys, lambda key: state, lambda key: stamp_bytes(self.read_bytes(key))
+        )
 
     def read_bytes(self, key: str) -> bytes:
         offset, size = self._places[key]
@@ -116,26 +130,26 @@ class TarStorage:
 
 def _list_zip(path: Path) -> tuple[list[Entry], ZipStorage]:
     facts = path.stat()
-    return list(_zip_entries(path, facts.st_size, facts.st_mtime_ns)), ZipStorage(path)
+    known = _zip_stamps(path, facts.st_size, facts.st_mtime_ns)
+    return [Entry(key) for key in known], ZipStorage(path, known)
 
 
 @lru_cache(maxsize=4)
-def _zip_entries(path: Path, size: int, changed: int) -> tuple[Entry, ...]:
-    """The members of a zip file as it was when it had this size and time: one call asks for its splits one after another."""
+def _zip_stamps(path: Path, size: int, changed: int) -> Mapping[str, str]:
+    """The members of a zip file as it was when it had this size and time: one call asks for its splits one after another.
+
+    Of members with one name the last counts, which is also the one that is read.
+    """
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-    return tuple(Entry(member.filename, f"{member.file_size}-{member.CRC:x}") for member in members)
+    return {member.filename: f"{member.file_size}-{member.CRC:x}" for member in members}
 
 
 def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
     with tarfile.open(path, "r:" if path.name.lower().endswith(".tar") else "r:*") as archive:
         members = [member for member in archive if member.isreg()]
     places = {_plain(member.name): (member.offset_data, member.size) for member in members}
-    entries = [
-        Entry(_plain(member.name), f"{member.size}-{member.mtime}-{member.offset_data}")
-        for member in members
-    ]
-    return entries, TarStorage(path, places)
+    return [Entry(key) for key in places], TarStorage(path, places)
 
 
 def _plain(name: str) -> str:

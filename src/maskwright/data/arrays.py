@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.identity import State, file_state, hash_rows, identity_of, remembered
 from maskwright.data.picture_files import SPLITS, slug
 from maskwright.data.pixel_values import ValueRange, channels_come_last, fit_pixels, measure_range
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings
 
 _RANGE_SAMPLE = 2048
-_HASH_ROWS = 1024
 _IMAGE_NAMES = ("images", "x", "data", "imgs", "pictures")
 _LABEL_NAMES = ("labels", "y", "targets", "label", "target")
+
+
+@dataclass(frozen=True)
+class ArrayPlace:
+    """Where an array was read from: the file as it was when it was opened, and the array's name in it."""
+
+    path: Path
+    state: State | None
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArraySource:
     """A source of pictures that are rows of one array.
 
-    images: (N, H, W, C), perhaps memory-mapped; scale: its black and white; formats of values other than uint8 are scaled to bytes.
+    images: (N, H, W, C), perhaps memory-mapped; scale: its black and white; formats of values other than uint8 are scaled to bytes;
+    place: the file, if it is in one, so that a large file need not be read anew to know it again.
     """
 
     name: str
     images: np.ndarray
     scale: ValueRange
-    fingerprint: str
+    place: ArrayPlace | None = None
     labels: list[int] | None = None
     classes: list[str] | None = None
     notes: tuple[str, ...] = ()
@@ -40,6 +49,18 @@ class ArraySource:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The identity of all rows and labels; the first call reads every byte of an array that is not yet known."""
+        if self.place is None:
+            content = hash_rows(self.images)
+        else:
+            path, state = self.place.path, self.place.state
+            [content] = remembered(
+                path, [self.place.name], lambda _: state, lambda _: hash_rows(self.images)
+            )
+        return identity_of([content, str(self.scale)], self.labels, self.classes)
 
     def key(self, index: int) -> str:
         return f"row {index}"
@@ -62,6 +83,7 @@ def build_array_source(
     labels: Sequence[int] | None = None,
     classes: list[str] | None = None,
     splits: tuple[str, ...] = (),
+    place: ArrayPlace | None = None,
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
@@ -83,7 +105,7 @@ def build_array_source(
         name=slug(name),
         images=images,
         scale=scale,
-        fingerprint=hash_strings([_hash_array(array), str(scale), *map(str, numbers or ())]),
+        place=place,
         labels=numbers,
         classes=names if numbers is not None else None,
         notes=_notes(array, images, scale),
@@ -93,13 +115,16 @@ def build_array_source(
 
 def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
     """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`; `train_images` with a split)."""
+    state = file_state(path)
     try:
         if path.suffix.lower() == ".npy":
             if split is not None:
                 raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
-            return build_array_source(np.lib.format.open_memmap(path, mode="r"), path.stem)
+            whole = np.lib.format.open_memmap(path, mode="r")
+            return build_array_source(whole, path.stem, place=ArrayPlace(path, state))
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return _open_npz({name: opened[name] for name in opened.files}, path, split)
+            arrays = {name: opened[name] for name in opened.files}
+        return _open_npz(arrays, path, split, state)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, MaskwrightError):
             raise
@@ -108,7 +133,9 @@ def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
         ) from error
 
 
-def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -> ArraySource:
+def _open_npz(
+    arrays: Mapping[str, np.ndarray], path: Path, split: str | None, state: State | None
+) -> ArraySource:
     splits = tuple(name for name in SPLITS if _find(arrays, _IMAGE_NAMES, name))
     if split is None and splits:
         split = splits[0]
@@ -125,7 +152,8 @@ def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -
         )
     labels = _find(arrays, _LABEL_NAMES, split)
     values = None if labels is None else arrays[names[labels.lower()]].reshape(-1).tolist()
-    return build_array_source(arrays[found], path.stem, labels=values, splits=splits)
+    place = ArrayPlace(path, state, found)
+    return build_array_source(arrays[found], path.stem, labels=values, splits=splits, place=place)
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
@@ -177,14 +205,6 @@ def number_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
     classes = sorted(distinct, key=int) if numeric else sorted(distinct)
     number = {name: at for at, name in enumerate(classes)}
     return [number[name] for name in names], classes
-
-
-def _hash_array(array: np.ndarray) -> str:
-    """Hash the shape, the type and the bytes of up to 1,024 rows spread over the array."""
-    digest = hashlib.blake2b(f"{array.shape}{array.dtype}".encode(), digest_size=8)
-    for row in np.linspace(0, len(array) - 1, min(len(array), _HASH_ROWS)).astype(int):
-        digest.update(np.ascontiguousarray(array[row]).data)
-    return digest.hexdigest()
 
 
 def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskwright.data.identity import file_state, remembered, stamp_file
 from maskwright.data.layouts import open_entries
 from maskwright.data.picture_files import Entry, PictureFiles, slug
 from maskwright.support.errors import MaskwrightError
@@ -20,6 +21,15 @@ class FolderStorage:
 
     def read_bytes(self, key: str) -> bytes:
         return (self.root / key).read_bytes()
+
+    def stamps(self, keys: Sequence[str]) -> list[str]:
+        root = str(self.root)  # joining texts is several times faster than joining Paths
+        return remembered(
+            self.root,
+            keys,
+            lambda key: file_state(os.path.join(root, key)),
+            lambda key: stamp_file(os.path.join(root, key)),
+        )
 
 
 def open_folder(
@@ -68,11 +78,4 @@ def _walk(root: Path) -> Iterator[Entry]:
             if item.is_dir():
                 waiting.append(Path(item.path))
             elif item.is_file():
-                yield _entry(item, root)
-
-
-def _entry(item: os.DirEntry[str], root: Path) -> Entry:
-    facts = item.stat()
-    return Entry(
-        Path(item.path).relative_to(root).as_posix(), f"{facts.st_size}-{facts.st_mtime_ns}"
-    )
+                yield Entry(Path(item.path).relative_to(root).as_posix())

@@ -16,7 +16,6 @@ from maskwright.data.picture_files import (
     extension,
 )
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings
 
 _ANNOTATIONS = "val/val_annotations.txt"
 _FIRST_LIST = "labels/train1.txt"
@@ -24,11 +23,11 @@ _FIRST_LIST = "labels/train1.txt"
 
 @dataclass(frozen=True)
 class _Place:
-    """A data set as found: where, its files with their stamps, and the folder that its layout begins in."""
+    """A data set as found: where, its files, and the folder that its layout begins in."""
 
     place: str
     name: str
-    stamps: dict[str, str]
+    files: frozenset[str]
     storage: Storage
     root: str
 
@@ -36,14 +35,14 @@ class _Place:
         """The keys of the pictures below a folder of the layout, sorted."""
         below = [
             key
-            for key in self.stamps
+            for key in self.files
             if key.startswith(f"{self.root}{folder}/") and extension(key) in PICTURE_EXTENSIONS
         ]
         return sorted(below)
 
     def lines(self, file: str) -> list[str]:
         """The lines of a text file of the layout; none when it is missing."""
-        if f"{self.root}{file}" not in self.stamps:
+        if f"{self.root}{file}" not in self.files:
             return []
         try:
             text = self.storage.read_bytes(f"{self.root}{file}").decode()
@@ -59,12 +58,10 @@ class _Place:
         splits: tuple[str, ...],
         split: str,
     ) -> PictureFiles:
-        told = [*(f"{key}\t{self.stamps[key]}" for key in keys), str(labels), *classes]
         return PictureFiles(
             name=self.name,
             keys=keys,
             storage=self.storage,
-            fingerprint=hash_strings(told),
             labels=labels,
             classes=None if labels is None else classes,
             notes=(f"'{self.place}' is laid out in {', '.join(splits)}: using {split}.",),
@@ -73,7 +70,7 @@ class _Place:
 
     def refuse_missing(self, listed: Sequence[str], file: str) -> None:
         """Raise MaskwrightError when a file names pictures that are not there."""
-        if missing := [key for key in listed if key not in self.stamps]:
+        if missing := [key for key in listed if key not in self.files]:
             raise MaskwrightError(
                 f"'{file}' of '{self.place}' names {len(missing):,} of {len(listed):,} pictures that are not there, for example "
                 f"'{missing[0]}'; unpack the data set again."
@@ -100,9 +97,8 @@ def open_entries(
             None,
         )
         if root is not None and pattern is None:
-            return read(
-                _Place(place, name, {one.key: one.stamp for one in listed}, storage, root), split
-            )
+            files = frozenset(one.key for one in listed)
+            return read(_Place(place, name, files, storage, root), split)
     return collect(listed, storage, place=place, name=name, split=split, pattern=pattern)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,6 @@ from maskwright.data.picture_files import (
     slug,
 )
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.support.files import hash_strings
 
 LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
 _PATH_COLUMNS = ("path", "file", "image", "filename", "filepath", "file_name", "image_path")
@@ -80,10 +80,11 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         raise MaskwrightError(
             f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}."
         )
+    rows = [row for row in table.rows if not _is_taken_out(row[at], (path.parent / row[at]).exists)]
+    table = dataclasses.replace(table, rows=rows or table.rows)
     keys = [row[at] for row in table.rows]
     label_at = table.column(None, _LABEL_COLUMNS, 1)
-    stamps = [_stamp(path.parent / key) for key in keys]
-    if not any(stamps):
+    if not any((path.parent / key).exists() for key in keys):
         raise MaskwrightError(
             f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'."
         )
@@ -94,9 +95,6 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
-        fingerprint=hash_strings(
-            [f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]
-        ),
         labels=labels,
         classes=classes,
         splits=table.splits(),
@@ -111,8 +109,7 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
     MaskwrightError unless every picture gets a label.
     """
     numbers, classes = read_labels(source.keys, labels)
-    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
-    labeled = dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    labeled = dataclasses.replace(source, labels=numbers, classes=classes)
     named = splits_in(labels)
     if not named:
         return labeled
@@ -140,7 +137,9 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
     unknown = [
         row[at]
         for row in table.rows
-        if row[at] not in paths and PurePosixPath(row[at]).name not in names
+        if row[at] not in paths
+        and PurePosixPath(row[at]).name not in names
+        and not row[at].startswith("#")
     ]
     if unknown:
         raise MaskwrightError(
@@ -159,7 +158,6 @@ def _part(
         source,
         keys=[source.keys[at] for at in kept],
         labels=None if source.labels is None else [source.labels[at] for at in kept],
-        fingerprint=hash_strings([source.fingerprint, chosen]),
     )
 
 
@@ -212,7 +210,7 @@ def _read_table(path: Path) -> _Table:
         lines = [
             line
             for line in path.read_text(encoding="utf-8-sig").splitlines()
-            if line.strip() and not line.startswith("#")
+            if line.strip() and not _is_comment(line)
         ]
     except (OSError, UnicodeDecodeError) as error:
         raise MaskwrightError(f"Cannot read the list '{path}': {error}.") from error
@@ -234,6 +232,22 @@ def _read_table(path: Path) -> _Table:
     return _Table(rows, columns, path)
 
 
+def _is_comment(line: str) -> bool:
+    """Whether a line is a remark: it begins with # and is not the row of a picture whose own name does, such as `#1.jpg,cat`.
+
+    A row that somebody took out with a # looks the same; `_is_taken_out` tells it by the picture, which is not there.
+    """
+    if not line.startswith("#"):
+        return False
+    first = re.split(r"[\t;,]", line, maxsplit=1)[0].strip().strip('"')
+    return line[1:2].isspace() or extension(first) not in PICTURE_EXTENSIONS
+
+
+def _is_taken_out(key: str, is_there: Callable[[], bool]) -> bool:
+    """Whether a row was made a remark: its picture begins with # and is not there under that name."""
+    return key.startswith("#") and not is_there()
+
+
 def _cut(lines: list[str]) -> list[list[str]]:
     """Split lines at tabs, semicolons or commas, whichever the first line has; else after a picture's name, where blanks follow it."""
     for mark in "\t;,":
@@ -241,11 +255,3 @@ def _cut(lines: list[str]) -> list[list[str]]:
             return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
     whole = [line.strip() for line in lines]
     return [[line] if extension(line) in PICTURE_EXTENSIONS else line.split() for line in whole]
-
-
-def _stamp(path: Path) -> str:
-    try:
-        facts = path.stat()
-    except OSError:
-        return ""  # reported as unreadable when it is read
-    return f"{facts.st_size}-{facts.st_mtime_ns}"

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None; priors: the maps
     asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and mirrored as the pictures are; views: (B, 5) float32,
     top, left, height and width of each crop as shares of the stored picture, and 1 where it is mirrored; a crop that was turned as well
-    shows nothing from outside this box.
+    shows nothing from outside this box; keys: the pictures' names, where they were asked for.
     """
 
     images: Tensor
@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     labels: Tensor | None
     priors: dict[str, Tensor]
     views: Tensor
+    keys: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,11 @@ class AugmentedPictures(Dataset[Any]):
         seed: int,
         shares: PatchShares | None = None,
         stronger: Stronger | None = None,
+        keys: bool = False,
     ) -> None:
-        """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape; maps do not follow it."""
+        """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape; maps do not follow it; keys: whether
+        names come along."""
+        self._keys = keys
         self._store, self._augment, self._seed, self._shares, self._stronger = (
             store,
             augment,
@@ -170,6 +174,7 @@ class AugmentedPictures(Dataset[Any]):
             None if store.labels is None else store.labels[ids],
             priors,
             boxes.to_views(heights, widths),
+            tuple(store.keys[index] for index in ids.tolist()) if self._keys else None,
         )
 
     def _change(self, images: Tensor, plan: BatchPlan) -> tuple[Tensor, Move | None]:
@@ -216,6 +221,7 @@ def build_loader(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
     stronger: Stronger | None = None,
+    keys: bool = False,
 ) -> ResumableLoader:
     """Build the loader of a store; it yields `Batch`es of `batch_size` pictures for this rank.
 
@@ -223,6 +229,7 @@ def build_loader(
     With several ranks and drop_last off, the last batch is filled up to a multiple of world_size, as DistributedSampler does.
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as shares over the patches of a
     grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged. stronger: what is done to the images last.
+    keys: whether the pictures' names come along in `Batch.keys`.
     """
     order = EpochOrder(
         len(store),
@@ -234,7 +241,7 @@ def build_loader(
         world_size=world_size,
     )
     return ResumableLoader(
-        AugmentedPictures(store, augment, seed, build_shares(store, maps, grid), stronger),
+        AugmentedPictures(store, augment, seed, build_shares(store, maps, grid), stronger, keys),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,

@@ -23,6 +23,8 @@ from maskwright.support.files import hash_strings, read_json
 from maskwright.support.seeding import derive_seed
 
 FORMAT = 1
+READING = 1
+"""How files become pixels: raised whenever the same file is read as other pixels than before, so that no store of then is served."""
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
 _SCALE_SAMPLE = 2048
 logger = logging.getLogger(__name__)
@@ -49,7 +51,8 @@ class PackedStore:
     """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
 
     offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
-    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there. Subsets share the file.
+    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there; reading: see READING.
+    Subsets share the file.
     """
 
     folder: Path
@@ -65,6 +68,7 @@ class PackedStore:
     keys: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     live: Live | None = None
+    reading: int = READING
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -207,6 +211,7 @@ def open_packed(folder: Path) -> PackedStore:
         channels=facts["channels"],
         short_side=facts["short_side"],
         fingerprint=facts["fingerprint"],
+        reading=facts.get("reading", 1),
         labels=index.get("labels"),
         classes=None if facts["classes"] is None else tuple(facts["classes"]),
         keys=tuple(facts["keys"]),

@@ -5,17 +5,26 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from maskwright.data.chunks import ChunkedFile
 from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
 from maskwright.data.lock import exclusive
-from maskwright.data.packed import FACTS, FORMAT, INDEX, PIXELS, PackedStore, open_packed
+from maskwright.data.packed import (
+    FACTS,
+    FORMAT,
+    INDEX,
+    PIXELS,
+    READING,
+    PackedStore,
+    open_packed,
+)
 from maskwright.data.sources import Source
 from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
@@ -37,6 +46,7 @@ class _Plan:
     short_side: int
     channels: int
     format: int = FORMAT
+    reading: int = READING
 
 
 def pack(
@@ -65,7 +75,23 @@ def pack(
     with exclusive(folder.with_name(f".{folder.name}.lock")):
         if not _is_current(folder, plan):
             _build(source, plan, folder, progress)
-        return open_packed(folder)
+        return _labeled(open_packed(folder), source)
+
+
+def _labeled(store: PackedStore, source: Source) -> PackedStore:
+    """The pixels of a store under the labels of the source itself; those in the store serve when the store alone is opened."""
+    if source.labels is None:
+        return replace(store, labels=None, classes=None)
+    skipped = {item.key for item in store.skipped}
+    ids = [index for index in range(len(source)) if source.key(index) not in skipped]
+    if len(ids) != len(store):
+        raise MaskwrightError(
+            f"Several pictures of {source.name} have one name and some of them cannot be read, so labels cannot be told apart; "
+            "give each picture a name of its own."
+        )
+    labels = torch.tensor(source.labels, dtype=torch.int64)[ids]
+    classes = None if source.classes is None else tuple(source.classes)
+    return replace(store, labels=labels, classes=classes)
 
 
 def packed_folder(source: Source, short_side: int, channels: int) -> Path:
@@ -84,7 +110,7 @@ def _is_current(folder: Path, plan: _Plan) -> bool:
                 f"'{folder}' holds something else than a packed store; choose another place for the store."
             )
         return False
-    facts = read_json(folder / FACTS)
+    facts = {"reading": 1, **read_json(folder / FACTS)}  # stores of before do not say it
     return all(facts.get(name) == value for name, value in asdict(plan).items())
 
 

@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted, decode_picture, picture_size
+from maskwright.data.identity import identity_of
 from maskwright.data.pixel_values import ValueRange, fit_pixels, measure_range, to_channels_last
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings
 
 PICTURE_EXTENSIONS = frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff"}
@@ -34,10 +34,9 @@ _RANGE_SAMPLE = 64
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a folder or archive: its path inside with forward slashes, and a stamp that changes when its content does."""
+    """One file of a folder or archive: its path inside with forward slashes."""
 
     key: str
-    stamp: str
 
 
 class Storage(Protocol):
@@ -47,15 +46,21 @@ class Storage(Protocol):
         """Return the content of one file; raises OSError when it cannot."""
         ...
 
+    def stamps(self, keys: Sequence[str]) -> list[str]:
+        """A stamp of each file's content, as stamp_bytes gives it; empty for a file that cannot be read."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFiles:
-    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them."""
+    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them.
+
+    The fingerprint follows from the other fields, so a copy with other keys or labels has its own.
+    """
 
     name: str
     keys: Sequence[str]
     storage: Storage
-    fingerprint: str
     labels: list[int] | None = None
     classes: list[str] | None = None
     notes: tuple[str, ...] = ()
@@ -64,6 +69,13 @@ class PictureFiles:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The identity of these pictures under these names and labels; the first call reads every file that is not yet known."""
+        stamps = self.storage.stamps(self.keys)
+        contents = (f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True))
+        return identity_of(contents, self.labels, self.classes)
 
     def key(self, index: int) -> str:
         return self.keys[index]
@@ -143,7 +155,6 @@ def collect(
         name=name,
         keys=keys,
         storage=storage,
-        fingerprint=hash_strings(f"{entry.key}\t{entry.stamp}" for entry in pictures),
         labels=labels,
         classes=classes,
         notes=notes,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.decode import UnreadableImage, picture_size, quiet_pillow
+from maskwright.data.identity import stamp_bytes
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
@@ -24,16 +25,21 @@ from maskwright.support.variables import cache_folder
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NO_LABEL = -1
 _EXAMPLES = 3
+_INDEX_FORMAT = "2"
+_Row = tuple[str, str, int, int, int, int]
+"""Of one picture: name, stamp, offset, length, height, width."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShardIndex:
-    """What one shard holds: names, where each picture's bytes lie, heights and widths in pixels, labels (-1: none), what is broken."""
+    """What one shard holds: names, where each picture's bytes lie, stamps of their content, heights and widths in pixels, labels
+    (-1: none), what is broken."""
 
     path: Path
     names: np.ndarray
     offsets: np.ndarray
     lengths: np.ndarray
+    stamps: np.ndarray
     heights: np.ndarray
     widths: np.ndarray
     labels: np.ndarray
@@ -43,10 +49,18 @@ class ShardIndex:
 class ShardStorage:
     """Reads pictures from the places that the indexes name; a file is open for one picture only, so threads and forks are safe."""
 
-    def __init__(self, paths: Sequence[Path], places: dict[str, tuple[int, int, int]]) -> None:
-        """places: for each key its shard's number, offset and length."""
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        places: dict[str, tuple[int, int, int]],
+        known: dict[str, str],
+    ) -> None:
+        """places: for each key its shard's number, offset and length; known: the stamp of its content."""
         self._paths = list(paths)
-        self._places = places
+        self._places, self._known = places, known
+
+    def stamps(self, keys: Sequence[str]) -> list[str]:
+        return [self._known[key] for key in keys]
 
     def read_bytes(self, key: str) -> bytes:
         shard, offset, length = self._places[key]
@@ -102,11 +116,12 @@ def open_shards(text: str) -> PictureFiles:
     root = Path(os.path.commonpath([path.parent for path in paths]))
     prefixes = [path.relative_to(root).as_posix() for path in paths]
     places: dict[str, tuple[int, int, int]] = {}
+    known: dict[str, str] = {}
     for at, index in enumerate(indexes):
-        for name, offset, length in zip(
-            index.names.tolist(), index.offsets.tolist(), index.lengths.tolist(), strict=True
-        ):
-            places[f"{prefixes[at]}/{name}"] = (at, offset, length)
+        keys = [f"{prefixes[at]}/{name}" for name in index.names.tolist()]
+        spans = zip(index.offsets.tolist(), index.lengths.tolist(), strict=True)
+        places |= {key: (at, *span) for key, span in zip(keys, spans, strict=True)}
+        known |= dict(zip(keys, index.stamps.tolist(), strict=True))
     if not places:
         raise MaskwrightError(
             f"The {len(paths):,} shards of '{text}' hold no picture that can be read."
@@ -124,8 +139,7 @@ def open_shards(text: str) -> PictureFiles:
             _BRACES.sub("", Path(text).name.split(".")[0]).strip("-_*") or Path(text).parent.name
         ),
         keys=list(places),
-        storage=ShardStorage(paths, places),
-        fingerprint=hash_strings([*map(_stamp, paths)]),
+        storage=ShardStorage(paths, places, known),
         labels=numbers,
         classes=None if numbers is None else [str(number) for number in range(max(numbers) + 1)],
         notes=_notes(paths, broken),
@@ -138,7 +152,7 @@ def index_shard(path: Path) -> ShardIndex:
     place = (
         cache_folder()
         / "shards"
-        / f"{slug(path.stem)}-{hash_strings([str(path.resolve()), _stamp(path)])}.npz"
+        / f"{slug(path.stem)}-{hash_strings([_INDEX_FORMAT, str(path.resolve()), _stamp(path)])}.npz"
     )
     if not place.exists():
         rows = _read_shard(path)
@@ -153,7 +167,7 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _read_shard(path: Path) -> dict[str, np.ndarray]:
-    rows: list[tuple[str, int, int, int, int]] = []
+    rows: list[_Row] = []
     labels: dict[str, int] = {}
     broken: list[str] = []
     try:
@@ -170,12 +184,13 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
         raise MaskwrightError(
             f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?"
         ) from error
-    names = [name for name, *_ in rows]
-    numbers = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 4).T
+    names, stamps = [row[0] for row in rows], [row[1] for row in rows]
+    numbers = np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, 4).T
     found = np.array([labels.get(_sample(name), _NO_LABEL) for name in names], dtype=np.int64)
-    texts = {"names": np.array(names, dtype=str), "broken": np.array(broken, dtype=str)}
     return {
-        **texts,
+        "names": np.array(names, dtype=str),
+        "stamps": np.array(stamps, dtype=str),
+        "broken": np.array(broken, dtype=str),
         **dict(zip(("offsets", "lengths", "heights", "widths"), numbers, strict=True)),
         "labels": found,
     }
@@ -184,17 +199,18 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
 def _add_picture(
     archive: tarfile.TarFile,
     member: tarfile.TarInfo,
-    rows: list[tuple[str, int, int, int, int]],
+    rows: list[_Row],
     broken: list[str],
 ) -> None:
     content = archive.extractfile(member)
     assert content is not None
+    data = content.read()
     try:
-        height, width = picture_size(content.read(), member.name)
+        height, width = picture_size(data, member.name)
     except UnreadableImage:
         broken.append(member.name)
         return
-    rows.append((member.name, member.offset_data, member.size, height, width))
+    rows.append((member.name, stamp_bytes(data), member.offset_data, member.size, height, width))
 
 
 def _label(

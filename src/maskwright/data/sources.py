@@ -53,7 +53,8 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A cheap hash that changes when pictures or labels do."""
+        """A hash that changes when any picture, name or label does, or their order, and not with dates or places; the first call may
+        read everything."""
 
     @property
     def notes(self) -> tuple[str, ...]:

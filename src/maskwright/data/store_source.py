@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.identity import identity_of
 from maskwright.data.packed import FACTS, PackedStore, open_packed
 from maskwright.data.picture_files import find_splits, pick_split, slug
 from maskwright.data.pixel_values import fit_pixels
-from maskwright.support.files import hash_strings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +58,7 @@ class StoreSource:
 
     def with_numbers(self, labels: list[int], classes: list[str]) -> StoreSource:
         """The same pictures with other labels."""
-        fingerprint = hash_strings([self.fingerprint, *map(str, labels), *classes])
+        fingerprint = identity_of([self.fingerprint], labels, classes)
         store = replace(
             self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint
         )

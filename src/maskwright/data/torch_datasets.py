@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,22 +13,25 @@ from PIL import Image
 
 from maskwright.data.arrays import number_labels
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.identity import hash_rows, identity_of
 from maskwright.data.picture_files import slug
 from maskwright.data.pixel_values import ValueRange, fit_pixels, measure_range, to_channels_last
+from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 
 _SAMPLE = 64
+_TWICE = 8
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetSource:
     """Pictures of a torch Dataset whose items are a picture, or a tuple that begins with a picture and perhaps an integer label.
 
-    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C).
+    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C). A Dataset may have an attribute `fingerprint`, a text
+    that its owner changes whenever its pictures change: it then stands for them, and they are not read to know them again.
     """
 
     dataset: torch.utils.data.Dataset[Any]
-    notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -62,12 +65,57 @@ class DatasetSource:
         return self._labels_and_classes[1]
 
     @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of a Dataset whose pictures are drawn by chance."""
+        if not self.changes:
+            return ()
+        known = (
+            "its fingerprint stands for them all"
+            if self._given_key is not None
+            else "so neither --resume nor the cache can know them again; give the Dataset an attribute fingerprint = 'NAME' that you "
+            "change when its pictures change, or leave random transforms to maskwright"
+        )
+        return (
+            f"The data set {self.name} gives other pictures each time it is asked: one draw of each is kept, and {known}.",
+        )
+
+    @cached_property
     def fingerprint(self) -> str:
-        """A hash of the number of items and of up to 64 of them; a Dataset offers nothing cheaper."""
-        digest = hashlib.blake2b(f"{self.name}{len(self)}".encode(), digest_size=8)
-        for index in self._sample():
-            digest.update(np.ascontiguousarray(self._array(index)).data)
-        return digest.hexdigest()
+        """The identity of all items and labels, or of the owner's key and the labels; without a key every item is read."""
+        if self._given_key is None:
+            contents = [content for content, _ in self._items]
+        else:
+            contents = [f"key {self._given_key}", str(len(self))]
+        return identity_of([self.name, *contents], self.labels, self.classes)
+
+    @cached_property
+    def _given_key(self) -> str | None:
+        key = getattr(self.dataset, "fingerprint", None)
+        if key is not None and (not isinstance(key, str) or not key):
+            raise MaskwrightError(
+                f"The attribute fingerprint of the data set {self.name} is a text that names its pictures; got {key!r}."
+            )
+        return key
+
+    @cached_property
+    def changes(self) -> bool:
+        """Whether items come out otherwise when they are read a second time; a few are tried."""
+        some = self._sample()[:: max(1, _SAMPLE // _TWICE)]
+        return any(self._read_item(index) != self._read_item(index) for index in some)
+
+    @cached_property
+    def _items(self) -> list[tuple[str, int | None]]:
+        """A hash of each picture, or why it is none, with its label; every item is read once, on all cores as packing does it."""
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            return list(pool.map(self._read_item, range(len(self))))
+
+    def _read_item(self, index: int) -> tuple[str, int | None]:
+        item = self.dataset[index]
+        try:
+            content = hash_rows(self._to_picture(item, index)[None])
+        except UnreadableImage as error:
+            content = str(error)
+        return content, _label_of(item)
 
     @cached_property
     def _scale(self) -> ValueRange:
@@ -77,15 +125,15 @@ class DatasetSource:
 
     @cached_property
     def _labels_and_classes(self) -> tuple[list[int] | None, list[str] | None]:
-        """Read every item once for its label, if the first has one."""
-        first = self.dataset[0]
-        if not (
-            isinstance(first, (tuple, list))
-            and len(first) > 1
-            and isinstance(first[1], (int, np.integer))
-        ):
+        """The label of every item, if the first has one; labels come with the items, so all are read once."""
+        if not len(self) or _label_of(self.dataset[0]) is None:
             return None, None
-        return number_labels([str(int(self.dataset[index][1])) for index in range(len(self))])
+        labels = [label for _, label in self._items]
+        if None in labels:
+            raise MaskwrightError(
+                f"Item {labels.index(None)} of the data set {self.name} has no label, but the first has one; give all or none."
+            )
+        return number_labels([str(label) for label in labels])
 
     def _sample(self) -> list[int]:
         if not len(self):
@@ -93,8 +141,10 @@ class DatasetSource:
         return list(range(0, len(self), max(1, len(self) // _SAMPLE)))
 
     def _array(self, index: int) -> np.ndarray:
+        return self._to_picture(self.dataset[index], index)
+
+    def _to_picture(self, item: object, index: int) -> np.ndarray:
         """The picture of one item as (H, W, C) numbers of any type; raises UnreadableImage when its layout cannot be told."""
-        item = self.dataset[index]
         picture = item[0] if isinstance(item, (tuple, list)) else item
         try:
             return self._to_array(picture, index)
@@ -116,3 +166,10 @@ class DatasetSource:
         raise MaskwrightError(
             f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor."
         )
+
+
+def _label_of(item: object) -> int | None:
+    labeled = (
+        isinstance(item, (tuple, list)) and len(item) > 1 and isinstance(item[1], (int, np.integer))
+    )
+    return int(item[1]) if labeled else None  # type: ignore[index]

@@ -14,7 +14,6 @@ from maskwright.data.arrays import ArraySource, build_array_source
 from maskwright.data.folder import FolderStorage
 from maskwright.data.picture_files import PictureFiles, slug
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.files import hash_strings
 from maskwright.support.variables import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -212,7 +211,6 @@ def _from_files(
         name=slug(title),
         keys=keys,
         storage=FolderStorage(root),
-        fingerprint=hash_strings([name, split, *keys, *map(str, labels)]),
         labels=labels,
         classes=classes,
         splits=kind.splits,

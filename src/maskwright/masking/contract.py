@@ -63,6 +63,9 @@ class _Trial:
             },
             views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
             attention=lambda source: maps.fork(source).uniform(count),
+            keys=[f"row {index}" for index in sample_ids.tolist()]
+            if "keys" in needs.needs
+            else None,
         )
 
     def mask(self, sample_ids: Tensor, seed: int = 0, epoch: int = 0) -> PatchMask:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from maskwright.masking.learner import leaves
 from maskwright.masking.options import read_choice
-from maskwright.masking.policy import Scene, Traits
+from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 
@@ -21,14 +26,15 @@ class GivenPolicy:
     """Mask the patches of given masks first.
 
     masks: (rows, cols) for every image, or (S, N) of which each image takes one; True (or the larger number) is masked first.
-    choose: "by_chance" draws one of the S anew each time, "by_sample" takes mask i for sample i of the data.
+    choose: "by_chance" draws one of the S anew each time, "by_sample" takes the one of the picture's name, whatever part of the data it is in.
+    names: of the S masks: the picture's path or file name with any ending, or for pictures in an array `row 0`, `row 1` ... (the default).
     The count still comes from the ratio, exactly: too small a given mask is filled, too large a one is cut, both by chance.
     `given_ratio` is the ratio at which neither happens.
     """
 
-    traits: ClassVar[Traits] = Traits(uniform=False)
     masks: Tensor
     choose: Literal["by_chance", "by_sample"] = "by_chance"
+    names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         read_choice("given", "choose", self.choose, ("by_chance", "by_sample"))
@@ -38,25 +44,72 @@ class GivenPolicy:
             )
         if not torch.isfinite(self.masks.float()).all():
             raise MaskwrightError("Policy 'given' needs finite masks; got NaN or infinity.")
+        if self.names and len(self.names) != len(self.masks):
+            raise MaskwrightError(
+                f"Policy 'given' needs a name for each of its {len(self.masks)} masks; got {len(self.names)}."
+            )
+        stems = Counter(map(_stem, self.names))
+        if doubled := [stem for stem, count in stems.items() if count > 1]:
+            raise MaskwrightError(
+                f"Policy 'given' has several masks named '{doubled[0]}'; one picture takes one."
+            )
+
+    @property
+    def traits(self) -> Traits:
+        asks = self.choose == "by_sample" and (len(self.masks) > 1 or bool(self.names))
+        return Traits(uniform=False, needs=frozenset({"keys"} if asks else ()))
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         self._in_rows(grid)
 
     def score(self, scene: Scene) -> Tensor:
         bank = self._in_rows(scene.grid).to(scene.device, torch.float32)
-        if len(bank) == 1:
+        if len(bank) == 1 and not self.names:
             return bank.expand(scene.batch_size, -1)
         if self.choose == "by_chance":
             return bank[scene.rng.integers(0, len(bank))]
-        if scene.sample_ids is None:
+        if scene.keys is None:
             raise MaskwrightError(
-                "Policy 'given(choose='by_sample')' needs to know which sample each image is."
+                "Policy 'given(choose='by_sample')' needs to know the name of each picture, and there are no pictures here."
             )
-        if scene.sample_ids.device.type == "cpu" and int(scene.sample_ids.max()) >= len(bank):
+        return bank[torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)]
+
+    def check_pictures(self, keys: Iterable[str]) -> None:
+        """Raise MaskwrightError when one of these pictures has no mask of its own and masks go by sample."""
+        if "keys" not in self.traits.needs:
+            return
+        owner: dict[int, str] = {}
+        for key in keys:
+            other = owner.setdefault(self.row_of(key), key)
+            if other != key:
+                raise MaskwrightError(
+                    f"The pictures '{other}' and '{key}' would share one mask of the policy 'given'; put masks into folders as the "
+                    "pictures are."
+                )
+
+    def row_of(self, key: str) -> int:
+        """Which of the masks belongs to a picture: by its path without ending, else by its name alone; raises MaskwrightError."""
+        stem = _stem(key)
+        row = self._rows.get(stem, self._rows_by_name.get(PurePosixPath(stem).name))
+        if row is None:
             raise MaskwrightError(
-                f"Policy 'given' has {len(bank)} masks and none for sample {int(scene.sample_ids.max())}."
+                f"Policy 'given' has {len(self.masks)} masks and none for the picture '{key}'; by_sample takes a folder with a mask "
+                "named like each picture, or for pictures in one array an array of as many masks."
             )
-        return bank[scene.sample_ids.to(scene.device)]
+        return row
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        names = self.names or [f"row {row}" for row in range(len(self.masks))]
+        return {_stem(name): row for row, name in enumerate(names)}
+
+    @cached_property
+    def _rows_by_name(self) -> dict[str, int]:
+        """By name alone, without names that occur in several folders."""
+        names = [PurePosixPath(path).name for path in self._rows]
+        count = Counter(names)
+        rows = zip(names, self._rows.values(), strict=True)
+        return {name: row for name, row in rows if count[name] == 1}
 
     def _in_rows(self, grid: Grid) -> Tensor:
         """(S, N) masks that fit this grid."""
@@ -68,6 +121,20 @@ class GivenPolicy:
         raise MaskwrightError(
             f"A given mask of shape {shape} does not fit a {grid.rows}x{grid.cols} grid; resample it with cover_patches."
         )
+
+
+def _stem(key: str) -> str:
+    """A picture's name without its ending; items of a Dataset are rows too."""
+    if key.startswith("item "):
+        return f"row {key.removeprefix('item ')}"
+    return str(PurePosixPath(key).with_suffix(""))
+
+
+def check_given(policy: Policy, keys: Sequence[str]) -> None:
+    """Raise MaskwrightError when masks that a policy takes by sample do not fit the pictures of these names."""
+    for leaf in leaves(policy):
+        if isinstance(leaf, GivenPolicy):
+            leaf.check_pictures(keys)
 
 
 def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -24,7 +24,7 @@ class Traits:
     uniform: every position is masked equally often, as far as what the policy looks at favors none; nested: with the same chance, a
     higher ratio only masks more patches; cell: side of the square cells that are masked whole, all but one at most, or None;
     predicts: which masked patches the loss scores when not all are, any ("random") or those with the largest score ("first");
-    needs: what it asks of a scene beyond the grid, among "images", "views", "attention:SOURCE" and "prior:NAME".
+    needs: what it asks of a scene beyond the grid, among "images", "views", "keys", "attention:SOURCE" and "prior:NAME".
     """
 
     uniform: bool = True
@@ -50,6 +50,7 @@ class Scene:
     "parts/NAME" for each part; views (B, 5) say where in its picture an image was cut: top, left, height, width as shares of the
     picture, and 1 where it was mirrored; attention(source) gives (B, N) attention, computed when first asked;
     mask_ids (B,) number the masks that one picture gets in a step, and picture_rng has one stream per picture, whatever the mask;
+    keys: the name of each of the B pictures in its data, for policies that need "keys";
     found keeps what was computed for this batch.
     """
 
@@ -65,6 +66,7 @@ class Scene:
     attention: Callable[[str], Tensor] | None = None
     mask_ids: Tensor | None = None
     picture_rng: KeyedRng | None = None
+    keys: Sequence[str] | None = None
     found: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,13 +23,15 @@ OWN = "self"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a step shows: images (B, C, H, W) in the model's numbers, whose they are, which of a picture's masks, maps and views."""
+    """What a step shows: images (B, C, H, W) in the model's numbers, whose they are, which of a picture's masks, maps and views; keys:
+    the pictures' names where the policy asks for them."""
 
     images: Tensor
     sample_ids: Tensor
     mask_ids: Tensor | None
     priors: Mapping[str, Tensor]
     views: Tensor
+    keys: Sequence[str] | None = None
 
 
 class Masker(nn.Module):
@@ -79,6 +81,7 @@ class Masker(nn.Module):
             views=shown.views,
             attention=lambda source: self.look(source, shown.images, charged=True),
             mask_ids=shown.mask_ids,
+            keys=shown.keys,
             picture_rng=None
             if shown.mask_ids is None
             else sample_rng(self.seed, epoch, shown.sample_ids - (shown.mask_ids << 40), "picture"),

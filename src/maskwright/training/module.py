@@ -86,7 +86,12 @@ class PretrainModule(SteppedModule):
         )
         if repeats == 1:
             return Shown(
-                images=images, sample_ids=ids, mask_ids=None, priors=batch.priors, views=batch.views
+                images=images,
+                sample_ids=ids,
+                mask_ids=None,
+                priors=batch.priors,
+                views=batch.views,
+                keys=batch.keys,
             )
         mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
         return Shown(
@@ -95,6 +100,7 @@ class PretrainModule(SteppedModule):
             mask_ids=mask_ids,
             priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
             views=batch.views.repeat(repeats, 1),
+            keys=None if batch.keys is None else batch.keys * repeats,
         )
 
     def join_rows(self, rows: Tensor) -> Tensor:

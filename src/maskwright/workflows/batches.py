@@ -24,8 +24,9 @@ def build_batches(
     device: torch.device,
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
+    keys: bool = False,
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps that the policy and the loss look at."""
+    """The seeded loader of training batches for this process, with the maps and names that the policy and the loss look at."""
     rank, world = process_rank()
     data = settings.data
     changes = Changes(
@@ -55,6 +56,7 @@ def build_batches(
         pin=device.type == "cuda",
         maps=maps,
         grid=grid,
+        keys=keys,
     )
 
 

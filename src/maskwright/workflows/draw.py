@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -21,11 +21,13 @@ Attend = Callable[[str, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N) maps by name, attention by source."""
+    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N) maps by name, attention by source, the
+    names of the pictures."""
 
     images: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
     attention: Callable[[str], Tensor] | None = None
+    keys: Sequence[str] | None = None
 
 
 BLIND = Sight()
@@ -67,6 +69,7 @@ def mask_samples(
         images=sight.images,
         priors=sight.priors,
         attention=sight.attention,
+        keys=sight.keys,
     )
     return mask_scene(policy, scene)
 
@@ -85,7 +88,7 @@ def mask_pictures(
     """Mask a batch of pictures by a policy that may look at them and at their maps."""
     images = scale.to_model(batch.images)
     attention = None if attend is None else lambda source: attend(source, images)
-    sight = Sight(images=images, priors=batch.priors, attention=attention)
+    sight = Sight(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
     return mask_samples(policy, grid, ratio, batch.sample_ids, seed, purpose=purpose, sight=sight)
 
 

@@ -93,7 +93,8 @@ def features_key(
     how: str,
 ) -> str:
     """The name under which features are kept: weights, shape of the model, its pixel scale, pictures, and how they are made."""
-    pictures = (store.fingerprint, str(store.short_side), str(store.channels), str(len(store)))
+    sides = (store.short_side, store.channels, store.reading, len(store))
+    pictures = (store.fingerprint, *map(str, sides))
     return hash_strings(
         [
             str(FORMAT),

@@ -34,7 +34,14 @@ from maskwright.workflows.folds import folds_of, spell_spread
 from maskwright.workflows.labeled import Labeled, LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way, now, slug
+from maskwright.workflows.same_pictures import (
+    check_same_data,
+    check_same_parts,
+    facts_of_pictures,
+)
 from maskwright.workflows.spent import spell_count
+
+_NEW_RUN = "start a new run"
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,9 @@ def _resume(
             f"{folder} is no fine-tuning; go on with: maskwright pretrain --resume --out {folder}."
         )
     task = _Task.from_dict(written[SECTION])
+    if given["data"] is not None and "folds" not in folder.status():
+        moved = dataclasses.replace(task.asked, data=str(given["data"]))  # known by its content
+        task = dataclasses.replace(task, asked=moved)
     _refuse_changes(task, given, assignments)
     if "folds" in folder.status():
         return _each_fold(task, folder, folder.status()["folds"], reporter)
@@ -191,7 +201,7 @@ def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable
     changed += [
         f"{name} ({doors[name]} there, {given[name]} asked)"
         for name in doors
-        if given[name] not in (None, doors[name])
+        if given[name] is not None and str(given[name]) != doors[name]
     ]
     if changed:
         raise MaskwrightError(
@@ -245,11 +255,11 @@ def _train_and_measure(
     loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
     device = pick_device(task.device)
     data = open_pictures(task.asked, loaded.model.config, reporter)
-    if resume and data.train.fingerprint != folder.status()["data_fingerprint"]:
-        raise MaskwrightError(
-            f"The pictures in '{task.asked.data}' have changed since {folder} began; start a new run."
-        )
+    if resume:
+        check_same_data(data.fingerprint, task.asked.data, folder, _NEW_RUN)
     lesson, numbers = build_lesson(data.train, task.settings, task.asked.seed, device)
+    if resume:
+        check_same_parts(lesson.train, lesson.held, folder, _NEW_RUN)
     model = build_classifier(loaded, lesson, task.from_scratch)
     _begin(
         task,
@@ -314,7 +324,9 @@ def _begin(
     reporter.say(
         f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
     )
-    if resume:
+    heading = f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe {folder.config} --out NEW\n"
+    write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
+    if resume:  # the data may have moved
         folder.update_status(state="running")
         return
     settings = lesson.settings
@@ -328,15 +340,13 @@ def _begin(
         f"classifier on {start}, {spell_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
         f"learning rate {settings.lr:.2g}, layer decay {settings.layer_decay:g}; writing to {folder}"
     )
-    heading = f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe {folder.config} --out NEW\n"
-    write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
     folder.update_status(
         state="running",
         kind=SECTION,
         started=now(),
         seed=lesson.seed,
         device=describe_device(lesson.device),
-        data_fingerprint=data.train.fingerprint,
+        **facts_of_pictures(data.fingerprint, lesson.train, lesson.held),
         pictures=len(lesson.train),
         parameters=parameters,
         step=0,

@@ -10,6 +10,7 @@ import torch
 from maskwright.data.loader import ResumableLoader
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.losses.objective import needs_of
+from maskwright.masking.given import check_given
 from maskwright.patches import Grid
 from maskwright.support.environment import describe_device, keep_freed_memory, pick_device, versions
 from maskwright.support.errors import MaskwrightError
@@ -32,6 +33,7 @@ from maskwright.workflows.loading import Pictures
 from maskwright.workflows.mask_record import show_masks
 from maskwright.workflows.recipes import dump_recipe
 from maskwright.workflows.run_folder import RunFolder, now
+from maskwright.workflows.same_pictures import check_same_parts, facts_of_pictures, new_run
 from maskwright.workflows.settings import PretrainSettings
 from maskwright.workflows.spent import spell_count, training_flops
 from maskwright.workflows.start_weights import start_from
@@ -50,6 +52,8 @@ def fit(
     watch: Callable[[Row], bool] | None = None,
 ) -> None:
     """Train to the end, to a request to stop, or to an error; the state in run.json says which. watch: see Journal."""
+    if resume:
+        check_same_parts(pictures.train, pictures.held, folder, new_run(folder))
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
@@ -84,10 +88,12 @@ def _open_batches(
     """The batches, with the maps that the policy and the loss look at."""
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
-    maps = sorted(
-        {*check_masks(settings, grid).traits.needed("prior"), *needs_of(settings.train.loss).priors}
-    )
-    return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols))
+    policy = check_masks(settings, grid)
+    held = () if pictures.held is None else pictures.held.keys
+    check_given(policy, (*pictures.train.keys, *held))
+    maps = sorted({*policy.traits.needed("prior"), *needs_of(settings.train.loss).priors})
+    keys = "keys" in policy.traits.needs
+    return build_batches(settings, pictures, device, maps, (grid.rows, grid.cols), keys)
 
 
 def _build(settings: PretrainSettings, pictures: Pictures, clock: Clock) -> PretrainModule:
@@ -121,21 +127,17 @@ def _begin(
         f"{len(pictures.train):,} pictures to train on, {held:,} held out; "
         + (f"{clock.total_steps:,} steps" if clock.total_steps else f"{clock.minutes:g} minutes")
     )
+    heading = f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"
+    write_text(folder.config, dump_recipe(settings, heading))  # resumed: the data may have moved
     if resume:
         folder.update_status(state="running")
         return
-    write_text(
-        folder.config,
-        dump_recipe(
-            settings, f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"
-        ),
-    )
     folder.update_status(
         state="running",
         started=now(),
         seed=settings.train.seed,
         device=describe_device(pick_device(settings.run.device)),
-        data_fingerprint=fingerprint,
+        **facts_of_pictures(fingerprint, pictures.train, pictures.held),
         pictures=len(pictures.train),
         held_out=held,
         parameters=parameters,

@@ -16,6 +16,7 @@ from maskwright.evaluation.few_shot import draw_shots, read_shots
 from maskwright.evaluation.linear_probe import hold_out
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.workflows.loading import packed
@@ -88,6 +89,11 @@ class Labeled:
     unknown: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of both parts."""
+        return hash_strings([self.train.fingerprint, self.test.fingerprint])
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -122,7 +122,8 @@ def eval_batches(
     grid: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
     """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as shares over a grid of patches."""
-    view = AugmentedPictures(store, evaluation_view(size), 0, build_shares(store, maps, grid))
+    shares = build_shares(store, maps, grid)
+    view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
     for start in range(0, len(store), batch_size):
         yield view.__getitems__(
             BatchPlan(0, torch.arange(start, min(start + batch_size, len(store))))

@@ -21,6 +21,7 @@ from maskwright.support.shorthand import Call
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.painted import read_painted
 
+_MASK_ENDINGS = (".png", ".npy", ".bmp", ".webp")
 GIVEN_OPTIONS = ("path", "cover", "choose")
 
 
@@ -52,13 +53,18 @@ def given_policy(call: Call, grid: Grid) -> Policy:
         raise MaskwrightError(
             "policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them."
         )
-    masks = torch.cat(
-        [
-            _as_patches(array, grid, options.get("cover", "half"))
-            for array in read_masks(Path(str(options["path"])))
-        ]
-    )
-    return GivenPolicy(masks=masks, choose=options.get("choose", "by_chance"))
+    path, choose = Path(str(options["path"])), str(options.get("choose", "by_chance"))
+    named = choose == "by_sample" and path.is_dir()
+    files = _mask_files(path, deep=named)
+    cover = options.get("cover", "half")
+    parts = [_as_patches(_read_mask(file), grid, cover) for file in files]
+    names = [file.relative_to(path).as_posix() for file in files] if named else []
+    for name, part in zip(names, parts, strict=False):
+        if len(part) != 1:
+            raise MaskwrightError(
+                f"The mask '{name}' in '{path}' holds {len(part)} masks; by_sample takes one for each picture."
+            )
+    return GivenPolicy(masks=torch.cat(parts), choose=choose, names=names)  # type: ignore[arg-type]
 
 
 def learned_policy(call: Call, grid: Grid) -> Policy:
@@ -84,20 +90,20 @@ def learned_policy(call: Call, grid: Grid) -> Policy:
 
 def read_masks(path: Path) -> list[np.ndarray]:
     """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of either; boolean (n, H, W) each."""
+    return [_read_mask(file) for file in _mask_files(path)]
+
+
+def _mask_files(path: Path, *, deep: bool = False) -> list[Path]:
+    """The file, or the masks in a folder by name; deep: also in the folders below it."""
     if not path.exists():
         raise MaskwrightError(f"There is no mask at '{path}'.")
-    files = (
-        sorted(
-            item
-            for item in path.iterdir()
-            if item.suffix.lower() in (".png", ".npy", ".bmp", ".webp")
-        )
-        if path.is_dir()
-        else [path]
-    )
+    if not path.is_dir():
+        return [path]
+    inside = path.rglob("*") if deep else path.iterdir()
+    files = sorted(item for item in inside if item.suffix.lower() in _MASK_ENDINGS)
     if not files:
         raise MaskwrightError(f"The folder '{path}' holds no masks (.png or .npy).")
-    return [_read_mask(file) for file in files]
+    return files
 
 
 def _read_mask(file: Path) -> np.ndarray:

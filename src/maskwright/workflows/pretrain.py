@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.sources import Source
+from maskwright.data.torch_datasets import DatasetSource
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
@@ -26,6 +27,7 @@ from maskwright.workflows.objective import check_loss
 from maskwright.workflows.recipes import asked_for, build_settings, flatten, read_recipe
 from maskwright.workflows.run import Run
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way
+from maskwright.workflows.same_pictures import check_same_data, new_run
 from maskwright.workflows.settings import PretrainSettings
 
 
@@ -184,13 +186,30 @@ def _plan_again(
                 f"{folder} stopped before its first checkpoint; start it again with --overwrite."
             )
     settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
+    settings = _moved(settings, given)
     _refuse_changes(settings, given)
-    opened, _ = find(settings.data, source, reporter)
-    if opened.fingerprint != folder.status()["data_fingerprint"]:
+    try:
+        opened, _ = find(settings.data, source, reporter)
+    except MaskwrightError as error:
+        if given.get("data") is not None:
+            raise
         raise MaskwrightError(
-            f"The pictures in '{settings.data.data}' have changed since {folder} began; start a new run, with --init {folder}."
-        )
+            f"{error} If the data lies elsewhere now, name its place: maskwright pretrain DATA --resume --out {folder}."
+        ) from error
+    check_same_data(
+        opened.fingerprint,
+        settings.data.data,
+        folder,
+        new_run(folder),
+        changes=isinstance(opened, DatasetSource) and opened.changes,
+    )
     return Plan(settings, opened, folder, resume=folder.last.exists() and not joined, joined=joined)
+
+
+def _moved(settings: PretrainSettings, given: dict[str, Any]) -> PretrainSettings:
+    """The settings with the place where the data, or the file of its labels, lies today; whether it is the same is seen by its content."""
+    places = {name: str(given[name]) for name in ("data", "labels") if given.get(name) is not None}
+    return settings.with_values(**places)
 
 
 def _refuse_changes(settings: PretrainSettings, given: dict[str, Any]) -> None:

@@ -41,6 +41,11 @@ from maskwright.workflows.journal import Journal
 from maskwright.workflows.loading import Pictures, eval_images, find, load
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.run_folder import RunFolder, now, slug
+from maskwright.workflows.same_pictures import (
+    check_same_data,
+    check_same_parts,
+    facts_of_pictures,
+)
 from maskwright.workflows.select_report import MOST_MEASURED, report_selection
 from maskwright.workflows.select_settings import SelectSettings, build_select_settings
 from maskwright.workflows.settings import DataSettings
@@ -218,13 +223,18 @@ def _fit(
         f"{chosen.scorer} scorer, {spell_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
         f"{len(pictures.train):,} pictures to train on; encode {chosen.encode}, mix {chosen.mixing}"
     )
-    if not resume:
+    if resume:
+        way = "--overwrite starts it again"
+        check_same_data(pictures.train.fingerprint, "the data", folder, way)
+        check_same_parts(pictures.train, pictures.held, folder, way)
+    else:
         write_json(folder.path / "settings.json", chosen.to_dict())
         folder.update_status(
             state="running",
             kind="select",
             started=now(),
             device=describe_device(device),
+            **facts_of_pictures(pictures.train.fingerprint, pictures.train, pictures.held),
             versions=versions(),
         )
     try:

@@ -63,6 +63,7 @@ class Watcher:
             images=images,
             priors={name: share.to(device) for name, share in batch.priors.items()},
             attention=lambda source: masker.look(source, images),
+            keys=batch.keys,
         )
         ids = batch.sample_ids.to(device)
         return mask_samples(

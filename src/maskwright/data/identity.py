@@ -1,0 +1,150 @@
+"""The identity of pictures: it follows their content, names, order and labels, and neither their dates nor the place they lie in.
+
+A run that goes on, a store in the cache and cached features all trust it, so every byte counts. Reading every byte each time would be
+slow, so what was read is remembered under the size and the dates of its file: these decide what is read anew, never what is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.support.environment import cpu_count
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings, read_json, write_text
+from maskwright.support.variables import cache_folder
+
+FORMAT = "2"
+_BLOCK = 1 << 25
+_NAMES_AT_ONCE = 64
+_UNSURE_NS = 2_000_000_000
+State = tuple[int, int, int]
+logger = logging.getLogger(__name__)
+
+
+def identity_of(
+    contents: Iterable[str], labels: Sequence[int] | None, classes: Sequence[str] | None
+) -> str:
+    """Hash what pictures are, in their order: a text for the content of each, their labels and the names of the classes."""
+    numbers = None if labels is None else list(labels)
+    names = None if classes is None else list(classes)
+    return hash_strings([FORMAT, *contents, repr(numbers), repr(names)])
+
+
+def stamp_bytes(data: bytes) -> str:
+    """The stamp of one file's content: size and CRC-32, which .zip files hold ready, so that a folder and its .zip are the same."""
+    return f"{len(data)}-{zlib.crc32(data):x}"
+
+
+def stamp_file(path: str) -> str:
+    """The stamp of a file on disk; raises OSError."""
+    with open(path, "rb", buffering=0) as file:
+        return stamp_bytes(file.readall())
+
+
+def hash_rows(array: np.ndarray) -> str:
+    """Hash the shape, the type and every byte of an array, blocks of rows on all cores."""
+    rows = max(1, _BLOCK // max(1, array[:1].nbytes))
+    if len(array) <= rows:
+        return _hash_block(array)
+    starts = range(0, len(array), rows)
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        blocks = pool.map(lambda start: _hash_block(array[start : start + rows]), starts)
+        return hash_strings([str(array.shape), *blocks])
+
+
+def _hash_block(rows: np.ndarray) -> str:
+    digest = hashlib.blake2b(f"{rows.shape} {rows.dtype} ".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def file_state(path: Path | str) -> State | None:
+    """Size, time of the last change, and time of the last change of the entry; None for a file that is not there.
+
+    The last one moves even where a program sets the second back.
+    """
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def remembered(
+    place: Path,
+    names: Sequence[str],
+    state: Callable[[str], State | None],
+    stamp: Callable[[str], str],
+) -> list[str]:
+    """The stamp of each name, read where it is not known for this state of its file; what was read is kept in the cache.
+
+    place: the folder or file that the names lie in; state(name): of the file that holds it, see file_state; stamp(name): reads the
+    content, from several threads at once, and raises OSError when it cannot, which gives an empty stamp.
+    """
+    kept = _Remembered(place)
+    parts = [names[at : at + _NAMES_AT_ONCE] for at in range(0, len(names), _NAMES_AT_ONCE)]
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        found = list(pool.map(lambda part: kept.stamps(part, state, stamp), parts))
+    kept.write()
+    return [one for part in found for one in part]
+
+
+class _Remembered:
+    """Stamps by name, each with the state that its file had, in one file of the cache for each place."""
+
+    def __init__(self, place: Path) -> None:
+        self._file = cache_folder() / "identity" / f"{hash_strings([str(place.resolve())])}.json"
+        self._known = self._read()
+        self._new: dict[str, list[object]] = {}
+
+    def stamps(
+        self,
+        names: Sequence[str],
+        state: Callable[[str], State | None],
+        read: Callable[[str], str],
+    ) -> list[str]:
+        return [self._stamp(name, state(name), read) for name in names]
+
+    def _stamp(self, name: str, state: State | None, read: Callable[[str], str]) -> str:
+        known = self._known.get(name)
+        if state is not None and known is not None and known[:-1] == list(state):
+            return str(known[-1])
+        try:
+            found = read(name)
+        except OSError:
+            return ""  # reported when the picture itself is read
+        if state is not None and _is_past(state):
+            self._new[name] = [*state, found]
+        return found
+
+    def write(self) -> None:
+        """Keep what was read; a cache that cannot be written costs time, not the run."""
+        if not self._new:
+            return
+        kept = {"format": FORMAT, "files": {**self._known, **self._new}}
+        try:
+            write_text(self._file, json.dumps(kept))
+        except MaskwrightError as error:
+            logger.info("The pictures are read anew each time to know them again: %s", error)
+
+    def _read(self) -> dict[str, list[object]]:
+        try:
+            kept = read_json(self._file) if self._file.exists() else {}
+        except (MaskwrightError, OSError):
+            return {}  # damaged: what it said is read again
+        return kept["files"] if kept.get("format") == FORMAT else {}
+
+
+def _is_past(state: State) -> bool:
+    """Whether the file changed long enough ago: file systems' clocks tick slowly, and a second change in one tick shows nowhere."""
+    return max(state[1:]) < time.time_ns() - _UNSURE_NS
