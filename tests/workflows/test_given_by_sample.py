@@ -13,6 +13,8 @@ from PIL import Image
 import maskwright
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.masker import Masker
+from maskwright.workflows.chosen_pictures import choose_pictures
+from maskwright.workflows.mask_for import mask_for
 from tests.workflows.conftest import SMALL
 
 OPTIONS: dict[str, Any] = {**SMALL, "epochs": 1, "val": "0.25", "crop": "center", "flip": False}
@@ -86,3 +88,21 @@ def test_masks_follow_the_names_of_files(
         maskwright.pretrain(
             tmp_path / "pics", out=tmp_path / "other", policy=rule, ratio=0.5, **options
         )
+
+
+def test_masks_follow_the_names_where_a_run_fills_in(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
+    (tmp_path / "masks").mkdir()
+    for at in range(3):
+        Image.fromarray(_levels()[at]).convert("RGB").save(tmp_path / f"{at}.png")
+        np.save(tmp_path / "masks" / f"{at}.npy", _masks()[at])
+    pictures = [tmp_path / "2.png", tmp_path / "0.png"]
+    loaded = small_run.load()
+    chosen = choose_pictures(pictures, loaded)
+    rule = f"given(path='{tmp_path / 'masks'}', choose='by_sample')"
+    mask = mask_for(loaded, small_run.path, rule, 0.5, chosen.images, 0, keys=chosen.names)
+    assert torch.equal(mask.is_masked, torch.from_numpy(_masks()[[2, 0]]).flatten(1))
+    maskwright.reconstruct(
+        small_run.path, pictures, policy=rule, ratio=0.5, out=tmp_path / "sheet.png"
+    )

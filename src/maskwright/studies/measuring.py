@@ -83,7 +83,14 @@ def draw_common(
 ) -> PatchMask:
     """The masks of a choice on a batch, the same for every model of that grid unless the policy itself has learned."""
     return mask_for(
-        loaded, place, choice.policy, choice.ratio, batch.images, MEASURE_SEED, batch.priors
+        loaded,
+        place,
+        choice.policy,
+        choice.ratio,
+        batch.images,
+        MEASURE_SEED,
+        batch.priors,
+        batch.keys,
     )
 
 

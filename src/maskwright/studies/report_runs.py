@@ -158,7 +158,7 @@ def _draw_arm(place: Path, count: int) -> _ArmTiles:
     fixed = load(settings.data, source, settings.train.seed, LogReporter(visible=False)).fixed
     batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, (grid.rows, grid.cols))
     images = batch.images
-    own = mask_for(loaded, place, line, ratio, images, SEED, batch.priors)
+    own = mask_for(loaded, place, line, ratio, images, SEED, batch.priors, batch.keys)
     common = mask_for(loaded, place, *COMMON, images, SEED)
     masked, filled = _tiles(loaded, images, own)
     common_masked, common_filled = _tiles(loaded, images, common)

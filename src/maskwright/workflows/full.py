@@ -90,7 +90,14 @@ def _draws(
     draw = 0
     while int(times.min()) < TWICE:
         mask = mask_for(
-            loaded, run, choice.policy, choice.ratio, chosen.images, seed + draw, chosen.priors
+            loaded,
+            run,
+            choice.policy,
+            choice.ratio,
+            chosen.images,
+            seed + draw,
+            chosen.priors,
+            chosen.names,
         )
         forced = 0
         if draw >= MOST_DRAWS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -33,8 +33,10 @@ def mask_for(
     pictures: Tensor,
     seed: int,
     priors: Mapping[str, Tensor] | None = None,
+    keys: Sequence[str] | None = None,
 ) -> PatchMask:
-    """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place: where the model came from.
+    """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place: where the model came from; keys: the
+    pictures' names.
 
     A policy that learned in that run scores with what it learned. Raises MaskwrightError for a policy that needs maps that are not given.
     """
@@ -60,7 +62,7 @@ def mask_for(
             ratio,
             len(pictures),
             seed,
-            sight=Sight(images=images, priors=dict(priors or {}), attention=look),
+            sight=Sight(images=images, priors=dict(priors or {}), attention=look, keys=keys),
         )
 
 

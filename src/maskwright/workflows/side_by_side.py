@@ -41,7 +41,14 @@ def draw_choices(
     for choice in choices:
         try:
             masks[choice] = mask_for(
-                loaded, place, choice.policy, choice.ratio, chosen.images, seed, chosen.priors
+                loaded,
+                place,
+                choice.policy,
+                choice.ratio,
+                chosen.images,
+                seed,
+                chosen.priors,
+                chosen.names,
             )
         except MaskwrightError as error:
             if not skip:
