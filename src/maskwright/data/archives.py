@@ -13,12 +13,14 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from maskwright.data.layouts import open_entries
 from maskwright.data.picture_files import Entry, PictureFiles, slug
+from maskwright.data.whole_tar import describe_samples, whole_members
 from maskwright.support.errors import MaskwrightError
 
 ZIP_ENDINGS = (".zip",)
@@ -43,9 +45,11 @@ def open_archive(
             f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again."
         ) from error
     stem = path.name.split(".")[0]
-    return open_entries(
+    opened = open_entries(
         entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern
     )
+    several = () if isinstance(storage, ZipStorage) else describe_samples(opened.keys)
+    return replace(opened, notes=opened.notes + several)
 
 
 class OncePerProcess:
@@ -128,8 +132,8 @@ def _zip_entries(path: Path, size: int, changed: int) -> tuple[Entry, ...]:
 
 
 def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
-    with tarfile.open(path, "r:" if path.name.lower().endswith(".tar") else "r:*") as archive:
-        members = [member for member in archive if member.isreg()]
+    mode = "r:" if path.name.lower().endswith(".tar") else "r:*"
+    members = [member for _, member in whole_members(path, mode)]
     places = {_plain(member.name): (member.offset_data, member.size) for member in members}
     entries = [
         Entry(_plain(member.name), f"{member.size}-{member.mtime}-{member.offset_data}")

@@ -12,7 +12,14 @@ import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.picture_files import SPLITS, slug
-from maskwright.data.pixel_values import ValueRange, channels_come_last, fit_pixels, measure_range
+from maskwright.data.pixel_values import channels_come_last, fit_pixels
+from maskwright.data.value_range import (
+    UNKNOWN,
+    ValueRange,
+    ValueRanges,
+    kind_of,
+    measure_range,
+)
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 
@@ -51,6 +58,13 @@ class ArraySource:
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
+    @property
+    def ranges(self) -> ValueRanges:
+        """What means black and white, as it can be stated for other data; unknown for 8-bit values."""
+        if self.images.dtype in (np.uint8, np.bool_):
+            return UNKNOWN
+        return ValueRanges(**{kind_of(self.images.dtype): self.scale})
+
     def size(self, index: int) -> tuple[int, int]:
         return self.images.shape[1], self.images.shape[2]
 
@@ -62,14 +76,14 @@ def build_array_source(
     labels: Sequence[int] | None = None,
     classes: list[str] | None = None,
     splits: tuple[str, ...] = (),
+    stated: ValueRanges = UNKNOWN,
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
-    Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no known range or the labels do not match.
+    stated: what means black and white, measured where it is unknown. Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no known range or the labels do not match.
     """
     images = _to_batch_channels_last(array, name)
-    step = max(1, len(images) // _RANGE_SAMPLE)
-    scale = measure_range([images[::step]], f"'{name}'")
+    scale = _scale_of(images, name, stated)
     if labels is not None and len(labels) != len(images):
         raise MaskwrightError(
             f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one for each."
@@ -83,7 +97,13 @@ def build_array_source(
         name=slug(name),
         images=images,
         scale=scale,
-        fingerprint=hash_strings([_hash_array(array), str(scale), *map(str, numbers or ())]),
+        fingerprint=hash_strings(
+            [
+                _hash_array(array),
+                f"{scale}{', cut' if scale.clip else ''}",
+                *map(str, numbers or ()),
+            ]
+        ),
         labels=numbers,
         classes=names if numbers is not None else None,
         notes=_notes(array, images, scale),
@@ -91,15 +111,19 @@ def build_array_source(
     )
 
 
-def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
+def open_array_file(
+    path: Path, *, split: str | None = None, stated: ValueRanges = UNKNOWN
+) -> ArraySource:
     """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`; `train_images` with a split)."""
     try:
         if path.suffix.lower() == ".npy":
             if split is not None:
                 raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
-            return build_array_source(np.lib.format.open_memmap(path, mode="r"), path.stem)
+            return build_array_source(
+                np.lib.format.open_memmap(path, mode="r"), path.stem, stated=stated
+            )
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            return _open_npz({name: opened[name] for name in opened.files}, path, split)
+            return _open_npz({name: opened[name] for name in opened.files}, path, split, stated)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, MaskwrightError):
             raise
@@ -108,7 +132,9 @@ def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
         ) from error
 
 
-def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -> ArraySource:
+def _open_npz(
+    arrays: Mapping[str, np.ndarray], path: Path, split: str | None, stated: ValueRanges
+) -> ArraySource:
     splits = tuple(name for name in SPLITS if _find(arrays, _IMAGE_NAMES, name))
     if split is None and splits:
         split = splits[0]
@@ -125,7 +151,7 @@ def _open_npz(arrays: Mapping[str, np.ndarray], path: Path, split: str | None) -
         )
     labels = _find(arrays, _LABEL_NAMES, split)
     values = None if labels is None else arrays[names[labels.lower()]].reshape(-1).tolist()
-    return build_array_source(arrays[found], path.stem, labels=values, splits=splits)
+    return build_array_source(arrays[found], path.stem, labels=values, splits=splits, stated=stated)
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
@@ -163,6 +189,14 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
         ) from error
 
 
+def _scale_of(images: np.ndarray, name: str, stated: ValueRanges) -> ValueRange:
+    """The range stated for values of this kind, or measured over rows spread over the array; uint8 and bool need none."""
+    step = max(1, len(images) // _RANGE_SAMPLE)
+    if images.dtype in (np.uint8, np.bool_) or images.dtype.kind not in "uif":
+        return measure_range([images[::step]], f"'{name}'")
+    return getattr(stated, kind_of(images.dtype)) or measure_range([images[::step]], f"'{name}'")
+
+
 def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[str] | None]:
     """Turn any labels into numbers from 0 and the names they stand for, in numeric or alphabetic order."""
     if labels is None:
@@ -192,5 +226,7 @@ def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[st
     if array.ndim == 4 and images.shape != array.shape:
         notes.append(f"The array {array.shape} was read as (N, C, H, W).")
     if array.dtype != np.uint8:
-        notes.append(f"Its {array.dtype} values were read as {scale} and are stored as bytes.")
+        notes.append(
+            f"Its {array.dtype} values were read as {scale} and are stored as bytes (--value-range LOW,HIGH states another range)."
+        )
     return tuple(notes)

@@ -49,7 +49,7 @@ class PackedStore:
     """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
 
     offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
-    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there. Subsets share the file.
+    not be read while packing; value_range: what meant black and white in values of other than 8 bits; live: decodes pictures anew instead of the file, offsets are then their places there. Subsets share the file.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ class PackedStore:
     keys: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     live: Live | None = None
+    value_range: str | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -214,6 +215,7 @@ def open_packed(folder: Path) -> PackedStore:
         offsets=index["offsets"],
         heights=index["heights"],
         widths=index["widths"],
+        value_range=facts.get("value_range"),
     )
 
 

@@ -13,23 +13,34 @@ from PIL import Image
 
 from maskwright.data.arrays import number_labels
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.deep_pixels import is_deep
 from maskwright.data.picture_files import slug
-from maskwright.data.pixel_values import ValueRange, fit_pixels, measure_range, to_channels_last
+from maskwright.data.pixel_values import fit_pixels, to_channels_last
+from maskwright.data.value_range import (
+    UNKNOWN,
+    ValueRange,
+    ValueRanges,
+    kind_of,
+    measure_range,
+)
 from maskwright.support.errors import MaskwrightError
 
 _SAMPLE = 64
+_PLAIN = frozenset({np.dtype(np.uint8), np.dtype(np.bool_)})
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetSource:
     """Pictures of a torch Dataset whose items are a picture, or a tuple that begins with a picture and perhaps an integer label.
 
-    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C).
+    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C). stated: what means black and white in values of other
+    than 8 bits, measured over 64 items where it is unknown.
     """
 
     dataset: torch.utils.data.Dataset[Any]
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    stated: ValueRanges = UNKNOWN
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -44,7 +55,8 @@ class DatasetSource:
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
         """Return one picture as (H, W, C) uint8; raises UnreadableImage when it is no picture."""
         try:
-            return fit_pixels(self._scale.to_bytes(self._array(index)), wanted)
+            array = self._array(index)
+            return fit_pixels(self._scale_of(array.dtype).to_bytes(array), wanted)
         except UnreadableImage:
             raise
         except ValueError as error:
@@ -64,10 +76,22 @@ class DatasetSource:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the number of items and of up to 64 of them; a Dataset offers nothing cheaper."""
-        digest = hashlib.blake2b(f"{self.name}{len(self)}".encode(), digest_size=8)
+        digest = hashlib.blake2b(f"{self.name}{len(self)}{self.stated}".encode(), digest_size=8)
         for index in self._sample():
             digest.update(np.ascontiguousarray(self._array(index)).data)
         return digest.hexdigest()
+
+    @cached_property
+    def ranges(self) -> ValueRanges:
+        """What means black and white, as it can be stated for other data; unknown for 8-bit values."""
+        kinds = {self._array(index).dtype for index in self._sample()} - _PLAIN
+        found = {kind_of(dtype): self._scale_of(dtype) for dtype in kinds}
+        return ValueRanges(**found)
+
+    def _scale_of(self, dtype: np.dtype) -> ValueRange:
+        if dtype in _PLAIN:
+            return self._scale
+        return getattr(self.stated, kind_of(dtype)) or self._scale
 
     @cached_property
     def _scale(self) -> ValueRange:
@@ -105,9 +129,7 @@ class DatasetSource:
 
     def _to_array(self, picture: object, index: int) -> np.ndarray:
         if isinstance(picture, Image.Image):
-            pixels = np.asarray(
-                picture if picture.mode in ("L", "RGB", "RGBA") else picture.convert("RGB")
-            )
+            pixels = np.asarray(_plain_mode(picture))
             return pixels[:, :, None] if pixels.ndim == 2 else pixels
         if isinstance(picture, torch.Tensor):
             return to_channels_last(picture.detach().cpu().numpy())
@@ -116,3 +138,12 @@ class DatasetSource:
         raise MaskwrightError(
             f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor."
         )
+
+
+def _plain_mode(picture: Image.Image) -> Image.Image:
+    """A picture whose array means what it shows: deep values as they are, no transparency lost, palettes and CMYK as colors."""
+    if picture.mode in ("L", "RGB", "RGBA") or is_deep(picture):
+        return picture
+    if picture.mode == "1":
+        return picture.convert("L")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
