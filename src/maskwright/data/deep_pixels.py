@@ -72,7 +72,7 @@ def _read_color(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPi
             f"it holds 16-bit values in a form that cannot be read whole ({opened.mode}); "
             "save it as 16-bit gray, RGB or RGBA with interleaved colors"
         )
-    swapped = again()
+    swapped: Any = again()
     raw = _raw_mode(swapped)
     order = raw[-3:].replace("16N", _NATIVE)
     swapped.tile = [_arranged(tile, raw[:-3] + _OTHER_BYTE[order]) for tile in swapped.tile]

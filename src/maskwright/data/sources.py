@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -31,7 +32,7 @@ from maskwright.data.shards import is_shards, open_shards
 from maskwright.data.store_source import StoreSource, is_store, open_store
 from maskwright.data.torch_datasets import DatasetSource
 from maskwright.data.torchvision_sets import open_torchvision
-from maskwright.data.value_range import ValueRanges
+from maskwright.data.value_range import ValueRanges, widest
 from maskwright.support.errors import MaskwrightError
 
 _TORCHVISION = "torchvision:"
@@ -104,6 +105,17 @@ def open_source(
     label file that leaves pictures out or names others.
     """
     return _read_so(_open_labeled(data, split, labels, root, reading), reading)
+
+
+def open_alike(places: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
+    """Open several places under one range of values, so that a picture means the same whichever of them it is named by."""
+    sources = [open_source(place, reading=reading) for place in places]
+    measured = [source.ranges for source in sources if isinstance(source, Ranged)]
+    shared = widest(measured)
+    if all(one == shared for one in measured if one):
+        return sources
+    alike = replace(reading, value_range=str(shared))
+    return [open_source(place, reading=alike) for place in places]
 
 
 def value_range_of(source: Source) -> str | None:

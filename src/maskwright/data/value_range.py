@@ -107,6 +107,20 @@ FULL = ValueRanges(integers=ValueRange(0, 65535), floats=ValueRange(0, 1))
 """For a single picture in memory, which nothing can be measured on: all of 16 bits, and floats in [0, 1]."""
 
 
+def widest(several: Iterable[ValueRanges]) -> ValueRanges:
+    """The ranges that hold all of these."""
+    found: dict[str, ValueRange] = {}
+    for ranges in several:
+        for kind in ("integers", "floats"):
+            one: ValueRange | None = getattr(ranges, kind)
+            before = found.get(kind)
+            if one is not None:
+                low = one.low if before is None else min(one.low, before.low)
+                high = one.high if before is None else max(one.high, before.high)
+                found[kind] = ValueRange(low, high, one.clip)
+    return ValueRanges(**found)
+
+
 def kind_of(dtype: np.dtype) -> Kind:
     """Whether values of a type are whole numbers or floats; raises ValueError for values that are no numbers."""
     if dtype.kind not in "buif":
