@@ -157,3 +157,31 @@ def test_help_tells_a_default_of_zero(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["masks", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "the one number that all chance comes from (default: 0)" in told
+
+
+def test_a_range_below_zero_needs_no_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", "/no/such/photos", "--value-range", "-1000,400"]) == 2
+    assert "There is no file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pretrain",
+        "prepare",
+        "evaluate",
+        "embed",
+        "reconstruct",
+        "masks",
+        "finetune",
+        "diagnose",
+        "compare",
+    ],
+)
+def test_every_command_that_reads_pictures_takes_a_range(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "--value-range" in told
+    assert "--pages" in told

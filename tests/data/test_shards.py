@@ -158,7 +158,7 @@ def test_mistakes_in_naming_shards_are_told(tmp_path):
     with pytest.raises(MaskwrightError, match=r"2 of the 5 shards .*photos-003\.tar"):
         expand(str(tmp_path / "photos-{000..004}.tar"))
     with pytest.raises(MaskwrightError, match="no range of shards"):
-        expand(str(tmp_path / "photos-{9..2}.tar"))
+        expand(str(tmp_path / "photos-{0..x}.tar"))
     with pytest.raises(MaskwrightError, match="No shard matches"):
         open_source(str(tmp_path / "x-*.tar"))
     with pytest.raises(MaskwrightError, match="name the shards of that split"):

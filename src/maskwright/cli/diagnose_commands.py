@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskwright.cli.flags import WHERE, Flag, typed, yes
+from maskwright.cli.flags import READING, WHERE, Flag, typed, yes
 
 
 def diagnose_flags() -> list[Flag]:
@@ -41,6 +41,7 @@ def diagnose_flags() -> list[Flag]:
         Flag("train_split", "split to fit probes on (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
         Flag("labels", "CSV file of file,label"),
+        *READING,
         *WHERE,
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskwright.cli.flags import Flag
+from maskwright.cli.flags import READING, Flag
 
 TARGET = Flag(
     "target", "what a foreign model predicts, where its file does not say: raw or normalized"
@@ -45,6 +45,7 @@ def embed_flags() -> list[Flag]:
         Flag("pooling", "mean of the patch tokens, cls (the class token) or both", default="mean"),
         Flag("split", "use this split of the data"),
         Flag("labels", "CSV file of file,label"),
+        *READING,
         Flag("device", "auto, cpu, cuda or mps", default="auto"),
     ]
 

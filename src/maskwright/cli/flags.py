@@ -46,6 +46,18 @@ WHERE = [
 ]
 
 
+READING = [
+    Flag(
+        "value_range",
+        "values that mean black and white in files of other than 8 bits, as LOW,HIGH (default: the run's, or measured over a sample)",
+    ),
+    Flag(
+        "pages",
+        "first: one picture of each file; all: each page of a TIFF and each frame (default: first)",
+    ),
+]
+
+
 def typed(options: dict[str, Any], **kinds: Any) -> dict[str, Any]:
     """Leave out what was not given and convert the rest."""
     typed = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskwright.cli.flags import WHERE, Flag, typed
+from maskwright.cli.flags import READING, WHERE, Flag, typed
 
 
 def pretrain_flags() -> list[Flag]:
@@ -144,6 +144,7 @@ def finetune_flags() -> list[Flag]:
             kind="switch",
         ),
         Flag("overwrite", "delete the run in --out and start again", kind="switch"),
+        *READING,
         *WHERE,
     ]
     return [*flags, *(setting_flag(leaf) for leaf in leaves({SECTION: FinetuneSettings}))]
@@ -199,6 +200,7 @@ def prepare_flags() -> list[Flag]:
         Flag("split", "use this split of the data"),
         Flag("labels", "CSV file of file,label"),
         Flag("overwrite", "replace a store of other pictures in --out", kind="switch"),
+        *READING,
         *WHERE,
     ]
 

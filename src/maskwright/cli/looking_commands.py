@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maskwright.cli.export_commands import TARGET
-from maskwright.cli.flags import WHERE, Flag, typed, yes
+from maskwright.cli.flags import READING, WHERE, Flag, typed, yes
 from maskwright.support.errors import MaskwrightError, unknown_name
 
 
@@ -36,6 +36,7 @@ def evaluate_flags() -> list[Flag]:
         Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
         Flag("cache", "keep features for the next time", default="true"),
         Flag("out", "folder for results (default: <RUN>/eval)"),
+        *READING,
         *WHERE,
     ]
 
@@ -112,6 +113,7 @@ def reconstruct_flags() -> list[Flag]:
             default="visible",
         ),
         TARGET,
+        *READING,
         *WHERE,
     ]
 
@@ -134,6 +136,7 @@ def masks_flags() -> list[Flag]:
         Flag("draws", "how many masks the statistics are taken over", default=2000),
         Flag("out", "PNG to write", default="masks.png"),
         Flag("split", "use this split of the data"),
+        *READING,
         Flag("seed", "the one number that all chance comes from", default=0),
     ]
 

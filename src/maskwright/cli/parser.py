@@ -41,7 +41,7 @@ class WordParser(argparse.ArgumentParser):
             self.print_help()
             return None
         try:
-            parsed, unknown = self.parse_known_args([_dashed(word) for word in words])
+            parsed, unknown = self.parse_known_args(_joined([_dashed(word) for word in words]))
         except SystemExit:
             return None
         given = vars(parsed)
@@ -102,6 +102,17 @@ def _dashed(word: str) -> str:
     """Spell --image_size as --image-size, so that Python names work as flags."""
     flag, equals, value = word.partition("=")
     return flag.replace("_", "-") + equals + value if flag.startswith("--") else word
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Write `--value-range -1000,400` as one word: argparse takes a negative pair for a flag."""
+    joined: list[str] = []
+    for word in words:
+        if re.match(r"-\.?\d+[^-]*,", word) and joined and re.fullmatch(r"--[a-z-]+", joined[-1]):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _add_flags(place: argparse.ArgumentParser, command: Command) -> None:

@@ -13,6 +13,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ from typing import IO, Any
 from maskwright.data.identity import file_state, remembered, stamp_bytes
 from maskwright.data.layouts import open_entries
 from maskwright.data.picture_files import Entry, PictureFiles, slug
+from maskwright.data.whole_tar import describe_samples, whole_members
 from maskwright.support.errors import MaskwrightError
 
 ZIP_ENDINGS = (".zip",)
@@ -44,9 +46,11 @@ def open_archive(
             f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again."
         ) from error
     stem = path.name.split(".")[0]
-    return open_entries(
+    opened = open_entries(
         entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern
     )
+    several = () if isinstance(storage, ZipStorage) else describe_samples(opened.keys)
+    return replace(opened, notes=opened.notes + several)
 
 
 class OncePerProcess:
@@ -146,8 +150,8 @@ def _zip_stamps(path: Path, size: int, changed: int) -> Mapping[str, str]:
 
 
 def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
-    with tarfile.open(path, "r:" if path.name.lower().endswith(".tar") else "r:*") as archive:
-        members = [member for member in archive if member.isreg()]
+    mode = "r:" if path.name.lower().endswith(".tar") else "r:*"
+    members = [member for _, member in whole_members(path, mode)]
     places = {_plain(member.name): (member.offset_data, member.size) for member in members}
     return [Entry(key) for key in places], TarStorage(path, places)
 

@@ -13,7 +13,14 @@ import numpy as np
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.identity import State, file_state, hash_rows, identity_of, remembered
 from maskwright.data.picture_files import SPLITS, slug
-from maskwright.data.pixel_values import ValueRange, channels_come_last, fit_pixels, measure_range
+from maskwright.data.pixel_values import channels_come_last, fit_pixels
+from maskwright.data.value_range import (
+    UNKNOWN,
+    ValueRange,
+    ValueRanges,
+    kind_of,
+    measure_range,
+)
 from maskwright.support.errors import MaskwrightError
 
 _RANGE_SAMPLE = 2048
@@ -60,7 +67,11 @@ class ArraySource:
             [content] = remembered(
                 path, [self.place.name], lambda _: state, lambda _: hash_rows(self.images)
             )
-        return identity_of([content, str(self.scale)], self.labels, self.classes)
+        return identity_of(
+            [content, f"{self.scale}{', cut' if self.scale.clip else ''}"],
+            self.labels,
+            self.classes,
+        )
 
     def key(self, index: int) -> str:
         return f"row {index}"
@@ -71,6 +82,13 @@ class ArraySource:
             return fit_pixels(self.scale.to_bytes(self.images[index]), wanted)
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
+
+    @property
+    def ranges(self) -> ValueRanges:
+        """What means black and white, as it can be stated for other data; unknown for 8-bit values."""
+        if self.images.dtype in (np.uint8, np.bool_):
+            return UNKNOWN
+        return ValueRanges(**{kind_of(self.images.dtype): self.scale})
 
     def size(self, index: int) -> tuple[int, int]:
         return self.images.shape[1], self.images.shape[2]
@@ -84,14 +102,14 @@ def build_array_source(
     classes: list[str] | None = None,
     splits: tuple[str, ...] = (),
     place: ArrayPlace | None = None,
+    stated: ValueRanges = UNKNOWN,
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
-    Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no known range or the labels do not match.
+    stated: what means black and white, measured where it is unknown. Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no known range or the labels do not match.
     """
     images = _to_batch_channels_last(array, name)
-    step = max(1, len(images) // _RANGE_SAMPLE)
-    scale = measure_range([images[::step]], f"'{name}'")
+    scale = _scale_of(images, name, stated)
     if labels is not None and len(labels) != len(images):
         raise MaskwrightError(
             f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one for each."
@@ -113,7 +131,9 @@ def build_array_source(
     )
 
 
-def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
+def open_array_file(
+    path: Path, *, split: str | None = None, stated: ValueRanges = UNKNOWN
+) -> ArraySource:
     """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`; `train_images` with a split)."""
     state = file_state(path)
     try:
@@ -121,10 +141,12 @@ def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
             if split is not None:
                 raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
             whole = np.lib.format.open_memmap(path, mode="r")
-            return build_array_source(whole, path.stem, place=ArrayPlace(path, state))
+            return build_array_source(
+                whole, path.stem, place=ArrayPlace(path, state), stated=stated
+            )
         with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
             arrays = {name: opened[name] for name in opened.files}
-        return _open_npz(arrays, path, split, state)
+        return _open_npz(arrays, path, split, state, stated)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, MaskwrightError):
             raise
@@ -134,7 +156,11 @@ def open_array_file(path: Path, *, split: str | None = None) -> ArraySource:
 
 
 def _open_npz(
-    arrays: Mapping[str, np.ndarray], path: Path, split: str | None, state: State | None
+    arrays: Mapping[str, np.ndarray],
+    path: Path,
+    split: str | None,
+    state: State | None,
+    stated: ValueRanges,
 ) -> ArraySource:
     splits = tuple(name for name in SPLITS if _find(arrays, _IMAGE_NAMES, name))
     if split is None and splits:
@@ -153,7 +179,9 @@ def _open_npz(
     labels = _find(arrays, _LABEL_NAMES, split)
     values = None if labels is None else arrays[names[labels.lower()]].reshape(-1).tolist()
     place = ArrayPlace(path, state, found)
-    return build_array_source(arrays[found], path.stem, labels=values, splits=splits, place=place)
+    return build_array_source(
+        arrays[found], path.stem, labels=values, splits=splits, place=place, stated=stated
+    )
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
@@ -191,6 +219,14 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
         ) from error
 
 
+def _scale_of(images: np.ndarray, name: str, stated: ValueRanges) -> ValueRange:
+    """The range stated for values of this kind, or measured over rows spread over the array; uint8 and bool need none."""
+    step = max(1, len(images) // _RANGE_SAMPLE)
+    if images.dtype in (np.uint8, np.bool_) or images.dtype.kind not in "uif":
+        return measure_range([images[::step]], f"'{name}'")
+    return getattr(stated, kind_of(images.dtype)) or measure_range([images[::step]], f"'{name}'")
+
+
 def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[str] | None]:
     """Turn any labels into numbers from 0 and the names they stand for, in numeric or alphabetic order."""
     if labels is None:
@@ -212,5 +248,7 @@ def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[st
     if array.ndim == 4 and images.shape != array.shape:
         notes.append(f"The array {array.shape} was read as (N, C, H, W).")
     if array.dtype != np.uint8:
-        notes.append(f"Its {array.dtype} values were read as {scale} and are stored as bytes.")
+        notes.append(
+            f"Its {array.dtype} values were read as {scale} and are stored as bytes (--value-range LOW,HIGH states another range)."
+        )
     return tuple(notes)

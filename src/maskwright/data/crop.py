@@ -19,7 +19,8 @@ from maskwright.data.opencv import measure_saliency
 from maskwright.data.originals import Part, Window
 from maskwright.data.packing import CHUNK, Progress
 from maskwright.data.pixel_values import fit_pixels
-from maskwright.data.sources import Source
+from maskwright.data.sources import Ranged, Source
+from maskwright.data.value_range import UNKNOWN, ValueRanges
 from maskwright.support.environment import cpu_count
 from maskwright.support.files import hash_strings
 
@@ -178,6 +179,11 @@ class CroppedSource:
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    @property
+    def ranges(self) -> ValueRanges:
+        """What means black and white in the pictures that the windows are of."""
+        return self.whole.ranges if isinstance(self.whole, Ranged) else UNKNOWN
 
     def key(self, index: int) -> str:
         """The picture's name, with #2, #3 ... for further windows of it."""

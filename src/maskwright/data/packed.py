@@ -23,7 +23,7 @@ from maskwright.support.files import hash_strings, read_json
 from maskwright.support.seeding import derive_seed
 
 FORMAT = 1
-READING = 1
+READING = 2
 """How files become pixels: raised whenever the same file is read as other pixels than before, so that no store of then is served."""
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
 _SCALE_SAMPLE = 2048
@@ -51,8 +51,8 @@ class PackedStore:
     """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
 
     offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
-    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there; reading: see READING.
-    Subsets share the file.
+    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there; reading: see READING;
+    value_range: what meant black and white in values of other than 8 bits. Subsets share the file.
     """
 
     folder: Path
@@ -69,6 +69,7 @@ class PackedStore:
     skipped: tuple[Skipped, ...]
     live: Live | None = None
     reading: int = READING
+    value_range: str | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -219,6 +220,7 @@ def open_packed(folder: Path) -> PackedStore:
         offsets=index["offsets"],
         heights=index["heights"],
         widths=index["widths"],
+        value_range=facts.get("value_range"),
     )
 
 

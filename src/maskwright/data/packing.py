@@ -25,7 +25,7 @@ from maskwright.data.packed import (
     PackedStore,
     open_packed,
 )
-from maskwright.data.sources import Source
+from maskwright.data.sources import Source, value_range_of
 from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
 from maskwright.support.environment import cpu_count
@@ -185,7 +185,13 @@ def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
         arrays["labels"] = np.array(source.labels, dtype=np.int64)[ids]
     np.savez(file.part / INDEX, **arrays)
     keys = [source.key(index) for index in ids]
-    facts = {"name": source.name, "classes": source.classes, "keys": keys, "skipped": skipped}
+    facts = {
+        "name": source.name,
+        "classes": source.classes,
+        "keys": keys,
+        "skipped": skipped,
+        "value_range": value_range_of(source),
+    }
     write_json(file.part / FACTS, {**asdict(plan), **file.checksums(), **facts})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,21 +14,23 @@ from typing import Protocol
 import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted, decode_picture, picture_size
+from maskwright.data.file_sample import look_at, measure_ranges
+from maskwright.data.globs import matcher
 from maskwright.data.identity import identity_of
-from maskwright.data.pixel_values import ValueRange, fit_pixels, measure_range, to_channels_last
+from maskwright.data.pixel_values import fit_pixels, to_channels_last
+from maskwright.data.unread_files import describe_unread, nothing_found
+from maskwright.data.value_range import UNKNOWN, ValueRanges
 from maskwright.support.errors import MaskwrightError
 
 PICTURE_EXTENSIONS = frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff"}
     | {"ppm", "pgm", "pbm", "pnm", "jp2", "avif", "ico", "tga", "npy"}
 )
-_LOOKED_FOR = "jpg jpeg png webp bmp gif tif npy ..."
 SPLITS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
-_RANGE_SAMPLE = 64
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,12 @@ class Storage(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFiles:
-    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them.
+    """A source of picture files, each decoded when it is read.
 
-    The fingerprint follows from the other fields, so a copy with other keys or labels has its own.
+    sizes: (n, 2) heights and widths where an index knows them; values: what means black and white in files of other than 8 bits, by
+    default measured when first needed; measured_on: the files that it is measured on, of all splits; files and pages: the file and the
+    page, from 0, of each key where a file may hold several pictures.
+    The fingerprint follows from the other fields, so a copy with other keys, labels or values has its own.
     """
 
     name: str
@@ -66,6 +70,10 @@ class PictureFiles:
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = field(default=())
     sizes: np.ndarray | None = None
+    values: ValueRanges | None = None
+    measured_on: Sequence[str] = ()
+    files: Sequence[str] | None = None
+    pages: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -73,9 +81,11 @@ class PictureFiles:
     @cached_property
     def fingerprint(self) -> str:
         """The identity of these pictures under these names and labels; the first call reads every file that is not yet known."""
-        stamps = self.storage.stamps(self.keys)
-        contents = (f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True))
-        return identity_of(contents, self.labels, self.classes)
+        stamps = self.storage.stamps(self.keys if self.files is None else self.files)
+        contents = [f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True)]
+        # The same file under another range gives other pixels.
+        values = [str(self.values)] if self.values else []
+        return identity_of([*contents, *values], self.labels, self.classes)
 
     def key(self, index: int) -> str:
         return self.keys[index]
@@ -83,13 +93,12 @@ class PictureFiles:
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
         """Decode one picture to (H, W, C) uint8; raises UnreadableImage."""
         key = self.keys[index]
-        data = self._bytes(key)
+        data, page = self._content(index)
         if not key.lower().endswith(".npy"):
-            return decode_picture(data, key, wanted)
+            return decode_picture(data, key, wanted, self.ranges, page)
         try:
-            return fit_pixels(
-                self._array_range.to_bytes(to_channels_last(_load_array(data))), wanted
-            )
+            array = to_channels_last(_load_array(data))
+            return fit_pixels(self.ranges.of(array.dtype).to_bytes(array), wanted)
         except ValueError as error:
             raise UnreadableImage(key, str(error)) from error
 
@@ -99,26 +108,29 @@ class PictureFiles:
             return int(self.sizes[index, 0]), int(self.sizes[index, 1])
         key = self.keys[index]
         if not key.lower().endswith(".npy"):
-            return picture_size(self._bytes(key), key)
+            data, page = self._content(index)
+            return picture_size(data, key, page)
         return self.read(index).shape[:2]
 
-    def _bytes(self, key: str) -> bytes:
-        try:
-            return self.storage.read_bytes(key)
-        except OSError as error:
-            raise UnreadableImage(key, error.strerror or str(error)) from error
-
     @cached_property
-    def _array_range(self) -> ValueRange:
-        """The range that the .npy files share, seen in a sample of them: a range per file would change brightness from file to file."""
-        arrays = [key for key in self.keys if key.lower().endswith(".npy")]
-        sample = []
-        for key in arrays[:: max(1, len(arrays) // _RANGE_SAMPLE)]:
-            try:
-                sample.append(_load_array(self._bytes(key)))
-            except (ValueError, UnreadableImage):
-                continue  # this file is reported when it is read itself
-        return measure_range(sample, f"the .npy files of '{self.name}'")
+    def ranges(self) -> ValueRanges:
+        """One range for all files: a range for each would change brightness from file to file."""
+        if self.values is not None:
+            return self.values
+        looks = look_at(self.measured_on or self.keys, self.read_bytes)
+        return measure_ranges(looks, UNKNOWN, f"the files of '{self.name}'")
+
+    def read_bytes(self, file: str) -> bytes:
+        """The content of one file; raises UnreadableImage when it cannot be had."""
+        try:
+            return self.storage.read_bytes(file)
+        except OSError as error:
+            raise UnreadableImage(file, error.strerror or str(error)) from error
+
+    def _content(self, index: int) -> tuple[bytes, int]:
+        """The bytes of the file that a picture is in, and its page there."""
+        file = self.keys[index] if self.files is None else self.files[index]
+        return self.read_bytes(file), 0 if self.pages is None else self.pages[index]
 
 
 def collect(
@@ -137,11 +149,14 @@ def collect(
     files = sorted(
         (entry for entry in entries if not _hidden(entry.key)), key=lambda entry: entry.key
     )
-    matching = files if pattern is None else _matching(files, pattern)
+    is_wanted = matcher(pattern) if pattern is not None else lambda key: True
+    matching = [entry for entry in files if is_wanted(entry.key)]
     pictures = [entry for entry in matching if extension(entry.key) in PICTURE_EXTENSIONS]
     if not pictures:
-        raise MaskwrightError(_nothing_found(place, pattern, matching))
-    splits, root = find_splits([entry.key for entry in pictures])
+        raise MaskwrightError(nothing_found(place, pattern, [entry.key for entry in matching]))
+    every = [entry.key for entry in pictures]
+    unread = {entry.key for entry in matching} - set(every)
+    splits, root = find_splits(every)
     notes: tuple[str, ...] = ()
     if split is not None:
         folder = pick_split(split, splits, place)
@@ -157,8 +172,9 @@ def collect(
         storage=storage,
         labels=labels,
         classes=classes,
-        notes=notes,
+        notes=notes + describe_unread(sorted(unread)),
         splits=splits,
+        measured_on=every,
     )
 
 
@@ -203,21 +219,6 @@ def _load_array(data: bytes) -> np.ndarray:
 
 def _hidden(key: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in key.split("/"))
-
-
-def _matching(entries: list[Entry], pattern: str) -> list[Entry]:
-    """Keep keys that match: * and ? stay inside one folder, ** spans folders, a plain folder name takes all that is below it."""
-    plain = not re.search(r"[*?\[]", pattern)
-    tokens = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern.rstrip("/") + "/**" * plain)
-    spelled = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "": ""}
-    rule = "".join(
-        spelled[part] if part in spelled else part if part.startswith("[") else re.escape(part)
-        for part in tokens
-    )
-    shape = re.compile(rule)
-    return [
-        entry for entry in entries if shape.fullmatch(entry.key) or (plain and entry.key == pattern)
-    ]
 
 
 def _shared_folder(keys: list[str]) -> str:
@@ -268,22 +269,3 @@ def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
 
 def _spoken(splits: tuple[str, ...]) -> str:
     return " and ".join(f"{folder}/" for folder in splits)
-
-
-def _nothing_found(place: str, pattern: str | None, entries: list[Entry]) -> str:
-    where = f"'{place}'" + (f" matching '{pattern}'" if pattern else "")
-    if not entries:
-        return f"No pictures found in {where}: there are no files. Check the path."
-    counts = Counter(
-        f".{extension(entry.key)}" if extension(entry.key) else "without extension"
-        for entry in entries
-    )
-    found = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(4))
-    packed = next((kind for kind in ("tar", "zip") if counts[f".{kind}"]), None)
-    way = (
-        f"Name them by a pattern: '{place.rstrip('/')}/*.{packed}'"
-        if packed == "tar"
-        else "Convert them, for example to png"
-    )
-    way = f"Name one of them: {place.rstrip('/')}/NAME.zip" if packed == "zip" else way
-    return f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {found}). {way}, or give another place."

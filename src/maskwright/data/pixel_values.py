@@ -1,83 +1,15 @@
-"""Arrays as pictures: where the channels are, what value means white, and the way to (H, W, C) bytes."""
+"""Arrays as pictures: where the channels are, and the way to (H, W, C) bytes of the wanted channels and size."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from maskwright.data.decode import Wanted, shrink
-from maskwright.support.errors import MaskwrightError
 
 _USUAL = (1, 3, 4)
 _MOST_CHANNELS = 32
 _LUMA = np.array([0.299, 0.587, 0.114])
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """The values that mean black and white in an array."""
-
-    low: float
-    high: float
-
-    def to_bytes(self, values: np.ndarray) -> np.ndarray:
-        """Scale to uint8, rounding; raises ValueError for NaN and for values outside the range."""
-        if values.dtype == np.uint8 and (self.low, self.high) == (0, 255):
-            return values
-        scaled = (values.astype(np.float32) - self.low) * (255 / (self.high - self.low))
-        if not (scaled.min() > -0.5 and scaled.max() < 255.5):
-            seen = f"{values.min():g} to {values.max():g}"
-            raise ValueError(
-                f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the other pictures"
-            )
-        return np.rint(scaled).astype(np.uint8)
-
-    def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g}"
-
-
-def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
-    """Find the range that arrays of pictures live in.
-
-    uint8 and bool are plain. Other integers take the smallest of 8, 10, 12, 14 and 16 bits that holds the largest value; floats take
-    the first of [0, 1], [-1, 1] and [0, 255] that holds all values. Raises MaskwrightError when none does.
-    """
-    low, high, whole = np.inf, -np.inf, True
-    for array in arrays:
-        if array.dtype == np.uint8:
-            low, high = min(low, 0), max(high, 255)
-        elif array.dtype.kind in "buif" and array.size:
-            low, high, whole = (
-                np.fmin(low, array.min()),
-                np.fmax(high, array.max()),
-                whole and array.dtype.kind != "f",
-            )
-            if np.isnan(array).any():
-                raise MaskwrightError(
-                    f"{name} holds NaN; replace it before use, for example with numpy.nan_to_num."
-                )
-        else:
-            raise MaskwrightError(
-                f"{name} holds {array.dtype} values of shape {array.shape}; pictures are numbers."
-            )
-    return _fit(float(low), float(high), whole, name)
-
-
-def _fit(low: float, high: float, whole: bool, name: str) -> ValueRange:
-    known = (
-        [(0, 2**bits - 1) for bits in (8, 10, 12, 14, 16)] if whole else [(0, 1), (-1, 1), (0, 255)]
-    )
-    if whole and high <= 1:
-        known.insert(0, (0, 1))
-    for bottom, top in known:
-        if bottom <= low and high <= top:
-            return ValueRange(bottom, top)
-    raise MaskwrightError(
-        f"The values of {name} run from {low:g} to {high:g}; scale them to [0, 1] or to uint8 in [0, 255]."
-    )
 
 
 def channels_come_last(first: int, last: int) -> bool:

@@ -6,23 +6,25 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from maskwright.data.decode import UnreadableImage, picture_size, quiet_pillow
+from maskwright.data.globs import is_pattern, matching_files, spell_braces
 from maskwright.data.identity import stamp_bytes
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
+from maskwright.data.whole_tar import describe_samples, sample_of, whole_members
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, write_atomic
 from maskwright.support.variables import cache_folder
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE_LEFT = re.compile(r"\{[^{},]*\.\.[^{},]*\}")  # braces that could not be spelled out
 _NO_LABEL = -1
 _EXAMPLES = 3
 _INDEX_FORMAT = "2"
@@ -74,24 +76,16 @@ class ShardStorage:
 
 def is_shards(text: str) -> bool:
     """Whether a text names several .tar files: with braces or a pattern, ending in .tar."""
-    return (
-        text.lower().endswith(".tar")
-        and bool(re.search(r"[{*?\[]", text))
-        and not Path(text).exists()
-    )
+    return text.lower().endswith(".tar") and is_pattern(text) and not Path(text).exists()
 
 
 def expand(text: str) -> list[Path]:
     """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named shard is not there."""
-    spelled = [Path(one).expanduser() for one in _braces(text)]
-    if any(mark in text for mark in "*?["):
-        found = sorted(
-            {
-                match
-                for one in spelled
-                for match in Path(one.anchor or ".").glob(str(one.relative_to(one.anchor)))
-            }
-        )
+    spelled = [Path(one).expanduser() for one in spell_braces(text)]
+    if wrong := _RANGE_LEFT.search(str(spelled[0])):
+        raise MaskwrightError(f"'{wrong[0]}' is no range of shards; write e.g. {{000..127}}.")
+    if any(is_pattern(str(one)) for one in spelled):
+        found = matching_files(map(str, spelled))
         if not found:
             raise MaskwrightError(f"No shard matches '{text}'.")
         return found
@@ -142,7 +136,7 @@ def open_shards(text: str) -> PictureFiles:
         storage=ShardStorage(paths, places, known),
         labels=numbers,
         classes=None if numbers is None else [str(number) for number in range(max(numbers) + 1)],
-        notes=_notes(paths, broken),
+        notes=_notes(paths, broken) + describe_samples(list(places)),
         sizes=sizes,
     )
 
@@ -171,22 +165,19 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
     labels: dict[str, int] = {}
     broken: list[str] = []
     try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                if not member.isreg():
-                    continue
-                kind = extension(member.name)
-                if kind in PICTURE_EXTENSIONS:
-                    _add_picture(archive, member, rows, broken)
-                elif kind in ("cls", "json"):
-                    labels.update(_label(archive, member, kind, path))
+        for archive, member in whole_members(path, "r:"):
+            kind = extension(member.name)
+            if kind in PICTURE_EXTENSIONS:
+                _add_picture(archive, member, rows, broken)
+            elif kind in ("cls", "json"):
+                labels.update(_label(archive, member, kind, path))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise MaskwrightError(
             f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?"
         ) from error
     names, stamps = [row[0] for row in rows], [row[1] for row in rows]
     numbers = np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, 4).T
-    found = np.array([labels.get(_sample(name), _NO_LABEL) for name in names], dtype=np.int64)
+    found = np.array([labels.get(sample_of(name), _NO_LABEL) for name in names], dtype=np.int64)
     return {
         "names": np.array(names, dtype=str),
         "stamps": np.array(stamps, dtype=str),
@@ -233,13 +224,7 @@ def _label(
         raise MaskwrightError(
             f"'{member.name}' in the shard '{path}' is no class number: {text[:40]!r}."
         ) from error
-    return {_sample(member.name): value} if isinstance(value, int) else {}
-
-
-def _sample(name: str) -> str:
-    """What the members of one sample share: the path up to the first dot of the file name."""
-    folder, _, file = name.rpartition("/")
-    return f"{folder}/{file.split('.')[0]}"
+    return {sample_of(member.name): value} if isinstance(value, int) else {}
 
 
 def _stamp(path: Path) -> str:
@@ -248,22 +233,6 @@ def _stamp(path: Path) -> str:
     except OSError as error:
         raise MaskwrightError(f"Cannot read the shard '{path}': {error.strerror}.") from error
     return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"
-
-
-def _braces(text: str) -> Iterator[str]:
-    """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading zeros."""
-    parts = _BRACES.split(text)
-    choices = [[part] if at % 2 == 0 else _choices(part) for at, part in enumerate(parts)]
-    return map("".join, product(*choices))
-
-
-def _choices(inside: str) -> list[str]:
-    first, dots, last = inside.partition("..")
-    if not dots:
-        return inside.split(",")
-    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
-        raise MaskwrightError(f"'{{{inside}}}' is no range of shards; write e.g. {{000..127}}.")
-    return [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
 
 
 def _notes(paths: Sequence[Path], broken: Sequence[str]) -> tuple[str, ...]:

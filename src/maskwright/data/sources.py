@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ from maskwright.data.archives import is_archive, open_archive
 from maskwright.data.arrays import build_array_source, open_array_file
 from maskwright.data.decode import AS_STORED, Wanted
 from maskwright.data.folder import open_folder
+from maskwright.data.globs import is_pattern
 from maskwright.data.lists import (
     LIST_ENDINGS,
     check_names,
@@ -24,15 +26,16 @@ from maskwright.data.lists import (
     with_labels,
 )
 from maskwright.data.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension
+from maskwright.data.reading import AS_FOUND, Reading, read_as
 from maskwright.data.shapes_textures import is_shapes_textures, open_shapes_textures
 from maskwright.data.shards import is_shards, open_shards
 from maskwright.data.store_source import StoreSource, is_store, open_store
 from maskwright.data.torch_datasets import DatasetSource
 from maskwright.data.torchvision_sets import open_torchvision
+from maskwright.data.value_range import ValueRanges, widest
 from maskwright.support.errors import MaskwrightError
 
 _TORCHVISION = "torchvision:"
-_MAGIC = re.compile(r"[*?\[]")
 
 
 @runtime_checkable
@@ -76,8 +79,21 @@ class Source(Protocol):
         """One picture as (H, W, C) uint8; raises UnreadableImage."""
 
 
+@runtime_checkable
+class Ranged(Protocol):
+    """A source that knows what means black and white in its values."""
+
+    @property
+    def ranges(self) -> ValueRanges: ...
+
+
 def open_source(
-    data: Any, *, split: str | None = None, labels: str | None = None, root: Path | None = None
+    data: Any,
+    *,
+    split: str | None = None,
+    labels: str | None = None,
+    root: Path | None = None,
+    reading: Reading = AS_FOUND,
 ) -> Source:
     """Open pictures, whatever they are kept in.
 
@@ -86,15 +102,55 @@ def open_source(
     (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered `shapes-textures:n=2000`;
     a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split, which then wins over folders.
-    root: where torchvision keeps its files. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
+    root: where torchvision keeps its files. reading: which values mean black and white, and which pages of files are read. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
     label file that leaves pictures out or names others.
     """
+    return _read_so(_open_labeled(data, split, labels, root, reading), reading)
+
+
+def open_alike(places: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
+    """Open several places under one range of values, so that a picture means the same whichever of them it is named by."""
+    sources = [open_source(place, reading=reading) for place in places]
+    measured = [source.ranges for source in sources if isinstance(source, Ranged)]
+    shared = widest(measured)
+    if all(one == shared for one in measured if one):
+        return sources
+    alike = replace(reading, value_range=str(shared))
+    return [open_source(place, reading=alike) for place in places]
+
+
+def value_range_of(source: Source) -> str | None:
+    """What means black and white in the values of a source, as `Reading` takes it; None where all have 8 bits."""
+    return (str(source.ranges) or None) if isinstance(source, Ranged) else None
+
+
+def _read_so(source: Source, reading: Reading) -> Source:
+    """Apply how files are read; arrays were opened so, and a store holds bytes already."""
+    if isinstance(source, PictureFiles):
+        return read_as(source, reading)
+    if reading.pages == "all":
+        raise MaskwrightError(
+            f"'{source.name}' is no collection of picture files, so it has no pages; leave out --pages all."
+        )
+    if isinstance(source, StoreSource) and reading.value_range not in (
+        None,
+        source.store.value_range,
+    ):
+        note = f"The store '{source.store.folder}' holds 8-bit values already: the value range {reading.value_range} has no effect on it."
+        return replace(source, notes=(*source.notes, note))
+    return source
+
+
+def _open_labeled(
+    data: Any, split: str | None, labels: str | None, root: Path | None, reading: Reading
+) -> Source:
+    """Open pictures and give them the labels of a file."""
     by_file = labels is not None and bool(splits_in(labels))  # a column split wins over folders
     own = None if by_file else split
     source = (
-        _open_text(os.fspath(data), own, root)
+        _open_text(os.fspath(data), own, root, reading.ranges)
         if isinstance(data, (str, os.PathLike))
-        else _open_object(data, own)
+        else _open_object(data, own, reading.ranges)
     )
     if labels is None:
         return source
@@ -110,13 +166,13 @@ def open_source(
     if (
         isinstance(data, (str, os.PathLike)) and Path(data).exists()
     ):  # a pattern or a place inside an archive is a part on purpose
-        whole = source if own is None else _open_text(os.fspath(data), None, root)
+        whole = source if own is None else _open_text(os.fspath(data), None, root, reading.ranges)
         assert isinstance(whole, PictureFiles)
         check_names(whole.keys, labels, os.fspath(data))
     return with_labels(source, labels, split if by_file else None)
 
 
-def _open_object(data: Any, split: str | None) -> Source:
+def _open_object(data: Any, split: str | None, ranges: ValueRanges) -> Source:
     if split is not None:
         raise MaskwrightError(
             f"Data given as {type(data).__name__} has no split '{split}'; pass the part itself."
@@ -124,17 +180,17 @@ def _open_object(data: Any, split: str | None) -> Source:
     if isinstance(data, Source):
         return data
     if isinstance(data, torch.Tensor):
-        return build_array_source(data.detach().cpu().numpy(), "tensor")
+        return build_array_source(data.detach().cpu().numpy(), "tensor", stated=ranges)
     if isinstance(data, np.ndarray):
-        return build_array_source(data, "array")
+        return build_array_source(data, "array", stated=ranges)
     if isinstance(data, torch.utils.data.Dataset):
-        return DatasetSource(data)
+        return DatasetSource(data, stated=ranges)
     raise MaskwrightError(
         f"Data is a path, an array, a tensor or a torch Dataset; got {type(data).__name__}."
     )
 
 
-def _open_text(text: str, split: str | None, root: Path | None) -> Source:
+def _open_text(text: str, split: str | None, root: Path | None, ranges: ValueRanges) -> Source:
     if not text.strip():
         raise MaskwrightError(
             "The data is an empty text; give a folder, file or name. The present folder is written '.'."
@@ -158,7 +214,7 @@ def _open_text(text: str, split: str | None, root: Path | None) -> Source:
         return open_archive(path, split=split, pattern=pattern)
     kind = extension(path.name)
     if kind in ("npy", "npz"):
-        return open_array_file(path, split=split)
+        return open_array_file(path, split=split, stated=ranges)
     if f".{kind}" in LIST_ENDINGS:
         return open_list(path, split=split)
     if kind in PICTURE_EXTENSIONS:
@@ -175,7 +231,7 @@ def _locate(text: str) -> tuple[Path, str | None]:
         return path, None
     head = next((parent for parent in path.parents if parent.exists()), Path())
     rest = path.relative_to(head).as_posix()
-    if (head.is_file() and is_archive(head)) or (head.is_dir() and _MAGIC.search(rest)):
+    if (head.is_file() and is_archive(head)) or (head.is_dir() and is_pattern(rest)):
         return head, rest
     raise MaskwrightError(f"There is no file or folder '{text}'.{_hint(text, head, rest)}")
 

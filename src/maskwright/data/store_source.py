@@ -13,6 +13,7 @@ from maskwright.data.identity import identity_of
 from maskwright.data.packed import FACTS, PackedStore, open_packed
 from maskwright.data.picture_files import find_splits, pick_split, slug
 from maskwright.data.pixel_values import fit_pixels
+from maskwright.data.value_range import UNKNOWN, ValueRanges
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +43,12 @@ class StoreSource:
     @property
     def fingerprint(self) -> str:
         return self.store.fingerprint
+
+    @property
+    def ranges(self) -> ValueRanges:
+        """What meant black and white in the files that the store was written of."""
+        told = self.store.value_range
+        return UNKNOWN if told is None else ValueRanges.parse(told)
 
     def key(self, index: int) -> str:
         return self.store.keys[index]

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.data.archives import is_archive, open_archive
+from maskwright.data.deep_pixels import is_deep
 from maskwright.data.folder import open_folder
 from maskwright.data.map_writer import MapPlan
 from maskwright.data.originals import Original, draw_each
@@ -39,7 +40,9 @@ class MapFiles:
         """The window of the map of a picture, as its raw values (palette numbers stay); raises MaskwrightError when there is none."""
         key = self._key(original.key)
         with Image.open(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
-            values = np.asarray(opened if opened.mode in ("P", "L", "1") else opened.convert("L"))
+            # Converted to 8 bits, Pillow would cut 16-bit values at 255.
+            keep = opened.mode in ("P", "L", "1") or is_deep(opened)
+            values = np.asarray(opened if keep else opened.convert("L"))
         have, wanted = values.shape[0] / values.shape[1], original.source.size(original.index)
         if abs(have - wanted[0] / wanted[1]) > 0.02 * have:
             raise MaskwrightError(
@@ -111,6 +114,10 @@ class SuppliedParts:
 
     def _draw(self, original: Original) -> np.ndarray:
         values = self._maps.values(original)
+        if values.max() > 255:
+            raise MaskwrightError(
+                f"The label map of '{original.key}' in '{self.file}' holds {values.max()}; parts have numbers up to 255."
+            )
         table = np.zeros(256, dtype=np.uint8)
         table[list(self._numbers.values())] = np.arange(1, len(self._numbers) + 1)
         return original.fit_labels(table[values])
@@ -155,4 +162,6 @@ class SuppliedParts:
 
 
 def _to_share(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32) / (255 if values.dtype == np.uint8 and values.max() > 1 else 1)
+    """Values of a mask as shares: 0 and 1 as they are, else black to white of 8 bits, or of 16 where some lie beyond 255."""
+    white = next(top for top in (1, 255, 65535) if values.max() <= top)
+    return values.astype(np.float32) / white

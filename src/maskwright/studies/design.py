@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from maskwright.data.reading import Reading
 from maskwright.data.sources import open_source
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
@@ -134,7 +135,7 @@ def _spare_test(plan: StudyPlan) -> StudyPlan:
     """Train on the training split alone where the data has a test split, unless the plan names a split itself."""
     if plan.base.get("split") is not None:
         return plan
-    known = open_source(plan.data).splits
+    known = open_source(plan.data, reading=Reading(value_range=plan.base.get("value_range"))).splits
     if "train" not in known or not any(name in known for name in TEST_NAMES):
         return plan
     base = {**plan.base, "split": "train"}

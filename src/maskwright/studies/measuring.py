@@ -23,7 +23,7 @@ from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import MaskChoice, needed_maps
 from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES, evaluate
-from maskwright.workflows.loading import Pictures, eval_batch, find, load, packed
+from maskwright.workflows.loading import Pictures, eval_batch, find, load, packed, reading_of
 from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.settings import PretrainSettings
@@ -67,7 +67,12 @@ def held_store(
         (name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None
     )
     if test is not None and settings.data.split is not None:
-        opened = open_source(settings.data.data, split=test, labels=settings.data.labels)
+        opened = open_source(
+            settings.data.data,
+            split=test,
+            labels=settings.data.labels,
+            reading=reading_of(settings.data),
+        )
         return packed(opened, pictures.size, settings.data.channels or 3, reporter)
     if pictures.held is None:
         raise MaskwrightError(

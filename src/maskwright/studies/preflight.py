@@ -41,6 +41,8 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
                 labels=labels,
                 limit=measures.limit,
                 seed=MEASURE_SEED,
+                value_range=settings.data.value_range,
+                pages=settings.data.pages,
             )
         )
     except MaskwrightError as error:

@@ -14,13 +14,14 @@ from torch import Tensor
 from maskwright.data.decode import UnreadableImage, Wanted
 from maskwright.data.maps import map_names
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.reading import Reading
+from maskwright.data.sources import open_alike
 from maskwright.data.store_source import StoreSource
 from maskwright.data.transforms import evaluation_view
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.loading import eval_batches
+from maskwright.workflows.loading import eval_batches, reading_for
 
 MOST = 256
 
@@ -46,15 +47,20 @@ def choose_pictures(
     *,
     only_there: bool = False,
     keep_whole: bool = False,
+    reading: Reading | None = None,
     reporter: Reporter | None = None,
 ) -> ChosenPictures:
     """Read at most 256 pictures, evenly spread over all, at the model's size (shrunk and center-cropped); unreadable ones are listed.
 
     maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has;
-    keep_whole: also keep the pictures at their own size.
+    keep_whole: also keep the pictures at their own size; reading: how files are read (default: under the range of the model's run).
     """
     named = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
-    sources = [open_source(item if is_array(item) else str(item)) for item in named]
+    reading = reading or reading_for(loaded.settings)
+    sources = open_alike([item if is_array(item) else str(item) for item in named], reading)
+    for note in dict.fromkeys(note for source in sources for note in source.notes):
+        if reporter is not None:
+            reporter.say(note)
     if len(sources) == 1 and isinstance(sources[0], StoreSource) and not keep_whole:
         there = map_names(sources[0].store)
         chosen = _from_store(

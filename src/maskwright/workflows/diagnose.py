@@ -57,6 +57,8 @@ def diagnose(
     out: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    value_range: str | None = None,
+    pages: str | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, list[Findings]]:
     """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named in `tests`.
@@ -79,9 +81,11 @@ def diagnose(
         test_split=test_split,
         limit=limit,
         seed=seed,
+        value_range=value_range,
+        pages=pages,
     )
-    split = find_split(wanted)
-    extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, limit, seed)
+    split = find_split(wanted, reporter)
+    extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, wanted)
     bench = Bench(split, extras, pick_device(device), seed, reporter)
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
@@ -161,8 +165,7 @@ def short_names(places: Sequence[str]) -> list[str]:
 def _find_extras(
     questions: Mapping[str, Diagnostic],
     given: Mapping[str, str | None],
-    limit: int | None,
-    seed: int,
+    asked: LabeledSettings,
 ) -> dict[str, Split | Stimuli]:
     """Open what the questions want beside the test pictures; raises MaskwrightError for what was not given, or given for nobody."""
     wanted = {want: name for name, question in questions.items() for want in question.wants}
@@ -177,9 +180,13 @@ def _find_extras(
     found: dict[str, Split | Stimuli] = {}
     for want in wanted:
         place = str(given[want])
-        textures = LabeledSettings(data=place, limit=limit, seed=seed)
+        textures = LabeledSettings(
+            data=place, limit=asked.limit, seed=asked.seed, value_range=asked.value_range
+        )
         found[want] = (
-            find_stimuli(place, limit, seed) if want == "stimuli" else find_split(textures)
+            find_stimuli(place, asked.limit, asked.seed, textures.reading)
+            if want == "stimuli"
+            else find_split(textures)
         )
     return found
 

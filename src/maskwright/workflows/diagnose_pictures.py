@@ -10,6 +10,7 @@ from torch import Tensor
 
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
+from maskwright.data.reading import AS_FOUND, Reading
 from maskwright.data.sources import Source, open_source
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.labeled import Split, limited
@@ -69,13 +70,13 @@ class Stimuli:
         )
 
 
-def find_stimuli(data: str, limit: int | None, seed: int) -> Stimuli:
+def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_FOUND) -> Stimuli:
     """Open cue-conflict pictures: those below `style-transfer/` alone where there is such a folder, as in Geirhos's repository."""
-    source = open_source(data)
+    source = open_source(data, reading=reading)
     keys = [source.key(index) for index in range(len(source))]
     inside = next(
         (key.split("style-transfer/")[0] for key in keys if "style-transfer/" in key), None
     )
     if inside is not None and not all("style-transfer/" in key for key in keys):
-        source = open_source(f"{data.rstrip('/')}/{inside}style-transfer")
+        source = open_source(f"{data.rstrip('/')}/{inside}style-transfer", reading=reading)
     return Stimuli(source, limit, seed)

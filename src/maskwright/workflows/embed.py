@@ -13,6 +13,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.encoder import PictureEncoder, load
 from maskwright.workflows.feature_files import FeatureWriter, open_writer
+from maskwright.workflows.loading import reading_for
 from maskwright.workflows.views import PictureBatches
 
 
@@ -34,17 +35,23 @@ def embed(
     pooling: str = "mean",
     split: str | None = None,
     labels: str | None = None,
+    value_range: str | None = None,
+    pages: str | None = None,
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Embedded:
     """Write keys, features (float32) and labels where the data has them of all pictures to `out`, .npz or .parquet.
 
-    run: whatever `maskwright.load` takes; data, split, labels: as for pretrain; pooling: mean, cls or both. Pictures are decoded as they
+    run: whatever `maskwright.load` takes; data, split, labels, value_range, pages: as for pretrain (by default
+    values are read under the range that the encoder was trained with); pooling: mean, cls or both. Pictures are decoded as they
     are needed, so neither memory nor the cache grows with the data. Unreadable ones are skipped, counted and named.
     """
     reporter = reporter or LogReporter()
     encoder = load(run, device=device)
-    source = open_source(data, split=split, labels=labels)
+    reading = reading_for(encoder.loaded.settings, value_range, pages)
+    source = open_source(data, split=split, labels=labels, reading=reading)
+    for note in source.notes:
+        reporter.say(note)
     path = Path(out)
     width = encoder.width_of(pooling)
     path.parent.mkdir(parents=True, exist_ok=True)

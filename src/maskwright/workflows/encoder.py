@@ -17,6 +17,7 @@ from maskwright.patches.grid import Grid
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.workflows.loading import reading_for
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.views import batches_of
 
@@ -56,7 +57,10 @@ class PictureEncoder:
 
         Pictures are shrunk and center-cropped to the model's size. Raises MaskwrightError for pictures that cannot be read.
         """
-        parts = [self.encode_batch(batch) for batch in batches_of(images, self.config)]
+        parts = [
+            self.encode_batch(batch)
+            for batch in batches_of(images, self.config, reading_for(self.loaded.settings))
+        ]
         if not parts:
             raise MaskwrightError("No pictures given to encode.")
         tokens = torch.cat(parts)
@@ -67,7 +71,7 @@ class PictureEncoder:
         """One vector per picture, (n, D): `mean` of the patch tokens, the class token `cls`, or `both` side by side (n, 2 D)."""
         pooled = [
             self.pool(self.encode_batch(batch), pooling)
-            for batch in batches_of(images, self.config)
+            for batch in batches_of(images, self.config, reading_for(self.loaded.settings))
         ]
         if not pooled:
             raise MaskwrightError("No pictures given to encode.")
@@ -93,7 +97,7 @@ class PictureEncoder:
             )
         answers = []
         with held_still(self._model.classify, self.device):
-            for batch in batches_of(images, self.config):
+            for batch in batches_of(images, self.config, reading_for(self.loaded.settings)):
                 scores = self._model.classify(self.loaded.scale.to_model(batch.to(self.device)))
                 answers.append(scores.float().softmax(1).cpu())
         if not answers:

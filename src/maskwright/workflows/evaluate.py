@@ -41,6 +41,8 @@ def evaluate(
     figures: bool = True,
     cache: bool = True,
     out: str | Path | None = None,
+    value_range: str | None = None,
+    pages: str | None = None,
     device: str = "auto",
     seed: int = 0,
     reporter: Reporter | None = None,
@@ -50,7 +52,8 @@ def evaluate(
     run: one, or several to compare; `random` stands for fresh weights. data: as for pretrain, with labels from sub-folders or a CSV
     (default: the run's data). probe: names of `maskwright list probes` with options; shots: `1%,5` adds few-label probes. Splits are
     found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the test set. cache: keep features for the
-    next time. out: folder for results (default: RUN/eval of the first). Raises MaskwrightError when there are no labels.
+    next time. out: folder for results (default: RUN/eval of the first). value_range, pages: as for pretrain (default: the first run's
+    range). Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
     probes = parse_probes(probe, shots)
@@ -67,6 +70,8 @@ def evaluate(
         test_split=test_split,
         limit=limit,
         seed=seed,
+        value_range=value_range,
+        pages=pages,
     )
     each = benches(
         subjects,
@@ -80,6 +85,7 @@ def evaluate(
     pictures, measured = _measure_each(each, probes, seed, reporter)
     report = describe_pictures(pictures) | {
         "limit": limit,
+        "value_range": pictures.train.value_range,
         "seed": seed,
         "device": describe_device(chosen),
         "made": now(),

@@ -48,7 +48,9 @@ def fill_holes(
 ) -> Reconstruction:
     """Fill the hole of every picture, measure it and other fills against the picture as given, and write what is to be seen."""
     reporter = wishes.reporter
-    chosen = choose_pictures(images, loaded, keep_whole=True, reporter=reporter)
+    chosen = choose_pictures(
+        images, loaded, keep_whole=True, reading=wishes.reading, reporter=reporter
+    )
     holes = read_holes(
         mask, chosen.names, [(one.shape[1], one.shape[2]) for one in chosen.whole], reporter
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -32,6 +32,7 @@ from maskwright.workflows.finetune_settings import (
 )
 from maskwright.workflows.folds import folds_of, spell_spread
 from maskwright.workflows.labeled import Labeled, LabeledSettings
+from maskwright.workflows.loading import reading_for
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way, now, slug
 from maskwright.workflows.same_pictures import (
@@ -74,7 +75,10 @@ class _Task:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> _Task:
         asked = LabeledSettings(
-            **{item.name: values[item.name] for item in dataclasses.fields(LabeledSettings)}
+            **{
+                item.name: values.get(item.name, item.default)
+                for item in dataclasses.fields(LabeledSettings)
+            }
         )
         settings = FinetuneSettings(
             **{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)}
@@ -106,13 +110,15 @@ def finetune(
     assignments: Iterable[str] = (),
     resume: bool = False,
     overwrite: bool = False,
+    value_range: str | None = None,
+    pages: Literal["first", "all"] = "first",
     reporter: Reporter | None = None,
     **settings: Any,
 ) -> Finetuned:
     """Train a classifier from the encoder of a run or weight file on labeled pictures, and answer the test pictures once.
 
     data: as for pretrain, with labels; shots: `10%` or a number of pictures per class; fold: of STL-10, 0 to 9 or `all`; from_scratch:
-    the same from random weights; out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`; recipe:
+    the same from random weights; value_range, pages: as for pretrain (default: the run's range); out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`; recipe:
     settings from the section `finetune` of a YAML file, such as a run's config.yaml; resume: go on with the interrupted run in `out`.
     Raises MaskwrightError for what a user can mend.
     """
@@ -132,6 +138,8 @@ def finetune(
         shots=None if shots is None else str(shots),
         limit=limit,
         seed=seed,
+        value_range=value_range,
+        pages=pages,
     )
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
     task = _Task(
@@ -254,7 +262,9 @@ def _train_and_measure(
 ) -> Finetuned:
     loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
     device = pick_device(task.device)
-    data = open_pictures(task.asked, loaded.model.config, reporter)
+    reading = reading_for(loaded.settings, task.asked.value_range, task.asked.pages)
+    asked = dataclasses.replace(task.asked, value_range=reading.value_range)
+    data = open_pictures(asked, loaded.model.config, reporter)
     if resume:
         check_same_data(data.fingerprint, task.asked.data, folder, _NEW_RUN)
     lesson, numbers = build_lesson(data.train, task.settings, task.asked.seed, device)
@@ -273,6 +283,7 @@ def _train_and_measure(
     described = {
         "data": task.asked.data,
         "labels": task.asked.labels,
+        "value_range": data.train.value_range,
         SECTION: task.to_dict()[SECTION],
     }
     module, finished = fit_classifier(

@@ -25,6 +25,8 @@ NOT_SETTINGS = (
     "shots",
     "limit",
     "seed",
+    "value_range",
+    "pages",
 )
 _SEEN = 150_000
 _EPOCHS = (10, 100)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from maskwright.data.packed import PackedStore
+from maskwright.data.reading import Reading
 from maskwright.data.sources import Source, open_source
 from maskwright.evaluation.few_shot import draw_shots, read_shots
 from maskwright.evaluation.linear_probe import hold_out
@@ -19,7 +20,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
-from maskwright.workflows.loading import packed
+from maskwright.workflows.loading import packed, reading_for
 
 TEST_NAMES = ("test", "val", "valid", "validation")
 TRAIN_NAMES = ("train", "training", "trainval")
@@ -31,7 +32,7 @@ class LabeledSettings:
     """Which labeled pictures are asked for, in the words of the command line.
 
     shots: `10%` of each class, or `5` pictures of each, to learn from; limit: most pictures of each split, or of the whole before a part
-    of it is held out; seed: draws what is held out, the few and the limit.
+    of it is held out; seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`.
     """
 
     data: str
@@ -41,10 +42,17 @@ class LabeledSettings:
     shots: str | None = None
     limit: int | None = None
     seed: int = 0
+    value_range: str | None = None
+    pages: Literal["first", "all"] = "first"
 
     def __post_init__(self) -> None:
         if self.shots is not None:
             read_shots(self.shots)
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are read."""
+        return Reading(value_range=self.value_range, pages=self.pages)
 
 
 def labeled_settings(
@@ -57,12 +65,18 @@ def labeled_settings(
     test_split: str | None,
     limit: int | None,
     seed: int,
+    value_range: str | None = None,
+    pages: str | None = None,
 ) -> LabeledSettings:
-    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names other data."""
+    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names other data.
+
+    Files are read under the range that the checkpoint was trained with, unless another is stated.
+    """
     place = data or own.get("data")
     if place is None:
         raise MaskwrightError(f"This checkpoint does not say what it was trained on; give {flag}.")
     told = labels or (own.get("labels") if data is None else None)
+    reading = reading_for(own, value_range, pages or (own.get("pages") if data is None else None))
     return LabeledSettings(
         data=str(place),
         labels=told,
@@ -70,6 +84,8 @@ def labeled_settings(
         test_split=test_split,
         limit=limit,
         seed=seed,
+        value_range=reading.value_range,
+        pages=reading.pages,
     )
 
 
@@ -156,15 +172,22 @@ class Split:
 
 def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
     """Find labeled pictures and decode them for models of one size; raises MaskwrightError as `find_split` and `Split.open` do."""
-    return find_split(asked).open(config.image_size, config.channels, reporter)
+    return find_split(asked, reporter).open(config.image_size, config.channels, reporter)
 
 
-def find_split(asked: LabeledSettings) -> Split:
+def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Split:
     """Find what to learn from and what to test on: splits by name, else a seeded, stratified quarter is the test part.
+
+    Says what was decided while opening, where there is a reporter.
 
     Raises MaskwrightError for pictures without labels, and for splits that are missing or the same.
     """
-    whole = open_source(asked.data, split=asked.train_split, labels=asked.labels)
+    whole = open_source(
+        asked.data, split=asked.train_split, labels=asked.labels, reading=asked.reading
+    )
+    if reporter is not None:
+        for note in whole.notes:
+            reporter.say(note)
     names = _split_names(asked, whole.splits)
     few = f", {asked.shots} per class" if asked.shots else ""
     if names is None:
@@ -174,9 +197,9 @@ def find_split(asked: LabeledSettings) -> Split:
     train = (
         whole
         if names[0] == asked.train_split
-        else open_source(asked.data, split=names[0], labels=asked.labels)
+        else open_source(asked.data, split=names[0], labels=asked.labels, reading=asked.reading)
     )
-    test = open_source(asked.data, split=names[1], labels=asked.labels)
+    test = open_source(asked.data, split=names[1], labels=asked.labels, reading=asked.reading)
     for source, name in zip((train, test), names, strict=True):
         _refuse_unlabeled(source, asked.data, name)
     how = f"splits {names[0]} and {names[1]} of {whole.name}{few}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from torch import Tensor
 from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan, build_shares
 from maskwright.data.packed import PackedStore, split_holdout
 from maskwright.data.packing import pack
+from maskwright.data.reading import PAGES, Reading
 from maskwright.data.sources import Source, open_source
 from maskwright.data.store_source import StoreSource
 from maskwright.data.streamed import stream
 from maskwright.data.survey import Survey, survey
 from maskwright.data.transforms import evaluation_view
 from maskwright.patches import PixelScale
+from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.settings import DataSettings, parse_size
@@ -46,12 +48,31 @@ class Pictures:
 def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
     """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
     opened = open_source(
-        settings.data if source is None else source, split=settings.split, labels=settings.labels
+        settings.data if source is None else source,
+        split=settings.split,
+        labels=settings.labels,
+        reading=reading_of(settings),
     )
     found = survey(opened)
     for line in (str(found), *found.notes):
         reporter.say(line)
     return opened, found
+
+
+def reading_of(settings: DataSettings) -> Reading:
+    """How the files of a run are read."""
+    return Reading(value_range=settings.value_range, pages=settings.pages)
+
+
+def reading_for(
+    own: Mapping[str, Any], value_range: str | None = None, pages: str | None = None
+) -> Reading:
+    """How files are read for a model with these settings: as it was trained, so that its inputs mean the same, unless stated."""
+    check_one_of("pages", pages or "first", PAGES)
+    return Reading(
+        value_range=value_range or own.get("value_range"),
+        pages="all" if pages == "all" else "first",
+    )
 
 
 def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
@@ -152,7 +173,7 @@ def _hold_out(
 ) -> tuple[PackedStore, PackedStore | None]:
     share = _held_share(settings.val, len(store))
     if share is None:
-        other = open_source(str(settings.val), split=None, labels=None)
+        other = open_source(str(settings.val), reading=reading_of(settings))
         return store, _opened(settings, other, size, reporter)
     if share == 0:
         return store, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -57,6 +57,8 @@ def masks(
     draws: int = 2000,
     split: str | None = None,
     out: str | Path = "masks.png",
+    value_range: str | None = None,
+    pages: Literal["first", "all"] = "first",
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> MaskReport:
@@ -69,7 +71,11 @@ def masks(
     reporter = reporter or LogReporter()
     by_name = isinstance(data, (str, Path))
     settings = DataSettings(
-        data=str(data) if by_name else "python", split=split, image_size=image_size
+        data=str(data) if by_name else "python",
+        split=split,
+        image_size=image_size,
+        value_range=value_range,
+        pages=pages,
     )
     source, found = find(settings, None if by_name else data, reporter)
     grid = _grid(image_size, patch_size, found, ratio)

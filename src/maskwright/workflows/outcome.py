@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.data.reading import Reading
 from maskwright.evaluation.perceptual_distance import load_distance
 from maskwright.evaluation.pixel_scores import Distance, PixelScores
 from maskwright.evaluation.reconstruction import ReconstructionResult
@@ -37,6 +38,7 @@ class Wishes:
     errors: bool
     lpips: str | None
     reporter: Reporter
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)

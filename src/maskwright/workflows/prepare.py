@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from maskwright.data.crop import CroppedSource, SmartCrop, crop_source
 from maskwright.data.decode import quiet_pillow
@@ -58,6 +58,8 @@ def prepare(
     split: str | None = None,
     labels: str | None = None,
     overwrite: bool = False,
+    value_range: str | None = None,
+    pages: Literal["first", "all"] = "first",
     seed: int = 0,
     device: str = "auto",
     reporter: Reporter | None = None,
@@ -66,13 +68,19 @@ def prepare(
 
     size: shorter side of the stored pictures; crop: none, center or smart (square windows that keep heads); windows: most windows
     of a picture; heads: what finds them (auto, animeface, cascade, a cascade .xml, none). A store as `data`, without `out`, gets maps
-    added where it is. Raises MaskwrightError for what a user can mend.
+    added where it is. value_range, pages: as for pretrain. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     check_one_of("crop", crop, CROPS)
     asked = _asked(priors, size=size, windows=windows)
     by_name = isinstance(data, (str, Path))
-    settings = DataSettings(data=str(data) if by_name else "python", split=split, labels=labels)
+    settings = DataSettings(
+        data=str(data) if by_name else "python",
+        split=split,
+        labels=labels,
+        value_range=value_range,
+        pages=pages,
+    )
     source, found = find(settings, None if by_name else data, reporter)
     if isinstance(source, StoreSource) and out is None:
         store, cropped = _whole_store(source, size, crop), None

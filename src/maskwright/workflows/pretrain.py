@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.sources import Source
+from maskwright.data.sources import Source, value_range_of
 from maskwright.data.torch_datasets import DatasetSource
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
@@ -131,6 +131,9 @@ def complete(
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
     opened, found = find(settings.data, source, reporter)
+    if settings.data.value_range is None:
+        # Kept with the weights: whatever they are shown later is read under the same range.
+        settings = settings.with_values(value_range=value_range_of(opened))
     processes = settings.run.devices * settings.run.nodes
     facts = Found(
         len(opened),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
 from maskwright.workflows.full import reconstruct_fully
 from maskwright.workflows.inpaint import Fit, HoleSettings
+from maskwright.workflows.loading import reading_for
 from maskwright.workflows.outcome import (
     Reconstruction,
     Wishes,
@@ -71,6 +73,8 @@ def reconstruct(
     device: str = "auto",
     seed: int = 0,
     target: Target | None = None,
+    value_range: str | None = None,
+    pages: str | None = None,
     reporter: Reporter | None = None,
 ) -> Reconstruction:
     """Mask pictures and let one or several models fill them in.
@@ -82,7 +86,8 @@ def reconstruct(
     mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own size; cover, fit and feather: see
     `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
     with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
-    (an oracle, labeled so). target: what the models predict, for foreign files that do not say.
+    (an oracle, labeled so). target: what the models predict, for foreign files that do not say. value_range, pages: as for pretrain
+    (default: the first run's range).
     Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and fewer shown, evenly
     spread over all. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
     """
@@ -100,6 +105,7 @@ def reconstruct(
     runs, images = _sort_out(run, images)
     hints = Hints(target=target)
     first = Candidate("", runs[0], hints).load()
+    wishes = replace(wishes, reading=reading_for(first.settings, value_range, pages))
     if mask is not None:
         others = {
             "--full": full,
@@ -145,7 +151,9 @@ def _fill_masked(
             "--full averages the masks of one policy at one ratio by one model; name one of each."
         )
     maps = needed_maps(choices, first, skip=everything)
-    chosen = choose_pictures(images, first, maps, only_there=everything, reporter=wishes.reporter)
+    chosen = choose_pictures(
+        images, first, maps, only_there=everything, reading=wishes.reading, reporter=wishes.reporter
+    )
     suffix = "-full" if full else "-arms" if len(models) * len(choices) > 1 else ""
     path = place_for(runs[0], images, out, chosen.names, suffix)
     if full:

@@ -180,7 +180,11 @@ def _data_settings(
         for name in ("split", "val", "limit")
         if getattr(chosen, name) is not None
     }
-    base = own if named is None or named == own.data else DataSettings(data=named)
+    base = (
+        own
+        if named is None or named == own.data
+        else DataSettings(data=named, value_range=own.value_range)
+    )
     size = "x".join(map(str, config.image_size))
     return dataclasses.replace(
         base,

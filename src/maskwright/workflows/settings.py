@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from maskwright.data.value_range import ValueRanges
 from maskwright.models.config import DECODERS, POSITIONS, TARGETS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
@@ -57,6 +58,13 @@ class DataSettings:
     saturation: float = setting(0.0, help="change of saturation, 0 to 1")
     hue: float = setting(0.0, help="change of hue as a share of the color circle, 0 to 0.5")
     workers: int | None = setting(None, help="processes that load pictures")
+    value_range: str | None = setting(
+        None,
+        help="values that mean black and white in files of other than 8 bits, as LOW,HIGH; values beyond are cut off; measured over a sample by default",
+    )
+    pages: Literal["first", "all"] = setting(
+        "first", help="first: one picture of each file; all: each page of a TIFF and each frame"
+    )
     stream: bool = setting(
         False,
         help="decode pictures anew each time instead of keeping decoded ones in the cache; for data too large for it",
@@ -75,6 +83,9 @@ class DataSettings:
             ("hue", 0.5),
         ):
             check_inside(name, getattr(self, name), 0, most)
+        check_one_of("pages", self.pages, ("first", "all"))
+        if self.value_range is not None:
+            ValueRanges.parse(self.value_range)
         check_at_least("limit", self.limit, 2)
         check_at_least("workers", self.workers, 0)
 

@@ -82,7 +82,8 @@ def benches(
     reporter: Reporter,
 ) -> Iterator[tuple[Bench, Labeled]]:
     """One bench after another: every subject, then random weights and raw pixels in the size of the first."""
-    split = find_split(asked)
+    split = find_split(asked, reporter)
+    _warn_of_ranges(subjects, asked, reporter)
     found: dict[tuple[tuple[int, int], int], Labeled] = {}
     kept = FeatureCache(cache_folder() / "features", reporter) if cache else None
 
@@ -106,6 +107,22 @@ def benches(
             cache=kept,
         )
         yield bench, pictures
+
+
+def _warn_of_ranges(
+    subjects: Sequence[Subject], asked: LabeledSettings, reporter: Reporter
+) -> None:
+    """All see the same pictures: say which were trained under another range of values."""
+    other = [
+        f"{one.name} ({one.loaded.settings['value_range']})"
+        for one in subjects
+        if one.loaded.settings.get("value_range") not in (None, asked.value_range)
+    ]
+    if other:
+        reporter.warn(
+            f"Trained under another value range than the {asked.value_range or 'measured one'} of this evaluation: {', '.join(other)}; "
+            "measure them alone to see their own."
+        )
 
 
 def _named(subjects: Sequence[Subject]) -> list[Measured]:

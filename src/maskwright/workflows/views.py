@@ -13,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from maskwright.data.decode import UnreadableImage, Wanted, picture_pixels, quiet_pillow
+from maskwright.data.reading import AS_FOUND, Reading
 from maskwright.data.sources import Source, open_source
 from maskwright.data.transforms import evaluation_view
+from maskwright.data.value_range import FULL
 from maskwright.models.config import ModelConfig
 from maskwright.support.environment import cpu_count
 from maskwright.workflows.loading import packing_side
@@ -67,16 +69,19 @@ def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
     return boxes.to_list()[0].apply(picture, config.image_size)
 
 
-def batches_of(images: Any, config: ModelConfig) -> Iterator[Tensor]:
+def batches_of(images: Any, config: ModelConfig, reading: Reading = AS_FOUND) -> Iterator[Tensor]:
     """Batches of uint8 images at the model's size from an array (NCHW or NHWC, or one image), a Pillow image, a path or a list of those.
+
+    reading: which values mean black and white, for those of other than 8 bits.
 
     Raises UnreadableImage for a picture that cannot be read: here nothing is skipped.
     """
     for item in _items(images):
         if isinstance(item, Image.Image):
-            yield view(picture_pixels(item, wanted(config)), config)[None]
+            values = reading.ranges.filled_by(FULL)
+            yield view(picture_pixels(item, wanted(config), values), config)[None]
             continue
-        batches = PictureBatches(open_source(item), config)
+        batches = PictureBatches(open_source(item, reading=reading), config)
         for _, batch in batches:
             if batches.skipped:
                 raise batches.skipped[0]

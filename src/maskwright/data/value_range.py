@@ -1,0 +1,189 @@
+"""Which values mean black and white: measured over a sample of a source or stated, one range for all of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from maskwright.support.errors import MaskwrightError
+
+Kind = Literal["integers", "floats"]
+_KNOWN_BITS = (8, 10, 12, 14, 16)
+_LARGEST_UNIT = 2.0
+"""Floats above 1 and below this have overshot [0, 1]; read as [0, 255] they would be nearly black."""
+HOW_TO_STATE = (
+    'state what means black and white: --value-range LOW,HIGH (value_range="LOW,HIGH" in Python), '
+    "for example --value-range=-1000,400"
+)
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The values that mean black and white; clip: values beyond are cut off, otherwise they are refused."""
+
+    low: float
+    high: float
+    clip: bool = False
+
+    def to_bytes(self, values: np.ndarray) -> np.ndarray:
+        """Scale to uint8, rounding; raises ValueError for NaN, and for values outside the range unless they are cut off."""
+        if values.dtype == np.uint8 and (self.low, self.high) == (0, 255):
+            return values
+        scaled = (values.astype(np.float32) - self.low) * (255 / (self.high - self.low))
+        if np.isnan(scaled).any():
+            raise ValueError("it holds NaN")
+        if self.clip:
+            np.clip(scaled, 0, 255, out=scaled)
+        elif not (scaled.min() > -0.5 and scaled.max() < 255.5):
+            seen = f"{values.min():g} to {values.max():g}"
+            raise ValueError(
+                f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the other pictures"
+                "; --value-range LOW,HIGH states the range of all"
+            )
+        return np.rint(scaled).astype(np.uint8)
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueRanges:
+    """The range of whole numbers of more than 8 bits and that of floats; None where it is not known. 8-bit values are always 0 to 255."""
+
+    integers: ValueRange | None = None
+    floats: ValueRange | None = None
+
+    def of(self, dtype: np.dtype) -> ValueRange:
+        """The range for values of a type; raises ValueError where it is not known."""
+        if dtype == np.uint8:
+            return ValueRange(0, 255)
+        if dtype == np.bool_:
+            return ValueRange(0, 1)
+        kind = kind_of(dtype)
+        found = getattr(self, kind)
+        if found is None:
+            raise ValueError(
+                f"it holds {dtype} values, unlike the files that the range was measured on; {HOW_TO_STATE}"
+            )
+        return found
+
+    def filled_by(self, other: ValueRanges) -> ValueRanges:
+        """These ranges, and those of the other where these are not known."""
+        return ValueRanges(
+            integers=self.integers or other.integers, floats=self.floats or other.floats
+        )
+
+    def __bool__(self) -> bool:
+        return self.integers is not None or self.floats is not None
+
+    def __str__(self) -> str:
+        """The text that `parse` reads back, as a run keeps it."""
+        parts = []
+        for kind in ("integers", "floats"):
+            found: ValueRange | None = getattr(self, kind)
+            if found is not None:
+                strict = "" if found.clip else ",strict"
+                parts.append(f"{kind}={found.low:.10g},{found.high:.10g}{strict}")
+        return ";".join(parts)
+
+    @classmethod
+    def parse(cls, text: str) -> ValueRanges:
+        """Read `LOW,HIGH` (values beyond are cut off), or what a run kept: `integers=0,4095,strict;floats=0,1,strict`."""
+        found: dict[str, ValueRange] = {}
+        for part in text.split(";"):
+            kind, equals, numbers = part.strip().rpartition("=")
+            if equals and kind not in ("integers", "floats"):
+                raise _unknown(text)
+            ranged = _parse_one(numbers, text)
+            found |= {kind: ranged} if equals else {"integers": ranged, "floats": ranged}
+        return cls(**found)
+
+
+UNKNOWN = ValueRanges()
+FULL = ValueRanges(integers=ValueRange(0, 65535), floats=ValueRange(0, 1))
+"""For a single picture in memory, which nothing can be measured on: all of 16 bits, and floats in [0, 1]."""
+
+
+def widest(several: Iterable[ValueRanges]) -> ValueRanges:
+    """The ranges that hold all of these."""
+    found: dict[str, ValueRange] = {}
+    for ranges in several:
+        for kind in ("integers", "floats"):
+            one: ValueRange | None = getattr(ranges, kind)
+            before = found.get(kind)
+            if one is not None:
+                low = one.low if before is None else min(one.low, before.low)
+                high = one.high if before is None else max(one.high, before.high)
+                found[kind] = ValueRange(low, high, one.clip)
+    return ValueRanges(**found)
+
+
+def kind_of(dtype: np.dtype) -> Kind:
+    """Whether values of a type are whole numbers or floats; raises ValueError for values that are no numbers."""
+    if dtype.kind not in "buif":
+        raise ValueError(f"it holds {dtype} values; pictures are numbers")
+    return "floats" if dtype.kind == "f" else "integers"
+
+
+def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
+    """Find the range that arrays of pictures live in.
+
+    uint8 and bool are plain. Other integers take the smallest of 8, 10, 12, 14 and 16 bits that holds the largest value; floats take
+    the first of [0, 1], [-1, 1] and [0, 255] that holds all values. Raises MaskwrightError when none does.
+    """
+    low, high, whole = np.inf, -np.inf, True
+    for array in arrays:
+        if array.dtype == np.uint8:
+            low, high = min(low, 0), max(high, 255)
+        elif array.dtype.kind in "buif" and array.size:
+            low, high, whole = (
+                np.fmin(low, array.min()),
+                np.fmax(high, array.max()),
+                whole and array.dtype.kind != "f",
+            )
+            if np.isnan(array).any():
+                raise MaskwrightError(
+                    f"{name} holds NaN; replace it before use, for example with numpy.nan_to_num."
+                )
+        else:
+            raise MaskwrightError(
+                f"{name} holds {array.dtype} values of shape {array.shape}; pictures are numbers."
+            )
+    return fit_range(float(low), float(high), "integers" if whole else "floats", name)
+
+
+def fit_range(low: float, high: float, kind: Kind, name: str) -> ValueRange:
+    """The smallest usual range that holds values from low to high; raises MaskwrightError when none does."""
+    if kind == "integers":
+        known = [(0, 1)] * (high <= 1) + [(0, 2**bits - 1) for bits in _KNOWN_BITS]
+    else:
+        known = [(0, 1), (-1, 1)] + [(0, 255)] * (high > _LARGEST_UNIT)
+    for bottom, top in known:
+        if bottom <= low and high <= top:
+            return ValueRange(bottom, top)
+    raise MaskwrightError(
+        f"The values of {name} run from {low:g} to {high:g}, which is no usual range; {HOW_TO_STATE}."
+    )
+
+
+def _parse_one(numbers: str, text: str) -> ValueRange:
+    parts = [part.strip() for part in numbers.split(",")]
+    strict = parts[2:] == ["strict"]
+    try:
+        low, high = (float(part) for part in (parts[:2] if strict else parts))
+    except ValueError as error:
+        raise _unknown(text) from error
+    if not -np.inf < low < high < np.inf:
+        raise MaskwrightError(
+            f"A value range goes from what means black up to what means white; got '{text}'."
+        )
+    return ValueRange(low, high, clip=not strict)
+
+
+def _unknown(text: str) -> MaskwrightError:
+    return MaskwrightError(
+        f"A value range is LOW,HIGH, for example 0,4095 or -1000,400; got '{text}'."
+    )
