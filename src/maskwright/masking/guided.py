@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.mixture import rank
 from maskwright.masking.options import read_choice, read_count, read_number
 from maskwright.masking.policy import Scene, Traits
+from maskwright.masking.ranks import rank
 from maskwright.support.checks import check_inside
 
 LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn

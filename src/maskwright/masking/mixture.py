@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.policy import Policy, Scene, Traits, check_fits
+from maskwright.masking.ranks import rank, without_order
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import KeyedRng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class MixturePolicy(_SumOfPolicies):
             scored = [
                 score
                 if part.traits.predicts == "first"
-                else _without_order(score, scene, scene.rng.fork(f"order {place}"))
+                else without_order(score, scene.num_masked, scene.rng.fork(f"order {place}"))
                 for place, (part, score) in enumerate(zip(self.parts, scored, strict=True))
             ]
         scores = torch.stack(scored, dim=1)
@@ -220,26 +220,6 @@ def _score_parts(parts: Sequence[Policy], scene: Scene) -> list[Tensor]:
         scene.checked(part.score(scene.forked(f"part {place}")).float())
         for place, part in enumerate(parts)
     ]
-
-
-def _without_order(score: Tensor, scene: Scene, rng: KeyedRng) -> Tensor:
-    """(B, N) scores that mask the same patches, in random order."""
-    count = scene.grid.num_patches
-    ranks = rank(score, rng.fork("ties"))
-    is_masked = ranks >= 1 - (scene.num_masked + 0.5) / count
-    return torch.where(is_masked, 1 + rng.fork("lot").uniform(count), ranks)
-
-
-def rank(score: Tensor, ties: KeyedRng) -> Tensor:
-    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the random order that `ties` gives.
-
-    It gives NaN a rank like any other, so whoever ranks scores that came from elsewhere asks `Scene.checked` first.
-    """
-    count = score.shape[1]
-    shuffled = ties.bits(count).argsort(1)
-    order = shuffled.gather(1, score.gather(1, shuffled).argsort(dim=1, stable=True))
-    ladder = torch.arange(count, device=score.device, dtype=torch.float32) / count
-    return torch.empty_like(score).scatter_(1, order, ladder.expand_as(score))
 
 
 def _join_traits(parts: Sequence[Policy]) -> Traits:
