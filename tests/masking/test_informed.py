@@ -312,7 +312,12 @@ def test_a_learner_has_only_the_methods_that_it_needs() -> None:
     assert masker.weights(where, mask) is None
     assert masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows) is None
     assert isinstance(policy, Counting)
-    assert policy.steps == 1
+    masker.after_step(False)
+    assert policy.steps == 0  # a step that was dropped is not remembered
+    for _ in range(2):
+        masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows)
+    masker.after_step(True)
+    assert policy.steps == 2
     assert masker.spent["policy_flops"] == flops_of(masker.learners) == 0
     check_policy(Settings(Counting))
 
