@@ -37,3 +37,11 @@ def test_mistakes_are_told(line: str, message: str) -> None:
 def test_every_entry_loads() -> None:
     for entry in DIAGNOSTICS.values():
         assert entry.load()().wants is not None
+
+
+def test_a_word_needs_no_quotes() -> None:
+    bare, quoted = (
+        build_diagnostics(f"cue-conflict(pool={pool}), occlusion(how={how})")
+        for pool, how in (("mean", "gray"), ("'mean'", "'gray'"))
+    )
+    assert bare == quoted

@@ -103,7 +103,7 @@ def test_one_term_may_stand_twice_with_different_options():
         ("mse + 1e400*l1", "'l1' is a finite number"),
         ("0*mse + 0*l1", r"nothing is minimized: 0\*mse \+ 0\*l1"),
         ("mse * 0.5", "every weight before its name"),
-        ("mse(weight=foreground)", "got foreground"),
+        ("mse(weight=3)", "got 3"),
         ("smooth_l1(beta='x')", "needs beta .* to be a number"),
     ],
 )

@@ -100,7 +100,8 @@ def test_the_objective_holds_no_parameters():
         ("perceptual(compare='l3')", "one of l1, mse"),
         ("perceptual(layers=['relu1_1'], layer_weights=[1, 2])", "1 layers and 2 layer_weights"),
         ("perceptual(layer_weights=[-1])", "at least 0"),
-        ("perceptual(weights=random)", "in quotes"),
+        ("perceptual(weights=3)", "a path in quotes"),
+        ("perceptual(weights=random(3))", "a path in quotes"),
         ("perceptual(layer='relu1_1')", "Did you mean 'layers'"),
     ],
 )
@@ -117,3 +118,22 @@ def test_without_a_network_the_error_says_what_to_hand_over():
 def test_more_weights_than_layers_are_refused_when_the_network_answers():
     with pytest.raises(MaskwrightError, match="3 layer_weights for 2 layers"):
         measure("perceptual(layer_weights=[1, 1, 1])", draw(), **parts(Pixels()))
+
+
+@pytest.mark.parametrize(
+    ("bare", "quoted"),
+    [
+        ("mse(weight=foreground)", "mse(weight='foreground')"),
+        ("laplacian(compare=mse)", "laplacian(compare='mse')"),
+        ("uniformity(of=class)", "uniformity(of='class')"),
+    ],
+)
+def test_a_word_needs_no_quotes(bare, quoted):
+    terms = [build_objective(line).summands[0].term for line in (bare, quoted)]
+    assert terms[0] == terms[1]
+
+
+def test_the_perceptual_term_takes_bare_names_too():
+    line = "perceptual(extractor=vgg16, weights=random, layers=[relu1_1])"
+    settings = build_objective(line, **parts(Pixels())).summands[0].term.settings
+    assert (settings.weights, list(settings.layers)) == ("random", ["relu1_1"])

@@ -96,3 +96,18 @@ def test_every_policy_takes_a_mix() -> None:
     )
     with pytest.raises(MaskwrightError, match="from 0 to 1"):
         build_policy("red(mix=2)")
+
+
+@pytest.mark.parametrize(
+    ("bare", "quoted"),
+    [
+        ("guided(hide=background)", "guided(hide='background')"),
+        ("guided(source=self, predict=first)", "guided(source='self', predict='first')"),
+        ("guided(prior)", "guided('prior')"),
+        ("grid(phase=global)", "grid(phase='global')"),
+        ("foreground(heavy=bg)", "foreground(heavy='bg')"),
+        ("random + turns(grid(phase=cell))", "random + turns(grid(phase='cell'))"),
+    ],
+)
+def test_a_word_needs_no_quotes(bare, quoted) -> None:
+    assert build_policy(bare) == build_policy(quoted)

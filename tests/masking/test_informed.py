@@ -195,6 +195,37 @@ def test_several_masks_of_a_picture_are_remembered_together() -> None:
     assert int(ids[1]) & PICTURE_IDS == 1
 
 
+def test_losses_that_are_no_numbers_leave_no_trace_in_the_memory() -> None:
+    """One NaN, one infinity, and one finite loss that half precision cannot hold."""
+    memory, clean = LossMemory(GRID, 8, 0.5), LossMemory(GRID, 8, 0.5)
+    first = scene()
+    mask = mask_scene(build_policy("random"), first)
+    errors = torch.rand(8, 12) + 1
+    poisoned = errors.clone()
+    poisoned[0, 0], poisoned[1, 1], poisoned[2, 2] = torch.nan, torch.inf, 1e30
+    memory.observe(feedback(first, mask, poisoned))
+    clean.observe(feedback(first, mask, errors))
+    assert memory.memory.isfinite().all()
+    places = [(row, int(mask.predicted_ids[row, row])) for row in range(3)]
+    assert [float(memory.memory[place]) for place in places] == [-1, -1, 65504]
+    for place in places:
+        memory.memory[place] = clean.memory[place]
+    assert torch.equal(memory.memory, clean.memory)
+    memory.observe(feedback(first, mask, torch.full((8, 12), 1e30)))
+    assert memory.memory.isfinite().all()
+
+
+def test_the_memory_is_the_same_in_every_precision() -> None:
+    memories = LossMemory(GRID, 8, 0.5), LossMemory(GRID, 8, 0.5)
+    first = scene()
+    mask = mask_scene(build_policy("random"), first)
+    errors = torch.rand(8, 12, generator=torch.Generator().manual_seed(0)) + 0.5
+    memories[0].observe(feedback(first, mask, errors))
+    with torch.autocast("cpu", torch.bfloat16):
+        memories[1].observe(feedback(first, mask, errors))
+    assert torch.equal(memories[0].memory, memories[1].memory)
+
+
 def test_pictures_that_are_not_trained_on_are_left_to_chance() -> None:
     memory = LossMemory(GRID, 8, 0.5)
     memory.memory.copy_(torch.arange(COUNT).expand(8, -1))
@@ -281,7 +312,12 @@ def test_a_learner_has_only_the_methods_that_it_needs() -> None:
     assert masker.weights(where, mask) is None
     assert masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows) is None
     assert isinstance(policy, Counting)
-    assert policy.steps == 1
+    masker.after_step(False)
+    assert policy.steps == 0  # a step that was dropped is not remembered
+    for _ in range(2):
+        masker.learn(where, mask, torch.zeros(8, 12), lambda rows: rows)
+    masker.after_step(True)
+    assert policy.steps == 2
     assert masker.spent["policy_flops"] == flops_of(masker.learners) == 0
     check_policy(Settings(Counting))
 
@@ -302,6 +338,30 @@ def test_guards_know_their_answers() -> None:
     same, apart = torch.full((3, 100), 0.5), torch.eye(2).repeat_interleave(50, 1)
     assert float(likeness(same)) == pytest.approx(1, abs=1e-4)
     assert float(likeness(apart)) == pytest.approx(float(torch.exp(torch.tensor(-1.0))), abs=1e-5)
+
+
+def test_likeness_is_the_mean_over_pairs_and_stores_no_pair_of_rows() -> None:
+    """Value and slope of the definition written out, and a graph that keeps nothing of B x B x N numbers."""
+    generator = torch.Generator().manual_seed(0)
+    keep = torch.rand(12, 30, dtype=torch.float64, generator=generator)
+    keep[1] = keep[0] + 1e-5  # almost the same picture twice
+    slow, fast = (keep.clone().requires_grad_() for _ in range(2))
+    squared = (slow[:, None] - slow[None]).square().sum(-1)
+    pairs = torch.exp(-0.1 * (squared + torch.eye(12)).sqrt()) * (1 - torch.eye(12))
+    expected = pairs.sum() / (12 * 11)
+    sizes: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda kept: (sizes.append(kept.numel()), kept)[1], lambda kept: kept
+    ):
+        found = likeness(fast)
+    assert max(sizes) <= 12 * 30
+    expected.backward()
+    found.backward()
+    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert torch.allclose(slow.grad, fast.grad, rtol=1e-6, atol=1e-12)
+    alike = torch.full((3, 5), 0.5, requires_grad=True)
+    likeness(alike).backward()
+    assert alike.grad.isfinite().all()
 
 
 def test_adaptive_sampling_shows_what_came_back_badly() -> None:

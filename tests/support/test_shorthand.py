@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value
+from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value, plain
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,11 @@ from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value
             Call("parts", (), {"weights": {"face": 3, "left eye": 0.5}}),
         ),
         ("{face: 0.5->1, eyes: [1, 2]}", {"face": "0.5->1", "eyes": [1, 2]}),
+        ("uniformity(of=class)", Call("uniformity", (), {"of": "class"})),
+        (
+            "f(x=[class, is], y='in (from, x)')",
+            Call("f", (), {"x": ["class", "is"], "y": "in (from, x)"}),
+        ),
         ("a + 2*b", [Weighted(1.0, Call("a")), Weighted(2, Call("b"))]),
         (
             "0->1*a + cosine(1->0)*b(3)",
@@ -95,3 +100,13 @@ def test_a_sum_of_one_and_a_mapping_are_sums() -> None:
 def test_a_sum_without_names_is_refused(value, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
         parse_sum(value)
+
+
+def test_bare_names_are_words_and_calls_with_arguments_stay_calls() -> None:
+    call = parse_value("f(a=word, b=[one, 2, g(3)], c={key: word}, d=0.5->1)")
+    assert plain(call.options) == {
+        "a": "word",
+        "b": ["one", 2, Call("g", (3,))],
+        "c": {"key": "word"},
+        "d": "0.5->1",
+    }

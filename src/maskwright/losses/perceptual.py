@@ -61,7 +61,7 @@ class PerceptualSettings:
         for name in ("extractor", "weights"):
             if not isinstance(getattr(self, name), str):
                 raise MaskwrightError(
-                    f"Loss 'perceptual' needs {name} in quotes, as in perceptual({name}='...'); got {getattr(self, name)}."
+                    f"Loss 'perceptual' needs {name} to be a name, or a path in quotes: perceptual({name}='...'); got {getattr(self, name)}."
                 )
         for weight in self.layer_weights or ():
             check_number("perceptual", "every layer weight", weight, 0)

@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.mixture import rank
 from maskwright.masking.options import read_choice, read_count, read_number
 from maskwright.masking.policy import Scene, Traits
+from maskwright.masking.ranks import rank
 from maskwright.support.checks import check_inside
 
 LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
@@ -51,9 +51,11 @@ class GuidedPolicy:
         return Traits(nested=self.hint == 0, predicts=self.predict, needs=frozenset({need}))
 
     def score(self, scene: Scene) -> Tensor:
-        attention = (
-            scene.prior("attention") if self.source == "prior" else scene.look(self.source)
-        ).float()
+        attention = scene.checked(
+            (
+                scene.prior("attention") if self.source == "prior" else scene.look(self.source)
+            ).float()
+        )
         wanted = attention if self.hide == "salient" else -attention
         if self.temperature > 0:
             share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST

@@ -72,25 +72,29 @@ class LossMemory(nn.Module):
         return torch.where(known == UNSEEN, known.amax(1, keepdim=True) + 1, known)
 
     def observe(self, feedback: Feedback) -> None:
-        """Blend the losses of a step into the memory; several masks of a picture count together."""
+        """Blend the losses of a step into the memory; several masks of a picture count together.
+
+        A loss that is not finite is not remembered, one beyond half precision as the largest there is.
+        """
         scene, ids = feedback.scene, feedback.mask.predicted_ids
         if scene.sample_ids is None or scene.views is None:
             return
         pictures = scene.sample_ids & PICTURE_IDS
         places = picture_places(scene.views, self.grid).gather(1, ids)
         old = self.memory[pictures].float()
-        sums = torch.zeros_like(old).scatter_add_(1, places, feedback.errors.float())
-        counts = torch.zeros_like(old).scatter_add_(
-            1, places, torch.ones_like(feedback.errors, dtype=torch.float32)
-        )
+        errors = feedback.errors.float()  # (B, K)
+        is_known = errors.isfinite()
+        sums = torch.zeros_like(old).scatter_add_(1, places, errors.where(is_known, 0.0))
+        counts = torch.zeros_like(old).scatter_add_(1, places, is_known.float())
         same = (pictures[:, None] == pictures[None, :]).float()
-        sums, counts = (
-            same @ sums,
-            same @ counts,
-        )  # rows of one picture become equal, so that writing them twice is harmless
+        # Rows of one picture become equal, so that writing them twice is harmless; bfloat16 products would round what is kept.
+        with torch.autocast(old.device.type, enabled=False):
+            sums, counts = same @ sums, same @ counts
         mean = sums / counts.clamp(min=1)
         kept = torch.where(old == UNSEEN, mean, self.keep * old + (1 - self.keep) * mean)
-        self.memory[pictures] = torch.where(counts > 0, kept, old).to(self.memory.dtype)
+        most = torch.finfo(self.memory.dtype).max
+        new = torch.where(counts > 0, kept.clamp(max=most), old)
+        self.memory[pictures] = new.to(self.memory.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

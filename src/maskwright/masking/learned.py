@@ -144,6 +144,8 @@ def likeness(keep_BN: Tensor) -> Tensor:
     count = keep_BN.shape[0]
     if count < 2:
         return keep_BN.sum() * 0
-    squared = (keep_BN[:, None] - keep_BN[None]).square().sum(-1)
-    pairs = torch.exp(-0.1 * (squared + 1e-12).sqrt())
+    # Differences are summed as they are made: neither (B, B, N) numbers are stored, nor is |a|^2 + |b|^2 - 2ab rounded, which
+    # for rows that are nearly alike is all error.
+    distance_BB = torch.cdist(keep_BN, keep_BN, compute_mode="donot_use_mm_for_euclid_dist")
+    pairs = torch.exp(-0.1 * distance_BB)
     return (pairs.sum() - pairs.diagonal().sum()) / (count * (count - 1))

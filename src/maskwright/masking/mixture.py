@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.policy import Policy, Scene, Traits, check_fits
+from maskwright.masking.ranks import rank, without_order
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import KeyedRng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,16 @@ class MixturePolicy(_SumOfPolicies):
         picked = torch.searchsorted(
             shares.cumsum(0)[:-1], scene.rng.fork("pick").uniform(), right=True
         )
-        scores = torch.stack(_score_parts(self.parts, scene), dim=1)
+        scored = _score_parts(self.parts, scene)
+        if self.traits.predicts == "first":
+            # The split of a batch knows one way to choose predicted patches, so parts that want another get no order to go by.
+            scored = [
+                score
+                if part.traits.predicts == "first"
+                else without_order(score, scene.num_masked, scene.rng.fork(f"order {place}"))
+                for place, (part, score) in enumerate(zip(self.parts, scored, strict=True))
+            ]
+        scores = torch.stack(scored, dim=1)
         return scores.gather(1, picked[:, None, None].expand(-1, 1, scores.shape[2]))[:, 0]
 
 
@@ -119,23 +128,25 @@ class MixPolicy(_ChangeOfPolicy):
 
     def score(self, scene: Scene) -> Tensor:
         chosen = math.floor(scene.num_masked * self.share.at(scene.progress) + 1e-6)
-        ranks = rank(self.of.score(scene.forked("of")).float(), scene.rng.fork("ties"))
+        score = scene.checked(self.of.score(scene.forked("of")).float())
+        ranks = rank(score, scene.rng.fork("ties"))
         return torch.where(ranks >= 1 - (chosen + 0.5) / scene.grid.num_patches, ranks, -1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComplementPolicy(_ChangeOfPolicy):
-    """Swap visible and masked: what the policy `of` would mask first stays visible longest."""
+    """Swap visible and masked: what the policy `of` would mask first stays visible longest, and what it would mask last comes first."""
 
     @property
     def traits(self) -> Traits:
-        return replace(self.of.traits, predicts="random")
+        return self.of.traits
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, grid.num_patches - num_masked)
 
     def score(self, scene: Scene) -> Tensor:
-        return -self.of.score(replace(scene, num_masked=scene.grid.num_patches - scene.num_masked))
+        score = self.of.score(replace(scene, num_masked=scene.grid.num_patches - scene.num_masked))
+        return -score.clamp(min=torch.finfo(score.dtype).min)  # -inf, never first, becomes always
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +159,7 @@ class TurnsPolicy(_ChangeOfPolicy):
 
     @property
     def traits(self) -> Traits:
-        return Traits(uniform=self.of.traits.uniform, nested=False, needs=self.of.traits.needs)
+        return replace(self.of.traits, nested=False, cell=None)
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         check_fits(self.of, grid, num_masked)
@@ -157,13 +168,16 @@ class TurnsPolicy(_ChangeOfPolicy):
         shared = (
             scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))
         )
-        ranks = rank(self.of.score(shared.forked("of")).float(), shared.rng.fork("ties"))
+        score = scene.checked(self.of.score(shared.forked("of")).float())
+        ranks = rank(score, shared.rng.fork("ties"))
         if scene.mask_ids is None:
             return ranks
-        moved = (
-            scene.mask_ids * (scene.grid.num_patches - scene.num_masked) / scene.grid.num_patches
-        )
-        return (ranks - moved[:, None] + 1e-6).remainder(1.0)
+        count = scene.grid.num_patches
+        num_visible = count - scene.num_masked
+        moved = scene.mask_ids * num_visible / count
+        turned = (ranks - moved[:, None] + 1e-6).remainder(1.0)
+        # Masked patches keep the order of the shared ranking: "first" means what the policy `of` would mask first, in every turn.
+        return torch.where(turned < (num_visible - 0.5) / count, turned - 1, ranks)
 
 
 def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
@@ -202,16 +216,10 @@ def _shares(weights: Sequence[Schedule], progress: float) -> list[float]:
 
 
 def _score_parts(parts: Sequence[Policy], scene: Scene) -> list[Tensor]:
-    return [part.score(scene.forked(f"part {place}")).float() for place, part in enumerate(parts)]
-
-
-def rank(score: Tensor, ties: KeyedRng) -> Tensor:
-    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the random order that `ties` gives."""
-    count = score.shape[1]
-    shuffled = ties.bits(count).argsort(1)
-    order = shuffled.gather(1, score.gather(1, shuffled).argsort(dim=1, stable=True))
-    ladder = torch.arange(count, device=score.device, dtype=torch.float32) / count
-    return torch.empty_like(score).scatter_(1, order, ladder.expand_as(score))
+    return [
+        scene.checked(part.score(scene.forked(f"part {place}")).float())
+        for place, part in enumerate(parts)
+    ]
 
 
 def _join_traits(parts: Sequence[Policy]) -> Traits:
@@ -220,5 +228,6 @@ def _join_traits(parts: Sequence[Policy]) -> Traits:
     return Traits(
         uniform=all(one.uniform for one in every),
         nested=all(one.nested for one in every),
+        predicts="first" if any(one.predicts == "first" for one in every) else "random",
         needs=needs,
     )

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
-from maskwright.patches.mask import PatchMask, split
+from maskwright.patches.mask import NotAScore, PatchMask, are_scores, split
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import KeyedRng
 
 PARTS = "parts/"
+_UNREAD = "unread checks"  # where `Scene.found` keeps what `Scene.checked` did not wait for
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,24 @@ class Scene:
             raise MaskwrightError("This policy looks at the pictures, and there are none here.")
         return self.images
 
+    def checked(self, score: Tensor) -> Tensor:
+        """The same (B, N) scores; raises NotAScore where one is NaN or +inf, which a ranking would hide.
+
+        On the CPU at once. Elsewhere reading the answer would make the program wait for the device, so that answer is kept for
+        `all_checks`.
+        """
+        is_sound = are_scores(score)
+        if score.device.type != "cpu":
+            self.found.setdefault(_UNREAD, []).append(is_sound)
+        elif not is_sound:
+            raise NotAScore
+        return score
+
+    def all_checks(self) -> Tensor | None:
+        """One boolean on the device, whether all scores were found sound; None where nothing is left to read."""
+        unread = self.found.get(_UNREAD)
+        return torch.stack(unread).all() if unread else None
+
     def forked(self, name: str) -> Scene:
         """The same scene with independent chance, for a part of a composed policy."""
         return self.with_rng(self.rng.fork(name))
@@ -163,9 +182,15 @@ def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
 
 
 def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -> PatchMask:
-    """Score a scene and split it exactly: the one road from policy to mask."""
+    """Score a scene and split it exactly: the one road from policy to mask.
+
+    Raises NotAScore for NaN and +inf, but not in a training step off the CPU, whose own check reads `scene.all_checks()`.
+    """
     num_visible = scene.grid.num_patches - scene.num_masked
-    score = policy.score(scene.forked("score"))
+    score = scene.checked(policy.score(scene.forked("score")))
+    checks = None if scene.training else scene.all_checks()
+    if checks is not None and not checks:
+        raise NotAScore
     return split(
         score,
         num_visible,

@@ -48,12 +48,8 @@ class ForegroundPolicy:
     softness: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.heavy is not None:  # the one-line grammar gives heavy=fg without quotes as a call
-            object.__setattr__(
-                self,
-                "heavy",
-                read_choice("foreground", "heavy", str(self.heavy), ("fg", "bg", "proportional")),
-            )
+        if self.heavy is not None:
+            read_choice("foreground", "heavy", self.heavy, ("fg", "bg", "proportional"))
         read_number("foreground", "softness", self.softness, 0)
         if not 0 < read_number("foreground", "threshold", self.threshold, 0) <= 1:
             raise MaskwrightError(

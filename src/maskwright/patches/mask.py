@@ -102,6 +102,20 @@ def check_ratio(num_patches: int, ratio: float) -> None:
         )
 
 
+class NotAScore(MaskwrightError):
+    """A score that puts a patch nowhere: NaN or +inf."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first')."
+        )
+
+
+def are_scores(score_BN: Tensor) -> Tensor:
+    """One boolean, not read from the device: whether no score is NaN or +inf; both fail the comparison."""
+    return score_BN.amax() < torch.inf
+
+
 def split(
     score_BN: Tensor,
     num_visible: int,
@@ -122,10 +136,8 @@ def split(
         raise MaskwrightError(
             f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}."
         )
-    if score_BN.device.type == "cpu" and not score_BN.amax() < torch.inf:
-        raise MaskwrightError(
-            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first')."
-        )
+    if score_BN.device.type == "cpu" and not are_scores(score_BN):
+        raise NotAScore
     keys = _two_keys(score_BN, rng.bits(count))
     visible = keys.topk(num_visible, dim=1, largest=False, sorted=False).indices
     visible, masked = _sort_both(visible, count)

@@ -8,7 +8,7 @@ from typing import Any
 from maskwright.studies.workers import Job, Started, watch_workers, work_alone
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.reporting import Reporter
-from maskwright.support.shorthand import Call, parse_value
+from maskwright.support.shorthand import Call, parse_value, plain
 
 LAUNCHERS = ("slurm", "local")
 
@@ -24,7 +24,9 @@ def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
         folder=str(job.folder / "submitit"), cluster="local" if call.name == "local" else None
     )
     try:
-        executor.update_parameters(**{"name": "maskwright", "timeout_min": 24 * 60, **call.options})
+        executor.update_parameters(
+            **{"name": "maskwright", "timeout_min": 24 * 60, **plain(call.options)}
+        )
     except (NameError, TypeError, ValueError) as error:
         raise MaskwrightError(
             f"The launcher '{launcher}' does not fit submitit: {error}."

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
-from maskwright.support.shorthand import Call
+from maskwright.support.shorthand import Call, plain
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Entry:
 
 
 def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
-    """Build the dataclass that a call names, e.g. `block(size=4)`.
+    """Build the dataclass that a call names, e.g. `block(size=4)`; words among its options need no quotes.
 
     Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a value the class refuses.
     """
@@ -37,7 +37,7 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
         raise MaskwrightError(
             f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got {call}."
         )
-    options = {**dict(zip(fields, call.args, strict=False)), **call.options}
+    options = plain({**dict(zip(fields, call.args, strict=False)), **call.options})
     for option in options:
         if option not in fields:
             raise MaskwrightError(

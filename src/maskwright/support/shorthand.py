@@ -9,13 +9,17 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from keyword import iskeyword
+from keyword import iskeyword, kwlist
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 
 _NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
-_QUOTED_OR_ARROW = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}")
+_KEYWORDS = "|".join(word for word in kwlist if word not in ("True", "False", "None"))
+_WORD = (
+    rf"(?<=[=\[,:])\s*({_KEYWORDS})(?=\s*[,)\]}}])"  # of=class: a word that Python keeps for itself
+)
+_QUOTED_OR_NOT_PYTHON = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}|{_WORD}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,14 +48,27 @@ class Weighted:
     call: Call
 
 
+def plain(value: Any) -> Any:
+    """Read bare names as text, so that `hide=salient` means `hide='salient'`, inside lists and mappings too.
+
+    Whoever wants a call for an option (a policy inside a policy) builds it before asking; a call with arguments stays a call.
+    """
+    match value:
+        case Call(name=name, args=(), options=options) if not options:
+            return name
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+    return value
+
+
 def parse_value(text: str) -> Any:
     """Parse one line to a number, a string such as '0.5->0.75', a Call, a list of Weighted for a sum or a product, or a dict.
 
     Raises MaskwrightError when the line does not follow the grammar.
     """
-    quoted = _QUOTED_OR_ARROW.sub(
-        lambda match: match[1] or f"'{match[2]}->{match[3]}'", text.strip()
-    )
+    quoted = _QUOTED_OR_NOT_PYTHON.sub(_quote, text.strip())
     try:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
@@ -74,6 +91,12 @@ def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
     if isinstance(parsed, list) and parsed and all(isinstance(item, Weighted) for item in parsed):
         return parsed
     raise MaskwrightError(f"Expected a name such as random or block(size=4); got '{value}'.")
+
+
+def _quote(match: re.Match[str]) -> str:
+    """What Python can read in place of a text in quotes (itself), a ramp of numbers, or a keyword."""
+    quoted, start, end, keyword = match.groups()
+    return quoted or (f"'{keyword}'" if keyword else f"'{start}->{end}'")
 
 
 class _Unreadable(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
 
 from maskwright.training.checkpoints import Checkpoints, agreed
 from maskwright.training.recorder import Row
@@ -24,7 +25,10 @@ class EpochTask:
 
 
 class EpochTasks(Callback):
-    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the last epoch; keeps the best k-NN."""
+    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the last epoch; keeps the best k-NN.
+
+    Where a callback averages the weights, the average is what checkpoints keep, so it is what is measured.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,11 @@ class EpochTasks(Callback):
         due = [task for task in self.tasks if final or epoch == 1 or epoch % task.every == 0]
         row: Row = {"step": trainer.global_step, "epoch": epoch}
         if due and trainer.is_global_zero:
-            with frozen(pl_module), trainer.precision_plugin.forward_context():
+            with (
+                kept_weights(trainer, pl_module),
+                frozen(pl_module),
+                trainer.precision_plugin.forward_context(),
+            ):
                 for task in due:
                     row |= task.run(pl_module, epoch)
             self.emit(row)
@@ -68,6 +76,19 @@ class EpochTasks(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+
+
+@contextmanager
+def kept_weights(trainer: Trainer, module: Any) -> Iterator[None]:
+    """Put the weights that a checkpoint would keep into the module, and those in training back again."""
+    averages = [one for one in trainer.callbacks if isinstance(one, WeightAveraging)]  # type: ignore[attr-defined]
+    for average in averages:
+        average.on_validation_epoch_start(trainer, module)  # the hooks that swap both
+    try:
+        yield
+    finally:
+        for average in averages:
+            average.on_validation_epoch_end(trainer, module)
 
 
 @contextmanager

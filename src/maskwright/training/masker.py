@@ -61,6 +61,9 @@ class Masker(nn.Module):
         self.learners = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
         self.monitor = MaskMonitor(grid.num_patches)
         self.spent = {"teacher_tokens": 0, "policy_flops": 0}  # a training puts its own counts here
+        self._unobserved: list[
+            Feedback
+        ] = []  # of the batches of the optimizer step that is being made
 
     @property
     def policy(self) -> Policy:
@@ -105,29 +108,28 @@ class Masker(nn.Module):
     def learn(
         self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
-        """Tell the policies what each predicted patch cost (B, K); returns the sum of their own losses. gather: joins all processes."""
+        """Find what the policies' own losses say of each predicted patch's cost (B, K), and return their sum. gather: joins all processes.
+
+        What is to be remembered of it waits until `after_step` says that the step was good.
+        """
         if not len(self.learners):
             return None
         feedback = Feedback(scene, mask, errors)
         taught = (learner for learner in self.learners if isinstance(learner, Taught))
         terms = [term for learner in taught if (term := learner.loss(feedback)) is not None]
-        seen = Feedback(
-            replace(
-                scene,
-                sample_ids=_gathered(scene.sample_ids, gather),
-                views=_gathered(scene.views, gather),
-                images=None,
-            ),
-            PatchMask(
-                *(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))
-            ),
-            gather(errors),
-        )
-        for learner in self.learners:
-            if isinstance(learner, Observer):
-                learner.observe(seen)
+        if any(isinstance(learner, Observer) for learner in self.learners):
+            self._unobserved.append(_seen_by_all(feedback, gather))
         self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
         return torch.stack(terms).sum() if terms else None
+
+    @torch.no_grad()
+    def after_step(self, is_good: bool) -> None:
+        """Let the policies remember what the batches of a good step cost, and forget those of a step that was dropped."""
+        waiting, self._unobserved = self._unobserved, []
+        for feedback in waiting if is_good else ():
+            for learner in self.learners:
+                if isinstance(learner, Observer):
+                    learner.observe(feedback)
 
     def look(self, source: str, images: Tensor, *, charged: bool = False) -> Tensor:
         """(B, N) attention of a source for images in the model's numbers; charged: whether it counts as the training's own cost."""
@@ -165,6 +167,25 @@ class Masker(nn.Module):
 def predicted_count(num_masked: int, share: float) -> int | None:
     """How many masked patches the loss scores; None for all of them."""
     return None if share >= 1 else max(1, round(share * num_masked))
+
+
+def _seen_by_all(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feedback:
+    """Feedback of all processes; it waits for the end of a step, so it lets go of pictures and of what was computed from them."""
+    scene, mask = feedback.scene, feedback.mask
+    return Feedback(
+        replace(
+            scene,
+            sample_ids=_gathered(scene.sample_ids, gather),
+            views=_gathered(scene.views, gather),
+            images=None,
+            attention=None,
+            found={},
+        ),
+        PatchMask(
+            *(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))
+        ),
+        gather(feedback.errors),
+    )
 
 
 def _gathered(values: Tensor | None, gather: Callable[[Tensor], Tensor]) -> Tensor | None:

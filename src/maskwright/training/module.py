@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import ModelConfig
+from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.training.clock import Clock
 from maskwright.training.masker import Masker, Shown
@@ -44,7 +47,8 @@ class PretrainModule(SteppedModule):
         described: dict[str, Any],
     ) -> None:
         """described: plain values stored in every checkpoint so that it can be opened without its run."""
-        counts = {"images": 0, "encoder_tokens": 0, "decoder_tokens": 0, **masker.spent}
+        counts = dict.fromkeys(("images", "encoder_tokens", "decoder_tokens", "model_flops"), 0)
+        counts |= masker.spent
         super().__init__(clock, recipe.rate, recipe.clip, counts, described)
         self.model, self.masker, self.objective = model, masker, objective
         self.scale, self.recipe = scale, recipe
@@ -59,6 +63,8 @@ class PretrainModule(SteppedModule):
             shown, epoch=self.current_epoch, step=self.global_step, progress=progress
         )
         mask = self.masker.draw(scene)
+        if (checks := scene.all_checks()) is not None:
+            self.checks.append(checks)
         prediction = self.model(
             shown.images,
             mask,
@@ -109,18 +115,31 @@ class PretrainModule(SteppedModule):
 
     def record(self, mask: PatchMask, value: ObjectiveValue) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
-        rows = mask.visible_ids.shape[0]
+        rows, config = mask.visible_ids.shape[0], self.model.config
+        predicted = mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible
         self.counts["images"] += rows
-        self.counts["encoder_tokens"] += rows * (mask.num_visible + self.model.config.num_prefix)
-        self.counts["decoder_tokens"] += rows * (
-            mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible
-        )
+        self.counts["encoder_tokens"] += rows * (mask.num_visible + config.num_prefix)
+        self.counts["decoder_tokens"] += rows * predicted
+        # Step by step: the cost of a mean number of patches is not the mean cost, because attention grows with the square.
+        self.counts["model_flops"] += rows * training_cost(config, mask.num_visible, predicted)
         self.latest = {
             **value.columns("loss"),
             "num_visible": mask.num_visible,
             "masked": mask.num_masked / mask.num_patches,
         }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
+
+    def after_step(self, is_good: bool) -> None:
+        self.masker.after_step(is_good)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["masks"] = self.masker.monitor.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if "masks" in checkpoint:  # not in those of earlier versions
+            self.masker.monitor.restore(checkpoint["masks"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer(
@@ -133,3 +152,9 @@ class PretrainModule(SteppedModule):
 def patch_errors(prediction: Prediction) -> Tensor:
     """(B, K) mean squared error of each predicted patch in the target's space, without a gradient."""
     return (prediction.values.detach().float() - prediction.targets()).square().mean(-1)
+
+
+@lru_cache(maxsize=1024)
+def training_cost(config: ModelConfig, num_visible: int, num_predicted: int) -> int:
+    """Operations of an image's step with that many visible and predicted patches; asked for at every step, so it is remembered."""
+    return count_step(config, num_visible, num_predicted).training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,19 @@ class MaskMonitor:
             Tensor
         ] = []  # the last masks, at least KEPT of them if there were so many: each (B, N) booleans
         self._recent = self._ever = _Counts()
+
+    def state(self) -> dict[str, Any]:
+        """All counts and the latest masks on the CPU, for a checkpoint."""
+        return {
+            "recent": self._recent.state(),
+            "ever": self._ever.state(),
+            "latest": [flags.cpu() for flags in self.latest],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._recent, self._ever = _Counts(**state["recent"]), _Counts(**state["ever"])
+        self.latest = list(state["latest"])
 
     def add(self, mask: PatchMask) -> None:
         """Count one batch."""
@@ -48,7 +62,7 @@ class MaskMonitor:
     def masks(self) -> Tensor:
         """(n, N) booleans: the latest masks, on the CPU; their counts may differ where the ratio moved."""
         return (
-            torch.cat(self.latest).cpu()
+            torch.cat([flags.cpu() for flags in self.latest])
             if self.latest
             else torch.zeros(0, self.num_patches, dtype=torch.bool)
         )
@@ -66,6 +80,14 @@ class _Counts:
     ) -> None:
         self.images, self.masked, self.agreeing, self.pairs = images, masked, agreeing, pairs
 
+    def state(self) -> dict[str, Any]:
+        return {
+            "images": self.images,
+            "masked": _on(self.masked, torch.device("cpu")),
+            "agreeing": _on(self.agreeing, torch.device("cpu")),
+            "pairs": self.pairs,
+        }
+
     def plus(self, flags: Tensor) -> _Counts:
         count, per_place = (
             len(flags),
@@ -76,8 +98,8 @@ class _Counts:
         )  # pairs that share a masked patch, per masked patch
         return _Counts(
             self.images + count,
-            self.masked + per_place,
-            self.agreeing + agreeing,
+            _on(self.masked, flags.device) + per_place,  # from a checkpoint they come on the CPU
+            _on(self.agreeing, flags.device) + agreeing,
             self.pairs + count * (count - 1),
         )
 
@@ -99,6 +121,11 @@ class _Counts:
         mean = float(self.shares().mean())
         together = float(self.agreeing) / max(1, self.pairs)
         return (together - mean) / max(1e-12, 1 - mean)
+
+
+def _on(value: Tensor | float, device: torch.device) -> Tensor | float:
+    """A tensor on that device; a plain number as it is."""
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def _coin(share: Tensor) -> Tensor:

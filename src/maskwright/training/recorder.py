@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +45,18 @@ class Recorder(Callback):
         self._images = 0
         self._shown, self._told = "", 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """Losses since the last row, so that the next one is the same after an interruption."""
+        return {"told": self._told, "losses": [float(loss) for loss in self._losses]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._told, self._losses = state_dict["told"], list(state_dict["losses"])
+
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        # The steps so far were told by whoever took them; inside an accumulation the first batch still belongs to the last of them.
+        self._told = max(self._told, trainer.global_step)
         self._ended = self._row_started = time.perf_counter()
-        self._images = pl_module.counts["images"]
+        self._images = pl_module.totals()["images"]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
         now = time.perf_counter()
@@ -84,28 +94,26 @@ class Recorder(Callback):
         now = time.perf_counter()
         spent = max(now - self._row_started, 1e-9)
         losses = [float(loss) for loss in self._losses]
+        # A step that was dropped takes no part; where all were, that is what is written.
+        finite = [loss for loss in losses if math.isfinite(loss)] or losses
+        totals = module.totals()
         row: Row = {
             "step": step,
             "epoch": trainer.current_epoch + 1,
-            "loss": sum(losses) / len(losses),
+            "loss": sum(finite) / len(finite),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
             **self.more(),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "images_per_s": (module.counts["images"] - self._images) * trainer.world_size / spent,
+            "images_per_s": (totals["images"] - self._images) / spent,
             "data_wait": self._waited / spent,
             "seconds": module.clock.seconds,
-            **{
-                name: value * trainer.world_size
-                for name, value in module.counts.items()
-                if name != "skipped_steps"
-            },
-            "skipped_steps": module.counts["skipped_steps"],
+            **totals,
         }
         self._losses, self._waited, self._row_started, self._images = (
             [],
             0.0,
             now,
-            module.counts["images"],
+            totals["images"],
         )
         return row
 

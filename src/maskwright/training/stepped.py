@@ -8,15 +8,24 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from maskwright.patches.mask import NotAScore
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import log
 from maskwright.training.clock import Clock
 from maskwright.training.schedule_lr import LearningRate
 
 MOST_BAD_STEPS = 3
+COUNTS_OF_STEPS = (
+    "skipped_steps",
+    "overflowed_steps",
+)  # the same in all processes, which step together
 
 
 class SteppedModule(LightningModule):
-    """A training whose length a clock decides. A step sets `batches_done` and `latest` (with its loss), and adds to `counts`."""
+    """A training whose length a clock decides. A step sets `batches_done` and `latest` (with its loss), and adds to `counts`.
+
+    It may add booleans on the device to `checks`, which are read together with the check of the gradient: whether scores were numbers.
+    """
 
     def __init__(
         self,
@@ -26,20 +35,44 @@ class SteppedModule(LightningModule):
         counts: dict[str, int],
         described: dict[str, Any],
     ) -> None:
-        """clip: largest norm of the gradient, 0 for any; counts: what is counted beside skipped steps, from 0; described: plain values
-        that every checkpoint carries.
+        """clip: largest norm of the gradient, 0 for any; counts: what this process counts beside steps that were not taken, from 0;
+        described: plain values that every checkpoint carries.
         """
         super().__init__()
         self.clock, self.rate, self.clip, self.described = clock, rate, clip, described
         self.latest: dict[str, Tensor | float] = {}
-        self.counts = {**counts, "skipped_steps": 0}
+        self.counts = {**counts, **dict.fromkeys(COUNTS_OF_STEPS, 0)}
+        self.checks: list[Tensor] = []
+        self._losses: list[Tensor] = []  # of the batches of the optimizer step that is being made
+        self.processes = 1  # that train together
         self.bad_in_a_row = 0
         self.batches_done = 0
+
+    def setup(self, stage: str) -> None:
+        self.processes = self.trainer.world_size
+
+    def totals(self) -> dict[str, int]:
+        """What all processes have counted together; whatever is written down comes from here."""
+        return {
+            name: value if name in COUNTS_OF_STEPS else value * self.processes
+            for name, value in self.counts.items()
+        }
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = self.rate.at(self.clock.rate_progress(self.global_step))
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Make the gradient of a step the mean over the batches that it has.
+
+        Lightning has divided by all batches of an accumulation, also at the end of an epoch, where fewer are left.
+        """
+        whole = self.trainer.accumulate_grad_batches
+        self._losses.append(torch.as_tensor(self.latest["loss"], device=loss.device))
+        begun = (self.batches_done - 1) // whole * whole
+        there = min(whole, int(self.trainer.num_training_batches) - begun)
+        super().backward(loss if there == whole else loss * (whole / there), *args, **kwargs)
 
     def configure_gradient_clipping(
         self,
@@ -47,7 +80,15 @@ class SteppedModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient's norm; when it is not finite drop the step, and stop after three in a row."""
+        """Clip the gradient's norm; when it or a loss is not finite drop the step, and stop after three in a row.
+
+        Raises NotAScore where a policy had no numbers.
+        """
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            # An optimizer that says it unscales in its own step, as fused ones do, gets here with gradients that are still scaled;
+            # all others were unscaled by Lightning.
+            scaler.unscale_(optimizer)
         parameters = [
             parameter
             for group in optimizer.param_groups
@@ -56,13 +97,30 @@ class SteppedModule(LightningModule):
         ]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.clip or float("inf"))
         self.latest["grad_norm"] = norm
-        if bool(torch.isfinite(norm)) and bool(
-            torch.isfinite(torch.as_tensor(self.latest["loss"]))
-        ):
+        losses, self._losses = torch.stack(self._losses), []
+        checks, self.checks = self.checks, []
+        # The one place of a step that waits for the device.
+        is_good = bool(torch.stack([norm.isfinite(), losses.isfinite().all(), *checks]).all())
+        if is_good:
             self.bad_in_a_row = 0
-            return
+        elif checks and not torch.stack(checks).all():
+            raise NotAScore
+        else:
+            self._drop_step(parameters, losses, scaler)
+        self.after_step(is_good)
+
+    def after_step(self, is_good: bool) -> None:
+        """Hear whether an optimizer step is taken or dropped; what was learned of the batches of a dropped one is to be forgotten."""
+
+    def _drop_step(self, parameters: list[Tensor], losses: Tensor, scaler: Any) -> None:
+        """Leave the weights as they are; raises NonFiniteLoss for the third in a row."""
         for parameter in parameters:
             parameter.grad = None
+        # Half precision overflows while its scale is being found, three times in a row is usual at the start; with nothing left to
+        # halve it is the gradient itself.
+        if scaler is not None and bool(losses.isfinite().all()) and scaler.get_scale() > 1:
+            self.counts["overflowed_steps"] += 1
+            return
         self.counts["skipped_steps"] += 1
         self.bad_in_a_row += 1
         if self.bad_in_a_row >= MOST_BAD_STEPS:
@@ -78,13 +136,20 @@ class SteppedModule(LightningModule):
         }
         checkpoint["progress"] = {
             **self.counts,
+            "processes": self.processes,
             "seconds": self.clock.seconds,
             "bad_in_a_row": self.bad_in_a_row,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint["progress"]
-        self.counts.update({name: saved[name] for name in self.counts})
+        unknown = [name for name in self.counts if name not in saved]
+        if unknown:
+            log.warning(
+                f"The checkpoint is of an earlier version that did not count {', '.join(unknown)}; they begin at 0 here."
+            )
+        self.counts.update({name: saved[name] for name in self.counts if name in saved})
+        self.processes = saved.get("processes", self.processes)
         self.clock.earlier_seconds, self.bad_in_a_row = saved["seconds"], saved["bad_in_a_row"]
 
 

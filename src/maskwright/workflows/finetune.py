@@ -293,7 +293,7 @@ def _train_and_measure(
         "seconds": round(module.clock.seconds, 2),
         "step": folder.metrics()[-1]["step"],
         "ended": now(),
-        **module.counts,
+        **module.totals(),
     }
     if not finished:
         folder.update_status(state="stopped", **spent)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from maskwright.data.loader import ResumableLoader
 from maskwright.evaluation.baselines import TrivialBaselines
@@ -199,12 +200,10 @@ def spell_baselines(
 
 
 def averaging(settings: PretrainSettings) -> list[Any]:
-    """The callback that averages weights, when asked for."""
+    """The callback that averages weights, when asked for; buffers, such as what a policy remembers, are kept as they are."""
     if not settings.train.ema:
         return []
-    from lightning.pytorch.callbacks import EMAWeightAveraging
-
-    return [EMAWeightAveraging(decay=settings.train.ema)]
+    return [EMAWeightAveraging(decay=settings.train.ema, use_buffers=False)]
 
 
 def _fail(folder: RunFolder, error: BaseException, module: PretrainModule) -> None:
@@ -236,7 +235,7 @@ def _end(
         "step": step,
         "seconds": round(clock.seconds, 2),
         "ended": now(),
-        **module.counts,
+        **module.totals(),
         "training_flops": training_flops(module),
     }
     if stopped:

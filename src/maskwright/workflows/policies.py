@@ -17,7 +17,7 @@ from maskwright.masking.selected import SelectedPolicy
 from maskwright.patches import Grid, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.support.shorthand import Call
+from maskwright.support.shorthand import Call, plain
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.painted import read_painted
 
@@ -43,7 +43,7 @@ def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Sche
 
 def given_policy(call: Call, grid: Grid) -> Policy:
     """Build `given(path="mask.png", cover="half", choose="by_chance")` by reading the file or folder it names."""
-    options = {**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options}
+    options = plain({**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options})
     for name in options:
         if name not in GIVEN_OPTIONS:
             raise MaskwrightError(
@@ -69,7 +69,7 @@ def given_policy(call: Call, grid: Grid) -> Policy:
 
 def learned_policy(call: Call, grid: Grid) -> Policy:
     """Build `learned(path="RUN/select/NAME")` from the scorer that `maskwright select` wrote there."""
-    options = {**dict(zip(("path",), call.args, strict=False)), **call.options}
+    options = plain({**dict(zip(("path",), call.args, strict=False)), **call.options})
     for name in options:
         if name != "path":
             raise MaskwrightError(

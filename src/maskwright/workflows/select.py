@@ -250,7 +250,7 @@ def _fit(
         state="stopped" if asked else "finished",
         ended=now(),
         seconds=round(module.clock.seconds, 2),
-        **module.counts,
+        **module.totals(),
     )
     scorer.to("cpu")
     return not asked

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from maskwright.losses.perceptual import PerceptualError
-from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_step
 from maskwright.training.module import PretrainModule
 
 
@@ -19,23 +15,10 @@ def spell_count(count: int) -> str:
 
 
 def training_flops(module: PretrainModule) -> int:
-    """Operations spent so far: images times the analytic cost of their mean numbers of patches, and what policy and loss cost besides."""
-    images = max(1, module.counts["images"])
-    visible = module.counts["encoder_tokens"] / images - module.model.config.num_prefix
-    cost = mean_training_cost(
-        module.model.config, visible, module.counts["decoder_tokens"] / images
-    )
-    return round((cost + loss_flops(module)) * images) + module.counts["policy_flops"]
-
-
-def mean_training_cost(config: ModelConfig, visible: float, predicted: float) -> float:
-    """Operations per image for mean numbers of patches, which a schedule of ratios leaves between whole ones: a straight line there."""
-    low = math.floor(visible)
-    share = visible - low
-    ends = [
-        count_step(config, low + more, round(predicted - more + share)).training for more in (0, 1)
-    ]
-    return (1 - share) * ends[0] + share * ends[1]
+    """Operations that all processes have spent so far: the analytic cost of every step, and what policy and loss cost besides."""
+    totals = module.totals()
+    looked_through = loss_flops(module) * totals["images"]
+    return totals["model_flops"] + looked_through + totals["policy_flops"]
 
 
 def loss_flops(module: PretrainModule) -> int:
