@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.label_column import number_labels
 from maskwright.data.picture_files import SPLITS, slug
 from maskwright.data.pixel_values import ValueRange, channels_come_last, fit_pixels, measure_range
 from maskwright.support.errors import MaskwrightError
@@ -168,15 +169,6 @@ def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[
     if labels is None:
         return None, None
     return number_labels([str(label) for label in labels])
-
-
-def number_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Number label names from 0 in their order: numeric if all are whole numbers, alphabetic otherwise."""
-    distinct = set(names)
-    numeric = all(name.lstrip("-").isdigit() for name in distinct)
-    classes = sorted(distinct, key=int) if numeric else sorted(distinct)
-    number = {name: at for at, name in enumerate(classes)}
-    return [number[name] for name in names], classes
 
 
 def _hash_array(array: np.ndarray) -> str:

@@ -6,10 +6,8 @@ import dataclasses
 
 import torch
 
+from maskwright.data.label_column import UNLABELED
 from maskwright.data.packed import PackedStore
-
-UNLABELED = -1
-"""The label of a picture without one among labeled ones, as in scikit-learn."""
 
 
 def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:

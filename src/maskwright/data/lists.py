@@ -9,8 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from maskwright.data.arrays import number_labels
 from maskwright.data.folder import FolderStorage
+from maskwright.data.label_column import (
+    LabelColumn,
+    contradictions,
+    read_column,
+    spell_contradictions,
+)
 from maskwright.data.picture_files import (
     PICTURE_EXTENSIONS,
     PictureFiles,
@@ -87,19 +92,21 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         raise MaskwrightError(
             f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'."
         )
-    labels, classes = (
-        (None, None) if label_at is None else number_labels([row[label_at] for row in table.rows])
-    )
+    cells = [] if label_at is None else [row[label_at] for row in table.rows]
+    column = read_column(keys, cells, str(path)) if cells else LabelColumn(None, None)
     listed = PictureFiles(
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
         fingerprint=hash_strings(
-            [f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)] + [str(labels)]
+            [f"{key}\t{stamp}" for key, stamp in zip(keys, stamps, strict=True)]
+            + [str(column.numbers)]
         ),
-        labels=labels,
-        classes=classes,
+        labels=column.numbers,
+        classes=column.classes,
         splits=table.splits(),
+        notes=column.notes,
+        label_notes=column.notes,
     )
     return listed if split is None else _part(listed, split, table.split_of_each(), str(path))
 
@@ -108,11 +115,17 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
     """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column (a name, or a number from 1).
 
     Files are matched by their path in the source, else by their name alone. split: the part to keep, by the file's column split. Raises
-    MaskwrightError unless every picture gets a label.
+    MaskwrightError for pictures without a line; an empty cell is no label, and columns without classes leave none, which notes tell.
     """
-    numbers, classes = read_labels(source.keys, labels)
-    fingerprint = hash_strings([source.fingerprint, *map(str, numbers), *classes])
-    labeled = dataclasses.replace(source, labels=numbers, classes=classes, fingerprint=fingerprint)
+    column = read_labels(source.keys, labels)
+    labeled = dataclasses.replace(
+        source,
+        labels=column.numbers,
+        classes=column.classes,
+        fingerprint=column.fingerprint(source.fingerprint),
+        notes=(*source.notes, *column.notes),
+        label_notes=column.notes,
+    )
     named = splits_in(labels)
     if not named:
         return labeled
@@ -163,8 +176,8 @@ def _part(
     )
 
 
-def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]:
-    """The class numbers of these pictures and the names of the classes from a file, as in with_labels."""
+def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
+    """The labels of these pictures from a file, as in with_labels."""
     table, column = _open_labels(labels)
     at = table.column(None, _PATH_COLUMNS, 0)
     label_at = table.column(column, _LABEL_COLUMNS, 1)
@@ -173,13 +186,21 @@ def read_labels(keys: Sequence[str], labels: str) -> tuple[list[int], list[str]]
         raise MaskwrightError(
             f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN."
         )
-    found = _matched(keys, table, [row[label_at] for row in table.rows])
+    named, cells = [row[at] for row in table.rows], [row[label_at] for row in table.rows]
+    double = contradictions(named, cells)
+    found = _matched(
+        keys,
+        table,
+        ["" if name in double else cell for name, cell in zip(named, cells, strict=True)],
+    )
     missing = [key for key, label in zip(keys, found, strict=True) if label is None]
     if missing:
         raise MaskwrightError(
             f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'."
         )
-    return number_labels([label for label in found if label is not None])
+    column = read_column(keys, [label or "" for label in found], str(table.place))
+    notes = (*spell_contradictions(double, str(table.place)), *column.notes)
+    return dataclasses.replace(column, notes=notes)
 
 
 def _matched(keys: Sequence[str], table: _Table, values: Sequence[str]) -> list[str | None]:

@@ -50,7 +50,10 @@ class Storage(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PictureFiles:
-    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them."""
+    """A source of picture files, each decoded when it is read; sizes: (n, 2) heights and widths where an index knows them.
+
+    label_notes: what is odd about the labels, for whoever needs them; they stand among the notes too.
+    """
 
     name: str
     keys: Sequence[str]
@@ -61,6 +64,7 @@ class PictureFiles:
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = field(default=())
     sizes: np.ndarray | None = None
+    label_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -163,6 +167,13 @@ def labels_from_folders(
         return None, None
     number = {label: at for at, label in enumerate(classes)}
     return [number[part[0]] for part in parts], classes
+
+
+def lone_folder(keys: Sequence[str]) -> str | None:
+    """The name of the one folder that all pictures lie in; None for loose pictures, several folders, and a folder named like a split."""
+    shared = {key.rpartition("/")[0] for key in keys}
+    name = PurePosixPath(shared.pop()).name if len(shared) == 1 else ""
+    return name if name and _split_of(name) is None else None
 
 
 def find_splits(keys: Sequence[str]) -> tuple[tuple[str, ...], str]:

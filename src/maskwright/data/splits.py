@@ -60,9 +60,12 @@ def _cut(store: PackedStore, count: int, seed: int, purpose: str, spare_classes:
         labels=store.labels,
         spare_classes=spare_classes,
     )
-    if not held.any():
-        return Holdout(store, None)
-    return Holdout(store.subset((~held).nonzero()[:, 0]), store.subset(held.nonzero()[:, 0]))
+    return divide(store, held) if held.any() else Holdout(store, None)
+
+
+def divide(store: PackedStore, is_held: Tensor) -> Holdout:
+    """Cut a store by (n,) booleans, True = held; neither side may be empty."""
+    return Holdout(store.subset((~is_held).nonzero()[:, 0]), store.subset(is_held.nonzero()[:, 0]))
 
 
 def choose_held(

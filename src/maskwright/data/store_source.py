@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.label_column import LabelColumn
 from maskwright.data.packed import FACTS, PackedStore, open_packed
 from maskwright.data.picture_files import find_splits, pick_split, slug
 from maskwright.data.pixel_values import fit_pixels
-from maskwright.support.files import hash_strings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,6 +23,7 @@ class StoreSource:
     name: str
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    label_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.store)
@@ -56,13 +57,16 @@ class StoreSource:
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
-    def with_numbers(self, labels: list[int], classes: list[str]) -> StoreSource:
+    def with_column(self, column: LabelColumn) -> StoreSource:
         """The same pictures with other labels."""
-        fingerprint = hash_strings([self.fingerprint, *map(str, labels), *classes])
         store = replace(
-            self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint
+            self.store,
+            labels=None if column.numbers is None else torch.tensor(column.numbers),
+            classes=None if column.classes is None else tuple(column.classes),
+            fingerprint=column.fingerprint(self.fingerprint),
         )
-        return replace(self, store=store)
+        notes = (*self.notes, *column.notes)
+        return replace(self, store=store, notes=notes, label_notes=column.notes)
 
 
 def is_store(path: Path) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskwright.data.arrays import number_labels
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.label_column import number_labels
 from maskwright.data.picture_files import slug
 from maskwright.data.pixel_values import ValueRange, fit_pixels, measure_range, to_channels_last
 from maskwright.support.errors import MaskwrightError

@@ -11,8 +11,9 @@ from torch import Tensor
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
 from maskwright.data.sources import Source, open_source
+from maskwright.data.splits import limited
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.labeled import Split, limited
+from maskwright.workflows.labeled import Split
 from maskwright.workflows.loading import eval_batches, packed
 
 

@@ -67,7 +67,11 @@ class _Task:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> _Task:
         asked = LabeledSettings(
-            **{item.name: values[item.name] for item in dataclasses.fields(LabeledSettings)}
+            **{
+                item.name: values[item.name]
+                for item in dataclasses.fields(LabeledSettings)
+                if item.name in values  # test_of came later
+            }
         )
         settings = FinetuneSettings(
             **{item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)}
