@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,11 @@ def name_of_picture(key: str) -> str:
     """The picture that an entry is of: `x.jpg` for its windows `x.jpg`, `x.jpg#2`, `x.jpg#3`."""
     name, mark, number = key.rpartition("#")
     return name if mark and name and number.isdigit() else key
+
+
+def is_numbered(key: str) -> bool:
+    """Whether a key is a place in an array or Dataset (`row 5`, `item 5`) and no file name."""
+    return re.fullmatch(r"(row|item) \d+", name_of_picture(key)) is not None
 
 
 def hash_names(keys: Sequence[str]) -> Tensor:

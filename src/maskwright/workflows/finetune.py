@@ -34,6 +34,7 @@ from maskwright.workflows.folds import folds_of, spell_spread
 from maskwright.workflows.labeled import Labeled, LabeledSettings
 from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way, now, slug
+from maskwright.workflows.seen import tell_seen, test_apart
 from maskwright.workflows.spent import spell_count
 
 
@@ -129,6 +130,7 @@ def finetune(
         shots=None if shots is None else str(shots),
         limit=limit,
         seed=seed,
+        test_of=test_apart(str(run), {}, str(data)),
     )
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
     task = _Task(
@@ -292,7 +294,10 @@ def _train_and_measure(
         {**described, "classes": list(lesson.classes)},
     )
     answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
-    report = {"data": data.name, "how": data.how, "run": task.run, **answers}
+    seen = None
+    if not task.from_scratch:
+        seen = tell_seen(task.run, data.test, task.asked.data, reporter)
+    report = {"data": data.name, "how": data.how, "run": task.run, "seen": seen, **answers}
     path = folder.eval / f"finetune-{slug(data.name)}.json"
     write_json(path, {**report, "made": now(), "versions": versions()})
     folder.update_status(
