@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,10 @@ class StorePictures:
 
     def __iter__(self) -> Iterator[Batch]:
         return eval_batches(self.store, self.size, self.batch_size)
+
+    def take(self, ids: Sequence[int]) -> StorePictures:
+        """Some of them, by their places."""
+        return replace(self, store=self.store.subset(ids))
 
 
 def open_both(
