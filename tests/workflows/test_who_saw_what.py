@@ -15,10 +15,16 @@ from PIL import Image
 
 import maskwright
 from maskwright.data.sources import open_source
+from maskwright.studies.design import join_plan
+from maskwright.studies.plan import build_plan
+from maskwright.studies.running import RunningSettings
+from maskwright.studies.study import run_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.labeled import LabeledSettings, find_split
 from maskwright.workflows.loading import load
 from maskwright.workflows.seen import FILE, read_seen
+from maskwright.workflows.select import _data_settings
+from maskwright.workflows.select_settings import build_select_settings
 from maskwright.workflows.settings import DataSettings
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
@@ -261,3 +267,53 @@ def test_what_a_run_has_seen_is_in_its_folder(small_run: maskwright.Run) -> None
     assert seen is not None
     assert len(seen.names) == len(seen.pixels) == small_run.status["pictures"]
     assert len(seen.test) == 0
+
+
+def test_a_scorer_is_held_out_from_as_its_run_was(tmp_path: Path) -> None:
+    data = draw_classes(tmp_path / "d", all=40)
+    rows = [f"{at}.png,{'aaab'[at % 4]}" for at in range(40)]
+    (tmp_path / "l.csv").write_text("\n".join(["file,label", *rows]))
+    labels = str(tmp_path / "l.csv")
+    run = maskwright.pretrain(
+        data, out=tmp_path / "run", labels=labels, val="0.25", test_size=0.2, steps=2, **SMALL
+    )
+    _, chosen = build_select_settings(None, {})
+    wanted = _data_settings(run, None, chosen, run.load())
+    own = load(run.settings.data, open_source(data, labels=labels), 0, Listener())
+    again = load(wanted, open_source(data, labels=wanted.labels), 0, Listener())
+    assert own.held is not None
+    assert again.held is not None
+    assert own.held.keys == again.held.keys
+
+
+@pytest.mark.parametrize(
+    ("root", "spared"),
+    [("train/a train/b test/a test/b", {"split": "train"}), ("a b", {"test_size": 0.25})],
+)
+def test_a_study_trains_on_nothing_that_it_tests_on(
+    tmp_path: Path, root: str, spared: dict[str, Any]
+) -> None:
+    data = draw_classes(tmp_path / "d", **dict.fromkeys(root.split(), 8))
+    values = {"data": str(data), "arms": {"random": {}, "grid": {"policy": "grid"}}, "seeds": 1}
+    plan = join_plan(build_plan(values, "tiny"), tmp_path / "study")
+    assert {name: plan.base.get(name) for name in spared} == spared
+    elsewhere = {**values, "evaluate": {"data": str(tmp_path), "probes": ["knn"]}}
+    other = join_plan(build_plan(elsewhere, "tiny"), tmp_path / "other")
+    assert other.base.get("test_size") is None
+
+
+def test_a_search_without_labels_in_its_other_data_says_so(tmp_path: Path) -> None:
+    data = draw_classes(tmp_path / "d", a=10, b=10)
+    other = draw_classes(tmp_path / "v", x=4)
+    base = {**SMALL, "val": str(other), "test_size": 0.25}
+    values = {
+        "data": str(data),
+        "base": base,
+        "arms": {"random": {}, "grid": {"policy": "grid"}},
+        "seeds": 1,
+        "budget": {"steps": 2},
+        "search": {"lr": {"low": 1e-4, "high": 1e-2, "log": True}},
+        "evaluate": {"probes": ["knn"], "masks": []},
+    }
+    with pytest.raises(MaskwrightError, match="A search is led by k-NN"):
+        run_plan(build_plan(values, "tiny"), RunningSettings(out=tmp_path / "s", search=1))

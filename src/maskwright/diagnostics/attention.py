@@ -207,9 +207,12 @@ def _some(maps: RolloutMaps, chosen: Tensor) -> RolloutMaps:
 
 def _join(maps: Sequence[RolloutMaps]) -> RolloutMaps:
     """The maps of several batches as one."""
-    names = ("values", "is_seen", "own_evenness")
-    joined = [torch.cat([getattr(one, name) for one in maps]) for name in names]
-    return RolloutMaps(*joined, maps[0].grid)
+    return RolloutMaps(
+        torch.cat([one.values for one in maps]),
+        torch.cat([one.is_seen for one in maps]),
+        torch.cat([one.own_evenness for one in maps]),
+        maps[0].grid,
+    )
 
 
 def _only(maps: RolloutMaps, number: int) -> RolloutMaps:

@@ -98,7 +98,8 @@ def tell_seen(
     """
     seen = read_seen(place_of(run))
     if seen is None:
-        return _tell_unknown(place_of(run), data, reporter)
+        _tell_unknown(place_of(run), data, reporter)
+        return None
     count = seen.count(test, data)
     if count:
         reporter.warn(
