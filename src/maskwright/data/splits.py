@@ -132,12 +132,14 @@ def _choose_units(count: int, units: _Units, spare_classes: bool) -> np.ndarray:
     quota = _quotas(count, total, np.bincount(kind, minlength=len(total)) > 1, luck)
     within = size.cumsum() - (total.cumsum() - total)[kind]
     held = (within <= quota[kind]) & ~is_last
-    # What no quota could give, because groups did not fit or classes are too small, comes from whoever has most to spare.
-    rest = (~held & ~is_last if spare_classes else ~held).nonzero()[0]
-    rest = rest[np.lexsort((units.chance[order][rest], is_last[rest]))]
-    held[_fill(rest, size, count - int(size[held].sum()))] = True
-    if not held.any() and len(rest) and len(size) > 1:
-        held[rest[size[rest].argmin()]] = True
+    missing = count - int(size[held].sum())
+    if missing:
+        # What no quota could give, because groups did not fit or classes are too small, comes from whoever has most to spare.
+        rest = (~held & ~is_last if spare_classes else ~held).nonzero()[0]
+        rest = rest[np.lexsort((units.chance[order][rest], is_last[rest]))]
+        held[_fill(rest, size, missing)] = True
+        if not held.any() and len(rest) and len(size) > 1:
+            held[rest[size[rest].argmin()]] = True
     chosen = np.zeros(len(order), bool)
     chosen[order] = held
     return chosen
