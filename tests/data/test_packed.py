@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from maskwright.data.packed import FACTS, INDEX, PIXELS, PackedStore, open_packed, split_holdout
+from maskwright.data.packed import FACTS, INDEX, PIXELS, PackedStore, open_packed
 from maskwright.data.packing import pack
+from maskwright.data.same_picture import name_of_picture
 from maskwright.data.sources import open_source
+from maskwright.data.splits import hold_out
 from maskwright.support.errors import MaskwrightError
 
 
@@ -112,7 +115,8 @@ def test_a_constant_channel_does_not_divide_by_zero(tmp_path: Path) -> None:
 
 
 def test_the_held_out_part_is_the_same_share_of_every_class(store: PackedStore) -> None:
-    parts = split_holdout(store.subset(range(24)), 0.5, seed=0)
+    parts = hold_out(store.subset(range(24)), 12, seed=0)
+    assert parts.held is not None
     assert parts.held.labels is not None
     assert parts.held.labels.bincount().tolist() == [3, 3, 3, 3]
     assert set(parts.held.keys) | set(parts.train.keys) == set(store.keys[:24])
@@ -121,19 +125,36 @@ def test_the_held_out_part_is_the_same_share_of_every_class(store: PackedStore) 
 
 def test_the_held_out_part_does_not_depend_on_order_but_on_the_seed(store: PackedStore) -> None:
     shuffled = store.subset(torch.randperm(26, generator=torch.Generator().manual_seed(0)))
-    held = [
-        set(split_holdout(data, 0.25, seed).held.keys)
-        for data, seed in ((store, 0), (shuffled, 0), (store, 1))
-    ]
+    parts = [hold_out(data, 6, seed) for data, seed in ((store, 0), (shuffled, 0), (store, 1))]
+    held = [set(part.held.keys) for part in parts if part.held is not None]
     assert held[0] == held[1]
     assert held[0] != held[2]
 
 
-def test_a_plain_holdout_ignores_labels(store: PackedStore) -> None:
-    assert len(split_holdout(store, 0.5, seed=0, stratified=False).held) == 13
+def test_windows_and_equal_pictures_stay_on_one_side() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 3), dtype=np.uint8)
+    pixels[1::4] = pixels[::4]  # every fourth picture comes twice under another name
+    store = pack(open_source(pixels), short_side=8)
+    keys = tuple(f"{at // 2}.png" + "#2" * (at % 2) for at in range(40))
+    for named in (store, dataclasses.replace(store, keys=keys)):
+        parts = hold_out(named, 10, seed=0)
+        assert parts.held is not None
+        assert len(parts.held) in (9, 10)
+        assert parts.held.content is not None
+        assert not torch.isin(parts.held.content, parts.train.content).any()
+        pictures = [
+            {name_of_picture(key) for key in part.keys} for part in (parts.train, parts.held)
+        ]
+        assert not pictures[0] & pictures[1]
 
 
-@pytest.mark.parametrize("share", [0, 1, 0.001])
-def test_a_share_that_leaves_a_side_empty_is_refused(store: PackedStore, share: float) -> None:
-    with pytest.raises(MaskwrightError, match="share"):
-        split_holdout(store, share, seed=0)
+def test_a_store_of_an_earlier_version_still_knows_its_duplicates(store: PackedStore) -> None:
+    assert store.content is not None
+    old = dataclasses.replace(store, pixel_hashes=None)
+    assert torch.equal(old.content, store.content)
+    assert torch.equal(old.subset([3, 1]).content, store.content[[3, 1]])
+
+
+def test_pictures_that_are_all_the_same_cannot_be_held_out(store: PackedStore) -> None:
+    same = dataclasses.replace(store, pixel_hashes=torch.zeros(26, dtype=torch.int64))
+    assert hold_out(same, 5, seed=0).held is None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -33,6 +33,9 @@ class MemoryPictures:
 
     def __iter__(self) -> Iterator[ImagesOnly]:
         return (ImagesOnly(part) for part in self.images.split(16))
+
+    def take(self, ids: Sequence[int]) -> MemoryPictures:
+        return replace(self, images=self.images[ids], labels=self.labels[ids])
 
 
 def pictures(count: int, seed: int = 0) -> MemoryPictures:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ class MemoryPictures:
 
     def __iter__(self) -> Iterator[ImagesOnly]:
         return (ImagesOnly(some) for some in self.images.split(7))
+
+    def take(self, ids: Sequence[int]) -> MemoryPictures:
+        return replace(self, images=self.images[ids], labels=self.labels[ids])
 
 
 def bright_and_dark(count: int, side: int = 16, seed: int = 0) -> MemoryPictures:

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
+from maskwright.data.splits import hold_out_of_each_class
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_probe import (
     LinearProbeSettings,
     fit_probe,
-    hold_out,
     measure_linear_probe,
     try_settings,
 )
@@ -88,7 +88,7 @@ def test_the_best_attempt_on_held_out_train_is_the_one_used():
 
 def test_held_out_images_do_not_take_part_in_the_fit():
     train = clusters(60, spread=2.0)
-    held = hold_out(train.labels, QUICK.held_out, 0)
+    held = hold_out_of_each_class(train.labels, QUICK.held_out, 0)
     kept = train.labeled("cls").take(~held)
     expected = fit_probe(kept, QUICK.penalties, QUICK.iterations).scores(train.cls[held]).argmax(2)
     attempts = try_settings(train, ("cls",), QUICK, 0)
@@ -115,10 +115,10 @@ def test_standardization_is_fitted_on_train_alone():
 
 def test_the_held_out_part_is_stratified_and_seeded():
     labels = torch.tensor([0] * 50 + [1] * 10 + [2] * 2 + [3])
-    held = hold_out(labels, 0.2, seed=0)
+    held = hold_out_of_each_class(labels, 0.2, seed=0)
     assert labels[held].bincount(minlength=4).tolist() == [10, 2, 1, 0]
-    assert torch.equal(held, hold_out(labels, 0.2, seed=0))
-    assert not torch.equal(held, hold_out(labels, 0.2, seed=1))
+    assert torch.equal(held, hold_out_of_each_class(labels, 0.2, seed=0))
+    assert not torch.equal(held, hold_out_of_each_class(labels, 0.2, seed=1))
 
 
 def test_a_class_with_one_image_is_still_learned():

@@ -193,7 +193,7 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_wrong(
 def _folders(root: Path, places: dict[str, int]) -> Path:
     pictures = iter(draw_pictures(sum(places.values())))
     for place, count in places.items():
-        (root / place).mkdir(parents=True)
+        (root / place).mkdir(parents=True, exist_ok=True)
         for index in range(count):
             Image.fromarray(next(pictures)).save(root / place / f"{index}.png")
     return root
@@ -202,9 +202,13 @@ def _folders(root: Path, places: dict[str, int]) -> Path:
 @pytest.mark.parametrize(
     ("places", "fragment"),
     [
-        ({"train/a": 4, "test/a": 2, "test/b": 2}, "The split 'train' of .* has no labels"),
+        (
+            {"train/a": 4, "test/a": 2, "test/b": 2},
+            "The split 'train' of .* has one folder of pictures only, 'a': one class",
+        ),
         ({"train/a": 4, "train/b": 4, "test": 3}, "The split 'test' of .* has no labels"),
-        ({"a": 6}, "no class folders"),
+        ({"a": 6}, "has one folder of pictures only, 'a': one class, and at least two"),
+        ({".": 6}, "no class folders"),
     ],
 )
 def test_labels_that_are_missing_are_a_sentence(

@@ -12,6 +12,7 @@ import numpy as np
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.identity import State, file_state, hash_rows, identity_of, remembered
+from maskwright.data.label_column import number_labels
 from maskwright.data.picture_files import SPLITS, slug
 from maskwright.data.pixel_values import channels_come_last, fit_pixels
 from maskwright.data.value_range import (
@@ -232,15 +233,6 @@ def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[
     if labels is None:
         return None, None
     return number_labels([str(label) for label in labels])
-
-
-def number_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Number label names from 0 in their order: numeric if all are whole numbers, alphabetic otherwise."""
-    distinct = set(names)
-    numeric = all(name.lstrip("-").isdigit() for name in distinct)
-    classes = sorted(distinct, key=int) if numeric else sorted(distinct)
-    number = {name: at for at, name in enumerate(classes)}
-    return [number[name] for name in names], classes
 
 
 def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[str, ...]:

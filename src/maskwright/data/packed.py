@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from maskwright.data.chunks import damage
+from maskwright.data.same_picture import hash_pixels
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json
-from maskwright.support.seeding import derive_seed
 
 FORMAT = 1
 READING = 2
@@ -52,7 +52,8 @@ class PackedStore:
 
     offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
     not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there; reading: see READING;
-    value_range: what meant black and white in values of other than 8 bits. Subsets share the file.
+    value_range: what meant black and white in values of other than 8 bits; pixel_hashes: (N,) int64, None in streams and in stores of
+    earlier versions, see `content`. Subsets share the file.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class PackedStore:
     live: Live | None = None
     reading: int = READING
     value_range: str | None = None
+    pixel_hashes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -122,7 +124,16 @@ class PackedStore:
             widths=self.widths[chosen],
             labels=None if self.labels is None else self.labels[chosen],
             keys=tuple(self.keys[at] for at in listed),
+            pixel_hashes=None if self.pixel_hashes is None else self.pixel_hashes[chosen],
         )
+
+    @cached_property
+    def content(self) -> Tensor | None:
+        """A hash (N,) int64 of each picture's pixels, equal for exact duplicates; None for a stream, which keeps no pixels."""
+        if self.live is not None or self.pixel_hashes is not None:
+            return self.pixel_hashes
+        pictures = (self.image(index).permute(1, 2, 0).numpy() for index in range(len(self)))
+        return torch.tensor([hash_pixels(picture) for picture in pictures])
 
     def pixel_scale(self) -> PixelScale:
         """Measure mean and standard deviation of each channel, in [0, 1], over up to 2,048 pictures spread evenly over the store."""
@@ -156,40 +167,6 @@ class PackedStore:
         }
 
 
-@dataclass(frozen=True)
-class Holdout:
-    """A store cut in two: what is trained on and what is held out."""
-
-    train: PackedStore
-    held: PackedStore
-
-
-def split_holdout(
-    store: PackedStore, share: float, seed: int, *, stratified: bool = True
-) -> Holdout:
-    """Hold out a share of a store, chosen by a hash of each picture's key, so that neither order nor machine matters.
-
-    stratified: the share is taken of every class where there are labels. Raises MaskwrightError when a side would be empty.
-    """
-    if not 0 < share < 1:
-        raise MaskwrightError(f"The held-out share lies between 0 and 1; got {share:g}.")
-    chance = torch.tensor([derive_seed(seed, "holdout", key) for key in store.keys])
-    groups = (
-        torch.zeros(len(store), dtype=torch.int64)
-        if store.labels is None or not stratified
-        else store.labels
-    )
-    held = torch.zeros(len(store), dtype=torch.bool)
-    for group in groups.unique():
-        members = (groups == group).nonzero()[:, 0]
-        held[members[chance[members].argsort()[: round(share * len(members))]]] = True
-    if held.all() or not held.any():
-        raise MaskwrightError(
-            f"A share of {share:g} of {len(store)} pictures leaves one side empty; choose another share."
-        )
-    return Holdout(store.subset((~held).nonzero()[:, 0]), store.subset(held.nonzero()[:, 0]))
-
-
 def open_packed(folder: Path) -> PackedStore:
     """Open a finished store, after checking its size and checksums (all chunks up to 1 GiB, eight spread chunks beyond).
 
@@ -221,6 +198,7 @@ def open_packed(folder: Path) -> PackedStore:
         heights=index["heights"],
         widths=index["widths"],
         value_range=facts.get("value_range"),
+        pixel_hashes=index.get("pixel_hashes"),
     )
 
 

@@ -25,6 +25,7 @@ from maskwright.data.packed import (
     PackedStore,
     open_packed,
 )
+from maskwright.data.same_picture import hash_pixels
 from maskwright.data.sources import Source, value_range_of
 from maskwright.data.store_source import StoreSource
 from maskwright.data.survey import nothing_readable
@@ -149,6 +150,7 @@ def _read_chunks(
                 "ids": [index for index, _ in good],
                 "heights": [pixels.shape[0] for _, pixels in good],
                 "widths": [pixels.shape[1] for _, pixels in good],
+                "pixel_hashes": list(pool.map(hash_pixels, (pixels for _, pixels in good))),
                 "skipped": [
                     (bad.key, bad.reason) for bad in results if isinstance(bad, UnreadableImage)
                 ],
@@ -181,6 +183,9 @@ def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
         "heights": np.array(heights, dtype=np.int64),
         "widths": np.array(widths, dtype=np.int64),
     }
+    hashes = [one for chunk in file.chunks for one in chunk.facts.get("pixel_hashes", ())]
+    if len(hashes) == len(ids):  # else an earlier version began this store; they are computed then
+        arrays["pixel_hashes"] = np.array(hashes, dtype=np.int64)
     if source.labels is not None:
         arrays["labels"] = np.array(source.labels, dtype=np.int64)[ids]
     np.savez(file.part / INDEX, **arrays)

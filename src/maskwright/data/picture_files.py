@@ -58,7 +58,8 @@ class PictureFiles:
 
     sizes: (n, 2) heights and widths where an index knows them; values: what means black and white in files of other than 8 bits, by
     default measured when first needed; measured_on: the files that it is measured on, of all splits; files and pages: the file and the
-    page, from 0, of each key where a file may hold several pictures.
+    page, from 0, of each key where a file may hold several pictures; label_notes: what is odd about the labels, for whoever needs them;
+    they stand among the notes too.
     The fingerprint follows from the other fields, so a copy with other keys, labels or values has its own.
     """
 
@@ -74,6 +75,7 @@ class PictureFiles:
     measured_on: Sequence[str] = ()
     files: Sequence[str] | None = None
     pages: Sequence[int] | None = None
+    label_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -190,6 +192,13 @@ def labels_from_folders(
         return None, None
     number = {label: at for at, label in enumerate(classes)}
     return [number[part[0]] for part in parts], classes
+
+
+def lone_folder(keys: Sequence[str]) -> str | None:
+    """The name of the one folder that all pictures lie in; None for loose pictures, several folders, and a folder named like a split."""
+    shared = {key.rpartition("/")[0] for key in keys}
+    name = PurePosixPath(shared.pop()).name if len(shared) == 1 else ""
+    return name if name and _split_of(name) is None else None
 
 
 def find_splits(keys: Sequence[str]) -> tuple[tuple[str, ...], str]:

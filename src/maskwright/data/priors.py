@@ -12,6 +12,7 @@ import numpy as np
 
 from maskwright.data.map_writer import MapPlan
 from maskwright.data.originals import Original
+from maskwright.data.splits import spread
 from maskwright.support.catalog import Entry, build
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.shorthand import Call, parse_value
@@ -168,7 +169,7 @@ def _choose(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior,
     for name in BY_SIGHT.get(asked.name, ()):
         try:
             prior: ChosenBySight = _build(asked.name, name, asked.options, seed)
-            reason = prior.fit(sample[:_LOOK_AT])
+            reason = prior.fit([sample[at] for at in spread(len(sample), _LOOK_AT)])
         except MaskwrightError as error:
             refused.append(f"{name}: {error}")
             continue

@@ -66,10 +66,7 @@ def _with_all_pages(source: PictureFiles) -> PictureFiles:
     if len(rows) == len(counts):
         return source
     files = [source.keys[at] for at, _ in rows]
-    note = (
-        f"{len(rows):,} pages of {len(counts):,} files are read, each as a picture; pages of one file may be alike, and a part that is "
-        "held out by chance may hold some of a file whose others are trained on."
-    )
+    note = f"{len(rows):,} pages of {len(counts):,} files are read, each as a picture; all pages of a file stay in one part of a split."
     return replace(
         source,
         keys=[_page_key(source.keys[at], page) for at, page in rows],

@@ -158,7 +158,7 @@ def _open_labeled(
         source = (
             source if own == split else open_store(source.store.folder, split=split)
         )  # a store has the splits of its folders alone
-        return source.with_numbers(*read_labels(source.keys, labels))
+        return source.with_column(read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
             "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
-from maskwright.data.identity import identity_of
+from maskwright.data.label_column import LabelColumn
 from maskwright.data.packed import FACTS, PackedStore, open_packed
 from maskwright.data.picture_files import find_splits, pick_split, slug
 from maskwright.data.pixel_values import fit_pixels
@@ -24,6 +24,7 @@ class StoreSource:
     name: str
     notes: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    label_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.store)
@@ -63,13 +64,16 @@ class StoreSource:
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
-    def with_numbers(self, labels: list[int], classes: list[str]) -> StoreSource:
+    def with_column(self, column: LabelColumn) -> StoreSource:
         """The same pictures with other labels."""
-        fingerprint = identity_of([self.fingerprint], labels, classes)
         store = replace(
-            self.store, labels=torch.tensor(labels), classes=tuple(classes), fingerprint=fingerprint
+            self.store,
+            labels=None if column.numbers is None else torch.tensor(column.numbers),
+            classes=None if column.classes is None else tuple(column.classes),
+            fingerprint=column.fingerprint(self.fingerprint),
         )
-        return replace(self, store=store)
+        notes = (*self.notes, *column.notes)
+        return replace(self, store=store, notes=notes, label_notes=column.notes)
 
 
 def is_store(path: Path) -> bool:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskwright.data.arrays import number_labels
 from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.deep_pixels import is_deep
 from maskwright.data.identity import hash_rows, identity_of
+from maskwright.data.label_column import number_labels
 from maskwright.data.picture_files import slug
 from maskwright.data.pixel_values import fit_pixels, to_channels_last
 from maskwright.data.value_range import (

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from maskwright.data.splits import spread
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.occlusion import own_attention
@@ -104,10 +105,12 @@ class Rollout:
     def _gather(
         self, subject: Subject, material: Material, seed: int
     ) -> tuple[list[Tensor], dict[str, Any]]:
-        """What every picture's maps are like, (n, 7) for each stage, and the first pictures with their maps."""
+        """What every picture's maps are like, (n, 7) for each stage, and some pictures, spread over all, with their maps."""
         removal = Removal(self.order, subject.grid, seed)
         parts: list[list[Tensor]] = []
-        shown: dict[str, Any] = {}
+        images: list[Tensor] = []
+        drawn: list[list[RolloutMaps]] = []
+        wanted = torch.tensor(spread(len(material.test), self.pictures))
         at = 0
         for batch in material.test:
             ids = torch.arange(at, at + len(batch.images))
@@ -117,10 +120,13 @@ class Rollout:
             )
             maps = [self._look(subject, batch.images, mask) for mask in (None, *masks)]
             parts.append([_describe(one, maps[0]) for one in maps])
-            shown = shown or {
-                "images": batch.images[: self.pictures],
-                "maps": [_first(one, self.pictures) for one in maps],
-            }
+            if (here := torch.isin(ids, wanted)).any():
+                images.append(batch.images[here])
+                drawn.append([_some(one, here) for one in maps])
+        shown = {
+            "images": torch.cat(images),
+            "maps": [_join(stage) for stage in zip(*drawn, strict=True)],
+        }
         return [torch.cat(stage) for stage in zip(*parts, strict=True)], shown
 
     def _look(self, subject: Subject, images: Tensor, mask: PatchMask | None) -> RolloutMaps:
@@ -192,9 +198,20 @@ def _asking(subject: Subject) -> str:
     return "the class token" if subject.class_token else "the mean over patches (no class token)"
 
 
-def _first(maps: RolloutMaps, count: int) -> RolloutMaps:
+def _some(maps: RolloutMaps, chosen: Tensor) -> RolloutMaps:
+    """The maps of some pictures, by (B,) booleans."""
     return RolloutMaps(
-        maps.values[:count], maps.is_seen[:count], maps.own_evenness[:count], maps.grid
+        maps.values[chosen], maps.is_seen[chosen], maps.own_evenness[chosen], maps.grid
+    )
+
+
+def _join(maps: Sequence[RolloutMaps]) -> RolloutMaps:
+    """The maps of several batches as one."""
+    return RolloutMaps(
+        torch.cat([one.values for one in maps]),
+        torch.cat([one.is_seen for one in maps]),
+        torch.cat([one.own_evenness for one in maps]),
+        maps[0].grid,
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from maskwright.data.cue_names import Cues, read_categories, read_cues, usual_categories
 from maskwright.data.shapes_textures import PAIRS
+from maskwright.data.splits import hold_out_of_each_class
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.shape_bias import (
@@ -23,7 +24,6 @@ from maskwright.diagnostics.shape_bias import (
 )
 from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_probe import hold_out
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
@@ -236,7 +236,9 @@ def _hold_out_sources(labels: Tensor, sources: Sequence[str], seed: int) -> Tens
     """Hold out a quarter of the drawings or surfaces of each class, with all pictures made of them; pictures without one by themselves."""
     names = [source or f"picture {at}" for at, source in enumerate(sources)]
     first = {name: at for at, name in reversed(list(enumerate(names)))}
-    is_held = hold_out(labels[torch.tensor(list(first.values()))], _HELD_OUT, seed).tolist()
+    is_held = hold_out_of_each_class(
+        labels[torch.tensor(list(first.values()))], _HELD_OUT, seed
+    ).tolist()
     held = {name for name, is_out in zip(first, is_held, strict=True) if is_out}
     return torch.tensor([name in held for name in names])
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from maskwright.data.splits import spread
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
@@ -128,14 +129,9 @@ class Geometry:
 
 
 def _images(material: Material, most: int) -> Tensor:
-    """The first uint8 test pictures."""
-    parts, count = [], 0
-    for batch in material.test:
-        parts.append(batch.images[: most - count])
-        count += len(parts[-1])
-        if count >= most:
-            break
-    return torch.cat(parts)
+    """At most so many uint8 test pictures, spread over all classes of a sorted set."""
+    some = material.test.take(spread(len(material.test), most))
+    return torch.cat([batch.images for batch in some])
 
 
 def _refuse_needy(name: str, policy: Policy) -> None:

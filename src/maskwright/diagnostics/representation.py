@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from maskwright.data.splits import spread
 from maskwright.data.transforms import Augment
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
@@ -33,7 +34,7 @@ CONTROL = (
 class Representation:
     """Effective rank, participation ratio, uniformity and alignment of mean-pooled features, and k-NN accuracy of every layer.
 
-    most: of the train pictures, how many are neighbors at most (the first ones); k: neighbors; scale: smallest share of a picture's area
+    most: of the train pictures, how many are neighbors at most, spread over all; k: neighbors; scale: smallest share of a picture's area
     that a random crop of the two views may take, each mirrored by chance.
     """
 
@@ -49,8 +50,8 @@ class Representation:
     def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
-        test = layers_of(subject, material.test, len(material.test))
-        train = layers_of(subject, subject.train, self.most)
+        test = layers_of(subject, material.test)
+        train = layers_of(subject, subject.train.take(spread(len(subject.train), self.most)))
         views = [
             _view_features(subject, material.test, self.scale, seed, number) for number in (0, 1)
         ]
@@ -103,20 +104,13 @@ class Representation:
         return line_chart([panel], "Representation: what each layer tells neighbors", [CONTROL])
 
 
-def layers_of(subject: Subject, pictures: Pictures, most: int) -> dict[str, Labeled]:
-    """Mean patch tokens of the first `most` pictures by layer; raw pixels have one, their features."""
+def layers_of(subject: Subject, pictures: Pictures) -> dict[str, Labeled]:
+    """Mean patch tokens of pictures by layer; raw pixels have one, their features."""
     parts: dict[str, list[Tensor]] = {}
-    count = 0
     for batch in pictures:
-        images = batch.images[: most - count]
-        for name, pooled in _layers(subject, images):
+        for name, pooled in _layers(subject, batch.images):
             parts.setdefault(name, []).append(pooled)
-        count += len(images)
-        if count >= most:
-            break
-    return {
-        name: Labeled(torch.cat(values), pictures.labels[:count]) for name, values in parts.items()
-    }
+    return {name: Labeled(torch.cat(values), pictures.labels) for name, values in parts.items()}
 
 
 def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:

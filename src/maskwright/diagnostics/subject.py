@@ -45,6 +45,9 @@ class Pictures(Protocol):
 
     def __iter__(self) -> Iterator[ImageBatch]: ...
 
+    def take(self, ids: Sequence[int]) -> Pictures:
+        """Some of them, by their places."""
+
 
 @dataclass(frozen=True)
 class ImagesOnly:

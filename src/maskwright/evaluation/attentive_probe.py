@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskwright.data.splits import hold_out_of_each_class
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.gradient_probe import NormalizedLinear, Rate
-from maskwright.evaluation.linear_probe import hold_out
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
@@ -111,7 +111,7 @@ def measure_attentive_probe(
 ) -> AttentiveResult:
     """Choose the rate on a held-out part of train, refit on all of train, and answer the test images once."""
     labels = train.labels.unique()
-    held = hold_out(train.labels, settings.held_out, seed)
+    held = hold_out_of_each_class(train.labels, settings.held_out, seed)
     everything = torch.arange(len(held))
     total = 2 * settings.epochs
     tried: dict[float, float] = {}

@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskwright.data.splits import hold_out_of_each_class
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.logistic import LogisticModels, fit_logistic
 from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.seeding import derive_seed, torch_generator
+from maskwright.support.seeding import derive_seed
 
 _HALF_DECADES = tuple(float(f"{10 ** (power / 2):.1e}") for power in range(-12, 1))
 _UNTUNED_PENALTY = 1e-2
@@ -150,7 +151,9 @@ def tune(
         or len(poolings) * len(settings.penalties) <= _FEW_PENALTIES
     ):
         return try_settings(train, poolings, settings, seed)
-    some = hold_out(labels, settings.choose_on / len(labels), derive_seed(seed, "choose on"))
+    some = hold_out_of_each_class(
+        labels, settings.choose_on / len(labels), derive_seed(seed, "choose on")
+    )
     first = try_settings(
         _take(train, some),
         poolings,
@@ -185,28 +188,13 @@ def try_settings(
     attempts: list[Attempt] = []
     for pooling in poolings:
         images = train.labeled(pooling)
-        held = hold_out(images.labels, settings.held_out, seed)
+        held = hold_out_of_each_class(images.labels, settings.held_out, seed)
         if held.any():
             fitted = fit_probe(images.take(~held), settings.penalties, settings.iterations)
             attempts += _measure_attempts(
                 fitted, images.take(held), pooling, settings.penalties, int((~held).sum())
             )
     return tuple(attempts)
-
-
-def hold_out(labels: Tensor, share: float, seed: int) -> Tensor:
-    """Choose a share of every class at random: (n,) labels give (n,) booleans, True = held out.
-
-    At least one image of each class with two or more is held out and at least one stays; a class with one image stays whole.
-    """
-    order = torch.randperm(len(labels), generator=torch_generator(seed, "hold out"))
-    _, own, sizes = labels.cpu()[order].unique(return_inverse=True, return_counts=True)
-    by_class = torch.argsort(own, stable=True)
-    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[own[by_class]]
-    quota = torch.minimum((sizes * share).round().long().clamp_min(1), sizes - 1)
-    held = torch.zeros(len(labels), dtype=torch.bool)
-    held[order[by_class]] = place < quota[own[by_class]]
-    return held.to(labels.device)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.data.reading import Reading
 from maskwright.data.sources import open_source
+from maskwright.data.splits import TEST_SHARE
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.preflight import check_measuring
@@ -132,15 +133,18 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
 
 
 def _spare_test(plan: StudyPlan) -> StudyPlan:
-    """Train on the training split alone where the data has a test split, unless the plan names a split itself."""
-    if plan.base.get("split") is not None:
+    """Keep what arms are tested on out of their training: the test split where the data has one, else a quarter of the pictures.
+
+    A plan that names a split or a test_size itself, or measures nothing on its own pictures, stays as it is.
+    """
+    if plan.base.get("split") is not None or plan.base.get("test_size") is not None:
         return plan
     known = open_source(plan.data, reading=Reading(value_range=plan.base.get("value_range"))).splits
-    if "train" not in known or not any(name in known for name in TEST_NAMES):
+    if "train" in known and any(name in known for name in TEST_NAMES):
+        spared: dict[str, Any] = {"split": "train"}
+    elif plan.measures.data is None and (plan.measures.probes or plan.measures.diagnostics):
+        spared = {"test_size": TEST_SHARE}
+    else:
         return plan
-    base = {**plan.base, "split": "train"}
-    return named(
-        plan,
-        base=base,
-        written={**plan.written, "base": {**plan.written.get("base", {}), "split": "train"}},
-    )
+    written = {**plan.written, "base": {**plan.written.get("base", {}), **spared}}
+    return named(plan, base={**plan.base, **spared}, written=written)

@@ -63,9 +63,9 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
         plan.settings(plan.arm(plan.baseline), SEED, **base), None, Hushed(reporter)
     )
     pictures = load(settings.data, source, SEED, Hushed(reporter))
-    if pictures.held is None or pictures.train.labels is None:
+    if pictures.held is None or pictures.train.labels is None or pictures.held.labels is None:
         raise MaskwrightError(
-            "A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2."
+            "A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2, or val data with the same classes."
         )
     length, _ = planned(settings, pictures, price_step(settings, pictures), plan.budget)
     lags = False

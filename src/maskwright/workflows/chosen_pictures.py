@@ -16,6 +16,7 @@ from maskwright.data.maps import map_names
 from maskwright.data.packing import pack
 from maskwright.data.reading import Reading
 from maskwright.data.sources import open_alike
+from maskwright.data.splits import spread
 from maskwright.data.store_source import StoreSource
 from maskwright.data.transforms import evaluation_view
 from maskwright.support.errors import MaskwrightError
@@ -101,18 +102,11 @@ def to_model_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
     config = loaded.model.config
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
-    some = packed.subset(torch.tensor(spread(len(packed), MOST), dtype=torch.int64))
+    some = packed.subset(spread(len(packed), MOST))
     grid = loaded.model.grid
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
     return ChosenPictures(
         tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors
-    )
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most so many of the numbers from 0 to count - 1, evenly spread, so that no folder of pictures is passed over."""
-    return (
-        torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long().tolist()
     )
 
 

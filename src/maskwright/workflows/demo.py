@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from maskwright.data.splits import TEST_SHARE
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import LogReporter, Reporter
@@ -36,7 +37,13 @@ def demo(
     )
     length: dict[str, Any] = {} if minutes is None else {"minutes": minutes}
     run = pretrain(
-        folder / "images", recipe="demo", out=str(out), overwrite=True, reporter=reporter, **length
+        folder / "images",
+        recipe="demo",
+        test_size=TEST_SHARE,  # what defects are looked for in later is not trained on
+        out=str(out),
+        overwrite=True,
+        reporter=reporter,
+        **length,
     )
     labels = run.path / "labels.csv"
     write_text(labels, _labels(folder))

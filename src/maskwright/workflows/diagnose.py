@@ -20,11 +20,17 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.diagnose_pictures import Stimuli, find_stimuli, open_both
+from maskwright.workflows.diagnose_pictures import (
+    Stimuli,
+    StorePictures,
+    find_stimuli,
+    open_both,
+)
 from maskwright.workflows.labeled import LabeledSettings, Split, find_split, labeled_settings
 from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.run_folder import now
+from maskwright.workflows.seen import tell_seen, test_apart
 
 WHAT = {
     "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",
@@ -83,6 +89,7 @@ def diagnose(
         seed=seed,
         value_range=value_range,
         pages=pages,
+        test_of=test_apart(places[0], first.settings, on),
     )
     split = find_split(wanted, reporter)
     extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, wanted)
@@ -93,10 +100,28 @@ def diagnose(
         f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}"
     )
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
-    about = {"data": wanted.data, "split": split.how, "limit": limit, "seed": seed}
+    about = {
+        "data": wanted.data,
+        "split": split.how,
+        "limit": limit,
+        "seed": seed,
+        "seen": _tell_seen(places, asked, wanted.data, reporter),
+    }
     return {
         name: _answer(name, question, bench, asked, folder, about)
         for name, question in questions.items()
+    }
+
+
+def _tell_seen(
+    places: Sequence[str | Path], asked: Sequence[Asked], data: str, reporter: Reporter
+) -> dict[str, Any]:
+    """How many test pictures each run was trained on, by its name."""
+    runs = [one for one in asked if not one.is_baseline]
+    return {
+        one.subject.name: tell_seen(place, one.material.test.store, data, reporter)
+        for place, one in zip(places, runs, strict=True)
+        if isinstance(one.material.test, StorePictures)
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,8 +12,9 @@ from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
 from maskwright.data.reading import AS_FOUND, Reading
 from maskwright.data.sources import Source, open_source
+from maskwright.data.splits import limited
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.labeled import Split, limited
+from maskwright.workflows.labeled import Split
 from maskwright.workflows.loading import eval_batches, packed
 
 
@@ -45,6 +46,10 @@ class StorePictures:
 
     def __iter__(self) -> Iterator[Batch]:
         return eval_batches(self.store, self.size, self.batch_size)
+
+    def take(self, ids: Sequence[int]) -> StorePictures:
+        """Some of them, by their places."""
+        return replace(self, store=self.store.subset(ids))
 
 
 def open_both(

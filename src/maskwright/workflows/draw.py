@@ -10,6 +10,7 @@ from torch import Tensor
 
 from maskwright.data.loader import Batch
 from maskwright.data.packed import PackedStore
+from maskwright.data.splits import spread
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.patches import Grid, PatchMask, PixelScale, visible_count
 from maskwright.support.seeding import sample_rng
@@ -106,7 +107,7 @@ def sample_masks(
     """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at most `draws`."""
     if not policy.traits.needs:
         return draw_masks(policy, grid, ratio, draws, seed).is_masked
-    chosen = store.subset(torch.linspace(0, len(store) - 1, min(draws, len(store))).round().long())
+    chosen = store.subset(spread(len(store), draws))
     batches = eval_batches(
         chosen, grid.image_size, 256, policy.traits.needed("prior"), (grid.rows, grid.cols)
     )

@@ -22,6 +22,7 @@ from maskwright.workflows.probes import PROBES, parse_probes
 from maskwright.workflows.probing.bench import Bench, Probe
 from maskwright.workflows.run import home_of
 from maskwright.workflows.run_folder import now, slug
+from maskwright.workflows.seen import tell_seen, test_apart
 from maskwright.workflows.subjects import RANDOM, benches, load_subjects
 
 __all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
@@ -72,6 +73,7 @@ def evaluate(
         seed=seed,
         value_range=value_range,
         pages=pages,
+        test_of=test_apart(runs[0], own, data),
     )
     each = benches(
         subjects,
@@ -82,7 +84,8 @@ def evaluate(
         seed=seed,
         reporter=reporter,
     )
-    pictures, measured = _measure_each(each, probes, seed, reporter)
+    places = dict(zip((subject.name for subject in subjects), runs, strict=True))
+    pictures, measured = _measure_each(each, probes, places, asked.data, seed, reporter)
     report = describe_pictures(pictures) | {
         "limit": limit,
         "value_range": pictures.train.value_range,
@@ -90,7 +93,7 @@ def evaluate(
         "device": describe_device(chosen),
         "made": now(),
         "versions": versions(),
-        "runs": {subject.name: str(one) for subject, one in zip(subjects, runs, strict=True)},
+        "runs": {name: str(place) for name, place in places.items()},
         **measured,
     }
     place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(
@@ -103,20 +106,26 @@ def evaluate(
 def _measure_each(
     each: Iterable[tuple[Bench, Labeled]],
     probes: Mapping[str, Probe],
+    places: Mapping[str, str | Path],
+    data: str,
     seed: int,
     reporter: Reporter,
 ) -> tuple[Labeled, dict[str, Any]]:
-    """The pictures of the first subject, and the results of all with their differences."""
+    """The pictures of the first subject, and the results of all with their differences and what each has seen of the test."""
     results: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
     found: list[Labeled] = []
     for bench, pictures in each:
         if not found:
             _say_pictures(pictures, reporter)
         found.append(pictures)
+        if bench.name in places:
+            seen[bench.name] = tell_seen(places[bench.name], pictures.test, data, reporter)
         results[bench.name] = _measure_all(bench, probes, reporter)
         tested[bench.name] = bench.test.keys
-    return found[0], {"results": results, "differences": measure_differences(results, tested, seed)}
+    differences = measure_differences(results, tested, seed)
+    return found[0], {"seen": seen, "results": results, "differences": differences}
 
 
 def _write(
@@ -142,6 +151,7 @@ def describe_pictures(pictures: Labeled) -> dict[str, Any]:
         "protocol": pictures.how,
         "notes": list(pictures.notes),
         "classes": list(pictures.classes),
+        "test_pictures_in_train": pictures.repeated,
     }
 
 

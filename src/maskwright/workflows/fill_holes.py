@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from maskwright.data.splits import spread
 from maskwright.evaluation.fillers import fill_trivially
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
@@ -58,6 +59,7 @@ def fill_holes(
     filled: list[Tensor] = []
     parts: list[dict[str, PixelScores]] = []
     lines: list[GridLine] = []
+    shown = set(spread(len(chosen.names), MOST_LINES))
     for number, (name, picture, hole) in enumerate(
         zip(chosen.names, chosen.whole, holes, strict=True)
     ):
@@ -67,7 +69,7 @@ def fill_holes(
             **fill_trivially(picture[None].float() / 255, hole[None, None]),
         }
         parts.append(_score(fills, picture, hole, distance))
-        if number < MOST_LINES:
+        if number in shown:
             lines.append(
                 _line(name, picture, hole, fills, parts[-1], wishes.errors, with_titles=not lines)
             )
@@ -164,9 +166,9 @@ def _notes(loaded: LoadedModel, how: HoleSettings, count: int, errors: bool) -> 
         "resize": f"fit resize: the picture was brought to {size} and the fill back up",
         "tile": f"fit tile: windows of {size} at full resolution, overlapping by half",
     }
-    first = f" (the first {MOST_LINES} of {count} pictures)" if count > MOST_LINES else ""
+    some = f" ({MOST_LINES} of {count} pictures, evenly spread)" if count > MOST_LINES else ""
     return [
-        Note(f"{ways[how.fit]}   |   cover {how.cover}   |   feather {how.feather} pixels{first}"),
+        Note(f"{ways[how.fit]}   |   cover {how.cover}   |   feather {how.feather} pixels{some}"),
         Note(
             "PSNR over the hole, against the picture as given (no measure of how well damage was mended); fills shown close to the hole"
         ),

@@ -40,6 +40,7 @@ from maskwright.workflows.same_pictures import (
     check_same_parts,
     facts_of_pictures,
 )
+from maskwright.workflows.seen import tell_seen, test_apart
 from maskwright.workflows.spent import spell_count
 
 _NEW_RUN = "start a new run"
@@ -140,6 +141,7 @@ def finetune(
         seed=seed,
         value_range=value_range,
         pages=pages,
+        test_of=test_apart(str(run), {}, str(data)),
     )
     chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
     task = _Task(
@@ -309,7 +311,10 @@ def _train_and_measure(
         {**described, "classes": list(lesson.classes)},
     )
     answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
-    report = {"data": data.name, "how": data.how, "run": task.run, **answers}
+    seen = None
+    if not task.from_scratch:
+        seen = tell_seen(task.run, data.test, task.asked.data, reporter)
+    report = {"data": data.name, "how": data.how, "run": task.run, "seen": seen, **answers}
     path = folder.eval / f"finetune-{slug(data.name)}.json"
     write_json(path, {**report, "made": now(), "versions": versions()})
     folder.update_status(

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
 from maskwright.data.packed import PackedStore
+from maskwright.data.splits import hold_out_of_each_class
 from maskwright.data.strong import StrongChanges
 from maskwright.data.transforms import Augment
-from maskwright.evaluation.linear_probe import hold_out
 from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
 from maskwright.patches import PixelScale
@@ -81,7 +81,7 @@ def build_lesson(
     store = dataclasses.replace(train, labels=torch.searchsorted(numbers, train.labels))
     held = None
     if settings.choose == "held_out":
-        is_held = hold_out(store.labels, settings.held_out, seed)  # type: ignore[arg-type]
+        is_held = hold_out_of_each_class(store.labels, settings.held_out, seed)  # type: ignore[arg-type]
         if not is_held.any():
             raise MaskwrightError(
                 "choose=held_out needs a class with at least two pictures; use choose=last."

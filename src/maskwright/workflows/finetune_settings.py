@@ -23,6 +23,7 @@ NOT_SETTINGS = (
     "train_split",
     "test_split",
     "shots",
+    "test_of",
     "limit",
     "seed",
     "value_range",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskwright.data.splits import spread
 from maskwright.evaluation.fill import hidden_pixels
 from maskwright.evaluation.pixel_scores import PixelScores, score_pixels
 from maskwright.patches import PatchMask
@@ -20,7 +21,7 @@ from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_rgb, to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import MaskChoice
-from maskwright.workflows.chosen_pictures import ChosenPictures, spread
+from maskwright.workflows.chosen_pictures import ChosenPictures
 from maskwright.workflows.filled import fill_pictures
 from maskwright.workflows.mask_for import mask_for
 from maskwright.workflows.outcome import (

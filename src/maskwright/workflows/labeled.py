@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
+from maskwright.data.classes import only_labeled, same_classes
 from maskwright.data.packed import PackedStore
 from maskwright.data.reading import Reading
 from maskwright.data.sources import Source, open_source
+from maskwright.data.splits import Holdout, divide, limited, set_test_apart
 from maskwright.evaluation.few_shot import draw_shots, read_shots
-from maskwright.evaluation.linear_probe import hold_out
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 from maskwright.support.reporting import Reporter
-from maskwright.support.seeding import torch_generator
+from maskwright.workflows.labeled_checks import (
+    check_classes,
+    count_repeated,
+    label_notes,
+    lacking,
+    refuse_unlabeled,
+    spell_repeated,
+)
 from maskwright.workflows.loading import packed, reading_for
+from maskwright.workflows.seen import Seen, read_seen
 
 TEST_NAMES = ("test", "val", "valid", "validation")
 TRAIN_NAMES = ("train", "training", "trainval")
-TEST_SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,8 @@ class LabeledSettings:
     """Which labeled pictures are asked for, in the words of the command line.
 
     shots: `10%` of each class, or `5` pictures of each, to learn from; limit: most pictures of each split, or of the whole before a part
-    of it is held out; seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`.
+    of it is held out; seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`; test_of: a run whose
+    set-apart pictures are the test part.
     """
 
     data: str
@@ -44,6 +53,7 @@ class LabeledSettings:
     seed: int = 0
     value_range: str | None = None
     pages: Literal["first", "all"] = "first"
+    test_of: str | None = None
 
     def __post_init__(self) -> None:
         if self.shots is not None:
@@ -67,6 +77,7 @@ def labeled_settings(
     seed: int,
     value_range: str | None = None,
     pages: str | None = None,
+    test_of: str | None = None,
 ) -> LabeledSettings:
     """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names other data.
 
@@ -86,6 +97,7 @@ def labeled_settings(
         seed=seed,
         value_range=reading.value_range,
         pages=reading.pages,
+        test_of=test_of,
     )
 
 
@@ -94,7 +106,7 @@ class Labeled:
     """Two labeled stores under one numbering of classes, where they came from, and what a reader of the results should know.
 
     splits: the names of both, None when a part was held out; unknown: classes of the test split that train does not name; absent: classes
-    of train that the test split does not name.
+    of train that the test split does not name; repeated: test pictures whose pixels are also in train, None where that cannot be seen.
     """
 
     train: PackedStore
@@ -105,6 +117,7 @@ class Labeled:
     unknown: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    repeated: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -125,22 +138,41 @@ class Split:
     train: Source
     test: Source | None
     name: str
-    how: str
     splits: tuple[str, str] | None
+
+    @property
+    def how(self) -> str:
+        """What is learned from and what is tested on, for people and for reports."""
+        few = f", {self.asked.shots} per class" if self.asked.shots else ""
+        if self.splits is not None:
+            return f"splits {self.splits[0]} and {self.splits[1]} of {self.name}{few}"
+        if self._apart is not None:
+            return (
+                f"the pictures of {self.name} that {self.asked.test_of} set apart for a test{few}"
+            )
+        return f"a stratified quarter of {self.name} held out with seed {self.asked.seed}{few}"
+
+    @cached_property
+    def _apart(self) -> Seen | None:
+        """What the run that is tested has set apart of these pictures, if it has."""
+        seen = None if self.asked.test_of is None else read_seen(Path(self.asked.test_of))
+        return seen if seen is not None and len(seen.test) and seen.is_of(self.asked.data) else None
 
     def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> Labeled:
         """Decode both parts for models of this (height, width); raises MaskwrightError for fewer than two classes to learn."""
-        train = packed(self.train, size, channels, reporter)
+        train, notes = self._labeled(packed(self.train, size, channels, reporter), self.train)
         unknown: tuple[str, ...] = ()
         absent: tuple[str, ...] = ()
         if self.test is None:
             train, test = self._cut(train)
         else:
-            other = packed(self.test, size, channels, reporter)
-            unknown, absent = _lacking(train, other), _lacking(other, train)
+            other, more = self._labeled(packed(self.test, size, channels, reporter), self.test)
+            notes = tuple(dict.fromkeys([*notes, *more]))
+            unknown, absent = lacking(train, other), lacking(other, train)
             test = same_classes(train, other)
-        train, test = self._limited(self._few(train)), self._limited(test)
-        notes = _check_classes(train, test, self.asked.data)
+            test = limited(test, self.asked.limit, self.asked.seed)
+            train = limited(self._few(train), self.asked.limit, self.asked.seed)
+        repeated = count_repeated(train, test)
         return Labeled(
             train=train,
             test=test,
@@ -149,14 +181,50 @@ class Split:
             splits=self.splits,
             unknown=unknown,
             absent=absent,
-            notes=notes,
+            notes=(
+                *notes,
+                *check_classes(train, test, self.asked.data),
+                *spell_repeated(repeated, test),
+            ),
+            repeated=repeated,
         )
 
+    def _labeled(self, store: PackedStore, source: Source) -> tuple[PackedStore, tuple[str, ...]]:
+        """The pictures with a label, and what is odd about the labels."""
+        known = only_labeled(store)
+        if known is None:
+            raise MaskwrightError(
+                f"No picture of '{self.asked.data}' that can be read has a label."
+            )
+        left_out = len(store) - len(known)
+        told = (f"{left_out:,} of {len(store):,} pictures have no label and are left out.",)
+        return known, (*label_notes(source), *(told if left_out else ()))
+
     def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
-        """Hold a seeded, stratified quarter out for testing."""
-        store = self._limited(store)
-        is_held = hold_out(_labels(store), TEST_SHARE, self.asked.seed)
-        return store.subset((~is_held).nonzero()[:, 0]), store.subset(is_held.nonzero()[:, 0])
+        """Hold a part out for testing: what the run set apart for it, else a seeded, stratified quarter."""
+        if self._apart is None:
+            parts = set_test_apart(store, self.asked.seed)
+        else:
+            is_test = self._apart.test_part(store)
+            there = bool(is_test.any()) and not bool(is_test.all())
+            parts = divide(store, is_test) if there else Holdout(store, None)
+        if parts.held is None:
+            why = (
+                "no class has two pictures that differ"
+                if self._apart is None
+                else f"none of those that {self.asked.test_of} set apart, or no others, are labeled here"
+            )
+            raise MaskwrightError(
+                f"Nothing of '{self.asked.data}' can be held out for a test: {why}. Use more pictures, or data with a test split."
+            )
+        train, test = self._few(parts.train), parts.held
+        if self.asked.limit is None:
+            return train, test
+        most = max(1, round(self.asked.limit * len(test) / len(store)))
+        return (
+            limited(train, max(1, self.asked.limit - most), self.asked.seed),
+            limited(test, most, self.asked.seed),
+        )
 
     def _few(self, store: PackedStore) -> PackedStore:
         """A few pictures of each class: those of the first draw of a few-shot probe."""
@@ -165,9 +233,6 @@ class Split:
         return store.subset(
             draw_shots(_labels(store), self.asked.shots, self.asked.seed, 0).nonzero()[:, 0]
         )
-
-    def _limited(self, store: PackedStore) -> PackedStore:
-        return limited(store, self.asked.limit, self.asked.seed)
 
 
 def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
@@ -189,11 +254,9 @@ def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Spli
         for note in whole.notes:
             reporter.say(note)
     names = _split_names(asked, whole.splits)
-    few = f", {asked.shots} per class" if asked.shots else ""
     if names is None:
-        _refuse_unlabeled(whole, asked.data, asked.train_split)
-        how = f"a stratified quarter of {whole.name} held out with seed {asked.seed}{few}"
-        return Split(asked=asked, train=whole, test=None, name=whole.name, how=how, splits=None)
+        refuse_unlabeled(whole, asked.data, asked.train_split)
+        return Split(asked=asked, train=whole, test=None, name=whole.name, splits=None)
     train = (
         whole
         if names[0] == asked.train_split
@@ -201,27 +264,8 @@ def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Spli
     )
     test = open_source(asked.data, split=names[1], labels=asked.labels, reading=asked.reading)
     for source, name in zip((train, test), names, strict=True):
-        _refuse_unlabeled(source, asked.data, name)
-    how = f"splits {names[0]} and {names[1]} of {whole.name}{few}"
-    return Split(asked=asked, train=train, test=test, name=whole.name, how=how, splits=names)
-
-
-def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:
-    """Number the test classes by their names as train does; names that train lacks come behind, and nothing learned can answer them."""
-    if train.classes is None or test.classes is None or train.classes == test.classes:
-        return test
-    names = [*train.classes, *(name for name in test.classes if name not in train.classes)]
-    number = torch.tensor([names.index(name) for name in test.classes])
-    return dataclasses.replace(test, labels=number[_labels(test)], classes=tuple(names))
-
-
-def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
-    """At most `limit` pictures, chosen by chance."""
-    if limit is None or limit >= len(store):
-        return store
-    return store.subset(
-        torch.randperm(len(store), generator=torch_generator(seed, "limit"))[:limit].sort().values
-    )
+        refuse_unlabeled(source, asked.data, name)
+    return Split(asked=asked, train=train, test=test, name=whole.name, splits=names)
 
 
 def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
@@ -242,58 +286,6 @@ def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, s
             "say which to fit on by --train-split."
         )
     return None if train is None or test is None else (train, test)
-
-
-def _refuse_unlabeled(source: Source, data: str, split: str | None) -> None:
-    if source.labels is not None:
-        return
-    if split is not None:
-        raise MaskwrightError(
-            f"The split '{split}' of '{data}' has no labels: it needs a sub-folder per class, at least two, or --labels FILE.csv "
-            "(file,label); --train-split and --test-split name other splits."
-        )
-    raise MaskwrightError(
-        f"'{data}' has no class folders and no labels - fine for pretraining, but not here: pass --labels FILE.csv (file,label), or name "
-        "other pictures."
-    )
-
-
-def _check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str, ...]:
-    """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
-    present, counts = _labels(train).unique(return_counts=True)
-    if len(present) < 2:
-        raise MaskwrightError(
-            f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures."
-        )
-    notes = []
-    if len(single := present[counts == 1]):
-        notes.append(
-            f"{_named(single, train)} one train image, so nothing of that can be held out to tune on."
-        )
-    asked = _labels(test).unique()
-    if len(strange := asked[~torch.isin(asked, present)]):
-        notes.append(
-            f"{_named(strange, test)} test images but no train images, so all answers there are wrong."
-        )
-    return tuple(notes)
-
-
-def _named(labels: Tensor, store: PackedStore) -> str:
-    names = [
-        f"'{store.classes[label]}'" if store.classes else str(label) for label in labels.tolist()
-    ]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"Class {shown} has" if len(names) == 1 else f"Classes {shown} have"
-
-
-def _lacking(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
-    """The classes of the other store that this one does not name; numbers count as names where there are none."""
-    own = set(_names(store))
-    return tuple(name for name in _names(other) if name not in own)
-
-
-def _names(store: PackedStore) -> tuple[str, ...]:
-    return store.classes or tuple(map(str, range(int(_labels(store).max()) + 1)))
 
 
 def _labels(store: PackedStore) -> Tensor:

@@ -4,40 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan, build_shares
-from maskwright.data.packed import PackedStore, split_holdout
+from maskwright.data.packed import PackedStore
 from maskwright.data.packing import pack
 from maskwright.data.reading import PAGES, Reading
 from maskwright.data.sources import Source, open_source
+from maskwright.data.splits import hold_out, limited, spread
 from maskwright.data.store_source import StoreSource
 from maskwright.data.streamed import stream
 from maskwright.data.survey import Survey, survey
 from maskwright.data.transforms import evaluation_view
 from maskwright.patches import PixelScale
 from maskwright.support.checks import check_one_of
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
+from maskwright.workflows.held_out import (
+    check_held,
+    count_held,
+    fit_classes,
+    read_val,
+    set_apart,
+)
 from maskwright.workflows.settings import DataSettings, parse_size
-
-MOST_HELD_OUT = 1000
-HELD_OUT_SHARE = 0.05
-FEWEST_TO_HOLD_OUT_FROM = 160
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels are scaled."""
+    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels are scaled.
+
+    test: those set apart for a test after the training, which never sees them; None unless test_size asks for it.
+    """
 
     train: PackedStore
     held: PackedStore | None
     scale: PixelScale
     size: tuple[int, int]
+    test: PackedStore | None = None
 
     @property
     def fixed(self) -> PackedStore:
@@ -76,19 +82,26 @@ def reading_for(
 
 
 def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
-    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out."""
+    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out.
+
+    What --val asks for is checked before anything is decoded. Raises MaskwrightError where it leaves nothing to train on or to hold out.
+    """
     size = parse_size(settings.image_size or 0)
+    wanted = read_val(settings.val)
+    expected = len(source) - round((settings.test_size or 0) * len(source))
+    count_held(wanted, min(expected, settings.limit or expected))
     store = _opened(settings, source, size, reporter)
-    if settings.limit is not None and settings.limit < len(store):
-        store = store.subset(
-            torch.randperm(len(store), generator=torch.Generator().manual_seed(seed))[
-                : settings.limit
-            ]
-            .sort()
-            .values
-        )
-    train, held = _hold_out(settings, store, size, seed, reporter)
-    return Pictures(train, held, store.pixel_scale(), size)
+    store, test = set_apart(store, settings.test_size, reporter)
+    store = limited(store, settings.limit, seed)
+    train, held = store, None
+    if isinstance(wanted, str):
+        opened = open_source(wanted, reading=reading_of(settings))
+        held = fit_classes(train, _opened(settings, opened, size, reporter), wanted, reporter)
+    elif count := count_held(wanted, len(store)):
+        parts = hold_out(store, count, seed)
+        train, held = parts.train, parts.held
+        check_held(settings.val, held, len(store), reporter)
+    return Pictures(train, held, store.pixel_scale(), size, test)
 
 
 def _opened(
@@ -164,37 +177,4 @@ def eval_batch(
     grid: tuple[int, int] | None = None,
 ) -> Batch:
     """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for come along."""
-    chosen = torch.linspace(0, len(store) - 1, min(count, len(store))).round().long()
-    return next(eval_batches(store.subset(chosen), size, count, maps, grid))
-
-
-def _hold_out(
-    settings: DataSettings, store: PackedStore, size: tuple[int, int], seed: int, reporter: Reporter
-) -> tuple[PackedStore, PackedStore | None]:
-    share = _held_share(settings.val, len(store))
-    if share is None:
-        other = open_source(str(settings.val), reading=reading_of(settings))
-        return store, _opened(settings, other, size, reporter)
-    if share == 0:
-        return store, None
-    parts = split_holdout(store, share, seed)
-    return parts.train, parts.held
-
-
-def _held_share(val: str | None, count: int) -> float | None:
-    """The share held out; None when `val` names other data."""
-    if val is None:
-        return (
-            0.0 if count < FEWEST_TO_HOLD_OUT_FROM else min(HELD_OUT_SHARE, MOST_HELD_OUT / count)
-        )
-    try:
-        number = float(val)
-    except ValueError:
-        return None
-    if number >= 1 and number == int(number) and not Path(val).exists():
-        return min(1.0, int(number) / count)
-    if 0 <= number < 1:
-        return number
-    raise MaskwrightError(
-        f"--val is a share such as 0.1, a count such as 500, or other data; got '{val}'."
-    )
+    return next(eval_batches(store.subset(spread(len(store), count)), size, count, maps, grid))

@@ -152,7 +152,7 @@ class View:
     scale: PixelScale
 
     def batch(self, rules: Iterable[Policy], count: int) -> Batch:
-        """The first pictures, with the maps that the policies look at."""
+        """Pictures spread over the store, with the maps that the policies look at."""
         maps = sorted({name for rule in rules for name in rule.traits.needed("prior")})
         return eval_batch(
             self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols)

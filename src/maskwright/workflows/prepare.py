@@ -17,6 +17,7 @@ from maskwright.data.packed import PackedStore
 from maskwright.data.packing import pack
 from maskwright.data.priors import Asked, build_prior, parse_priors, resolve_source
 from maskwright.data.sources import Source
+from maskwright.data.splits import spread
 from maskwright.data.store_source import StoreSource, is_store
 from maskwright.data.survey import Survey
 from maskwright.support.checks import check_at_least, check_one_of
@@ -221,7 +222,7 @@ def _make_map(
     reporter: Reporter,
 ) -> PixelMap:
     """Make one map, saying where it comes from, and a sheet to look at it."""
-    sample = originals[:: max(1, len(originals) // _LOOK_AT)]
+    sample = [originals[at] for at in spread(len(originals), _LOOK_AT)]
     prior, words = build_prior(_with_teacher(asked, device), seed, sample)
     reporter.say(f"{asked.name}: {words}")
     with quiet_pillow():

@@ -10,8 +10,8 @@ from maskwright.data.crop import CroppedSource
 from maskwright.data.decode import Wanted
 from maskwright.data.maps import PixelMap
 from maskwright.data.packed import PackedStore
+from maskwright.data.splits import spread
 from maskwright.visual.prepared import MapPicture, WindowPicture, map_sheet, window_sheet
-from maskwright.workflows.chosen_pictures import spread
 from maskwright.workflows.pictures import save_picture
 
 SHEETS = "sheets"

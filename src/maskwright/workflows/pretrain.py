@@ -28,6 +28,7 @@ from maskwright.workflows.recipes import asked_for, build_settings, flatten, rea
 from maskwright.workflows.run import Run
 from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.same_pictures import check_same_data, new_run
+from maskwright.workflows.seen import write_seen
 from maskwright.workflows.settings import PretrainSettings
 
 
@@ -80,6 +81,8 @@ def pretrain(
     with nullcontext() if plan.joined else logged(plan.folder):
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
+        if not plan.joined:
+            write_seen(plan.folder.path, plan.settings.data.data, pictures)
         stamp = plan.source.fingerprint
         fit(
             plan.settings,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from maskwright.data.splits import spread
 from maskwright.evaluation.pixel_scores import PixelScores
 from maskwright.masking.given import Cover
 from maskwright.support.environment import pick_device
@@ -27,7 +28,7 @@ from maskwright.workflows.arms import (
     needed_maps,
     untaught,
 )
-from maskwright.workflows.chosen_pictures import choose_pictures, is_array, spread
+from maskwright.workflows.chosen_pictures import choose_pictures, is_array
 from maskwright.workflows.fill_holes import fill_holes
 from maskwright.workflows.filled import Filled, fill_by_nothing
 from maskwright.workflows.full import reconstruct_fully

@@ -188,7 +188,6 @@ def _data_settings(
     size = "x".join(map(str, config.image_size))
     return dataclasses.replace(
         base,
-        labels=None,
         image_size=size,
         channels=config.channels,
         crop=chosen.crop,
@@ -199,7 +198,8 @@ def _data_settings(
 
 def _is_held_out_from_run(own: DataSettings, used: DataSettings) -> bool:
     return all(
-        getattr(own, name) == getattr(used, name) for name in ("data", "split", "val", "limit")
+        getattr(own, name) == getattr(used, name)
+        for name in ("data", "split", "labels", "val", "test_size", "limit")
     )
 
 

@@ -35,7 +35,11 @@ class DataSettings:
         None,
         help="held-out data: a share such as 0.1, a count such as 500, or another DATA (default: 5%%, at most 1000)",
     )
-    limit: int | None = setting(None, help="use only the first N pictures in a seeded order")
+    test_size: float | None = setting(
+        None,
+        help="share set apart for a test after the training, which never sees it; evaluate measures on it (default: none)",
+    )
+    limit: int | None = setting(None, help="use only N pictures, chosen by chance from all")
     image_size: int | str | None = setting(
         None, help="side in pixels after cropping, or HEIGHTxWIDTH"
     )
@@ -86,6 +90,10 @@ class DataSettings:
         check_one_of("pages", self.pages, ("first", "all"))
         if self.value_range is not None:
             ValueRanges.parse(self.value_range)
+        if self.test_size is not None and not 0 < self.test_size < 1:
+            raise MaskwrightError(
+                f"test_size is a share between 0 and 1, such as 0.25; got {self.test_size:g}."
+            )
         check_at_least("limit", self.limit, 2)
         check_at_least("workers", self.workers, 0)
 

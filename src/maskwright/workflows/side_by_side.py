@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from maskwright.data.splits import spread
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores
 from maskwright.patches import PatchMask
@@ -19,7 +20,7 @@ from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.arms import Candidate, MaskChoice
-from maskwright.workflows.chosen_pictures import ChosenPictures, spread
+from maskwright.workflows.chosen_pictures import ChosenPictures
 from maskwright.workflows.filled import Filled, fill_pictures, spell_mean
 from maskwright.workflows.mask_for import mask_for
 

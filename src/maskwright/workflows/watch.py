@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
+from maskwright.data.classes import only_labeled
 from maskwright.data.loader import Batch
+from maskwright.data.splits import spread
 from maskwright.evaluation.baselines import TrivialBaselines, measure_baselines
 from maskwright.evaluation.features import extract_features
 from maskwright.evaluation.knn import KnnSettings, measure_knn
@@ -42,9 +43,14 @@ class Watcher:
         tasks = [EpochTask("samples", run.sample_every or 1, self.show_samples)]
         if self.pictures.held is not None:
             tasks.insert(0, EpochTask("held_out", 1, self.measure_held_out))
-            if self.pictures.train.labels is not None and run.knn_every:
+            if run.knn_every and self._has_labels():
                 tasks.append(EpochTask("knn", run.knn_every, self.measure_online_knn))
         return tasks
+
+    def _has_labels(self) -> bool:
+        """Whether trained and held-out pictures both have labels, so that k-NN says something."""
+        stores = (self.pictures.train, self.pictures.held)
+        return all(store is not None and only_labeled(store) is not None for store in stores)
 
     def baselines(self, module: PretrainModule) -> TrivialBaselines:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
@@ -138,10 +144,12 @@ class Watcher:
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
         """k-NN accuracy of held-out pictures among trained ones, on frozen features with every patch visible."""
         assert self.pictures.held is not None
-        train = self.pictures.train
+        train, held = only_labeled(self.pictures.train), only_labeled(self.pictures.held)
+        assert train is not None
+        assert held is not None
         if len(train) > MOST_KNN_TRAIN:
-            train = train.subset(torch.linspace(0, len(train) - 1, MOST_KNN_TRAIN).long())
-        stores = (train, self.pictures.held)
+            train = train.subset(spread(len(train), MOST_KNN_TRAIN))
+        stores = (train, held)
         features = [self._features(module, store) for store in stores]
         pooling = "mean"
         result = measure_knn(
