@@ -16,9 +16,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from maskwright.data.decode import UnreadableImage, decode_picture
+from maskwright.data.originals import Original
 from maskwright.data.packing import pack
 from maskwright.data.reading import Reading, read_as
 from maskwright.data.sources import open_alike, open_source, value_range_of
+from maskwright.data.supplied_maps import SuppliedForeground
 from maskwright.data.value_range import ValueRange, ValueRanges
 from maskwright.support.errors import MaskwrightError
 
@@ -288,3 +290,13 @@ def test_reading_keeps_the_labels_of_a_source(tmp_path: Path) -> None:
     source = open_source(str(tmp_path))
     assert dataclasses.replace(source).labels == [0, 0, 1, 1]  # type: ignore[type-var]
     assert read_as(source, Reading()).labels == [0, 0, 1, 1]  # type: ignore[arg-type]
+
+
+def test_a_soft_mask_of_sixteen_bits_is_not_cut_at_255(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "m").mkdir()
+    Image.fromarray(RAMP).save(tmp_path / "p" / "a.png")
+    Image.fromarray(to_bits(RAMP, 65535)).save(tmp_path / "m" / "a.png")
+    original = Original(open_source(str(tmp_path / "p")), 0, None, RAMP.shape)
+    drawn = SuppliedForeground(file=str(tmp_path / "m")).draw([original])[0]
+    assert np.array_equal(drawn, RAMP)
