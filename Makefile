@@ -1,6 +1,7 @@
 # Two commands do all the set-up on a machine that has Python 3.11+ and make; the lines also work by hand, one after another.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
 INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c requirements.lock
 
 .PHONY: demo test lint types contracts check clean
@@ -8,8 +9,8 @@ INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c req
 demo: .venv/demo.done          ## the main job on real pictures, a few minutes on two cores
 	$(BIN)/maskwright demo
 
-test: .venv/dev.done           ## all tests
-	$(BIN)/python -m pytest
+test: .venv/dev.done           ## all tests, in two processes; make test WORKERS=8 on a larger machine
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: .venv/dev.done
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .

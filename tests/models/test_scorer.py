@@ -54,7 +54,13 @@ def test_every_weight_gets_a_gradient(build: Callable[..., nn.Module]) -> None:
 def test_trained_weights_fit_another_grid() -> None:
     for build in KINDS:
         small, large = build(Grid(4, 4), 12, width=16), build(Grid(6, 5), 12, width=16)
-        large.load_state_dict(small.state_dict())
+        report = large.load_state_dict(small.state_dict())
+        assert (report.missing_keys, report.unexpected_keys) == ([], [])
+        assert all(
+            torch.equal(large.state_dict()[name], value)
+            for name, value in small.state_dict().items()
+        )
+        assert large(torch.zeros(2, 30, 12)).shape == (2, 30)
 
 
 def test_a_convolutional_score_depends_on_near_patches_alone() -> None:

@@ -142,9 +142,22 @@ def test_a_ratio_that_leaves_no_patch_is_refused(ratio, fragment) -> None:
         check_ratio(64, ratio)
 
 
-def test_the_ratios_named_in_the_errors_are_legal() -> None:
-    check_ratio(64, 0.984)
-    check_ratio(64, 0.016)
+@pytest.mark.parametrize("count", [2, 7, 64, 196])
+def test_the_ratios_named_in_the_errors_are_legal(count: int) -> None:
+    """Whoever follows the advice is not refused again: one patch stays visible, or at least one is masked."""
+    most, least = (ratio_advised(count, ratio) for ratio in (0.999, 1e-9))
+    assert visible_count(count, most) == 1
+    assert visible_count(count, least) < count
+    assert least <= most
+
+
+def ratio_advised(count: int, ratio: float) -> float:
+    """The number at the end of the error that refuses a ratio; it must not be refused itself."""
+    with pytest.raises(MaskwrightError, match=r"use at (most|least)") as refused:
+        check_ratio(count, ratio)
+    advised = float(str(refused.value).rstrip(".").split()[-1])
+    check_ratio(count, advised)
+    return advised
 
 
 def test_booleans_and_ids_say_the_same() -> None:

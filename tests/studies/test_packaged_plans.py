@@ -5,6 +5,8 @@ from importlib.resources import files
 import pytest
 
 from maskwright.losses.objective import needs_of
+from maskwright.masking.learner import Blueprint
+from maskwright.masking.policy import Policy
 from maskwright.patches import Grid
 from maskwright.schedules import parse_schedule
 from maskwright.studies.factorial import contrasts
@@ -50,8 +52,12 @@ def test_every_arm_of_a_packaged_plan_can_be_built(name):
         settings = plan.settings(arm, 0)
         size, side = parse_size(settings.data.image_size), settings.model.patch_size
         grid = Grid(size[0] // side, size[1] // side, side)
-        build_checked_policy(settings.mask.policy, grid, parse_schedule(settings.mask.ratio))
-        needs_of(settings.train.loss)
+        ratio = parse_schedule(settings.mask.ratio)
+        policy = build_checked_policy(settings.mask.policy, grid, ratio)
+        assert isinstance(policy, (Policy, Blueprint)), arm.name
+        needs = needs_of(settings.train.loss)
+        assert needs.pairs == ("uniformity" in settings.train.loss), arm.name
+        assert not needs.visible, f"{arm.name} would pay for predictions of visible patches"
 
 
 def test_factorial_plans_can_tell_effects_apart():

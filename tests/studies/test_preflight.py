@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from maskwright.studies.design import design_study
+from maskwright.studies.design import Design, design_study
 from maskwright.studies.plan import build_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
@@ -24,8 +24,8 @@ def unlabeled(tmp_path: Path) -> Path:
     return folder
 
 
-def design(values: dict[str, Any], **changes: Any) -> None:
-    design_study(build_plan({**values, **changes}, "tiny"), LogReporter())
+def design(values: dict[str, Any], **changes: Any) -> Design:
+    return design_study(build_plan({**values, **changes}, "tiny"), LogReporter())
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,14 @@ def test_a_study_that_could_not_be_measured_is_refused(
 def test_pictures_without_labels_do_for_a_study_of_reconstruction(
     plan_values: dict[str, Any], unlabeled: Path
 ) -> None:
-    design(
+    designed = design(
         plan_values,
         data=str(unlabeled),
         base={**plan_values["base"], "val": "0.5"},
         evaluate={"probes": [], "masks": ["random 0.75"]},
     )
+    assert designed.lengths.keys() == designed.costs.keys() == plan_values["arms"].keys()
+    assert all(cost.flops > 0 for cost in designed.costs.values())
 
 
 def test_arms_without_a_difference_are_told(

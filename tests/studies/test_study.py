@@ -25,6 +25,7 @@ from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
 from maskwright.support.errors import MaskwrightError, NotAtHand
 from tests.studies.conftest import BASE, QUICK
+from tests.studies.starter import start_worker, wait_for
 
 
 def written(values: dict[str, Any], tmp_path: Path, **changes: Any) -> Path:
@@ -283,9 +284,23 @@ def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(
         study(written(plan_values, tmp_path), worker=2)
 
 
-def test_a_worker_whose_starter_is_gone_takes_no_trial(
-    plan_values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_whose_starter_was_killed_takes_no_trial(
+    plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("maskwright.studies.workers._left_alone", lambda: True)
-    record = study(written(plan_values, tmp_path), out=tmp_path / "study", pulse=QUICK)
-    assert {trial.state for trial in record.trials} == {"waiting"}
+    """The starter is really dead; that a worker takes these trials while its starter lives is seen in the test of kill -9."""
+    values = keep_plan(read_plan(written(plan_values, tmp_path)), tmp_path / "study").written
+    plan = build_plan(values, "tiny")
+    steps = {"steps": 2}
+    job = Job(folder=tmp_path / "study", lengths={"random": steps, "block": steps}, pulse=QUICK)
+    with job.open(plan) as ledger:
+        ledger.enqueue(plan.keys)
+    starter = get_context("spawn").Process(target=start_worker, args=(job, tmp_path))
+    starter.start()
+    wait_for(tmp_path / "lives")
+    starter.kill()
+    starter.join()
+    (tmp_path / "killed").touch()
+    wait_for(tmp_path / "ended")
+    assert (tmp_path / "ended").read_text() == "0"
+    with job.open(plan) as ledger:
+        assert {record.state for record in ledger.records()} == {"waiting"}

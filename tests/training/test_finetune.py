@@ -14,7 +14,12 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.clock import Clock
-from maskwright.training.finetune import FinetuneModule, FinetuneRecipe, warmed_average
+from maskwright.training.finetune import (
+    Averaging,
+    FinetuneModule,
+    FinetuneRecipe,
+    warmed_average,
+)
 from maskwright.training.layer_decay import build_layered_optimizer
 from maskwright.training.schedule_lr import LearningRate
 
@@ -124,6 +129,22 @@ def test_an_average_follows_fast_at_first_and_slowly_later() -> None:
     old, new = torch.zeros(1), torch.ones(1)
     assert average(old, new, torch.tensor(1)) == pytest.approx(1 - 2 / 11)
     assert average(old, new, torch.tensor(1000)) == pytest.approx(0.1)
+
+
+def test_the_average_moves_after_each_step_and_answers_in_place_of_the_weights() -> None:
+    module = _module(ema=0.9)
+    first = module.model.head.bias.detach().clone()
+    for step in range(2):
+        with torch.no_grad():
+            module.model.head.bias.copy_(first + step + 1)
+        Averaging().on_train_batch_end(None, module, None, None, step)  # type: ignore[arg-type]
+    # the first update takes the weights as they are; the second keeps (1 + 1) / (10 + 1) of them
+    wanted = 2 / 11 * (first + 1) + 9 / 11 * (first + 2)
+    torch.testing.assert_close(module.answering.head.bias, wanted)
+    assert module.answering is not module.model
+    assert _module(ema=0.0).answering.head.bias.requires_grad, (
+        "without an average the weights answer"
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])

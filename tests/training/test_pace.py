@@ -47,7 +47,9 @@ def test_vectors_tokens_and_positions_are_not_decayed() -> None:
     model.layer = nn.Linear(3, 4)
     model.cls_token = nn.Parameter(torch.zeros(1, 1, 4))
     model.pos_embed = nn.Parameter(torch.zeros(1, 5, 4), requires_grad=False)
-    decayed, spared = build_optimizer([model], weight_decay=0.1, beta2=0.95).param_groups
+    optimizer = build_optimizer([model], weight_decay=0.1, beta2=0.95)
+    decayed, spared = optimizer.param_groups
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.95)}
     assert [tuple(value.shape) for value in decayed["params"]] == [(4, 3)]
     assert {tuple(value.shape) for value in spared["params"]} == {(4,), (1, 1, 4)}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)

@@ -120,6 +120,12 @@ def test_other_weights_or_pictures_are_other_features(
         maskwright.evaluate(small_run.path, **options, **changes)
     maskwright.evaluate("random", **options)
     assert len(list((tmp_path / "cache" / "features").iterdir())) == 8
+    other = tmp_path / "other.ckpt"  # the same run but for one number of one weight
+    content = torch.load(small_run.checkpoint(), weights_only=True)
+    content["state_dict"]["model.encoder.norm.bias"][0] += 1
+    torch.save(content, other)
+    maskwright.evaluate(other, **options)
+    assert len(list((tmp_path / "cache" / "features").iterdir())) == 10
 
 
 def test_the_oldest_features_go_when_there_is_too_much(tmp_path: Path) -> None:

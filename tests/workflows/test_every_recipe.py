@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 import maskwright
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.patches import visible_count
+from maskwright.schedules import parse_schedule
+from maskwright.support.seeding import torch_generator
+from maskwright.training.masker import predicted_count
 from maskwright.workflows.recipes import read_recipe, recipe_names
 from tests.conftest import draw_pictures
 
 HERE: dict[str, dict[str, Any]] = {
-    "facade": {"loss": "0.6*mse + 0.4*perceptual(weights='random')"},  # no download in tests
+    # no download in tests, and a quarter of the pixels, which VGG19 has to go through
+    "facade": {"loss": "0.6*mse + 0.4*perceptual(weights='random')", "image_size": 64},
 }
 
 
@@ -40,15 +47,47 @@ def test_a_recipe_trains_two_steps(name: str, pictures: Path, tmp_path: Path) ->
     run = maskwright.pretrain(
         pictures, recipe=name, out=tmp_path / "run", **{**few, **HERE.get(name, {})}
     )
-    assert run.status["state"] == "finished"
     asked, used = read_recipe(name), run.settings.to_flat()
     for section in ("model", "mask"):
         assert {key: used[key] for key in asked[section]} == asked[section]
+    check_counts(run)
+    check_both_halves_learned(run)
     last = [row for row in run.metrics if "loss" in row][-1]
     terms = str(used["loss"]).count("*") + str(used["loss"]).startswith("mse +")
     if terms > 1:
         assert sum(column.startswith("loss_") for column in last) == terms
         assert sum(column.startswith("val_loss_") for column in run.metrics[-1]) >= terms
+
+
+def check_counts(run: maskwright.Run) -> None:
+    """Two steps were taken, on as many pictures, visible and predicted patches as the recipe's own numbers say."""
+    status, asked = run.status, run.settings
+    model, mask = run.model(), asked.mask
+    assert (status["state"], status["step"]) == ("finished", 2)
+    # eight pictures are trained on, so an epoch has two batches; accumulation ends with the epoch
+    images = 2 * 4 * min(2, asked.train.accumulate) * mask.masks_per_image
+    assert status["images"] == images
+    count, ratio = model.grid.num_patches, parse_schedule(mask.ratio)
+    visible = [visible_count(count, ratio.at(progress)) for progress in (0.0, 1.0)]
+    predicted = [predicted_count(count - seen, mask.predict) or count - seen for seen in visible]
+    each = images // 2
+    assert status["encoder_tokens"] == sum(each * (model.config.num_prefix + n) for n in visible)
+    assert status["decoder_tokens"] == sum(each * n for n in predicted)
+    last = [row for row in run.metrics if "loss" in row][-1]
+    assert last["masked"] == pytest.approx(1 - visible[-1] / count, rel=1e-5)
+
+
+def check_both_halves_learned(run: maskwright.Run) -> None:
+    """Encoder and decoder have left the weights that the seed gave them, and every weight is a number."""
+    model = run.model()
+    fresh = MaskedAutoencoder(model.config, torch_generator(run.settings.train.seed, "weights"))
+    before = fresh.state_dict()
+    moved = {
+        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    }
+    for part in ("encoder.patch_embed.proj.weight", "decoder.pred.weight"):
+        assert part in moved
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
 
 
 def test_every_recipe_opens_with_what_it_does_and_how_to_run_it() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import maskwright
 from tests.conftest import draw_pictures
 
 PROGRAM = """
@@ -36,7 +37,8 @@ maskwright.pretrain(
     image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
     device="cpu", precision="32-true", val="0.2", track=["none"], policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75",
 )
-torch.save(rows, seen / f"{devices}-{process_rank()[0]}.pt")
+torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
+(seen / f"{devices}-{process_rank()[0]}.part").rename(seen / f"{devices}-{process_rank()[0]}.pt")
 """
 
 
@@ -48,6 +50,9 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Pat
         train(tmp_path, devices, batch)
     alone = torch.load(tmp_path / "1-0.pt")
     together = torch.load(tmp_path / "2-0.pt") + torch.load(tmp_path / "2-1.pt")
+    for devices in (1, 2):
+        status = maskwright.open_run(tmp_path / f"run{devices}").status
+        assert (status["state"], status["step"]) == ("finished", 4)
     assert len(alone) == len(together) == 2 * 32
     assert set(alone) == set(together)
     left, right = (
@@ -68,6 +73,11 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Pat
 
 
 def train(folder: Path, devices: int, batch: int) -> None:
+    """Run the program and see that every process came to its last line, where it puts down what it has seen.
+
+    Not the exit code decides: after that line only the interpreter's own end is left, in which gloo's threads now and then abort
+    ("terminate called without an active exception") although the run is written, closed and whole, as the caller checks.
+    """
     words = [
         str(folder / "pictures.npy"),
         str(folder / f"run{devices}"),
@@ -91,7 +101,6 @@ def train(folder: Path, devices: int, batch: int) -> None:
         timeout=240,
         check=False,
     )
-    ended = (
-        done.returncode == 0 or "terminate called without an active exception" in done.stderr
-    )  # torch's gloo threads, after the work is done
-    assert ended, done.stderr[-3000:]
+    reached = {path.name for path in folder.glob(f"{devices}-*.pt")}
+    wanted = {f"{devices}-{rank}.pt" for rank in range(devices)}
+    assert reached == wanted, f"exit code {done.returncode}\n{done.stderr[-3000:]}"

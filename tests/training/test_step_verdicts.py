@@ -1,0 +1,23 @@
+"""What every training does before a step: each group of weights gets its own share of the rate of this moment."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from maskwright.training.clock import Clock
+from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.stepped import SteppedModule
+
+
+def test_groups_learn_at_their_share_of_the_rate() -> None:
+    groups: list[dict[str, Any]] = [{"lr": 0.0, "lr_scale": 0.25}, {"lr": 0.0}]
+    module: Any = SimpleNamespace(
+        rate=LearningRate(peak=8.0, warmup=0.5),
+        clock=Clock(total_steps=10),
+        global_step=2,
+        trainer=SimpleNamespace(optimizers=[SimpleNamespace(param_groups=groups)]),
+    )
+    SteppedModule.on_train_batch_start(module, None, 0)
+    # the middle of the third of ten steps, half way up a warm-up of five
+    assert [group["lr"] for group in groups] == [1.0, 4.0]
