@@ -39,6 +39,7 @@ from maskwright.studies.report_tables import (
     verdict_table,
 )
 from maskwright.studies.report_words import (
+    answer_lines,
     effect_lines,
     finding_lines,
     notes_of,
@@ -59,7 +60,6 @@ class MetricSection:
 
     name: str
     words: str
-    is_main: bool
     said: Sequence[str]
     verdicts: Table
     drawings: Sequence[Drawing]
@@ -117,9 +117,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     return Report(
         record=record,
         made=now(),
-        answer=[*effect_lines(main), *finding_lines(main, record.baseline)]
-        if main
-        else ["No trial has finished yet."],
+        answer=answer_lines(findings, record.baseline),
         notes=notes_of(record, findings),
         design=design_table(record),
         sections=[_section(record, finding) for finding in findings],
@@ -140,7 +138,6 @@ def _section(record: StudyRecord, finding: Finding) -> MetricSection:
     return MetricSection(
         name=title_of(finding.metric),
         words=title_words(finding),
-        is_main=finding.metric.main,
         said=[*effect_lines(finding), *finding_lines(finding, record.baseline)],
         verdicts=verdict_table(finding),
         drawings=interval_drawings(record, finding),

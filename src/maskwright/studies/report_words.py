@@ -4,50 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maskwright.studies.findings import Finding, compare_p, spell, title_of
+from maskwright.studies.findings import (
+    ArmFinding,
+    Finding,
+    compare_p,
+    spell,
+    standing,
+    title_of,
+    way_words,
+)
 from maskwright.studies.record import StudyRecord, TrialRecord
-from maskwright.studies.report_tables import RECONSTRUCTION, kind_of
-from maskwright.studies.statistics import FEWEST_SEEDS
+from maskwright.studies.report_tables import RECONSTRUCTION
+from maskwright.studies.statistics import (
+    BETTER,
+    EXPLORATORY,
+    FEWEST_SEEDS,
+    HIGHER,
+    LOWER,
+    WORSE,
+    Difference,
+)
+
+
+def answer_lines(findings: Sequence[Finding], baseline: str) -> list[str]:
+    """The answer to the study's question: what the main metric says, effects of a factorial plan first."""
+    if not findings:
+        return ["No trial has finished yet."]
+    return [*effect_lines(findings[0]), *finding_lines(findings[0], baseline)]
 
 
 def finding_lines(finding: Finding, baseline: str) -> list[str]:
-    """The answer in sentences: which arms are better, which are worse, and what could not be shown."""
-    said = []
-    for verdict in ("better", "worse"):
-        for one in finding.named(verdict):
-            assert one.difference is not None
-            change = one.difference.sample
-            p = (
-                ""
-                if one.difference.holm is None
-                else f", p {compare_p(one.difference.holm)} after correction"
-            )
-            tail = f"{one.difference.agreeing} of {change.count} seeds agree{p}"
-            told = spell(change.mean, change.interval, finding.change_decimals, signed=True)
-            said.append(f"{one.arm} is {verdict} than {baseline}: {told}, {tail}.")
-    rest = [
-        one
-        for one in finding.arms
-        if one.difference is not None and kind_of(one.verdict) == "plain"
-    ]
+    """One metric in sentences: which arms are better, which are worse, and what could not be shown."""
+    shown = (BETTER, WORSE) if finding.is_claim else (HIGHER + EXPLORATORY, LOWER + EXPLORATORY)
+    said = [_shown_line(finding, one, baseline) for word in shown for one in finding.named(word)]
+    compared = [one for one in finding.arms if one.difference is not None]
+    rest = [one for one in compared if one.difference and not one.difference.is_shown]
     for verdict in dict.fromkeys(one.verdict for one in rest):
         some = [one for one in rest if one.verdict == verdict]
-        could = [
-            one.difference.detectable
-            for one in some
-            if one.difference is not None and one.difference.detectable is not None
-        ]
-        reach = (
-            f"; differences of {max(could):.{finding.change_decimals}f} and more would have been found in 80% of such studies"
-            if could
-            else ""
-        )
-        said.append(
-            f"{verdict[0].upper()}{verdict[1:]}: {_list([one.arm for one in some], len(finding.arms) - 1, 'other arms')}{reach}."
-        )
+        names = _list([one.arm for one in some], len(compared), "other arms")
+        reach = _reach([one.difference for one in some], finding.change_decimals)
+        said.append(f"{verdict[0].upper()}{verdict[1:]}: {names}{reach}.")
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
+
+
+def _shown_line(finding: Finding, one: ArmFinding, baseline: str) -> str:
+    """A difference that was shown, with what speaks for it."""
+    assert one.difference is not None
+    change, decimals = one.difference.sample, finding.change_decimals
+    word = one.verdict.removesuffix(EXPLORATORY)
+    opening = "" if finding.is_claim else "Exploratory: "
+    told = spell(change.mean, change.interval, decimals, signed=True)
+    agree = f"{one.difference.agreeing} of {change.count} seeds agree"
+    return (
+        f"{opening}{one.arm} is {word} than {baseline}: {told}, {agree}"
+        f"{_spell_p(one.difference)}{_over_pictures(one, decimals)}."
+    )
+
+
+def _spell_p(one: Difference) -> str:
+    return "" if one.holm is None else f", p {compare_p(one.holm)} after correction"
+
+
+def _over_pictures(one: ArmFinding, decimals: int) -> str:
+    """How far the difference depends on which pictures were tested, where answers were kept."""
+    seen = one.over_pictures
+    if seen is None:
+        return ""
+    interval = f"[{seen.low:+.{decimals}f}, {seen.high:+.{decimals}f}]"
+    if one.pictures_tell:
+        return f"; over the {one.pictures:,} test pictures {interval}"
+    return f"; but {one.pictures:,} test pictures are too few to tell, their interval is {interval}"
+
+
+def _reach(differences: Sequence[Difference | None], decimals: int) -> str:
+    """What such a study would have shown: the largest of the detectable differences, so that it holds for every one of them."""
+    could = [one for one in differences if one is not None and one.detectable is not None]
+    if not could:
+        return ""
+    most, count = max(one.detectable or 0.0 for one in could), could[0].comparisons
+    corrected = f"after correction for {count} comparisons, " if count > 1 else ""
+    return (
+        f"; had {'it' if len(could) == 1 else 'one of them'} truly differed by {most:.{decimals}f}, 80% of such studies would have shown it "
+        f"({corrected}at the spread over seeds seen here)"
+    )
 
 
 def join_names(names: Sequence[str]) -> str:
@@ -58,29 +99,22 @@ def join_names(names: Sequence[str]) -> str:
 def effect_lines(finding: Finding) -> list[str]:
     """The answer of a factorial plan: what each setting does on average over all arms, and which effects could not be shown."""
     said, decimals = [], finding.decimals
+    opening = "" if finding.is_claim else "Exploratory: "
     for name, one in finding.effects.items():
         if one.is_shown:
-            change, p = (
-                one.sample,
-                "" if one.holm is None else f", p {compare_p(one.holm)} after correction",
-            )
+            word = one.verdict.removesuffix(EXPLORATORY)
             words = (
-                f"On average over all arms, {name} is {one.verdict}"
+                f"On average over all arms, {name} is {word}"
                 if " x " not in name
-                else f"Interaction {name}: {one.verdict} than their sum"
+                else f"Interaction {name}: {word} than their sum"
             )
-            said.append(
-                f"{words}: {spell(change.mean, change.interval, decimals, signed=True)}{p}."
-            )
-    rest = [name for name, one in finding.effects.items() if not one.is_shown]
-    return [
-        *said,
-        *(
-            [f"No effect shown of {_list(rest, len(finding.effects), 'factors and interactions')}."]
-            if rest
-            else []
-        ),
-    ]
+            told = spell(one.sample.mean, one.sample.interval, decimals, signed=True)
+            said.append(f"{opening}{words}: {told}{_spell_p(one)}.")
+    rest = {name: one for name, one in finding.effects.items() if not one.is_shown}
+    if rest:
+        names = _list(list(rest), len(finding.effects), "factors and interactions")
+        said.append(f"{opening}No effect shown of {names}{_reach(list(rest.values()), decimals)}.")
+    return said
 
 
 def _list(names: Sequence[str], of: int, things: str) -> str:
@@ -91,7 +125,7 @@ def _list(names: Sequence[str], of: int, things: str) -> str:
 def title_words(finding: Finding) -> str:
     """A metric with its unit, source and direction."""
     where = f", {finding.metric.where}" if finding.metric.where else ""
-    return f"{title_of(finding.metric)}{where}; {'larger' if finding.metric.larger_is_better else 'smaller'} is better"
+    return f"{title_of(finding.metric)}{where}; {way_words(finding.metric)}; {standing(finding)}"
 
 
 def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
@@ -112,15 +146,39 @@ def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
     elif away is not None:
         matched = f"{float(record.budget['amount']):.4g} {record.budget['currency']}"
         notes.append(f"Matched compute: {matched} per trial; trials are off by {away:.1%} at most.")
-    if len(findings) > 1:
-        notes.append(
-            f"{len(findings)} metrics are shown; p values are corrected over the arms of one metric, not over metrics."
-        )
+    notes += _standing_notes(findings)
     notes += _measured_on(record)
     lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
     if len(lines) > 1:
         notes.append(
             "Arms differ in their loss, so losses in the learning curves do not compare between all arms."
+        )
+    return notes
+
+
+def _standing_notes(findings: Sequence[Finding]) -> list[str]:
+    """What verdicts are worth: one metric is the question, families are corrected by themselves, test pictures are fixed."""
+    notes = []
+    main = [finding.metric.name for finding in findings if finding.is_claim]
+    if main and (others := len(findings) - 1):
+        notes.append(
+            f"The main metric of the plan is {main[0]}, and only verdicts on it are claims. The other {others} are exploratory: p values "
+            "are corrected over the arms of one metric, not over metrics, so some of their differences are chance."
+        )
+    if any(finding.effects for finding in findings):
+        notes.append(
+            "Effects of settings and comparisons of single arms are two families of tests; each is corrected by itself."
+        )
+    if any(one.difference for finding in findings for one in finding.arms):
+        kept = any(one.over_pictures for finding in findings for one in finding.arms)
+        notes.append(
+            "Verdicts are over seeds on one set of test pictures, taken as it is. "
+            + (
+                'How far another draw of pictures could move a difference is under "over test pictures", where answers were kept '
+                "picture by picture."
+                if kept
+                else "No answers were kept picture by picture, so how far another set could move a difference is not known."
+            )
         )
     return notes
 

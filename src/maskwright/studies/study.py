@@ -11,10 +11,11 @@ from maskwright.studies.budget import spell_compute
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import Design, design_study, join_plan, keep_lengths, keep_plan
-from maskwright.studies.findings import spell_findings
+from maskwright.studies.findings import find, spell_findings
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report import write_report
+from maskwright.studies.report_words import answer_lines, notes_of
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table
@@ -160,7 +161,7 @@ def _conclude(
     ):
         record = add_cross(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
-    for line in spell_findings(record):
+    for line in [*spell_findings(record), *_spell_answer(record)]:
         reporter.say(line)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
@@ -174,3 +175,11 @@ def _conclude(
         )
     reporter.say(f"Written to {page}, with report.md and study.json beside it")
     return record
+
+
+def _spell_answer(record: StudyRecord) -> list[str]:
+    """The page's answer and what to know before believing it, for a console."""
+    findings = find(record)
+    if not findings:
+        return []
+    return [*answer_lines(findings, record.baseline), *notes_of(record, findings)]
