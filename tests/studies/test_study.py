@@ -91,6 +91,27 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
     assert mended.trials[0] == record.trials[0]
 
 
+def test_a_study_of_which_every_trial_failed_has_no_answer_and_says_so(
+    plan_values: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(run: maskwright.Run, *rest: Any) -> Any:
+        raise MaskwrightError(f"The lamp of {run.settings.mask.policy} went out.")
+
+    monkeypatch.setattr("maskwright.studies.trial.measure_run", fails)
+    out = tmp_path / "study"
+    assert main(["study", str(written(plan_values, tmp_path)), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "All 2 trials failed, so the study has no answer: The lamp of random went out. (and 1 other reason) Mend it and run them again: "
+        f"maskwright study {out}/plan.yaml --out {out} --retry-failed" in " ".join(said.split())
+    )
+    assert (out / "report.html").exists(), "what failed is written down all the same"
+    assert {trial.state for trial in StudyRecord.load(out / "study.json").trials} == {"failed"}
+
+
 def test_an_arm_that_cannot_be_is_told_before_anything_is_written(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:

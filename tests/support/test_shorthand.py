@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value
+from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value, split_list
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,20 @@ def test_a_sum_of_one_and_a_mapping_are_sums() -> None:
 def test_a_sum_without_names_is_refused(value, fragment) -> None:
     with pytest.raises(MaskwrightError, match=fragment):
         parse_sum(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("random, block(size=2)", ["random", "block(size=2)"]),
+        (
+            "random;block(size=2, shift=True) ; {a: 1, b: 2}",
+            ["random", "block(size=2, shift=True)", "{a: 1, b: 2}"],
+        ),
+        ("given(path='a(1),b;c.png'), grid", ["given(path='a(1),b;c.png')", "grid"]),
+        ("5", ["5"]),
+        (" ; ,", []),
+    ],
+)
+def test_a_list_is_cut_at_commas_and_semicolons_outside_brackets_and_quotes(text, parts) -> None:
+    assert split_list(text) == parts

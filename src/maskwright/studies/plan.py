@@ -19,7 +19,14 @@ from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.arms import parts
-from maskwright.workflows.recipes import build_settings, canonical, flatten, override, read_recipe
+from maskwright.workflows.recipes import (
+    build_settings,
+    canonical,
+    check_types,
+    flatten,
+    override,
+    read_recipe,
+)
 from maskwright.workflows.run_folder import slug
 from maskwright.workflows.settings import PretrainSettings
 
@@ -103,9 +110,7 @@ def plan_names() -> list[str]:
 
 def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> StudyPlan:
     """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe and any setting of pretrain."""
-    names = (
-        parts(policies, ",") if isinstance(policies, str) else [str(policy) for policy in policies]
-    )
+    names = parts(policies) if isinstance(policies, str) else [str(policy) for policy in policies]
     if len(set(names)) < 2:
         raise MaskwrightError(
             f"A comparison needs two different policies or more; got '{policies}'. See: maskwright list policies."
@@ -131,18 +136,19 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
                 f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known: {', '.join(KEYS)}."
             )
     base = _base(values)
-    data = values.get("data") or base.pop("data", None)
+    data = _text("data", values.get("data")) or base.pop("data", None)
     if data is None:
         raise MaskwrightError(
             "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN --data FOLDER."
         )
     arms = _arms(values, base)
-    baseline = str(values.get("baseline", arms[0].name))
+    baseline = _text("baseline", values.get("baseline")) or arms[0].name
+    called = slug(_text("name", values.get("name")) or name)
     if baseline not in [arm.name for arm in arms]:
         raise unknown_name("baseline arm", baseline, [arm.name for arm in arms])
     plan = StudyPlan(
-        name=slug(str(values.get("name", name))),
-        question=str(values.get("question", "")).strip(),
+        name=called,
+        question=(_text("question", values.get("question")) or "").strip(),
         data=str(data),
         base=base,
         arms=arms,
@@ -153,7 +159,7 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
         ranges=parse_ranges(_mapping("search", values.get("search") or {})),
         written={
             **{key: values[key] for key in KEYS if key in values},
-            "name": slug(str(values.get("name", name))),
+            "name": called,
             "data": str(data),
         },
     )
@@ -164,10 +170,10 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
 def parse_seeds(value: Any) -> tuple[int, ...]:
     """Seeds as a count (3 gives 0, 1, 2), a list, or text such as `5` or `0,7,9`."""
     try:
-        seeds = [int(part) for part in parts(value, ",")]
+        seeds = [_whole(part) for part in parts(value)]
     except (TypeError, ValueError) as error:
         raise MaskwrightError(
-            f"seeds is a count such as 5 or a list such as 0,1,2; got '{value}'."
+            f"seeds is a count such as 5 or a list such as 0,1,2, of whole numbers from 0; got '{value}'."
         ) from error
     if not isinstance(value, (list, tuple)) and len(seeds) == 1:
         seeds = list(range(seeds[0]))
@@ -204,9 +210,14 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
 
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all arms share: a recipe, then `base`."""
-    recipe = flatten(read_recipe(str(values["recipe"]))) if values.get("recipe") else {}
+    named_recipe = _text("recipe", values.get("recipe"))
+    recipe = flatten(read_recipe(named_recipe)) if named_recipe else {}
     base = override(recipe, flatten(_mapping("base", values.get("base") or {})))
     _refuse_owned(base, "base")
+    try:
+        check_types({name: value for name, value in base.items() if value is not None})
+    except MaskwrightError as error:
+        raise MaskwrightError(f"In `base`, {error}") from error
     return base
 
 
@@ -256,6 +267,22 @@ def _mapping(where: str, value: Any) -> Mapping[str, Any]:
             f"`{where}` in a study plan is a mapping of names to values; got {value!r}."
         )
     return value
+
+
+def _text(where: str, value: Any) -> str | None:
+    """A field that is text, as which a number passes too; None where it is left out."""
+    if value is None or isinstance(value, (str, Path)):
+        return None if value is None else str(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise MaskwrightError(f"`{where}` in a study plan is text; got {value!r}.")
+
+
+def _whole(value: Any) -> int:
+    """A seed; raises ValueError for 2.5, true and -1, which int() would take."""
+    if isinstance(value, (bool, float)) or int(value) < 0:
+        raise ValueError(value)
+    return int(value)
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:
