@@ -10,7 +10,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import split_list
 
 SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
-BUDGET = "what every arm may spend: steps=, images=, tokens=, flops= or minutes="
+BUDGET = "what every arm may spend: steps=, images= (each mask of one counts), tokens=, flops= or minutes="
 
 
 def _running_flags() -> list[Flag]:

@@ -19,6 +19,7 @@ from maskwright.studies.report_figures import (
     interval_drawings,
     learning_drawings,
 )
+from maskwright.studies.report_notes import notes_of, trial_facts
 from maskwright.studies.report_runs import (
     MOST_PICTURES,
     Pictures,
@@ -42,9 +43,7 @@ from maskwright.studies.report_words import (
     answer_lines,
     effect_lines,
     finding_lines,
-    notes_of,
     title_words,
-    trial_facts,
 )
 from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now

@@ -23,7 +23,8 @@ from maskwright.studies.findings import find, spell_findings
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report import write_report
-from maskwright.studies.report_words import answer_lines, notes_of
+from maskwright.studies.report_notes import notes_of, rate_words
+from maskwright.studies.report_words import answer_lines
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table
@@ -155,6 +156,8 @@ def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporte
     )
     for line in spell_table(*spell_compute(design.costs)):
         reporter.say(line)
+    if design.rates:
+        reporter.say(rate_words(design.rates))
     reporter.say(
         f"Verdicts are about {plan.measures.main_metric.name}; other metrics are exploratory"
     )
