@@ -131,7 +131,12 @@ def run_compare(options: dict[str, Any]) -> None:
 
 def publish_flags() -> list[Flag]:
     return [
-        Flag("study", "folder of a finished study", positional=True, metavar="STUDY"),
+        Flag(
+            "study",
+            "folder of a finished study, or a published report to make anew",
+            positional=True,
+            metavar="STUDY",
+        ),
         Flag(
             "place",
             "folder to write report.html, report.md and study.json to",

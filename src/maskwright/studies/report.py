@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from maskwright.studies.findings import Finding, find, title_of
+from maskwright.studies.published import FromRuns
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report_figures import (
     Drawing,
@@ -93,14 +94,18 @@ def write_report(
     *,
     runs: Path | str | None = None,
     pictures: bool = True,
+    kept: FromRuns | None = None,
 ) -> Path:
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
-    them; pictures: whether to draw those. A page that would be over 2 MB shows fewer of them, or none and says so.
+    them; pictures: whether to draw those; kept: what an earlier report had from run folders that are gone. A page that would be over
+    2 MB shows fewer pictures, or none and says so.
     """
     folder = Path(folder)
     report = build_report(record, Path(folder if runs is None else runs), pictures)
+    if kept is not None:
+        report = replace(report, **vars(kept))
     page = _render_small(report)
     record.save(folder / RECORD)
     write_text(folder / MARKDOWN, _render("report.md", report))
