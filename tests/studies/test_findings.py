@@ -85,6 +85,24 @@ def test_failed_trials_do_not_count_and_two_seeds_give_no_interval():
     }
 
 
+def test_arms_no_better_than_random_weights_are_named():
+    """Two encoders that learned nothing do not differ, which is no answer to which was trained better."""
+    floor = {"linear top1": {"value": 0.44, "low": 0.40, "high": 0.46}}
+    first, second = find(made_up_study(floors=dict.fromkeys(EFFECTS, floor)))[:2]
+    assert {one.arm: one.has_learned for one in first.arms} == {
+        "random": False,  # 0.4509
+        "block(size=2)": True,  # 0.4797
+        "inverse_block": False,
+        "noise(color=green)": False,
+    }
+    assert finding_lines(first, "random")[-1] == (
+        "Not shown to have learned more than random weights (0.4400 [0.4000, 0.4600] over test pictures) on this metric: random; "
+        "inverse_block; noise(color=green). That such arms do not differ says nothing about how they were trained."
+    ).replace("; ", ", ")
+    assert all(one.has_learned for one in second.arms), "of k-NN nothing is known"
+    assert "random weights" not in " ".join(finding_lines(second, "random"))
+
+
 def test_a_study_without_finished_trials_says_so():
     assert spell_findings(made_up_study(trials=[])) == [
         "No trial has finished yet, so there is nothing to compare."

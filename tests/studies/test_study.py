@@ -50,6 +50,9 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
     assert states(first) == {("random", 0): "done", ("block", 0): "done"}
     trial = first.trials[0]
     assert {"knn top1", "psnr random 0.75"} <= trial.numbers.keys()
+    random_weights = first.floors["block"]["knn top1"]
+    assert first.floors["random"]["knn top1"] == random_weights, "arms of one shape share them"
+    assert 0 <= random_weights["low"] <= random_weights["value"] <= random_weights["high"] <= 1
     assert trial.compute is not None
     assert trial.compute.steps == 2
     assert trial.settings["split"] == "train"

@@ -19,7 +19,7 @@ class ArmFinding:
     """One arm under one metric: its numbers by seed, and its difference to the baseline where it has one.
 
     over_pictures: the mean difference on the same test pictures with its bootstrap interval, seeds taken as they are; where answers
-    were kept per picture; pictures: how many those are.
+    were kept per picture; pictures: how many those are; floor: what random weights reach, with an interval over test pictures.
     """
 
     arm: str
@@ -28,6 +28,12 @@ class ArmFinding:
     difference: Difference | None = None
     over_pictures: Interval | None = None
     pictures: int = 0
+    floor: Interval | None = None
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the mean is above what random weights may reach; not known counts as yes. For metrics of which more is better."""
+        return self.floor is None or self.sample.mean > self.floor.high
 
     @property
     def verdict(self) -> str:
@@ -181,6 +187,7 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
                 difference=differences.get(arm),
                 over_pictures=bootstrap_interval(answers) if len(answers) else None,
                 pictures=len(answers),
+                floor=_floor(record, metric, arm),
             )
         )
     return Finding(
@@ -189,6 +196,12 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
         effects=_effects(record, metric, values),
         has_baseline=has_baseline,
     )
+
+
+def _floor(record: StudyRecord, metric: Metric, arm: str) -> Interval | None:
+    """What random weights of the arm's shape reach."""
+    known = record.floors.get(arm, {}).get(metric.name)
+    return None if known is None else Interval(known["value"], known["low"], known["high"])
 
 
 def _effects(

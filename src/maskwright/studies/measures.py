@@ -102,6 +102,11 @@ class MeasureSettings:
         """The probes under the names that results carry, which are spelled in one way; raises MaskwrightError for unknown ones and options."""
         return parse_probes(", ".join(self.probes)) if self.probes else {}
 
+    def frozen_probes(self) -> list[str]:
+        """The probes that leave the encoder as it is, in the words of the plan."""
+        parsed = zip(self.probes, self._parsed_probes().values(), strict=True)
+        return [words for words, probe in parsed if probe.looks_at.startswith("frozen")]
+
     @property
     def main_metric(self) -> Metric:
         """The one that the verdict is about."""

@@ -41,9 +41,23 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
         names = _list([one.arm for one in some], len(compared), "other arms")
         reach = _reach([one.difference for one in some], finding.change_decimals)
         said.append(f"{verdict[0].upper()}{verdict[1:]}: {names}{reach}.")
+    said += _floor_lines(finding)
     if not finding.has_baseline:
         said.append(f"The baseline {baseline} has no finished trial, so nothing is compared.")
     return said
+
+
+def _floor_lines(finding: Finding) -> list[str]:
+    """Which arms are no better than random weights: that two such arms do not differ says nothing about what they were trained with."""
+    some = [one for one in finding.arms if not one.has_learned]
+    if not some or some[0].floor is None:
+        return []
+    floor, names = some[0].floor, join_names([one.arm for one in some])
+    told = spell(floor.value, floor, finding.decimals)
+    return [
+        f"Not shown to have learned more than random weights ({told} over test pictures) on this metric: {names}. That such arms do not "
+        "differ says nothing about how they were trained."
+    ]
 
 
 def _shown_line(finding: Finding, one: ArmFinding, baseline: str) -> str:

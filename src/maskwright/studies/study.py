@@ -20,6 +20,7 @@ from maskwright.studies.design import (
     keep_plan,
 )
 from maskwright.studies.findings import find, spell_findings
+from maskwright.studies.floors import add_floors
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report import write_report
@@ -177,6 +178,7 @@ def _conclude(
         and not any(trial.state in ("waiting", "running") for trial in record.trials)
     ):
         record = add_cross(record, folder, plan.measures, reporter)
+    record = add_floors(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
     for line in [*spell_findings(record), *_spell_answer(record)]:
         reporter.say(line)
