@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import maskwright
 from maskwright.data.sources import open_source
+from maskwright.models.cost import count_step
 from maskwright.studies.budget import Budget, planned, price_step, spent
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
@@ -68,6 +69,21 @@ def test_the_price_that_is_planned_is_what_the_run_spends(
     assert found.decoder_tokens == pytest.approx(expected.decoder_tokens, rel=close)
     assert found.teacher_tokens == pytest.approx(expected.teacher_tokens, rel=close)
     assert found.flops == pytest.approx(expected.flops, rel=close)
+
+
+def test_a_ratio_drawn_anew_for_each_batch_costs_the_mean_over_all_it_may_draw(
+    pictures: Path,
+) -> None:
+    """Of 16 patches uniform(0.25, 0.75) leaves 4 to 11 visible, each as often: the price is their mean to the last digit."""
+    settings, loaded = prepared(pictures, **ARMS["uniform ratio"])
+    price, config = price_step(settings, loaded), model_config(settings)
+    assert (settings.train.batch_size, config.num_prefix, price.images) == (8, 1, 8)
+    counts = range(4, 12)
+    assert price.encoder_tokens == pytest.approx(8 * (sum(counts) / 8 + 1), rel=1e-12)
+    assert price.decoder_tokens == 8 * (16 + 1)
+    operations = sum(count_step(config, visible, 16 - visible).training for visible in counts)
+    assert price.flops == pytest.approx(operations, rel=1e-12)  # 8 pictures times the mean of 8
+    assert price.flops != 8 * count_step(config, 7, 9).training
 
 
 @pytest.mark.parametrize("currency", ["flops", "tokens", "images", "steps"])

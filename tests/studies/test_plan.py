@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
+from maskwright.data.priors import parse_priors
+from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.studies.design import Design, keep_lengths, keep_plan, open_plan
 from maskwright.studies.factors import cross_factors
+from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.plan import build_plan, parse_seeds, plan_policies, read_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
+from maskwright.workflows.arms import policy_lines
+from maskwright.workflows.probes import parse_probes
+from maskwright.workflows.recipes import build_settings
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"budgets": {"steps": 2}}, "Did you mean 'budget'"),
@@ -31,6 +37,35 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"evaluate": {"probes": [], "masks": []}}, "measures nothing"),
     ({"data": None}, "names no data"),
     ({"seeds": "three"}, "seeds is a count"),
+    ({"seeds": 2.5}, "seeds is a count .* got '2.5'"),
+    ({"seeds": True}, "seeds is a count .* got 'True'"),
+    ({"seeds": [0, -1]}, "whole numbers from 0"),
+    ({"budget": {"steps": True}}, "amount of a budget is a number; got steps=True"),
+    ({"budget": {"flops": float("inf")}}, "not endless; got flops=inf"),
+    ({"name": ["a"]}, r"`name` in a study plan is text; got \['a'\]"),
+    ({"question": {"is": "it"}}, "`question` in a study plan is text"),
+    ({"data": ["photos"]}, "`data` in a study plan is text"),
+    ({"recipe": {"a": 1}}, "`recipe` in a study plan is text"),
+    ({"baseline": ["random"]}, "`baseline` in a study plan is text"),
+    ({"base": {"lr": "fast"}}, "In `base`, lr = 'fast' does not fit: expected a number"),
+    ({"arms": {"a": {}, "b": {"ratio": [1]}}}, "Arm 'b': ratio = .* does not fit"),
+    ({"arms": {"a": {}, "b": "grid"}}, "`arms.b` in a study plan is a mapping"),
+    ({"evaluate": "knn"}, "`evaluate` in a study plan is a mapping"),
+    ({"evaluate": {"limit": "abc"}}, "evaluate.limit = 'abc' does not fit: expected a whole"),
+    ({"evaluate": {"limit": 2.5}}, "evaluate.limit = 2.5 does not fit"),
+    ({"evaluate": {"limit": 1}}, "evaluate.limit is at least 2; got 1"),
+    ({"evaluate": {"pictures": 0}}, "evaluate.pictures is at least 1; got 0"),
+    ({"evaluate": {"pictures": "many"}}, "evaluate.pictures = 'many' does not fit"),
+    ({"evaluate": {"cross": "maybe"}}, "evaluate.cross = 'maybe' does not fit: expected true or"),
+    ({"evaluate": {"data": ["a"]}}, "evaluate.data = .* does not fit: expected text"),
+    ({"evaluate": {"labels": 3}}, "evaluate.labels = 3 does not fit"),
+    ({"evaluate": {"stimuli": {"a": 1}}}, "evaluate.stimuli = .* does not fit"),
+    ({"evaluate": {"probes": 5}}, "Probes are written like .* got '5'"),
+    ({"evaluate": {"probes": ["knn(kk=5)"]}}, "probe 'knn' has no option 'kk'. Did you mean 'k'"),
+    ({"search": {"lr": {"low": None, "high": 1}}}, "The ends of `search.lr` are numbers"),
+    ({"search": {"lr": {"low": 1, "high": 2, "log": "yes"}}}, "`search.lr.log` is true or false"),
+    ({"search": {"lr": ["slow", "fast"]}}, "search.lr = 'slow' does not fit: expected a number"),
+    ({"search": {"policy": {"low": 1, "high": 2}}}, "search.policy = 1 does not fit"),
 ]
 
 
@@ -78,6 +113,57 @@ def test_policies_on_the_command_line_make_the_same_plan_as_a_file(
     assert flags.settings(flags.arms[1], 3).mask.policy == "block(size=2)"
     with pytest.raises(MaskwrightError, match="two different policies"):
         plan_policies("photos", "random,random")
+
+
+def test_what_a_plan_leaves_open_or_writes_as_text_is_read(plan_values: dict[str, Any]) -> None:
+    evaluate = {"limit": "300", "pictures": None, "probes": "knn(k=5,pooling='mean'); linear"}
+    measures = build_plan({**plan_values, "name": 2024, "evaluate": evaluate}, "tiny").measures
+    assert (measures.limit, measures.pictures) == (300, 256)
+    assert [metric.name for metric in measures.metrics()][:2] == [
+        "knn(k=5, pooling='mean') top1",  # as results are named, whatever spaces the plan has
+        "linear top1",
+    ]
+
+
+def test_a_metric_says_what_it_was_measured_on(plan_values: dict[str, Any]) -> None:
+    evaluate = {"probes": "knn, attentive, layers, few_shot(shots='5'), finetune", "masks": []}
+    metrics = build_plan({**plan_values, "evaluate": evaluate}, "tiny").measures.metrics()
+    assert {metric.name: metric.where for metric in metrics} == {
+        "knn top1": "frozen features",
+        "attentive top1": "frozen patch tokens",
+        "layers top1": "frozen features of the best layer",
+        "few_shot 5 top1": "frozen features, few labels",
+        "finetune top1": "all weights, fine-tuned",
+    }
+    assert [metric.name for metric in metrics if metric.main] == ["finetune top1"]
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_lists_are_written_with_commas_or_semicolons_everywhere(mark: str) -> None:
+    policies = f"random{mark} block(size=2, shift=False){mark}mixture(random, grid)"
+    assert policy_lines(policies) == [arm.name for arm in plan_policies("x", policies).arms]
+    assert policy_lines(policies) == [
+        "random",
+        "block(size=2, shift=False)",
+        "mixture(random, grid)",
+    ]
+    assert list(parse_probes(f"knn(k=5){mark} linear", f"1%{mark}5")) == [
+        "knn(k=5)",
+        "linear",
+        "few_shot 1%",
+        "few_shot 5",
+    ]
+    assert list(build_diagnostics(f"lowpass(sigmas=[0, 1]){mark}cue-conflict")) == [
+        "lowpass",
+        "cue-conflict",
+    ]
+    priors = parse_priors(f"foreground{mark} parts(from='a,b;c.csv', classes='d.csv')")
+    assert [one.source for one in priors] == [None, "a,b;c.csv"]
+    measures = MeasureSettings.parse({"masks": f"random 0.5{mark} block(size=2) 0.75"})
+    assert measures.masks == ("random 0.5", "block(size=2) 0.75")
+    assert parse_seeds(f"4{mark}9") == (4, 9)
+    settings = build_settings(data="x", keep=f"20{mark}50", track=f"none{mark} tensorboard")
+    assert settings.run.keep == [20, 50]
 
 
 def test_seeds_are_a_count_or_a_list() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from maskwright.studies.design import Design, design_study
 from maskwright.studies.plan import build_plan
+from maskwright.studies.report_notes import rate_words
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from tests.conftest import draw_pictures
@@ -74,6 +75,21 @@ def test_pictures_without_labels_do_for_a_study_of_reconstruction(
     )
     assert designed.lengths.keys() == designed.costs.keys() == plan_values["arms"].keys()
     assert all(cost.flops > 0 for cost in designed.costs.values())
+
+
+def test_arms_that_differ_in_masks_per_picture_alone_share_their_learning_rate(
+    plan_values: dict[str, Any],
+) -> None:
+    base = {**plan_values["base"], "split": "train"}
+    arms = {"one": {}, "two": {"masks_per_image": 2}, "large": {"batch_size": 16}}
+    plan = build_plan({**plan_values, "base": base, "arms": arms}, "tiny")
+    rates = design_study(plan, LogReporter()).rates
+    assert rates["one"] == rates["two"]
+    assert rates["large"] == 2 * rates["one"]
+    assert rate_words({"one": 0.1, "two": 0.1}) == "All arms have the same learning rate, 0.1."
+    assert rate_words(rates).startswith(
+        f"Arms differ in learning rate: one {rates['one']:g}, two {rates['one']:g}, large {rates['large']:g}."
+    )
 
 
 def test_arms_without_a_difference_are_told(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from maskwright.cli.main import main
+from maskwright.studies.published import FromRuns, read_report
 from maskwright.studies.record import StudyRecord
+from maskwright.studies.report import write_report
+from maskwright.studies.report_figures import Drawing
+from maskwright.studies.report_runs import PictureRow, Pictures, Tile
+from maskwright.studies.report_tables import Table
 from tests.studies.made_up import made_up_study, made_up_trial
+from tests.studies.test_report import made_up_trials
 
 
 def test_a_published_report_names_no_folder_of_this_machine(
@@ -33,6 +41,40 @@ def test_a_published_report_names_no_folder_of_this_machine(
     )
     assert "Could not read cat.png: see https://example.org/a/b." in page.read_text()
     assert StudyRecord.load(kept).plan == {"data": "photos", "recipe": "a/b.yaml"}
+
+
+def test_a_published_report_is_made_anew_where_it_lies_and_keeps_what_came_from_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = made_up_trials(3)
+    record = made_up_study(seeds=3, trials=trials)
+    tile = Tile("data:image/webp;base64,AAAA", "18.2 dB & more")
+    kept = FromRuns(
+        curves=[Drawing('<svg viewBox="0 0 1 1"></svg>', "Loss < 1; means over seeds.")],
+        pictures=Pictures(
+            [PictureRow("pictures", [replace(tile, span=2)] * 2), PictureRow("a <b>", [tile] * 4)],
+            [PictureRow("common masks", [tile] * 2)],
+            ["grid: cannot be drawn"],
+            pixels=64,
+        ),
+        masks=Table(["arm", "distance"], [["a|b", "1.3"]]),
+        others=Table(["arm", "lowpass: half at"], [["random", "4.5 [4.4, 4.6]"]]),
+    )
+    place = tmp_path / "kept"
+    page = write_report(record, place, kept=kept)
+    assert read_report(page, place / "report.md") == kept
+    before = [undated(page), undated(place / "report.md"), (place / "study.json").read_text()]
+    page.write_text(
+        page.read_text().replace("block(size=2) is better", "the answer of another day")
+    )
+    assert main(["publish", str(place), str(place)]) == 0
+    after = [undated(page), undated(place / "report.md"), (place / "study.json").read_text()]
+    assert after == before
+
+
+def undated(file: Path) -> str:
+    """A file of a report without the time at which it was made."""
+    return re.sub(r"page made.*", "", file.read_text())
 
 
 def test_a_file_too_large_for_git_is_told(

@@ -99,22 +99,41 @@ def test_the_page_is_whole_small_and_asks_for_nothing_outside(report):
     assert not re.search(r"url\((?!#)|@import|<script", report.read_text())
 
 
+ANSWER = [
+    "block(size=2) is better than random: +0.0288 [+0.0207, +0.0369], 5 of 5 seeds agree, p = 0.001 after correction; but 200 test "
+    "pictures are too few to tell, their interval is [-0.0040, +0.0880].",
+    "inverse_block is worse than random: -0.0388 [-0.0436, -0.0340], 5 of 5 seeds agree, p < 0.001 after correction; but 200 test "
+    "pictures are too few to tell, their interval is [-0.0570, +0.0220].",
+    "No difference shown at n=5: noise(color=green); had it truly differed by 0.0167, 80% of such studies would have shown it (after "
+    "correction for 3 comparisons, at the spread over seeds seen here).",
+]
+STANDING = (
+    "The main metric of the plan is linear top1, and only verdicts on it are claims. The other 4 are exploratory: p values are corrected "
+    "over the arms of one metric, not over metrics, so some of their differences are chance."
+)
+FIXED = "Verdicts are over seeds on one set of test pictures, taken as it is."
+
+
 def test_the_page_answers_first(report):
     words = "".join(read_page(report).words)
-    answer = words.index("block(size=2) is better than random: +0.0")
-    assert answer < words.index("Design")
-    assert "inverse_block is worse than random: -0.0" in words
-    assert "No difference shown at n=5: noise(color=green); differences of 0.0" in words
+    positions = [words.index(line) for line in ANSWER]
+    assert positions == sorted(positions)
+    assert positions[-1] < words.index("Design")
     assert "Matched compute: 1.2e+12 flops per trial; trials are off by 4.0% at most." in words
+    assert STANDING in words
+    assert FIXED in words
 
 
 def test_many_arms_that_all_look_alike_are_counted_and_not_listed():
     trials = [made_up_trial(arm, seed, 0.0) for arm in (*EFFECTS, "grid") for seed in range(5)]
     arms = tuple(Arm(name=arm, settings={"policy": arm}) for arm in (*EFFECTS, "grid"))
     first = find(made_up_study(trials=trials, arms=arms))[0]
-    assert finding_lines(first, "random")[0].startswith(
-        "No difference shown at n=5: any of the 4 other arms; differences of 0.0"
-    )
+    largest = max(one.difference.detectable for one in first.arms[1:])
+    assert finding_lines(first, "random") == [
+        "No difference shown at n=5: any of the 4 other arms; had one of them truly differed by 0.0181, 80% of such studies would have "
+        "shown it (after correction for 4 comparisons, at the spread over seeds seen here)."
+    ]
+    assert largest == pytest.approx(0.0181, abs=5e-5)
 
 
 def test_the_page_has_every_part(report):
@@ -147,7 +166,16 @@ def test_the_page_has_every_part(report):
 
 def test_markdown_and_record_say_the_same(report):
     text = report.with_name("report.md").read_text()
-    assert "- **block(size=2) is better than random: +0.0" in text
+    assert [f"- **{line}**" for line in ANSWER] == [
+        line for line in text.splitlines() if line.startswith("- **")
+    ]
+    assert f"- {STANDING}" in text
+    assert f"- {FIXED}" in text
+    head = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert head[:2] == [
+        "linear top1, linear probe; larger is better; main metric",
+        "knn top1, k-NN probe; larger is better; exploratory",
+    ]
     assert (
         len(
             {
@@ -249,12 +277,17 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
             write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)
         ).words
     )
-    first = words.index("On average over all arms, loss=edges is better: +0.0")
+    first = words.index(
+        "On average over all arms, loss=edges is better: +0.0521 [+0.0484, +0.0559], p < 0.001 after correction."
+    )
     assert (
         first
-        < words.index("No effect shown of ratio=high, ratio=high x loss=edges.")
+        < words.index(
+            "No effect shown of ratio=high, ratio=high x loss=edges; had one of them truly differed by 0.0270"
+        )
         < words.index("low edges is better than low mse")
     )
+    assert "two families of tests; each is corrected by itself" in words
 
 
 def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_console(tmp_path):

@@ -70,27 +70,59 @@ def test_intervals_of_a_mean_cover_as_their_docstrings_say():
         assert by_t == pytest.approx(0.95, abs=0.03), count
 
 
-def test_an_effect_of_the_detectable_size_is_found_in_four_of_five_studies():
-    rng = np.random.default_rng(3)
-    spread = 0.01 * np.sqrt(2)
-    effect = detectable_difference(spread, SEEDS)
-    verdicts = [
-        compare_to_baseline(simulate(rng, {"random": 0, "block": effect}), "random")[
-            "block"
-        ].verdict
-        for _ in range(1000)
+def simulate_many(rng, comparisons, seeds, effect, noise=0.01, studies=20_000):
+    """Differences (studies, comparisons, seeds) to one shared baseline; the first alone is truly not zero."""
+    baseline = rng.normal(0, noise, (studies, 1, seeds))
+    differences = rng.normal(0, noise, (studies, comparisons, seeds)) - baseline
+    differences[:, 0] += effect
+    return differences
+
+
+def holm_p_values(differences):
+    """Two-sided paired t tests of each study, corrected by Holm: (studies, comparisons, seeds) gives (studies, comparisons)."""
+    count, comparisons = differences.shape[2], differences.shape[1]
+    t = differences.mean(2) / (differences.std(2, ddof=1) / np.sqrt(count))
+    p = 2 * stats.t.sf(np.abs(t), count - 1)
+    order = np.argsort(p, axis=1)
+    factors = np.arange(comparisons, 0, -1)
+    stepped = np.maximum.accumulate(np.take_along_axis(p, order, 1) * factors, axis=1)
+    corrected = np.empty_like(p)
+    np.put_along_axis(corrected, order, np.minimum(stepped, 1), axis=1)
+    return corrected
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("comparisons", [1, 3, 7, 16])
+def test_a_true_difference_of_the_detectable_size_is_found_in_80_percent_of_studies(
+    comparisons, seeds
+):
+    noise = 0.01
+    effect = detectable_difference(noise * np.sqrt(2), seeds, comparisons)
+    differences = simulate_many(np.random.default_rng(0), comparisons, seeds, effect, noise)
+    found = (holm_p_values(differences)[:, 0] < 0.05) & (differences[:, 0].mean(1) > 0)
+    assert found.mean() == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("comparisons", [1, 7])
+def test_studies_are_judged_as_the_simulation_judges_them(comparisons):
+    """What the simulation finds is what a study says, and the detectable difference counts all arms that were compared."""
+    differences = simulate_many(np.random.default_rng(4), comparisons, SEEDS, 0.05, studies=60)
+    expected = holm_p_values(differences)
+    for study, p_values in zip(differences, expected, strict=True):
+        judged = judge({str(arm): dict(enumerate(row)) for arm, row in enumerate(study)})
+        assert [one.holm for one in judged.values()] == pytest.approx(p_values.tolist())
+        assert (judged["0"].verdict == "better") == (p_values[0] < 0.05)
+        for one in judged.values():
+            wanted = detectable_difference(one.sample.deviation, SEEDS, comparisons)
+            assert one.detectable == pytest.approx(wanted)
+
+
+def test_more_arms_ask_for_larger_differences():
+    factors = [
+        detectable_difference(1.0, 3, arms) / detectable_difference(1.0, 3) for arms in (3, 7, 16)
     ]
-    assert np.mean([word == "better" for word in verdicts]) == pytest.approx(0.8, abs=0.035)
-
-
-@pytest.mark.parametrize("count", [3, 5, 10])
-def test_the_detectable_difference_has_the_power_that_it_claims(count):
-    draws = np.random.default_rng(0).normal(
-        detectable_difference(1.0, count), 1.0, (100_000, count)
-    )
-    t = draws.mean(1) / draws.std(1, ddof=1) * np.sqrt(count)
-    assert np.mean(t > stats.t.ppf(0.975, count - 1)) == pytest.approx(0.8, abs=0.005)
-    assert detectable_difference(2.0, count) == pytest.approx(2 * detectable_difference(1.0, count))
+    assert factors == pytest.approx([1.736, 2.654, 4.013], abs=0.001)
+    assert detectable_difference(2.0, 5, 3) == pytest.approx(2 * detectable_difference(1.0, 5, 3))
 
 
 def test_holm_agrees_with_a_hand_written_reference():

@@ -51,6 +51,9 @@ def test_a_study_runs_every_trial_and_only_missing_ones_when_repeated(
     assert states(first) == {("random", 0): "done", ("block", 0): "done"}
     trial = first.trials[0]
     assert {"knn top1", "psnr random 0.75"} <= trial.numbers.keys()
+    random_weights = first.floors["block"]["knn top1"]
+    assert first.floors["random"]["knn top1"] == random_weights, "arms of one shape share them"
+    assert 0 <= random_weights["low"] <= random_weights["value"] <= random_weights["high"] <= 1
     assert trial.compute is not None
     assert trial.compute.steps == 2
     assert trial.settings["split"] == "train"
@@ -90,6 +93,27 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(
     mended = study(plan, out=out, pulse=QUICK, retry_failed=True)
     assert states(mended) == {("random", 0): "done", ("block", 0): "done"}
     assert mended.trials[0] == record.trials[0]
+
+
+def test_a_study_of_which_every_trial_failed_has_no_answer_and_says_so(
+    plan_values: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(run: maskwright.Run, *rest: Any) -> Any:
+        raise MaskwrightError(f"The lamp of {run.settings.mask.policy} went out.")
+
+    monkeypatch.setattr("maskwright.studies.trial.measure_run", fails)
+    out = tmp_path / "study"
+    assert main(["study", str(written(plan_values, tmp_path)), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "All 2 trials failed, so the study has no answer: The lamp of random went out. (and 1 other reason) Mend it and run them again: "
+        f"maskwright study {out}/plan.yaml --out {out} --retry-failed" in " ".join(said.split())
+    )
+    assert (out / "report.html").exists(), "what failed is written down all the same"
+    assert {trial.state for trial in StudyRecord.load(out / "study.json").trials} == {"failed"}
 
 
 def test_an_arm_that_cannot_be_is_told_before_anything_is_written(

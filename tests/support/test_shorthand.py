@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import Call, Weighted, parse_sum, parse_value, plain
+from maskwright.support.shorthand import (
+    Call,
+    Weighted,
+    parse_sum,
+    parse_value,
+    plain,
+    split_list,
+)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,20 @@ def test_bare_names_are_words_and_calls_with_arguments_stay_calls() -> None:
         "c": {"key": "word"},
         "d": "0.5->1",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("random, block(size=2)", ["random", "block(size=2)"]),
+        (
+            "random;block(size=2, shift=True) ; {a: 1, b: 2}",
+            ["random", "block(size=2, shift=True)", "{a: 1, b: 2}"],
+        ),
+        ("given(path='a(1),b;c.png'), grid", ["given(path='a(1),b;c.png')", "grid"]),
+        ("5", ["5"]),
+        (" ; ,", []),
+    ],
+)
+def test_a_list_is_cut_at_commas_and_semicolons_outside_brackets_and_quotes(text, parts) -> None:
+    assert split_list(text) == parts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maskwright.workflows.choices import Found, choose, choose_patch
+from maskwright.workflows.choices import Found, choose, choose_patch, effective_batch
 from maskwright.workflows.recipes import build_settings
 from maskwright.workflows.settings import PretrainSettings
 
@@ -64,13 +64,20 @@ def test_the_patch_divides_the_image(side: int, expected: int) -> None:
     assert choose_patch(side, side) == expected
 
 
-def test_the_learning_rate_follows_the_effective_batch_and_shows_its_arithmetic() -> None:
+def test_the_learning_rate_follows_the_pictures_of_a_step_and_shows_its_arithmetic() -> None:
     settings, choices = choose(
-        build_settings(data="x", batch_size=32, accumulate=4, base_lr=1e-3, masks_per_image=2),
-        FOUND,
+        build_settings(data="x", batch_size=32, accumulate=8, base_lr=1e-3), FOUND
     )
     assert settings.train.lr == pytest.approx(1e-3 * 256 / 256)
-    assert "1.0e-03 x 256 / 256" in next(choice.reason for choice in choices if choice.name == "lr")
+    reason = next(choice.reason for choice in choices if choice.name == "lr")
+    assert "1.0e-03 x 256 pictures / 256" in reason
+
+
+def test_several_masks_of_a_picture_leave_the_learning_rate_alone() -> None:
+    """They are no new pictures; else arms of a study that differ in masks would differ in their rate without a word."""
+    one, four = complete(batch_size=32), complete(batch_size=32, masks_per_image=4)
+    assert one.train.lr == four.train.lr
+    assert effective_batch(four) == 4 * effective_batch(one) == 4 * 32
 
 
 def test_a_batch_larger_than_the_data_is_made_smaller_and_said() -> None:

@@ -136,6 +136,32 @@ def test_the_oldest_features_go_when_there_is_too_much(tmp_path: Path) -> None:
     assert sorted(file.stem for file in tmp_path.glob("*.safetensors")) == ["b", "c"]
 
 
+def test_features_that_another_worker_takes_away_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")  # listed, and then not there
+    listener = Listener()
+    cache = FeatureCache(tmp_path, listener, most_bytes=10_000)
+    cache.fetch("a", "a", lambda: {"mean": torch.zeros(10)})
+    kept = tmp_path / "a.safetensors"
+
+    def take_away(file: Path) -> dict[str, torch.Tensor]:
+        kept.unlink()
+        return {"mean": torch.ones(10)}
+
+    monkeypatch.setattr("maskwright.workflows.feature_cache.load_file", take_away)
+    assert cache.fetch("a", "a", dict)["mean"].sum() == 10
+    assert not kept.exists(), "marking it as used must not leave an empty file"
+
+    def gone(file: Path) -> dict[str, torch.Tensor]:
+        raise FileNotFoundError(file)
+
+    kept.write_bytes(b"")
+    monkeypatch.setattr("maskwright.workflows.feature_cache.load_file", gone)
+    assert cache.fetch("a", "a", lambda: {"mean": torch.zeros(3)})["mean"].shape == (3,)
+    assert "damaged" not in listener.text
+
+
 def test_several_encoders_share_a_table_and_are_compared_on_the_same_pictures(
     small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
 ) -> None:

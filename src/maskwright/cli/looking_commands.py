@@ -69,7 +69,7 @@ def reconstruct_flags() -> list[Flag]:
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
         Flag(
             "policy",
-            "rule that picks the masked patches, several separated by ';', or all (default: the run's)",
+            "rule that picks the masked patches, several separated by ; or commas, or all (default: the run's)",
         ),
         Flag(
             "ratio",
@@ -128,7 +128,7 @@ def run_reconstruct(options: dict[str, Any]) -> None:
 def masks_flags() -> list[Flag]:
     return [
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
-        Flag("policy", "one policy, several separated by ';', or all", default="random"),
+        Flag("policy", "one policy, several separated by ; or commas, or all", default="random"),
         Flag("ratio", "share of patches masked", default=0.75, aliases=("mask_ratio",)),
         Flag("image_size", "side in pixels, or HEIGHTxWIDTH"),
         Flag("patch_size", "side of a patch in pixels"),

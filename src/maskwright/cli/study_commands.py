@@ -7,9 +7,10 @@ from typing import Any
 from maskwright.cli.flags import Flag, typed
 from maskwright.cli.learning_commands import setting_flag
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.shorthand import split_list
 
 SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
-BUDGET = "what every arm may spend: steps=, images=, tokens=, flops= or minutes="
+BUDGET = "what every arm may spend: steps=, images= (each mask of one counts), tokens=, flops= or minutes="
 
 
 def _running_flags() -> list[Flag]:
@@ -71,7 +72,7 @@ def compare_flags() -> list[Flag]:
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag(
             "policies",
-            "policies separated by commas, the first is the baseline: random,'block(size=2)'",
+            'policies separated by ; or commas, the first is the baseline: "random; block(size=2)"',
         ),
         Flag("seeds", SEEDS, default=5),
         Flag("budget", BUDGET),
@@ -80,15 +81,14 @@ def compare_flags() -> list[Flag]:
         *_running_flags(),
         Flag(
             "probes",
-            "knn, linear, both (knn,linear), or none",
-            default="knn,linear",
+            "probes as for evaluate, such as knn,linear, or none (default: knn,linear where there are labels)",
             group="measuring",
         ),
         Flag("eval_data", "labeled pictures for the probes (default: DATA)", group="measuring"),
         Flag("eval_limit", "most pictures of each split for the probes", group="measuring"),
         Flag(
             "masks",
-            "common masks, separated by ';' (default: 'random 0.75; block(size=2) 0.75; grid 0.75')",
+            "common masks, separated by ; or commas (default: 'random 0.75; block(size=2) 0.75; grid 0.75')",
             group="measuring",
         ),
         Flag(
@@ -131,7 +131,12 @@ def run_compare(options: dict[str, Any]) -> None:
 
 def publish_flags() -> list[Flag]:
     return [
-        Flag("study", "folder of a finished study", positional=True, metavar="STUDY"),
+        Flag(
+            "study",
+            "folder of a finished study, or a published report to make anew",
+            positional=True,
+            metavar="STUDY",
+        ),
         Flag(
             "place",
             "folder to write report.html, report.md and study.json to",
@@ -152,5 +157,5 @@ def _running(options: dict[str, Any]) -> dict[str, Any]:
     """Options that were given, with their types."""
     given = typed(options, workers=int, eval_limit=int, pictures=int, search=int)
     if "track" in given:
-        given["track"] = [word.strip() for word in given["track"].split(",")]
+        given["track"] = split_list(given["track"])
     return given

@@ -15,7 +15,7 @@ from maskwright.data.originals import Original
 from maskwright.data.splits import spread
 from maskwright.support.catalog import Entry, build
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
-from maskwright.support.shorthand import Call, parse_value
+from maskwright.support.shorthand import Call, parse_value, split_list
 
 PRIORS: dict[str, dict[str, Entry]] = {
     "foreground": {
@@ -98,11 +98,8 @@ class Asked:
 def parse_priors(text: str | Sequence[str]) -> list[Asked]:
     """Read `foreground, parts(from='labels.csv')`; raises MaskwrightError with the nearest known word."""
     line = text if isinstance(text, str) else ", ".join(text)
-    if not line.strip():
-        return []
-    parsed = parse_value(_FROM.sub(r"\1from_\2", line))
-    calls = parsed if isinstance(parsed, list) else [parsed]
-    asked = [_ask(call) for call in calls]
+    words = split_list(_FROM.sub(r"\1from_\2", line))
+    asked = [_ask(parse_value(word)) for word in words]
     if len({one.name for one in asked}) < len(asked):
         raise MaskwrightError(
             f"A map is made from one source; got {', '.join(one.name for one in asked)}."

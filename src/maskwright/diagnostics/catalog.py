@@ -7,7 +7,7 @@ import re
 from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.support.catalog import Entry, build
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.shorthand import Call, parse_value
+from maskwright.support.shorthand import Call, parse_value, split_list
 
 DIAGNOSTICS: dict[str, Entry] = {
     "lowpass": Entry(
@@ -56,12 +56,8 @@ def build_diagnostics(text: str) -> dict[str, Diagnostic]:
     Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name given twice and for an empty line.
     """
     underscored = _QUOTED_OR_HYPHEN.sub(lambda match: match[1] or "_", text)
-    calls = parse_value(f"[{underscored}]")
-    if (
-        not isinstance(calls, list)
-        or not calls
-        or not all(isinstance(call, Call) for call in calls)
-    ):
+    calls = [parse_value(word) for word in split_list(underscored)]
+    if not calls or not all(isinstance(call, Call) for call in calls):
         raise MaskwrightError(
             f"Tests are names such as lowpass,highpass or lowpass(sigmas=[0,1,2]); got '{text}'."
         )

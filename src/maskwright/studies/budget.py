@@ -39,9 +39,9 @@ class Budget:
     def __post_init__(self) -> None:
         if self.currency not in CURRENCIES:
             raise unknown_name("currency of a budget", self.currency, CURRENCIES)
-        if not self.amount > 0:
+        if not 0 < self.amount < math.inf:
             raise MaskwrightError(
-                f"A budget is more than nothing; got {self.currency}={self.amount:g}."
+                f"A budget is more than nothing and not endless; got {self.currency}={self.amount:g}."
             )
 
     @classmethod
@@ -54,6 +54,8 @@ class Budget:
             )
         (currency, amount), *_ = pairs.items()
         try:
+            if isinstance(amount, bool):  # float(True) is 1.0
+                raise TypeError(amount)
             return cls(str(currency).strip(), float(amount))
         except (TypeError, ValueError) as error:
             if isinstance(error, MaskwrightError):

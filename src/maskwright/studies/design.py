@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,12 @@ class Design:
     """What has been decided for all trials: the length of each arm's training as settings, and what it is expected to cost.
 
     An arm whose weights or packages are missing here has its reason under NOT_AT_HAND instead of a length; its trials fail with it.
+    rates: the learning rate of each arm, at its highest.
     """
 
     lengths: Mapping[str, Mapping[str, Any]]
     costs: Mapping[str, Compute]
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
@@ -100,6 +102,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
+    rates: dict[str, float] = {}
     opened: dict[Any, Pictures] = {}
     checked: set[Any] = set()
     known: dict[str, str] = {}
@@ -128,8 +131,9 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
                 f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?"
             )
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
+        rates[arm.name] = float(settings.train.lr or 0)
     reporter.finish()
-    return Design(lengths, costs)
+    return Design(lengths, costs, rates)
 
 
 def _spare_test(plan: StudyPlan) -> StudyPlan:

@@ -25,7 +25,7 @@ class Contrast:
 
 
 def measure_effects(
-    values: Values, cells: Cells, larger_is_better: bool = True
+    values: Values, cells: Cells, larger_is_better: bool = True, is_claim: bool = True
 ) -> dict[str, Difference]:
     """Judge every main effect and two-way interaction, with Holm's correction over all of them.
 
@@ -46,6 +46,7 @@ def measure_effects(
             for contrast in contrasts(cells)
         },
         larger_is_better,
+        is_claim,
     )
 
 

@@ -19,7 +19,7 @@ class ArmFinding:
     """One arm under one metric: its numbers by seed, and its difference to the baseline where it has one.
 
     over_pictures: the mean difference on the same test pictures with its bootstrap interval, seeds taken as they are; where answers
-    were kept per picture.
+    were kept per picture; pictures: how many those are; floor: what random weights reach, with an interval over test pictures.
     """
 
     arm: str
@@ -27,10 +27,23 @@ class ArmFinding:
     sample: Sample
     difference: Difference | None = None
     over_pictures: Interval | None = None
+    pictures: int = 0
+    floor: Interval | None = None
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the mean is above what random weights may reach; not known counts as yes. For metrics of which more is better."""
+        return self.floor is None or self.sample.mean > self.floor.high
 
     @property
     def verdict(self) -> str:
         return "baseline" if self.difference is None else self.difference.verdict
+
+    @property
+    def pictures_tell(self) -> bool:
+        """Whether another draw of as many test pictures would leave the sign of the difference; not known counts as yes."""
+        seen = self.over_pictures
+        return seen is None or not seen.low <= 0 <= seen.high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +54,11 @@ class Finding:
     arms: Sequence[ArmFinding]
     effects: Mapping[str, Difference]
     has_baseline: bool
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether verdicts on this metric are claims: those of the main metric, which the plan named before its trials ran."""
+        return self.metric.main
 
     @property
     def decimals(self) -> int:
@@ -85,8 +103,7 @@ def spell_findings(record: StudyRecord) -> list[str]:
     """The verdict tables as lines of text, for a console."""
     lines: list[str] = []
     for finding in find(record):
-        way = "larger" if finding.metric.larger_is_better else "smaller"
-        lines += [f"{title_of(finding.metric)} ({way} is better)"]
+        lines += [f"{title_of(finding.metric)} ({way_words(finding.metric)}; {standing(finding)})"]
         width = max(len(one.arm) for one in finding.arms)
         for one in finding.arms:
             cells = [
@@ -106,6 +123,16 @@ def spell_findings(record: StudyRecord) -> list[str]:
     if lines and (silent := record.silent()):
         lines.append(f"no finished trial: {', '.join(silent)}")
     return lines or ["No trial has finished yet, so there is nothing to compare."]
+
+
+def standing(finding: Finding) -> str:
+    """What verdicts on a metric are worth, in two words."""
+    return "main metric" if finding.is_claim else "exploratory"
+
+
+def way_words(metric: Metric) -> str:
+    """Which way is better."""
+    return f"{'larger' if metric.larger_is_better else 'smaller'} is better"
 
 
 def title_of(metric: Metric) -> str:
@@ -145,28 +172,36 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
     values = {arm: numbers for arm, numbers in values.items() if numbers}
     has_baseline = record.baseline in values
     differences = (
-        compare_to_baseline(values, record.baseline, metric.larger_is_better)
+        compare_to_baseline(values, record.baseline, metric.larger_is_better, metric.main)
         if has_baseline
         else {}
     )
-    arms = [
-        ArmFinding(
-            arm=arm,
-            values=numbers,
-            sample=summarize(numbers),
-            difference=differences.get(arm),
-            over_pictures=None
-            if arm == record.baseline
-            else _over_pictures(record, metric.name, arm),
+    arms = []
+    for arm, numbers in values.items():
+        answers = _paired_answers(record, metric.name, arm)
+        arms.append(
+            ArmFinding(
+                arm=arm,
+                values=numbers,
+                sample=summarize(numbers),
+                difference=differences.get(arm),
+                over_pictures=bootstrap_interval(answers) if len(answers) else None,
+                pictures=len(answers),
+                floor=_floor(record, metric, arm),
+            )
         )
-        for arm, numbers in values.items()
-    ]
     return Finding(
         metric=metric,
         arms=arms,
         effects=_effects(record, metric, values),
         has_baseline=has_baseline,
     )
+
+
+def _floor(record: StudyRecord, metric: Metric, arm: str) -> Interval | None:
+    """What random weights of the arm's shape reach."""
+    known = record.floors.get(arm, {}).get(metric.name)
+    return None if known is None else Interval(known["value"], known["low"], known["high"])
 
 
 def _effects(
@@ -180,11 +215,13 @@ def _effects(
         and set(values) == set(cells)
         and bool(set.intersection(*map(set, values.values())))
     )
-    return measure_effects(values, cells, metric.larger_is_better) if complete else {}
+    return measure_effects(values, cells, metric.larger_is_better, metric.main) if complete else {}
 
 
-def _over_pictures(record: StudyRecord, metric: str, arm: str) -> Interval | None:
-    """Mean difference per test picture over the seeds that both arms have, with an interval over pictures."""
+def _paired_answers(record: StudyRecord, metric: str, arm: str) -> np.ndarray:
+    """Mean difference (n,) of each test picture over the seeds that both arms have; empty for the baseline and where none were kept."""
+    if arm == record.baseline:
+        return np.zeros(0)
     ours, base = ({trial.seed: trial.per_image[metric] for trial in record.finished(name) if metric in trial.per_image}
                   for name in (arm, record.baseline))  # fmt: skip
     pairs = [
@@ -193,8 +230,8 @@ def _over_pictures(record: StudyRecord, metric: str, arm: str) -> Interval | Non
         if len(ours[seed]) == len(base[seed])
     ]
     if not pairs or len({len(one) for one, _ in pairs}) > 1 or not len(pairs[0][0]):
-        return None
-    return bootstrap_interval(np.mean([one - other for one, other in pairs], axis=0))
+        return np.zeros(0)
+    return np.mean([one - other for one, other in pairs], axis=0)
 
 
 def _flags(text: str) -> np.ndarray:

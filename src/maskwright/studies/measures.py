@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.studies.record import Metric
+from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.arms import MaskChoice, parts
-from maskwright.workflows.probes import PROBES
+from maskwright.workflows.fields import Leaf, leaves, setting
+from maskwright.workflows.probes import parse_probes
+from maskwright.workflows.probing.bench import Probe
+from maskwright.workflows.recipes import convert
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 FILLED = {"psnr": (True, "dB"), "ssim": (True, ""), "high_frequency": (False, "")}
 """What can be said of a picture that was filled in: whether larger is better, and the unit."""
+LISTS = ("probes", "masks", "filled", "diagnostics")
 MEASURE_SEED = 0
 CROSS = "psnr of masks by "
 
@@ -23,55 +28,46 @@ CROSS = "psnr of masks by "
 class MeasureSettings:
     """What is measured after each training.
 
-    data: labeled pictures, by default the study's own; probes: none for pictures without labels; limit: most pictures of each split
-    for probes; masks: `POLICY RATIO` each, the same for all arms; filled: psnr, ssim, high_frequency, what is measured under them;
-    pictures: how many are filled in; cross: also fill in every arm's pictures under every other arm's masks; diagnostics: questions of
-    `maskwright diagnose`, with stimuli and textures where they need them; main: what the verdict is about (last probe or first mask).
+    main names the one metric whose verdicts are claims; by default the last probe, or the first common mask without probes.
     """
 
-    data: str | None = None
-    labels: str | None = None
-    probes: Sequence[str] = ("knn", "linear")
-    limit: int | None = None
-    masks: Sequence[str] = COMMON_MASKS
-    filled: Sequence[str] = ("psnr",)
-    pictures: int = 256
-    cross: bool = True
-    diagnostics: Sequence[str] = ()
-    stimuli: str | None = None
-    textures: str | None = None
-    main: str | None = None
+    data: str | None = setting(None, help="labeled pictures for the probes, by default the study's")
+    labels: str | None = setting(None, help="CSV file of file,label")
+    probes: Sequence[str] = setting(("knn", "linear"), help="none for pictures without labels")
+    limit: int | None = setting(None, help="most pictures of each split for the probes")
+    masks: Sequence[str] = setting(COMMON_MASKS, help="POLICY RATIO each, the same for all arms")
+    filled: Sequence[str] = setting(("psnr",), help="what is measured of pictures filled in")
+    pictures: int = setting(256, help="how many pictures are filled in under each common mask")
+    cross: bool = setting(True, help="also fill in under every other arm's masks")
+    diagnostics: Sequence[str] = setting((), help="questions of `maskwright diagnose`")
+    stimuli: str | None = setting(None, help="pictures whose cues disagree, for cue-conflict")
+    textures: str | None = setting(None, help="pictures of textures, for texture")
+    main: str | None = setting(None, help="the metric whose verdicts are claims")
 
     @classmethod
     def parse(cls, value: Any) -> MeasureSettings:
-        """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys."""
+        """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys and values of another type."""
         if not isinstance(value, Mapping):
             raise MaskwrightError(
                 f"`evaluate` in a study plan is a mapping such as {{probes: [knn], limit: 2000}}; got {value!r}."
             )
-        names = [item.name for item in fields(cls)]
+        known = {leaf.name: leaf for leaf in leaves({"evaluate": cls})}
         for key in value:
-            if key not in names:
+            if key not in known:
                 raise MaskwrightError(
-                    f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), names)} Known: {', '.join(names)}."
+                    f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), known)} Known: {', '.join(known)}."
                 )
-        own = dict(value)
-        for name, mark in (("probes", ","), ("masks", ";"), ("filled", ","), ("diagnostics", ",")):
-            if name in own:
-                own[name] = tuple(str(part) for part in parts(own[name] or [], mark))
-        if "main" in own:
-            own["main"] = str(own["main"])
+        given = {name: one for name, one in value.items() if one is not None or name in LISTS}
+        own = {str(name): _typed(known[name], one) for name, one in given.items()}
         built = cls(**own)
         built.check()
         return built
 
     def check(self) -> None:
-        """Refuse probes, masks and a main metric that there are not."""
-        for probe in self.probes:
-            if probe.split("(")[0] not in PROBES:
-                raise MaskwrightError(
-                    f"Unknown probe '{probe}'.{did_you_mean(probe, PROBES)} Known: {', '.join(PROBES)}."
-                )
+        """Refuse probes, masks and a main metric that there are not, and counts of nothing."""
+        check_at_least("evaluate.limit", self.limit, 2)
+        check_at_least("evaluate.pictures", self.pictures, 1)
+        self._parsed_probes()
         for mask in self.masks:
             read_mask(mask)
         for name in self.filled:
@@ -94,20 +90,34 @@ class MeasureSettings:
     def metrics(self) -> tuple[Metric, ...]:
         """What trials are compared by, the main one marked."""
         probes = [
-            Metric(
-                name=f"{probe} top1", larger_is_better=True, unit="share", where="frozen features"
-            )
-            for probe in self.probes
+            Metric(name=f"{name} top1", larger_is_better=True, unit="share", where=probe.looks_at)
+            for name, probe in self._parsed_probes().items()
         ]
         filled = [_filled_metric(name, mask) for name in self.filled for mask in self.masks]
         found = [*probes, *filled]
         main = self.main or (probes[-1].name if probes else filled[0].name if filled else None)
         return tuple(Metric(**{**vars(metric), "main": metric.name == main}) for metric in found)
 
+    def _parsed_probes(self) -> dict[str, Probe]:
+        """The probes under the names that results carry, which are spelled in one way; raises MaskwrightError for unknown ones and options."""
+        return parse_probes(", ".join(self.probes)) if self.probes else {}
+
+    def frozen_probes(self) -> list[str]:
+        """The probes that leave the encoder as it is, in the words of the plan."""
+        parsed = zip(self.probes, self._parsed_probes().values(), strict=True)
+        return [words for words, probe in parsed if probe.looks_at.startswith("frozen")]
+
     @property
     def main_metric(self) -> Metric:
         """The one that the verdict is about."""
         return next(metric for metric in self.metrics() if metric.main)
+
+
+def _typed(leaf: Leaf, value: Any) -> Any:
+    """A value of the section in the type of its field; lists are lists of text, also written as one text."""
+    if leaf.name in LISTS:
+        return tuple(str(part) for part in parts(value or []))
+    return convert(replace(leaf, name=f"{leaf.section}.{leaf.name}"), value)
 
 
 def filled_name(name: str, mask: str) -> str:

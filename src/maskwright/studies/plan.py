@@ -14,12 +14,20 @@ import yaml
 from maskwright.studies.budget import Budget
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
+from maskwright.studies.plan_values import parse_seeds, read_mapping, read_text
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.arms import parts
-from maskwright.workflows.recipes import build_settings, canonical, flatten, override, read_recipe
+from maskwright.workflows.recipes import (
+    build_settings,
+    canonical,
+    check_types,
+    flatten,
+    override,
+    read_recipe,
+)
 from maskwright.workflows.run_folder import slug
 from maskwright.workflows.settings import PretrainSettings
 
@@ -103,9 +111,7 @@ def plan_names() -> list[str]:
 
 def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> StudyPlan:
     """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe and any setting of pretrain."""
-    names = (
-        parts(policies, ",") if isinstance(policies, str) else [str(policy) for policy in policies]
-    )
+    names = parts(policies) if isinstance(policies, str) else [str(policy) for policy in policies]
     if len(set(names)) < 2:
         raise MaskwrightError(
             f"A comparison needs two different policies or more; got '{policies}'. See: maskwright list policies."
@@ -131,18 +137,19 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
                 f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known: {', '.join(KEYS)}."
             )
     base = _base(values)
-    data = values.get("data") or base.pop("data", None)
+    data = read_text("data", values.get("data")) or base.pop("data", None)
     if data is None:
         raise MaskwrightError(
             "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN --data FOLDER."
         )
     arms = _arms(values, base)
-    baseline = str(values.get("baseline", arms[0].name))
+    baseline = read_text("baseline", values.get("baseline")) or arms[0].name
+    called = slug(read_text("name", values.get("name")) or name)
     if baseline not in [arm.name for arm in arms]:
         raise unknown_name("baseline arm", baseline, [arm.name for arm in arms])
     plan = StudyPlan(
-        name=slug(str(values.get("name", name))),
-        question=str(values.get("question", "")).strip(),
+        name=called,
+        question=(read_text("question", values.get("question")) or "").strip(),
         data=str(data),
         base=base,
         arms=arms,
@@ -150,30 +157,15 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
         seeds=parse_seeds(values.get("seeds", 3)),
         budget=None if values.get("budget") is None else Budget.parse(values["budget"]),
         measures=MeasureSettings.parse(values.get("evaluate") or {}),
-        ranges=parse_ranges(_mapping("search", values.get("search") or {})),
+        ranges=parse_ranges(read_mapping("search", values.get("search") or {})),
         written={
             **{key: values[key] for key in KEYS if key in values},
-            "name": slug(str(values.get("name", name))),
+            "name": called,
             "data": str(data),
         },
     )
     _check(plan)
     return plan
-
-
-def parse_seeds(value: Any) -> tuple[int, ...]:
-    """Seeds as a count (3 gives 0, 1, 2), a list, or text such as `5` or `0,7,9`."""
-    try:
-        seeds = [int(part) for part in parts(value, ",")]
-    except (TypeError, ValueError) as error:
-        raise MaskwrightError(
-            f"seeds is a count such as 5 or a list such as 0,1,2; got '{value}'."
-        ) from error
-    if not isinstance(value, (list, tuple)) and len(seeds) == 1:
-        seeds = list(range(seeds[0]))
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise MaskwrightError(f"A study needs one seed or more, all different; got '{value}'.")
-    return tuple(seeds)
 
 
 def dump_plan(plan: StudyPlan) -> str:
@@ -204,9 +196,14 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
 
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all arms share: a recipe, then `base`."""
-    recipe = flatten(read_recipe(str(values["recipe"]))) if values.get("recipe") else {}
-    base = override(recipe, flatten(_mapping("base", values.get("base") or {})))
+    named_recipe = read_text("recipe", values.get("recipe"))
+    recipe = flatten(read_recipe(named_recipe)) if named_recipe else {}
+    base = override(recipe, flatten(read_mapping("base", values.get("base") or {})))
     _refuse_owned(base, "base")
+    try:
+        check_types({name: value for name, value in base.items() if value is not None})
+    except MaskwrightError as error:
+        raise MaskwrightError(f"In `base`, {error}") from error
     return base
 
 
@@ -216,11 +213,11 @@ def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]
             "A study plan has either `arms` (name: settings) or `factors` (setting: list of values)."
         )
     if "factors" in values:
-        arms = cross_factors(_mapping("factors", values["factors"]), base)
+        arms = cross_factors(read_mapping("factors", values["factors"]), base)
     else:
-        written = _mapping("arms", values["arms"])
+        written = read_mapping("arms", values["arms"])
         arms = [
-            Arm(name=str(name), settings=flatten(_mapping(f"arms.{name}", own or {})))
+            Arm(name=str(name), settings=flatten(read_mapping(f"arms.{name}", own or {})))
             for name, own in written.items()
         ]
     if len(arms) < 2:
@@ -248,14 +245,6 @@ def _check(plan: StudyPlan) -> None:
                 raise MaskwrightError(
                     f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one of the two."
                 )
-
-
-def _mapping(where: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise MaskwrightError(
-            f"`{where}` in a study plan is a mapping of names to values; got {value!r}."
-        )
-    return value
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.design import PLAN
+from maskwright.studies.published import read_report
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report import MARKDOWN, MOST_BYTES, RECORD, REPORT, write_report
+from maskwright.studies.trial import TRIALS
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 
@@ -18,16 +20,21 @@ _PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
     """Write the report of a finished study's folder to another folder, free of this machine's paths, and return its page.
 
+    study: a study's folder, or a published report, which is made anew as this version writes it, also in its own place: numbers, words
+    and figures from study.json, and what had come from run folders (curves, pictures, masks, diagnostics) from the page as it is.
     Warns of a file over 2 MB, which is too much for git. Raises MaskwrightError for a folder without a study, or with trials to run.
     """
     reporter = reporter or LogReporter()
     study, place = Path(study), Path(place)
     record = StudyRecord.from_dict(_without_places(_finished(study).to_dict()))
-    if place.resolve() == study.resolve():
+    is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()
+    if place.resolve() == study.resolve() and not is_report:
         raise MaskwrightError(
             f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another place."
         )
-    page = write_report(record, place, runs=study)
+    is_whole = is_report and (study / REPORT).exists() and (study / MARKDOWN).exists()
+    kept = read_report(study / REPORT, study / MARKDOWN) if is_whole else None
+    page = write_report(record, place, runs=study, kept=kept)
     for name in (REPORT, MARKDOWN, RECORD):
         size = (place / name).stat().st_size
         reporter.say(f"{place / name}  {size / 1e6:.2f} MB")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.workflows.recipes import canonical
+from maskwright.workflows.fields import leaves
+from maskwright.workflows.recipes import canonical, convert
+from maskwright.workflows.settings import SECTIONS
 
 _KEYS = ("low", "high", "log", "step")
 
@@ -35,7 +37,13 @@ class Range:
 
 def parse_ranges(values: Mapping[str, Any]) -> dict[str, Range]:
     """Read `{lr: {low: 1e-4, high: 1e-2, log: true}, policy: [random, grid]}`; raises MaskwrightError for what is no range."""
-    return {name: _parse(name, value) for name, value in canonical(values).items()}
+    known = {leaf.name: leaf for leaf in leaves(SECTIONS)}
+    found = {name: _parse(name, value) for name, value in canonical(values).items()}
+    for name, one in found.items():
+        leaf = replace(known[name], name=f"search.{name}")
+        for value in one.choices or (one.low, one.high):
+            convert(leaf, value)
+    return found
 
 
 def _parse(name: str, value: Any) -> Range:
@@ -54,11 +62,14 @@ def _parse(name: str, value: Any) -> Range:
         numbers: dict[str, Any] = {
             key: _number(value[key]) for key in ("low", "high", "step") if key in value
         }
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise MaskwrightError(
             f"The ends of `search.{name}` are numbers; got {dict(value)}."
         ) from error
-    found = Range(**numbers, log=bool(value.get("log", False)))
+    is_log = value.get("log", False)
+    if not isinstance(is_log, bool):
+        raise MaskwrightError(f"`search.{name}.log` is true or false; got {is_log!r}.")
+    found = Range(**numbers, log=is_log)
     if not found.low < found.high or (found.log and (found.low <= 0 or found.step)):
         raise MaskwrightError(
             f"`search.{name}` goes from low to a larger high; log needs low above 0 and no step; got {dict(value)}."

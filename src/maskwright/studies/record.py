@@ -109,7 +109,8 @@ class TrialRecord:
 class StudyRecord:
     """A whole study: its question, its design and all its trials, waiting ones too.
 
-    plan: the plan file as it was read; baseline: the arm that the others are compared with; budget: {currency, amount} or None.
+    plan: the plan file as it was read; baseline: the arm that the others are compared with; budget: {currency, amount} or None;
+    floors: arm -> metric -> value, low and high of random weights of its shape, where they were measured.
     """
 
     name: str
@@ -121,6 +122,7 @@ class StudyRecord:
     metrics: Sequence[Metric]
     trials: Sequence[TrialRecord]
     budget: Mapping[str, Any] | None = None
+    floors: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from maskwright.studies.findings import Finding, find, title_of
+from maskwright.studies.published import FromRuns
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report_figures import (
     Drawing,
@@ -19,6 +20,7 @@ from maskwright.studies.report_figures import (
     interval_drawings,
     learning_drawings,
 )
+from maskwright.studies.report_notes import notes_of, trial_facts
 from maskwright.studies.report_runs import (
     MOST_PICTURES,
     Pictures,
@@ -39,11 +41,10 @@ from maskwright.studies.report_tables import (
     verdict_table,
 )
 from maskwright.studies.report_words import (
+    answer_lines,
     effect_lines,
     finding_lines,
-    notes_of,
     title_words,
-    trial_facts,
 )
 from maskwright.support.files import write_text
 from maskwright.workflows.run_folder import now
@@ -59,7 +60,6 @@ class MetricSection:
 
     name: str
     words: str
-    is_main: bool
     said: Sequence[str]
     verdicts: Table
     drawings: Sequence[Drawing]
@@ -94,14 +94,18 @@ def write_report(
     *,
     runs: Path | str | None = None,
     pictures: bool = True,
+    kept: FromRuns | None = None,
 ) -> Path:
     """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
-    them; pictures: whether to draw those. A page that would be over 2 MB shows fewer of them, or none and says so.
+    them; pictures: whether to draw those; kept: what an earlier report had from run folders that are gone. A page that would be over
+    2 MB shows fewer pictures, or none and says so.
     """
     folder = Path(folder)
     report = build_report(record, Path(folder if runs is None else runs), pictures)
+    if kept is not None:
+        report = replace(report, **vars(kept))
     page = _render_small(report)
     record.save(folder / RECORD)
     write_text(folder / MARKDOWN, _render("report.md", report))
@@ -117,9 +121,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     return Report(
         record=record,
         made=now(),
-        answer=[*effect_lines(main), *finding_lines(main, record.baseline)]
-        if main
-        else ["No trial has finished yet."],
+        answer=answer_lines(findings, record.baseline),
         notes=notes_of(record, findings),
         design=design_table(record),
         sections=[_section(record, finding) for finding in findings],
@@ -140,7 +142,6 @@ def _section(record: StudyRecord, finding: Finding) -> MetricSection:
     return MetricSection(
         name=title_of(finding.metric),
         words=title_words(finding),
-        is_main=finding.metric.main,
         said=[*effect_lines(finding), *finding_lines(finding, record.baseline)],
         verdicts=verdict_table(finding),
         drawings=interval_drawings(record, finding),

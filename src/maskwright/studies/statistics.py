@@ -27,6 +27,9 @@ MOST_ENUMERATED = 6
 RESAMPLES = 20_000
 SAME = 1e-12
 """Differences whose spread is below this share of their size are all the same number."""
+EXPLORATORY = " (exploratory)"
+"""Ends the verdicts of metrics that a plan does not name as its main one: they are leads, not claims."""
+BETTER, WORSE, HIGHER, LOWER = "better", "worse", "higher", "lower"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,8 @@ class Difference:
 
     better: the mean difference counted so that more is better; p and holm: two-sided, alone and corrected for all compared with it;
     agreeing: seeds whose difference has the sign of the mean; detectable: the smallest true difference that this many seeds
-    would show in 80% of studies (two-sided 5%, from the spread measured here), before correction.
+    would show in 80% of studies after the correction, from the spread measured here; see `detectable_difference`; comparisons: how
+    many the correction ran over; verdict: `better` or `worse` for claims alone.
     """
 
     sample: Sample
@@ -59,6 +63,7 @@ class Difference:
     holm: float | None
     agreeing: int
     detectable: float | None
+    comparisons: int
     verdict: str
 
     @property
@@ -110,10 +115,11 @@ def bootstrap_over_seeds(values: np.ndarray, level: float = LEVEL, seed: int = 0
 
 
 def compare_to_baseline(
-    values: Values, baseline: str, larger_is_better: bool = True
+    values: Values, baseline: str, larger_is_better: bool = True, is_claim: bool = True
 ) -> dict[str, Difference]:
     """Compare every other arm with the baseline over the seeds that both have; Holm's correction runs over all of them.
 
+    is_claim: whether the metric is the one that the plan names; verdicts on another one say higher or lower, not better or worse.
     An arm that shares no seed with the baseline is left out. Raises MaskwrightError for a baseline without numbers.
     """
     if not values.get(baseline):
@@ -121,9 +127,8 @@ def compare_to_baseline(
             f"The baseline arm '{baseline}' has no finished trial, so nothing can be compared with it."
         )
     paired = {arm: pair(values[arm], values[baseline]) for arm in values if arm != baseline}
-    return judge(
-        {arm: difference for arm, difference in paired.items() if difference}, larger_is_better
-    )
+    compared = {arm: difference for arm, difference in paired.items() if difference}
+    return judge(compared, larger_is_better, is_claim)
 
 
 def pair(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
@@ -131,7 +136,9 @@ def pair(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, floa
     return {seed: one[seed] - other[seed] for seed in sorted(set(one) & set(other))}
 
 
-def judge(differences: Values, larger_is_better: bool = True) -> dict[str, Difference]:
+def judge(
+    differences: Values, larger_is_better: bool = True, is_claim: bool = True
+) -> dict[str, Difference]:
     """Test each mean difference against zero, correct for all of them by Holm, and say the verdict in words."""
     samples = {name: summarize(by_seed) for name, by_seed in differences.items()}
     tested = {name: _p_value(sample) for name, sample in samples.items()}
@@ -149,8 +156,11 @@ def judge(differences: Values, larger_is_better: bool = True) -> dict[str, Diffe
             agreeing=sum(value * sample.mean > 0 for value in values)
             if sample.mean
             else sum(value == 0 for value in values),
-            detectable=_detectable(sample),
-            verdict=_verdict(sample, better, corrected.get(name)),
+            detectable=_detectable(sample, len(names)),
+            comparisons=len(names),
+            verdict=_verdict(sample, better, corrected.get(name))
+            if is_claim
+            else _lead(sample, corrected.get(name)),
         )
     return judged
 
@@ -167,10 +177,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_difference(
-    deviation: float, count: int, alpha: float = ALPHA, power: float = POWER
+    deviation: float,
+    count: int,
+    comparisons: int = 1,
+    alpha: float = ALPHA,
+    power: float = POWER,
 ) -> float:
-    """The smallest true mean difference that a two-sided paired t test of `count` seeds finds with this power (noncentral t)."""
-    return _detectable_shift(count, alpha, power) * deviation / math.sqrt(count)
+    """The smallest true mean difference that `count` paired seeds show with this power, in a study of several comparisons.
+
+    The power is that of one given comparison of which alone the truth is not zero. Holm's correction then asks for p < alpha / comparisons,
+    its first step. An alarm among the others may come first and ease it, which adds less than a hundredth to the power.
+    deviation: of the differences over seeds; comparisons: all that Holm's correction runs over. Two-sided paired t test, noncentral t.
+    """
+    return _detectable_shift(count, alpha / comparisons, power) * deviation / math.sqrt(count)
 
 
 @cache
@@ -192,10 +211,10 @@ def _p_value(sample: Sample) -> float | None:
     return float(2 * stats.t.sf(abs(t), sample.count - 1))
 
 
-def _detectable(sample: Sample) -> float | None:
+def _detectable(sample: Sample, comparisons: int) -> float | None:
     if sample.count < FEWEST_SEEDS or sample.deviation is None or _is_same(sample):
         return None
-    return detectable_difference(sample.deviation, sample.count)
+    return detectable_difference(sample.deviation, sample.count, comparisons)
 
 
 def _is_same(sample: Sample) -> bool:
@@ -213,4 +232,13 @@ def _verdict(sample: Sample, better: float, corrected: float | None) -> str:
         )
     if corrected >= ALPHA:
         return f"no difference shown at n={sample.count}"
-    return "better" if better > 0 else "worse"
+    return BETTER if better > 0 else WORSE
+
+
+def _lead(sample: Sample, corrected: float | None) -> str:
+    """The verdict on a metric that was not the question: which way the number went, without saying that this is good or bad."""
+    if corrected is None:
+        return _verdict(sample, sample.mean, corrected)
+    if corrected >= ALPHA:
+        return _verdict(sample, sample.mean, corrected) + EXPLORATORY
+    return (HIGHER if sample.mean > 0 else LOWER) + EXPLORATORY

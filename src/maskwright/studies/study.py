@@ -9,17 +9,29 @@ from typing import Any
 
 from maskwright.studies.budget import spell_compute
 from maskwright.studies.cluster import work_on_cluster
+from maskwright.studies.comparison import measure_what_there_is
 from maskwright.studies.crossing import add_cross
-from maskwright.studies.design import Design, design_study, join_plan, keep_lengths, keep_plan
-from maskwright.studies.findings import spell_findings
+from maskwright.studies.design import (
+    PLAN,
+    Design,
+    design_study,
+    join_plan,
+    keep_lengths,
+    keep_plan,
+)
+from maskwright.studies.findings import find, spell_findings
+from maskwright.studies.floors import add_floors
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.report import write_report
+from maskwright.studies.report_notes import notes_of, rate_words
+from maskwright.studies.report_words import answer_lines
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 
 
@@ -54,12 +66,14 @@ def compare(
     """Compare policies on pictures at the same compute: `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`.
 
     budget: steps, images, tokens, flops or minutes and an amount; rest: names of `RunningSettings` (out, workers ...), of measuring
-    (evaluate={...}) and of pretrain (model, ratio ...).
+    (evaluate={...}) and of pretrain (model, ratio ...). The verdict is about evaluate's `main`, by default the last probe, or how well
+    pictures are filled in under the first common mask where there are no labels for probes.
     """
+    reporter = reporter or LogReporter()
     running = read_running({name: rest.pop(name) for name in NAMES if name in rest})
-    return run_plan(
-        plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest), running, reporter
-    )
+    rest |= measure_what_there_is(str(data), rest, reporter)
+    plan = plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest)
+    return run_plan(plan, running, reporter)
 
 
 def run_plan(
@@ -143,6 +157,11 @@ def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporte
     )
     for line in spell_table(*spell_compute(design.costs)):
         reporter.say(line)
+    if design.rates:
+        reporter.say(rate_words(design.rates))
+    reporter.say(
+        f"Verdicts are about {plan.measures.main_metric.name}; other metrics are exploratory"
+    )
     if plan.budget is not None and plan.budget.currency == "minutes":
         reporter.warn(
             "minutes depend on what else this machine does; flops, tokens, images and steps do not"
@@ -159,8 +178,9 @@ def _conclude(
         and not any(trial.state in ("waiting", "running") for trial in record.trials)
     ):
         record = add_cross(record, folder, plan.measures, reporter)
+    record = add_floors(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
-    for line in spell_findings(record):
+    for line in [*spell_findings(record), *_spell_answer(record)]:
         reporter.say(line)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
@@ -173,4 +193,26 @@ def _conclude(
             f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
         )
     reporter.say(f"Written to {page}, with report.md and study.json beside it")
+    _refuse_failure(record, folder)
     return record
+
+
+def _refuse_failure(record: StudyRecord, folder: Path) -> None:
+    """Raise MaskwrightError for a study that has ended and knows nothing, because every trial of it failed."""
+    if not record.trials or any(trial.state != "failed" for trial in record.trials):
+        return
+    reasons = list(dict.fromkeys(trial.error for trial in record.trials))
+    others = len(reasons) - 1
+    more = f" (and {others} other reason{'s' * (others > 1)})" if others else ""
+    raise MaskwrightError(
+        f"All {len(record.trials)} trials failed, so the study has no answer: {reasons[0]}{more} Mend it and run them again: "
+        f"maskwright study {folder / PLAN} --out {folder} --retry-failed"
+    )
+
+
+def _spell_answer(record: StudyRecord) -> list[str]:
+    """The page's answer and what to know before believing it, for a console."""
+    findings = find(record)
+    if not findings:
+        return []
+    return [*answer_lines(findings, record.baseline), *notes_of(record, findings)]

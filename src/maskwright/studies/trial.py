@@ -24,7 +24,7 @@ from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.run import Run
 from maskwright.workflows.run_folder import RunFolder, now, slug
 
-RECORD = "trial.json"
+RECORD, TRIALS = "trial.json", "trials"
 QUIET: Mapping[str, Any] = {"track": ["none"], "knn_every": 0, "sample_every": 1_000_000}
 """What trials do without unless the plan asks for it: trackers, measurements and pictures while they train."""
 
@@ -36,7 +36,7 @@ class TrialStopped(Exception):
 def trial_folder(folder: Path, plan: StudyPlan, arm: str, seed: int) -> Path:
     """Where a trial lives: trials/<number of the arm>-<arm>-seed<seed>, so that arms of similar names stay apart."""
     number = [one.name for one in plan.arms].index(arm)
-    return folder / "trials" / f"{number}-{slug(arm)}-seed{seed}"
+    return folder / TRIALS / f"{number}-{slug(arm)}-seed{seed}"
 
 
 def run_trial(
@@ -84,7 +84,7 @@ def read_trial(place: Path) -> TrialRecord | None:
 
 def kept_records(folder: Path) -> list[TrialRecord]:
     """The records of all trials that have ended, from their folders, which are the truth."""
-    found = [read_trial(path.parent) for path in sorted((folder / "trials").glob(f"*/{RECORD}"))]
+    found = [read_trial(path.parent) for path in sorted((folder / TRIALS).glob(f"*/{RECORD}"))]
     return [record for record in found if record is not None]
 
 

@@ -78,6 +78,23 @@ def parse_value(text: str) -> Any:
         ) from error
 
 
+def split_list(text: str) -> list[str]:
+    """The parts of a list, separated by commas or semicolons: `random; block(size=2, phase=1)` has two, brackets and quotes hold together."""
+    parts, start, depth, quote = [], 0, 0, ""
+    for place, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in ",;" and depth == 0:
+            parts.append(text[start:place])
+            start = place + 1
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+    stripped = (part.strip() for part in [*parts, text[start:]])
+    return [part for part in stripped if part]
+
+
 def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
     """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4} to a list of weighted calls."""
     if isinstance(value, Mapping):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from maskwright.masking.learner import learners
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.shorthand import split_list
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name
@@ -88,11 +89,11 @@ def find_models(
 def choose_masks(
     policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel
 ) -> list[MaskChoice]:
-    """Cross policies (text separated by ';', or a list) with ratios (numbers separated by commas); the run's own by default."""
+    """Cross policies with ratios, each a list or text as `parts` reads it; the run's own by default."""
     lines = _policies(policy, loaded)
     shares = [
         parse_schedule(part).at(1.0)
-        for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75), ",")
+        for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75))
     ]
     for share in shares:
         check_ratio(loaded.model.grid.num_patches, share)
@@ -141,28 +142,20 @@ def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[s
 
 
 def policy_lines(policy: str | Sequence[str]) -> list[str]:
-    """The policies of a text separated by ';' or of a list; `all` stands for every one that is not made of others."""
-    lines = [str(line) for line in parts(policy, ";")]
+    """The policies of a text or of a list; `all` stands for every one that is not made of others."""
+    lines = [str(line) for line in parts(policy)]
     if not lines:
-        raise MaskwrightError("--policy is empty; name a policy, or several separated by ';'.")
+        raise MaskwrightError(
+            "--policy is empty; name a policy, or several separated by ; or commas."
+        )
     return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
 
 
-def parts(value: Any, mark: str) -> list[Any]:
-    """The parts of a text separated by a mark outside brackets; a list as it is; a single number alone."""
+def parts(value: Any) -> list[Any]:
+    """The parts of a text as `split_list` cuts it; a list as it is; a single number alone."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, (list, tuple)) else [value]
-    return [part.strip() for part in _cut(value, mark) if part.strip()]
-
-
-def _cut(text: str, mark: str) -> Iterator[str]:
-    depth, start = 0, 0
-    for place, letter in enumerate(text):
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == mark and depth == 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
+    return list(split_list(value))
 
 
 def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
@@ -187,7 +180,7 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
             ("last", folder.last),
         ]
     try:
-        wanted = [int(part) for part in parts(epochs, ",")]
+        wanted = [int(part) for part in parts(epochs)]
     except ValueError as error:
         raise MaskwrightError(
             f"--epochs is all, or numbers such as 20,50; got '{epochs}'. '{run}' kept: {known}."

@@ -154,25 +154,29 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
 def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.train.lr is not None:
         return []
-    batch = effective_batch(settings)
+    batch = pictures_per_step(settings)
     rate = settings.train.base_lr * batch / 256
     return [
         Choice(
-            "lr", float(f"{rate:.6g}"), f"{settings.train.base_lr:.1e} x {batch} / 256 = {rate:.1e}"
+            "lr",
+            float(f"{rate:.6g}"),
+            f"{settings.train.base_lr:.1e} x {batch} pictures / 256 = {rate:.1e}",
         )
     ]
 
 
-def effective_batch(settings: PretrainSettings) -> int:
-    """Pictures (times masks per picture) behind one optimizer step, over all processes."""
+def pictures_per_step(settings: PretrainSettings) -> int:
+    """Different pictures behind one optimizer step, over all processes: what the learning rate follows.
+
+    Several masks of one picture are no new pictures, so they leave the rate alone, and arms that differ in them alone share it.
+    """
     run, train = settings.run, settings.train
-    return (
-        (train.batch_size or 1)
-        * train.accumulate
-        * run.devices
-        * run.nodes
-        * settings.mask.masks_per_image
-    )
+    return (train.batch_size or 1) * train.accumulate * run.devices * run.nodes
+
+
+def effective_batch(settings: PretrainSettings) -> int:
+    """Masked pictures behind one optimizer step, over all processes: what it costs; each mask of a picture counts."""
+    return pictures_per_step(settings) * settings.mask.masks_per_image
 
 
 def _length(settings: PretrainSettings, found: Found) -> list[Choice]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -39,12 +41,14 @@ class FeatureCache:
         if file.exists():
             try:
                 found = load_file(file)
+            except FileNotFoundError:  # another worker has just made room
+                pass
             except (SafetensorError, OSError) as error:
                 self.reporter.warn(
                     f"The cached features {file} are damaged ({error}); they are made again."
                 )
             else:
-                file.touch()
+                _mark_used(file)
                 self.reporter.say(f"{name}: features from cache")
                 return found
         made = make()
@@ -66,14 +70,29 @@ class FeatureCache:
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        files = sorted(
-            self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True
-        )
+        """Make room; several workers may do so at once, and a file that another has taken away is gone for all."""
+        known = [
+            (file, facts) for file in self.folder.glob("*.safetensors") if (facts := _facts(file))
+        ]
         total = 0
-        for file in files:
-            total += file.stat().st_size
+        for file, facts in sorted(known, key=lambda pair: -pair[1].st_mtime):
+            total += facts.st_size
             if total > self.most_bytes:
                 file.unlink(missing_ok=True)
+
+
+def _facts(file: Path) -> os.stat_result | None:
+    """Size and time of a file, or None where it is gone."""
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _mark_used(file: Path) -> None:
+    """Give a file the time of now. Path.touch would leave an empty file where another worker has just taken it away."""
+    with suppress(FileNotFoundError):
+        os.utime(file)
 
 
 def hash_weights(model: nn.Module) -> str:

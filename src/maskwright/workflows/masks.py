@@ -62,7 +62,7 @@ def masks(
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> MaskReport:
-    """Draw masks of one or several policies (a list, text separated by ';', or `all` that can be used) on pictures and measure them.
+    """Draw masks of one or several policies (a list, text separated by `;` or commas, or `all` that can be used) on pictures and measure them.
 
     Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary,
     visible islands, share masked at the edge and in the center; and what copying the nearest visible patch costs on some pictures,

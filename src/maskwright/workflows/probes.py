@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from maskwright.support.catalog import Entry, build
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import Call, parse_value
+from maskwright.support.shorthand import Call, parse_value, split_list
 from maskwright.workflows.probing.bench import Probe
 
 _PLACE = "maskwright.workflows.probing"
@@ -52,10 +52,7 @@ def parse_probes(text: str, shots: str | None = None) -> dict[str, Probe]:
     """
     calls = [
         *_calls(text),
-        *(
-            Call("few_shot", (), {"shots": word.strip()})
-            for word in (shots.split(",") if shots else ())
-        ),
+        *(Call("few_shot", (), {"shots": word}) for word in split_list(shots or "")),
     ]
     if not calls:
         raise MaskwrightError("No probe to measure with; give --probe knn,linear or --shots 1%.")
@@ -63,8 +60,7 @@ def parse_probes(text: str, shots: str | None = None) -> dict[str, Probe]:
 
 
 def _calls(text: str) -> Iterable[Call]:
-    parsed = parse_value(f"[{text}]")
-    for item in parsed:
+    for item in map(parse_value, split_list(text)):
         if not isinstance(item, Call):
             raise MaskwrightError(f"Probes are written like knn(k=20),linear; got '{text}'.")
         yield item

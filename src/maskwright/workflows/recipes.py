@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.support.shorthand import split_list
 from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.fields import Leaf, leaves
 from maskwright.workflows.settings import SECTIONS, PretrainSettings
@@ -134,7 +135,7 @@ def convert(leaf: Leaf, value: Any) -> Any:
         getattr(part, "__origin__", None)
         for part in (leaf.type, *getattr(leaf.type, "__args__", ()))
     ):
-        value = [part for part in value.strip("[]").replace(" ", "").split(",") if part]
+        value = split_list(value.strip().removeprefix("[").removesuffix("]"))
     value = str(value) if isinstance(value, Path) else value
     if (
         isinstance(value, str)

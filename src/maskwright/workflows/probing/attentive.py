@@ -31,6 +31,7 @@ class AttentiveProbe:
     batch: int = 256
     held_out: float = 0.2
     needs_encoder: ClassVar[bool] = True
+    looks_at: ClassVar[str] = "frozen patch tokens"
 
     def __post_init__(self) -> None:
         self._settings()

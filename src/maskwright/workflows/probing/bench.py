@@ -23,10 +23,12 @@ from maskwright.workflows.loading import eval_batches
 class Probe(Protocol):
     """A way to measure an encoder, as a frozen dataclass of its options; one file and a line in `workflows/probes.py`.
 
-    needs_encoder: whether it asks for more than pooled features, which raw pixels do not have.
+    needs_encoder: whether it asks for more than pooled features, which raw pixels do not have; looks_at: what its accuracy speaks of,
+    in a few words for a table.
     """
 
     needs_encoder: ClassVar[bool]
+    looks_at: ClassVar[str]
 
     def measure(self, bench: Bench) -> dict[str, Any]:
         """Numbers ready for JSON: top1, top5, auroc with intervals, per class, protocol, notes."""

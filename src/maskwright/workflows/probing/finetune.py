@@ -24,6 +24,7 @@ class FinetuneProbe:
     mixup: float = 0.8
     cutmix: float = 1.0
     needs_encoder: ClassVar[bool] = True
+    looks_at: ClassVar[str] = "all weights, fine-tuned"
 
     def __post_init__(self) -> None:
         self._settings()

@@ -40,6 +40,7 @@ class OfficialLinearProbe:
     warmup: int = 10
     pooling: str = "cls"
     needs_encoder: ClassVar[bool] = True
+    looks_at: ClassVar[str] = "frozen features"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)
@@ -163,6 +164,7 @@ class AdamLinearProbe:
     lr: float = 1e-3
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
+    looks_at: ClassVar[str] = "frozen features"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)

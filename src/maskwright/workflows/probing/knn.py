@@ -20,6 +20,7 @@ class KnnProbe:
     standardize: bool = False
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
+    looks_at: ClassVar[str] = "frozen features"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)

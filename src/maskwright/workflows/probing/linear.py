@@ -27,6 +27,7 @@ class LinearProbe:
     iterations: int = 60
     choose_on: int = 10_000
     needs_encoder: ClassVar[bool] = False
+    looks_at: ClassVar[str] = "frozen features"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, ("best", *POOLINGS))
@@ -60,6 +61,7 @@ class LayersProbe:
     held_out: float = 0.2
     iterations: int = 60
     needs_encoder: ClassVar[bool] = True
+    looks_at: ClassVar[str] = "frozen features of the best layer"
 
     def __post_init__(self) -> None:
         self._settings("mean")
@@ -114,6 +116,7 @@ class FewShotProbe:
     draws: int = 5
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
+    looks_at: ClassVar[str] = "frozen features, few labels"
 
     def __post_init__(self) -> None:
         check_at_least("draws", self.draws, 1)

@@ -1,0 +1,79 @@
+"""What random weights reach under a study's probes: an encoder that is no better has learned nothing that the probe could see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from maskwright.studies.measures import MEASURE_SEED, MeasureSettings
+from maskwright.studies.progress import Hushed
+from maskwright.studies.record import StudyRecord, TrialRecord
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import read_json, write_json
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.evaluate import evaluate
+from maskwright.workflows.subjects import RANDOM
+
+FILE = "random_weights.json"
+_SHAPE = ("image_size", "channels", "model", "patch_size", "width", "depth", "heads", "positions", "class_token", "registers")  # fmt: skip
+
+Floor = Mapping[str, Mapping[str, float]]
+"""Metric -> value, low and high: a 95% bootstrap interval over test pictures."""
+
+
+def add_floors(
+    record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
+) -> StudyRecord:
+    """The record with what random weights of each arm's shape reach, measured once per shape and kept in the study's folder.
+
+    Probes that train the encoder itself are left out: from random weights they are a training from scratch, a question of its own.
+    """
+    probes = measures.frozen_probes()
+    if not probes:
+        return record
+    kept: dict[str, Any] = read_json(folder / FILE) if (folder / FILE).exists() else {}
+    floors: dict[str, Floor] = {}
+    for arm in record.arms:
+        trial = next(iter(record.finished(arm.name)), None)
+        if trial is None or trial.run is None:
+            continue
+        shape = ", ".join(f"{name} {trial.settings.get(name)}" for name in _SHAPE)
+        if shape not in kept and (folder / trial.run / "run.json").exists():
+            reporter.progress("random weights", len(kept), len(kept) + 1, arm.name)
+            try:
+                kept[shape] = _measure(folder / trial.run, trial, probes, measures, reporter)
+            except (
+                MaskwrightError
+            ) as error:  # the trials are done, and their report must not be lost for this
+                reporter.warn(f"Random weights could not be measured beside the arms: {error}")
+                continue
+            write_json(folder / FILE, kept)
+        if shape in kept:
+            floors[arm.name] = kept[shape]
+    reporter.finish()
+    return replace(record, floors=floors)
+
+
+def _measure(
+    run: Path,
+    trial: TrialRecord,
+    probes: list[str],
+    measures: MeasureSettings,
+    reporter: Reporter,
+) -> Floor:
+    """Random weights in the shape of a run, on the pictures and with the settings that its own probes had."""
+    results: dict[str, Any] = evaluate(
+        [run, RANDOM],
+        measures.data,
+        probe=", ".join(probes),
+        labels=measures.labels,
+        baselines=False,
+        figures=False,
+        limit=measures.limit,
+        device=str(trial.settings.get("device", "auto")),
+        seed=MEASURE_SEED,
+        reporter=Hushed(reporter),
+    )
+    return {f"{name} top1": dict(result["top1"]) for name, result in results[RANDOM].items()}
