@@ -35,17 +35,21 @@ maskwright.pretrain(
     data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0, devices=devices, strategy="ddp" if devices > 1 else "auto",
     image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
     device="cpu", precision="32-true", val="0.2", track=["none"], policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75",
+    optimizer=sys.argv[6],
 )
 torch.save(rows, seen / f"{devices}-{process_rank()[0]}.pt")
 """
 
 
 @pytest.mark.slow
-def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(
+    tmp_path: Path, optimizer: str
+) -> None:
     np.save(tmp_path / "pictures.npy", draw_pictures(40))
     (tmp_path / "train.py").write_text(PROGRAM)
     for devices, batch in ((1, 16), (2, 8)):
-        train(tmp_path, devices, batch)
+        train(tmp_path, devices, batch, optimizer)
     alone = torch.load(tmp_path / "1-0.pt")
     together = torch.load(tmp_path / "2-0.pt") + torch.load(tmp_path / "2-1.pt")
     assert len(alone) == len(together) == 2 * 32
@@ -67,13 +71,14 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Pat
     assert (remembered[0] != -1).any()
 
 
-def train(folder: Path, devices: int, batch: int) -> None:
+def train(folder: Path, devices: int, batch: int, optimizer: str) -> None:
     words = [
         str(folder / "pictures.npy"),
         str(folder / f"run{devices}"),
         str(devices),
         str(batch),
         str(folder),
+        optimizer,
     ]
     source = str(Path(__file__).parents[2] / "src")
     environment = {

@@ -149,7 +149,10 @@ def run_masks(options: dict[str, Any]) -> None:
 
 
 def list_flags() -> list[Flag]:
-    kinds = "policies, models, recipes, studies, schedules, losses, priors, probes or diagnostics"
+    kinds = (
+        "policies, models, recipes, studies, schedules, losses, optimizers, priors, probes "
+        "or diagnostics"
+    )
     return [Flag("what", kinds, positional=True, metavar="WHAT", optional=True)]
 
 

@@ -98,6 +98,7 @@ def build_module(
     )
     recipe = Recipe(
         seed=train.seed,
+        optimizer=train.optimizer or "adamw",
         rate=LearningRate(train.lr or 0.0, train.min_lr, train.warmup),
         weight_decay=train.weight_decay,
         beta2=train.beta2,

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from maskwright.models.sizes import SIZES
 from maskwright.support.errors import unknown_name
+from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.settings import PretrainSettings, parse_size
 
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
 KEEPABLE_SAMPLES = 10
 WORTH_COMPILING = 2_000_000
+USUAL_OPTIMIZER = "adamw"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
         _patch_size,
         _model,
         _batch_size,
+        _optimizer,
         _rate,
         _length,
         _compile,
@@ -151,16 +154,20 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     return []
 
 
+def _optimizer(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.train.optimizer is not None:
+        return []
+    return [Choice("optimizer", USUAL_OPTIMIZER, "usual for masked autoencoders")]
+
+
 def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.train.lr is not None:
         return []
     batch = effective_batch(settings)
-    rate = settings.train.base_lr * batch / 256
-    return [
-        Choice(
-            "lr", float(f"{rate:.6g}"), f"{settings.train.base_lr:.1e} x {batch} / 256 = {rate:.1e}"
-        )
-    ]
+    entry = find_optimizer(settings.train.optimizer or USUAL_OPTIMIZER)
+    rate = entry.rate(batch, settings.train.base_lr)
+    reason = entry.spell_rate(batch, settings.train.base_lr)
+    return [Choice("lr", float(f"{rate:.6g}"), reason)]
 
 
 def effective_batch(settings: PretrainSettings) -> int:

@@ -14,6 +14,7 @@ from maskwright.models.config import DECODERS, POSITIONS, TARGETS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.fields import setting
 
 
@@ -157,16 +158,22 @@ class TrainSettings:
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
-    base_lr: float = setting(
-        1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256"
+    optimizer: str | None = setting(
+        None, help="adamw, or muon (momentum made orthogonal for the weights of blocks)"
     )
-    lr: float | None = setting(None, help="learning rate itself, instead of base x batch / 256")
+    base_lr: float | None = setting(
+        None,
+        help="learning rate for 256 pictures; it grows with the batch (adamw), or its square root (muon)",
+    )
+    lr: float | None = setting(None, help="learning rate itself, instead of one for 256 pictures")
     min_lr: float = setting(0.0, help="learning rate at the end")
     warmup: float = setting(0.05, help="share of the training over which the rate rises")
     weight_decay: float = setting(
         0.05, help="decay of weights; vectors (biases, norms, tokens) are spared"
     )
-    beta2: float = setting(0.95, help="AdamW's second moment decay; the first is 0.9")
+    beta2: float = setting(
+        0.95, help="AdamW's second moment decay (under muon that of the rest); the first is 0.9"
+    )
     clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
     ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
     init: str | None = setting(None, help="start from the weights of this run or checkpoint")
@@ -181,6 +188,8 @@ class TrainSettings:
         for name in given:
             if getattr(self, name) <= 0:
                 raise MaskwrightError(f"{name} must be positive; got {getattr(self, name)}.")
+        if self.optimizer is not None:
+            find_optimizer(self.optimizer)
         for name in ("batch_size", "accumulate"):
             check_at_least(name, getattr(self, name), 1)
         for name in ("warmup", "beta2", "ema"):
