@@ -48,8 +48,11 @@ def test_the_encoder_of_a_run_takes_paths_images_and_arrays_alike(
     torch.testing.assert_close(encoder.encode(arrays[0]).patches, tokens.patches[:1])
     torch.testing.assert_close(encoder.features(pictures), tokens.patches.mean(1))
     assert encoder.features(pictures, pooling="both").shape == (3, 48)
+    assert encoder.features(pictures, features="grid").shape == (3, 96)
     with pytest.raises(MaskwrightError, match="Did you mean 'mean'"):
         encoder.features(pictures, pooling="men")
+    with pytest.raises(MaskwrightError, match="Did you mean 'grid'"):
+        encoder.features(pictures, features="gird")
 
 
 def test_patches_come_in_raster_order(small_run: maskwright.Run) -> None:

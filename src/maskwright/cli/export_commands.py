@@ -42,6 +42,11 @@ def embed_flags() -> list[Flag]:
         ),
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag("out", "file to write, .npz or .parquet", default="features.npz"),
+        Flag(
+            "features",
+            "what is read: last (block), blocks (all, side by side), grid (quarters of the picture) or blocks_grid",
+            default="blocks",
+        ),
         Flag("pooling", "mean of the patch tokens, cls (the class token) or both", default="mean"),
         Flag("split", "use this split of the data"),
         Flag("labels", "CSV file of file,label"),

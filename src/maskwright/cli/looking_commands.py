@@ -34,6 +34,11 @@ def evaluate_flags() -> list[Flag]:
         Flag("baselines", "also measure random weights and raw pixels", default="true"),
         Flag("limit", "use at most this many pictures of each split"),
         Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
+        Flag(
+            "features",
+            "what is read of the encoder: last (block), blocks (all, side by side), grid (quarters of the picture) or blocks_grid",
+            default="blocks",
+        ),
         Flag("cache", "keep features for the next time", default="true"),
         Flag("out", "folder for results (default: <RUN>/eval)"),
         *WHERE,

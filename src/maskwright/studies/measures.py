@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
+from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.studies.record import Metric
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.arms import MaskChoice, parts
@@ -23,7 +24,7 @@ CROSS = "psnr of masks by "
 class MeasureSettings:
     """What is measured after each training.
 
-    data: labeled pictures, by default the study's own; probes: none for pictures without labels; limit: most pictures of each split
+    data: labeled pictures, by default the study's own; features: what probes read, see `maskwright evaluate --features`; probes: none for pictures without labels; limit: most pictures of each split
     for probes; masks: `POLICY RATIO` each, the same for all arms; filled: psnr, ssim, high_frequency, what is measured under them;
     pictures: how many are filled in; cross: also fill in every arm's pictures under every other arm's masks; diagnostics: questions of
     `maskwright diagnose`, with stimuli and textures where they need them; main: what the verdict is about (last probe or first mask).
@@ -31,6 +32,7 @@ class MeasureSettings:
 
     data: str | None = None
     labels: str | None = None
+    features: str = DEFAULT_READOUT
     probes: Sequence[str] = ("knn", "linear")
     limit: int | None = None
     masks: Sequence[str] = COMMON_MASKS
@@ -66,7 +68,8 @@ class MeasureSettings:
         return built
 
     def check(self) -> None:
-        """Refuse probes, masks and a main metric that there are not."""
+        """Refuse features, probes, masks and a main metric that there are not."""
+        find_readout(self.features)
         for probe in self.probes:
             if probe.split("(")[0] not in PROBES:
                 raise MaskwrightError(
