@@ -45,8 +45,8 @@ class DataSettings:
     crop: Literal["random", "center", "stretch"] = setting(
         "random", help="random (resized crop), center or stretch"
     )
-    crop_scale: float = setting(
-        0.2, help="smallest share of the picture's area that a random crop may take"
+    crop_scale: float | None = setting(
+        None, help="smallest share of the picture's area that a random crop may take"
     )
     flip: bool = setting(True, help="mirror half of the pictures")
     vertical_flip: bool = setting(False, help="turn half of the pictures upside down")
@@ -75,7 +75,8 @@ class DataSettings:
             ("saturation", 1),
             ("hue", 0.5),
         ):
-            check_inside(name, getattr(self, name), 0, most)
+            if getattr(self, name) is not None:
+                check_inside(name, getattr(self, name), 0, most)
         check_at_least("limit", self.limit, 2)
         check_at_least("workers", self.workers, 0)
 
@@ -92,8 +93,8 @@ class ModelSettings:
     positions: str = setting("sincos", help="sincos, learned, rotary or none")
     class_token: bool = setting(True, help="whether the encoder has a class token")
     registers: int = setting(0, help="extra learned tokens beside the class token")
-    decoder: str = setting(
-        "full",
+    decoder: str | None = setting(
+        None,
         help="full (He et al. 2022) or cross (masked queries attend to visible tokens; faster)",
     )
     decoder_width: int | None = setting(None, help="width of the decoder, instead of the model's")
@@ -108,7 +109,8 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_one_of("positions", self.positions, POSITIONS)
-        check_one_of("decoder", self.decoder, DECODERS)
+        if self.decoder is not None:
+            check_one_of("decoder", self.decoder, DECODERS)
         check_one_of("target", self.target, TARGETS)
         for name in (
             "patch_size",
@@ -136,12 +138,13 @@ class MaskSettings:
         help="share of patches masked; a schedule such as 0.5->0.75 works too",
         aliases=("mask_ratio",),
     )
-    predict: float = setting(1.0, help="share of the masked patches that are predicted")
+    predict: float | None = setting(None, help="share of the masked patches that are predicted")
     masks_per_image: int = setting(1, help="different masks for each loaded picture in one step")
 
     def __post_init__(self) -> None:
         parse_schedule(self.ratio)
-        check_inside("predict", self.predict, 0, 1)
+        if self.predict is not None:
+            check_inside("predict", self.predict, 0, 1)
         check_at_least("masks_per_image", self.masks_per_image, 1)
 
 
