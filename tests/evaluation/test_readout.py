@@ -92,6 +92,19 @@ def test_quarters_of_all_blocks(model: ImageEncoder, batches: list[SimpleNamespa
     assert torch.equal(read.mean[:, 128:], grid.mean)
 
 
+def test_statistics_put_the_deviation_beside_the_mean_of_each_block(
+    model: ImageEncoder, batches: list[SimpleNamespace]
+) -> None:
+    read = read_features(model, batches, "statistics", scale=SCALE, device=CPU)
+    images = torch.cat([batch.images for batch in batches])
+    assert read.mean.shape == (5, 3 * 32)
+    for place in range(3):
+        patches = tokens_after(model, images, place + 1)[:, 2:]
+        spread = (patches - patches.mean(1, keepdim=True)).square().mean(1).sqrt()
+        part = read.mean[:, 32 * place : 32 * (place + 1)]
+        assert torch.allclose(part, torch.cat([patches.mean(1), spread], 1), atol=1e-5)
+
+
 def test_a_grid_that_halves_do_not_divide_overlaps_in_the_middle() -> None:
     patches = torch.arange(9.0).reshape(1, 9, 1)
     quarters = average_cells(patches, Grid(3, 3, 4), 2)
@@ -106,7 +119,7 @@ def test_a_picture_never_takes_more_numbers_than_allowed(name: str) -> None:
     assert blocks[-1] == 24
     assert len(set(blocks)) == len(blocks)
     told = describe_readout(name, large)
-    assert told["width"] == len(blocks) * 1024 * READOUTS[name].cells ** 2
+    assert told["width"] == len(blocks) * 1024 * READOUTS[name].numbers
     assert int(str(told["width"])) <= MOST_NUMBERS
 
 

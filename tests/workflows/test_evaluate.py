@@ -96,7 +96,7 @@ def test_each_readout_has_features_of_its_own_in_the_cache_and_stands_in_the_rep
     (written,) = (tmp_path / "grid").glob("*.json")
     assert written.name.endswith("-knn-grid.json")
     read = json.loads(written.read_text())["features"]
-    own = {"features": "grid", "blocks": [1], "cells": 4, "width": 96}
+    own = {"features": "grid", "blocks": [1], "cells": 4, "deviation": False, "width": 96}
     assert read["this encoder"] == read["random weights"] == own
     assert read["raw pixels"] == {"features": "pixels, shrunk to at most 16x16"}
 

@@ -36,8 +36,8 @@ def evaluate_flags() -> list[Flag]:
         Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
         Flag(
             "features",
-            "what is read of the encoder: last (block), blocks (all, side by side), grid (quarters of the picture) or blocks_grid",
-            default="blocks",
+            "what is read of the encoder: statistics (mean and deviation of all blocks), last (block), blocks, grid (quarters) or blocks_grid",
+            default="statistics",
         ),
         Flag("cache", "keep features for the next time", default="true"),
         Flag("out", "folder for results (default: <RUN>/eval)"),

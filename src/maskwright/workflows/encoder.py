@@ -68,8 +68,9 @@ class PictureEncoder:
     ) -> Tensor:
         """One vector per picture: `mean` of the patch tokens, the class token `cls`, or `both` side by side.
 
-        features: `blocks` joins those of all blocks (n, depth * D), `last` reads the last block (n, D), `grid` one mean per quarter of
-        the picture, `blocks_grid` both; the same names as in `maskwright evaluate`, with the same default.
+        features: `last` reads the last block, (n, D); `blocks` joins all blocks, (n, depth * D), `statistics` their means and
+        deviations, (n, 2 * depth * D); `grid` has one mean per quarter of the picture, `blocks_grid` of all blocks. The names and the
+        default are those of `maskwright evaluate`.
         """
         pooled = [
             self.features_of_batch(batch, pooling, features)

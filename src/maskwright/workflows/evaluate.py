@@ -52,7 +52,7 @@ def evaluate(
     run: one, or several to compare; `random` stands for fresh weights. data: as for pretrain, with labels from sub-folders or a CSV
     (default: the run's data). probe: names of `maskwright list probes` with options; shots: `1%,5` adds few-label probes. Splits are
     found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the test set. cache: keep features for the
-    next time. features: which blocks and parts of the picture are read (`last`, `blocks`, `grid`, `blocks_grid`), of random weights
+    next time. features: which blocks and parts of the picture are read (see evaluation/readout.py), of random weights
     too. out: folder for results (default: RUN/eval of the first). Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
