@@ -46,9 +46,9 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         batch_power=1.0,
         whole_matrices=False,
     ),
-    # Both numbers of Muon were measured on CIFAR-10 (docs/log.md): 8e-3 at 128 pictures was the best of three rates, and at 512
-    # pictures it was no better than at 128 in as many pictures seen. An update of Muon has a fixed size whatever the gradient's,
-    # so what a larger batch changes is its noise alone, which falls with the square root (Malladi et al. 2022, for Adam).
+    # 8e-3 at 128 pictures was the best of three rates on CIFAR-10 (docs/log.md). That it grows with the square root of the batch is
+    # not measured here: an update of Muon has a fixed size whatever the gradient's, so what a larger batch changes is its noise
+    # alone, which falls with the root (Malladi et al. 2022, for Adam).
     "muon": OptimizerEntry(
         "maskwright.training.muon:build_muon",
         "Muon for the matrices of transformer blocks, AdamW for the rest (Jordan et al. 2024)",
