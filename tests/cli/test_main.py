@@ -80,6 +80,7 @@ def test_python_spelling_of_a_flag_works(capsys: pytest.CaptureFixture[str]) -> 
         "recipes",
         "schedules",
         "losses",
+        "optimizers",
         "priors",
         "probes",
         "diagnostics",

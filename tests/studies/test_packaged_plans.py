@@ -77,3 +77,13 @@ def test_a_folder_of_the_same_name_does_not_hide_a_packaged_plan(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ratio-cifar10").mkdir()
     assert "25, 50, 75 or 90%" in read_plan("ratio-cifar10", "somewhere").question
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_packaged_plan_states_all_that_its_numbers_depend_on(name):
+    plan = read_plan(name, "somewhere")
+    assert plan.measures.features == "last"
+    for arm in plan.arms:
+        flat = plan.settings(arm, 0).to_flat()
+        stated = ("crop_scale", "model", "decoder", "predict", "optimizer", "base_lr", "batch_size")
+        assert all(flat[key] is not None for key in stated)

@@ -24,7 +24,11 @@ def test_everything_open_is_filled() -> None:
         "channels",
         "patch_size",
         "model",
+        "decoder",
+        "predict",
+        "crop_scale",
         "batch_size",
+        "optimizer",
         "lr",
         "epochs",
         "sample_every",
@@ -42,6 +46,10 @@ def test_what_was_said_stays() -> None:
         "lr": 0.5,
         "steps": 3,
         "channels": 1,
+        "decoder": "full",
+        "predict": 0.5,
+        "crop_scale": 0.9,
+        "optimizer": "adamw",
     }
     settings, choices = choose(build_settings(data="x", **said), FOUND)
     flat = settings.to_flat()
@@ -89,5 +97,63 @@ def test_a_batch_larger_than_the_data_is_made_smaller_and_said() -> None:
 
 
 def test_two_processes_share_the_batch_in_the_learning_rate() -> None:
-    one, two = complete(batch_size=32), complete(batch_size=32, devices=2)
-    assert two.train.lr == pytest.approx(2 * (one.train.lr or 0))
+    for optimizer, factor in (("adamw", 2), ("muon", 2**0.5)):
+        one = complete(batch_size=32, optimizer=optimizer)
+        two = complete(batch_size=32, optimizer=optimizer, devices=2)
+        assert two.train.lr == pytest.approx(factor * (one.train.lr or 0))
+
+
+def reasons(found: Found = FOUND, **given: Any) -> dict[str, tuple[object, str]]:
+    choices = choose(build_settings(data="x", **given), found)[1]
+    return {choice.name: (choice.value, choice.reason) for choice in choices}
+
+
+def test_a_cpu_gets_what_learns_most_in_minutes_and_says_why() -> None:
+    chosen = reasons(Found(50_000, 32, 3, "cpu", 2), minutes=8)
+    names = ("model", "decoder", "predict", "crop_scale", "batch_size", "optimizer", "lr")
+    values = [chosen[name][0] for name in names]
+    assert values[:6] == ["vit_nano", "cross", 0.34, 0.4, 128, "muon"]
+    assert values[6] == pytest.approx(8e-3, rel=0.01)
+    assert "learns more than a wide one" in chosen["model"][1]
+    assert chosen["lr"][1] == "1.1e-02 x (128 / 256)^0.5 = 8.0e-03"
+
+
+def test_other_devices_keep_what_was_published() -> None:
+    chosen = reasons(Found(50_000, 224, 3, "cuda", 8), epochs=100)
+    names = ("model", "decoder", "predict", "crop_scale", "optimizer")
+    values = [chosen[name][0] for name in names]
+    assert values == ["vit_small", "full", 1.0, 0.2, "adamw"]
+
+
+@pytest.mark.parametrize(
+    ("length", "model"),
+    [
+        ({"minutes": 8}, "vit_nano"),
+        ({"minutes": 600}, "stl10_192x8"),
+        ({"epochs": 20}, "vit_nano"),
+        ({"epochs": 400}, "stl10_192x8"),
+        ({}, "vit_nano"),
+        ({"steps": 1_000_000}, "vit_nano"),
+    ],
+    ids=str,
+)
+def test_a_long_budget_is_worth_a_wider_model(length: dict[str, Any], model: str) -> None:
+    assert complete(Found(50_000, 32, 3, "cpu", 2), **length).model.model == model
+
+
+def test_larger_pictures_make_the_same_minutes_shorter() -> None:
+    small, large = (Found(50_000, side, 3, "cpu", 2) for side in (32, 96))
+    assert complete(small, minutes=240).model.model == "stl10_192x8"
+    assert complete(large, minutes=240).model.model == "vit_nano"
+
+
+@pytest.mark.parametrize("given", [{"lr": 1e-3}, {"base_lr": 3e-3}], ids=str)
+def test_a_rate_without_an_optimizer_is_adamws(given: dict[str, float]) -> None:
+    value, reason = reasons(**given)["optimizer"]
+    assert value == "adamw"
+    assert "a learning rate was given" in reason
+
+
+def test_a_full_decoder_predicts_everything_unless_told_otherwise() -> None:
+    assert complete(decoder="full").mask.predict == 1.0
+    assert complete(decoder="full", predict=0.34).mask.predict == 0.34

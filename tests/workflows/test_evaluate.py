@@ -74,6 +74,58 @@ def test_every_probe_tells_its_numbers_and_protocol(
         assert list(tmp_path.glob("*confusion*.png"))
 
 
+def test_each_readout_has_features_of_its_own_in_the_cache_and_stands_in_the_report(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    said: dict[str, str] = {}
+    for features in ("last", "grid", "grid"):
+        listener = Listener()
+        small_run.evaluate(
+            "knn",
+            data=str(shared_photos),
+            out=tmp_path / features,
+            features=features,
+            figures=False,
+            reporter=listener,
+        )
+        said[features + str(len(said))] = listener.text
+    assert said["grid1"].count("features from cache") == 2  # raw pixels are read in one way only
+    assert said["grid2"].count("features from cache") == 6
+    assert "one mean per quarter of the picture, of the last block, 96 numbers" in said["grid1"]
+    (written,) = (tmp_path / "grid").glob("*.json")
+    assert written.name.endswith("-knn-grid.json")
+    read = json.loads(written.read_text())["features"]
+    own = {"features": "grid", "blocks": [1], "cells": 4, "deviation": False, "width": 96}
+    assert read["this encoder"] == read["random weights"] == own
+    assert read["raw pixels"] == {"features": "pixels, shrunk to at most 16x16"}
+
+
+def test_the_official_probe_reads_the_last_block_whatever_the_others_read(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    top1 = {}
+    for features in ("last", "grid"):
+        results = small_run.evaluate(
+            QUICK["linear_official"],
+            data=str(shared_photos),
+            out=tmp_path / features,
+            features=features,
+            figures=False,
+            baselines=False,
+        )
+        (told,) = results["this encoder"].values()
+        top1[features] = told["top1"]
+    assert top1["last"] == top1["grid"]
+
+
+def test_unknown_features_are_refused_before_anything_is_opened(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
+    with pytest.raises(MaskwrightError, match=r"Unknown features 'lst'.*Did you mean 'last'"):
+        small_run.evaluate("knn", data="/no/such/place", out=tmp_path, features="lst")
+
+
 def test_a_second_evaluation_takes_features_from_the_cache(
     small_run: maskwright.Run, shared_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

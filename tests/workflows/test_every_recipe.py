@@ -15,7 +15,7 @@ from maskwright.patches import visible_count
 from maskwright.schedules import parse_schedule
 from maskwright.support.seeding import torch_generator
 from maskwright.training.masker import predicted_count
-from maskwright.workflows.recipes import read_recipe, recipe_names
+from maskwright.workflows.recipes import flatten, read_recipe, recipe_names
 from tests.conftest import draw_pictures
 
 HERE: dict[str, dict[str, Any]] = {
@@ -95,3 +95,13 @@ def test_every_recipe_opens_with_what_it_does_and_how_to_run_it() -> None:
         text = (Path(maskwright.__file__).parent / "recipes" / f"{name}.yaml").read_text()
         comments = [line for line in text.splitlines() if line.startswith("#")]
         assert any("maskwright " in line for line in comments[:2]), name
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in recipe_names() if "select" not in read_recipe(name)]
+)
+def test_a_recipe_states_all_that_its_numbers_depend_on(name: str) -> None:
+    """Defaults follow what learns best and may move; a recipe's numbers were measured with values of its own."""
+    asked = flatten(read_recipe(name))
+    needed = {"crop_scale", "model", "decoder", "predict", "optimizer", "base_lr", "batch_size"}
+    assert needed <= asked.keys()

@@ -47,7 +47,7 @@ def test_visible_patches_are_predicted_and_counted_where_a_loss_asks(
     photos: Path, tmp_path: Path, decoder: str
 ) -> None:
     plain, more = (
-        maskwright.pretrain(photos, out=tmp_path / name, loss=loss, decoder=decoder, **TINY)
+        maskwright.pretrain(photos, out=tmp_path / name, loss=loss, **{**TINY, "decoder": decoder})
         for name, loss in (("plain", "mse"), ("more", "mse(visible=0.1)"))
     )
     assert plain.status["decoder_tokens"] == 3 * 8 * 12

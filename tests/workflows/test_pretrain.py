@@ -89,9 +89,25 @@ def test_the_same_recipe_gives_the_same_weights(photos: Path, tmp_path: Path) ->
     assert not same(weights(first), weights(other))
 
 
-@pytest.mark.parametrize("stop_after", [2, 4, 5, 8, 11])
+@pytest.mark.parametrize(
+    ("stop_after", "changes"),
+    [
+        (2, {}),
+        (4, {}),
+        (5, {}),
+        (8, {}),
+        (11, {}),
+        (2, {"optimizer": "muon"}),
+        (5, {"optimizer": "muon"}),
+    ],
+    ids=str,
+)
 def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: int,
+    changes: dict[str, Any],
 ) -> None:
     """Four batches an epoch: stops fall inside epochs, on their last batch, and right after their first."""
     options = {
@@ -100,6 +116,8 @@ def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
         "policy": "0.5*random + 0.5*block(size=2)",
         "ratio": "0.5->0.75",
         "ema": 0.9,
+        "optimizer": "adamw",
+        **changes,
     }
     whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
     with monkeypatch.context() as patch:
@@ -120,6 +138,33 @@ def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
         for run in (whole, resumed)
     ]
     assert held[0] == held[1]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_gradients_that_were_added_up_are_resumed_exactly_too(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    options = {**TINY, "epochs": 3, "accumulate": 2, "ema": 0.9, "optimizer": optimizer}
+    whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        maskwright.pretrain(photos, out=tmp_path / "part", **options)
+    resumed = maskwright.pretrain(resume=True, out=tmp_path / "part")
+    assert same(weights(whole), weights(resumed))
+
+
+def test_a_run_begun_before_optimizers_could_be_chosen_goes_on_with_adamw(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**TINY, "epochs": 2, "optimizer": "adamw"}
+    whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        maskwright.pretrain(photos, out=tmp_path / "part", **options)
+    config = tmp_path / "part" / "config.yaml"
+    config.write_text(config.read_text().replace("  optimizer: adamw\n", ""))
+    resumed = maskwright.pretrain(resume=True, out=tmp_path / "part")
+    assert same(weights(whole), weights(resumed))
 
 
 def stop_at(patch: pytest.MonkeyPatch, step: int) -> None:
@@ -174,6 +219,7 @@ def test_init_starts_from_the_weights_of_a_run(photos: Path, tmp_path: Path) -> 
         {"image_size": "16x24", "channels": 1},
         {"ratio": "uniform(0.4, 0.8)", "policy": "inverse_block(roll=True)"},
         {"minutes": 0.02},
+        {"optimizer": "muon", "policy": "adversarial"},
         {"precision": "bf16-mixed"},
     ],
     ids=str,
@@ -308,6 +354,8 @@ def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
         ({"image_size": 16, "patch_size": 16}, "use smaller patches"),
         ({"loss": "0*mse"}, "nothing is minimized"),
         ({"strategy": "ddpp"}, "Did you mean 'ddp'?"),
+        ({"optimizer": "adam"}, "Did you mean 'adamw'?"),
+        ({"optimizer": "muon", "strategy": "fsdp"}, "in one piece"),
     ],
     ids=str,
 )

@@ -176,9 +176,8 @@ def test_a_cross_decoder_takes_kept_and_refuses_all(shared_photos: Path, tmp_pat
         out=tmp_path / "cross",
         split="train",
         steps=1,
-        decoder="cross",
         target="raw",
-        **SMALL,
+        **{**SMALL, "decoder": "cross"},
     )
     with pytest.raises(MaskwrightError, match="a cross decoder does not have"):
         maskwright.select(run.path, encode="all", steps=1, **TINY)

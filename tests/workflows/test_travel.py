@@ -13,7 +13,7 @@ import maskwright
 from maskwright.cli.main import main
 from maskwright.data.packing import pack
 from maskwright.data.sources import open_source
-from maskwright.evaluation.features import extract_features
+from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading import eval_batches, packing_side
@@ -46,10 +46,13 @@ def test_the_encoder_of_a_run_takes_paths_images_and_arrays_alike(
     for form in forms:
         torch.testing.assert_close(encoder.encode(form).patches, tokens.patches)
     torch.testing.assert_close(encoder.encode(arrays[0]).patches, tokens.patches[:1])
-    torch.testing.assert_close(encoder.features(pictures), tokens.patches.mean(1))
-    assert encoder.features(pictures, pooling="both").shape == (3, 48)
+    torch.testing.assert_close(encoder.features(pictures, features="last"), tokens.patches.mean(1))
+    assert encoder.features(pictures, pooling="both").shape == (3, 72)
+    assert encoder.features(pictures, features="grid").shape == (3, 96)
     with pytest.raises(MaskwrightError, match="Did you mean 'mean'"):
         encoder.features(pictures, pooling="men")
+    with pytest.raises(MaskwrightError, match="Did you mean 'grid'"):
+        encoder.features(pictures, features="gird")
 
 
 def test_patches_come_in_raster_order(small_run: maskwright.Run) -> None:
@@ -66,15 +69,16 @@ def test_embedded_features_are_those_that_evaluate_measures(
     done = maskwright.embed(
         small_run.path, shared_photos, split="test", out=tmp_path / "f.npz", device="cpu"
     )
+    assert done.width == 48
     loaded = small_run.load()
     config = loaded.model.config
     store = pack(
         open_source(shared_photos, split="test"), short_side=packing_side(config.image_size)
     )
-    wanted = extract_features(
-        loaded.model.encode,
+    wanted = read_features(
+        loaded.model,
         eval_batches(store, config.image_size),
-        num_prefix=1,
+        DEFAULT_READOUT,
         scale=loaded.scale,
         device=torch.device("cpu"),
     )

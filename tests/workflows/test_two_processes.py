@@ -36,6 +36,7 @@ maskwright.pretrain(
     data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0, devices=devices, strategy="ddp" if devices > 1 else "auto",
     image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
     device="cpu", precision="32-true", val="0.2", track=["none"], policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75",
+    optimizer=sys.argv[6],
 )
 torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
 (seen / f"{devices}-{process_rank()[0]}.part").rename(seen / f"{devices}-{process_rank()[0]}.pt")
@@ -43,11 +44,14 @@ torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
 
 
 @pytest.mark.slow
-def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(
+    tmp_path: Path, optimizer: str
+) -> None:
     np.save(tmp_path / "pictures.npy", draw_pictures(40))
     (tmp_path / "train.py").write_text(PROGRAM)
     for devices, batch in ((1, 16), (2, 8)):
-        train(tmp_path, devices, batch)
+        train(tmp_path, devices, batch, optimizer)
     alone = torch.load(tmp_path / "1-0.pt")
     together = torch.load(tmp_path / "2-0.pt") + torch.load(tmp_path / "2-1.pt")
     for devices in (1, 2):
@@ -72,7 +76,7 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(tmp_path: Pat
     assert (remembered[0] != -1).any()
 
 
-def train(folder: Path, devices: int, batch: int) -> None:
+def train(folder: Path, devices: int, batch: int, optimizer: str) -> None:
     """Run the program and see that every process came to its last line, where it puts down what it has seen.
 
     Not the exit code decides: after that line only the interpreter's own end is left, in which gloo's threads now and then abort
@@ -84,6 +88,7 @@ def train(folder: Path, devices: int, batch: int) -> None:
         str(devices),
         str(batch),
         str(folder),
+        optimizer,
     ]
     source = str(Path(__file__).parents[2] / "src")
     environment = {

@@ -42,6 +42,11 @@ def embed_flags() -> list[Flag]:
         ),
         Flag("data", "pictures, as for pretrain", positional=True, metavar="DATA"),
         Flag("out", "file to write, .npz or .parquet", default="features.npz"),
+        Flag(
+            "features",
+            "what is read: statistics (mean and deviation of all blocks), last (block), blocks, grid (quarters) or blocks_grid",
+            default="statistics",
+        ),
         Flag("pooling", "mean of the patch tokens, cls (the class token) or both", default="mean"),
         Flag("split", "use this split of the data"),
         Flag("labels", "CSV file of file,label"),

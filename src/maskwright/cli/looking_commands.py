@@ -34,6 +34,11 @@ def evaluate_flags() -> list[Flag]:
         Flag("baselines", "also measure random weights and raw pixels", default="true"),
         Flag("limit", "use at most this many pictures of each split"),
         Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
+        Flag(
+            "features",
+            "what is read of the encoder: statistics (mean and deviation of all blocks), last (block), blocks, grid (quarters) or blocks_grid",
+            default="statistics",
+        ),
         Flag("cache", "keep features for the next time", default="true"),
         Flag("out", "folder for results (default: <RUN>/eval)"),
         *READING,
@@ -152,7 +157,10 @@ def run_masks(options: dict[str, Any]) -> None:
 
 
 def list_flags() -> list[Flag]:
-    kinds = "policies, models, recipes, studies, schedules, losses, priors, probes or diagnostics"
+    kinds = (
+        "policies, models, recipes, studies, schedules, losses, optimizers, priors, probes "
+        "or diagnostics"
+    )
     return [Flag("what", kinds, positional=True, metavar="WHAT", optional=True)]
 
 

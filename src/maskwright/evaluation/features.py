@@ -57,8 +57,9 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled tokens of n images, float32 on the CPU: class token (n, D) if the encoder has one, mean patch token (n, D), labels (n,).
+    """Pooled tokens of n images, float32 on the CPU: class token (n, C) if the encoder has one, mean patch token (n, D), labels (n,).
 
+    C and D are the encoder's width, or more where a readout joins several blocks or parts of the picture (see readout.py).
     Raises MaskwrightError when some are NaN or infinite: no probe could say anything about them.
     """
 
@@ -81,7 +82,7 @@ class Features:
         return POOLINGS if self.cls is not None else ("mean",)
 
     def pooled(self, pooling: str) -> Tensor:
-        """The vectors (n, D), or (n, 2 D) for `both`: class token and mean side by side."""
+        """The vectors (n, D), or (n, C + D) for `both`: class token and mean side by side."""
         if pooling not in POOLINGS:
             raise unknown_name("pooling", pooling, POOLINGS)
         if pooling == "mean":
@@ -128,6 +129,14 @@ def extract_features(
     return Features(
         torch.cat(firsts) if has_class else None, torch.cat(means), _join_labels(labels)
     )
+
+
+def join_features(parts: list[Features], labels: list[Tensor | None]) -> Features:
+    """The features of batches, one after another, with their labels; raises MaskwrightError when there are none."""
+    _refuse_none([part.mean for part in parts])
+    firsts = [part.cls for part in parts if part.cls is not None]
+    mean = torch.cat([part.mean for part in parts])
+    return Features(torch.cat(firsts) if firsts else None, mean, _join_labels(labels))
 
 
 def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Features:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
+from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.studies.record import Metric
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
@@ -33,6 +34,9 @@ class MeasureSettings:
 
     data: str | None = setting(None, help="labeled pictures for the probes, by default the study's")
     labels: str | None = setting(None, help="CSV file of file,label")
+    features: str = setting(
+        DEFAULT_READOUT, help="what probes read, see `maskwright evaluate --features`"
+    )
     probes: Sequence[str] = setting(("knn", "linear"), help="none for pictures without labels")
     limit: int | None = setting(None, help="most pictures of each split for the probes")
     masks: Sequence[str] = setting(COMMON_MASKS, help="POLICY RATIO each, the same for all arms")
@@ -64,7 +68,8 @@ class MeasureSettings:
         return built
 
     def check(self) -> None:
-        """Refuse probes, masks and a main metric that there are not, and counts of nothing."""
+        """Refuse features, probes, masks and a main metric that there are not, and counts of nothing."""
+        find_readout(self.features)
         check_at_least("evaluate.limit", self.limit, 2)
         check_at_least("evaluate.pictures", self.pictures, 1)
         self._parsed_probes()

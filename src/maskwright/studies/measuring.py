@@ -118,6 +118,7 @@ def _measure_probes(
         run.path,
         measures.data,
         probe=",".join(measures.probes),
+        features=measures.features,
         labels=measures.labels,
         baselines=False,
         figures=False,

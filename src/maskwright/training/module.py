@@ -16,7 +16,7 @@ from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.training.clock import Clock
 from maskwright.training.masker import Masker, Shown
-from maskwright.training.optimizer import build_optimizer
+from maskwright.training.optimizers import find_optimizer
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.stepped import SteppedModule
 
@@ -26,6 +26,7 @@ class Recipe:
     """The numbers that a training step needs, all plain."""
 
     seed: int
+    optimizer: str
     rate: LearningRate
     weight_decay: float
     beta2: float
@@ -142,8 +143,10 @@ class PretrainModule(SteppedModule):
             self.masker.monitor.restore(checkpoint["masks"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_optimizer(
-            [self.model, self.masker.learners],
+        build = find_optimizer(self.recipe.optimizer).load()
+        return build(
+            self.model,
+            self.masker.learners,
             weight_decay=self.recipe.weight_decay,
             beta2=self.recipe.beta2,
         )

@@ -40,7 +40,7 @@ def build_batches(
     augment = Augment(
         size=pictures.size,
         crop=data.crop,
-        scale=(data.crop_scale, 1.0),
+        scale=(0.2 if data.crop_scale is None else data.crop_scale, 1.0),
         flip=data.flip,
         changes=changes,
     )

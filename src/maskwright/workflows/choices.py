@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from maskwright.models.sizes import SIZES
-from maskwright.support.errors import unknown_name
+from maskwright.training.optimizers import find_optimizer
+from maskwright.workflows.budget_choices import (
+    choose_crop_scale,
+    choose_decoder,
+    choose_model,
+    choose_optimizer,
+    choose_predict,
+)
+from maskwright.workflows.choice import Choice, Found
 from maskwright.workflows.settings import PretrainSettings, parse_size
+
+__all__ = [
+    "Choice",
+    "Found",
+    "choose",
+    "choose_geometry",
+    "choose_patch",
+    "choose_side",
+    "effective_batch",
+]
 
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
 KEEPABLE_SAMPLES = 10
 WORTH_COMPILING = 2_000_000
-
-
-@dataclass(frozen=True)
-class Found:
-    """What choices depend on: the pictures and the machine."""
-
-    count: int
-    short_side: int
-    channels: int
-    device: str
-    cores: int
-    processes: int = 1
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A value that was chosen, and why."""
-
-    name: str
-    value: object
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.value}: {self.reason}"
 
 
 def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
@@ -44,8 +35,12 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
         _image_size,
         _channels,
         _patch_size,
-        _model,
+        choose_model,
+        choose_decoder,
+        choose_predict,
+        choose_crop_scale,
         _batch_size,
+        choose_optimizer,
         _rate,
         _length,
         _compile,
@@ -111,28 +106,10 @@ def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 
-def _model(settings: PretrainSettings, found: Found) -> list[Choice]:
-    if settings.model.model is not None:
-        if settings.model.model not in SIZES:
-            raise unknown_name("model", settings.model.model, SIZES)
-        return []
-    if found.device == "cpu":
-        name, reason = "stl10_192x8", "small enough to train on a CPU"
-    elif found.count < 50_000:
-        name, reason = "vit_tiny", f"{found.count:,} pictures are few"
-    else:
-        name, reason = (
-            ("vit_small", "enough pictures for it")
-            if found.count < 500_000
-            else ("vit_base", "many pictures")
-        )
-    return [Choice("model", name, reason)]
-
-
 def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     share = found.count // found.processes
     if settings.train.batch_size is None:
-        usual = 64 if found.device == "cpu" else 256
+        usual = 128 if found.device == "cpu" else 256
         size = max(1, min(usual, share // 4 or share))
         why = (
             f"usual on {found.device}"
@@ -155,14 +132,10 @@ def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
     if settings.train.lr is not None:
         return []
     batch = pictures_per_step(settings)
-    rate = settings.train.base_lr * batch / 256
-    return [
-        Choice(
-            "lr",
-            float(f"{rate:.6g}"),
-            f"{settings.train.base_lr:.1e} x {batch} pictures / 256 = {rate:.1e}",
-        )
-    ]
+    entry = find_optimizer(str(settings.train.optimizer))
+    rate = entry.rate(batch, settings.train.base_lr)
+    reason = entry.spell_rate(batch, settings.train.base_lr)
+    return [Choice("lr", float(f"{rate:.6g}"), reason)]
 
 
 def pictures_per_step(settings: PretrainSettings) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.data.sources import Source, open_source
 from maskwright.data.survey import nothing_readable
+from maskwright.evaluation.readout import DEFAULT_READOUT
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.encoder import PictureEncoder, load
@@ -33,6 +34,7 @@ def embed(
     *,
     out: str | Path = "features.npz",
     pooling: str = "mean",
+    features: str = DEFAULT_READOUT,
     split: str | None = None,
     labels: str | None = None,
     value_range: str | None = None,
@@ -43,7 +45,8 @@ def embed(
     """Write keys, features (float32) and labels where the data has them of all pictures to `out`, .npz or .parquet.
 
     run: whatever `maskwright.load` takes; data, split, labels, value_range, pages: as for pretrain (by default
-    values are read under the range that the encoder was trained with); pooling: mean, cls or both. Pictures are decoded as they
+    values are read under the range that the encoder was trained with); pooling: mean, cls or both; features: which blocks and
+    parts of the picture are read (see `maskwright.evaluation.readout`). Pictures are decoded as they
     are needed, so neither memory nor the cache grows with the data. Unreadable ones are skipped, counted and named.
     """
     reporter = reporter or LogReporter()
@@ -53,12 +56,12 @@ def embed(
     for note in source.notes:
         reporter.say(note)
     path = Path(out)
-    width = encoder.width_of(pooling)
+    width = encoder.width_of(pooling, features)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         writer = open_writer(path, Path(scratch), width)
         batches = PictureBatches(source, encoder.config)
-        count = _write_all(encoder, batches, writer, pooling, reporter)
+        count = _write_all(encoder, batches, writer, (pooling, features), reporter)
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
         writer.finish(path, source.classes)
@@ -67,7 +70,7 @@ def embed(
         reporter.warn(
             f"{len(batches.skipped)} unreadable pictures skipped: {named}{' ...' if len(batches.skipped) > 5 else ''}"
         )
-    reporter.say(f"{count:,} vectors of {width} numbers ({pooling}) written to {path}")
+    reporter.say(f"{count:,} vectors of {width} numbers ({features}, {pooling}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))
 
 
@@ -75,13 +78,14 @@ def _write_all(
     encoder: PictureEncoder,
     batches: PictureBatches,
     writer: FeatureWriter,
-    pooling: str,
+    read: tuple[str, str],
     reporter: Reporter,
 ) -> int:
+    """read: pooling and features of the vectors."""
     source: Source = batches.source
     count, total = 0, len(source)
     for indexes, images in batches:
-        features = encoder.pool(encoder.encode_batch(images), pooling).numpy()
+        features = encoder.features_of_batch(images, *read).numpy()
         told = source.labels
         writer.add(
             [source.key(index) for index in indexes],

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.features import Features
 from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.readout import DEFAULT_READOUT, Reader, find_readout
 from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
 from maskwright.patches.grid import Grid
@@ -67,10 +67,17 @@ class PictureEncoder:
         first = self.config.num_prefix
         return Tokens(tokens[:, first:], tokens[:, :first], self._model.grid)
 
-    def features(self, images: Any, pooling: str = "mean") -> Tensor:
-        """One vector per picture, (n, D): `mean` of the patch tokens, the class token `cls`, or `both` side by side (n, 2 D)."""
+    def features(
+        self, images: Any, pooling: str = "mean", features: str = DEFAULT_READOUT
+    ) -> Tensor:
+        """One vector per picture: `mean` of the patch tokens, the class token `cls`, or `both` side by side.
+
+        features: `last` reads the last block, (n, D); `blocks` joins all blocks, (n, depth * D), `statistics` their means and
+        deviations, (n, 2 * depth * D); `grid` has one mean per quarter of the picture, `blocks_grid` of all blocks. The names and the
+        default are those of `maskwright evaluate`.
+        """
         pooled = [
-            self.pool(self.encode_batch(batch), pooling)
+            self.features_of_batch(batch, pooling, features)
             for batch in batches_of(images, self.config, reading_for(self.loaded.settings))
         ]
         if not pooled:
@@ -111,18 +118,19 @@ class PictureEncoder:
                 self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
             )
 
-    def width_of(self, pooling: str) -> int:
-        """How long the vectors of a pooling are; raises MaskwrightError for unknown ones and for `cls` without a class token."""
-        return self.pool(
-            torch.zeros(1, self.config.num_prefix + 1, self.config.width), pooling
-        ).shape[1]
+    def features_of_batch(
+        self, images: Tensor, pooling: str = "mean", features: str = DEFAULT_READOUT
+    ) -> Tensor:
+        """One vector for each of (n, C, H, W) uint8 images that have the model's size already, float32 on the CPU."""
+        reader = Reader(self._model, find_readout(features))
+        with held_still(self._model, self.device):
+            return reader.read(self.loaded.scale.to_model(images.to(self.device))).pooled(pooling)
 
-    def pool(self, tokens: Tensor, pooling: str) -> Tensor:
-        """Tokens of `encode_batch` to one vector each."""
-        has_class = self.config.class_token
-        return Features(
-            tokens[:, 0] if has_class else None, tokens[:, self.config.num_prefix :].mean(1)
-        ).pooled(pooling)
+    def width_of(self, pooling: str, features: str = DEFAULT_READOUT) -> int:
+        """How long such vectors are; raises MaskwrightError for unknown names and for `cls` without a class token."""
+        height, width = self.config.image_size
+        one = torch.zeros(1, self.config.channels, height, width, dtype=torch.uint8)
+        return self.features_of_batch(one, pooling, features).shape[1]
 
 
 def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:

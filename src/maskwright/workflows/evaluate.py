@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
@@ -46,6 +47,7 @@ def evaluate(
     pages: str | None = None,
     device: str = "auto",
     seed: int = 0,
+    features: str = DEFAULT_READOUT,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Measure the encoders of runs or checkpoints on labeled pictures; returns and saves {encoder name: {probe: result}}.
@@ -53,11 +55,13 @@ def evaluate(
     run: one, or several to compare; `random` stands for fresh weights. data: as for pretrain, with labels from sub-folders or a CSV
     (default: the run's data). probe: names of `maskwright list probes` with options; shots: `1%,5` adds few-label probes. Splits are
     found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the test set. cache: keep features for the
-    next time. out: folder for results (default: RUN/eval of the first). value_range, pages: as for pretrain (default: the first run's
+    next time. features: which blocks and parts of the picture are read (see evaluation/readout.py), of random weights
+    too. out: folder for results (default: RUN/eval of the first). value_range, pages: as for pretrain (default: the first run's
     range). Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
     probes = parse_probes(probe, shots)
+    find_readout(features)
     runs = [run] if isinstance(run, (str, Path)) else list(run)
     chosen = pick_device(device)
     subjects = load_subjects(runs, data, chosen)
@@ -83,6 +87,7 @@ def evaluate(
         device=chosen,
         seed=seed,
         reporter=reporter,
+        readout=features,
     )
     places = dict(zip((subject.name for subject in subjects), runs, strict=True))
     pictures, measured = _measure_each(each, probes, places, asked.data, seed, reporter)
@@ -97,7 +102,7 @@ def evaluate(
         **measured,
     }
     place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(
-        pictures.name, list(probes), [str(one) for one in runs]
+        pictures.name, list(probes), [str(one) for one in runs], features
     )
     _write(report, [subject.name for subject in subjects], place, figures, reporter)
     return dict(report["results"])
@@ -115,17 +120,25 @@ def _measure_each(
     results: dict[str, Any] = {}
     seen: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
+    read: dict[str, Any] = {}
     found: list[Labeled] = []
     for bench, pictures in each:
         if not found:
             _say_pictures(pictures, reporter)
+            _say_features(bench, reporter)
         found.append(pictures)
         if bench.name in places:
             seen[bench.name] = tell_seen(places[bench.name], pictures.test, data, reporter)
         results[bench.name] = _measure_all(bench, probes, reporter)
+        read[bench.name] = bench.read
         tested[bench.name] = bench.test.keys
     differences = measure_differences(results, tested, seed)
-    return found[0], {"seen": seen, "results": results, "differences": differences}
+    return found[0], {
+        "features": read,
+        "seen": seen,
+        "results": results,
+        "differences": differences,
+    }
 
 
 def _write(
@@ -165,9 +178,12 @@ def eval_folder(run: str | Path) -> Path:
     )
 
 
-def name_result(data: str, probes: Sequence[str], runs: Sequence[str]) -> str:
-    """The name of a result's files: data and probes, and where those are many or RUNs are, a hash of them all."""
-    words = slug("-".join(probes))
+def name_result(
+    data: str, probes: Sequence[str], runs: Sequence[str], features: str = DEFAULT_READOUT
+) -> str:
+    """The name of a result's files: data and probes, other features than usual, and where there are many probes or RUNs, a hash."""
+    usual = features == DEFAULT_READOUT
+    words = slug("-".join(probes)) + ("" if usual else f"-{features}")
     is_plain = (
         len(runs) == 1
         and all(probe.replace("_", "").isalpha() for probe in probes)
@@ -184,6 +200,13 @@ def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
     )
     for note in pictures.notes:
         reporter.warn(note)
+
+
+def _say_features(bench: Bench, reporter: Reporter) -> None:
+    """What is read of encoders, and how to read something else."""
+    if bench.loaded is not None:
+        summary, width = find_readout(bench.readout).summary, bench.read["width"]
+        reporter.say(f"features: {summary}, {width:,} numbers (--features {bench.readout})")
 
 
 def _measure_all(bench: Bench, probes: Mapping[str, Probe], reporter: Reporter) -> dict[str, Any]:

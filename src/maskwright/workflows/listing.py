@@ -1,4 +1,4 @@
-"""What can be named: policies, models, recipes, schedules, losses, priors, probes; rows for a table."""
+"""What can be named: policies, models, recipes, schedules, losses, optimizers, priors, probes; rows for a table."""
 
 from __future__ import annotations
 
@@ -74,6 +74,16 @@ def list_losses() -> Table:
     return ("term", "what it compares", "options"), rows
 
 
+def list_optimizers() -> Table:
+    """Optimizers with the rate that each begins from and how it follows the batch."""
+    from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
+
+    return ("optimizer", "what it is", "rate"), [
+        (name, entry.summary, entry.spell_rate(RATE_BATCH).rpartition(" = ")[0])
+        for name, entry in OPTIMIZERS.items()
+    ]
+
+
 def list_priors() -> Table:
     """Maps that `maskwright prepare` makes, and where each can come from."""
     from maskwright.data.priors import list_priors as rows
@@ -109,6 +119,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "recipes": list_recipes,
     "schedules": list_schedules,
     "losses": list_losses,
+    "optimizers": list_optimizers,
     "priors": list_priors,
     "probes": list_probes,
     "diagnostics": list_diagnostics,

@@ -17,6 +17,7 @@ from maskwright.support.environment import cpu_count, describe_device, pick_devi
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import joined_folder
+from maskwright.training.optimizers import check_sharding
 from maskwright.training.trackers import check_trackers
 from maskwright.training.trainer import check_strategy
 from maskwright.workflows.build import check_masks, model_config
@@ -151,6 +152,7 @@ def complete(
     for choice in choices:
         reporter.say(f"  {choice}")
     check_strategy(settings.run.strategy)
+    check_sharding(str(settings.train.optimizer), settings.run.strategy)
     _tell_kept(settings, reporter)
     check_masks(
         settings, Grid.of_image(*model_config(settings).image_size, settings.model.patch_size or 1)
@@ -193,6 +195,8 @@ def _plan_again(
             )
     settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
     settings = _moved(settings, given)
+    if settings.train.optimizer is None:  # the run was begun when AdamW was the only one
+        settings = settings.with_values(optimizer="adamw")
     _refuse_changes(settings, given)
     try:
         opened, _ = find(settings.data, source, reporter)

@@ -15,6 +15,7 @@ from maskwright.models.config import DECODERS, POSITIONS, TARGETS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.fields import setting
 
 
@@ -49,8 +50,8 @@ class DataSettings:
     crop: Literal["random", "center", "stretch"] = setting(
         "random", help="random (resized crop), center or stretch"
     )
-    crop_scale: float = setting(
-        0.2, help="smallest share of the picture's area that a random crop may take"
+    crop_scale: float | None = setting(
+        None, help="smallest share of the picture's area that a random crop may take"
     )
     flip: bool = setting(True, help="mirror half of the pictures")
     vertical_flip: bool = setting(False, help="turn half of the pictures upside down")
@@ -86,7 +87,8 @@ class DataSettings:
             ("saturation", 1),
             ("hue", 0.5),
         ):
-            check_inside(name, getattr(self, name), 0, most)
+            if getattr(self, name) is not None:
+                check_inside(name, getattr(self, name), 0, most)
         check_one_of("pages", self.pages, ("first", "all"))
         if self.value_range is not None:
             ValueRanges.parse(self.value_range)
@@ -110,8 +112,8 @@ class ModelSettings:
     positions: str = setting("sincos", help="sincos, learned, rotary or none")
     class_token: bool = setting(True, help="whether the encoder has a class token")
     registers: int = setting(0, help="extra learned tokens beside the class token")
-    decoder: str = setting(
-        "full",
+    decoder: str | None = setting(
+        None,
         help="full (He et al. 2022) or cross (masked queries attend to visible tokens; faster)",
     )
     decoder_width: int | None = setting(None, help="width of the decoder, instead of the model's")
@@ -126,7 +128,8 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_one_of("positions", self.positions, POSITIONS)
-        check_one_of("decoder", self.decoder, DECODERS)
+        if self.decoder is not None:
+            check_one_of("decoder", self.decoder, DECODERS)
         check_one_of("target", self.target, TARGETS)
         for name in (
             "patch_size",
@@ -154,12 +157,13 @@ class MaskSettings:
         help="share of patches masked; a schedule such as 0.5->0.75 works too",
         aliases=("mask_ratio",),
     )
-    predict: float = setting(1.0, help="share of the masked patches that are predicted")
+    predict: float | None = setting(None, help="share of the masked patches that are predicted")
     masks_per_image: int = setting(1, help="different masks for each loaded picture in one step")
 
     def __post_init__(self) -> None:
         parse_schedule(self.ratio)
-        check_inside("predict", self.predict, 0, 1)
+        if self.predict is not None:
+            check_inside("predict", self.predict, 0, 1)
         check_at_least("masks_per_image", self.masks_per_image, 1)
 
 
@@ -176,16 +180,22 @@ class TrainSettings:
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
-    base_lr: float = setting(
-        1.5e-3, help="learning rate for 256 pictures; the rate used is base x batch / 256"
+    optimizer: str | None = setting(
+        None, help="adamw, or muon (momentum made orthogonal for the weights of blocks)"
     )
-    lr: float | None = setting(None, help="learning rate itself, instead of base x batch / 256")
+    base_lr: float | None = setting(
+        None,
+        help="learning rate for 256 pictures; it grows with the batch (adamw), or its square root (muon)",
+    )
+    lr: float | None = setting(None, help="learning rate itself, instead of one for 256 pictures")
     min_lr: float = setting(0.0, help="learning rate at the end")
     warmup: float = setting(0.05, help="share of the training over which the rate rises")
     weight_decay: float = setting(
         0.05, help="decay of weights; vectors (biases, norms, tokens) are spared"
     )
-    beta2: float = setting(0.95, help="AdamW's second moment decay; the first is 0.9")
+    beta2: float = setting(
+        0.95, help="AdamW's second moment decay (under muon that of the rest); the first is 0.9"
+    )
     clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
     ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
     init: str | None = setting(None, help="start from the weights of this run or checkpoint")
@@ -200,6 +210,8 @@ class TrainSettings:
         for name in given:
             if getattr(self, name) <= 0:
                 raise MaskwrightError(f"{name} must be positive; got {getattr(self, name)}.")
+        if self.optimizer is not None:
+            find_optimizer(self.optimizer)
         for name in ("batch_size", "accumulate"):
             check_at_least(name, getattr(self, name), 1)
         for name in ("warmup", "beta2", "ema"):

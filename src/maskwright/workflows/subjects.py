@@ -11,6 +11,7 @@ import torch
 
 from maskwright.data.sources import open_source
 from maskwright.data.survey import survey
+from maskwright.evaluation.readout import DEFAULT_READOUT
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
@@ -80,8 +81,12 @@ def benches(
     device: torch.device,
     seed: int,
     reporter: Reporter,
+    readout: str = DEFAULT_READOUT,
 ) -> Iterator[tuple[Bench, Labeled]]:
-    """One bench after another: every subject, then random weights and raw pixels in the size of the first."""
+    """One bench after another: every subject, then random weights and raw pixels in the size of the first.
+
+    readout: which features are read, of random weights as of all others.
+    """
     split = find_split(asked, reporter)
     _warn_of_ranges(subjects, asked, reporter)
     found: dict[tuple[tuple[int, int], int], Labeled] = {}
@@ -105,6 +110,7 @@ def benches(
             device=device,
             reporter=reporter,
             cache=kept,
+            readout=readout,
         )
         yield bench, pictures
 

@@ -12,8 +12,9 @@ from maskwright.data.classes import only_labeled
 from maskwright.data.loader import Batch
 from maskwright.data.splits import spread
 from maskwright.evaluation.baselines import TrivialBaselines, measure_baselines
-from maskwright.evaluation.features import extract_features
+from maskwright.evaluation.features import Features
 from maskwright.evaluation.knn import KnnSettings, measure_knn
+from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.patches import PatchMask
 from maskwright.training.epoch_tasks import EpochTask
@@ -142,7 +143,7 @@ class Watcher:
         return {}
 
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
-        """k-NN accuracy of held-out pictures among trained ones, on frozen features with every patch visible."""
+        """k-NN accuracy of held-out pictures among trained ones, on the features that `maskwright evaluate` reads."""
         assert self.pictures.held is not None
         train, held = only_labeled(self.pictures.train), only_labeled(self.pictures.held)
         assert train is not None
@@ -157,13 +158,8 @@ class Watcher:
         )
         return {"knn_top1": result.answers.top1.value}
 
-    def _features(self, module: PretrainModule, store: Any) -> Any:
-        config = module.model.config
-        return extract_features(
-            module.model.encode,
-            eval_batches(store, self.pictures.size),
-            num_prefix=config.num_prefix,
-            scale=module.scale,
-            device=module.device,
-            class_token=config.class_token,
+    def _features(self, module: PretrainModule, store: Any) -> Features:
+        batches = eval_batches(store, self.pictures.size)
+        return read_features(
+            module.model, batches, DEFAULT_READOUT, scale=module.scale, device=module.device
         )

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from maskwright.data.packed import PackedStore
-from maskwright.evaluation.features import Features, extract_features, raw_pixel_features
+from maskwright.evaluation.features import Features, raw_pixel_features
 from maskwright.evaluation.layer_features import LayerFeatures, extract_layers
+from maskwright.evaluation.readout import DEFAULT_READOUT, describe_readout, read_features
 from maskwright.support.environment import pick_precision
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -58,11 +59,24 @@ class Bench:
     device: torch.device
     reporter: Reporter
     cache: FeatureCache | None = None
+    readout: str = DEFAULT_READOUT
 
     @cached_property
     def features(self) -> Pair[Features]:
-        """Pooled features of the last block."""
-        return Pair(self._features(self.train, "train"), self._features(self.test, "test"))
+        """Pooled features as the readout says."""
+        return self._pair(self.readout)
+
+    @cached_property
+    def last_block(self) -> Pair[Features]:
+        """Pooled features of the last block alone, for published protocols that read nothing else."""
+        return self.features if self.readout == "last" else self._pair("last")
+
+    @property
+    def read(self) -> dict[str, object]:
+        """What the features are, ready for JSON."""
+        if self.loaded is None:
+            return {"features": "pixels, shrunk to at most 16x16"}
+        return describe_readout(self.readout, self.loaded.model.config)
 
     @cached_property
     def layers(self) -> Pair[LayerFeatures]:
@@ -96,27 +110,36 @@ class Bench:
             )
         return wanted
 
-    def _features(self, store: PackedStore, part: str) -> Features:
+    def _pair(self, readout: str) -> Pair[Features]:
+        return Pair(
+            self._features(self.train, "train", readout), self._features(self.test, "test", readout)
+        )
+
+    def _features(self, store: PackedStore, part: str, readout: str) -> Features:
         def make() -> dict[str, Tensor]:
-            made = self._encode(store)
+            made = self._encode(store, readout)
             return {"mean": made.mean} | ({} if made.cls is None else {"cls": made.cls})
 
-        found = self._fetch(store, part, "pooled", make)
+        found = self._fetch(store, part, self._spell(readout), make)
         return Features(found.get("cls"), found["mean"], store.labels)
 
-    def _encode(self, store: PackedStore) -> Features:
+    def _spell(self, readout: str) -> str:
+        """What distinguishes the features of one readout from those of another; raw pixels have one only."""
+        if self.loaded is None:
+            return "pooled"
+        return f"pooled {describe_readout(readout, self.loaded.model.config)}"
+
+    def _encode(self, store: PackedStore, readout: str) -> Features:
         batches = eval_batches(store, self.image_size)
         if self.loaded is None:
             return raw_pixel_features(batches)
-        config = self.loaded.model.config
-        return extract_features(
-            self.encoder.model.encode,
+        return read_features(
+            self.encoder.model,
             batches,
-            num_prefix=config.num_prefix,
+            readout,
             scale=self.loaded.scale,
             device=self.device,
             precision=self.precision,
-            class_token=config.class_token,
         )
 
     def _layers(self, store: PackedStore, part: str) -> LayerFeatures:

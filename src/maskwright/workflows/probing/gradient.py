@@ -52,7 +52,7 @@ class OfficialLinearProbe:
         pooling = self.pooling if bench.has_class_token else "mean"
         batch = min(self.batch, len(bench.train)) or usual_batch(len(bench.train))
         steps = len(bench.train) // batch
-        asked = bench.features.test.labeled(pooling)
+        asked = bench.last_block.test.labeled(pooling)
         assert bench.train.labels is not None
         labels = bench.train.labels.unique()
         head = NormalizedLinear(

@@ -1,0 +1,29 @@
+"""What choices depend on, and a choice with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Found:
+    """What choices depend on: the pictures and the machine."""
+
+    count: int
+    short_side: int
+    channels: int
+    device: str
+    cores: int
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that was chosen, and why."""
+
+    name: str
+    value: object
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}: {self.reason}"
