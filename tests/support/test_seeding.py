@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskwright.support.seeding import derive_seed, sample_rng, torch_generator
+from maskwright.support.seeding import (
+    KeyedRng,
+    derive_seed,
+    integer_device,
+    sample_rng,
+    torch_generator,
+)
 
 
 def draw(
@@ -138,3 +144,15 @@ def test_no_global_generator_is_touched() -> None:
     sample_rng(0, 0, torch.arange(4)).normal(8)
     torch_generator(3, "x")
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_integers_are_computed_on_the_cpu_where_the_device_is_not_trusted_with_them() -> None:
+    assert integer_device(torch.device("mps")).type == "cpu"
+    assert integer_device(torch.device("cuda:1")) == torch.device("cuda:1")
+    keys = torch.arange(3)
+    elsewhere = KeyedRng(keys, torch.device("meta"))
+    assert elsewhere.bits(2).device.type == "meta"
+    assert elsewhere.fork("a").device.type == elsewhere.device.type == "meta"
+    here = KeyedRng(keys)
+    assert here.device.type == "cpu"
+    assert here.bits(2).device.type == "cpu"

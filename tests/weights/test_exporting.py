@@ -20,6 +20,7 @@ from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.exporting import export_model
 from maskwright.weights.onnx_file import run_onnx
 from maskwright.weights.opening import load_autoencoder, load_encoder
+from maskwright.workflows.export import _usage
 
 TINY = ModelConfig(
     image_size=(16, 24),
@@ -193,3 +194,10 @@ def test_what_a_format_cannot_hold_is_said_before_anything_is_written(
     with pytest.raises(MaskwrightError, match=message):
         export_model(loaded(kind, **changes), name, tmp_path / "out.pth")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_lines_for_transformers_warn_of_the_model_that_masks(tmp_path):
+    from_run = LoadedEncoder(MaskedAutoencoder(TINY).eval(), SCALE, {}, {})
+    lines = "\n".join(_usage("hf", tmp_path, from_run))
+    assert "ViTModel.from_pretrained" in lines
+    assert "not AutoModel: that is ViTMAEModel, which hides patches at random" in lines

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import KeyedRng
+from maskwright.support.seeding import KeyedRng, integer_device
 
 
 @dataclass(frozen=True)
@@ -138,20 +138,21 @@ def split(
         )
     if score_BN.device.type == "cpu" and not are_scores(score_BN):
         raise NotAScore
-    keys = _two_keys(score_BN, rng.bits(count))
+    where = integer_device(score_BN.device)
+    keys = _two_keys(score_BN.to(where), rng.bits(count).to(where))
     visible = keys.topk(num_visible, dim=1, largest=False, sorted=False).indices
     visible, masked = _sort_both(visible, count)
     if num_predicted is None:
-        return PatchMask(visible, masked, masked)
+        return PatchMask(visible, masked, masked).to(score_BN.device)
     if not 0 < num_predicted <= masked.shape[1]:
         raise MaskwrightError(
             f"Cannot predict {num_predicted} of {masked.shape[1]} masked patches."
         )
     if predict == "first":
-        return PatchMask(
-            visible, masked, keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values
-        )
-    return PatchMask(visible, masked, _random_subset(masked, num_predicted, rng))
+        predicted = keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values
+    else:
+        predicted = _random_subset(masked, num_predicted, rng)
+    return PatchMask(visible, masked, predicted).to(score_BN.device)
 
 
 def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
@@ -187,7 +188,7 @@ def _sort_both(visible_BV: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _random_subset(ids_BM: Tensor, size: int, rng: KeyedRng) -> Tensor:
-    places = rng.bits(ids_BM.shape[1]).topk(size, dim=1, sorted=False).indices
+    places = rng.bits(ids_BM.shape[1]).to(ids_BM.device).topk(size, dim=1, sorted=False).indices
     return ids_BM.gather(1, places).sort(1).values
 
 

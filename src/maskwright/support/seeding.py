@@ -33,15 +33,25 @@ def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask")
     sample_ids: (B,) integers. The draws come on the device of `sample_ids`.
     """
     base = derive_seed(seed, purpose, epoch)
-    return KeyedRng(_mix(sample_ids.long() * _GAMMA + base))
+    ids = sample_ids.to(integer_device(sample_ids.device)).long()
+    return KeyedRng(_mix(ids * _GAMMA + base), sample_ids.device)
+
+
+def integer_device(device: torch.device) -> torch.device:
+    """Where 64-bit integers are shifted, multiplied and sorted for tensors on a device: on the CPU for Apple's MPS, else right there.
+
+    PyTorch does not document these operations for MPS, whose masks would have to be the same as everywhere else.
+    """
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 class KeyedRng:
     """Random numbers for a batch, one independent stream per row; every call draws the next stretch of each stream."""
 
-    def __init__(self, keys: Tensor) -> None:
-        """keys: (B,) int64, one well-mixed key per sample."""
+    def __init__(self, keys: Tensor, device: torch.device | None = None) -> None:
+        """keys: (B,) int64, one well-mixed key per sample; device: where the draws go, by default where the keys are."""
         self._keys = keys
+        self._device = keys.device if device is None else device
         self._drawn = 0
 
     @property
@@ -50,24 +60,30 @@ class KeyedRng:
 
     @property
     def device(self) -> torch.device:
-        return self._keys.device
+        return self._device
 
     def bits(self, *shape: int) -> Tensor:
         """Draw (B, *shape) int64 values with 64 random bits each."""
         count = 1
         for size in shape:
             count *= size
-        steps = torch.arange(self._drawn + 1, self._drawn + count + 1, device=self.device) * _GAMMA
+        steps = (
+            torch.arange(self._drawn + 1, self._drawn + count + 1, device=self._keys.device)
+            * _GAMMA
+        )
         self._drawn += count
-        return _mix(self._keys[:, None] + steps[None, :]).view(self.batch_size, *shape)
+        drawn = _mix(self._keys[:, None] + steps[None, :]).view(self.batch_size, *shape)
+        return drawn.to(self._device)
 
     def uniform(self, *shape: int) -> Tensor:
         """Draw (B, *shape) float32 values in [0, 1), each a multiple of 2**-24."""
-        return _shift_right(self.bits(*shape), 40).float() * 2.0**-24
+        bits = self.bits(*shape).to(self._keys.device)
+        return (_shift_right(bits, 40).float() * 2.0**-24).to(self._device)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
         """Draw (B, *shape) int64 values in [low, high); the modulo bias is below 2**-40 for ranges under 2**23."""
-        return low + _shift_right(self.bits(*shape), 1) % (high - low)
+        bits = self.bits(*shape).to(self._keys.device)
+        return (low + _shift_right(bits, 1) % (high - low)).to(self._device)
 
     def normal(self, *shape: int) -> Tensor:
         """Draw (B, *shape) float32 standard normal values (Box-Muller)."""
@@ -86,7 +102,7 @@ class KeyedRng:
     def fork(self, name: str) -> KeyedRng:
         """Return independent streams for a named part, so that adding draws in one part does not move another."""
         return KeyedRng(
-            (self._keys ^ derive_seed(0, name)) * _MIX_A
+            (self._keys ^ derive_seed(0, name)) * _MIX_A, self._device
         )  # the product makes the order of nested names count
 
 
