@@ -25,10 +25,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
+from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import build_loader
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
-from maskwright.data.transforms import Augment
+from maskwright.data.sources.open import open_source
 
 BATCH = 64
 CASES = {224: (256, 768), 96: (112, 2048), 32: (32, 6144)}

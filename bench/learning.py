@@ -33,11 +33,11 @@ from maskwright.evaluation.reconstruction import measure_reconstruction
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.support.environment import describe_device, versions
 from maskwright.support.reporting import LogReporter
-from maskwright.workflows.choices import choose_patch
-from maskwright.workflows.draw import mask_samples
-from maskwright.workflows.loading import Pictures, eval_batch, eval_batches, find, load
+from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches, find, load
 from maskwright.workflows.run import load_any
-from maskwright.workflows.settings import DataSettings
+from maskwright.workflows.settings.choices import choose_patch
+from maskwright.workflows.settings.pretrain_settings import DataSettings
 
 RATES = (3e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 TUNING_SHARE = 0.2

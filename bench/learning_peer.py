@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
+from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import build_loader
-from maskwright.data.transforms import Augment
 from maskwright.models.sizes import SIZES
 from maskwright.support.environment import cpu_has_fast_bf16
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.weights.fair_mae import IMAGENET
-from maskwright.workflows.loading import Pictures
+from maskwright.workflows.loading.pictures import Pictures
 
 EXAMPLE_RATE, BATCH, CROP_SCALE = 1.5e-4, 128, 0.2
 

@@ -21,8 +21,8 @@ from maskwright.support.seeding import torch_generator
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.module import patch_errors
 from maskwright.training.optimizer import build_optimizer
-from maskwright.workflows.build import build_own_teacher, settled
-from maskwright.workflows.policies import build_checked_policy
+from maskwright.workflows.building.module import build_own_teacher, settled
+from maskwright.workflows.building.policies import build_checked_policy
 
 CONFIG = ModelConfig(
     image_size=(96, 96),

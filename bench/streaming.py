@@ -23,11 +23,11 @@ import skimage.data
 import torch
 from PIL import Image
 
+from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import ResumableLoader, build_loader
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.data.streamed import stream
-from maskwright.data.transforms import Augment
 
 BATCH, SIZE, SIDE, PER_SHARD = 64, 224, 256, 128
 

@@ -17,7 +17,7 @@ import maskwright
 from maskwright.cli.commands import COMMANDS
 from maskwright.cli.main import main
 from maskwright.cli.parser import build_parser
-from maskwright.workflows.recipes import build_settings
+from maskwright.workflows.settings.recipes import build_settings
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 

@@ -138,7 +138,9 @@ def test_the_warnings_of_the_data_room_reach_the_screen_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wait(options: dict[str, Any]) -> None:
-        logging.getLogger("maskwright.data.lock").warning("another process works in %s", "here")
+        logging.getLogger("maskwright.data.store.lock").warning(
+            "another process works in %s", "here"
+        )
 
     monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=wait))
     assert (main(["doctor"]), main(["doctor"])) == (0, 0)

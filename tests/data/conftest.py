@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from maskwright.data.packed import PackedStore
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
+from maskwright.data.store.packed import PackedStore
 
 
 @pytest.fixture(autouse=True)

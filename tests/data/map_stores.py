@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from maskwright.data.map_writer import MapPlan, write_map
-from maskwright.data.packed import PackedStore
+from maskwright.data.maps.map_writer import MapPlan, write_map
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
+from maskwright.data.store.packed import PackedStore
 
 PARTS = ("face", "eyes", "mouth")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskwright.data import anime_faces
-from maskwright.data.anime_faces import AnimeFinder, draw_face, load_animeface
+from maskwright.data.maps import anime_faces
+from maskwright.data.maps.anime_faces import AnimeFinder, draw_face, load_animeface
 from maskwright.support.errors import MaskwrightError
 
 FACES = Path(__file__).parents[3] / "shared" / "data" / "anime-faces-96.zip"

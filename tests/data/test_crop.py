@@ -10,9 +10,9 @@ from PIL import Image
 
 from maskwright.data import crop
 from maskwright.data.crop import SmartCrop, crop_source, keep_heads
-from maskwright.data.originals import Part, Window
+from maskwright.data.maps.originals import Part, Window
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 
 
 class RedFinder:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from maskwright.data.augment.transforms import Augment, evaluation_view
 from maskwright.data.loader import Batch, build_loader, pick_workers
-from maskwright.data.packed import PackedStore
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
-from maskwright.data.transforms import Augment, evaluation_view
+from maskwright.data.sources.open import open_source
+from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 
 AUGMENT = Augment(size=(44, 44))

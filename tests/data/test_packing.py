@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from maskwright.data import packing
-from maskwright.data.decode import Wanted
-from maskwright.data.packed import FACTS, PIXELS, open_packed
 from maskwright.data.packing import pack, packed_folder
-from maskwright.data.sources import open_source
+from maskwright.data.pixels.decode import Wanted
+from maskwright.data.sources.open import open_source
+from maskwright.data.store.packed import FACTS, PIXELS, open_packed
 from maskwright.support.errors import MaskwrightError
 
 Encoded = Callable[..., bytes]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from maskwright.data.cue_names import SIXTEEN, Cues, read_cues, usual_categories
+from maskwright.data.rendered.cue_names import SIXTEEN, Cues, read_cues, usual_categories
 from maskwright.diagnostics.cue_conflict import CueConflict, arrange
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.shape_bias import bias_difference, count_decisions, pool_categories

@@ -10,17 +10,17 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import maskwright
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.models.cost import count_step
 from maskwright.studies.budget import Budget, planned, price_step, spent
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
-from maskwright.workflows.batches import build_batches
-from maskwright.workflows.build import build_module, model_config
-from maskwright.workflows.loading import Pictures, eval_batch, load
+from maskwright.workflows.building.module import build_module, model_config
+from maskwright.workflows.loading.batches import build_batches
+from maskwright.workflows.loading.pictures import Pictures, eval_batch, load
 from maskwright.workflows.pretrain import complete
-from maskwright.workflows.recipes import build_settings
-from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.recipes import build_settings
 from tests.studies.conftest import BASE
 
 ARMS: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from scipy import stats
 
 from maskwright.studies.findings import decimals_for, find, spell, spell_findings
 from maskwright.studies.record import Arm, Metric
-from maskwright.studies.report_words import finding_lines
+from maskwright.studies.report.words import finding_lines
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
 
 

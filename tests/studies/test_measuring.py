@@ -14,7 +14,7 @@ from PIL import Image
 import maskwright
 from maskwright.studies.measures import MeasureSettings, read_mask
 from maskwright.studies.measuring import draw_common, held_pictures, measure_run
-from maskwright.studies.report_runs import read_diagnostics
+from maskwright.studies.report.runs import read_diagnostics
 from maskwright.studies.study import study
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter

@@ -11,8 +11,8 @@ from maskwright.patches import Grid
 from maskwright.schedules import parse_schedule
 from maskwright.studies.factorial import contrasts
 from maskwright.studies.plan import plan_names, read_plan
-from maskwright.workflows.policies import build_checked_policy
-from maskwright.workflows.settings import parse_size
+from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.settings.pretrain_settings import parse_size
 
 PLANS = [
     "blocks-tiny-imagenet",

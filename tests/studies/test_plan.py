@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from maskwright.data.priors import parse_priors
+from maskwright.data.maps.priors import parse_priors
 from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.studies.design import Design, keep_lengths, keep_plan, open_plan
 from maskwright.studies.factors import cross_factors
@@ -16,9 +16,9 @@ from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.plan import build_plan, parse_seeds, plan_policies, read_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
-from maskwright.workflows.arms import policy_lines
-from maskwright.workflows.probes import parse_probes
-from maskwright.workflows.recipes import build_settings
+from maskwright.workflows.filling.arms import policy_lines
+from maskwright.workflows.measuring.probes.catalog import parse_probes
+from maskwright.workflows.settings.recipes import build_settings
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"budgets": {"steps": 2}}, "Did you mean 'budget'"),

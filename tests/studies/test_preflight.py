@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskwright.studies.design import Design, design_study
 from maskwright.studies.plan import build_plan
-from maskwright.studies.report_notes import rate_words
+from maskwright.studies.report.notes import rate_words
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from tests.conftest import draw_pictures

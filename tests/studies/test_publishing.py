@@ -11,12 +11,12 @@ import pytest
 from maskwright.cli.main import main
 from maskwright.studies.published import FromRuns, read_report
 from maskwright.studies.record import StudyRecord
-from maskwright.studies.report import write_report
-from maskwright.studies.report_figures import Drawing
-from maskwright.studies.report_runs import PictureRow, Pictures, Tile
-from maskwright.studies.report_tables import Table
+from maskwright.studies.report.figures import Drawing
+from maskwright.studies.report.page import write_report
+from maskwright.studies.report.runs import PictureRow, Pictures, Tile
+from maskwright.studies.report.tables import Table
 from tests.studies.made_up import made_up_study, made_up_trial
-from tests.studies.test_report import made_up_trials
+from tests.studies.report.test_page import made_up_trials
 
 
 def test_a_published_report_names_no_folder_of_this_machine(

@@ -11,10 +11,10 @@ import pytest
 
 import maskwright
 from maskwright.studies.record import Arm
-from maskwright.studies.report import write_report
+from maskwright.studies.report.page import write_report
 from tests.conftest import draw_pictures
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
-from tests.studies.test_report import make_runs
+from tests.studies.report.test_page import make_runs
 from tests.workflows.conftest import SMALL
 
 CHROMIUM = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskwright.data.strong import StrongChanges
+from maskwright.data.augment.strong import StrongChanges
 from maskwright.models.classifier import Classifier, draw_shares
 from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale

@@ -12,12 +12,12 @@ from PIL import Image
 
 import maskwright
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.feature_cache import FeatureCache
 from maskwright.workflows.listing import list_probes
-from maskwright.workflows.probes import PROBES, parse_probes
-from maskwright.workflows.probing.attentive import token_set
-from maskwright.workflows.probing.gradient import usual_batch
-from maskwright.workflows.subjects import name_runs
+from maskwright.workflows.measuring.feature_cache import FeatureCache
+from maskwright.workflows.measuring.probes.attentive import token_set
+from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
+from maskwright.workflows.measuring.probes.gradient import usual_batch
+from maskwright.workflows.measuring.subjects import name_runs
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
@@ -201,7 +201,7 @@ def test_features_that_another_worker_takes_away_are_no_error(
         kept.unlink()
         return {"mean": torch.ones(10)}
 
-    monkeypatch.setattr("maskwright.workflows.feature_cache.load_file", take_away)
+    monkeypatch.setattr("maskwright.workflows.measuring.feature_cache.load_file", take_away)
     assert cache.fetch("a", "a", dict)["mean"].sum() == 10
     assert not kept.exists(), "marking it as used must not leave an empty file"
 
@@ -209,7 +209,7 @@ def test_features_that_another_worker_takes_away_are_no_error(
         raise FileNotFoundError(file)
 
     kept.write_bytes(b"")
-    monkeypatch.setattr("maskwright.workflows.feature_cache.load_file", gone)
+    monkeypatch.setattr("maskwright.workflows.measuring.feature_cache.load_file", gone)
     assert cache.fetch("a", "a", lambda: {"mean": torch.zeros(3)})["mean"].shape == (3,)
     assert "damaged" not in listener.text
 
@@ -366,8 +366,8 @@ def test_the_catalog_lists_options() -> None:
 def test_tokens_are_the_same_in_memory_and_made_anew(
     small_run: maskwright.Run, shared_photos: Path
 ) -> None:
-    from maskwright.workflows.labeled import LabeledSettings
-    from maskwright.workflows.subjects import benches, load_subjects
+    from maskwright.workflows.loading.labeled import LabeledSettings
+    from maskwright.workflows.measuring.subjects import benches, load_subjects
 
     cpu = torch.device("cpu")
     asked = LabeledSettings(data=str(shared_photos))

@@ -15,7 +15,7 @@ from maskwright.patches import visible_count
 from maskwright.schedules import parse_schedule
 from maskwright.support.seeding import torch_generator
 from maskwright.training.masker import predicted_count
-from maskwright.workflows.recipes import flatten, read_recipe, recipe_names
+from maskwright.workflows.settings.recipes import flatten, read_recipe, recipe_names
 from tests.conftest import draw_pictures
 
 HERE: dict[str, dict[str, Any]] = {

@@ -14,16 +14,19 @@ import torch
 import maskwright
 from maskwright.cli.main import main
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from maskwright.workflows.finetune import Finetuned
-from maskwright.workflows.finetune_fit import measure_finetune
-from maskwright.workflows.finetune_lesson import open_pictures
-from maskwright.workflows.finetune_settings import FinetuneSettings, build_finetune_settings
+from maskwright.workflows.finetuning.data import open_pictures
+from maskwright.workflows.finetuning.fit import measure_finetune
 from maskwright.workflows.inspect import describe
-from maskwright.workflows.labeled import LabeledSettings
+from maskwright.workflows.loading.labeled import LabeledSettings
 from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.settings.finetune_settings import (
+    FinetuneSettings,
+    build_finetune_settings,
+)
 
 QUICK: dict[str, Any] = {
     "epochs": 3,
@@ -297,7 +300,7 @@ def test_each_fold_is_a_run_of_its_own_and_the_spread_is_told(
     )
     monkeypatch.setattr("torchvision.datasets.stl10.check_integrity", lambda *_: True)
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("maskwright.workflows.folds.NUM_FOLDS", 2)
+    monkeypatch.setattr("maskwright.workflows.finetuning.folds.NUM_FOLDS", 2)
     done = maskwright.finetune(
         small_run.path,
         "torchvision:STL10",

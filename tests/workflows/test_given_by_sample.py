@@ -13,8 +13,8 @@ from PIL import Image
 import maskwright
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.masker import Masker
-from maskwright.workflows.chosen_pictures import choose_pictures
-from maskwright.workflows.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.loading.chosen_pictures import choose_pictures
 from tests.workflows.conftest import SMALL
 
 OPTIONS: dict[str, Any] = {**SMALL, "epochs": 1, "val": "0.25", "crop": "center", "flip": False}

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import maskwright
-from maskwright.data.map_writer import MapPlan, write_map
-from maskwright.data.packed import PackedStore
+from maskwright.data.maps.map_writer import MapPlan, write_map
+from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 from tests.data.map_stores import build_store
 from tests.workflows.conftest import SMALL

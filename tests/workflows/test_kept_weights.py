@@ -14,17 +14,17 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import maskwright
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.evaluation.classify import answer_all
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
 from maskwright.training.epoch_tasks import frozen
-from maskwright.workflows import finetune_fit
-from maskwright.workflows.build import build_module
-from maskwright.workflows.loading import load
+from maskwright.workflows.building.module import build_module
+from maskwright.workflows.finetuning import fit as finetune_fit
+from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.run import load_any_encoder
-from maskwright.workflows.watch import Watcher
+from maskwright.workflows.training.monitors import Watcher
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_pretrain import stop_at
 

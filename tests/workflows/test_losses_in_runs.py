@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import maskwright
-from maskwright.data.map_writer import MapPlan, write_map
+from maskwright.data.maps.map_writer import MapPlan, write_map
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.listing import list_losses
 from tests.data.map_stores import build_store

@@ -12,7 +12,7 @@ from maskwright.masking.given import GivenPolicy
 from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import parse_sum
-from maskwright.workflows.policies import given_policy
+from maskwright.workflows.building.policies import given_policy
 
 
 def test_words_of_a_given_mask_need_no_quotes(tmp_path: Path) -> None:

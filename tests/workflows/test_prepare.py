@@ -14,11 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from maskwright.data.maps import open_map
-from maskwright.data.packed import open_packed
+from maskwright.data.maps.patch_maps import open_map
+from maskwright.data.store.packed import open_packed
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json
-from maskwright.workflows.loading import eval_batch
+from maskwright.workflows.loading.pictures import eval_batch
 from maskwright.workflows.masks import masks
 from maskwright.workflows.prepare import prepare
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.fields import leaves
-from maskwright.workflows.recipes import build_settings, dump_recipe, recipe_names
-from maskwright.workflows.select_settings import build_select_settings
-from maskwright.workflows.settings import SECTIONS, PretrainSettings
+from maskwright.workflows.settings.fields import leaves
+from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSettings
+from maskwright.workflows.settings.recipes import build_settings, dump_recipe, recipe_names
+from maskwright.workflows.settings.select_settings import build_select_settings
 
 
 def test_flags_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -
 
 
 def test_settings_are_checked_without_importing_torch() -> None:
-    program = "import sys, maskwright.workflows.recipes as r; r.build_settings(data='x'); sys.exit('torch' in sys.modules)"
+    program = "import sys, maskwright.workflows.settings.recipes as r; r.build_settings(data='x'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

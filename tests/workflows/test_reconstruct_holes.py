@@ -13,7 +13,7 @@ from PIL import Image
 
 import maskwright
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.inpaint import feathered
+from maskwright.workflows.filling.inpaint import feathered
 from tests.conftest import draw_pictures
 
 SIDES = (40, 56)

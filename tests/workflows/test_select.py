@@ -18,8 +18,8 @@ from maskwright.masking.catalog import build_policy
 from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.scorer_file import ScorerShape, load_scorer, save_scorer
-from maskwright.workflows.policies import learned_policy
-from maskwright.workflows.select_settings import SelectSettings, build_select_settings
+from maskwright.workflows.building.policies import learned_policy
+from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
 from tests.masking.breach import find_breach
 from tests.workflows.conftest import SMALL
 

@@ -12,12 +12,12 @@ from PIL import Image
 import maskwright
 from maskwright.cli.main import main
 from maskwright.data.packing import pack
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.inspect import describe
-from maskwright.workflows.loading import eval_batches, packing_side
-from maskwright.workflows.start_weights import start_from
+from maskwright.workflows.loading.pictures import eval_batches, packing_side
+from maskwright.workflows.training.start_weights import start_from
 
 
 @pytest.fixture(scope="module")

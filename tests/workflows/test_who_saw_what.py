@@ -14,18 +14,18 @@ import torch
 from PIL import Image
 
 import maskwright
-from maskwright.data.sources import open_source
+from maskwright.data.sources.open import open_source
 from maskwright.studies.design import join_plan
 from maskwright.studies.plan import build_plan
 from maskwright.studies.running import RunningSettings
 from maskwright.studies.study import run_plan
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.labeled import LabeledSettings, find_split
-from maskwright.workflows.loading import load
-from maskwright.workflows.seen import FILE, read_seen
+from maskwright.workflows.loading.labeled import LabeledSettings, find_split
+from maskwright.workflows.loading.pictures import load
+from maskwright.workflows.loading.seen import FILE, read_seen
 from maskwright.workflows.select import _data_settings
-from maskwright.workflows.select_settings import build_select_settings
-from maskwright.workflows.settings import DataSettings
+from maskwright.workflows.settings.pretrain_settings import DataSettings
+from maskwright.workflows.settings.select_settings import build_select_settings
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_evaluate import Listener
@@ -71,7 +71,7 @@ def test_a_val_that_cannot_be_is_named_before_anything_is_decoded(
 ) -> None:
     data = draw_classes(tmp_path / "d", a=10, b=10)
     source = open_source(data)
-    monkeypatch.setattr("maskwright.workflows.loading.packed", None)  # decoding would fail
+    monkeypatch.setattr("maskwright.workflows.loading.pictures.packed", None)  # decoding would fail
     with pytest.raises(MaskwrightError, match=words):
         load(
             DataSettings(data=str(data), image_size=16, channels=3, val=val), source, 0, Listener()

@@ -8,8 +8,8 @@ from maskwright.cli.flags import READING, WHERE, Flag, typed
 
 
 def pretrain_flags() -> list[Flag]:
-    from maskwright.workflows.fields import leaves
-    from maskwright.workflows.settings import SECTIONS
+    from maskwright.workflows.settings.fields import leaves
+    from maskwright.workflows.settings.pretrain_settings import SECTIONS
 
     flags = [
         Flag(
@@ -49,7 +49,7 @@ def setting_flag(leaf: Any) -> Flag:
 
 def run_pretrain(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
-    from maskwright.workflows.recipes import build_settings
+    from maskwright.workflows.settings.recipes import build_settings
 
     given = {name: value for name, value in options.items() if value is not None}
     recipe, assignments = given.pop("recipe", None), given.pop("set", [])
@@ -71,8 +71,8 @@ def run_pretrain(options: dict[str, Any]) -> None:
 
 
 def select_flags() -> list[Flag]:
-    from maskwright.workflows.fields import leaves
-    from maskwright.workflows.select_settings import SelectSettings
+    from maskwright.workflows.settings.fields import leaves
+    from maskwright.workflows.settings.select_settings import SelectSettings
 
     flags = [
         Flag("run", "run folder whose autoencoder stays frozen", positional=True, metavar="RUN"),
@@ -92,7 +92,7 @@ def select_flags() -> list[Flag]:
 
 def run_select(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
-    from maskwright.workflows.select_settings import build_select_settings
+    from maskwright.workflows.settings.select_settings import build_select_settings
 
     given = {name: value for name, value in options.items() if value is not None}
     doors = ("run", "data", "name", "recipe", "resume", "overwrite")
@@ -105,8 +105,8 @@ def run_select(options: dict[str, Any]) -> None:
 
 
 def finetune_flags() -> list[Flag]:
-    from maskwright.workflows.fields import leaves
-    from maskwright.workflows.finetune_settings import SECTION, FinetuneSettings
+    from maskwright.workflows.settings.fields import leaves
+    from maskwright.workflows.settings.finetune_settings import SECTION, FinetuneSettings
 
     flags = [
         Flag(
@@ -152,7 +152,10 @@ def finetune_flags() -> list[Flag]:
 
 def run_finetune(options: dict[str, Any]) -> None:
     from maskwright.cli.console import ConsoleReporter
-    from maskwright.workflows.finetune_settings import NOT_SETTINGS, build_finetune_settings
+    from maskwright.workflows.settings.finetune_settings import (
+        NOT_SETTINGS,
+        build_finetune_settings,
+    )
 
     given = typed(options, limit=int, seed=int)
     given["assignments"] = given.pop("set", [])

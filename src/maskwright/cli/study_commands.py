@@ -63,8 +63,8 @@ def run_study(options: dict[str, Any]) -> None:
 
 
 def compare_flags() -> list[Flag]:
-    from maskwright.workflows.fields import leaves
-    from maskwright.workflows.settings import SECTIONS
+    from maskwright.workflows.settings.fields import leaves
+    from maskwright.workflows.settings.pretrain_settings import SECTIONS
 
     own = ("data", "seed", "out", "policy", "track", "workers")
     settings = [setting_flag(leaf) for leaf in leaves(SECTIONS) if leaf.name not in own]

@@ -6,8 +6,8 @@ import dataclasses
 
 import torch
 
-from maskwright.data.label_column import UNLABELED
-from maskwright.data.packed import PackedStore
+from maskwright.data.sources.label_column import UNLABELED
+from maskwright.data.store.packed import PackedStore
 
 
 def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:

@@ -13,14 +13,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from maskwright.data.chunks import ChunkedFile
-from maskwright.data.decode import AS_STORED, UnreadableImage, Wanted, quiet_pillow
-from maskwright.data.opencv import measure_saliency
-from maskwright.data.originals import Part, Window
+from maskwright.data.maps.opencv import measure_saliency
+from maskwright.data.maps.originals import Part, Window
 from maskwright.data.packing import CHUNK, Progress
-from maskwright.data.pixel_values import fit_pixels
-from maskwright.data.sources import Ranged, Source
-from maskwright.data.value_range import UNKNOWN, ValueRanges
+from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.pixel_values import fit_pixels
+from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
+from maskwright.data.sources.open import Ranged, Source
+from maskwright.data.store.chunks import ChunkedFile
 from maskwright.support.environment import cpu_count
 from maskwright.support.files import hash_strings
 

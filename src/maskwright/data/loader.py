@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from maskwright.data.packed import PackedStore
-from maskwright.data.patch_shares import Move, PatchShares
-from maskwright.data.tiny import LARGEST, crop_tiny
-from maskwright.data.transforms import Augment
+from maskwright.data.augment.tiny import LARGEST, crop_tiny
+from maskwright.data.augment.transforms import Augment
+from maskwright.data.maps.patch_shares import Move, PatchShares
+from maskwright.data.store.packed import PackedStore
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskwright.data.chunks import ChunkedFile
-from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
-from maskwright.data.lock import exclusive
-from maskwright.data.packed import (
+from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.sources.open import Source, value_range_of
+from maskwright.data.sources.store_source import StoreSource
+from maskwright.data.sources.survey import nothing_readable
+from maskwright.data.store.chunks import ChunkedFile
+from maskwright.data.store.lock import exclusive
+from maskwright.data.store.packed import (
     FACTS,
     FORMAT,
     INDEX,
@@ -25,10 +28,7 @@ from maskwright.data.packed import (
     PackedStore,
     open_packed,
 )
-from maskwright.data.same_picture import hash_pixels
-from maskwright.data.sources import Source, value_range_of
-from maskwright.data.store_source import StoreSource
-from maskwright.data.survey import nothing_readable
+from maskwright.data.store.same_picture import hash_pixels
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json

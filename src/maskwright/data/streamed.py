@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from maskwright.data.decode import UnreadableImage, Wanted, quiet_pillow
-from maskwright.data.packed import PackedStore, Skipped
-from maskwright.data.picture_files import PictureFiles
-from maskwright.data.sources import Source
-from maskwright.data.survey import nothing_readable
+from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.sources.open import Source
+from maskwright.data.sources.picture_files import PictureFiles
+from maskwright.data.sources.survey import nothing_readable
+from maskwright.data.store.packed import PackedStore, Skipped
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from maskwright.data.splits import spread
+from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.occlusion import own_attention

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from maskwright.data.cue_names import Cues, read_categories, read_cues, usual_categories
-from maskwright.data.shapes_textures import PAIRS
-from maskwright.data.splits import hold_out_of_each_class
+from maskwright.data.rendered.cue_names import Cues, read_categories, read_cues, usual_categories
+from maskwright.data.rendered.shapes_textures import PAIRS
+from maskwright.data.store.splits import hold_out_of_each_class
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.shape_bias import (

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from maskwright.data.splits import spread
+from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from maskwright.data.splits import spread
-from maskwright.data.transforms import Augment
+from maskwright.data.augment.transforms import Augment
+from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import Material
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.spread import measure_shape

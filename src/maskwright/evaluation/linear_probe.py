@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.data.splits import hold_out_of_each_class
+from maskwright.data.store.splits import hold_out_of_each_class
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.logistic import LogisticModels, fit_logistic

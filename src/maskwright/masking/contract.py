@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.masking.learner import Surroundings, settle
-from maskwright.masking.made_up import CHANNELS, LinearScorer, made_up_maps
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
+from maskwright.masking.synthetic_maps import CHANNELS, LinearScorer, made_up_maps
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, visible_count
 from maskwright.support.errors import MaskwrightError

@@ -17,12 +17,12 @@ from maskwright.studies.record import CURRENCIES, Compute
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
-from maskwright.workflows.batches import build_clock
-from maskwright.workflows.build import build_module
-from maskwright.workflows.choices import effective_batch
-from maskwright.workflows.loading import Pictures, eval_batch
-from maskwright.workflows.settings import PretrainSettings
-from maskwright.workflows.spent import loss_flops
+from maskwright.workflows.building.module import build_module
+from maskwright.workflows.loading.batches import build_clock
+from maskwright.workflows.loading.pictures import Pictures, eval_batch
+from maskwright.workflows.runs.compute_cost import loss_flops
+from maskwright.workflows.settings.choices import effective_batch
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 _MOMENTS = 33
 _DRAWS = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maskwright.data.sources import Source, open_source
+from maskwright.data.sources.open import Source, open_source
 from maskwright.studies.measures import MeasureSettings
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES

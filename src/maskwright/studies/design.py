@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.reading import Reading
-from maskwright.data.sources import open_source
-from maskwright.data.splits import TEST_SHARE
+from maskwright.data.sources.open import open_source
+from maskwright.data.sources.reading import Reading
+from maskwright.data.store.splits import TEST_SHARE
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.preflight import check_measuring
@@ -19,9 +19,9 @@ from maskwright.support.errors import MaskwrightError, NotAtHand
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
-from maskwright.workflows.loading import Pictures, load
+from maskwright.workflows.loading.pictures import Pictures, load
 from maskwright.workflows.pretrain import complete
-from maskwright.workflows.recipes import read_recipe
+from maskwright.workflows.settings.recipes import read_recipe
 
 PLAN, LENGTHS = "plan.yaml", "lengths.json"
 NOT_AT_HAND = "not at hand"

@@ -8,9 +8,9 @@ from typing import Any
 
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.fields import leaves
-from maskwright.workflows.recipes import flatten
-from maskwright.workflows.settings import SECTIONS
+from maskwright.workflows.settings.fields import leaves
+from maskwright.workflows.settings.pretrain_settings import SECTIONS
+from maskwright.workflows.settings.recipes import flatten
 
 Level = tuple[str, Mapping[str, Any]]
 

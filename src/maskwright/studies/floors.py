@@ -14,7 +14,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import evaluate
-from maskwright.workflows.subjects import RANDOM
+from maskwright.workflows.measuring.subjects import RANDOM
 
 FILE = "random_weights.json"
 _SHAPE = ("image_size", "channels", "model", "patch_size", "width", "depth", "heads", "positions", "class_token", "registers")  # fmt: skip

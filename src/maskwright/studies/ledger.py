@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.lock import exclusive
+from maskwright.data.store.lock import exclusive
 from maskwright.studies.record import TrialRecord
 from maskwright.studies.storage import Pulse, import_optuna, open_storage, quiet
 from maskwright.support.reporting import log

@@ -11,11 +11,11 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.studies.record import Metric
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.workflows.arms import MaskChoice, parts
-from maskwright.workflows.fields import Leaf, leaves, setting
-from maskwright.workflows.probes import parse_probes
-from maskwright.workflows.probing.bench import Probe
-from maskwright.workflows.recipes import convert
+from maskwright.workflows.filling.arms import MaskChoice, parts
+from maskwright.workflows.measuring.bench import Probe
+from maskwright.workflows.measuring.probes.catalog import parse_probes
+from maskwright.workflows.settings.fields import Leaf, leaves, setting
+from maskwright.workflows.settings.recipes import convert
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 FILLED = {"psnr": (True, "dB"), "ssim": (True, ""), "high_frequency": (False, "")}

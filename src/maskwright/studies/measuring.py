@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from maskwright.data.loader import Batch
-from maskwright.data.packed import PackedStore
-from maskwright.data.sources import Source, open_source
+from maskwright.data.sources.open import Source, open_source
+from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
 from maskwright.patches import PatchMask
 from maskwright.schedules import parse_schedule
@@ -20,13 +20,20 @@ from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.arms import MaskChoice, needed_maps
 from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES, evaluate
-from maskwright.workflows.loading import Pictures, eval_batch, find, load, packed, reading_of
-from maskwright.workflows.mask_for import mask_for
+from maskwright.workflows.filling.arms import MaskChoice, needed_maps
+from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.loading.pictures import (
+    Pictures,
+    eval_batch,
+    find,
+    load,
+    packed,
+    reading_of,
+)
 from maskwright.workflows.run import Run, open_run
-from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
 @dataclass(frozen=True)

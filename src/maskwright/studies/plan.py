@@ -19,8 +19,10 @@ from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.yaml_text import read_yaml
-from maskwright.workflows.arms import parts
-from maskwright.workflows.recipes import (
+from maskwright.workflows.filling.arms import parts
+from maskwright.workflows.runs.run_folder import slug
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.recipes import (
     build_settings,
     canonical,
     check_types,
@@ -28,8 +30,6 @@ from maskwright.workflows.recipes import (
     override,
     read_recipe,
 )
-from maskwright.workflows.run_folder import slug
-from maskwright.workflows.settings import PretrainSettings
 
 KEYS = (
     "name",

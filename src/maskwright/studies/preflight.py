@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from maskwright.data.packed import PackedStore
-from maskwright.data.sources import Source
+from maskwright.data.sources.open import Source
+from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
 from maskwright.schedules import Constant
 from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, read_mask
 from maskwright.studies.measuring import held_store
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.labeled import LabeledSettings, find_split
-from maskwright.workflows.loading import Pictures, eval_batch
-from maskwright.workflows.policies import build_checked_policy
-from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.loading.labeled import LabeledSettings, find_split
+from maskwright.workflows.loading.pictures import Pictures, eval_batch
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
 def check_measuring(

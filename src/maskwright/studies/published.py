@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
-from maskwright.studies.report_figures import Drawing
-from maskwright.studies.report_runs import PictureRow, Pictures, Tile
-from maskwright.studies.report_tables import Table
+from maskwright.studies.report.figures import Drawing
+from maskwright.studies.report.runs import PictureRow, Pictures, Tile
+from maskwright.studies.report.tables import Table
 
 MASKS, OTHERS = "Statistics of the training masks", "Diagnostics and other measurements"
 _FIGURE = re.compile(r"<figure>(.*?)<figcaption>(.*?)</figcaption></figure>", re.DOTALL)

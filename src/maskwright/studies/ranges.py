@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.workflows.fields import leaves
-from maskwright.workflows.recipes import canonical, convert
-from maskwright.workflows.settings import SECTIONS
+from maskwright.workflows.settings.fields import leaves
+from maskwright.workflows.settings.pretrain_settings import SECTIONS
+from maskwright.workflows.settings.recipes import canonical, convert
 
 _KEYS = ("low", "high", "log", "step")
 

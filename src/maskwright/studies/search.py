@@ -15,7 +15,7 @@ from maskwright.studies.trial import QUIET
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.loading import load
+from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.pretrain import complete, pretrain
 
 PROBE = "knn_top1"

@@ -23,9 +23,9 @@ from maskwright.studies.findings import find, spell_findings
 from maskwright.studies.floors import add_floors
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
-from maskwright.studies.report import write_report
-from maskwright.studies.report_notes import notes_of, rate_words
-from maskwright.studies.report_words import answer_lines
+from maskwright.studies.report.notes import notes_of, rate_words
+from maskwright.studies.report.page import write_report
+from maskwright.studies.report.words import answer_lines
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.table import spell_table

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.lock import exclusive
+from maskwright.data.store.lock import exclusive
 from maskwright.studies.budget import spent
 from maskwright.studies.design import NOT_AT_HAND
 from maskwright.studies.measuring import measure_run
@@ -19,10 +19,10 @@ from maskwright.support.environment import describe_device, pick_device, version
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter, log
-from maskwright.workflows.build import model_config
+from maskwright.workflows.building.module import model_config
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.run import Run
-from maskwright.workflows.run_folder import RunFolder, now, slug
+from maskwright.workflows.runs.run_folder import RunFolder, now, slug
 
 RECORD, TRIALS = "trial.json", "trials"
 QUIET: Mapping[str, Any] = {"track": ["none"], "knn_every": 0, "sample_every": 1_000_000}

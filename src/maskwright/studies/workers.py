@@ -24,7 +24,7 @@ from maskwright.studies.trial import TrialStopped, run_trial, trial_folder
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.run_folder import RunFolder
+from maskwright.workflows.runs.run_folder import RunFolder
 
 _PATIENCE = 2.0
 ENDED = ("done", "failed")

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from maskwright.models.classifier import Classifier, draw_shares
 from maskwright.patches.pixels import PixelScale
-from maskwright.support.lent_chance import lent_chance
+from maskwright.support.seeded_globals import lent_chance
 from maskwright.support.seeding import derive_seed, sample_rng
 from maskwright.training.clock import Clock
 from maskwright.training.layer_decay import build_layered_optimizer

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.splits import TEST_SHARE
+from maskwright.data.store.splits import TEST_SHARE
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import LogReporter, Reporter

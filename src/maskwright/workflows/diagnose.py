@@ -20,17 +20,22 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.diagnose_pictures import (
+from maskwright.workflows.loading.labeled import (
+    LabeledSettings,
+    Split,
+    find_split,
+    labeled_settings,
+)
+from maskwright.workflows.loading.seen import tell_seen, test_apart
+from maskwright.workflows.measuring.diagnose_pictures import (
     Stimuli,
     StorePictures,
     find_stimuli,
     open_both,
 )
-from maskwright.workflows.labeled import LabeledSettings, Split, find_split, labeled_settings
-from maskwright.workflows.pictures import save_picture
 from maskwright.workflows.run import home_of, load_any_encoder
-from maskwright.workflows.run_folder import now
-from maskwright.workflows.seen import tell_seen, test_apart
+from maskwright.workflows.runs.figures import save_picture
+from maskwright.workflows.runs.run_folder import now
 
 WHAT = {
     "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",

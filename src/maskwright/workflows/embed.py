@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.sources import Source, open_source
-from maskwright.data.survey import nothing_readable
+from maskwright.data.sources.open import Source, open_source
+from maskwright.data.sources.survey import nothing_readable
 from maskwright.evaluation.readout import DEFAULT_READOUT
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.encoder import PictureEncoder, load
-from maskwright.workflows.feature_files import FeatureWriter, open_writer
-from maskwright.workflows.loading import reading_for
-from maskwright.workflows.views import PictureBatches
+from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.loading.views import PictureBatches
+from maskwright.workflows.measuring.feature_files import FeatureWriter, open_writer
 
 
 @dataclass(frozen=True)

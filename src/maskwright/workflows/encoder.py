@@ -17,9 +17,9 @@ from maskwright.patches.grid import Grid
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.loading import reading_for
+from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.loading.views import batches_of
 from maskwright.workflows.run import load_any_encoder
-from maskwright.workflows.views import batches_of
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,19 @@ from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.evaluation_report import (
+from maskwright.workflows.loading.labeled import TEST_NAMES, Labeled, labeled_settings
+from maskwright.workflows.loading.seen import tell_seen, test_apart
+from maskwright.workflows.measuring.bench import Bench, Probe
+from maskwright.workflows.measuring.evaluation_report import (
     measure_differences,
     save_figures,
     spell_differences,
     spell_results,
 )
-from maskwright.workflows.labeled import TEST_NAMES, Labeled, labeled_settings
-from maskwright.workflows.probes import PROBES, parse_probes
-from maskwright.workflows.probing.bench import Bench, Probe
+from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
+from maskwright.workflows.measuring.subjects import RANDOM, benches, load_subjects
 from maskwright.workflows.run import home_of
-from maskwright.workflows.run_folder import now, slug
-from maskwright.workflows.seen import tell_seen, test_apart
-from maskwright.workflows.subjects import RANDOM, benches, load_subjects
+from maskwright.workflows.runs.run_folder import now, slug
 
 __all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
 

@@ -17,31 +17,38 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.training.recorder import spell_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
-from maskwright.workflows.finetune_fit import fit_classifier
-from maskwright.workflows.finetune_lesson import (
+from maskwright.workflows.finetuning.data import (
     Lesson,
     build_classifier,
     build_lesson,
     open_pictures,
 )
-from maskwright.workflows.finetune_report import chosen_model, report_answers, spell_answers
-from maskwright.workflows.finetune_settings import (
-    SECTION,
-    FinetuneSettings,
-    build_finetune_settings,
-)
-from maskwright.workflows.folds import folds_of, spell_spread
-from maskwright.workflows.labeled import Labeled, LabeledSettings
-from maskwright.workflows.loading import reading_for
+from maskwright.workflows.finetuning.fit import fit_classifier
+from maskwright.workflows.finetuning.folds import folds_of, spell_spread
+from maskwright.workflows.finetuning.report import chosen_model, report_answers, spell_answers
+from maskwright.workflows.loading.labeled import Labeled, LabeledSettings
+from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.loading.seen import tell_seen, test_apart
 from maskwright.workflows.run import load_any_encoder
-from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way, now, slug
-from maskwright.workflows.same_pictures import (
+from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.run_folder import (
+    RunFolder,
+    default_folder,
+    logged,
+    make_way,
+    now,
+    slug,
+)
+from maskwright.workflows.runs.same_pictures import (
     check_same_data,
     check_same_parts,
     facts_of_pictures,
 )
-from maskwright.workflows.seen import tell_seen, test_apart
-from maskwright.workflows.spent import spell_count
+from maskwright.workflows.settings.finetune_settings import (
+    SECTION,
+    FinetuneSettings,
+    build_finetune_settings,
+)
 
 _NEW_RUN = "start a new run"
 

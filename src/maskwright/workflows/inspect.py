@@ -13,13 +13,13 @@ from maskwright.weights.official_files import official_file
 from maskwright.weights.opening import load_encoder
 from maskwright.weights.pixel_scales import spell_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
-from maskwright.workflows.finetune_report import spell_answers
-from maskwright.workflows.finetune_settings import SECTION
-from maskwright.workflows.other_weights import offering_others
-from maskwright.workflows.recipes import read_recipe
+from maskwright.workflows.finetuning.report import spell_answers
 from maskwright.workflows.run import Run, open_run
-from maskwright.workflows.run_folder import RunFolder
-from maskwright.workflows.spent import spell_count
+from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.other_weights import offering_others
+from maskwright.workflows.runs.run_folder import RunFolder
+from maskwright.workflows.settings.finetune_settings import SECTION
+from maskwright.workflows.settings.recipes import read_recipe
 
 
 def describe(path: str, target: Target | None = None) -> str:

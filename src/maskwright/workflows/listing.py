@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from maskwright.workflows.recipes import read_recipe_heading, recipe_names
+from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 FROM_FILES = {"given": "path, cover=half, choose=by_chance", "learned": "path"}
@@ -86,14 +86,14 @@ def list_optimizers() -> Table:
 
 def list_priors() -> Table:
     """Maps that `maskwright prepare` makes, and where each can come from."""
-    from maskwright.data.priors import list_priors as rows
+    from maskwright.data.maps.priors import list_priors as rows
 
     return ("map", "from", "what it is"), [tuple(row) for row in rows()]
 
 
 def list_probes() -> Table:
     """Probes of `maskwright evaluate` with their options and defaults."""
-    from maskwright.workflows.probes import PROBES
+    from maskwright.workflows.measuring.probes.catalog import PROBES
 
     rows: list[tuple[str, ...]] = []
     for name, entry in PROBES.items():

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from maskwright.data.loader import Batch
-from maskwright.data.packed import PackedStore
-from maskwright.data.survey import Survey
+from maskwright.data.sources.survey import Survey
+from maskwright.data.store.packed import PackedStore
 from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
 from maskwright.diagnostics.findings import number_to_json
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
@@ -23,15 +23,15 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.masks import MaskColumn, mask_gallery
-from maskwright.workflows.arms import ALL, policy_lines
-from maskwright.workflows.build import settled
-from maskwright.workflows.choices import choose_geometry
-from maskwright.workflows.draw import Attend, mask_pictures, sample_masks
-from maskwright.workflows.loading import eval_batch, find, packed
-from maskwright.workflows.pictures import png_place, save_picture
-from maskwright.workflows.policies import build_checked_policy
-from maskwright.workflows.settings import DataSettings, parse_size
-from maskwright.workflows.teachers import open_teachers, refuse_own
+from maskwright.workflows.building.mask_samples import Attend, mask_pictures, sample_masks
+from maskwright.workflows.building.module import settled
+from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.building.teachers import open_teachers, refuse_own
+from maskwright.workflows.filling.arms import ALL, policy_lines
+from maskwright.workflows.loading.pictures import eval_batch, find, packed
+from maskwright.workflows.runs.figures import png_place, save_picture
+from maskwright.workflows.settings.choices import choose_geometry
+from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
 
 COPIED_PICTURES = 256
 """On how many pictures, at most, the cost of copying a neighbor is measured."""

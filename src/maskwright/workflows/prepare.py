@@ -9,28 +9,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskwright.data.crop import CroppedSource, SmartCrop, crop_source
-from maskwright.data.decode import quiet_pillow
-from maskwright.data.map_writer import write_map
-from maskwright.data.maps import PixelMap
-from maskwright.data.originals import Original
-from maskwright.data.packed import PackedStore
+from maskwright.data.maps.map_writer import write_map
+from maskwright.data.maps.originals import Original
+from maskwright.data.maps.patch_maps import PixelMap
+from maskwright.data.maps.priors import Asked, build_prior, parse_priors, resolve_source
 from maskwright.data.packing import pack
-from maskwright.data.priors import Asked, build_prior, parse_priors, resolve_source
-from maskwright.data.sources import Source
-from maskwright.data.splits import spread
-from maskwright.data.store_source import StoreSource, is_store
-from maskwright.data.survey import Survey
+from maskwright.data.pixels.decode import quiet_pillow
+from maskwright.data.sources.open import Source
+from maskwright.data.sources.store_source import StoreSource, is_store
+from maskwright.data.sources.survey import Survey
+from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.splits import spread
 from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json, write_json
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.choices import choose_side
-from maskwright.workflows.heads import pick_finders
-from maskwright.workflows.loading import find
-from maskwright.workflows.prepared_sheets import save_map_sheet, save_window_sheet
-from maskwright.workflows.settings import DataSettings
-from maskwright.workflows.teachers import open_teacher
+from maskwright.workflows.building.teachers import open_teacher
+from maskwright.workflows.loading.pictures import find
+from maskwright.workflows.preparing.heads import pick_finders
+from maskwright.workflows.preparing.sheets import save_map_sheet, save_window_sheet
+from maskwright.workflows.settings.choices import choose_side
+from maskwright.workflows.settings.pretrain_settings import DataSettings
 
 CROPS = ("none", "center", "smart")
 SUMMARY = "prepare.json"

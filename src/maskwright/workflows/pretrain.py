@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.data.sources import Source, value_range_of
-from maskwright.data.torch_datasets import DatasetSource
+from maskwright.data.sources.open import Source, value_range_of
+from maskwright.data.sources.torch_datasets import DatasetSource
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
@@ -20,17 +20,17 @@ from maskwright.support.variables import joined_folder
 from maskwright.training.optimizers import check_sharding
 from maskwright.training.trackers import check_trackers
 from maskwright.training.trainer import check_strategy
-from maskwright.workflows.build import check_masks, model_config
-from maskwright.workflows.choices import Found, choose
-from maskwright.workflows.fit import fit
-from maskwright.workflows.loading import find, load
-from maskwright.workflows.objective import check_loss
-from maskwright.workflows.recipes import asked_for, build_settings, flatten, read_recipe
+from maskwright.workflows.building.module import check_masks, model_config
+from maskwright.workflows.building.objective import check_loss
+from maskwright.workflows.loading.pictures import find, load
+from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.run import Run
-from maskwright.workflows.run_folder import RunFolder, default_folder, logged, make_way
-from maskwright.workflows.same_pictures import check_same_data, new_run
-from maskwright.workflows.seen import write_seen
-from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
+from maskwright.workflows.runs.same_pictures import check_same_data, new_run
+from maskwright.workflows.settings.choices import Found, choose
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.recipes import asked_for, build_settings, flatten, read_recipe
+from maskwright.workflows.training.fit import fit
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from maskwright.data.splits import spread
+from maskwright.data.store.splits import spread
 from maskwright.evaluation.pixel_scores import PixelScores
 from maskwright.masking.given import Cover
 from maskwright.support.environment import pick_device
@@ -18,7 +18,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, Target
-from maskwright.workflows.arms import (
+from maskwright.workflows.filling.arms import (
     ALL,
     Candidate,
     MaskChoice,
@@ -28,13 +28,11 @@ from maskwright.workflows.arms import (
     needed_maps,
     untaught,
 )
-from maskwright.workflows.chosen_pictures import choose_pictures, is_array
-from maskwright.workflows.fill_holes import fill_holes
-from maskwright.workflows.filled import Filled, fill_by_nothing
-from maskwright.workflows.full import reconstruct_fully
-from maskwright.workflows.inpaint import Fit, HoleSettings
-from maskwright.workflows.loading import reading_for
-from maskwright.workflows.outcome import (
+from maskwright.workflows.filling.fill_holes import fill_holes
+from maskwright.workflows.filling.filled import Filled, fill_by_nothing
+from maskwright.workflows.filling.full_picture import reconstruct_fully
+from maskwright.workflows.filling.inpaint import Fit, HoleSettings
+from maskwright.workflows.filling.outcome import (
     Reconstruction,
     Wishes,
     count_pictures,
@@ -42,7 +40,7 @@ from maskwright.workflows.outcome import (
     place_for,
     save_outcome,
 )
-from maskwright.workflows.side_by_side import (
+from maskwright.workflows.filling.side_by_side import (
     compare_arms,
     comparison_sheet,
     draw_choices,
@@ -50,6 +48,8 @@ from maskwright.workflows.side_by_side import (
     pictures_shown,
     spell_arms,
 )
+from maskwright.workflows.loading.chosen_pictures import choose_pictures, is_array
+from maskwright.workflows.loading.pictures import reading_for
 
 MOST_ROWS = 12
 MASK_STATS = ("visible", "target")

@@ -10,15 +10,15 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_model
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name, load_autoencoder, load_encoder
-from maskwright.workflows.finetune_settings import (
+from maskwright.workflows.runs.other_weights import offering_others
+from maskwright.workflows.runs.run_folder import RunFolder, slug
+from maskwright.workflows.settings.finetune_settings import (
     SECTION,
     FinetuneSettings,
     build_finetune_settings,
 )
-from maskwright.workflows.other_weights import offering_others
-from maskwright.workflows.recipes import flatten, read_recipe
-from maskwright.workflows.run_folder import RunFolder, slug
-from maskwright.workflows.settings import PretrainSettings
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.recipes import flatten, read_recipe
 
 
 class Run:

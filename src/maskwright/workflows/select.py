@@ -12,8 +12,8 @@ import torch
 import yaml
 from torch import nn
 
+from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
-from maskwright.data.transforms import Augment
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.schedules import Cosine
 from maskwright.support.environment import (
@@ -36,20 +36,20 @@ from maskwright.training.selector import SelectModule, SelectRecipe
 from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
-from maskwright.workflows.course import Course, run_course
-from maskwright.workflows.journal import Journal
-from maskwright.workflows.loading import Pictures, eval_images, find, load
+from maskwright.workflows.loading.pictures import Pictures, eval_images, find, load
 from maskwright.workflows.run import Run, open_run
-from maskwright.workflows.run_folder import RunFolder, now, slug
-from maskwright.workflows.same_pictures import (
+from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.run_folder import RunFolder, now, slug
+from maskwright.workflows.runs.run_log import Journal
+from maskwright.workflows.runs.same_pictures import (
     check_same_data,
     check_same_parts,
     facts_of_pictures,
 )
-from maskwright.workflows.select_report import MOST_MEASURED, report_selection
-from maskwright.workflows.select_settings import SelectSettings, build_select_settings
-from maskwright.workflows.settings import DataSettings
-from maskwright.workflows.spent import spell_count
+from maskwright.workflows.selecting.report import MOST_MEASURED, report_selection
+from maskwright.workflows.settings.pretrain_settings import DataSettings
+from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
+from maskwright.workflows.training.train_loop import Course, run_course
 
 WATCHED = 256
 SAVE_MINUTES = 5.0

@@ -1,0 +1,1 @@
+"""Augmentation: random changes that move a picture and its maps together."""

@@ -1,0 +1,137 @@
+"""Strong changes for training on labels: RandAugment and erased rectangles, each picture's chance its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from maskwright.patches.pixels import PixelScale
+from maskwright.support.checks import check_inside
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeded_globals import lent_chance
+from maskwright.support.seeding import derive_seed, sample_rng, torch_generator
+
+NONE = "none"
+_ERASED_AREA = (0.02, 1 / 3)
+_ERASED_ASPECT = (0.3, 1 / 0.3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrongChanges:
+    """What is done to uint8 pictures after crop and flip.
+
+    rand_augment: timm's words for it, e.g. rand-m9-mstd0.5-inc1, or none; erase: share of the pictures of which a rectangle is replaced
+    by noise (Zhong et al. 2020). The chance of a picture depends on (seed, epoch, sample id) alone.
+    """
+
+    rand_augment: str
+    erase: float
+    scale: PixelScale
+    size: tuple[int, int]
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_inside("erase", self.erase, 0, 1)
+        if self.rand_augment != NONE:
+            if len(self.scale.mean) not in (1, 3):
+                raise MaskwrightError(
+                    f"RandAugment knows gray and color pictures; these have {len(self.scale.mean)} channels. Use rand_augment=none."
+                )
+            check_rand_augment(self.rand_augment)
+
+    def __call__(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
+        """Change a (B, C, H, W) uint8 batch."""
+        if self.rand_augment != NONE:
+            images = self._augment(images, epoch, sample_ids)
+        return self._erase(images, epoch, sample_ids) if self.erase > 0 else images
+
+    def _augment(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
+        changed = torch.empty_like(images)
+        with lent_chance() as seed:
+            for place, index in enumerate(sample_ids.tolist()):
+                seed(derive_seed(self.seed, "rand augment", epoch, index))
+                changed[place] = _to_tensor(
+                    self._rand_augment(_to_picture(images[place])), images.shape[1]
+                )
+        return changed
+
+    @cached_property
+    def _rand_augment(self) -> Any:
+        mean = tuple(round(255 * value) for value in self.scale.mean)
+        return _build(self.rand_augment, mean if len(mean) == 3 else mean * 3, self.size)
+
+    def _erase(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
+        chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)
+        height, width = images.shape[-2:]
+        area = (
+            height * width * (_ERASED_AREA[0] + (_ERASED_AREA[1] - _ERASED_AREA[0]) * chance[:, 1])
+        )
+        low, high = map(math.log, _ERASED_ASPECT)
+        aspect = torch.exp(low + (high - low) * chance[:, 2])
+        tall = (area * aspect).sqrt().round().clamp(1, height)
+        wide = (area / aspect).sqrt().round().clamp(1, width)
+        top, left = (
+            (chance[:, 3] * (height - tall + 1)).floor(),
+            (chance[:, 4] * (width - wide + 1)).floor(),
+        )
+        boxes = torch.stack([top, left, tall, wide], 1).long().tolist()
+        images = images.clone()
+        for place in (chance[:, 0] < self.erase).nonzero()[:, 0].tolist():
+            y, x, rows, cols = boxes[place]
+            noise = torch.randn(
+                images.shape[1],
+                rows,
+                cols,
+                generator=torch_generator(self.seed, "noise", epoch, int(sample_ids[place])),
+            )
+            images[place, :, y : y + rows, x : x + cols] = self._as_bytes(noise)
+        return images
+
+    def _as_bytes(self, noise: Tensor) -> Tensor:
+        mean, std = (
+            torch.tensor(values)[:, None, None] for values in (self.scale.mean, self.scale.std)
+        )
+        return ((noise * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def check_rand_augment(words: str) -> None:
+    """Raise MaskwrightError for words that timm does not take for RandAugment."""
+    try:
+        _build(words, (128, 128, 128), (32, 32))
+    except (AssertionError, ValueError, KeyError) as error:
+        raise MaskwrightError(
+            f"rand_augment takes timm's words, e.g. rand-m9-mstd0.5-inc1, or none; got '{words}'."
+        ) from error
+
+
+def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
+    from timm.data.auto_augment import rand_augment_transform
+
+    changes = rand_augment_transform(
+        words, {"translate_const": int(min(size) * 0.45), "img_mean": mean}
+    )
+    for change in changes.ops:
+        if change.name.startswith("Posterize"):
+            change.aug_fn = _posterize
+    return changes
+
+
+def _posterize(picture: Image.Image, bits: int, **_: Any) -> Image.Image:
+    """At the largest magnitude timm keeps 0 bits of each color, a black picture, which Pillow 12 refuses to make; keep one."""
+    return ImageOps.posterize(picture, max(1, bits))
+
+
+def _to_picture(image: Tensor) -> Image.Image:
+    """A Pillow picture in color: timm fills corners with three numbers, which a gray one does not take."""
+    return Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+
+
+def _to_tensor(picture: Image.Image, channels: int) -> Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[:channels]

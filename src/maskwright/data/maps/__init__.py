@@ -1,0 +1,1 @@
+"""Maps: what is known about each picture, patch by patch (foreground, parts, attention)."""

@@ -1,0 +1,79 @@
+"""Attention of a vision transformer as a map: what its class token looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from maskwright.data.maps.map_writer import MapPlan
+from maskwright.data.maps.originals import Original
+from maskwright.support.errors import MaskwrightError
+
+
+class Teacher(Protocol):
+    """A trained network that can be asked what it looks at."""
+
+    def attention(self, images: Tensor) -> Tensor:
+        """(B, rows, cols) attention of uint8 (B, C, H, W) pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionMap:
+    """Attention stretched to 0 to 1 within each picture.
+
+    file: a run or a checkpoint; teacher: that, opened; stamp: changes when its weights do; device: where it is asked.
+    """
+
+    file: str | None = None
+    teacher: Teacher | None = None
+    stamp: str = ""
+    device: str = "cpu"
+
+    def plan(self) -> MapPlan:
+        if self.file is None or self.teacher is None:
+            raise MaskwrightError(
+                "attention needs a network to ask: attention(from='runs/mine') or a checkpoint."
+            )
+        made = f"attention of {self.file} ({self.stamp}), stretched to 0 to 1 in each picture"
+        return MapPlan(name="attention", kind="share", made=made)
+
+    def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
+        """Ask about pictures of one size together."""
+        maps: list[np.ndarray | None] = [None] * len(originals)
+        stored = [_stored(original) for original in originals]
+        for size in dict.fromkeys(pixels.shape for pixels in stored):
+            places = [at for at, pixels in enumerate(stored) if pixels.shape == size]
+            images = torch.from_numpy(np.stack([stored[at] for at in places])).permute(0, 3, 1, 2)
+            for at, share in zip(places, self._look(images), strict=True):
+                maps[at] = share
+        return [one for one in maps if one is not None]
+
+    def _look(self, images: Tensor) -> np.ndarray:
+        """(B, H, W) uint8 attention, smoothly enlarged."""
+        assert self.teacher is not None
+        attention = self.teacher.attention(images.to(self.device)).detach().float().cpu()
+        low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
+        share = (attention - low) / (high - low).clamp(min=1e-12)
+        large = F.interpolate(
+            share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False
+        )[:, 0]
+        return (large.clamp(0, 1) * 255).round().byte().numpy()
+
+
+def _stored(original: Original) -> np.ndarray:
+    """The picture as it is stored: windowed and shrunk."""
+    pixels = original.pixels(3)
+    if pixels.shape[:2] == original.size:
+        return pixels
+    return np.asarray(
+        Image.fromarray(pixels).resize(
+            original.size[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0
+        )
+    )

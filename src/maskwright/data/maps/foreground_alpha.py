@@ -1,0 +1,37 @@
+"""Foreground from the pictures' own transparency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.data.maps.map_writer import MapPlan
+from maskwright.data.maps.originals import Original, draw_each
+
+_MOST_OPAQUE = 0.995
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaForeground:
+    """A pixel is foreground as far as it is opaque."""
+
+    def plan(self) -> MapPlan:
+        return MapPlan(name="foreground", kind="share", made="alpha channel")
+
+    def fit(self, sample: Sequence[Original]) -> str | None:
+        """Fits when most of the pictures are partly transparent."""
+        shares = [float(original.pixels(4)[:, :, 3].mean()) / 255 for original in sample]
+        some = sum(share < _MOST_OPAQUE for share in shares)
+        return (
+            f"{some} of {len(sample)} pictures looked at are partly transparent"
+            if some > len(sample) / 2
+            else None
+        )
+
+    def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
+        return draw_each(
+            originals,
+            lambda original: original.fit_share(original.pixels(4)[:, :, 3] / np.float32(255)),
+        )

@@ -1,0 +1,144 @@
+"""Writing a map beside a packed store, picture by picture in the store's order; it can be stopped at any time and goes on where it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.maps.patch_maps import (
+    MAP_FORMAT,
+    MAPS,
+    MapKind,
+    PixelMap,
+    open_map,
+    store_stamp,
+)
+from maskwright.data.store.chunks import ChunkedFile
+from maskwright.data.store.lock import exclusive
+from maskwright.data.store.packed import PackedStore
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import read_json, write_json
+
+MAP_CHUNK = 64
+MOST_PARTS = 255
+Progress = Callable[[int, int], None]
+Draw = Callable[[Sequence[int]], Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapPlan:
+    """What a map is: its name, its kind with the names of its parts, and how it is made, in words that change when the result would."""
+
+    name: str
+    kind: MapKind
+    parts: tuple[str, ...] = ()
+    made: str
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("_", "").isalnum():
+            raise MaskwrightError(
+                f"A map's name has letters, digits and _ only; got '{self.name}'."
+            )
+        if (
+            (self.kind == "labels") != bool(self.parts)
+            or len(set(self.parts)) < len(self.parts)
+            or len(self.parts) > MOST_PARTS
+        ):
+            raise MaskwrightError(
+                f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has {len(self.parts)}."
+            )
+
+
+def write_map(
+    store: PackedStore, plan: MapPlan, draw: Draw, progress: Progress | None = None
+) -> PixelMap:
+    """Make a map of every picture of a whole store, or open it when it is there already.
+
+    draw: given ids of the store, returns the map of each picture as (H, W) uint8 at the picture's size. A map of that name made
+    in another way is replaced when the new one is complete. Raises MaskwrightError for a full disk.
+    """
+    place = store.folder / MAPS / f"{plan.name}.json"
+    with exclusive(place.with_name(f".{plan.name}.lock")):
+        if not _is_current(store, plan, place):
+            try:
+                _build(store, plan, draw, place, progress)
+            except OSError as error:
+                raise MaskwrightError(
+                    f"Could not write the map '{place.with_suffix('.bin')}': {error.strerror or error}. "
+                    "Free some space; what was made is kept, run again to go on."
+                ) from error
+        return open_map(store, plan.name)
+
+
+def _is_current(store: PackedStore, plan: MapPlan, place: Path) -> bool:
+    if not place.exists() or not place.with_suffix(".bin").exists():
+        return False
+    facts = read_json(place)
+    return all(facts.get(name) == value for name, value in _to_facts(store, plan).items())
+
+
+def _to_facts(store: PackedStore, plan: MapPlan) -> dict[str, Any]:
+    stamp = store_stamp(store.folder)
+    return {
+        "format": MAP_FORMAT,
+        "store": stamp,
+        "name": plan.name,
+        "kind": plan.kind,
+        "parts": list(plan.parts),
+        "made": plan.made,
+    }
+
+
+def _build(
+    store: PackedStore, plan: MapPlan, draw: Draw, place: Path, progress: Progress | None
+) -> None:
+    facts = _to_facts(store, plan)
+    file = ChunkedFile(place.with_name(f".{plan.name}.part"), "map.bin", facts)
+    for start, stop in pairwise([*range(file.stop, len(store), MAP_CHUNK), len(store)]):
+        maps = draw(range(start, stop))
+        for index, pixels in zip(range(start, stop), maps, strict=True):
+            assert pixels.dtype == np.uint8
+            assert pixels.shape == (int(store.heights[index]), int(store.widths[index]))
+        file.append(
+            b"".join(pixels.tobytes() for pixels in maps),
+            stop,
+            {"shares": [_shares(pixels, plan) for pixels in maps]},
+        )
+        if progress is not None:
+            progress(stop, len(store))
+    shares = np.array([one for chunk in file.chunks for one in chunk.facts["shares"]])
+    sums = file.checksums()
+    place.unlink(
+        missing_ok=True
+    )  # between here and the last line the store has no such map, never half of one
+    (file.part / "map.bin").replace(place.with_suffix(".bin"))
+    write_json(place, {**facts, **sums, "coverage": _coverage(shares, plan)})
+    shutil.rmtree(file.part)
+
+
+def _shares(pixels: np.ndarray, plan: MapPlan) -> list[float]:
+    """The share of one picture that each entry of the map covers."""
+    if plan.kind == "share":
+        return [round(float(pixels.mean()) / 255, 6)]
+    counts = np.bincount(pixels.ravel(), minlength=len(plan.parts) + 1)[1:]
+    return (counts / pixels.size).round(6).tolist()
+
+
+def _coverage(shares: np.ndarray, plan: MapPlan) -> dict[str, float]:
+    """Mean share and the number of pictures without any, over the map and for each part."""
+    numbers: dict[str, float] = {
+        "mean_share": round(float(shares.sum(1).mean()), 6),
+        "without": int((shares.sum(1) == 0).sum()),
+    }
+    for part, column in zip(plan.parts, shares.T, strict=False):
+        numbers |= {
+            f"{part}: mean_share": round(float(column.mean()), 6),
+            f"{part}: without": int((column == 0).sum()),
+        }
+    return numbers

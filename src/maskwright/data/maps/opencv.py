@@ -1,0 +1,133 @@
+"""OpenCV, an optional package: imported when first needed, with a sentence where it is missing or too new."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.data.maps.originals import Part
+from maskwright.support.errors import MaskwrightError
+
+_SEED_BITS = 0x7FFFFFFF
+_DULL, _NEXT_TO_NOTHING = 0.1, 0.03
+
+
+def load_opencv() -> Any:
+    """Import OpenCV 4 with its contributed modules; raises MaskwrightError naming the extra."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise MaskwrightError("This needs OpenCV: pip install 'maskwright[priors]'.") from error
+    if not hasattr(cv2, "CascadeClassifier") or not hasattr(cv2, "saliency"):
+        raise MaskwrightError(
+            f"The OpenCV installed here ({cv2.__version__}) has no cascades or no saliency; "
+            "use version 4 with contributions: pip install 'maskwright[priors]'."
+        )
+    return cv2
+
+
+def measure_saliency(pixels: np.ndarray) -> np.ndarray:
+    """How much each pixel of a (H, W, 3) uint8 picture stands out, (H, W) float in [0, 1]: the mean of OpenCV's two static methods.
+
+    Spectral residual (Hou and Zhang 2007) and fine grained (Montabone and Soto 2010); neither needs a model.
+    """
+    cv2 = load_opencv()
+    bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+    coarse = cv2.saliency.StaticSaliencySpectralResidual_create().computeSaliency(bgr)[1]
+    fine = cv2.saliency.StaticSaliencyFineGrained_create().computeSaliency(bgr)[1]
+    return (_stretch(coarse) + _stretch(fine)) / 2
+
+
+def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
+    """Separate foreground from background with GrabCut (Rother et al. 2004) started from saliency: (H, W) bool.
+
+    The start: all but the tenth that stands out least is probably foreground, a thin frame is background. Where that leaves next to
+    nothing, as when the picture's subject reaches its borders, the frame is only probably background in a second try.
+    OpenCV's chance is seeded by `seed`.
+    """
+    cv2 = load_opencv()
+    saliency = cv2.GaussianBlur(
+        measure_saliency(pixels).astype(np.float32), (0, 0), max(1.0, min(pixels.shape[:2]) / 16)
+    )
+    saliency = _stretch(saliency) * _centered(pixels.shape[0], pixels.shape[1])
+    start = np.where(saliency > np.quantile(saliency, _DULL), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(
+        np.uint8
+    )
+    found = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
+    return (
+        found
+        if found.mean() >= _NEXT_TO_NOTHING
+        else _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
+    )
+
+
+def _framed(start: np.ndarray, value: int) -> np.ndarray:
+    """The start with a thin frame of one value at the top, left and right; subjects often stand on the lower border."""
+    frame, framed = max(1, min(start.shape) // 32), start.copy()
+    for edge in (framed[:frame], framed[:, :frame], framed[:, -frame:]):
+        edge[:] = value
+    return framed
+
+
+def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
+    cv2.setRNGSeed(seed & _SEED_BITS)
+    mask, *_ = cv2.grabCut(
+        np.ascontiguousarray(pixels[:, :, ::-1]),
+        start,
+        None,
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        4,
+        cv2.GC_INIT_WITH_MASK,
+    )
+    return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+
+
+@dataclass(frozen=True)
+class CascadeFinder:
+    """Finds a named part with a cascade of OpenCV (Viola and Jones 2001): one of those it ships, or a file."""
+
+    part: str
+    file: str = "haarcascade_frontalface_alt2.xml"
+    least_share: float = 0.1
+    """The smallest part looked for, as a share of the picture's shorter side."""
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def find(self, pixels: np.ndarray) -> list[Part]:
+        """Find parts in a (H, W, 3) uint8 picture."""
+        cv2 = load_opencv()
+        gray = cv2.equalizeHist(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY))
+        least = max(8, int(min(gray.shape) * self.least_share))
+        found = self._cascade().detectMultiScale(
+            gray, scaleFactor=1.1, minNeighbors=4, minSize=(least, least)
+        )
+        return [Part(self.part, *map(float, box)) for box in found]
+
+    def _cascade(self) -> Any:
+        """One classifier for each thread: it keeps state while it looks."""
+        if not hasattr(self._local, "cascade"):
+            cv2 = load_opencv()
+            shipped = Path(cv2.data.haarcascades) / self.file
+            path = Path(self.file) if Path(self.file).exists() else shipped
+            cascade = cv2.CascadeClassifier(str(path)) if path.exists() else None
+            if cascade is None or cascade.empty():
+                raise MaskwrightError(
+                    f"'{self.file}' is neither a cascade file (.xml) nor one that OpenCV ships."
+                )
+            self._local.cascade = cascade
+        return self._local.cascade
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def _centered(height: int, width: int) -> np.ndarray:
+    """A broad hill: pictures are mostly framed around what they show."""
+    down, across = ((np.arange(side) + 0.5) / side * 2 - 1 for side in (height, width))
+    return np.exp(-(down[:, None] ** 2 + across[None] ** 2) / 1.2)

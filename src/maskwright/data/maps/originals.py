@@ -1,0 +1,124 @@
+"""A stored picture seen in its source: which picture, which window of it, and the size it is stored at; maps are brought to that size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from maskwright.data.maps.patch_shares import overlap
+from maskwright.data.pixels.decode import Wanted
+from maskwright.data.sources.open import Source
+from maskwright.support.environment import cpu_count
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a picture, in its pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named rectangle of a picture, in its pixels; `x` and `y` are its left and upper border."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Original:
+    """One picture of a store and where it comes from; window None is the whole picture."""
+
+    source: Source
+    index: int
+    window: Window | None
+    size: tuple[int, int]
+
+    @property
+    def key(self) -> str:
+        return self.source.key(self.index)
+
+    def pixels(self, channels: int = 3) -> np.ndarray:
+        """The window at the source's own resolution, (H, W, C) uint8; raises UnreadableImage."""
+        return self.cut(self.source.read(self.index, Wanted(channels=channels)))
+
+    def cut(self, whole: np.ndarray) -> np.ndarray:
+        """The window of a map of the whole picture; the map may have another size than the picture."""
+        if self.window is None:
+            return whole
+        height, width = self.source.size(self.index)
+        down, across = whole.shape[0] / height, whole.shape[1] / width
+        top, left = round(self.window.top * down), round(self.window.left * across)
+        bottom, right = (
+            round((self.window.top + self.window.height) * down),
+            round((self.window.left + self.window.width) * across),
+        )
+        return whole[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+    def fit_share(self, share: np.ndarray) -> np.ndarray:
+        """Average a (h, w) map of the window, 0 to 1, over the stored pixels: uint8 (H, W)."""
+        return np.rint(_average(share, self.size).clip(0, 1) * 255).astype(np.uint8)
+
+    def fit_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Give each stored pixel the label that fills most of it: uint8 (H, W)."""
+        if labels.shape == self.size:
+            return labels.astype(np.uint8)
+        known = np.unique(labels)
+        return known[
+            np.stack([_average(labels == label, self.size) for label in known]).argmax(0)
+        ].astype(np.uint8)
+
+    def paint(self, parts: Sequence[Part], names: Sequence[str]) -> np.ndarray:
+        """Paint parts, given in pixels of the whole picture, as their number in `names` from 1; small parts lie over large ones."""
+        canvas = np.zeros(self.size, dtype=np.uint8)
+        height, width = self.source.size(self.index)
+        window = self.window or Window(0, 0, height, width)
+        down, across = self.size[0] / window.height, self.size[1] / window.width
+        for part in sorted(parts, key=lambda part: -part.area):
+            rows = _covered((part.y - window.top) * down, part.height * down, self.size[0])
+            cols = _covered((part.x - window.left) * across, part.width * across, self.size[1])
+            canvas[rows, cols] = names.index(part.name) + 1
+        return canvas
+
+
+def draw_each(
+    originals: Sequence[Original], draw: Callable[[Original], np.ndarray]
+) -> list[np.ndarray]:
+    """Draw the maps of several pictures on all cores."""
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        return list(pool.map(draw, originals))
+
+
+def _average(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Exact area means of a (h, w) array over (H, W) equal pieces."""
+    if values.shape == size:
+        return values.astype(np.float32)
+    rows, cols = (
+        overlap(torch.zeros(1), torch.tensor([side]), side, count)[0]
+        for side, count in zip(values.shape, size, strict=True)
+    )
+    return (rows @ torch.from_numpy(values.astype(np.float32)) @ cols.T).numpy()
+
+
+def _covered(start: float, length: float, side: int) -> slice:
+    """The pixels whose centers lie in [start, start + length), at least the one in its middle unless that lies outside."""
+    first, last = int(np.ceil(start - 0.5)), int(np.ceil(start + length - 0.5))
+    if last <= first:
+        first = int(np.floor(start + length / 2))
+        last = first + 1
+    return slice(max(0, first), max(0, min(side, last)))

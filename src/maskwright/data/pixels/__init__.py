@@ -1,0 +1,1 @@
+"""Pixels: from encoded files and numbers to 8-bit pictures."""

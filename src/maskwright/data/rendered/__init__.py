@@ -1,0 +1,1 @@
+"""Rendered pictures: shapes and textures with independent labels."""

@@ -1,0 +1,1 @@
+"""Sources: everything that pictures can be read from."""

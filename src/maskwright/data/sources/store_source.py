@@ -1,0 +1,95 @@
+"""A packed store as a source of pictures: what `maskwright prepare` wrote, named like any other data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.pixel_values import fit_pixels
+from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
+from maskwright.data.sources.label_column import LabelColumn
+from maskwright.data.sources.picture_files import find_splits, pick_split, slug
+from maskwright.data.store.packed import FACTS, PackedStore, open_packed
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoreSource:
+    """The pictures of a packed store, or of one of its splits; `pack` gives the store itself back instead of copying it."""
+
+    store: PackedStore
+    name: str
+    notes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    label_notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.store.keys
+
+    @property
+    def labels(self) -> list[int] | None:
+        return None if self.store.labels is None else self.store.labels.tolist()
+
+    @property
+    def classes(self) -> list[str] | None:
+        return None if self.store.classes is None else list(self.store.classes)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.store.fingerprint
+
+    @property
+    def ranges(self) -> ValueRanges:
+        """What meant black and white in the files that the store was written of."""
+        told = self.store.value_range
+        return UNKNOWN if told is None else ValueRanges.parse(told)
+
+    def key(self, index: int) -> str:
+        return self.store.keys[index]
+
+    def size(self, index: int) -> tuple[int, int]:
+        return int(self.store.heights[index]), int(self.store.widths[index])
+
+    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+        """Return one picture as (H, W, C) uint8; raises UnreadableImage when the channels cannot be had."""
+        try:
+            return fit_pixels(self.store.image(index).permute(1, 2, 0).numpy(), wanted)
+        except ValueError as error:
+            raise UnreadableImage(self.key(index), str(error)) from error
+
+    def with_column(self, column: LabelColumn) -> StoreSource:
+        """The same pictures with other labels."""
+        store = replace(
+            self.store,
+            labels=None if column.numbers is None else torch.tensor(column.numbers),
+            classes=None if column.classes is None else tuple(column.classes),
+            fingerprint=column.fingerprint(self.fingerprint),
+        )
+        notes = (*self.notes, *column.notes)
+        return replace(self, store=store, notes=notes, label_notes=column.notes)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a packed store."""
+    return (path / FACTS).exists()
+
+
+def open_store(path: Path, *, split: str | None = None) -> StoreSource:
+    """Open a packed store, or the pictures of one split of it; raises MaskwrightError when it is damaged or has no such split."""
+    store = open_packed(path)
+    name = slug(path.resolve().name)
+    splits, root = find_splits(store.keys)
+    if split is None:
+        return StoreSource(store=store, name=name, splits=splits)
+    folder = f"{root}{pick_split(split, splits, str(path))}/"
+    ids = [at for at, key in enumerate(store.keys) if key.startswith(folder)]
+    return StoreSource(
+        store=store.subset(ids), name=name, splits=splits, notes=(f"'{path}': using {folder}.",)
+    )

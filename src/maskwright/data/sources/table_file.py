@@ -1,0 +1,100 @@
+"""Text and CSV files as tables: rows of equal length, perhaps with names of columns, cut at tabs, semicolons, commas or blanks."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskwright.data.sources.picture_files import PICTURE_EXTENSIONS, extension, order_splits
+from maskwright.support.errors import MaskwrightError, did_you_mean
+
+PATH_COLUMNS = ("path", "file", "image", "filename", "filepath", "file_name", "image_path")
+LABEL_COLUMNS = ("label", "class", "target", "y")
+_SPLIT_COLUMNS = ("split", "subset", "partition")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of equal length with the names of their columns, if the file gives any."""
+
+    rows: list[list[str]]
+    columns: list[str] | None
+    place: Path
+
+    def column(self, name: str | None, known: Sequence[str], fallback: int) -> int | None:
+        """Find a column by its name or number (from 1), else by a usual name, else the fallback if the file names no columns."""
+        width = len(self.rows[0])
+        lower = [column.lower() for column in self.columns or ()]
+        if name is not None:
+            if name.lower() in lower:
+                return lower.index(name.lower())
+            if name.isdigit() and 1 <= int(name) <= width:
+                return int(name) - 1
+            shown = ", ".join(self.columns or [f"1 to {width}"])
+            raise MaskwrightError(
+                f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It has: {shown}."
+            )
+        if self.columns is None:
+            return fallback if fallback < width else None
+        return next((lower.index(usual) for usual in known if usual in lower), None)
+
+    def split_of_each(self) -> list[str]:
+        """What the column split says of each row; nothing at all without one."""
+        lower = [column.lower() for column in self.columns or ()]
+        at = next((lower.index(usual) for usual in _SPLIT_COLUMNS if usual in lower), None)
+        return [] if at is None else [row[at] for row in self.rows]
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits by name, train, val and test first; none unless all are named like splits."""
+        return order_splits(set(self.split_of_each()))
+
+
+def read_table(path: Path) -> Table:
+    """Read a table; raises MaskwrightError for a file that is unreadable, empty or ragged."""
+    try:
+        lines = [
+            line
+            for line in path.read_text(encoding="utf-8-sig").splitlines()
+            if line.strip() and not _is_comment(line)
+        ]
+    except (OSError, UnicodeDecodeError) as error:
+        raise MaskwrightError(f"Cannot read the list '{path}': {error}.") from error
+    if not lines:
+        raise MaskwrightError(f"The list '{path}' is empty; it takes one picture a line.")
+    rows = _cut(lines)
+    named = extension(rows[0][0]) not in PICTURE_EXTENSIONS and any(
+        cell.lower() in PATH_COLUMNS for cell in rows[0]
+    )
+    columns, rows = (rows[0], rows[1:]) if named else (None, rows)
+    width = len(columns or rows[0])
+    for row in rows:
+        if len(row) != width:
+            raise MaskwrightError(
+                f"A line of '{path}' has {len(row)} columns instead of {width}: {', '.join(row)}."
+            )
+    if not rows:
+        raise MaskwrightError(f"The list '{path}' has a header and no line.")
+    return Table(rows, columns, path)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is a remark: it begins with # and is not the row of a picture whose own name does, such as `#1.jpg,cat`.
+
+    A row that somebody took out with a # looks the same; `open_list` tells it by the picture, which is not there.
+    """
+    if not line.startswith("#"):
+        return False
+    first = re.split(r"[\t;,]", line, maxsplit=1)[0].strip().strip('"')
+    return line[1:2].isspace() or extension(first) not in PICTURE_EXTENSIONS
+
+
+def _cut(lines: list[str]) -> list[list[str]]:
+    """Split lines at tabs, semicolons or commas, whichever the first line has; else after a picture's name, where blanks follow it."""
+    for mark in "\t;,":
+        if mark in lines[0]:
+            return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+    whole = [line.strip() for line in lines]
+    return [[line] if extension(line) in PICTURE_EXTENSIONS else line.split() for line in whole]

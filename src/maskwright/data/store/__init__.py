@@ -1,0 +1,1 @@
+"""The store: decoded pictures, written once and mapped into memory."""

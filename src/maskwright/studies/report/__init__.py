@@ -1,0 +1,1 @@
+"""The report of a study: sentences, tables and figures on one page."""

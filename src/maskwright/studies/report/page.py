@@ -1,0 +1,181 @@
+"""The report of a study: one HTML page that needs nothing else, the same in Markdown, and the record that both are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from maskwright.studies.findings import Finding, find, title_of
+from maskwright.studies.published import FromRuns
+from maskwright.studies.record import StudyRecord
+from maskwright.studies.report.figures import (
+    Drawing,
+    frontier_drawings,
+    interval_drawings,
+    learning_drawings,
+)
+from maskwright.studies.report.notes import notes_of, trial_facts
+from maskwright.studies.report.runs import (
+    MOST_PICTURES,
+    Pictures,
+    draw_pictures,
+    read_diagnostics,
+    read_mask_statistics,
+    read_rows,
+)
+from maskwright.studies.report.tables import (
+    Table,
+    compute_table,
+    design_table,
+    effects_table,
+    failure_table,
+    mask_table,
+    other_table,
+    reconstruction_matrix,
+    verdict_table,
+)
+from maskwright.studies.report.words import (
+    answer_lines,
+    effect_lines,
+    finding_lines,
+    title_words,
+)
+from maskwright.support.files import write_text
+from maskwright.workflows.runs.run_folder import now
+
+REPORT, MARKDOWN, RECORD = "report.html", "report.md", "study.json"
+MOST_BYTES = 2_000_000
+"""Reports lie under git, and open on a phone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSection:
+    """One metric of the report: its verdicts, figures, and effects where the plan is factorial."""
+
+    name: str
+    words: str
+    said: Sequence[str]
+    verdicts: Table
+    drawings: Sequence[Drawing]
+    effects: Table | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that the templates show."""
+
+    record: StudyRecord
+    made: str
+    answer: Sequence[str]
+    notes: Sequence[str]
+    design: Table
+    sections: Sequence[MetricSection]
+    compute: Table
+    frontier: Sequence[Drawing]
+    curves: Sequence[Drawing]
+    matrix: Table | None
+    masks: Table | None
+    others: Table | None
+    failures: Table | None
+    pictures: Pictures
+    plan: str
+    facts: Sequence[tuple[str, str]]
+
+
+def write_report(
+    record: StudyRecord,
+    folder: Path | str,
+    *,
+    runs: Path | str | None = None,
+    pictures: bool = True,
+    kept: FromRuns | None = None,
+) -> Path:
+    """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
+
+    runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
+    them; pictures: whether to draw those; kept: what an earlier report had from run folders that are gone. A page that would be over
+    2 MB shows fewer pictures, or none and says so.
+    """
+    folder = Path(folder)
+    report = build_report(record, Path(folder if runs is None else runs), pictures)
+    if kept is not None:
+        report = replace(report, **vars(kept))
+    page = _render_small(report)
+    record.save(folder / RECORD)
+    write_text(folder / MARKDOWN, _render("report.md", report))
+    write_text(folder / REPORT, page)
+    return folder / REPORT
+
+
+def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Report:
+    """Judge the record and draw its figures."""
+    findings = find(record)
+    rows = read_rows(record, runs)
+    main = findings[0] if findings else None
+    return Report(
+        record=record,
+        made=now(),
+        answer=answer_lines(findings, record.baseline),
+        notes=notes_of(record, findings),
+        design=design_table(record),
+        sections=[_section(record, finding) for finding in findings],
+        compute=compute_table(record),
+        frontier=frontier_drawings(record, main) if main else [],
+        curves=learning_drawings(record, rows),
+        matrix=reconstruction_matrix(record),
+        masks=mask_table(read_mask_statistics(record, runs)),
+        others=other_table(record, findings, read_diagnostics(record, runs)),
+        failures=failure_table(record),
+        pictures=draw_pictures(record, runs) if pictures else Pictures(),
+        plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
+        facts=trial_facts(record.finished()),
+    )
+
+
+def _section(record: StudyRecord, finding: Finding) -> MetricSection:
+    return MetricSection(
+        name=title_of(finding.metric),
+        words=title_words(finding),
+        said=[*effect_lines(finding), *finding_lines(finding, record.baseline)],
+        verdicts=verdict_table(finding),
+        drawings=interval_drawings(record, finding),
+        effects=effects_table(finding) if finding.effects else None,
+    )
+
+
+def _render_small(report: Report) -> str:
+    """The page with as many pictures as fit."""
+    for count in (MOST_PICTURES, 2, 1):
+        page = _render("report.html", replace(report, pictures=report.pictures.first(count)))
+        if len(page.encode()) <= MOST_BYTES:
+            return page
+    return _render(
+        "report.html",
+        replace(
+            report,
+            pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]),
+        ),
+    )
+
+
+def _render(name: str, report: Report) -> str:
+    """Fill one of the templates that come with the package."""
+
+    def read(template: str) -> str:
+        return (files("maskwright.studies") / "pages" / template).read_text(encoding="utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(read),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    values: dict[str, Any] = {"report": report, "record": report.record}
+    return environment.get_template(name).render(values).rstrip() + "\n"

@@ -1,0 +1,1 @@
+"""Building: from settings to models, policies, objectives and teachers."""

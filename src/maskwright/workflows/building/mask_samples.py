@@ -1,0 +1,120 @@
+"""Masks drawn for looking at them: as a training would draw them, with the training taken as done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from maskwright.data.loader import Batch
+from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.splits import spread
+from maskwright.masking.policy import Policy, Scene, mask_scene
+from maskwright.patches import Grid, PatchMask, PixelScale, visible_count
+from maskwright.support.seeding import sample_rng
+from maskwright.workflows.loading.pictures import eval_batches
+
+Attend = Callable[[str, Tensor], Tensor]
+"""(source, images (B, C, H, W) in the model's numbers) -> (B, N) attention."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N) maps by name, attention by source, the
+    names of the pictures."""
+
+    images: Tensor | None = None
+    priors: Mapping[str, Tensor] = field(default_factory=dict)
+    attention: Callable[[str], Tensor] | None = None
+    keys: Sequence[str] | None = None
+
+
+BLIND = Sight()
+
+
+def draw_masks(
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    count: int,
+    seed: int,
+    *,
+    purpose: str = "look",
+    sight: Sight = BLIND,
+) -> PatchMask:
+    """Mask samples 0..count-1, always in the same way for the same seed and purpose."""
+    return mask_samples(
+        policy, grid, ratio, torch.arange(count), seed, purpose=purpose, sight=sight
+    )
+
+
+def mask_samples(
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    sample_ids: Tensor,
+    seed: int,
+    *,
+    purpose: str,
+    sight: Sight = BLIND,
+) -> PatchMask:
+    """Mask given samples (B,), each by its own id and by what the policy looks at alone."""
+    scene = Scene(
+        grid=grid,
+        num_masked=grid.num_patches - visible_count(grid.num_patches, ratio),
+        rng=sample_rng(seed, 0, sample_ids, purpose),
+        progress=1.0,
+        sample_ids=sample_ids,
+        images=sight.images,
+        priors=sight.priors,
+        attention=sight.attention,
+        keys=sight.keys,
+    )
+    return mask_scene(policy, scene)
+
+
+def mask_pictures(
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    batch: Batch,
+    seed: int,
+    *,
+    purpose: str,
+    scale: PixelScale,
+    attend: Attend | None = None,
+) -> PatchMask:
+    """Mask a batch of pictures by a policy that may look at them and at their maps."""
+    images = scale.to_model(batch.images)
+    attention = None if attend is None else lambda source: attend(source, images)
+    sight = Sight(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
+    return mask_samples(policy, grid, ratio, batch.sample_ids, seed, purpose=purpose, sight=sight)
+
+
+def sample_masks(
+    policy: Policy,
+    grid: Grid,
+    ratio: float,
+    draws: int,
+    seed: int,
+    store: PackedStore,
+    *,
+    scale: PixelScale,
+    attend: Attend | None = None,
+) -> Tensor:
+    """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at most `draws`."""
+    if not policy.traits.needs:
+        return draw_masks(policy, grid, ratio, draws, seed).is_masked
+    chosen = store.subset(spread(len(store), draws))
+    batches = eval_batches(
+        chosen, grid.image_size, 256, policy.traits.needed("prior"), (grid.rows, grid.cols)
+    )
+    flags = [
+        mask_pictures(
+            policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend
+        ).is_masked.cpu()
+        for batch in batches
+    ]
+    return torch.cat(flags)

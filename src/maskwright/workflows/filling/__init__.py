@@ -1,0 +1,1 @@
+"""Filling in: masked pictures and painted holes, completed and compared."""

@@ -1,0 +1,155 @@
+"""What `reconstruct` returns, whatever it was asked: a sheet, pictures, numbers, and where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskwright.data.sources.reading import Reading
+from maskwright.evaluation.perceptual_distance import load_distance
+from maskwright.evaluation.pixel_scores import Distance, PixelScores
+from maskwright.evaluation.reconstruction import ReconstructionResult
+from maskwright.patches import PatchMask
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_json
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.filling.filled import Filled, spell_mean
+from maskwright.workflows.loading.chosen_pictures import is_array
+from maskwright.workflows.run import home_of
+from maskwright.workflows.runs.figures import png_place, save_picture
+from maskwright.workflows.runs.run_folder import slug
+
+_HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "high_frequency": "HF error", "lpips": "LPIPS"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How pictures are filled, measured and shown, whatever is filled: see `reconstruct`."""
+
+    stats: Literal["visible", "target"]
+    device: torch.device
+    seed: int
+    errors: bool
+    lpips: str | None
+    reporter: Reporter
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What came out: the sheet (H, W, 3) uint8, the names, the numbers as in the JSON, and where the sheet was written.
+
+    arms: models under masks, with their rows; pictures: (h, w, C) uint8, with a mask each picture with its hole filled, in full each
+    averaged reconstruction; deviation: in full, (H, W) standard deviation across draws; scores: numbers of the model and of fills that
+    learn nothing, by name.
+    """
+
+    sheet: np.ndarray
+    names: tuple[str, ...]
+    numbers: dict[str, Any]
+    path: Path | None
+    arms: tuple[Filled, ...] = ()
+    pictures: tuple[np.ndarray, ...] = ()
+    deviation: tuple[np.ndarray, ...] = ()
+    scores: dict[str, PixelScores] | None = None
+
+    @property
+    def mask(self) -> PatchMask:
+        """The masks of the first arm."""
+        return self._first.mask
+
+    @property
+    def result(self) -> ReconstructionResult:
+        """The numbers of the first arm."""
+        return self._first.result
+
+    @property
+    def _first(self) -> Filled:
+        if not self.arms:
+            raise MaskwrightError(
+                "A filled hole or a full reconstruction has no arms; look at pictures and scores."
+            )
+        return self.arms[0]
+
+
+def place_for(
+    run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = ""
+) -> Path | None:
+    """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays without `out`."""
+    if out is not None:
+        return png_place(out)
+    if is_array(images):
+        return None
+    return home_of(run) / "reconstructions" / f"{slug(Path(names[0]).stem)}{suffix}.png"
+
+
+def save_outcome(
+    path: Path,
+    sheet: np.ndarray,
+    numbers: dict[str, Any],
+    singles: Sequence[tuple[str, np.ndarray]] = (),
+) -> Path | None:
+    """Write the sheet, a JSON beside it and single pictures in a folder of the sheet's name; returns that folder."""
+    save_picture(path, sheet)
+    write_json(path.with_suffix(".json"), numbers)
+    folder = path.with_suffix("")
+    for name, picture in singles:
+        save_picture(
+            folder / name,
+            picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture,
+        )
+    return folder if singles else None
+
+
+def single_names(names: Sequence[str], ending: str) -> list[str]:
+    """A file name for each picture, numbered where two would be the same."""
+    stems = [slug(Path(name).stem) for name in names]
+    return [
+        f"{stem if stems.count(stem) == 1 else f'{stem}_{number}'}{ending}.png"
+        for number, stem in enumerate(stems)
+    ]
+
+
+def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
+    """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
+    names = list(next(iter(scores.values())).columns())
+    width = max(len(label) for label in ("filled by", *scores))
+    lines = [
+        "  ".join(
+            [f"  {'filled by':<{width}}", *(f"{_HEADS[name]:<27}" for name in names)]
+        ).rstrip()
+    ]
+    first = next(iter(scores))
+    lines[0] += f"  PSNR of {first} - this (paired)" if len(scores) > 1 else ""
+    for label, one in scores.items():
+        cells = [f"{spell_mean(values, seed):<27}" for values in one.columns().values()]
+        cells += [spell_mean(scores[first].psnr - one.psnr, seed)] if label != first else []
+        lines.append("  ".join([f"  {label:<{width}}", *cells]).rstrip())
+    return lines
+
+
+def count_pictures(count: int) -> str:
+    """`1 picture`, `12 pictures`."""
+    return f"{count} picture{'' if count == 1 else 's'}"
+
+
+def to_array(picture: Tensor) -> np.ndarray:
+    """A (C, h, w) uint8 picture as (h, w, C)."""
+    return picture.permute(1, 2, 0).contiguous().numpy()
+
+
+def open_distance(wishes: Wishes) -> tuple[Distance | None, str]:
+    """LPIPS by the weights asked for (`imagenet` or a file), or None with the reason why it is not measured."""
+    if wishes.lpips is None:
+        return None, "not asked for (--lpips imagenet, or a file of AlexNet's weights)"
+    try:
+        return load_distance(weights=wishes.lpips), ""
+    except MaskwrightError as error:
+        wishes.reporter.warn(f"LPIPS is left out: {error}")
+        return None, str(error)

@@ -1,0 +1,1 @@
+"""Fine-tuning: labeled data, the fit, folds and the report."""

@@ -1,0 +1,1 @@
+"""Loading: from settings to pictures, batches and labeled splits."""

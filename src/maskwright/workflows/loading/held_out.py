@@ -1,0 +1,97 @@
+"""What --val and --test-size ask for: how many pictures are held out or set apart, and how other held-out data fits to train."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from maskwright.data.classes import same_classes, shared_classes
+from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.splits import TEST_SEED, default_count, set_test_apart
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
+
+
+def read_val(val: str | None) -> float | int | str | None:
+    """What --val says: a share below 1, a count, the place of other data, or None for the usual; raises MaskwrightError for others."""
+    if val is None or Path(val).exists():
+        return val
+    try:
+        number = float(val)
+    except ValueError:
+        return val
+    if 0 <= number < 1:
+        return number
+    if number == int(number) and number > 0:
+        return int(number)
+    raise MaskwrightError(
+        f"--val is a share such as 0.1, a count such as 500, or other data; got '{val}'."
+    )
+
+
+def count_held(wanted: float | int | str | None, available: int) -> int:
+    """How many of the pictures at hand are held out; raises MaskwrightError where that is asked for and cannot be."""
+    if wanted is None:
+        return default_count(available)
+    if isinstance(wanted, str) or wanted == 0:
+        return 0
+    count = wanted if isinstance(wanted, int) else round(wanted * available)
+    if 0 < count < available:
+        return count
+    left = "none to hold out" if count < 1 else "none to train on"
+    raise MaskwrightError(
+        f"--val {wanted:g} of {available:,} pictures leaves {left}; give another share such as 0.1, a smaller count, other data, or --val 0."
+    )
+
+
+def check_held(
+    val: str | None, held: PackedStore | None, available: int, reporter: Reporter
+) -> None:
+    """Say, or refuse where it was asked for, that nothing could be held out because all pictures are the same one."""
+    if held is not None:
+        return
+    told = f"All {available:,} pictures show the same picture, so none is held out"
+    if val is not None:
+        raise MaskwrightError(f"{told}: --val {val} cannot be met; give other data or --val 0.")
+    reporter.warn(f"{told}.")
+
+
+def set_apart(
+    store: PackedStore, test_size: float | None, reporter: Reporter
+) -> tuple[PackedStore, PackedStore | None]:
+    """What may be trained on and the test part, the same for every seed and every arm; labels only spread it over the classes."""
+    if not test_size:
+        return store, None
+    parts = set_test_apart(store, TEST_SEED, test_size, spare_classes=False)
+    if parts.held is None:
+        raise MaskwrightError(
+            f"--test-size {test_size:g} of {len(store):,} pictures leaves none for the test; give a larger share or more pictures."
+        )
+    reporter.say(
+        f"{len(parts.held):,} pictures set apart for a test after the training (--test-size {test_size:g})"
+    )
+    return parts.train, parts.held
+
+
+def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> PackedStore:
+    """Other held-out data under the class numbers of train; without labels, and saying so, where k-NN could not be measured."""
+    _tell_common(train, held, val, reporter)
+    if train.labels is None:
+        return held
+    if held.labels is not None and shared_classes(train, held):
+        return same_classes(train, held)
+    lack = "has no labels" if held.labels is None else "names none of the classes trained on"
+    reporter.say(f"'{val}' {lack}, so k-NN is not measured while training.")
+    return dataclasses.replace(held, labels=None, classes=None)
+
+
+def _tell_common(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> None:
+    """Warn of held-out pictures that are also trained on."""
+    if train.content is None or held.content is None:
+        return
+    if common := int(torch.isin(held.content, train.content).sum()):
+        reporter.warn(
+            f"{common:,} of the {len(held):,} pictures of '{val}' are also trained on (equal pixels), so its loss flatters."
+        )

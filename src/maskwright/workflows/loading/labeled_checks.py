@@ -1,0 +1,97 @@
+"""What is wrong or odd about labeled pictures, in sentences: no labels, one class, classes that one part lacks, equal pictures in both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maskwright.data.classes import class_names
+from maskwright.data.sources.open import Source
+from maskwright.data.sources.picture_files import PictureFiles, lone_folder
+from maskwright.data.sources.store_source import StoreSource
+from maskwright.data.store.packed import PackedStore
+from maskwright.support.errors import MaskwrightError
+
+
+def label_notes(source: Source) -> tuple[str, ...]:
+    """What is odd about the labels of a source that come from a file."""
+    return source.label_notes if isinstance(source, (PictureFiles, StoreSource)) else ()
+
+
+def refuse_unlabeled(source: Source, data: str, split: str | None) -> None:
+    """Raise MaskwrightError for pictures without labels, saying why they have none."""
+    if source.labels is not None:
+        return
+    if notes := label_notes(source):
+        raise MaskwrightError(notes[-1])
+    where = f"'{data}'" if split is None else f"The split '{split}' of '{data}'"
+    folder = lone_folder([source.key(index) for index in range(len(source))])
+    if folder is not None:
+        raise MaskwrightError(
+            f"{where} has one folder of pictures only, '{folder}': one class, and at least two are needed. Add folders of other classes, "
+            "or pass --labels FILE.csv (file,label)."
+        )
+    if split is not None:
+        raise MaskwrightError(
+            f"{where} has no labels: it needs a sub-folder per class, at least two, or --labels FILE.csv "
+            "(file,label); --train-split and --test-split name other splits."
+        )
+    raise MaskwrightError(
+        f"{where} has no class folders and no labels - fine for pretraining, but not here: pass --labels FILE.csv (file,label), or name "
+        "other pictures."
+    )
+
+
+def check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str, ...]:
+    """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
+    present, counts = _labels(train).unique(return_counts=True)
+    if len(present) < 2:
+        raise MaskwrightError(
+            f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures."
+        )
+    notes = []
+    if len(single := present[counts == 1]):
+        notes.append(
+            f"{_named(single, train)} one train image, so nothing of that can be held out to tune on."
+        )
+    asked = _labels(test).unique()
+    if len(strange := asked[~torch.isin(asked, present)]):
+        notes.append(
+            f"{_named(strange, test)} test images but no train images, so all answers there are wrong."
+        )
+    return tuple(notes)
+
+
+def _named(labels: Tensor, store: PackedStore) -> str:
+    names = [
+        f"'{store.classes[label]}'" if store.classes else str(label) for label in labels.tolist()
+    ]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"Class {shown} has" if len(names) == 1 else f"Classes {shown} have"
+
+
+def lacking(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
+    """The classes of the other store that this one does not name; numbers count as names where there are none."""
+    own = set(class_names(store))
+    return tuple(name for name in class_names(other) if name not in own)
+
+
+def count_repeated(train: PackedStore, test: PackedStore) -> int | None:
+    """How many test pictures have the very pixels of one that is learned from; None for streams, which keep no pixels."""
+    if train.content is None or test.content is None:
+        return None
+    return int(torch.isin(test.content, train.content).sum())
+
+
+def spell_repeated(repeated: int | None, test: PackedStore) -> tuple[str, ...]:
+    """A sentence about test pictures that are also learned from, if there are any."""
+    if not repeated:
+        return ()
+    return (
+        f"{repeated:,} of {len(test):,} test pictures are also among those learned from (equal pixels), so the results flatter.",
+    )
+
+
+def _labels(store: PackedStore) -> Tensor:
+    assert store.labels is not None
+    return store.labels

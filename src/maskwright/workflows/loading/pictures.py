@@ -1,0 +1,180 @@
+"""From the words of the data settings to pictures ready to train on: found, decoded once, a part held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.data.augment.transforms import evaluation_view
+from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan, build_shares
+from maskwright.data.packing import pack
+from maskwright.data.sources.open import Source, open_source
+from maskwright.data.sources.reading import PAGES, Reading
+from maskwright.data.sources.store_source import StoreSource
+from maskwright.data.sources.survey import Survey, survey
+from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.splits import hold_out, limited, spread
+from maskwright.data.streamed import stream
+from maskwright.patches import PixelScale
+from maskwright.support.checks import check_one_of
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.loading.held_out import (
+    check_held,
+    count_held,
+    fit_classes,
+    read_val,
+    set_apart,
+)
+from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels are scaled.
+
+    test: those set apart for a test after the training, which never sees them; None unless test_size asks for it.
+    """
+
+    train: PackedStore
+    held: PackedStore | None
+    scale: PixelScale
+    size: tuple[int, int]
+    test: PackedStore | None = None
+
+    @property
+    def fixed(self) -> PackedStore:
+        """Where fixed pictures for sheets and baselines come from: held out, or trained on when nothing is held out."""
+        return self.held if self.held is not None else self.train
+
+
+def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
+    """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
+    opened = open_source(
+        settings.data if source is None else source,
+        split=settings.split,
+        labels=settings.labels,
+        reading=reading_of(settings),
+    )
+    found = survey(opened)
+    for line in (str(found), *found.notes):
+        reporter.say(line)
+    return opened, found
+
+
+def reading_of(settings: DataSettings) -> Reading:
+    """How the files of a run are read."""
+    return Reading(value_range=settings.value_range, pages=settings.pages)
+
+
+def reading_for(
+    own: Mapping[str, Any], value_range: str | None = None, pages: str | None = None
+) -> Reading:
+    """How files are read for a model with these settings: as it was trained, so that its inputs mean the same, unless stated."""
+    check_one_of("pages", pages or "first", PAGES)
+    return Reading(
+        value_range=value_range or own.get("value_range"),
+        pages="all" if pages == "all" else "first",
+    )
+
+
+def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
+    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out.
+
+    What --val asks for is checked before anything is decoded. Raises MaskwrightError where it leaves nothing to train on or to hold out.
+    """
+    size = parse_size(settings.image_size or 0)
+    wanted = read_val(settings.val)
+    expected = len(source) - round((settings.test_size or 0) * len(source))
+    count_held(wanted, min(expected, settings.limit or expected))
+    store = _opened(settings, source, size, reporter)
+    store, test = set_apart(store, settings.test_size, reporter)
+    store = limited(store, settings.limit, seed)
+    train, held = store, None
+    if isinstance(wanted, str):
+        opened = open_source(wanted, reading=reading_of(settings))
+        held = fit_classes(train, _opened(settings, opened, size, reporter), wanted, reporter)
+    elif count := count_held(wanted, len(store)):
+        parts = hold_out(store, count, seed)
+        train, held = parts.train, parts.held
+        check_held(settings.val, held, len(store), reporter)
+    return Pictures(train, held, store.pixel_scale(), size, test)
+
+
+def _opened(
+    settings: DataSettings, source: Source, size: tuple[int, int], reporter: Reporter
+) -> PackedStore:
+    """The pictures in the cache, or decoded anew each time where that is asked for."""
+    if not settings.stream:
+        return packed(source, size, settings.channels or 3, reporter)
+    store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
+    _warn_of_skipped(store, reporter)
+    reporter.say(
+        "Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an index of shards."
+    )
+    return store
+
+
+def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
+    """Decode a source into the cache with a margin for cropping, or find it there."""
+
+    def show(done: int, total: int) -> None:
+        reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
+
+    store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
+    reporter.finish()
+    if isinstance(source, StoreSource) and max(size) > store.short_side:
+        reporter.warn(
+            f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter side, so {size[0]}x{size[1]} enlarges "
+            f"them; prepare it again with --size {max(size)} or use a smaller --image-size."
+        )
+    _warn_of_skipped(store, reporter)
+    return store
+
+
+def _warn_of_skipped(store: PackedStore, reporter: Reporter) -> None:
+    if store.skipped:
+        named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
+        reporter.warn(
+            f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}"
+        )
+
+
+def packing_side(size: tuple[int, int]) -> int:
+    """The short side that pictures are shrunk to before they are cropped to `size`: an eighth larger, tiny ones as they are."""
+    return max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
+
+
+def eval_batches(
+    store: PackedStore,
+    size: tuple[int, int],
+    batch_size: int = 128,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
+) -> Iterator[Batch]:
+    """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as shares over a grid of patches."""
+    shares = build_shares(store, maps, grid)
+    view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
+    for start in range(0, len(store), batch_size):
+        yield view.__getitems__(
+            BatchPlan(0, torch.arange(start, min(start + batch_size, len(store))))
+        )
+
+
+def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
+    """`count` pictures spread evenly over the store, as (count, C, H, W) uint8, center-cropped."""
+    return eval_batch(store, size, count).images
+
+
+def eval_batch(
+    store: PackedStore,
+    size: tuple[int, int],
+    count: int,
+    maps: Sequence[str] = (),
+    grid: tuple[int, int] | None = None,
+) -> Batch:
+    """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for come along."""
+    return next(eval_batches(store.subset(spread(len(store), count)), size, count, maps, grid))

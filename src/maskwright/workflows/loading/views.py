@@ -1,0 +1,99 @@
+"""Pictures of any kind as a model wants to see them: read one after another, shrunk, center-cropped, in batches of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from maskwright.data.augment.transforms import evaluation_view
+from maskwright.data.pixels.decode import UnreadableImage, Wanted, picture_pixels, quiet_pillow
+from maskwright.data.pixels.value_range import FULL
+from maskwright.data.sources.open import Source, open_source
+from maskwright.data.sources.reading import AS_FOUND, Reading
+from maskwright.models.config import ModelConfig
+from maskwright.support.environment import cpu_count
+from maskwright.workflows.loading.pictures import packing_side
+
+BATCH = 64
+
+
+@dataclass
+class PictureBatches:
+    """The readable pictures of a source in order, `BATCH` at a time, each (n, C, H, W) uint8 with its indexes; never more in memory.
+
+    skipped: what could not be read so far.
+    """
+
+    source: Source
+    config: ModelConfig
+    skipped: list[UnreadableImage] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[tuple[list[int], Tensor]]:
+        with ThreadPoolExecutor(max(1, cpu_count())) as pool, quiet_pillow():
+            for start in range(0, len(self.source), BATCH):
+                indexes = range(start, min(start + BATCH, len(self.source)))
+                read = dict(zip(indexes, pool.map(self._read, indexes), strict=True))
+                self.skipped += [
+                    item for item in read.values() if isinstance(item, UnreadableImage)
+                ]
+                good = {index: item for index, item in read.items() if isinstance(item, Tensor)}
+                if good:
+                    yield list(good), torch.stack(list(good.values()))
+
+    def _read(self, index: int) -> Tensor | UnreadableImage:
+        try:
+            return view(self.source.read(index, wanted(self.config)), self.config)
+        except UnreadableImage as error:
+            return error
+
+
+def wanted(config: ModelConfig) -> Wanted:
+    """How a model wants pictures from a source: its channels, shrunk as packing shrinks them, so that features are the same."""
+    return Wanted(channels=config.channels, short_side=packing_side(config.image_size))
+
+
+def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
+    """(H, W, C) uint8 pixels as (C, height, width) uint8 at the model's size: the largest centered box, resized."""
+    picture = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)
+    sides = torch.tensor(picture.shape[1:])[:, None]
+    boxes = evaluation_view(config.image_size).draw(
+        *sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64)
+    )
+    return boxes.to_list()[0].apply(picture, config.image_size)
+
+
+def batches_of(images: Any, config: ModelConfig, reading: Reading = AS_FOUND) -> Iterator[Tensor]:
+    """Batches of uint8 images at the model's size from an array (NCHW or NHWC, or one image), a Pillow image, a path or a list of those.
+
+    reading: which values mean black and white, for those of other than 8 bits.
+
+    Raises UnreadableImage for a picture that cannot be read: here nothing is skipped.
+    """
+    for item in _items(images):
+        if isinstance(item, Image.Image):
+            values = reading.ranges.filled_by(FULL)
+            yield view(picture_pixels(item, wanted(config), values), config)[None]
+            continue
+        batches = PictureBatches(open_source(item, reading=reading), config)
+        for _, batch in batches:
+            if batches.skipped:
+                raise batches.skipped[0]
+            yield batch
+        if batches.skipped:
+            raise batches.skipped[0]
+
+
+def _items(images: Any) -> Iterable[Any]:
+    """The parts of what was given; a single image as an array gets a batch dimension, arrays in a list are each one image or a batch."""
+    if isinstance(images, (list, tuple)):
+        return [part for item in images for part in _items(item)]
+    if isinstance(images, (np.ndarray, Tensor)) and images.ndim == 3:
+        return [images[None]]
+    return [images]

@@ -1,0 +1,1 @@
+"""Measuring: frozen encoders side by side, on labeled pictures."""

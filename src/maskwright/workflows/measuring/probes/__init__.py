@@ -1,0 +1,1 @@
+"""Probes: one file for each way to measure an encoder."""

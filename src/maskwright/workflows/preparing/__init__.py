@@ -1,0 +1,1 @@
+"""Preparing: head detectors and sheets of prepared pictures."""

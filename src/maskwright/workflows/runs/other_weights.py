@@ -1,0 +1,51 @@
+"""What else a run keeps when one of its own files is damaged: nobody can fetch again what this machine wrote."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.weights.reading import BrokenFile
+from maskwright.workflows.runs.run_folder import RunFolder
+
+
+@contextmanager
+def offering_others(place: Path | str) -> Iterator[None]:
+    """When a file of a run turns out to be broken, name the whole files of the same run instead of advising to fetch it again."""
+    try:
+        yield
+    except BrokenFile as error:
+        run = RunFolder(Path(place).parent.parent)
+        if not run.exists:
+            raise
+        others = whole_weights(run)
+        if not others:
+            way = "the run keeps no other weights; start it again with --overwrite"
+        else:
+            way = f"the run keeps whole ones: {', '.join(map(str, others))} (use one in its place)"
+        raise MaskwrightError(f"{error.what}; {way}.") from error
+
+
+def whole_weights(run: RunFolder) -> list[Path]:
+    """The weight files of a run that are all there, checkpoints before exports, the newest of each first."""
+    checkpoints = [path for path in run.checkpoints.glob("*.ckpt") if zipfile.is_zipfile(path)]
+    exports = [path for path in run.exported.glob("*.safetensors") if _is_whole(path)]
+    return [*_newest_first(checkpoints), *_newest_first(exports)]
+
+
+def _newest_first(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a safetensors file has all that its header promises; opening it compares the sizes."""
+    try:
+        with safe_open(path, "pt") as file:
+            return bool(file.keys())
+    except (OSError, SafetensorError):
+        return False

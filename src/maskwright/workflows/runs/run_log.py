@@ -1,0 +1,57 @@
+"""Where a running training writes: rows of numbers, sheets of pictures, and a sign of life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.training.recorder import Row
+from maskwright.training.trackers import Tracker
+from maskwright.workflows.runs.figures import save_picture
+from maskwright.workflows.runs.run_folder import RunFolder
+
+HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass
+class Journal:
+    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json.
+
+    watch: sees every row and says whether the training should stop, as a search does with settings that lead nowhere.
+    """
+
+    folder: RunFolder
+    trackers: list[Tracker]
+    watch: Callable[[Row], bool] | None = None
+    wants_stop: bool = False
+    epoch: int = 0
+    beaten: float = float("-inf")
+
+    def emit(self, row: Row) -> None:
+        """Add one row of numbers everywhere."""
+        self.folder.append_metrics(row)
+        self.wants_stop = self.wants_stop or (self.watch is not None and self.watch(row))
+        self.epoch = row["epoch"]
+        if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
+            self.folder.update_status(step=row["step"], epoch=row["epoch"])
+            self.beaten = time.monotonic()
+        numbers = {
+            name: float(value)
+            for name, value in row.items()
+            if isinstance(value, (int, float)) and name != "step"
+        }
+        for tracker in self.trackers:
+            tracker.numbers(numbers, row["step"])
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        """Keep a sheet as a file named by epoch and mirror it to the trackers."""
+        save_picture(self.folder.samples / f"epoch_{self.epoch:04d}.png", image)
+        for tracker in self.trackers:
+            tracker.picture(name, image, step)
+
+    def close(self) -> None:
+        for tracker in self.trackers:
+            tracker.close()

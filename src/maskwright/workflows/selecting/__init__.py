@@ -1,0 +1,1 @@
+"""Learned maskers on a frozen autoencoder: what `select` reports."""

@@ -1,0 +1,1 @@
+"""Settings: the signature of each command, its defaults, and the recipes that hold them."""

@@ -1,0 +1,192 @@
+"""What a run does where the person said nothing: each choice fits the data and the machine, and says why."""
+
+from __future__ import annotations
+
+from maskwright.training.optimizers import find_optimizer
+from maskwright.workflows.settings.budget_choices import (
+    choose_crop_scale,
+    choose_decoder,
+    choose_model,
+    choose_optimizer,
+    choose_predict,
+)
+from maskwright.workflows.settings.choice import Choice, Found
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
+
+__all__ = [
+    "Choice",
+    "Found",
+    "choose",
+    "choose_geometry",
+    "choose_patch",
+    "choose_side",
+    "effective_batch",
+]
+
+SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
+KEEPABLE_SAMPLES = 10
+WORTH_COMPILING = 2_000_000
+
+
+def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
+    """Fill every open setting; returns the complete settings and what was chosen."""
+    choices: list[Choice] = []
+    for rule in (
+        _image_size,
+        _channels,
+        _patch_size,
+        choose_model,
+        choose_decoder,
+        choose_predict,
+        choose_crop_scale,
+        _batch_size,
+        choose_optimizer,
+        _rate,
+        _length,
+        _compile,
+        _pace,
+    ):
+        for choice in rule(settings, found):
+            choices.append(choice)
+            settings = settings.with_values(**{choice.name: choice.value})
+    return settings, choices
+
+
+def choose_geometry(
+    image_size: int | str | None,
+    patch_size: int | None,
+    median: tuple[int, int],
+    device: str = "cpu",
+) -> tuple[int | str, int]:
+    """Image and patch size for looking at masks, chosen as a training would."""
+    size: int | str = image_size if image_size is not None else choose_side(min(median), device)
+    return size, patch_size if patch_size is not None else choose_patch(*parse_size(size))
+
+
+def choose_side(short_side: int, device: str) -> int:
+    """The largest usual side that neither enlarges the pictures nor is too much for the device."""
+    most = 96 if device == "cpu" else 224
+    return next(
+        (side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4)
+    )
+
+
+def choose_patch(height: int, width: int) -> int:
+    """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both."""
+    short = min(height, width)
+    least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
+    return next(
+        (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
+    )
+
+
+def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.data.image_size is not None:
+        return []
+    side = choose_side(found.short_side, found.device)
+    limit = "no enlarging" if side >= found.short_side // 2 else f"usual on {found.device}"
+    return [
+        Choice(
+            "image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}"
+        )
+    ]
+
+
+def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.data.channels is not None:
+        return []
+    return [Choice("channels", found.channels, "as found in the pictures")]
+
+
+def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.model.patch_size is not None:
+        return []
+    height, width = parse_size(settings.data.image_size or 0)
+    side = choose_patch(height, width)
+    return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
+
+
+def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    share = found.count // found.processes
+    if settings.train.batch_size is None:
+        usual = 128 if found.device == "cpu" else 256
+        size = max(1, min(usual, share // 4 or share))
+        why = (
+            f"usual on {found.device}"
+            if size == usual
+            else f"a quarter of the {found.count:,} pictures"
+        )
+        return [Choice("batch_size", size, why)]
+    if settings.train.batch_size > share:
+        return [
+            Choice(
+                "batch_size",
+                max(1, share),
+                f"the batch asked for is larger than the data set ({found.count:,} pictures)",
+            )
+        ]
+    return []
+
+
+def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.train.lr is not None:
+        return []
+    batch = pictures_per_step(settings)
+    entry = find_optimizer(str(settings.train.optimizer))
+    rate = entry.rate(batch, settings.train.base_lr)
+    reason = entry.spell_rate(batch, settings.train.base_lr)
+    return [Choice("lr", float(f"{rate:.6g}"), reason)]
+
+
+def pictures_per_step(settings: PretrainSettings) -> int:
+    """Different pictures behind one optimizer step, over all processes: what the learning rate follows.
+
+    Several masks of one picture are no new pictures, so they leave the rate alone, and arms that differ in them alone share it.
+    """
+    run, train = settings.run, settings.train
+    return (train.batch_size or 1) * train.accumulate * run.devices * run.nodes
+
+
+def effective_batch(settings: PretrainSettings) -> int:
+    """Masked pictures behind one optimizer step, over all processes: what it costs; each mask of a picture counts."""
+    return pictures_per_step(settings) * settings.mask.masks_per_image
+
+
+def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
+    train = settings.train
+    if train.epochs is not None or train.steps is not None or train.minutes is not None:
+        return []
+    wanted = 200_000 if found.device == "cpu" else 20_000_000
+    epochs = float(min(400, max(10, round(wanted / found.count))))
+    return [
+        Choice(
+            "epochs",
+            epochs,
+            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length",
+        )
+    ]
+
+
+def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
+    if settings.run.compile is not None:
+        return []
+    seen = (settings.train.epochs or 0) * found.count
+    worth = found.device == "cuda" and seen >= WORTH_COMPILING
+    return [
+        Choice(
+            "compile",
+            worth,
+            "a long CUDA run" if worth else "compiling takes longer than it saves here",
+        )
+    ]
+
+
+def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:
+    epochs = settings.train.epochs or KEEPABLE_SAMPLES
+    pace = max(1, round(epochs / KEEPABLE_SAMPLES))
+    chosen = []
+    if settings.run.sample_every is None:
+        chosen.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
+    if settings.run.knn_every is None:
+        chosen.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
+    return chosen

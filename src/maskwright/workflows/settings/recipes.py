@@ -1,0 +1,219 @@
+"""Where settings come from: defaults, then a recipe file, then flags or arguments; a typo gets the nearest known name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.support.shorthand import split_list
+from maskwright.support.yaml_text import read_yaml
+from maskwright.workflows.settings.fields import Leaf, leaves
+from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSettings
+
+
+def build_settings(
+    recipe: str | None = None, assignments: Iterable[str] = (), **given: Any
+) -> PretrainSettings:
+    """Merge a recipe (file or name), `section.name=value` assignments and named values, later ones winning, into checked settings.
+
+    Raises MaskwrightError for unknown names, wrong types and values out of range.
+    """
+    flat = override(
+        asked_for(recipe, assignments),
+        canonical({name: value for name, value in given.items() if value is not None}),
+    )
+    if flat.get("data") is None:
+        raise MaskwrightError(
+            "No data given. Say which pictures: maskwright pretrain PHOTOS, or pretrain(data='PHOTOS')."
+        )
+    return PretrainSettings.from_flat(check_types(flat))
+
+
+def asked_for(recipe: str | None, assignments: Iterable[str]) -> dict[str, Any]:
+    """What a recipe and `section.name=value` assignments set, by leaf name; what is null in a recipe stays open."""
+    flat = flatten(read_recipe(recipe)) if recipe else {}
+    return {
+        name: value
+        for name, value in override(flat, flatten(_from_assignments(assignments))).items()
+        if value is not None
+    }
+
+
+def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier one, and base_lr an earlier lr."""
+    kept = dict(flat)
+    for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
+        if any(later.get(name) is not None for name in group):
+            kept = {
+                name: value
+                for name, value in kept.items()
+                if name not in group or name == "base_lr"
+            }
+    return {**kept, **later}
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Read a YAML recipe from a path, or by name from those that come with the package."""
+    path = Path(name)
+    if not path.suffix and not path.is_file():
+        known = recipe_names()
+        if name not in known:
+            raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
+        path = Path(str(files("maskwright") / "recipes" / f"{name}.yaml"))
+    try:
+        read = read_yaml(path.read_text(encoding="utf-8"))
+    except MaskwrightError as error:
+        raise MaskwrightError(f"In the recipe '{name}' {error}") from error
+    except FileNotFoundError as error:
+        raise MaskwrightError(
+            f"There is no recipe at '{name}'. By name there are: {', '.join(recipe_names())}."
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MaskwrightError(f"Could not read the recipe '{name}': {error}") from error
+    if not isinstance(read, dict):
+        raise MaskwrightError(
+            f"The recipe '{name}' must be a YAML mapping of sections ({', '.join(SECTIONS)})."
+        )
+    return read
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(
+        item.name.removesuffix(".yaml")
+        for item in (files("maskwright") / "recipes").iterdir()
+        if item.name.endswith(".yaml")
+    )
+
+
+def read_recipe_heading(name: str) -> str:
+    """The first comment line of a packaged recipe: what it does."""
+    text = (files("maskwright") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+    return text.splitlines()[0].lstrip("# ")
+
+
+def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn {section: {name: value}} into {name: value}; names without a section are accepted too."""
+    flat: dict[str, Any] = {}
+    for key, value in sections.items():
+        if key in SECTIONS and isinstance(value, Mapping):
+            names = [leaf.name for leaf in leaves({key: SECTIONS[key]})]
+            for name in value:
+                _check_known(str(name), names, f"{key}.")
+            flat |= value
+        else:
+            flat[key] = value
+    return canonical(flat)
+
+
+def canonical(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace aliases by names and refuse unknown ones with the nearest known."""
+    aliases = {alias: leaf.name for leaf in leaves(SECTIONS) for alias in leaf.aliases}
+    names = [leaf.name for leaf in leaves(SECTIONS)]
+    renamed = {aliases.get(name, name): value for name, value in flat.items()}
+    for name in renamed:
+        _check_known(name, names)
+    return renamed
+
+
+def check_types(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert values to the declared types ('3e-4' to a number, '20,50' to a list) or say which one does not fit."""
+    return {
+        leaf.name: convert(leaf, flat[leaf.name]) for leaf in leaves(SECTIONS) if leaf.name in flat
+    }
+
+
+def convert(leaf: Leaf, value: Any) -> Any:
+    """Convert one value to the type of its setting."""
+    if isinstance(value, str) and list in (
+        getattr(part, "__origin__", None)
+        for part in (leaf.type, *getattr(leaf.type, "__args__", ()))
+    ):
+        value = split_list(value.strip().removeprefix("[").removesuffix("]"))
+    value = str(value) if isinstance(value, Path) else value
+    if (
+        isinstance(value, str)
+        and {str, dict} <= set(map(_plain, get_args(leaf.type)))
+        and not value.lstrip().startswith("{")
+    ):
+        return value  # parts(weights={eyes: 3}) would be read as a YAML mapping
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=leaf.type)
+    try:
+        return parser.parse_object({"value": value}).value
+    except (ArgumentError, TypeError) as error:
+        near = (
+            did_you_mean(str(value), map(str, get_args(leaf.type)))
+            if get_origin(leaf.type) is Literal
+            else ""
+        )
+        raise MaskwrightError(
+            f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near} {leaf.help}."
+        ) from error
+
+
+def _plain(kind: Any) -> Any:
+    return get_origin(kind) or kind
+
+
+def dump_recipe(settings: PretrainSettings, heading: str) -> str:
+    """Write settings as a recipe that repeats the run, opening with a comment."""
+    comment = "".join(f"# {line}\n" for line in heading.splitlines())
+    return comment + yaml.safe_dump(settings.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    sections: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not equals or not name or not dot:
+            raise MaskwrightError(
+                f"--set takes section.name=value, e.g. model.decoder_depth=2; got '{text}'.{_place_of(name or section)}"
+            )
+        if section not in SECTIONS:
+            raise unknown_name("section", section, SECTIONS, _place_of(name))
+        sections.setdefault(section, {})[name] = value.strip()
+    return sections
+
+
+def _place_of(name: str) -> str:
+    """The full name of a setting, where one is called so."""
+    places = [
+        f"{key}.{name}"
+        for key in SECTIONS
+        if name in {leaf.name for leaf in leaves({key: SECTIONS[key]})}
+    ]
+    return f" Did you mean '{places[0]}'?" if places else ""
+
+
+def _check_known(name: str, names: list[str], prefix: str = "") -> None:
+    if name not in names:
+        raise MaskwrightError(
+            f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain --help."
+        )
+
+
+def _type_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+        dict: "a mapping",
+        list: "a list",
+    }
+    parts = (
+        [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)]
+        if not isinstance(kind, type)
+        else [kind]
+    )
+    return " or ".join(words.get(getattr(part, "__origin__", part), str(part)) for part in parts)

@@ -1,0 +1,1 @@
+"""Training: the loop that all kinds of runs share, and what is watched meanwhile."""
