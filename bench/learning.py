@@ -35,7 +35,7 @@ from maskwright.support.environment import describe_device, versions
 from maskwright.support.reporting import LogReporter
 from maskwright.workflows.building.mask_samples import mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches, find, load
-from maskwright.workflows.run import load_any
+from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.choices import choose_patch
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 

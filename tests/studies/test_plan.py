@@ -16,7 +16,7 @@ from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.plan import build_plan, parse_seeds, plan_policies, read_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
-from maskwright.workflows.filling.arms import policy_lines
+from maskwright.workflows.building.policies import policy_lines
 from maskwright.workflows.measuring.probes.catalog import parse_probes
 from maskwright.workflows.settings.recipes import build_settings
 

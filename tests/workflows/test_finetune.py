@@ -22,7 +22,7 @@ from maskwright.workflows.finetuning.data import open_pictures
 from maskwright.workflows.finetuning.fit import measure_finetune
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading.labeled import LabeledSettings
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.finetune_settings import (
     FinetuneSettings,
     build_finetune_settings,

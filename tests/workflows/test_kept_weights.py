@@ -23,7 +23,7 @@ from maskwright.training.epoch_tasks import frozen
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.finetuning import fit as finetune_fit
 from maskwright.workflows.loading.pictures import load
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.training.monitors import Watcher
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_pretrain import stop_at

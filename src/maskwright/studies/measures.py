@@ -11,7 +11,8 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.studies.record import Metric
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.workflows.filling.arms import MaskChoice, parts
+from maskwright.workflows.building.policies import parts
+from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.measuring.bench import Probe
 from maskwright.workflows.measuring.probes.catalog import parse_probes
 from maskwright.workflows.settings.fields import Leaf, leaves, setting

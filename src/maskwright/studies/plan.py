@@ -19,7 +19,7 @@ from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
 from maskwright.support.yaml_text import read_yaml
-from maskwright.workflows.filling.arms import parts
+from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import (

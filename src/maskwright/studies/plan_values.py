@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.filling.arms import parts
+from maskwright.workflows.building.policies import parts
 
 
 def parse_seeds(value: Any) -> tuple[int, ...]:

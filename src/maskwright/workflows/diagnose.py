@@ -33,8 +33,8 @@ from maskwright.workflows.measuring.diagnose_pictures import (
     find_stimuli,
     open_both,
 )
-from maskwright.workflows.run import home_of, load_any_encoder
 from maskwright.workflows.runs.figures import save_picture
+from maskwright.workflows.runs.locate import home_of, load_any_encoder
 from maskwright.workflows.runs.run_folder import now
 
 WHAT = {

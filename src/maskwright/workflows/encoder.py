@@ -19,7 +19,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.views import batches_of
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from maskwright.workflows.measuring.evaluation_report import (
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, benches, load_subjects
-from maskwright.workflows.run import home_of
+from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
 
 __all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]

@@ -11,7 +11,7 @@ from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.exporting import FORMATS, Check, export_model
 from maskwright.weights.hints import Hints, Target
 from maskwright.weights.timm_vit import hub_config, is_standard
-from maskwright.workflows.run import home_of, load_any, load_any_encoder
+from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
 
 
 @dataclass(frozen=True)

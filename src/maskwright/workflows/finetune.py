@@ -29,8 +29,8 @@ from maskwright.workflows.finetuning.report import chosen_model, report_answers,
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.seen import tell_seen, test_apart
-from maskwright.workflows.run import load_any_encoder
 from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.runs.run_folder import (
     RunFolder,
     default_folder,

@@ -22,12 +22,16 @@ from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.visual.masks import MaskColumn, mask_gallery
-from maskwright.workflows.building.mask_samples import Attend, mask_pictures, sample_masks
+from maskwright.visual.masks import mask_gallery
+from maskwright.workflows.building.mask_samples import (
+    Attend,
+    gallery_column,
+    mask_pictures,
+    sample_masks,
+)
 from maskwright.workflows.building.module import settled
-from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.building.policies import ALL, build_checked_policy, policy_lines
 from maskwright.workflows.building.teachers import open_teachers, refuse_own
-from maskwright.workflows.filling.arms import ALL, policy_lines
 from maskwright.workflows.loading.pictures import eval_batch, find, packed
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.choices import choose_geometry
@@ -214,14 +218,6 @@ def lookable(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
     policy = build_checked_policy(name, grid, Constant(ratio))
     refuse_own(policy)
     return settled(policy, grid, channels, seed=0, num_pictures=1)
-
-
-def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = None) -> MaskColumn:
-    """One policy of a gallery: its masks on the pictures, and what many masks say of it."""
-    if geometry is None:
-        return MaskColumn(name, mask)
-    shown = {key: value for key, value in geometry.numbers().items() if key != "ratio"}
-    return MaskColumn(name, mask, geometry.share_masked, shown)
 
 
 def spell_geometry(

@@ -18,8 +18,8 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, Target
+from maskwright.workflows.building.policies import ALL
 from maskwright.workflows.filling.arms import (
-    ALL,
     Candidate,
     MaskChoice,
     choose_masks,

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.inspect import describe
-from maskwright.workflows.run import load_any, load_any_encoder
+from maskwright.workflows.runs.locate import load_any, load_any_encoder
 
 
 @pytest.fixture

@@ -11,9 +11,11 @@ from torch import Tensor
 from maskwright.data.loader import Batch
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import spread
+from maskwright.diagnostics.geometry import MaskGeometry
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.patches import Grid, PatchMask, PixelScale, visible_count
 from maskwright.support.seeding import sample_rng
+from maskwright.visual.masks import MaskColumn
 from maskwright.workflows.loading.pictures import eval_batches
 
 Attend = Callable[[str, Tensor], Tensor]
@@ -118,3 +120,11 @@ def sample_masks(
         for batch in batches
     ]
     return torch.cat(flags)
+
+
+def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = None) -> MaskColumn:
+    """One policy of a gallery: its masks on the pictures, and what many masks say of it."""
+    if geometry is None:
+        return MaskColumn(name, mask)
+    shown = {key: value for key, value in geometry.numbers().items() if key != "ratio"}
+    return MaskColumn(name, mask, geometry.share_masked, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.masking.catalog import build_policy
+from maskwright.masking.catalog import POLICIES, build_policy
 from maskwright.masking.given import GivenPolicy, cover_patches
 from maskwright.masking.policy import Policy, check_fits
 from maskwright.masking.selected import SelectedPolicy
 from maskwright.patches import Grid, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.support.shorthand import Call, plain
+from maskwright.support.shorthand import Call, plain, split_list
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.building.painted import read_painted
 
@@ -132,3 +132,26 @@ def _as_patches(masks: np.ndarray, grid: Grid, cover: Any) -> Tensor:
         if masks.shape[1:] == (grid.rows, grid.cols)
         else cover_patches(tensor, grid, cover)
     )
+
+
+ALL = "all"
+
+
+_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
+
+
+def policy_lines(policy: str | Sequence[str]) -> list[str]:
+    """The policies of a text or of a list; `all` stands for every one that is not made of others."""
+    lines = [str(line) for line in parts(policy)]
+    if not lines:
+        raise MaskwrightError(
+            "--policy is empty; name a policy, or several separated by ; or commas."
+        )
+    return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
+
+
+def parts(value: Any) -> list[Any]:
+    """The parts of a text as `split_list` cuts it; a list as it is; a single number alone."""
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+    return list(split_list(value))

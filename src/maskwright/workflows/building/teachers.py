@@ -8,7 +8,7 @@ from maskwright.masking.policy import Policy
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.masker import OWN
 from maskwright.training.teachers import Teacher
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 
 
 def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:

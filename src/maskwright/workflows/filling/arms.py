@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.masking.catalog import POLICIES
 from maskwright.masking.learner import learners
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.shorthand import split_list
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.building.module import settled
-from maskwright.workflows.building.policies import build_checked_policy
-from maskwright.workflows.run import load_any
+from maskwright.workflows.building.policies import ALL, build_checked_policy, parts, policy_lines
+from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.runs.run_folder import RunFolder
 
-ALL = "all"
-_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
 _ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")
 
 
@@ -139,23 +135,6 @@ def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[s
     if policy is None:
         return [str(loaded.settings.get("policy", "random"))]
     return policy_lines(policy)
-
-
-def policy_lines(policy: str | Sequence[str]) -> list[str]:
-    """The policies of a text or of a list; `all` stands for every one that is not made of others."""
-    lines = [str(line) for line in parts(policy)]
-    if not lines:
-        raise MaskwrightError(
-            "--policy is empty; name a policy, or several separated by ; or commas."
-        )
-    return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
-
-
-def parts(value: Any) -> list[Any]:
-    """The parts of a text as `split_list` cuts it; a list as it is; a single number alone."""
-    if not isinstance(value, str):
-        return list(value) if isinstance(value, (list, tuple)) else [value]
-    return list(split_list(value))
 
 
 def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:

@@ -20,7 +20,7 @@ from maskwright.workflows.building.mask_samples import Sight, draw_masks
 from maskwright.workflows.building.module import settled
 from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.building.teachers import open_teachers
-from maskwright.workflows.run import locate
+from maskwright.workflows.runs.locate import locate
 
 _LEARNERS = "masker.learners."
 

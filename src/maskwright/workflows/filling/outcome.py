@@ -21,8 +21,8 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.filling.filled import Filled, spell_mean
 from maskwright.workflows.loading.chosen_pictures import is_array
-from maskwright.workflows.run import home_of
 from maskwright.workflows.runs.figures import png_place, save_picture
+from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import slug
 
 _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "high_frequency": "HF error", "lpips": "LPIPS"}

@@ -16,7 +16,7 @@ from maskwright.data.store.same_picture import hash_names, is_numbered
 from maskwright.support.files import write_atomic
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.pictures import Pictures
-from maskwright.workflows.run import home_of
+from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.settings.recipes import read_recipe
 
 FILE = "seen.npz"

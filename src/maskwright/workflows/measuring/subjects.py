@@ -27,7 +27,7 @@ from maskwright.workflows.building.module import model_config
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
 from maskwright.workflows.measuring.bench import Bench
 from maskwright.workflows.measuring.feature_cache import FeatureCache
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.choices import Found, choose
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 

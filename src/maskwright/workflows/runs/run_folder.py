@@ -50,6 +50,17 @@ class RunFolder:
             raise MaskwrightError(f"'{self.path}' is not a run folder: it has no run.json.")
         return read_json(self.status_file)
 
+    def checkpoint(self, name: str = "last") -> Path:
+        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""
+        path = self.checkpoints / f"{name}.ckpt"
+        if not path.exists():
+            kept = (
+                ", ".join(sorted(item.stem for item in self.checkpoints.glob("*.ckpt")))
+                or "none yet"
+            )
+            raise MaskwrightError(f"{self} has no checkpoint '{name}'. It has: {kept}.")
+        return path
+
     def update_status(self, **changes: Any) -> None:
         """Change some entries of run.json."""
         old = self.status() if self.exists else {}

@@ -8,9 +8,8 @@ from maskwright.diagnostics.geometry import measure_geometry
 from maskwright.support.files import write_json
 from maskwright.training.module import PretrainModule
 from maskwright.visual.masks import mask_gallery
-from maskwright.workflows.building.mask_samples import mask_pictures
+from maskwright.workflows.building.mask_samples import gallery_column, mask_pictures
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
-from maskwright.workflows.masks import gallery_column
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.training.monitors import SHOWN

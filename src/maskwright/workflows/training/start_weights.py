@@ -8,7 +8,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches.positions import resize_positions
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.hints import Hints
-from maskwright.workflows.run import load_any_encoder
+from maskwright.workflows.runs.locate import load_any_encoder
 
 
 def start_from(path: str, model: MaskedAutoencoder) -> str:
