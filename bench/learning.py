@@ -205,7 +205,7 @@ def measure_probes(turn: dict[str, Any], place: str) -> dict[str, Any]:
         out=Path(turn["folder"]) / "eval",
     )
     (own,) = results.values()
-    return {probe: spell_top1(result["top1"]) for probe, result in own.items()}
+    return {probe: format_top1(result["top1"]) for probe, result in own.items()}
 
 
 def measure_held_out(turn: dict[str, Any], place: str, pictures: Pictures) -> dict[str, Any]:
@@ -223,10 +223,10 @@ def measure_held_out(turn: dict[str, Any], place: str, pictures: Pictures) -> di
         ).labeled("mean")
         for store in (pictures.train.subset(some), pictures.held)
     )
-    return {"knn": spell_top1(measure_knn(train, held).answers.top1.to_dict())}
+    return {"knn": format_top1(measure_knn(train, held).answers.top1.to_dict())}
 
 
-def spell_top1(top1: dict[str, float]) -> list[float]:
+def format_top1(top1: dict[str, float]) -> list[float]:
     """Percent right, and the ends of its interval."""
     return [round(100 * top1[key], 2) for key in ("value", "low", "high")]
 
@@ -264,10 +264,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print("  ".join(told))
     for peer in ("peer", "tuned"):
         for goal in last.get(peer, []):
-            print(spell_time_to(rows, peer, goal))
+            print(format_time_to(rows, peer, goal))
 
 
-def spell_time_to(rows: list[dict[str, Any]], peer: str, goal: dict[str, Any]) -> str:
+def format_time_to(rows: list[dict[str, Any]], peer: str, goal: dict[str, Any]) -> str:
     """When our arm first measured as well as a peer did in the end, in the same seed."""
     wanted = goal["linear"][0]
     whole = f"{goal['seconds']:.0f} s, {goal['steps']:,} steps"

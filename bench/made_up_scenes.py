@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from maskwright.masking.catalog import build_policy
-from maskwright.masking.learner import Surroundings, settle
+from maskwright.masking.learner import PolicyContext, initialize_policy
 from maskwright.masking.mixture import rank
 from maskwright.masking.noise import RedNoise
 from maskwright.masking.policy import PARTS, Policy, Scene
@@ -26,9 +26,9 @@ def build_settled(text: str, grid: Grid, pictures: int, device: torch.device) ->
             device
         )
 
-    policy = settle(
+    policy = initialize_policy(
         build_policy(text),
-        Surroundings(grid=grid, num_pictures=pictures, build_scorer=build_scorer),
+        PolicyContext(grid=grid, num_pictures=pictures, build_scorer=build_scorer),
     )
     return policy.to(device) if isinstance(policy, torch.nn.Module) else policy
 

@@ -21,7 +21,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.module import patch_errors
 from maskwright.training.optimizer import build_optimizer
-from maskwright.workflows.building.module import build_own_teacher, settled
+from maskwright.workflows.building.module import build_own_teacher, initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
 
 CONFIG = ModelConfig(
@@ -69,7 +69,7 @@ class Step:
     def __init__(self, line: str, batch: Batch) -> None:
         self.model = MaskedAutoencoder(CONFIG, torch_generator(0, "weights"))
         scale = PixelScale((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-        policy = settled(
+        policy = initialized_policy(
             build_checked_policy(line, self.model.grid, Constant(0.75)),
             self.model.grid,
             3,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.subject import ImagesOnly, Subject
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
@@ -66,5 +66,5 @@ def build_subject(name: str = "tiny", *, tokens: bool = True, **changes: Any) ->
     )
 
 
-def material(count: int = 40) -> Material:
-    return Material(test=pictures(count, seed=2))
+def material(count: int = 40) -> DiagnosticPictures:
+    return DiagnosticPictures(test=pictures(count, seed=2))

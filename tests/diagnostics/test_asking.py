@@ -80,10 +80,10 @@ def test_raw_pixels_know_their_places():
 
 def test_geometry_orders_policies_and_leaves_out_what_does_not_fit():
     question = Geometry(draws=50)
-    found = question.ask_once(build_subject(), material())
+    found = question.measure_once(build_subject(), material())
     names = [one.subject for one in found]
     assert names.index("grid") < names.index("block(size=2)") < names.index("inverse_block")
-    small = Geometry(draws=5).ask_once(build_subject(), material(4))
+    small = Geometry(draws=5).measure_once(build_subject(), material(4))
     assert {one.subject for one in small} == set(names)
     assert to_png_bytes(question.figure(found))[:4] == b"\x89PNG"
     json.dumps([one.to_dict() for one in found])
@@ -91,9 +91,9 @@ def test_geometry_orders_policies_and_leaves_out_what_does_not_fit():
 
 def test_a_named_policy_that_does_not_fit_or_looks_is_refused():
     with pytest.raises(MaskwrightError, match="largest size"):
-        Geometry(policies=["block(size=6)"]).ask_once(build_subject(), material(4))
+        Geometry(policies=["block(size=6)"]).measure_once(build_subject(), material(4))
     with pytest.raises(MaskwrightError, match="looks at"):
-        Geometry(policies=["guided"]).ask_once(build_subject(), material(4))
+        Geometry(policies=["guided"]).measure_once(build_subject(), material(4))
 
 
 def test_options_are_read_from_a_line():

@@ -10,7 +10,7 @@ import torch
 
 from maskwright.data.rendered.cue_names import SIXTEEN, Cues, read_cues, usual_categories
 from maskwright.diagnostics.cue_conflict import CueConflict, arrange
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.shape_bias import bias_difference, count_decisions, pool_categories
 from maskwright.support.errors import MaskwrightError
 from tests.diagnostics.pictures import MemoryPictures, bright_and_dark, raw_subject
@@ -85,7 +85,7 @@ def stimuli() -> MemoryPictures:
 
 
 def test_agreeing_and_unknown_cues_are_left_out_and_decisions_follow_the_probe() -> None:
-    material = Material(test=bright_and_dark(10, seed=1), extra={"stimuli": stimuli()})
+    material = DiagnosticPictures(test=bright_and_dark(10, seed=1), extra={"stimuli": stimuli()})
     findings = CueConflict(decode=False).measure(raw_subject(bright_and_dark(40)), material)
     numbers = dict(findings)
     assert numbers["pictures"] == 2
@@ -99,7 +99,7 @@ def test_a_file_maps_classes_to_categories(tmp_path: Path) -> None:
     pictures = MemoryPictures(
         bright_and_dark(2).images, torch.zeros(2), (), ("n/night1-day1.png", "d/day1-night1.png")
     )
-    material = Material(test=bright_and_dark(10, seed=1), extra={"stimuli": pictures})
+    material = DiagnosticPictures(test=bright_and_dark(10, seed=1), extra={"stimuli": pictures})
     subject = raw_subject(bright_and_dark(40))
     assert (
         dict(CueConflict(mapping=str(file), decode=False).measure(subject, material))[
@@ -134,7 +134,7 @@ def test_decoding_tests_on_drawings_it_was_not_fitted_on() -> None:
     ]
     images = torch.stack([drawings[at] for at in range(8) for _ in range(8)]).to(torch.uint8)
     pictures = MemoryPictures(images, torch.zeros(len(keys)), (), tuple(keys))
-    material = Material(test=bright_and_dark(10), extra={"stimuli": pictures})
+    material = DiagnosticPictures(test=bright_and_dark(10), extra={"stimuli": pictures})
     subject = raw_subject(
         MemoryPictures(bright_and_dark(40).images, bright_and_dark(40).labels, ("cat", "oak"))
     )

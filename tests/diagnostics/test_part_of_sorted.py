@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from maskwright.diagnostics.attention import Rollout
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.mask_table import Geometry, _images
 from maskwright.diagnostics.representation import Representation
 from tests.diagnostics.asked import MemoryPictures, build_subject, pictures
@@ -21,7 +21,7 @@ def in_order(found: MemoryPictures) -> MemoryPictures:
 def test_the_neighbors_of_a_part_are_of_all_classes() -> None:
     subject = build_subject()
     subject = replace(subject, train=in_order(subject.train))
-    test = Material(test=in_order(pictures(40, seed=2)))
+    test = DiagnosticPictures(test=in_order(pictures(40, seed=2)))
     found = Representation(most=20, k=5).measure(subject, test)
     scores = [one["value"] for one in found.tables["knn"].values()]
     assert found.protocol["num_train"] == 20
@@ -30,15 +30,15 @@ def test_the_neighbors_of_a_part_are_of_all_classes() -> None:
 
 def test_masks_are_measured_on_pictures_of_all_classes() -> None:
     test = in_order(pictures(40, seed=2))
-    some = _images(Material(test=test), 10)
+    some = _images(DiagnosticPictures(test=test), 10)
     assert torch.equal(some[0], test.images[0])
     assert torch.equal(some[-1], test.images[-1])
-    assert Geometry(most=10, draws=8).ask_once(build_subject(), Material(test=test))
+    assert Geometry(most=10, draws=8).measure_once(build_subject(), DiagnosticPictures(test=test))
 
 
 def test_maps_are_drawn_of_pictures_of_all_classes() -> None:
     test = in_order(pictures(40, seed=2))
     question = Rollout(pictures=3)
-    _, shown = question._gather(build_subject(), Material(test=test), 0)
+    _, shown = question._gather(build_subject(), DiagnosticPictures(test=test), 0)
     assert torch.equal(shown["images"], test.images[[0, 20, 39]])
     assert all(len(stage.values) == 3 for stage in shown["maps"])

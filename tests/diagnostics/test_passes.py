@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskwright.diagnostics.curve import relative_area
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.passes import Highpass, Lowpass
 from maskwright.support.errors import MaskwrightError
 from tests.diagnostics.pictures import MemoryPictures, bright_and_dark, raw_subject
@@ -23,7 +23,10 @@ def test_area_of_a_draw_whose_clean_accuracy_is_chance_does_not_exist() -> None:
 
 
 def test_brightness_survives_blur_and_high_pass_because_the_mean_is_kept() -> None:
-    subject, material = raw_subject(bright_and_dark(40)), Material(test=bright_and_dark(30, seed=1))
+    subject, material = (
+        raw_subject(bright_and_dark(40)),
+        DiagnosticPictures(test=bright_and_dark(30, seed=1)),
+    )
     for question in (Lowpass(sigmas=[1, 4], cutoffs=[2]), Highpass(cutoffs=[2])):
         numbers = dict(question.measure(subject, material))
         assert all(value.value == 1 for name, value in numbers.items() if name != "chance")
@@ -32,7 +35,7 @@ def test_brightness_survives_blur_and_high_pass_because_the_mean_is_kept() -> No
 
 def test_fine_stripes_are_lost_to_blur_and_not_to_high_pass() -> None:
     """Each noise is shown under both stripes: pictures that only the stripes tell apart get one answer once those are gone."""
-    subject, material = raw_subject(striped(20)), Material(test=striped(20, seed=1))
+    subject, material = raw_subject(striped(20)), DiagnosticPictures(test=striped(20, seed=1))
     low = dict(Lowpass(sigmas=[3], cutoffs=[2]).measure(subject, material))
     high = dict(Highpass(cutoffs=[2]).measure(subject, material))
     assert low["clean"].value == 1
@@ -61,14 +64,16 @@ def test_an_encoder_at_chance_has_no_area_and_says_so() -> None:
     train = bright_and_dark(40)
     test = bright_and_dark(20)
     turned = MemoryPictures(test.images, 1 - test.labels)
-    findings = Lowpass(sigmas=[1], cutoffs=[]).measure(raw_subject(train), Material(test=turned))
+    findings = Lowpass(sigmas=[1], cutoffs=[]).measure(
+        raw_subject(train), DiagnosticPictures(test=turned)
+    )
     assert "not above chance" in findings.notes[0]
     assert findings.to_dict()["numbers"]["area blur"]["value"] is None
 
 
 def test_cutoffs_that_keep_everything_are_left_out() -> None:
     findings = Lowpass(sigmas=[], cutoffs=[64, 4]).measure(
-        raw_subject(bright_and_dark(20)), Material(test=bright_and_dark(10))
+        raw_subject(bright_and_dark(20)), DiagnosticPictures(test=bright_and_dark(10))
     )
     assert list(findings.tables["curves"]["low-pass, cycles per image"]["steps"]) == ["clean", "4"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings
 from maskwright.diagnostics.texture import Texture
 from tests.diagnostics.pictures import bright_and_dark, raw_subject
@@ -44,7 +44,7 @@ def test_both_sets_are_probed_by_the_same_protocol() -> None:
         "textures_train": bright_and_dark(30, seed=2),
         "textures_test": bright_and_dark(20, seed=3),
     }
-    material = Material(test=bright_and_dark(20, seed=1), extra=sets)
+    material = DiagnosticPictures(test=bright_and_dark(20, seed=1), extra=sets)
     findings = Texture().measure(raw_subject(bright_and_dark(40)), material)
     numbers = dict(findings)
     assert findings.protocol["num_train"] == {"objects": 30, "textures": 30}
@@ -57,6 +57,6 @@ def test_all_train_pictures_are_used_when_asked() -> None:
         "textures_train": bright_and_dark(30, seed=2),
         "textures_test": bright_and_dark(20, seed=3),
     }
-    material = Material(test=bright_and_dark(20, seed=1), extra=sets)
+    material = DiagnosticPictures(test=bright_and_dark(20, seed=1), extra=sets)
     findings = Texture(match=False).measure(raw_subject(bright_and_dark(40)), material)
     assert findings.protocol["num_train"] == {"objects": 40, "textures": 30}

@@ -14,7 +14,14 @@ from maskwright.masking.contract import check_policy
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.hard import PICTURE_IDS, LossMemory, picture_places
 from maskwright.masking.learned import likeness, share_divergence
-from maskwright.masking.learner import Blueprint, Feedback, Surroundings, flops_of, learners, settle
+from maskwright.masking.learner import (
+    Feedback,
+    PolicyContext,
+    PolicySettings,
+    flops_of,
+    initialize_policy,
+    learners,
+)
 from maskwright.masking.policy import Scene, Traits, mask_scene
 from maskwright.models.scorer import Scorer
 from maskwright.patches.grid import Grid
@@ -50,8 +57,8 @@ def scene(
     return Scene(grid=GRID, num_masked=num_masked, rng=rng, attention=looks, **{**known, **more})  # type: ignore[arg-type]
 
 
-def surroundings(pictures: int = 8) -> Surroundings:
-    return Surroundings(
+def context(pictures: int = 8) -> PolicyContext:
+    return PolicyContext(
         grid=GRID,
         num_pictures=pictures,
         build_scorer=lambda width, depth: Scorer(GRID, 12, width=width, depth=depth, heads=4),
@@ -59,7 +66,7 @@ def surroundings(pictures: int = 8) -> Surroundings:
 
 
 def built(line: str) -> Any:
-    (learner,) = learners(settle(build_policy(line), surroundings()))
+    (learner,) = learners(initialize_policy(build_policy(line), context()))
     return learner
 
 
@@ -257,7 +264,7 @@ def test_the_predictor_learns_which_patches_cost_more() -> None:
 def test_the_dial_turns_the_gradient_round_and_never_the_value(dial: str, sign: int) -> None:
     """Trap T07 and T27: the sign is the dial's alone, and the loss reaches the network."""
     helper, turned = built("adversarial(dial=1)"), built(f"adversarial(dial={dial})")
-    keep, other = helper.weigh(scene()), turned.weigh(scene())
+    keep, other = helper.soft_mask(scene()), turned.soft_mask(scene())
     assert keep is not None
     assert other is not None
     assert torch.allclose(keep, other)
@@ -292,7 +299,7 @@ class Counting(Misspelled):
         self.observes(feedback)
 
 
-class Settings(Blueprint):
+class Settings(PolicySettings):
     """Settings of either."""
 
     traits: ClassVar[Traits] = Traits()  # type: ignore[assignment]
@@ -300,12 +307,12 @@ class Settings(Blueprint):
     def __init__(self, kind: type[Misspelled]) -> None:
         self.kind = kind
 
-    def build(self, surroundings: Surroundings) -> Any:
+    def build(self, context: PolicyContext) -> Any:
         return self.kind()
 
 
 def test_a_learner_has_only_the_methods_that_it_needs() -> None:
-    policy = settle(Settings(Counting), surroundings())
+    policy = initialize_policy(Settings(Counting), context())
     masker = Masker(policy, Constant(0.5), GRID, PixelScale((0.5,) * 3, (0.5,) * 3), seed=0)
     where = scene()
     mask = mask_scene(policy, where)
@@ -326,7 +333,7 @@ def test_a_learner_that_never_learns_is_refused() -> None:
     with pytest.raises(
         MaskwrightError, match=r"Misspelled keeps a state and never learns; give it a method weigh"
     ):
-        settle(Settings(Misspelled), surroundings())
+        initialize_policy(Settings(Misspelled), context())
 
 
 def test_guards_know_their_answers() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from maskwright.studies.findings import decimals_for, find, spell, spell_findings
+from maskwright.studies.findings import decimals_for, find, format_findings, format_interval
 from maskwright.studies.record import Arm, Metric
 from maskwright.studies.report.words import finding_lines
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
@@ -104,7 +104,7 @@ def test_arms_no_better_than_random_weights_are_named():
 
 
 def test_a_study_without_finished_trials_says_so():
-    assert spell_findings(made_up_study(trials=[])) == [
+    assert format_findings(made_up_study(trials=[])) == [
         "No trial has finished yet, so there is nothing to compare."
     ]
 
@@ -137,7 +137,7 @@ def test_a_factorial_plan_tells_whose_effect_it_is():
 
 
 def test_printed_tables_carry_means_differences_and_verdicts():
-    lines = spell_findings(made_up_study())
+    lines = format_findings(made_up_study())
     assert lines[:5] == [
         "linear top1 (larger is better; main metric)",
         "  random              0.4509 [0.4454, 0.4563]     baseline",
@@ -174,5 +174,5 @@ def test_decimals_show_two_digits_of_the_spread(spreads, means, expected):
 
 
 def test_a_mean_alone_has_no_brackets():
-    assert spell(0.51234, None, 3) == "0.512"
+    assert format_interval(0.51234, None, 3) == "0.512"
     assert Metric(name="x", larger_is_better=True).unit == ""

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from maskwright.losses.objective import needs_of
-from maskwright.masking.learner import Blueprint
+from maskwright.masking.learner import PolicySettings
 from maskwright.masking.policy import Policy
 from maskwright.patches import Grid
 from maskwright.schedules import parse_schedule
@@ -54,7 +54,7 @@ def test_every_arm_of_a_packaged_plan_can_be_built(name):
         grid = Grid(size[0] // side, size[1] // side, side)
         ratio = parse_schedule(settings.mask.ratio)
         policy = build_checked_policy(settings.mask.policy, grid, ratio)
-        assert isinstance(policy, (Policy, Blueprint)), arm.name
+        assert isinstance(policy, (Policy, PolicySettings)), arm.name
         needs = needs_of(settings.train.loss)
         assert needs.pairs == ("uniformity" in settings.train.loss), arm.name
         assert not needs.visible, f"{arm.name} would pay for predictions of visible patches"

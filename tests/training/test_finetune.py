@@ -17,7 +17,7 @@ from maskwright.training.clock import Clock
 from maskwright.training.finetune import (
     Averaging,
     FinetuneModule,
-    FinetuneRecipe,
+    FinetuneStepSettings,
     warmed_average,
 )
 from maskwright.training.layer_decay import build_layered_optimizer
@@ -27,7 +27,7 @@ CONFIG = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=3, heads
 SCALE = PixelScale((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 
 
-def _recipe(**changes: float) -> FinetuneRecipe:
+def _recipe(**changes: float) -> FinetuneStepSettings:
     plain = {
         "weight_decay": 0.05,
         "layer_decay": 0.5,
@@ -37,7 +37,7 @@ def _recipe(**changes: float) -> FinetuneRecipe:
         "mix_prob": 1.0,
         "smoothing": 0.1,
     }
-    return FinetuneRecipe(
+    return FinetuneStepSettings(
         **{**plain, "clip": 1.0, "ema": 0.0, **changes}, seed=3, rate=LearningRate(1e-3)
     )  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from maskwright.training.clock import Clock, count_steps
 from maskwright.training.optimizer import build_optimizer
-from maskwright.training.recorder import spell_time
+from maskwright.training.recorder import format_time
 from maskwright.training.schedule_lr import LearningRate
 
 
@@ -57,4 +57,4 @@ def test_vectors_tokens_and_positions_are_not_decayed() -> None:
 
 @pytest.mark.parametrize(("seconds", "told"), [(5.4, "5s"), (190, "3m10s"), (7500, "2h05m")])
 def test_times_are_spelled_for_people(seconds: float, told: str) -> None:
-    assert spell_time(seconds) == told
+    assert format_time(seconds) == told

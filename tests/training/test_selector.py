@@ -20,7 +20,7 @@ from maskwright.schedules import Cosine
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.training.clock import Clock
 from maskwright.training.schedule_lr import LearningRate
-from maskwright.training.selector import SelectModule, SelectRecipe
+from maskwright.training.selector import SelectModule, SelectStepSettings
 
 CONFIG = ModelConfig(
     image_size=(16, 16),
@@ -38,7 +38,7 @@ SCALE = PixelScale((0.5,), (0.25,))
 CPU = torch.device("cpu")
 
 
-def build_recipe(**changes: Any) -> SelectRecipe:
+def build_recipe(**changes: Any) -> SelectStepSettings:
     numbers: dict[str, Any] = {
         "seed": 0,
         "rate": LearningRate(2e-3),
@@ -52,7 +52,7 @@ def build_recipe(**changes: Any) -> SelectRecipe:
         "temperature": Cosine(1.0, 0.5),
         "temperature_steps": 2000,
     }
-    return SelectRecipe(**{**numbers, **changes})
+    return SelectStepSettings(**{**numbers, **changes})
 
 
 def build_module(

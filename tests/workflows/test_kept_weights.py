@@ -24,7 +24,7 @@ from maskwright.workflows.building.module import build_module
 from maskwright.workflows.finetuning import fit as finetune_fit
 from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.runs.locate import load_any_encoder
-from maskwright.workflows.training.monitors import Watcher
+from maskwright.workflows.training.monitors import TrainingMonitor
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_pretrain import stop_at
 
@@ -41,7 +41,7 @@ def measure(run: maskwright.Run, name: str) -> tuple[dict[str, float], np.ndarra
     saved = torch.load(run.path / "checkpoints" / f"{name}.ckpt", weights_only=True)
     module.load_state_dict(saved["state_dict"])
     drawn: list[np.ndarray] = []
-    watcher = Watcher(settings, pictures, lambda _, image, step: drawn.append(image))
+    watcher = TrainingMonitor(settings, pictures, lambda _, image, step: drawn.append(image))
     with frozen(module):
         numbers = {**watcher.measure_held_out(module, 0), **watcher.measure_online_knn(module, 0)}
         watcher.show_samples(module, saved["place"]["epoch"])
@@ -80,7 +80,7 @@ def test_measuring_the_average_leaves_the_training_as_it_was(
     ends = []
     for name in ("measured", "not measured"):
         if name == "not measured":
-            monkeypatch.setattr(Watcher, "tasks", lambda watcher: [])
+            monkeypatch.setattr(TrainingMonitor, "tasks", lambda watcher: [])
         run = maskwright.pretrain(photos, out=tmp_path / name, policy="hard", ema=0.9, **TINY)
         ends.append(torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True))
     for part in ("state_dict", "current_model_state"):
@@ -97,7 +97,7 @@ def test_the_best_epoch_is_remembered_also_over_an_interruption(
     """Four steps an epoch; the second of four epochs is the best, and the third may be interrupted."""
     accuracy = {1: 0.5, 2: 0.9, 3: 0.9, 4: 0.7}
     look: Callable[..., Any] = lambda watcher, module, epoch: {"knn_top1": accuracy[epoch]}  # noqa: E731
-    monkeypatch.setattr(Watcher, "measure_online_knn", look)
+    monkeypatch.setattr(TrainingMonitor, "measure_online_knn", look)
     options = {**TINY, "knn_every": 1}
     if stop is None:
         run = maskwright.pretrain(photos, out=tmp_path / "run", **options)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        if (refused := _spell_refusal(error)) is None:
+        if (refused := _format_refusal(error)) is None:
             raise
         print_error(refused)
         return 2
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _spell_refusal(error: OSError) -> str | None:
+def _format_refusal(error: OSError) -> str | None:
     """A sentence on a place that cannot be read or written; None for errors that are not the place's."""
     named = isinstance(error.filename, (str, bytes))  # some calls know a file by its number alone
     place = os.fsdecode(error.filename) if named else ""

@@ -224,7 +224,7 @@ def crop_source(
             found = list(
                 pool.map(lambda index: _choose_one(source, index, crop), range(start, stop))
             )
-            lines = [json.dumps([_spell(choice) for choice in choices]) for choices in found]
+            lines = [json.dumps([_format(choice) for choice in choices]) for choices in found]
             file.append("".join(f"{line}\n" for line in lines).encode(), stop, {})
             if progress is not None:
                 progress(stop, len(source))
@@ -261,6 +261,6 @@ def _choose_one(source: Source, index: int, crop: SmartCrop) -> list[Choice]:
         return [Choice(Window(0, 0, 1, 1), "whole")]
 
 
-def _spell(choice: Choice) -> list[Any]:
+def _format(choice: Choice) -> list[Any]:
     window = choice.window
     return [window.top, window.left, window.height, window.width, choice.kept, choice.share]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.store.splits import spread
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.occlusion import own_attention
 from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out
@@ -57,7 +57,7 @@ class Rollout:
         check_one_of("heads", self.heads, ("mean", "max"))
         check_at_least("pictures", self.pictures, 1)
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratios(tuple(self.ratios), subject.grid)
         protocol = {
@@ -103,7 +103,7 @@ class Rollout:
         return rollout_sheet(lines, [told, CONTROL])
 
     def _gather(
-        self, subject: Subject, material: Material, seed: int
+        self, subject: Subject, material: DiagnosticPictures, seed: int
     ) -> tuple[list[Tensor], dict[str, Any]]:
         """What every picture's maps are like, (n, 7) for each stage, and some pictures, spread over all, with their maps."""
         removal = Removal(self.order, subject.grid, seed)

@@ -13,7 +13,7 @@ from torch import Tensor
 from maskwright.data.rendered.cue_names import Cues, read_categories, read_cues, usual_categories
 from maskwright.data.rendered.shapes_textures import PAIRS
 from maskwright.data.store.splits import hold_out_of_each_class
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.shape_bias import (
     POOLS,
@@ -55,7 +55,7 @@ class CueConflict:
     def __post_init__(self) -> None:
         check_one_of("pool", self.pool, POOLS)
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         stimuli, probe = material.take("stimuli"), subject.probe
         begun = time.perf_counter()

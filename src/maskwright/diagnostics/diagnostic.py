@@ -12,7 +12,7 @@ from maskwright.support.errors import MaskwrightError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class DiagnosticPictures:
     """The pictures of one diagnosis, cut to the size of one subject.
 
     test: labeled pictures that neither encoder nor probe was fitted on; extra: other sets, by the names that a diagnostic `wants`.
@@ -38,7 +38,7 @@ class Diagnostic(Protocol):
 
     wants: ClassVar[tuple[str, ...]]
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         ...
 
@@ -48,7 +48,7 @@ class Diagnostic(Protocol):
 
 
 @runtime_checkable
-class Compares(Protocol):
+class ComparesSubjects(Protocol):
     """A diagnostic that has more to say once all subjects were asked."""
 
     def compare(
@@ -59,9 +59,11 @@ class Compares(Protocol):
 
 
 @runtime_checkable
-class AsksOnce(Protocol):
+class MeasuresOnce(Protocol):
     """A diagnostic whose answers are not about weights: each of its findings, say one for each policy, is a column of the table."""
 
-    def ask_once(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+    def measure_once(
+        self, subject: Subject, material: DiagnosticPictures, seed: int = 0
+    ) -> list[Findings]:
         """Ask on the pictures and the grid of one subject."""
         ...

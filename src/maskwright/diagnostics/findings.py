@@ -55,7 +55,7 @@ def number_to_json(value: Number) -> Any:
     return _finite(float(value))
 
 
-def spell_number(value: Number) -> str:
+def format_number(value: Number) -> str:
     """A number as a table shows it."""
     if isinstance(value, Interval):
         return (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.store.splits import spread
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.geometry import measure_geometry
@@ -61,11 +61,13 @@ class Geometry:
         check_at_least("draws", self.draws, 1)
         check_at_least("most", self.most, 1)
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
-        """The findings of the first policy; `ask_once` gives all."""
-        return self.ask_once(subject, material, seed)[0]
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+        """The findings of the first policy; `measure_once` gives all."""
+        return self.measure_once(subject, material, seed)[0]
 
-    def ask_once(self, subject: Subject, material: Material, seed: int = 0) -> list[Findings]:
+    def measure_once(
+        self, subject: Subject, material: DiagnosticPictures, seed: int = 0
+    ) -> list[Findings]:
         """Findings of every policy, the easiest to copy first."""
         check_ratio(subject.grid.num_patches, self.ratio)
         images = _images(material, self.most)
@@ -128,7 +130,7 @@ class Geometry:
         )
 
 
-def _images(material: Material, most: int) -> Tensor:
+def _images(material: DiagnosticPictures, most: int) -> Tensor:
     """At most so many uint8 test pictures, spread over all classes of a sorted set."""
     some = material.test.take(spread(len(material.test), most))
     return torch.cat([batch.images for batch in some])

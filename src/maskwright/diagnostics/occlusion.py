@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
@@ -61,7 +61,7 @@ class Occlusion:
         if not self.orders:
             raise MaskwrightError("occlusion needs at least one order; got none.")
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratios(tuple(self.ratios), subject.grid)
         removals = [Removal(order, subject.grid, seed) for order in self.orders]
@@ -182,7 +182,7 @@ def own_attention(subject: Subject, images: Tensor) -> Tensor:
         return attention_map(encoder, patches).float().cpu()
 
 
-def _numbered(material: Material) -> Any:
+def _numbered(material: DiagnosticPictures) -> Any:
     at = 0
     for batch in material.test:
         yield at, batch

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskwright.diagnostics.curve import AccuracyCurve, draw_accuracy_curves, measure_curve
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.filters import (
     blur,
     keep_high,
@@ -49,7 +49,7 @@ class Lowpass:
         if not self.sigmas and not self.cutoffs:
             raise MaskwrightError("lowpass needs sigmas or cutoffs; both are empty.")
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         panels: dict[str, dict[str, Change]] = {}
         if self.sigmas:
@@ -84,7 +84,7 @@ class Highpass:
         if not self.cutoffs:
             raise MaskwrightError("highpass needs cutoffs; got none.")
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         highest = float(radial_frequency(*subject.image_size).max())
         kept = sorted({cutoff for cutoff in self.cutoffs if 0 < cutoff < highest})
@@ -108,7 +108,7 @@ def _measure(
     name: str,
     panels: dict[str, dict[str, Change]],
     subject: Subject,
-    material: Material,
+    material: DiagnosticPictures,
     seed: int,
     settings: dict[str, Any],
 ) -> Findings:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.subject import Subject
 from maskwright.evaluation.features import Features
@@ -40,7 +40,7 @@ class Positions:
     ratio: float = 0.75
     wants: ClassVar[tuple[str, ...]] = ()
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratio(subject.grid.num_patches, self.ratio)
         probe = subject.probe

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.store.splits import spread
-from maskwright.diagnostics.diagnostic import Material
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.spread import measure_shape
 from maskwright.diagnostics.subject import Pictures, Subject
@@ -47,7 +47,7 @@ class Representation:
         check_at_least("most", self.most, 2)
         check_at_least("k", self.k, 1)
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
         test = layers_of(subject, material.test)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.diagnostics.diagnostic import Material
-from maskwright.diagnostics.findings import Findings, Number, spell_number
+from maskwright.diagnostics.diagnostic import DiagnosticPictures
+from maskwright.diagnostics.findings import Findings, Number, format_number
 from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
@@ -38,7 +38,7 @@ class Texture:
     match: bool = True
     wants: ClassVar[tuple[str, ...]] = ("textures",)
 
-    def measure(self, subject: Subject, material: Material, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
         trains = {
@@ -59,8 +59,8 @@ class Texture:
             "textures, chance": chances["textures"],
         }
         tables = {
-            "objects": _spell_answers(objects),
-            "textures": _spell_answers(textures),
+            "objects": _format_answers(objects),
+            "textures": _format_answers(textures),
             "chances": chances,
         }
         return Findings(
@@ -102,7 +102,7 @@ class Texture:
                 tuple(getattr(value, end) for value in values) for end in ("value", "low", "high")
             )
             series.append(
-                Bars(f"{one.subject} ({_spell(one.numbers['textures - objects'])})", groups, *ends)
+                Bars(f"{one.subject} ({_format(one.numbers['textures - objects'])})", groups, *ends)
             )
         chances = {
             f"chance, {name}": value for name, value in findings[0].tables["chances"].items()
@@ -128,7 +128,7 @@ def _answers(probe: FixedProbe, subject: Subject, pictures: Pictures) -> Tensor:
     return probe.decide(subject.features_of(pictures)) == pictures.labels
 
 
-def _spell_answers(is_right: Tensor) -> str:
+def _format_answers(is_right: Tensor) -> str:
     """1 for a right answer and 0 for a wrong one, picture by picture: a line of JSON instead of thousands."""
     return "".join(map(str, is_right.int().tolist()))
 
@@ -172,12 +172,12 @@ def _leads(one: Findings, held: Sequence[Findings], seed: int) -> dict[str, Numb
 def _sentences(findings: Sequence[Findings]) -> list[str]:
     """Each lead in words."""
     return [
-        f"{one.subject}: {name} {spell_number(value)}."
+        f"{one.subject}: {name} {format_number(value)}."
         for one in findings
         for name, value in one.numbers.items()
         if name.startswith("lead over")
     ]
 
 
-def _spell(value: Number) -> str:
+def _format(value: Number) -> str:
     return f"{value.value:+.2f}" if isinstance(value, Interval) else f"{value:+.2f}"

@@ -41,7 +41,7 @@ class Answers:
             "interval": "95% bootstrap over test images",
             "per_class": self.per_class(),
             "labels": self.labels().tolist(),
-            "confusion": spell_rows(self.confusion()),
+            "confusion": format_rows(self.confusion()),
             "correct": "".join("01"[right] for right in self.correct.int().tolist()),
         }
 
@@ -67,13 +67,13 @@ class Answers:
         return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
 
 
-def spell_rows(counts: Tensor) -> list[str]:
+def format_rows(counts: Tensor) -> list[str]:
     """A matrix of counts as one string per row, which stays readable in JSON."""
     return [" ".join(map(str, row)) for row in counts.tolist()]
 
 
 def read_rows(rows: list[str]) -> Tensor:
-    """What `spell_rows` wrote."""
+    """What `format_rows` wrote."""
     return torch.tensor([[int(count) for count in row.split()] for row in rows])
 
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.masking.learner import Surroundings, settle
+from maskwright.masking.learner import PolicyContext, initialize_policy
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
-from maskwright.masking.synthetic_maps import CHANNELS, LinearScorer, made_up_maps
+from maskwright.masking.synthetic_maps import CHANNELS, LinearScorer, synthetic_maps
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, visible_count
 from maskwright.support.errors import MaskwrightError
@@ -59,7 +59,7 @@ class _Trial:
             priors={
                 name: share
                 for need in needs.needed("prior")
-                for name, share in made_up_maps(need, maps.fork(need), count).items()
+                for name, share in synthetic_maps(need, maps.fork(need), count).items()
             },
             views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
             attention=lambda source: maps.fork(source).uniform(count),
@@ -120,9 +120,9 @@ def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> 
     """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
-    built = settle(
+    built = initialize_policy(
         policy,
-        Surroundings(
+        PolicyContext(
             grid=grid,
             num_pictures=max(draws, CHUNK),
             build_scorer=lambda width, depth: LinearScorer(grid),

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskwright.masking.learner import Blueprint, Feedback, Surroundings
+from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
 from maskwright.masking.options import read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
@@ -27,7 +27,7 @@ UNSEEN = -1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class HardPolicy(Blueprint):
+class HardPolicy(PolicySettings):
     """Mask the patches of each picture that were hardest to predict when last seen; a memory of one number per patch, no network.
 
     keep: how much of the remembered loss a new one leaves in place. Places never seen count as the hardest, so that they are tried.
@@ -43,8 +43,8 @@ class HardPolicy(Blueprint):
     def traits(self) -> Traits:
         return LossMemory.traits
 
-    def build(self, surroundings: Surroundings) -> LossMemory:
-        return LossMemory(surroundings.grid, surroundings.num_pictures, self.keep)
+    def build(self, context: PolicyContext) -> LossMemory:
+        return LossMemory(context.grid, context.num_pictures, self.keep)
 
 
 class LossMemory(nn.Module):
@@ -98,7 +98,7 @@ class LossMemory(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictedHardPolicy(Blueprint):
+class PredictedHardPolicy(PolicySettings):
     """Mask the patches that a small network expects to be hard, which learns from each step which of two patches cost more.
 
     width, depth: of the network, a transformer on all patches of the picture; weight: of its loss beside the reconstruction's.
@@ -119,8 +119,8 @@ class PredictedHardPolicy(Blueprint):
     def traits(self) -> Traits:
         return LossPredictor.traits
 
-    def build(self, surroundings: Surroundings) -> LossPredictor:
-        return LossPredictor(surroundings.build_scorer(self.width, self.depth), self.weight)
+    def build(self, context: PolicyContext) -> LossPredictor:
+        return LossPredictor(context.build_scorer(self.width, self.depth), self.weight)
 
 
 class LossPredictor(nn.Module):

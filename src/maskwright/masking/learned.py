@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from maskwright.masking.hard import expect
-from maskwright.masking.learner import Blueprint, Feedback, Surroundings
+from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
 from maskwright.masking.options import read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.schedules import Schedule, parse_schedule
@@ -18,7 +18,7 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialPolicy(Blueprint):
+class AdversarialPolicy(PolicySettings):
     """Learn which patches to mask from the reconstruction loss, first to make it small, later to make it large (CL-MAE, Madan et al. 2024).
 
     dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary; temperature: of the Gumbel noise that draws
@@ -45,8 +45,8 @@ class AdversarialPolicy(Blueprint):
     def traits(self) -> Traits:
         return LEARNED
 
-    def build(self, surroundings: Surroundings) -> Adversary:
-        return Adversary(surroundings.build_scorer(self.width, self.depth), self)
+    def build(self, context: PolicyContext) -> Adversary:
+        return Adversary(context.build_scorer(self.width, self.depth), self)
 
 
 class Adversary(nn.Module):
@@ -62,7 +62,7 @@ class Adversary(nn.Module):
         noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
         return expect(self, self.scorer, scene).detach() / self.settings.temperature + noise
 
-    def weigh(self, scene: Scene) -> Tensor:
+    def soft_mask(self, scene: Scene) -> Tensor:
         keep = torch.sigmoid(-expect(self, self.scorer, scene))
         dial: Schedule = self.settings.dial
         strength = dial.at(scene.progress)
@@ -83,7 +83,7 @@ class Adversary(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptivePolicy(Blueprint):
+class AdaptivePolicy(PolicySettings):
     """Learn which patches tell most and show those: what came back badly becomes likelier to be visible (AdaMAE, Bandara et al. 2023).
 
     The visible patches are drawn one by one without replacement by the network's softmax. weight: of its loss, 1e-4 in the paper;
@@ -103,8 +103,8 @@ class AdaptivePolicy(Blueprint):
     def traits(self) -> Traits:
         return LEARNED
 
-    def build(self, surroundings: Surroundings) -> AdaptiveSampler:
-        return AdaptiveSampler(surroundings.build_scorer(self.width, self.depth), self.weight)
+    def build(self, context: PolicyContext) -> AdaptiveSampler:
+        return AdaptiveSampler(context.build_scorer(self.width, self.depth), self.weight)
 
 
 class AdaptiveSampler(nn.Module):

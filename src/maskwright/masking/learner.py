@@ -16,7 +16,7 @@ from maskwright.support.errors import MaskwrightError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class PolicyContext:
     """Where a policy will work.
 
     grid; num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches (B, N, P) in the model's numbers
@@ -37,7 +37,7 @@ class Feedback:
     errors: Tensor
 
 
-class Blueprint(ABC):
+class PolicySettings(ABC):
     """The settings of a policy that keeps a state; `build` makes the policy itself, and until then nothing is scored."""
 
     @property
@@ -46,7 +46,7 @@ class Blueprint(ABC):
         """What the policy promises."""
 
     @abstractmethod
-    def build(self, surroundings: Surroundings) -> Learner:
+    def build(self, context: PolicyContext) -> StatefulPolicy:
         """Make the policy, a `torch.nn.Module`, with its state at the beginning."""
 
     def score(self, scene: Scene) -> Tensor:
@@ -55,11 +55,11 @@ class Blueprint(ABC):
 
 
 @runtime_checkable
-class Learner(Policy, Protocol):
+class StatefulPolicy(Policy, Protocol):
     """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and moved with the model's.
 
-    What it does with that state is told by the methods it has: `weigh` (see `Weigher`), `loss` (`Taught`), `observe` (`Observer`), one or
-    more of these, and `flops` (`Priced`) where it has a network; those that say nothing are left out.
+    What it does with that state is told by the methods it has: `soft_mask` (see `HasSoftMask`), `loss` (`HasLoss`), `observe` (`HasMemory`), one or
+    more of these, and `flops` (`HasFlops`) where it has a network; those that say nothing are left out.
     """
 
     def state_dict(self) -> dict[str, Any]:
@@ -68,16 +68,16 @@ class Learner(Policy, Protocol):
 
 
 @runtime_checkable
-class Weigher(Protocol):
+class HasSoftMask(Protocol):
     """A learner that the reconstruction's loss reaches."""
 
-    def weigh(self, scene: Scene) -> Tensor | None:
+    def soft_mask(self, scene: Scene) -> Tensor | None:
         """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft - soft.detach(), so the loss reaches the policy."""
         ...
 
 
 @runtime_checkable
-class Taught(Protocol):
+class HasLoss(Protocol):
     """A learner with a loss of its own."""
 
     def loss(self, feedback: Feedback) -> Tensor | None:
@@ -86,7 +86,7 @@ class Taught(Protocol):
 
 
 @runtime_checkable
-class Observer(Protocol):
+class HasMemory(Protocol):
     """A learner that remembers."""
 
     def observe(self, feedback: Feedback) -> None:
@@ -95,7 +95,7 @@ class Observer(Protocol):
 
 
 @runtime_checkable
-class Priced(Protocol):
+class HasFlops(Protocol):
     """A learner whose network costs operations that a budget counts."""
 
     def flops(self) -> int:
@@ -104,7 +104,7 @@ class Priced(Protocol):
 
 
 @runtime_checkable
-class Composite(Protocol):
+class ComposedPolicy(Protocol):
     """A policy made of policies."""
 
     def inner(self) -> tuple[Policy, ...]:
@@ -116,37 +116,37 @@ class Composite(Protocol):
         ...
 
 
-def settle(policy: Policy, surroundings: Surroundings) -> Policy:
+def initialize_policy(policy: Policy, context: PolicyContext) -> Policy:
     """Build every blueprint inside a policy, so that it can score."""
-    if isinstance(policy, Blueprint):
-        return _checked(policy.build(surroundings))
-    if isinstance(policy, Composite):
-        return policy.with_inner([settle(part, surroundings) for part in policy.inner()])
+    if isinstance(policy, PolicySettings):
+        return _checked(policy.build(context))
+    if isinstance(policy, ComposedPolicy):
+        return policy.with_inner([initialize_policy(part, context) for part in policy.inner()])
     return policy
 
 
 def leaves(policy: Policy) -> Iterator[Policy]:
     """The policies inside a policy that are not made of others, or the policy itself."""
-    if isinstance(policy, Composite):
+    if isinstance(policy, ComposedPolicy):
         for part in policy.inner():
             yield from leaves(part)
     else:
         yield policy
 
 
-def learners(policy: Policy) -> Iterator[Learner]:
+def learners(policy: Policy) -> Iterator[StatefulPolicy]:
     """The policies with a state inside a policy, or the policy itself."""
-    return (leaf for leaf in leaves(policy) if isinstance(leaf, Learner))
+    return (leaf for leaf in leaves(policy) if isinstance(leaf, StatefulPolicy))
 
 
 def flops_of(learners: Iterable[object]) -> int:
     """Operations that the networks of learners take together per image and training step."""
-    return sum(learner.flops() for learner in learners if isinstance(learner, Priced))
+    return sum(learner.flops() for learner in learners if isinstance(learner, HasFlops))
 
 
-def _checked(learner: Learner) -> Learner:
+def _checked(learner: StatefulPolicy) -> StatefulPolicy:
     """The same learner; a method with a misspelled name would otherwise never be called."""
-    if not isinstance(learner, Weigher | Taught | Observer):
+    if not isinstance(learner, HasSoftMask | HasLoss | HasMemory):
         name = type(learner).__name__
         raise MaskwrightError(
             f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback) or observe(feedback)."

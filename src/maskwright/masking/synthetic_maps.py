@@ -30,7 +30,7 @@ class LinearScorer(nn.Module):
         return 0
 
 
-def made_up_maps(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
+def synthetic_maps(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
     """(B, N) maps of a name: one of random shares, or three parts that share out three quarters of the patches."""
     if name != "parts":
         return {name: rng.uniform(count)}

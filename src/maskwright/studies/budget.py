@@ -163,7 +163,7 @@ def planned(
     return {"steps": steps}, price.times(steps)
 
 
-def spell_compute(plans: Mapping[str, Compute]) -> tuple[Sequence[str], list[list[str]]]:
+def format_compute(plans: Mapping[str, Compute]) -> tuple[Sequence[str], list[list[str]]]:
     """Headings and rows of all currencies per arm."""
     headings = (
         "arm",

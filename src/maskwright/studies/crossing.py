@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskwright.studies.measures import CROSS, MeasureSettings
 from maskwright.studies.measuring import cross_policies
-from maskwright.studies.progress import Hushed
+from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.trial import RECORD
 from maskwright.support.files import read_json, write_json
@@ -46,7 +46,7 @@ def _matrix(
     made = {arm: _stamp(run) for arm, run in runs.items()}
     if file.exists() and (kept := read_json(file))["runs"] == made:
         return {(model, masks): value for model, masks, value in kept["psnr"]}
-    found = cross_policies(runs, measures, Hushed(reporter)) if runs else {}
+    found = cross_policies(runs, measures, QuietStream(reporter)) if runs else {}
     write_json(
         file,
         {"runs": made, "psnr": [[model, masks, value] for (model, masks), value in found.items()]},

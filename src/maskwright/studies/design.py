@@ -13,7 +13,7 @@ from maskwright.data.store.splits import TEST_SHARE
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
 from maskwright.studies.preflight import check_measuring
-from maskwright.studies.progress import Hushed
+from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import Compute
 from maskwright.support.errors import MaskwrightError, NotAtHand
 from maskwright.support.files import read_json, write_json, write_text
@@ -109,13 +109,15 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
-            settings, source = complete(plan.settings(arm, plan.seeds[0]), None, Hushed(reporter))
+            settings, source = complete(
+                plan.settings(arm, plan.seeds[0]), None, QuietStream(reporter)
+            )
             pictures = opened.get(settings.data) or load(
-                settings.data, source, settings.train.seed, Hushed(reporter)
+                settings.data, source, settings.train.seed, QuietStream(reporter)
             )
             price = price_step(settings, pictures)
             if (place := (settings.data, settings.model.patch_size)) not in checked:
-                check_measuring(plan.measures, settings, source, pictures, Hushed(reporter))
+                check_measuring(plan.measures, settings, source, pictures, QuietStream(reporter))
                 checked.add(place)
         except NotAtHand as error:
             if arm.name == plan.baseline:

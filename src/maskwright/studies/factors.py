@@ -46,10 +46,10 @@ def _levels(name: str, value: Any) -> Iterator[Level]:
                 raise MaskwrightError(
                     f"Level '{label}' of factor '{name}' is a mapping of settings; got {own!r}."
                 )
-            yield _spell(label), flatten(own or {})
+            yield _format(label), flatten(own or {})
     elif isinstance(value, Sequence) and not isinstance(value, str) and value:
         for one in value:
-            yield _spell(one), flatten({name: one})
+            yield _format(one), flatten({name: one})
     else:
         raise MaskwrightError(
             f"Factor '{name}' is a list of values, or a mapping of levels to settings; got {value!r}."
@@ -77,7 +77,7 @@ def _default(name: str) -> Any:
     return next(leaf.default for leaf in leaves(SECTIONS) if leaf.name == name)
 
 
-def _spell(label: Any) -> str:
+def _format(label: Any) -> str:
     return (
         {True: "on", False: "off"}.get(label, str(label)) if isinstance(label, bool) else str(label)
     )

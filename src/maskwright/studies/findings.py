@@ -99,7 +99,7 @@ def find(record: StudyRecord) -> list[Finding]:
     return [finding for finding in findings if finding.arms]
 
 
-def spell_findings(record: StudyRecord) -> list[str]:
+def format_findings(record: StudyRecord) -> list[str]:
     """The verdict tables as lines of text, for a console."""
     lines: list[str] = []
     for finding in find(record):
@@ -108,12 +108,12 @@ def spell_findings(record: StudyRecord) -> list[str]:
         for one in finding.arms:
             cells = [
                 f"  {one.arm:<{width}}",
-                f"{spell(one.sample.mean, one.sample.interval, finding.decimals):<26}",
+                f"{format_interval(one.sample.mean, one.sample.interval, finding.decimals):<26}",
             ]
             if one.difference is not None:
                 change = one.difference.sample
                 cells.append(
-                    f"{spell(change.mean, change.interval, finding.change_decimals, signed=True):<28}"
+                    f"{format_interval(change.mean, change.interval, finding.change_decimals, signed=True):<28}"
                 )
                 cells.append(
                     "" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}"
@@ -140,7 +140,9 @@ def title_of(metric: Metric) -> str:
     return f"{metric.name} ({metric.unit})" if metric.unit else metric.name
 
 
-def spell(mean: float, interval: Interval | None, decimals: int, signed: bool = False) -> str:
+def format_interval(
+    mean: float, interval: Interval | None, decimals: int, signed: bool = False
+) -> str:
     """A mean with its interval: 0.512 [0.498, 0.526]."""
     plus = "+" if signed else ""
     value = f"{mean:{plus}.{decimals}f}"

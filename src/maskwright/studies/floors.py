@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.measures import MEASURE_SEED, MeasureSettings
-from maskwright.studies.progress import Hushed
+from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
@@ -74,6 +74,6 @@ def _measure(
         limit=measures.limit,
         device=str(trial.settings.get("device", "auto")),
         seed=MEASURE_SEED,
-        reporter=Hushed(reporter),
+        reporter=QuietStream(reporter),
     )
     return {f"{name} top1": dict(result["top1"]) for name, result in results[RANDOM].items()}

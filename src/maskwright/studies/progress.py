@@ -8,7 +8,7 @@ from datetime import datetime
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.record import TrialRecord
 from maskwright.support.reporting import Reporter, log
-from maskwright.training.recorder import spell_time
+from maskwright.training.recorder import format_time
 
 
 class StudyProgress:
@@ -60,14 +60,14 @@ class StudyProgress:
     def _told_so_far(self) -> str:
         left = self._total - self._ended
         ahead = (
-            f", about {spell_time(left * self._each / max(1, self._running))} left"
+            f", about {format_time(left * self._each / max(1, self._running))} left"
             if self._each
             else ""
         )
         return f"trial {min(self._ended + 1, self._total)} of {self._total}{ahead}"
 
 
-class Hushed:
+class QuietStream:
     """Lets warnings and progress through and keeps the rest to the log, where parts of a study would repeat themselves."""
 
     def __init__(self, reporter: Reporter) -> None:

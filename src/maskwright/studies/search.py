@@ -10,7 +10,7 @@ from typing import Any
 from maskwright.studies.budget import planned, price_step
 from maskwright.studies.ledger import Ledger
 from maskwright.studies.plan import StudyPlan
-from maskwright.studies.progress import Hushed
+from maskwright.studies.progress import QuietStream
 from maskwright.studies.trial import QUIET
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
@@ -60,9 +60,9 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
     chosen = {name: one.suggest(name, trial) for name, one in plan.ranges.items()}
     base = {**QUIET, "knn_every": 1, **plan.arm(plan.baseline).settings, **chosen}
     settings, source = complete(
-        plan.settings(plan.arm(plan.baseline), SEED, **base), None, Hushed(reporter)
+        plan.settings(plan.arm(plan.baseline), SEED, **base), None, QuietStream(reporter)
     )
-    pictures = load(settings.data, source, SEED, Hushed(reporter))
+    pictures = load(settings.data, source, SEED, QuietStream(reporter))
     if pictures.held is None or pictures.train.labels is None or pictures.held.labels is None:
         raise MaskwrightError(
             "A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2, or val data with the same classes."
@@ -80,7 +80,7 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
     given = plan.settings(plan.arm(plan.baseline), SEED, **{**base, **length}).to_flat()
     out = folder / "search" / f"{trial.number:04d}"
     run = pretrain(
-        **{**given, "out": out}, overwrite=out.exists(), reporter=Hushed(reporter), watch=watch
+        **{**given, "out": out}, overwrite=out.exists(), reporter=QuietStream(reporter), watch=watch
     )
     if run.status["state"] != "finished":
         if not lags:

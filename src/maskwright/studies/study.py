@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.budget import spell_compute
+from maskwright.studies.budget import format_compute
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.comparison import measure_what_there_is
 from maskwright.studies.crossing import add_cross
@@ -19,7 +19,7 @@ from maskwright.studies.design import (
     keep_lengths,
     keep_plan,
 )
-from maskwright.studies.findings import find, spell_findings
+from maskwright.studies.findings import find, format_findings
 from maskwright.studies.floors import add_floors
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
@@ -28,7 +28,7 @@ from maskwright.studies.report.page import write_report
 from maskwright.studies.report.words import answer_lines
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
-from maskwright.studies.table import spell_table
+from maskwright.studies.table import format_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
@@ -155,7 +155,7 @@ def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporte
     reporter.say(
         f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched}; {folder})"
     )
-    for line in spell_table(*spell_compute(design.costs)):
+    for line in format_table(*format_compute(design.costs)):
         reporter.say(line)
     if design.rates:
         reporter.say(rate_words(design.rates))
@@ -180,7 +180,7 @@ def _conclude(
         record = add_cross(record, folder, plan.measures, reporter)
     record = add_floors(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
-    for line in [*spell_findings(record), *_spell_answer(record)]:
+    for line in [*format_findings(record), *_format_answer(record)]:
         reporter.say(line)
     failed = [trial for trial in record.trials if trial.state == "failed"]
     if failed:
@@ -210,7 +210,7 @@ def _refuse_failure(record: StudyRecord, folder: Path) -> None:
     )
 
 
-def _spell_answer(record: StudyRecord) -> list[str]:
+def _format_answer(record: StudyRecord) -> list[str]:
     """The page's answer and what to know before believing it, for a console."""
     findings = find(record)
     if not findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 
-def spell_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Lines of columns, the first aligned to the left and numbers to the right."""
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
     for row in (headings, *rows):

@@ -71,7 +71,7 @@ def run_trial(
         except Exception as error:
             log.exception("trial %s with seed %d failed", arm, seed)
             record = replace(
-                record, state="failed", error=_spell(error), ended=now(), **_surroundings("auto")
+                record, state="failed", error=_format(error), ended=now(), **_context("auto")
             )
         write_json(place / RECORD, record.to_dict())
     return record
@@ -109,7 +109,7 @@ def _run(
         compute=spent(run.status, settings, model_config(settings)),
         settings=settings.to_flat(),
         ended=now(),
-        **_surroundings(settings.run.device),
+        **_context(settings.run.device),
     )
 
 
@@ -142,7 +142,7 @@ def _asked(plan: StudyPlan, arm: str) -> dict[str, Any]:
     return {name: own[name] for name in QUIET if name in own}
 
 
-def _surroundings(device: str) -> dict[str, Any]:
+def _context(device: str) -> dict[str, Any]:
     known = versions()
     return {
         "versions": known,
@@ -151,5 +151,5 @@ def _surroundings(device: str) -> dict[str, Any]:
     }
 
 
-def _spell(error: Exception) -> str:
+def _format(error: Exception) -> str:
     return str(error) if isinstance(error, MaskwrightError) else f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ import numpy as np
 
 
 @contextmanager
-def lent_chance() -> Iterator[Callable[[int], None]]:
+def seeded_globals() -> Iterator[Callable[[int], None]]:
     """Give a function that seeds both global generators; afterwards they are as they were, as if nothing had been drawn."""
     python, numpy = random.getstate(), np.random.get_state()
     try:

@@ -43,7 +43,7 @@ def process_rank() -> tuple[int, int]:
     )
 
 
-def hush_trackers() -> None:
+def quiet_trackers() -> None:
     """Switch off the telemetry of optional trackers, unless the user asked for it."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 

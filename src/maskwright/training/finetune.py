@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from maskwright.models.classifier import Classifier, draw_shares
 from maskwright.patches.pixels import PixelScale
-from maskwright.support.seeded_globals import lent_chance
+from maskwright.support.seeded_globals import seeded_globals
 from maskwright.support.seeding import derive_seed, sample_rng
 from maskwright.training.clock import Clock
 from maskwright.training.layer_decay import build_layered_optimizer
@@ -23,7 +23,7 @@ from maskwright.training.stepped import SteppedModule
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneRecipe:
+class FinetuneStepSettings:
     """The numbers that a training step needs, all plain; ema: how slowly the average of the weights moves, 0 for none."""
 
     seed: int
@@ -46,7 +46,7 @@ class FinetuneModule(SteppedModule):
         self,
         model: Classifier,
         scale: PixelScale,
-        recipe: FinetuneRecipe,
+        recipe: FinetuneStepSettings,
         clock: Clock,
         described: dict[str, Any],
     ) -> None:
@@ -81,7 +81,7 @@ class FinetuneModule(SteppedModule):
             return images, mixup_target(
                 labels, self.model.num_classes, smoothing=self.recipe.smoothing
             )
-        with lent_chance() as seed:
+        with seeded_globals() as seed:
             seed(derive_seed(self.recipe.seed, "mix", self.global_step))
             return self.mix(images, labels)
 
@@ -118,7 +118,7 @@ def warmed_average(decay: float) -> Any:
     return average
 
 
-def _build_mix(recipe: FinetuneRecipe, num_classes: int) -> Mixup | None:
+def _build_mix(recipe: FinetuneStepSettings, num_classes: int) -> Mixup | None:
     """timm's mixup and cutmix, one of both per batch; None when both are off."""
     if recipe.mix_prob == 0 or max(recipe.mixup, recipe.cutmix) == 0:
         return None

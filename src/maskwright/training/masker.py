@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from maskwright.masking.learner import Feedback, Observer, Taught, Weigher, flops_of, learners
+from maskwright.masking.learner import Feedback, HasLoss, HasMemory, HasSoftMask, flops_of, learners
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
@@ -100,7 +100,7 @@ class Masker(nn.Module):
         """(B, V) ones that carry a gradient to the policies that learn from the reconstruction's loss, or None."""
         product = None
         for learner in self.learners:
-            if isinstance(learner, Weigher) and (soft := learner.weigh(scene)) is not None:
+            if isinstance(learner, HasSoftMask) and (soft := learner.soft_mask(scene)) is not None:
                 one = 1 + (soft - soft.detach())
                 product = one if product is None else product * one
         return None if product is None else take(product[:, :, None], mask.visible_ids)[:, :, 0]
@@ -115,9 +115,9 @@ class Masker(nn.Module):
         if not len(self.learners):
             return None
         feedback = Feedback(scene, mask, errors)
-        taught = (learner for learner in self.learners if isinstance(learner, Taught))
+        taught = (learner for learner in self.learners if isinstance(learner, HasLoss))
         terms = [term for learner in taught if (term := learner.loss(feedback)) is not None]
-        if any(isinstance(learner, Observer) for learner in self.learners):
+        if any(isinstance(learner, HasMemory) for learner in self.learners):
             self._unobserved.append(_seen_by_all(feedback, gather))
         self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
         return torch.stack(terms).sum() if terms else None
@@ -128,7 +128,7 @@ class Masker(nn.Module):
         waiting, self._unobserved = self._unobserved, []
         for feedback in waiting if is_good else ():
             for learner in self.learners:
-                if isinstance(learner, Observer):
+                if isinstance(learner, HasMemory):
                     learner.observe(feedback)
 
     def look(self, source: str, images: Tensor, *, charged: bool = False) -> Tensor:

@@ -30,7 +30,7 @@ class OptimizerEntry(Entry):
         base = self.base_lr if base_lr is None else base_lr
         return base * (batch / RATE_BATCH) ** self.batch_power
 
-    def spell_rate(self, batch: int, base_lr: float | None = None) -> str:
+    def format_rate(self, batch: int, base_lr: float | None = None) -> str:
         """The arithmetic of `rate`, for people."""
         base = self.base_lr if base_lr is None else base_lr
         share = f"{batch} / {RATE_BATCH}"

@@ -123,11 +123,11 @@ class Recorder(Callback):
             f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e}  {row['images_per_s']:,.0f} img/s  "
             f"data-wait {row['data_wait']:.0%}  "
             + (f"masked {row['masked']:.1%}  " if "masked" in row else "")
-            + f"eta {spell_time(module.clock.remaining_seconds(row['step']))}"
+            + f"eta {format_time(module.clock.remaining_seconds(row['step']))}"
         )
 
 
-def spell_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Spell seconds as people read them: 42s, 3m10s, 2h05m."""
     whole = round(seconds)
     if whole < 60:

@@ -23,7 +23,7 @@ from maskwright.training.stepped import SteppedModule
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectRecipe:
+class SelectStepSettings:
     """The numbers that a step needs, all plain.
 
     encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and kept tokens have seen what is hidden;
@@ -61,7 +61,7 @@ class SelectModule(SteppedModule):
         model: MaskedAutoencoder,
         scorer: nn.Module,
         scale: PixelScale,
-        recipe: SelectRecipe,
+        recipe: SelectStepSettings,
         clock: Clock,
     ) -> None:
         super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, {})

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.variables import hush_trackers, tracker_mode
+from maskwright.support.variables import quiet_trackers, tracker_mode
 
 
 class Tracker(Protocol):
@@ -72,7 +72,7 @@ class MlflowTracker:
     """MLflow with its database in RUN/mlflow.db."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
-        hush_trackers()
+        quiet_trackers()
         folder.mkdir(parents=True, exist_ok=True)
         self._logger = MLFlowLogger(
             "maskwright",

@@ -107,7 +107,7 @@ def _foreign(
         {},
         None if parts is None else parts.config,
         found.has_decoder,
-        _spell_target(hints.over(found.hints)) if found.has_decoder else "",
+        _format_target(hints.over(found.hints)) if found.has_decoder else "",
         LICENSE
         if is_official_name(file.path)
         else str(section(file.config, "pretrained_cfg").get("license") or ""),
@@ -117,7 +117,7 @@ def _foreign(
     )
 
 
-def _spell_target(known: Hints) -> str:
+def _format_target(known: Hints) -> str:
     if known.target is None:
         return "raw or normalized pixels: unknown, the weights do not show it; add --target raw or --target normalized"
     return f"{known.target} pixels"

@@ -26,7 +26,7 @@ class Hints:
 
     heads, decoder_heads: of both halves; stored_size: (height, width) that the positions in the file are for; target: what the decoder
     predicts; positions: `sincos` or `learned`; norm_eps: of the layer norms; mean, std: the pixel scale, one number or one per channel.
-    Wishes: image_size and channels that the model shall have after loading; random: fresh weights (for `timm:NAME@random`).
+    ReconstructOptions: image_size and channels that the model shall have after loading; random: fresh weights (for `timm:NAME@random`).
     """
 
     heads: int | None = None

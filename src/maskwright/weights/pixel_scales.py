@@ -31,7 +31,7 @@ class FoundScale:
     assumed: bool = False
 
     def __str__(self) -> str:
-        return f"{spell_scale(self.scale)}, {self.origin}"
+        return f"{format_scale(self.scale)}, {self.origin}"
 
 
 def find_scale(
@@ -106,11 +106,11 @@ def _by_timm_name(path: Path) -> FoundScale | None:
     return FoundScale(scale, f"that of timm's {path.stem}, which the file is named like; {_OTHER}")
 
 
-def spell_scale(scale: PixelScale) -> str:
+def format_scale(scale: PixelScale) -> str:
     """`mean 0.5, std 0.5`, or with a number per channel."""
-    return f"mean {_spell(scale.mean)}, std {_spell(scale.std)}"
+    return f"mean {_format(scale.mean)}, std {_format(scale.std)}"
 
 
-def _spell(values: tuple[float, ...]) -> str:
+def _format(values: tuple[float, ...]) -> str:
     """`0.5` for equal numbers, else one per channel."""
     return "/".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))

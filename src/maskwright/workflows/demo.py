@@ -12,7 +12,7 @@ from maskwright.data.store.splits import TEST_SHARE
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.training.recorder import spell_time
+from maskwright.training.recorder import format_time
 from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.reconstruct import reconstruct
@@ -51,7 +51,7 @@ def demo(
     sheet = reconstruct(run.path, examples, reporter=reporter)
     evaluate(run.path, str(folder / "images"), labels=str(labels), reporter=reporter)
     reporter.say(
-        f"All done in {spell_time(time.monotonic() - started)}. Look at {sheet.path} and {run.path / 'samples'}."
+        f"All done in {format_time(time.monotonic() - started)}. Look at {sheet.path} and {run.path / 'samples'}."
     )
     return run
 

@@ -11,8 +11,13 @@ from typing import Any
 import torch
 
 from maskwright.diagnostics.catalog import build_diagnostics
-from maskwright.diagnostics.diagnostic import AsksOnce, Compares, Diagnostic, Material
-from maskwright.diagnostics.findings import Findings, spell_number
+from maskwright.diagnostics.diagnostic import (
+    ComparesSubjects,
+    Diagnostic,
+    DiagnosticPictures,
+    MeasuresOnce,
+)
+from maskwright.diagnostics.findings import Findings, format_number
 from maskwright.diagnostics.subject import Pictures, Subject
 from maskwright.support.environment import pick_device, pick_precision, versions
 from maskwright.support.errors import MaskwrightError
@@ -49,7 +54,7 @@ class Asked:
     """One subject with the pictures at its size."""
 
     subject: Subject
-    material: Material
+    material: DiagnosticPictures
     is_baseline: bool
 
 
@@ -141,19 +146,19 @@ def _answer(
     """Ask one question, leave its figure and JSON, and say what came out."""
     findings = bench.ask(name, question, asked)
     _write(folder, name, question, findings, about)
-    for line in [*spell_findings(findings), f"Written to {folder / name}.png and .json"]:
+    for line in [*format_findings(findings), f"Written to {folder / name}.png and .json"]:
         bench.reporter.say(line)
     return findings
 
 
-def spell_findings(findings: Sequence[Findings]) -> list[str]:
+def format_findings(findings: Sequence[Findings]) -> list[str]:
     """A table with a row for each number and a column for each subject, then the control and the times."""
     names = list(dict.fromkeys(name for one in findings for name in one.numbers))
     cells = [["", *(one.subject for one in findings)]]
     cells += [
         [
             name,
-            *(spell_number(one.numbers[name]) if name in one.numbers else "-" for one in findings),
+            *(format_number(one.numbers[name]) if name in one.numbers else "-" for one in findings),
         ]
         for name in names
     ]
@@ -265,18 +270,18 @@ class Bench:
             name=name, model=model, scale=like.scale, image_size=size, patch_size=config.patch_size, train=train, device=self.device,
             precision=precision, seed=self.seed,
         )  # fmt: skip
-        return Asked(subject, Material(test=test, extra=extra), is_baseline)
+        return Asked(subject, DiagnosticPictures(test=test, extra=extra), is_baseline)
 
     def ask(self, name: str, question: Diagnostic, asked: Sequence[Asked]) -> list[Findings]:
         """One question to all subjects, and what it has to say when it has heard them all."""
-        if isinstance(question, AsksOnce):
-            return question.ask_once(asked[0].subject, asked[0].material, self.seed)
+        if isinstance(question, MeasuresOnce):
+            return question.measure_once(asked[0].subject, asked[0].material, self.seed)
         findings = []
         for at, one in enumerate(asked):
             self.reporter.progress(name, at, len(asked), one.subject.name)
             findings.append(question.measure(one.subject, one.material, self.seed))
         self.reporter.finish()
-        if isinstance(question, Compares):
+        if isinstance(question, ComparesSubjects):
             findings = question.compare(
                 findings, [one.subject.name for one in asked if one.is_baseline], self.seed
             )

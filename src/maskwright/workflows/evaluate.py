@@ -16,10 +16,10 @@ from maskwright.workflows.loading.labeled import TEST_NAMES, Labeled, labeled_se
 from maskwright.workflows.loading.seen import tell_seen, test_apart
 from maskwright.workflows.measuring.bench import Bench, Probe
 from maskwright.workflows.measuring.evaluation_report import (
+    format_differences,
+    format_results,
     measure_differences,
     save_figures,
-    spell_differences,
-    spell_results,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, benches, load_subjects
@@ -147,9 +147,9 @@ def _write(
     """Leave the report as JSON with its figures, and say what came out."""
     write_json(f"{place}.json", report)
     drawn = save_figures(report, names, place) if figures else []
-    told = spell_differences(report["differences"]) if len(names) > 1 else []
+    told = format_differences(report["differences"]) if len(names) > 1 else []
     for line in [
-        *spell_results(report["results"]),
+        *format_results(report["results"]),
         *told,
         f"Written to {place}.json",
         *(f"Drawn in {path}" for path in drawn),

@@ -14,22 +14,22 @@ from maskwright.support.environment import describe_device, pick_device, version
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.training.recorder import spell_time
+from maskwright.training.recorder import format_time
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.finetuning.data import (
-    Lesson,
+    FinetuneData,
     build_classifier,
-    build_lesson,
+    build_finetune_data,
     open_pictures,
 )
 from maskwright.workflows.finetuning.fit import fit_classifier
-from maskwright.workflows.finetuning.folds import folds_of, spell_spread
-from maskwright.workflows.finetuning.report import chosen_model, report_answers, spell_answers
+from maskwright.workflows.finetuning.folds import folds_of, format_spread
+from maskwright.workflows.finetuning.report import chosen_model, format_answers, report_answers
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.seen import tell_seen, test_apart
-from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.runs.run_folder import (
     RunFolder,
@@ -242,7 +242,7 @@ def _each_fold(task: _Task, folder: RunFolder, folds: list[str], reporter: Repor
             continue
         reports.append(_train(one, place, reporter, resume=place.last.exists()).report)
     values = [report["top1"]["value"] for report in reports]
-    spread = spell_spread(values)
+    spread = format_spread(values)
     report = {
         "probe": SECTION,
         "top1": sum(values) / len(values),
@@ -276,15 +276,15 @@ def _train_and_measure(
     data = open_pictures(asked, loaded.model.config, reporter)
     if resume:
         check_same_data(data.fingerprint, task.asked.data, folder, _NEW_RUN)
-    lesson, numbers = build_lesson(data.train, task.settings, task.asked.seed, device)
+    finetune_data, numbers = build_finetune_data(data.train, task.settings, task.asked.seed, device)
     if resume:
-        check_same_parts(lesson.train, lesson.held, folder, _NEW_RUN)
-    model = build_classifier(loaded, lesson, task.from_scratch)
+        check_same_parts(finetune_data.train, finetune_data.held, folder, _NEW_RUN)
+    model = build_classifier(loaded, finetune_data, task.from_scratch)
     _begin(
         task,
         folder,
         data,
-        lesson,
+        finetune_data,
         sum(value.numel() for value in model.parameters()),
         reporter,
         resume,
@@ -296,7 +296,7 @@ def _train_and_measure(
         SECTION: task.to_dict()[SECTION],
     }
     module, finished = fit_classifier(
-        lesson, model, loaded.scale, folder, described, reporter, resume=resume
+        finetune_data, model, loaded.scale, folder, described, reporter, resume=resume
     )
     spent = {
         "seconds": round(module.clock.seconds, 2),
@@ -310,14 +310,14 @@ def _train_and_measure(
             f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}"
         )
         return Finetuned(folder.path, {})
-    chosen = chosen_model(lesson, module, folder)
+    chosen = chosen_model(finetune_data, module, folder)
     where = save_classifier(
         folder.exported / "classifier.safetensors",
         chosen,
         loaded.scale,
-        {**described, "classes": list(lesson.classes)},
+        {**described, "classes": list(finetune_data.classes)},
     )
-    answers = report_answers(lesson, numbers, chosen, loaded, data.test, task.from_scratch)
+    answers = report_answers(finetune_data, numbers, chosen, loaded, data.test, task.from_scratch)
     seen = None
     if not task.from_scratch:
         seen = tell_seen(task.run, data.test, task.asked.data, reporter)
@@ -329,8 +329,10 @@ def _train_and_measure(
         **spent,
         result={name: value for name, value in report.items() if name != "correct"},
     )
-    reporter.say(f"Finished {spent['step']:,} steps in {spell_time(module.clock.seconds)}; {where}")
-    reporter.say(f"{spell_answers(report)}; written to {path}")
+    reporter.say(
+        f"Finished {spent['step']:,} steps in {format_time(module.clock.seconds)}; {where}"
+    )
+    reporter.say(f"{format_answers(report)}; written to {path}")
     return Finetuned(folder.path, report)
 
 
@@ -338,21 +340,25 @@ def _begin(
     task: _Task,
     folder: RunFolder,
     data: Labeled,
-    lesson: Lesson,
+    finetune_data: FinetuneData,
     parameters: int,
     reporter: Reporter,
     resume: bool,
 ) -> None:
-    held = "" if lesson.held is None else f", {len(lesson.held):,} held out to choose the epoch"
+    held = (
+        ""
+        if finetune_data.held is None
+        else f", {len(finetune_data.held):,} held out to choose the epoch"
+    )
     reporter.say(
-        f"{len(lesson.train):,} pictures of {len(lesson.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
+        f"{len(finetune_data.train):,} pictures of {len(finetune_data.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
     )
     heading = f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe {folder.config} --out NEW\n"
     write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
     if resume:  # the data may have moved
         folder.update_status(state="running")
         return
-    settings = lesson.settings
+    settings = finetune_data.settings
     length = (
         f"{settings.minutes:g} minutes"
         if settings.minutes is not None
@@ -360,17 +366,17 @@ def _begin(
     )
     start = "random weights" if task.from_scratch else task.run
     reporter.say(
-        f"classifier on {start}, {spell_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
+        f"classifier on {start}, {format_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
         f"learning rate {settings.lr:.2g}, layer decay {settings.layer_decay:g}; writing to {folder}"
     )
     folder.update_status(
         state="running",
         kind=SECTION,
         started=now(),
-        seed=lesson.seed,
-        device=describe_device(lesson.device),
-        **facts_of_pictures(data.fingerprint, lesson.train, lesson.held),
-        pictures=len(lesson.train),
+        seed=finetune_data.seed,
+        device=describe_device(finetune_data.device),
+        **facts_of_pictures(data.fingerprint, finetune_data.train, finetune_data.held),
+        pictures=len(finetune_data.train),
         parameters=parameters,
         step=0,
         epoch=0,

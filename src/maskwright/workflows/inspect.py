@@ -11,11 +11,11 @@ from maskwright.weights.hints import Hints, Target, split_hints
 from maskwright.weights.official_files import PREFIX as OFFICIAL
 from maskwright.weights.official_files import official_file
 from maskwright.weights.opening import load_encoder
-from maskwright.weights.pixel_scales import spell_scale
+from maskwright.weights.pixel_scales import format_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
-from maskwright.workflows.finetuning.report import spell_answers
+from maskwright.workflows.finetuning.report import format_answers
 from maskwright.workflows.run import Run, open_run
-from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.other_weights import offering_others
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.finetune_settings import SECTION
@@ -41,7 +41,7 @@ def describe_file(place: Path, told: Hints) -> str:
     """What a weight file is, its sizes, what it predicts, its license."""
     with offering_others(place):
         facts = inspect_file(place, told)
-    lines = [f"{place}: {facts.summary}, {spell_count(facts.num_parameters)} numbers"]
+    lines = [f"{place}: {facts.summary}, {format_count(facts.num_parameters)} numbers"]
     if facts.config is not None:
         lines += [
             describe_encoder(facts.config),
@@ -69,7 +69,7 @@ def describe_timm(name: str) -> str:
         f"{name}: {weights}",
         describe_encoder(loaded.model.config),
         describe_decoder(loaded.model.config, "", False),
-        f"  pixels   {spell_scale(loaded.scale)}, stated by timm",
+        f"  pixels   {format_scale(loaded.scale)}, stated by timm",
     ]
     return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
 
@@ -148,5 +148,5 @@ def _describe_finetuned(run: Run) -> list[str]:
     if "folds" in status:
         lines.append(f"  folds    {len(status['folds'])}, each in a folder of its own")
     return (
-        [*lines, f"  result   {spell_answers(status['result'])}"] if "result" in status else lines
+        [*lines, f"  result   {format_answers(status['result'])}"] if "result" in status else lines
     )

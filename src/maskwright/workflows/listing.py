@@ -79,7 +79,7 @@ def list_optimizers() -> Table:
     from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
 
     return ("optimizer", "what it is", "rate"), [
-        (name, entry.summary, entry.spell_rate(RATE_BATCH).rpartition(" = ")[0])
+        (name, entry.summary, entry.format_rate(RATE_BATCH).rpartition(" = ")[0])
         for name, entry in OPTIMIZERS.items()
     ]
 

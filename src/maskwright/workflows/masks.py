@@ -29,7 +29,7 @@ from maskwright.workflows.building.mask_samples import (
     mask_pictures,
     sample_masks,
 )
-from maskwright.workflows.building.module import settled
+from maskwright.workflows.building.module import initialized_policy
 from maskwright.workflows.building.policies import ALL, build_checked_policy, policy_lines
 from maskwright.workflows.building.teachers import open_teachers, refuse_own
 from maskwright.workflows.loading.pictures import eval_batch, find, packed
@@ -104,7 +104,7 @@ def masks(
     _write(report, grid, {"data": settings.data, "ratio": ratio, "draws": draws, "seed": seed})
     for line in (
         f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy",
-        *spell_geometry(geometry, difficulty),
+        *format_geometry(geometry, difficulty),
         f"Gallery: {path}",
     ):
         reporter.say(line)
@@ -217,10 +217,10 @@ def lookable(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
     """Build a policy that can be looked at without a training: one that learns is as it begins."""
     policy = build_checked_policy(name, grid, Constant(ratio))
     refuse_own(policy)
-    return settled(policy, grid, channels, seed=0, num_pictures=1)
+    return initialized_policy(policy, grid, channels, seed=0, num_pictures=1)
 
 
-def spell_geometry(
+def format_geometry(
     geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]
 ) -> list[str]:
     """A table of the numbers, a line per policy."""

@@ -235,7 +235,7 @@ def _make_map(
             ),
         )
     reporter.finish()
-    reporter.say(spell_coverage(made, len(store)))
+    reporter.say(format_coverage(made, len(store)))
     reporter.say(f"  look at it: {save_map_sheet(store, made)}")
     return made
 
@@ -258,7 +258,7 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
     )
 
 
-def spell_coverage(made: PixelMap, count: int) -> str:
+def format_coverage(made: PixelMap, count: int) -> str:
     """A map's coverage in a line for people: mean share, pictures without any, and each part."""
     numbers = made.coverage
     text = f"  {made.name}: covers {numbers['mean_share']:.1%} on average; {int(numbers['without']):,} of {count:,} pictures have none"

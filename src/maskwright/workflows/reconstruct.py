@@ -34,7 +34,7 @@ from maskwright.workflows.filling.full_picture import reconstruct_fully
 from maskwright.workflows.filling.inpaint import Fit, HoleSettings
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
-    Wishes,
+    ReconstructOptions,
     count_pictures,
     open_distance,
     place_for,
@@ -45,8 +45,8 @@ from maskwright.workflows.filling.side_by_side import (
     comparison_sheet,
     draw_choices,
     fill_arms,
+    format_arms,
     pictures_shown,
-    spell_arms,
 )
 from maskwright.workflows.loading.chosen_pictures import choose_pictures, is_array
 from maskwright.workflows.loading.pictures import reading_for
@@ -95,7 +95,7 @@ def reconstruct(
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
         raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
-    wishes = Wishes(
+    options = ReconstructOptions(
         stats=stats,
         device=pick_device(device),
         seed=seed,
@@ -106,7 +106,7 @@ def reconstruct(
     runs, images = _sort_out(run, images)
     hints = Hints(target=target)
     first = Candidate("", runs[0], hints).load()
-    wishes = replace(wishes, reading=reading_for(first.settings, value_range, pages))
+    options = replace(options, reading=reading_for(first.settings, value_range, pages))
     if mask is not None:
         others = {
             "--full": full,
@@ -122,7 +122,7 @@ def reconstruct(
         how = HoleSettings(
             cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather
         )
-        return fill_holes(first, runs[0], images, mask, how, out, wishes)
+        return fill_holes(first, runs[0], images, mask, how, out, options)
     hole = {
         "--cover": cover,
         "--fit": fit,
@@ -130,7 +130,7 @@ def reconstruct(
     }  # 0 is given too
     _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
     return _fill_masked(
-        runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, wishes
+        runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, options
     )
 
 
@@ -143,7 +143,7 @@ def _fill_masked(
     ratio: Any,
     full: bool,
     out: str | Path | None,
-    wishes: Wishes,
+    options: ReconstructOptions,
 ) -> Reconstruction:
     """Mask by policies and fill in: in full by one model, or every model under every choice of masks."""
     choices, everything = choose_masks(policy, ratio, first), policy == ALL
@@ -153,29 +153,34 @@ def _fill_masked(
         )
     maps = needed_maps(choices, first, skip=everything)
     chosen = choose_pictures(
-        images, first, maps, only_there=everything, reading=wishes.reading, reporter=wishes.reporter
+        images,
+        first,
+        maps,
+        only_there=everything,
+        reading=options.reading,
+        reporter=options.reporter,
     )
     suffix = "-full" if full else "-arms" if len(models) * len(choices) > 1 else ""
     path = place_for(runs[0], images, out, chosen.names, suffix)
     if full:
-        return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, wishes)
-    distance, why_not = open_distance(wishes)
+        return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, options)
+    distance, why_not = open_distance(options)
     masks = draw_choices(
-        choices, first, runs[0], chosen, wishes.seed, skip=everything, reporter=wishes.reporter
+        choices, first, runs[0], chosen, options.seed, skip=everything, reporter=options.reporter
     )
-    arms = fill_arms(models, first, masks, chosen, wishes.stats, wishes.device, distance)
+    arms = fill_arms(models, first, masks, chosen, options.stats, options.device, distance)
     trivial = {
         choice: fill_by_nothing(chosen.images, one, first.model.grid, distance)
         for choice, one in masks.items()
     }
     fresh = untaught(masks, first)
     sheet = (comparison_sheet if len(arms) > 1 else _sheet)(
-        arms, chosen.names, wishes.seed, wishes.errors, fresh
+        arms, chosen.names, options.seed, options.errors, fresh
     )
     numbers = _numbers(
         arms,
         trivial,
-        wishes.seed,
+        options.seed,
         pictures=list(chosen.names),
         skipped=list(chosen.skipped),
         lpips=why_not or "alex",
@@ -183,7 +188,7 @@ def _fill_masked(
     numbers["untaught_policies"] = list(fresh)
     if path is not None:
         save_outcome(path, sheet, numbers)
-        _tell(arms, trivial, path, wishes.seed, wishes.reporter)
+        _tell(arms, trivial, path, options.seed, options.reporter)
     return Reconstruction(sheet, chosen.names, numbers, path, arms=arms)
 
 
@@ -270,6 +275,6 @@ def _tell(
     reporter.say(
         f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite"
     )
-    for line in spell_arms(arms, trivial, seed):
+    for line in format_arms(arms, trivial, seed):
         reporter.say(line)
     reporter.say(f"Sheet{shown}: {path}")

@@ -32,15 +32,15 @@ from maskwright.training.clock import set_clock
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.recorder import Row
 from maskwright.training.schedule_lr import LearningRate
-from maskwright.training.selector import SelectModule, SelectRecipe
+from maskwright.training.selector import SelectModule, SelectStepSettings
 from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
 from maskwright.workflows.loading.pictures import Pictures, eval_images, find, load
 from maskwright.workflows.run import Run, open_run
-from maskwright.workflows.runs.compute_cost import spell_count
+from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.run_folder import RunFolder, now, slug
-from maskwright.workflows.runs.run_log import Journal
+from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.runs.same_pictures import (
     check_same_data,
     check_same_parts,
@@ -49,7 +49,7 @@ from maskwright.workflows.runs.same_pictures import (
 from maskwright.workflows.selecting.report import MOST_MEASURED, report_selection
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
-from maskwright.workflows.training.train_loop import Course, run_course
+from maskwright.workflows.training.train_loop import TrainLoop, run_train_loop
 
 WATCHED = 256
 SAVE_MINUTES = 5.0
@@ -224,7 +224,7 @@ def _fit(
     module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), clock)
     weights = sum(parameter.numel() for parameter in scorer.parameters())
     reporter.say(
-        f"{chosen.scorer} scorer, {spell_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
+        f"{chosen.scorer} scorer, {format_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
         f"{len(pictures.train):,} pictures to train on; encode {chosen.encode}, mix {chosen.mixing}"
     )
     if resume:
@@ -275,15 +275,15 @@ def _train(
         )
 
     machine = Machine(device=device, precision=chosen.precision or pick_precision(device))
-    course = Course(
+    loop = TrainLoop(
         label="select",
         beside="composite error and what is kept",
         epochs=chosen.epochs,
         tasks=[EpochTask("look", 1, look)],
         save_minutes=SAVE_MINUTES,
     )
-    ended = run_course(
-        module, loader, Journal(folder, []), machine, course, reporter, resume=resume
+    ended = run_train_loop(
+        module, loader, RunLog(folder, []), machine, loop, reporter, resume=resume
     )
     return ended.asked and not module.clock.is_over(ended.step)
 
@@ -303,9 +303,9 @@ def _build_loader(
     )
 
 
-def _build_recipe(chosen: SelectSettings, batch: int) -> SelectRecipe:
+def _build_recipe(chosen: SelectSettings, batch: int) -> SelectStepSettings:
     rate = chosen.lr if chosen.lr is not None else chosen.base_lr * batch / 256
-    return SelectRecipe(
+    return SelectStepSettings(
         seed=chosen.seed,
         rate=LearningRate(rate, 0.0, chosen.warmup),
         weight_decay=chosen.weight_decay,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskwright.data.sources.globs import matcher, matching_files, spell_braces
+from maskwright.data.sources.globs import format_braces, matcher, matching_files
 from maskwright.data.sources.open import open_source
 
 KEYS = ["a.png", "b.png", "b.jpg", "c.gif", "d/a.png", "d/e/b.png", "d/x1/y.png", "d[1]/a.png"]
@@ -39,7 +39,7 @@ def test_a_pattern_matches_as_in_a_shell(pattern: str, expected: list[str]) -> N
 
 
 def test_braces_keep_leading_zeros_beyond_a_thousand_shards() -> None:
-    spelled = spell_braces("s-{0000..1279}.tar")
+    spelled = format_braces("s-{0000..1279}.tar")
     assert (spelled[0], spelled[-1], len(spelled)) == ("s-0000.tar", "s-1279.tar", 1280)
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
 
-from maskwright.studies.findings import find, spell_findings
+from maskwright.studies.findings import find, format_findings
 from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report.figures import short_labels
 from maskwright.studies.report.page import MOST_BYTES, write_report
@@ -296,7 +296,7 @@ def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_cons
     record = made_up_study(seeds=3, trials=trials)
     page = write_report(record, tmp_path).with_name("report.md").read_text()
     assert "Without a finished trial, so nothing is known of it: inverse_block." in page
-    assert spell_findings(record)[-1] == "no finished trial: inverse_block"
+    assert format_findings(record)[-1] == "no finished trial: inverse_block"
 
 
 def test_test_pictures_are_counted_and_other_patches_are_a_caution(tmp_path):
@@ -323,7 +323,7 @@ def test_differences_smaller_than_the_spread_of_means_keep_their_digits():
     ]
     line = next(
         line
-        for line in spell_findings(made_up_study(seeds=3, trials=trials))
+        for line in format_findings(made_up_study(seeds=3, trials=trials))
         if line.startswith("  block")
     )
     assert "+0.00120 [" in line

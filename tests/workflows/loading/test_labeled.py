@@ -11,7 +11,7 @@ from maskwright.evaluation.few_shot import draw_shots
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.finetuning.data import open_pictures
-from maskwright.workflows.finetuning.folds import folds_of, spell_spread
+from maskwright.workflows.finetuning.folds import folds_of, format_spread
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_labeled, find_split
 
 CONFIG = ModelConfig(image_size=(16, 16), patch_size=4)
@@ -149,4 +149,4 @@ def test_folds_are_stl10s_alone() -> None:
     assert folds_of("torchvision:stl10", "3") == ["torchvision:stl10?fold=3"]
     with pytest.raises(MaskwrightError, match="fold is 0 to 9, or all; got '10'"):
         folds_of("torchvision:STL10", "10")
-    assert spell_spread([0.5, 0.7]) == "0.600 +- 0.141 over 2 folds"
+    assert format_spread([0.5, 0.7]) == "0.600 +- 0.141 over 2 folds"

@@ -15,7 +15,7 @@ from torch import Tensor
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.checks import check_inside
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeded_globals import lent_chance
+from maskwright.support.seeded_globals import seeded_globals
 from maskwright.support.seeding import derive_seed, sample_rng, torch_generator
 
 NONE = "none"
@@ -54,7 +54,7 @@ class StrongChanges:
 
     def _augment(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
         changed = torch.empty_like(images)
-        with lent_chance() as seed:
+        with seeded_globals() as seed:
             for place, index in enumerate(sample_ids.tolist()):
                 seed(derive_seed(self.seed, "rand augment", epoch, index))
                 changed[place] = _to_tensor(

@@ -65,13 +65,13 @@ def _install() -> Any:
     """Set the handler of the libtiff that Pillow loaded, once a process; kept alive by the cache."""
     try:
         setter = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
-        spell = ctypes.CDLL(None).vsnprintf
+        format_interval = ctypes.CDLL(None).vsnprintf
     except (OSError, AttributeError, TypeError):
         return None
 
     def handle(module: bytes | None, form: bytes, arguments: int) -> None:
         buffer = ctypes.create_string_buffer(_LONGEST)
-        spell(buffer, ctypes.c_size_t(_LONGEST), form, ctypes.c_void_p(arguments))
+        format_interval(buffer, ctypes.c_size_t(_LONGEST), form, ctypes.c_void_p(arguments))
         text = buffer.value.decode(errors="replace").rstrip(".")
         complaints = getattr(_here, "complaints", None)
         if complaints is None:  # somebody else's use of Pillow in this process

@@ -33,7 +33,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return lambda key: bool(compiled.match(key))
 
 
-def spell_braces(text: str) -> list[str]:
+def format_braces(text: str) -> list[str]:
     """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading zeros."""
     return bracex.expand(text, keep_escapes=True, limit=0)
 

@@ -72,7 +72,7 @@ def contradictions(names: Sequence[str], cells: Sequence[str]) -> dict[str, tupl
     return found
 
 
-def spell_contradictions(found: dict[str, tuple[str, str]], place: str) -> tuple[str, ...]:
+def format_contradictions(found: dict[str, tuple[str, str]], place: str) -> tuple[str, ...]:
     """A sentence that names pictures with several labels, if there are any."""
     if not found:
         return ()
@@ -90,7 +90,7 @@ def _without_contradictions(
 ) -> tuple[list[str], tuple[str, ...]]:
     found = contradictions(names, cells)
     kept = ["" if name in found else cell for name, cell in zip(names, cells, strict=True)]
-    return kept, spell_contradictions(found, place)
+    return kept, format_contradictions(found, place)
 
 
 def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], place: str) -> str:

@@ -11,8 +11,8 @@ from maskwright.data.sources.folder import FolderStorage
 from maskwright.data.sources.label_column import (
     LabelColumn,
     contradictions,
+    format_contradictions,
     read_column,
-    spell_contradictions,
 )
 from maskwright.data.sources.picture_files import (
     PictureFiles,
@@ -152,7 +152,7 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
             f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'."
         )
     read = read_column(keys, [label or "" for label in found], str(table.place))
-    notes = (*spell_contradictions(double, str(table.place)), *read.notes)
+    notes = (*format_contradictions(double, str(table.place)), *read.notes)
     return dataclasses.replace(read, notes=notes)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.pixels.decode import UnreadableImage, picture_size, quiet_pillow
-from maskwright.data.sources.globs import is_pattern, matching_files, spell_braces
+from maskwright.data.sources.globs import format_braces, is_pattern, matching_files
 from maskwright.data.sources.identity import stamp_bytes
 from maskwright.data.sources.picture_files import PICTURE_EXTENSIONS, PictureFiles, extension, slug
 from maskwright.data.sources.whole_tar import describe_samples, sample_of, whole_members
@@ -81,7 +81,7 @@ def is_shards(text: str) -> bool:
 
 def expand(text: str) -> list[Path]:
     """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named shard is not there."""
-    spelled = [Path(one).expanduser() for one in spell_braces(text)]
+    spelled = [Path(one).expanduser() for one in format_braces(text)]
     if wrong := _RANGE_LEFT.search(str(spelled[0])):
         raise MaskwrightError(f"'{wrong[0]}' is no range of shards; write e.g. {{000..127}}.")
     if any(is_pattern(str(one)) for one in spelled):

@@ -51,8 +51,8 @@ class Survey:
 
     def _sizes(self) -> str:
         if self.smallest == self.largest:
-            return f"all {_spell(self.smallest)}"
-        return f"{_spell(self.smallest)} to {_spell(self.largest)} (height x width), median {_spell(self.median)}"
+            return f"all {_format(self.smallest)}"
+        return f"{_format(self.smallest)} to {_format(self.largest)} (height x width), median {_format(self.median)}"
 
     def _colors(self) -> str:
         return (
@@ -110,7 +110,7 @@ def _is_gray(pixels: np.ndarray) -> bool:
     return bool(spread.max() <= 4)
 
 
-def _spell(size: tuple[int, int]) -> str:
+def _format(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 

@@ -60,8 +60,8 @@ class ChunkedFile:
         chunk = Chunk(stop, self.end + len(data), zlib.crc32(data), facts)
         with self._file.open("ab") as file:
             file.write(data)
-        with (self.part / _JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(_line(chunk))
+        with (self.part / _JOURNAL).open("a", encoding="utf-8") as run_log:
+            run_log.write(_line(chunk))
         self.chunks.append(chunk)
 
     def checksums(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.studies.findings import Finding, compare_p, decimals_for, spell
+from maskwright.studies.findings import Finding, compare_p, decimals_for, format_interval
 from maskwright.studies.record import Compute, StudyRecord
 from maskwright.studies.statistics import Difference, Sample, Values, summarize
 
@@ -79,7 +79,7 @@ def verdict_table(finding: Finding) -> Table:
     for one in finding.arms:
         boot = one.sample.bootstrap
         cells = [one.arm, one.verdict, *_difference_cells(one.difference, finer)]
-        cells += [spell(one.sample.mean, one.sample.interval, decimals)]
+        cells += [format_interval(one.sample.mean, one.sample.interval, decimals)]
         cells += [
             f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else "–",
             str(one.sample.count),
@@ -116,7 +116,7 @@ def compute_table(record: StudyRecord) -> Table:
         *(f"{_CURRENCIES[name]}{' (matched)' if name == matched else ''}" for name in shown),
     ]
     rows = [
-        [arm.name, *(_spell_amount(name, _amounts(record, arm.name, name)) for name in shown)]
+        [arm.name, *(_format_amount(name, _amounts(record, arm.name, name)) for name in shown)]
         for arm in record.arms
     ]
     return Table(
@@ -199,7 +199,9 @@ def other_table(
         [
             arm,
             *(
-                spell(one[name].mean, one[name].interval, places[name]) if name in one else "–"
+                format_interval(one[name].mean, one[name].interval, places[name])
+                if name in one
+                else "–"
                 for name in names
             ),
         ]
@@ -239,7 +241,7 @@ def _amounts(record: StudyRecord, arm: str, currency: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def _spell_amount(currency: str, values: Sequence[float]) -> str:
+def _format_amount(currency: str, values: Sequence[float]) -> str:
     if not values:
         return "–"
     mean = _mean(values)
@@ -251,7 +253,7 @@ def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
         return ["–"] * 4
     change = one.sample
     return [
-        spell(change.mean, change.interval, decimals, signed=True),
+        format_interval(change.mean, change.interval, decimals, signed=True),
         "–" if one.holm is None else compare_p(one.holm).removeprefix("= "),
         f"{one.agreeing} of {change.count}",
         "–" if one.detectable is None else f"{one.detectable:.{decimals}f}",

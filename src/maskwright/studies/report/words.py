@@ -8,7 +8,7 @@ from maskwright.studies.findings import (
     ArmFinding,
     Finding,
     compare_p,
-    spell,
+    format_interval,
     standing,
     title_of,
     way_words,
@@ -53,7 +53,7 @@ def _floor_lines(finding: Finding) -> list[str]:
     if not some or some[0].floor is None:
         return []
     floor, names = some[0].floor, join_names([one.arm for one in some])
-    told = spell(floor.value, floor, finding.decimals)
+    told = format_interval(floor.value, floor, finding.decimals)
     return [
         f"Not shown to have learned more than random weights ({told} over test pictures) on this metric: {names}. That such arms do not "
         "differ says nothing about how they were trained."
@@ -66,15 +66,15 @@ def _shown_line(finding: Finding, one: ArmFinding, baseline: str) -> str:
     change, decimals = one.difference.sample, finding.change_decimals
     word = one.verdict.removesuffix(EXPLORATORY)
     opening = "" if finding.is_claim else "Exploratory: "
-    told = spell(change.mean, change.interval, decimals, signed=True)
+    told = format_interval(change.mean, change.interval, decimals, signed=True)
     agree = f"{one.difference.agreeing} of {change.count} seeds agree"
     return (
         f"{opening}{one.arm} is {word} than {baseline}: {told}, {agree}"
-        f"{_spell_p(one.difference)}{_over_pictures(one, decimals)}."
+        f"{_format_p(one.difference)}{_over_pictures(one, decimals)}."
     )
 
 
-def _spell_p(one: Difference) -> str:
+def _format_p(one: Difference) -> str:
     return "" if one.holm is None else f", p {compare_p(one.holm)} after correction"
 
 
@@ -119,8 +119,8 @@ def effect_lines(finding: Finding) -> list[str]:
                 if " x " not in name
                 else f"Interaction {name}: {word} than their sum"
             )
-            told = spell(one.sample.mean, one.sample.interval, decimals, signed=True)
-            said.append(f"{opening}{words}: {told}{_spell_p(one)}.")
+            told = format_interval(one.sample.mean, one.sample.interval, decimals, signed=True)
+            said.append(f"{opening}{words}: {told}{_format_p(one)}.")
     rest = {name: one for name, one in finding.effects.items() if not one.is_shown}
     if rest:
         names = _list(list(rest), len(finding.effects), "factors and interactions")

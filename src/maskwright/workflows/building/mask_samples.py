@@ -23,7 +23,7 @@ Attend = Callable[[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class MaskView:
     """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N) maps by name, attention by source, the
     names of the pictures."""
 
@@ -33,7 +33,7 @@ class Sight:
     keys: Sequence[str] | None = None
 
 
-BLIND = Sight()
+BLIND = MaskView()
 
 
 def draw_masks(
@@ -44,7 +44,7 @@ def draw_masks(
     seed: int,
     *,
     purpose: str = "look",
-    sight: Sight = BLIND,
+    sight: MaskView = BLIND,
 ) -> PatchMask:
     """Mask samples 0..count-1, always in the same way for the same seed and purpose."""
     return mask_samples(
@@ -60,7 +60,7 @@ def mask_samples(
     seed: int,
     *,
     purpose: str,
-    sight: Sight = BLIND,
+    sight: MaskView = BLIND,
 ) -> PatchMask:
     """Mask given samples (B,), each by its own id and by what the policy looks at alone."""
     scene = Scene(
@@ -91,7 +91,7 @@ def mask_pictures(
     """Mask a batch of pictures by a policy that may look at them and at their maps."""
     images = scale.to_model(batch.images)
     attention = None if attend is None else lambda source: attend(source, images)
-    sight = Sight(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
+    sight = MaskView(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
     return mask_samples(policy, grid, ratio, batch.sample_ids, seed, purpose=purpose, sight=sight)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from maskwright.masking.guided import GuidedPolicy
-from maskwright.masking.learner import Surroundings, leaves, settle
+from maskwright.masking.learner import PolicyContext, initialize_policy, leaves
 from maskwright.masking.policy import Policy
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
@@ -82,7 +82,7 @@ def build_module(
     """Build everything that trains, with weights drawn from the seed; num_pictures: how many are trained on."""
     config, train = model_config(settings), settings.train
     model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
-    policy = settled(
+    policy = initialized_policy(
         check_masks(settings, model.grid), model.grid, config.channels, train.seed, num_pictures
     )
     masker = Masker(
@@ -110,7 +110,9 @@ def build_module(
     )
 
 
-def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int) -> Policy:
+def initialized_policy(
+    policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int
+) -> Policy:
     """Give the policies that keep a state their beginning: networks drawn from the seed whose scores are all equal, empty memories."""
     rng = torch_generator(seed, "policy")
 
@@ -124,8 +126,8 @@ def settled(policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: 
         )  # so that masks are random until something has been learned
         return scorer
 
-    return settle(
-        policy, Surroundings(grid=grid, num_pictures=num_pictures, build_scorer=build_scorer)
+    return initialize_policy(
+        policy, PolicyContext(grid=grid, num_pictures=num_pictures, build_scorer=build_scorer)
     )
 
 

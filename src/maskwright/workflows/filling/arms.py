@@ -14,7 +14,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.building.module import settled
+from maskwright.workflows.building.module import initialized_policy
 from maskwright.workflows.building.policies import ALL, build_checked_policy, parts, policy_lines
 from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -35,7 +35,7 @@ class Candidate:
         loaded = load_any(self.place, self.hints)
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
-                f"Models side by side need the same patches; '{self.label}' has {_spell(loaded)}, the first has {_spell(like)}. "
+                f"Models side by side need the same patches; '{self.label}' has {_format(loaded)}, the first has {_format(like)}. "
                 "Compare runs of one --image-size, --patch-size and --channels."
             )
         return loaded
@@ -123,7 +123,7 @@ def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, .
     )
     found: dict[str, None] = {}
     for choice in choices:
-        rule = settled(
+        rule = initialized_policy(
             build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1
         )
         if choice.policy != own and any(True for _ in learners(rule)):
@@ -190,5 +190,5 @@ def _shape(loaded: LoadedModel) -> tuple[Any, ...]:
     return loaded.model.grid, loaded.model.config.channels
 
 
-def _spell(loaded: LoadedModel) -> str:
+def _format(loaded: LoadedModel) -> str:
     return f"a {loaded.model.grid} and {loaded.model.config.channels} channels"

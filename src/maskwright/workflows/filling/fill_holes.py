@@ -23,13 +23,13 @@ from maskwright.workflows.filling.holes import read_holes
 from maskwright.workflows.filling.inpaint import HoleSettings, inpaint
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
-    Wishes,
+    ReconstructOptions,
     count_pictures,
+    format_scores,
     open_distance,
     place_for,
     save_outcome,
     single_names,
-    spell_scores,
     to_array,
 )
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures, choose_pictures
@@ -45,17 +45,17 @@ def fill_holes(
     mask: Any,
     how: HoleSettings,
     out: str | Path | None,
-    wishes: Wishes,
+    options: ReconstructOptions,
 ) -> Reconstruction:
     """Fill the hole of every picture, measure it and other fills against the picture as given, and write what is to be seen."""
-    reporter = wishes.reporter
+    reporter = options.reporter
     chosen = choose_pictures(
-        images, loaded, keep_whole=True, reading=wishes.reading, reporter=reporter
+        images, loaded, keep_whole=True, reading=options.reading, reporter=reporter
     )
     holes = read_holes(
         mask, chosen.names, [(one.shape[1], one.shape[2]) for one in chosen.whole], reporter
     )
-    distance, why_not = open_distance(wishes)
+    distance, why_not = open_distance(options)
     filled: list[Tensor] = []
     parts: list[dict[str, PixelScores]] = []
     lines: list[GridLine] = []
@@ -63,7 +63,7 @@ def fill_holes(
     for number, (name, picture, hole) in enumerate(
         zip(chosen.names, chosen.whole, holes, strict=True)
     ):
-        filled.append(inpaint(loaded, picture, hole, how, wishes.device, name))
+        filled.append(inpaint(loaded, picture, hole, how, options.device, name))
         fills = {
             MODEL: filled[-1][None].float() / 255,
             **fill_trivially(picture[None].float() / 255, hole[None, None]),
@@ -71,21 +71,21 @@ def fill_holes(
         parts.append(_score(fills, picture, hole, distance))
         if number in shown:
             lines.append(
-                _line(name, picture, hole, fills, parts[-1], wishes.errors, with_titles=not lines)
+                _line(name, picture, hole, fills, parts[-1], options.errors, with_titles=not lines)
             )
         reporter.progress("fill", number + 1, len(chosen.names), name)
     reporter.finish()
     scores = {label: join_scores([part[label] for part in parts]) for label in parts[0]}
-    sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), wishes.errors))
+    sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), options.errors))
     place = str(mask) if isinstance(mask, (str, Path)) else None
     facts = {
         "run": run,
         "mask": place,
         **_facts(chosen, holes, how, loaded),
-        "seed": wishes.seed,
+        "seed": options.seed,
         "lpips": why_not or "alex",
     }
-    numbers = {**facts, **_compare(scores, wishes.seed)}
+    numbers = {**facts, **_compare(scores, options.seed)}
     path = place_for(run, images, out, chosen.names, "-filled")
     pictures = tuple(to_array(one) for one in filled)
     if path is not None:
@@ -95,7 +95,7 @@ def fill_holes(
         reporter.say(
             f"{count_pictures(len(filled))} filled into {folder}, --fit {how.fit}, --cover {how.cover}; compared with what was given:"
         )
-        for line in spell_scores(scores, wishes.seed):
+        for line in format_scores(scores, options.seed):
             reporter.say(line)
         reporter.say(f"Sheet: {path}")
     return Reconstruction(sheet, chosen.names, numbers, path, pictures=pictures, scores=scores)

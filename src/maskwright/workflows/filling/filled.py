@@ -88,6 +88,6 @@ def fill_by_nothing(
     }
 
 
-def spell_mean(values: Tensor, seed: int) -> str:
+def format_mean(values: Tensor, seed: int) -> str:
     """A mean over pictures with its interval; one picture has none."""
     return f"{float(values[0]):.4g}" if len(values) == 1 else str(bootstrap_interval(values, seed))

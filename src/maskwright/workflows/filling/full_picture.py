@@ -25,12 +25,12 @@ from maskwright.workflows.filling.filled import fill_pictures
 from maskwright.workflows.filling.mask_for import mask_for
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
-    Wishes,
+    ReconstructOptions,
     count_pictures,
+    format_scores,
     open_distance,
     save_outcome,
     single_names,
-    spell_scores,
 )
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
 
@@ -58,14 +58,18 @@ class FullFill:
 
 
 def fill_all(
-    loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, wishes: Wishes
+    loaded: LoadedModel,
+    run: str,
+    choice: MaskChoice,
+    chosen: ChosenPictures,
+    options: ReconstructOptions,
 ) -> FullFill:
     """Predict every patch at least twice under masks of one policy and average what was predicted while hidden."""
     total = torch.zeros(chosen.images.shape, dtype=torch.float64)
     squared, times = torch.zeros_like(total), torch.zeros_like(total[:, :1])
     passes, forced = 0, 0
-    for mask, count in _draws(loaded, run, choice, chosen, wishes.seed):
-        rows, _, _ = fill_pictures(loaded, chosen.images, mask, wishes.stats, wishes.device)
+    for mask, count in _draws(loaded, run, choice, chosen, options.seed):
+        rows, _, _ = fill_pictures(loaded, chosen.images, mask, options.stats, options.device)
         composite = torch.stack([row.composite.cpu() for row in rows]).double()
         hidden = hidden_pixels(mask, loaded.model.grid).double()
         total, squared, times = (
@@ -121,18 +125,18 @@ def reconstruct_fully(
     choice: MaskChoice,
     chosen: ChosenPictures,
     path: Path | None,
-    wishes: Wishes,
+    options: ReconstructOptions,
 ) -> Reconstruction:
     """Write the average of every picture, its uncertainty map, and both on a sheet with numbers over all pixels."""
-    full = fill_all(loaded, run, choice, chosen, wishes)
+    full = fill_all(loaded, run, choice, chosen, options)
     truth = chosen.images.float() / 255
-    distance, why_not = open_distance(wishes)
+    distance, why_not = open_distance(options)
     scores = score_pixels(
         full.average, truth, torch.ones_like(truth[:, :1], dtype=torch.bool), distance
     )
-    used: Stats = "raw" if loaded.model.config.target == "raw" else wishes.stats
+    used: Stats = "raw" if loaded.model.config.target == "raw" else options.stats
     sheet = picture_grid(
-        _lines(full, chosen, scores, wishes.errors), _notes(full, choice, used, wishes)
+        _lines(full, chosen, scores, options.errors), _notes(full, choice, used, options)
     )
     numbers = {
         "pictures": list(chosen.names),
@@ -140,24 +144,24 @@ def reconstruct_fully(
         "run": run,
         "policy": choice.policy,
         "ratio": choice.ratio,
-        "seed": wishes.seed,
+        "seed": options.seed,
         "stats": used,
         "passes": full.passes,
         "forced_patches": full.forced,
         "psnr_over": "all pixels",
         "lpips": why_not or "alex",
         "mean_deviation": full.deviation.mean((1, 2)).tolist(),
-        "filled_by": {"average": scores.to_dict(wishes.seed)},
+        "filled_by": {"average": scores.to_dict(options.seed)},
     }
     averages = tuple(to_rgb(one) for one in full.average)
     if path is not None:
         folder = save_outcome(path, sheet, numbers, _singles(full, chosen, averages))
-        wishes.reporter.say(
+        options.reporter.say(
             f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and uncertainty maps in {folder}"
         )
-        for line in spell_scores({"average": scores}, wishes.seed):
-            wishes.reporter.say(line)
-        wishes.reporter.say(f"Sheet: {path}")
+        for line in format_scores({"average": scores}, options.seed):
+            options.reporter.say(line)
+        options.reporter.say(f"Sheet: {path}")
     deviation = tuple(full.deviation.numpy())
     return Reconstruction(
         sheet,
@@ -170,15 +174,17 @@ def reconstruct_fully(
     )
 
 
-def _notes(full: FullFill, choice: MaskChoice, used: Stats, wishes: Wishes) -> list[Note]:
-    about = f"policy {choice.policy}   |   ratio {choice.ratio:g}   |   seed {wishes.seed}"
+def _notes(
+    full: FullFill, choice: MaskChoice, used: Stats, options: ReconstructOptions
+) -> list[Note]:
+    about = f"policy {choice.policy}   |   ratio {choice.ratio:g}   |   seed {options.seed}"
     notes = [
         Note(about),
         Note(str(full)),
         Note(DENORMALIZATION[used], used == "target"),
         Note(SPREAD_NOTE),
     ]
-    return [*notes, *([Note(ERROR_NOTE)] if wishes.errors else [])]
+    return [*notes, *([Note(ERROR_NOTE)] if options.errors else [])]
 
 
 def _lines(

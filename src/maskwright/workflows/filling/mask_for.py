@@ -16,8 +16,8 @@ from maskwright.schedules import Constant
 from maskwright.training.masker import OWN
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.reading import open_weights
-from maskwright.workflows.building.mask_samples import Sight, draw_masks
-from maskwright.workflows.building.module import settled
+from maskwright.workflows.building.mask_samples import MaskView, draw_masks
+from maskwright.workflows.building.module import initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.building.teachers import open_teachers
 from maskwright.workflows.runs.locate import locate
@@ -41,7 +41,9 @@ def mask_for(
     A policy that learned in that run scores with what it learned. Raises MaskwrightError for a policy that needs maps that are not given.
     """
     grid, config = loaded.model.grid, loaded.model.config
-    policy = settled(build_checked_policy(line, grid, Constant(ratio)), grid, config.channels, 0, 1)
+    policy = initialized_policy(
+        build_checked_policy(line, grid, Constant(ratio)), grid, config.channels, 0, 1
+    )
     if line == str(loaded.settings.get("policy")):
         restore_learned(policy, place)
     images = loaded.scale.to_model(pictures)
@@ -62,7 +64,7 @@ def mask_for(
             ratio,
             len(pictures),
             seed,
-            sight=Sight(images=images, priors=dict(priors or {}), attention=look, keys=keys),
+            sight=MaskView(images=images, priors=dict(priors or {}), attention=look, keys=keys),
         )
 
 

@@ -19,7 +19,7 @@ from maskwright.patches import PatchMask
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.filling.filled import Filled, spell_mean
+from maskwright.workflows.filling.filled import Filled, format_mean
 from maskwright.workflows.loading.chosen_pictures import is_array
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.runs.locate import home_of
@@ -29,7 +29,7 @@ _HEADS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "high_frequency": "HF error", "lp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class ReconstructOptions:
     """How pictures are filled, measured and shown, whatever is filled: see `reconstruct`."""
 
     stats: Literal["visible", "target"]
@@ -116,7 +116,7 @@ def single_names(names: Sequence[str], ending: str) -> list[str]:
     ]
 
 
-def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
+def format_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
     """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
     names = list(next(iter(scores.values())).columns())
     width = max(len(label) for label in ("filled by", *scores))
@@ -128,8 +128,8 @@ def spell_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
     first = next(iter(scores))
     lines[0] += f"  PSNR of {first} - this (paired)" if len(scores) > 1 else ""
     for label, one in scores.items():
-        cells = [f"{spell_mean(values, seed):<27}" for values in one.columns().values()]
-        cells += [spell_mean(scores[first].psnr - one.psnr, seed)] if label != first else []
+        cells = [f"{format_mean(values, seed):<27}" for values in one.columns().values()]
+        cells += [format_mean(scores[first].psnr - one.psnr, seed)] if label != first else []
         lines.append("  ".join([f"  {label:<{width}}", *cells]).rstrip())
     return lines
 
@@ -144,12 +144,12 @@ def to_array(picture: Tensor) -> np.ndarray:
     return picture.permute(1, 2, 0).contiguous().numpy()
 
 
-def open_distance(wishes: Wishes) -> tuple[Distance | None, str]:
+def open_distance(options: ReconstructOptions) -> tuple[Distance | None, str]:
     """LPIPS by the weights asked for (`imagenet` or a file), or None with the reason why it is not measured."""
-    if wishes.lpips is None:
+    if options.lpips is None:
         return None, "not asked for (--lpips imagenet, or a file of AlexNet's weights)"
     try:
-        return load_distance(weights=wishes.lpips), ""
+        return load_distance(weights=options.lpips), ""
     except MaskwrightError as error:
-        wishes.reporter.warn(f"LPIPS is left out: {error}")
+        options.reporter.warn(f"LPIPS is left out: {error}")
         return None, str(error)

@@ -20,7 +20,7 @@ from maskwright.visual.reconstructions import DENORMALIZATION
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import Candidate, MaskChoice
-from maskwright.workflows.filling.filled import Filled, fill_pictures, spell_mean
+from maskwright.workflows.filling.filled import Filled, fill_pictures, format_mean
 from maskwright.workflows.filling.mask_for import mask_for
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
 
@@ -263,7 +263,7 @@ def compare_arms(arms: Sequence[Filled], seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def spell_arms(
+def format_arms(
     arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int
 ) -> list[str]:
     """A table of the arms for people, means over pictures with 95% intervals, and what fills reach that learn nothing."""
@@ -282,9 +282,10 @@ def spell_arms(
     ]
     for number, (name, scores) in enumerate(entries):
         cells = (
-            spell_mean(values, seed) for values in (scores.psnr, scores.ssim, scores.high_frequency)
+            format_mean(values, seed)
+            for values in (scores.psnr, scores.ssim, scores.high_frequency)
         )
-        change = spell_mean(scores.psnr - entries[0][1].psnr, seed) if number else ""
+        change = format_mean(scores.psnr - entries[0][1].psnr, seed) if number else ""
         decibels, similarity, edges = cells
         lines.append(
             f"  {name:<{width}}  {decibels:<24}  {similarity:<26}  {edges:<28}  {change}".rstrip()

@@ -20,7 +20,7 @@ from maskwright.support.environment import cpu_count, pick_precision
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
-from maskwright.training.finetune import FinetuneRecipe
+from maskwright.training.finetune import FinetuneStepSettings
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_labeled
@@ -28,7 +28,7 @@ from maskwright.workflows.settings.finetune_settings import FinetuneSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class FinetuneData:
     """Everything that decides a training: complete settings, pictures with labels from 0, what was held out of them, seed and device."""
 
     settings: FinetuneSettings
@@ -59,9 +59,9 @@ def open_pictures(asked: LabeledSettings, config: ModelConfig, reporter: Reporte
     return found
 
 
-def build_lesson(
+def build_finetune_data(
     train: PackedStore, settings: FinetuneSettings, seed: int, device: torch.device
-) -> tuple[Lesson, Tensor]:
+) -> tuple[FinetuneData, Tensor]:
     """Choose what was left open, number the classes from 0, and hold a part out where the best epoch is asked for.
 
     Also returns the (K,) label that each class has in the stores. Raises MaskwrightError for fewer than two classes.
@@ -90,7 +90,7 @@ def build_lesson(
             store.subset((~is_held).nonzero()[:, 0]),
             store.subset(is_held.nonzero()[:, 0]),
         )
-    return Lesson(
+    return FinetuneData(
         settings=settings.fitted(len(store)),
         train=store,
         held=held,
@@ -100,14 +100,16 @@ def build_lesson(
     ), numbers
 
 
-def build_classifier(loaded: LoadedEncoder, lesson: Lesson, from_scratch: bool) -> Classifier:
+def build_classifier(
+    loaded: LoadedEncoder, finetune_data: FinetuneData, from_scratch: bool
+) -> Classifier:
     """A classifier with a fresh head on a copy of an encoder, or on random weights of the same shape."""
-    pooling = lesson.settings.pooling
+    pooling = finetune_data.settings.pooling
     model = Classifier(
         loaded.model.config,
-        len(lesson.classes),
+        len(finetune_data.classes),
         pooling,
-        torch_generator(lesson.seed, "classifier"),
+        torch_generator(finetune_data.seed, "classifier"),
     )
     if not from_scratch:
         known = model.encoder.state_dict()
@@ -121,9 +123,11 @@ def build_classifier(loaded: LoadedEncoder, lesson: Lesson, from_scratch: bool) 
     return model
 
 
-def build_lesson_loader(lesson: Lesson, model: Classifier, scale: PixelScale) -> ResumableLoader:
+def build_finetune_loader(
+    finetune_data: FinetuneData, model: Classifier, scale: PixelScale
+) -> ResumableLoader:
     """Batches of strongly changed pictures, in an order of their own each epoch."""
-    settings, size = lesson.settings, model.config.image_size
+    settings, size = finetune_data.settings, model.config.image_size
     augment = Augment(
         size=size, crop="random", scale=(settings.crop_scale, 1.0), flip=settings.flip
     )
@@ -132,26 +136,26 @@ def build_lesson_loader(lesson: Lesson, model: Classifier, scale: PixelScale) ->
         erase=settings.erase,
         scale=scale,
         size=size,
-        seed=lesson.seed,
+        seed=finetune_data.seed,
     )
     return build_loader(
-        lesson.train,
+        finetune_data.train,
         augment,
         batch_size=settings.batch_size or 2,
-        seed=lesson.seed,
+        seed=finetune_data.seed,
         workers=settings.workers
         if settings.workers is not None
-        else pick_workers(lesson.device.type, cpu_count()),
-        pin=lesson.device.type == "cuda",
+        else pick_workers(finetune_data.device.type, cpu_count()),
+        pin=finetune_data.device.type == "cuda",
         stronger=strong,
     )
 
 
-def build_recipe(lesson: Lesson) -> FinetuneRecipe:
+def build_recipe(finetune_data: FinetuneData) -> FinetuneStepSettings:
     """The numbers that a training step needs."""
-    chosen = lesson.settings
-    return FinetuneRecipe(
-        seed=lesson.seed,
+    chosen = finetune_data.settings
+    return FinetuneStepSettings(
+        seed=finetune_data.seed,
         rate=LearningRate(chosen.lr or 0.0, min(chosen.min_lr, chosen.lr or 0.0), chosen.warmup),
         weight_decay=chosen.weight_decay,
         layer_decay=chosen.layer_decay,

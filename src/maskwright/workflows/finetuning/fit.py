@@ -23,18 +23,18 @@ from maskwright.training.recorder import Row
 from maskwright.training.trainer import Machine
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model
 from maskwright.workflows.finetuning.data import (
-    Lesson,
+    FinetuneData,
     build_classifier,
-    build_lesson,
-    build_lesson_loader,
+    build_finetune_data,
+    build_finetune_loader,
     build_recipe,
 )
 from maskwright.workflows.finetuning.report import chosen_model, report_answers
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
-from maskwright.workflows.runs.run_log import Journal
+from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.settings.finetune_settings import FinetuneSettings
-from maskwright.workflows.training.train_loop import Course, recall_end, run_course
+from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
 def measure_finetune(
@@ -53,20 +53,22 @@ def measure_finetune(
     The numbers of the two stores' labels mean the same classes; a test label that train lacks counts as wrong. Nothing is kept on disk
     but what is returned, ready for JSON. Raises MaskwrightError without labels, with one class, and when somebody asks to stop.
     """
-    lesson, numbers = build_lesson(train, settings or FinetuneSettings(), seed, device)
-    model = build_classifier(loaded, lesson, from_scratch)
+    finetune_data, numbers = build_finetune_data(
+        train, settings or FinetuneSettings(), seed, device
+    )
+    model = build_classifier(loaded, finetune_data, from_scratch)
     with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as place:
         module, finished = fit_classifier(
-            lesson, model, loaded.scale, RunFolder(place), {}, reporter, resume=False
+            finetune_data, model, loaded.scale, RunFolder(place), {}, reporter, resume=False
         )
         if not finished:
             raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
-        chosen = chosen_model(lesson, module, RunFolder(place))
-    return report_answers(lesson, numbers, chosen, loaded, test, from_scratch)
+        chosen = chosen_model(finetune_data, module, RunFolder(place))
+    return report_answers(finetune_data, numbers, chosen, loaded, test, from_scratch)
 
 
 def fit_classifier(
-    lesson: Lesson,
+    finetune_data: FinetuneData,
     model: Classifier,
     scale: PixelScale,
     folder: RunFolder,
@@ -76,46 +78,46 @@ def fit_classifier(
     resume: bool,
 ) -> tuple[FinetuneModule, bool]:
     """Train until the end or a request to stop; returns the module and whether it came to its end."""
-    if lesson.device.type == "cpu":
+    if finetune_data.device.type == "cpu":
         keep_freed_memory()
-    settings = lesson.settings
-    loader = build_lesson_loader(lesson, model, scale)
+    settings = finetune_data.settings
+    loader = build_finetune_loader(finetune_data, model, scale)
     clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
-    about = describe_model(model, scale, {**described, "classes": list(lesson.classes)})
-    module = FinetuneModule(model, scale, build_recipe(lesson), clock, about)
-    if resume and recall_end(folder, module):
+    about = describe_model(model, scale, {**described, "classes": list(finetune_data.classes)})
+    module = FinetuneModule(model, scale, build_recipe(finetune_data), clock, about)
+    if resume and load_finished(folder, module):
         return module, True
-    machine = Machine(device=lesson.device, precision=lesson.precision)
-    ended = run_course(
+    machine = Machine(device=finetune_data.device, precision=finetune_data.precision)
+    ended = run_train_loop(
         module,
         loader,
-        Journal(folder, []),
+        RunLog(folder, []),
         machine,
-        _course(lesson, scale),
+        _train_loop(finetune_data, scale),
         reporter,
         resume=resume,
     )
     return module, not ended.asked or clock.is_over(ended.step)
 
 
-def _course(lesson: Lesson, scale: PixelScale) -> Course:
-    return Course(
+def _train_loop(finetune_data: FinetuneData, scale: PixelScale) -> TrainLoop:
+    return TrainLoop(
         label="finetune",
-        beside=f"guessing {math.log(len(lesson.classes)):.2f}",
-        epochs=lesson.settings.epochs,
-        tasks=_watch(lesson, scale),
-        save_minutes=lesson.settings.save_minutes,
+        beside=f"guessing {math.log(len(finetune_data.classes)):.2f}",
+        epochs=finetune_data.settings.epochs,
+        tasks=_watch(finetune_data, scale),
+        save_minutes=finetune_data.settings.save_minutes,
         best="held_out_top1",
         kept_as="best",
         averaging=[Averaging()],
     )
 
 
-def _watch(lesson: Lesson, scale: PixelScale) -> Sequence[EpochTask]:
+def _watch(finetune_data: FinetuneData, scale: PixelScale) -> Sequence[EpochTask]:
     """Accuracy on what was held out, after every epoch."""
-    if lesson.held is None:
+    if finetune_data.held is None:
         return ()
-    held = lesson.held
+    held = finetune_data.held
 
     def look(module: FinetuneModule, epoch: int) -> Row:
         model = module.answering

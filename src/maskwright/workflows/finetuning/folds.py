@@ -22,7 +22,7 @@ def folds_of(data: str, fold: str) -> list[str]:
     ]
 
 
-def spell_spread(values: list[float]) -> str:
+def format_spread(values: list[float]) -> str:
     """Mean and standard deviation over folds."""
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1))

@@ -16,14 +16,16 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.training.finetune import FinetuneModule
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.opening import load_encoder
-from maskwright.workflows.finetuning.data import Lesson
+from maskwright.workflows.finetuning.data import FinetuneData
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
 
 
-def chosen_model(lesson: Lesson, module: FinetuneModule, folder: RunFolder) -> Classifier:
+def chosen_model(
+    finetune_data: FinetuneData, module: FinetuneModule, folder: RunFolder
+) -> Classifier:
     """The classifier to measure and keep: of the last epoch, or of the best on held-out pictures."""
-    if lesson.held is None:
+    if finetune_data.held is None:
         return module.answering
     model = load_encoder(folder.checkpoints / "best.ckpt").model
     assert isinstance(model, Classifier)
@@ -31,7 +33,7 @@ def chosen_model(lesson: Lesson, module: FinetuneModule, folder: RunFolder) -> C
 
 
 def report_answers(
-    lesson: Lesson,
+    finetune_data: FinetuneData,
     numbers: Tensor,
     model: Classifier,
     loaded: LoadedEncoder,
@@ -43,44 +45,46 @@ def report_answers(
         raise MaskwrightError(
             "The test pictures have no labels; name a labeled split with --test-split."
         )
-    assert lesson.train.labels is not None
+    assert finetune_data.train.labels is not None
     scores = answer_all(
-        model.to(lesson.device).classify,
+        model.to(finetune_data.device).classify,
         eval_batches(test, model.config.image_size),
         scale=loaded.scale,
-        device=lesson.device,
-        precision=torch.bfloat16 if lesson.precision == "bf16-mixed" else torch.float32,
+        device=finetune_data.device,
+        precision=torch.bfloat16 if finetune_data.precision == "bf16-mixed" else torch.float32,
     )
     model.cpu()
-    answers = judge_answers(scores, numbers, test.labels, numbers[lesson.train.labels], lesson.seed)
+    answers = judge_answers(
+        scores, numbers, test.labels, numbers[finetune_data.train.labels], finetune_data.seed
+    )
     known = torch.isin(test.labels, numbers)
     truth = torch.searchsorted(numbers, test.labels[known])
     return {
         "probe": "finetune",
         **answers.to_dict(),
-        "by_class": accuracy_by_class(answers.correct[known], truth, lesson.classes),
-        "num_train": len(lesson.train),
-        "num_held_out": 0 if lesson.held is None else len(lesson.held),
+        "by_class": accuracy_by_class(answers.correct[known], truth, finetune_data.classes),
+        "num_train": len(finetune_data.train),
+        "num_held_out": 0 if finetune_data.held is None else len(finetune_data.held),
         "from": "random weights" if from_scratch else "encoder",
-        "seed": lesson.seed,
+        "seed": finetune_data.seed,
         "protocol": {
-            **lesson.settings.to_dict(),
-            "precision": lesson.precision,
-            "measured": _spell_choice(lesson),
+            **finetune_data.settings.to_dict(),
+            "precision": finetune_data.precision,
+            "measured": _format_choice(finetune_data),
         },
     }
 
 
-def _spell_choice(lesson: Lesson) -> str:
-    average = ", averaged weights" if lesson.settings.ema else ""
+def _format_choice(finetune_data: FinetuneData) -> str:
+    average = ", averaged weights" if finetune_data.settings.ema else ""
     return (
-        ("last epoch" if lesson.held is None else "best epoch on held-out train")
+        ("last epoch" if finetune_data.held is None else "best epoch on held-out train")
         + average
         + ", test answered once"
     )
 
 
-def spell_answers(report: Mapping[str, Any]) -> str:
+def format_answers(report: Mapping[str, Any]) -> str:
     """Top-1 and top-5 with their intervals, in one line."""
     words = [
         f"{title} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -72,15 +72,15 @@ def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     )
 
 
-def go_back(folder: RunFolder, loader: ResumableLoader) -> None:
+def restore_position(folder: RunFolder, loader: ResumableLoader) -> None:
     """Set pictures and numbers back to where the last checkpoint was written."""
-    place = read_place(folder)
+    place = read_position(folder)
     folder.cut_metrics(place["step"])
     loader.set_epoch(place["epoch"])
     loader.start_at(place["batches"])
 
 
-def read_place(folder: RunFolder) -> dict[str, int]:
+def read_position(folder: RunFolder) -> dict[str, int]:
     """Where in the order of pictures the last checkpoint was written."""
     try:
         return dict(

@@ -23,10 +23,10 @@ from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled_checks import (
     check_classes,
     count_repeated,
+    format_repeated,
     label_notes,
     lacking,
     refuse_unlabeled,
-    spell_repeated,
 )
 from maskwright.workflows.loading.pictures import packed, reading_for
 from maskwright.workflows.loading.seen import Seen, read_seen
@@ -184,7 +184,7 @@ class Split:
             notes=(
                 *notes,
                 *check_classes(train, test, self.asked.data),
-                *spell_repeated(repeated, test),
+                *format_repeated(repeated, test),
             ),
             repeated=repeated,
         )

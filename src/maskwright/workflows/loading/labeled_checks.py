@@ -83,7 +83,7 @@ def count_repeated(train: PackedStore, test: PackedStore) -> int | None:
     return int(torch.isin(test.content, train.content).sum())
 
 
-def spell_repeated(repeated: int | None, test: PackedStore) -> tuple[str, ...]:
+def format_repeated(repeated: int | None, test: PackedStore) -> tuple[str, ...]:
     """A sentence about test pictures that are also learned from, if there are any."""
     if not repeated:
         return ()

@@ -120,10 +120,10 @@ class Bench:
             made = self._encode(store, readout)
             return {"mean": made.mean} | ({} if made.cls is None else {"cls": made.cls})
 
-        found = self._fetch(store, part, self._spell(readout), make)
+        found = self._fetch(store, part, self._format(readout), make)
         return Features(found.get("cls"), found["mean"], store.labels)
 
-    def _spell(self, readout: str) -> str:
+    def _format(self, readout: str) -> str:
         """What distinguishes the features of one readout from those of another; raw pixels have one only."""
         if self.loaded is None:
             return "pooled"

@@ -19,7 +19,7 @@ from maskwright.workflows.runs.run_folder import slug
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def spell_results(results: Results) -> list[str]:
+def format_results(results: Results) -> list[str]:
     """One line per encoder for up to two probes; else a table with a row per probe, a column per encoder and top-1 in the cells."""
     probes = list(dict.fromkeys(probe for by_probe in results.values() for probe in by_probe))
     if len(probes) > 2:
@@ -33,7 +33,7 @@ def spell_results(results: Results) -> list[str]:
     width = max([16, *map(len, results)])
     lines = []
     for name, by_probe in results.items():
-        parts = [f"{probe}: {_spell(result)}" for probe, result in by_probe.items()]
+        parts = [f"{probe}: {_format(result)}" for probe, result in by_probe.items()]
         lines.append(f"  {name:<{width}} " + "   ".join(parts))
     return lines
 
@@ -57,7 +57,7 @@ def _short(result: Mapping[str, Any] | None) -> str:
     return words + (f" block {result['layer']}" if result.get("layer") is not None else "")
 
 
-def _spell(result: Mapping[str, Any]) -> str:
+def _format(result: Mapping[str, Any]) -> str:
     words = []
     for key, title in (("top1", "top-1"), ("top5", "top-5"), ("auroc", "AUROC")):
         value = result.get(key)
@@ -93,7 +93,7 @@ def measure_differences(
     return found
 
 
-def spell_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
     """One line per pair: the difference in top-1 with its interval."""
     width = max([16, *map(len, differences)])
     return [

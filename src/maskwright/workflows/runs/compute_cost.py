@@ -9,7 +9,7 @@ from maskwright.losses.perceptual import PerceptualError
 from maskwright.training.module import PretrainModule
 
 
-def spell_count(count: int) -> str:
+def format_count(count: int) -> str:
     """Spell a count of weights: 4.4M, 86k."""
     return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
 

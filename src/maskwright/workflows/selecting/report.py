@@ -91,7 +91,7 @@ def report_selection(
     )
     _save_curve(folder, own_count / grid.num_patches)
     where = f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it: --policy \"learned(path='{folder}')\""
-    for line in (*spell_report(report), where):
+    for line in (*format_report(report), where):
         reporter.say(line)
     return report
 
@@ -174,7 +174,7 @@ def compare(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
     }
 
 
-def spell_report(report: Mapping[str, Any]) -> list[str]:
+def format_report(report: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
     kept = report["kept"]
     lines = [
@@ -183,12 +183,12 @@ def spell_report(report: Mapping[str, Any]) -> list[str]:
     ]
     if not report["held_out_from_run"]:
         lines.append("  these pictures may be among those that the run was pretrained on")
-    lines += [_spell(name, one) for name, one in report["masks"].items()]
+    lines += [_format(name, one) for name, one in report["masks"].items()]
     if "as_trained" in report:
         lines.append(
             "  as trained, where kept features have seen what is hidden (not comparable with the above):"
         )
-        lines += [_spell(name, one) for name, one in report["as_trained"]["masks"].items()]
+        lines += [_format(name, one) for name, one in report["as_trained"]["masks"].items()]
     lines += [f"  {name}: left out. {why}" for name, why in report["left_out"].items()]
     for name, gap in report["differences"].items():
         error = gap["composite_mse"]
@@ -198,7 +198,7 @@ def spell_report(report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _spell(name: str, one: Mapping[str, Any]) -> str:
+def _format(name: str, one: Mapping[str, Any]) -> str:
     psnr = one["composite_psnr"]["value"]
     return f"  {name:<24} kept {one['kept_share']:6.1%}   composite error {one['composite_mse']['value']:.5f}   PSNR {psnr:.2f} dB"
 

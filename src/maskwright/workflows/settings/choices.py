@@ -134,7 +134,7 @@ def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
     batch = pictures_per_step(settings)
     entry = find_optimizer(str(settings.train.optimizer))
     rate = entry.rate(batch, settings.train.base_lr)
-    reason = entry.spell_rate(batch, settings.train.base_lr)
+    reason = entry.format_rate(batch, settings.train.base_lr)
     return [Choice("lr", float(f"{rate:.6g}"), reason)]
 
 

@@ -20,7 +20,7 @@ from maskwright.support.reporting import Reporter, log
 from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
-from maskwright.training.recorder import Row, spell_time
+from maskwright.training.recorder import Row, format_time
 from maskwright.training.stepped import NonFiniteLoss
 from maskwright.training.trackers import open_trackers
 from maskwright.training.trainer import Machine
@@ -29,16 +29,16 @@ from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.building.module import build_module, check_masks, model_config
 from maskwright.workflows.loading.batches import build_batches, build_clock
 from maskwright.workflows.loading.pictures import Pictures
-from maskwright.workflows.runs.compute_cost import spell_count, training_flops
+from maskwright.workflows.runs.compute_cost import format_count, training_flops
 from maskwright.workflows.runs.run_folder import RunFolder, now
-from maskwright.workflows.runs.run_log import Journal
+from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.runs.same_pictures import check_same_parts, facts_of_pictures, new_run
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import dump_recipe
 from maskwright.workflows.training.mask_record import show_masks
-from maskwright.workflows.training.monitors import Watcher
+from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.start_weights import start_from
-from maskwright.workflows.training.train_loop import Course, recall_end, run_course
+from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
 def fit(
@@ -52,7 +52,7 @@ def fit(
     joined: bool,
     watch: Callable[[Row], bool] | None = None,
 ) -> None:
-    """Train to the end, to a request to stop, or to an error; the state in run.json says which. watch: see Journal."""
+    """Train to the end, to a request to stop, or to an error; the state in run.json says which. watch: see RunLog."""
     if resume:
         check_same_parts(pictures.train, pictures.held, folder, new_run(folder))
     device = pick_device(settings.run.device)
@@ -67,18 +67,18 @@ def fit(
     if not joined:
         _begin(settings, pictures, folder, fingerprint, module, clock, reporter, resume)
     join_folder(folder.path)
-    journal = Journal(
+    run_log = RunLog(
         folder,
         [] if joined else open_trackers(settings.run.track, folder.path, settings.to_flat()),
         watch,
     )
     try:
-        stopped = _train(settings, pictures, module, loader, journal, reporter, resume)
+        stopped = _train(settings, pictures, module, loader, run_log, reporter, resume)
     except BaseException as error:
         _fail(folder, error, module)
         raise
     finally:
-        journal.close()
+        run_log.close()
     if not joined:
         _end(pictures, folder, module, clock, reporter, stopped)
 
@@ -124,7 +124,7 @@ def _begin(
     held = 0 if pictures.held is None else len(pictures.held)
     grid = module.model.grid
     reporter.say(
-        f"{settings.model.model} with a {settings.model.decoder} decoder, {spell_count(parameters)} parameters, {grid}; "
+        f"{settings.model.model} with a {settings.model.decoder} decoder, {format_count(parameters)} parameters, {grid}; "
         f"{len(pictures.train):,} pictures to train on, {held:,} held out; "
         + (f"{clock.total_steps:,} steps" if clock.total_steps else f"{clock.minutes:g} minutes")
     )
@@ -155,17 +155,17 @@ def _train(
     pictures: Pictures,
     module: PretrainModule,
     loader: ResumableLoader,
-    journal: Journal,
+    run_log: RunLog,
     reporter: Reporter,
     resume: bool,
 ) -> bool:
     """Returns whether the training was stopped before its end."""
-    if resume and recall_end(journal.folder, module):
+    if resume and load_finished(run_log.folder, module):
         return False
-    watcher = Watcher(settings, pictures, journal.picture)
-    course = Course(
+    watcher = TrainingMonitor(settings, pictures, run_log.picture)
+    loop = TrainLoop(
         label="pretrain",
-        beside=spell_baselines(settings, journal.folder, watcher.baselines(module)),
+        beside=format_baselines(settings, run_log.folder, watcher.baselines(module)),
         epochs=settings.train.epochs,
         tasks=watcher.tasks(),
         save_minutes=settings.run.save_minutes,
@@ -173,7 +173,9 @@ def _train(
         more=module.masker.monitor.take_row,
         averaging=averaging(settings),
     )
-    ended = run_course(module, loader, journal, _machine(settings), course, reporter, resume=resume)
+    ended = run_train_loop(
+        module, loader, run_log, _machine(settings), loop, reporter, resume=resume
+    )
     return ended.asked and (
         module.clock.total_steps is None or ended.step < module.clock.total_steps
     )
@@ -190,7 +192,7 @@ def _machine(settings: PretrainSettings) -> Machine:
     )
 
 
-def spell_baselines(
+def format_baselines(
     settings: PretrainSettings, folder: RunFolder, baselines: TrivialBaselines
 ) -> str:
     """Put the trivial baselines on record; returns them in the words that stand beside the loss."""
@@ -250,7 +252,7 @@ def _end(
         masks=show_masks(pictures, module, folder, "final", describe=True),
     )
     reporter.say(
-        f"Finished {step:,} steps in {spell_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}"
+        f"Finished {step:,} steps in {format_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}"
     )
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 

@@ -21,7 +21,7 @@ from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
-from maskwright.workflows.building.mask_samples import Sight, mask_samples
+from maskwright.workflows.building.mask_samples import MaskView, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
@@ -31,7 +31,7 @@ COMMON_RATIO = 0.75
 
 
 @dataclass(frozen=True)
-class Watcher:
+class TrainingMonitor:
     """The measurements of one run; pictures go to `save_picture(name, image, step)`."""
 
     settings: PretrainSettings
@@ -66,7 +66,7 @@ class Watcher:
         """The run's own policy at its last ratio on one batch of pictures, fixed."""
         masker, device = module.masker, module.device
         images = module.scale.to_model(batch.images.to(device))
-        sight = Sight(
+        sight = MaskView(
             images=images,
             priors={name: share.to(device) for name, share in batch.priors.items()},
             attention=lambda source: masker.look(source, images),

@@ -17,13 +17,13 @@ from maskwright.training.recorder import Recorder, Row
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.stop import StopSignals
 from maskwright.training.trainer import Machine, build_trainer, quiet_lightning
-from maskwright.workflows.loading.batches import go_back, read_place
+from maskwright.workflows.loading.batches import read_position, restore_position
 from maskwright.workflows.runs.run_folder import RunFolder
-from maskwright.workflows.runs.run_log import Journal
+from maskwright.workflows.runs.run_log import RunLog
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class TrainLoop:
     """What is said, looked at and kept while a module trains.
 
     label: what the training is called at the screen; beside: what the loss is compared with; epochs: the length where it has one, for
@@ -44,46 +44,46 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Ended:
+class LoopResult:
     """How a training ended: whether somebody asked it to stop, and the optimizer steps it has taken."""
 
     asked: bool
     step: int
 
 
-def run_course(
+def run_train_loop(
     module: SteppedModule,
     loader: ResumableLoader,
-    journal: Journal,
+    run_log: RunLog,
     machine: Machine,
-    course: Course,
+    loop: TrainLoop,
     reporter: Reporter,
     *,
     resume: bool,
-) -> Ended:
+) -> LoopResult:
     """Train by Lightning until the module's clock is over or somebody asks to stop; resume: from the last checkpoint."""
-    folder, clock = journal.folder, module.clock
+    folder, clock = run_log.folder, module.clock
     signals = StopSignals()
     with quiet_lightning():
         checkpoints = Checkpoints(
             folder.checkpoints,
-            course.keep,
-            60 * course.save_minutes,
-            lambda: signals.asked() or journal.wants_stop,
+            loop.keep,
+            60 * loop.save_minutes,
+            lambda: signals.asked() or run_log.wants_stop,
         )
         every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
         recorder = Recorder(
-            journal.emit, reporter, every, course.beside, course.epochs, course.label, course.more
+            run_log.emit, reporter, every, loop.beside, loop.epochs, loop.label, loop.more
         )
         last_epoch = _last_epoch(clock.total_steps, len(loader), machine.accumulate)
         tasks = EpochTasks(
-            course.tasks, journal.emit, checkpoints, last_epoch, course.best, course.kept_as
+            loop.tasks, run_log.emit, checkpoints, last_epoch, loop.best, loop.kept_as
         )
         trainer = build_trainer(
-            folder.path, machine, [*course.averaging, recorder, tasks, checkpoints, signals]
+            folder.path, machine, [*loop.averaging, recorder, tasks, checkpoints, signals]
         )
         if resume:
-            go_back(folder, loader)
+            restore_position(folder, loader)
         clock.start()
         trainer.fit(
             module,
@@ -91,12 +91,12 @@ def run_course(
             ckpt_path=str(folder.last) if resume else None,
             weights_only=True,
         )
-    return Ended(checkpoints.asked, trainer.global_step)
+    return LoopResult(checkpoints.asked, trainer.global_step)
 
 
-def recall_end(folder: RunFolder, module: SteppedModule) -> bool:
+def load_finished(folder: RunFolder, module: SteppedModule) -> bool:
     """Whether the last checkpoint is of the end of the training, which was not put on record; the module then is as it ended."""
-    if module.clock.total_steps is None or read_place(folder)["step"] < module.clock.total_steps:
+    if module.clock.total_steps is None or read_position(folder)["step"] < module.clock.total_steps:
         return False
     checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])

@@ -56,7 +56,7 @@ def parse_probes(text: str, shots: str | None = None) -> dict[str, Probe]:
     ]
     if not calls:
         raise MaskwrightError("No probe to measure with; give --probe knn,linear or --shots 1%.")
-    return {_spell(call): build("probe", PROBES, call) for call in calls}
+    return {_format(call): build("probe", PROBES, call) for call in calls}
 
 
 def _calls(text: str) -> Iterable[Call]:
@@ -66,7 +66,7 @@ def _calls(text: str) -> Iterable[Call]:
         yield item
 
 
-def _spell(call: Call) -> str:
+def _format(call: Call) -> str:
     """`few_shot 5` for few_shot(shots=5), the words themselves for all others."""
     return (
         f"few_shot {call.options['shots']}"
