@@ -1,4 +1,5 @@
-"""Time a training step with the system's allocator and with freed memory kept, beside the peer as it comes; processes take turns.
+"""Time a training step with the system's allocator and with freed memory kept, beside the peer as
+it comes; processes take turns.
 
 python bench/allocator.py [--rounds 4] [--shapes 0,1,2,3]
 """
@@ -74,12 +75,14 @@ def main() -> None:
             times = sorted(1e3 * one[name] for one in rounds)
             shown = " ".join(f"{value:.0f}" for value in times)
             print(
-                f"{SHAPES[shape]!s:16} {name:10} {shown} ms, against the peer {min(ratios):.2f} {medians[name][-1]:.2f} {max(ratios):.2f}x",
+                f"{SHAPES[shape]!s:16} {name:10} {shown} ms, against the peer {min(ratios):.2f}"
+                f" {medians[name][-1]:.2f} {max(ratios):.2f}x",
                 flush=True,
             )
     for name in CANDIDATES:
         print(
-            f"geometric mean {name}: {math.exp(statistics.fmean(map(math.log, medians[name]))):.2f}x"
+            f"geometric mean {name}:"
+            f" {math.exp(statistics.fmean(map(math.log, medians[name]))):.2f}x"
         )
 
 

@@ -1,11 +1,14 @@
-"""How many pictures a second two cores prepare: the packed store against torchvision's ImageFolder, crop and flip only.
+"""How many pictures a second two cores prepare: the packed store against torchvision's ImageFolder,
+crop and flip only.
 
-    python bench/input_pipeline.py [--rounds 10] [--workers 2]
+python bench/input_pipeline.py [--rounds 10] [--workers 2]
 
-The pictures are crops of photographs bundled with scikit-image, saved as JPEG (quality 90) in a temporary folder: 256, 112 and 32 pixels on
-the short side for inputs of 224, 96 and 32. Both candidates draw RandomResizedCrop boxes (scale 0.2 to 1) and flip, resize bicubically
-with antialiasing, end in uint8 tensors in batches of 64, and use the same number of worker processes with one thread each. They
-alternate within each round; the median and the spread over the rounds are printed. Packing is done before and timed apart.
+The pictures are crops of photographs bundled with scikit-image, saved as JPEG (quality 90) in a
+temporary folder: 256, 112 and 32 pixels on the short side for inputs of 224, 96 and 32. Both
+candidates draw RandomResizedCrop boxes (scale 0.2 to 1) and flip, resize bicubically with
+antialiasing, end in uint8 tensors in batches of 64, and use the same number of worker processes
+with one thread each. They alternate within each round; the median and the spread over the rounds
+are printed. Packing is done before and timed apart.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ def main() -> None:
     chosen = options.parse_args()
     torch.set_num_threads(1)
     print(
-        f"torch {torch.__version__}, torchvision {torchvision.__version__}, {chosen.workers} workers, {chosen.rounds} rounds, batch {BATCH}"
+        f"torch {torch.__version__}, torchvision {torchvision.__version__}, {chosen.workers}"
+        f" workers, {chosen.rounds} rounds, batch {BATCH}"
     )
     for size, (side, count) in CASES.items():
         with tempfile.TemporaryDirectory() as place:
@@ -73,14 +77,16 @@ def measure(place: Path, size: int, side: int, count: int, rounds: int, workers:
             if turn:
                 rates[name].append(rate)
     print(
-        f"\n{size} px from {side} px, {count:,} pictures, packed in {packing:.1f} s ({count / packing:,.0f}/s)"
+        f"\n{size} px from {side} px, {count:,} pictures, packed in {packing:.1f} s"
+        f" ({count / packing:,.0f}/s)"
     )
     for name, values in rates.items():
         ratio = statistics.median(
             one / two for one, two in zip(values, rates["ImageFolder"], strict=True)
         )
         print(
-            f"  {name:26s} {statistics.median(values):9,.0f} images/s  ({min(values):,.0f} to {max(values):,.0f})  {ratio:5.2f}x"
+            f"  {name:26s} {statistics.median(values):9,.0f} images/s  ({min(values):,.0f} to"
+            f" {max(values):,.0f})  {ratio:5.2f}x"
         )
 
 
@@ -116,7 +122,9 @@ def write_pictures(folder: Path, side: int, count: int) -> None:
 
 
 def image_folder(root: Path, size: int, workers: int) -> DataLoader[tuple[torch.Tensor, int]]:
-    """The usual way: decode each JPEG with Pillow, RandomResizedCrop and flip as PIL pictures, then a uint8 tensor."""
+    """The usual way: decode each JPEG with Pillow, RandomResizedCrop and flip as PIL pictures, then
+    a uint8 tensor.
+    """
     steps = v2.Compose(
         [
             v2.RandomResizedCrop(

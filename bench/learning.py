@@ -1,12 +1,15 @@
-"""What a masked autoencoder has learned after so much time: frozen probes and filling in, for ours and for transformers' ViTMAE.
+"""What a masked autoencoder has learned after so much time: frozen probes and filling in, for ours
+and for transformers' ViTMAE.
 
 python bench/learning.py --data CIFAR10.zip --minutes 8 [--parts 4] [--seeds 0 1 2] [--out DIR]
-python bench/learning.py --data CIFAR10.zip --steps 1200     # on a busy machine: equal steps instead of equal time
-Arms (--arms): ours (no settings but data and length), peer (its example's recipe), tuned (the best of five rates, AdamW betas 0.9 and
-0.95; the search is not charged), and "NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2".
-Each arm trains in processes of its own that take turns, a part of the length at a time; after each part it is measured with
-`maskwright evaluate` and on pictures filled in, outside its time. The cosine of every arm is laid out for the whole length, so the
-points before the last are on the way, not ends. What is read of encoders is the same for all, random weights too.
+python bench/learning.py --data CIFAR10.zip --steps 1200     # on a busy machine: equal steps
+instead of equal time Arms (--arms): ours (no settings but data and length), peer (its example's
+recipe), tuned (the best of five rates, AdamW betas 0.9 and 0.95; the search is not charged), and
+"NAME=flags of maskwright pretrain", e.g. "patch2=--patch-size 2 --ratio 0.85 --predict 0.2". Each
+arm trains in processes of its own that take turns, a part of the length at a time; after each part
+it is measured with `maskwright evaluate` and on pictures filled in, outside its time. The cosine of
+every arm is laid out for the whole length, so the points before the last are on the way, not ends.
+What is read of encoders is the same for all, random weights too.
 """
 
 from __future__ import annotations
@@ -89,7 +92,9 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def tune(options: argparse.Namespace, seed: int) -> float:
-    """The peer's rate with the best k-NN of held-out training pictures after a fifth of the length; no test picture is looked at."""
+    """The peer's rate with the best k-NN of held-out training pictures after a fifth of the length;
+    no test picture is looked at.
+    """
     found = {}
     for rate in RATES:
         name = f"rate{rate:g}"
@@ -209,7 +214,9 @@ def measure_probes(turn: dict[str, Any], place: str) -> dict[str, Any]:
 
 
 def measure_held_out(turn: dict[str, Any], place: str, pictures: Pictures) -> dict[str, Any]:
-    """k-NN of training pictures that were held out among others, for choices that no test picture may see."""
+    """k-NN of training pictures that were held out among others, for choices that no test picture
+    may see.
+    """
     assert pictures.held is not None
     loaded = load_any(place)
     some = torch.linspace(0, len(pictures.train) - 1, min(5000, len(pictures.train))).long()
@@ -232,7 +239,9 @@ def format_top1(top1: dict[str, float]) -> list[float]:
 
 
 def measure_filling(place: str, pictures: Pictures) -> dict[str, float]:
-    """PSNR in decibels over what random masks of 75 % hide of held-out pictures: the model, and the smooth fill."""
+    """PSNR in decibels over what random masks of 75 % hide of held-out pictures: the model, and the
+    smooth fill.
+    """
     loaded = load_any(place)
     grid = loaded.model.grid
     batch = eval_batch(pictures.fixed, pictures.size, FILLED_PICTURES)
@@ -245,7 +254,9 @@ def measure_filling(place: str, pictures: Pictures) -> dict[str, float]:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    """Medians over seeds (least to most) after the whole length, and when ours passed what each peer has in the end."""
+    """Medians over seeds (least to most) after the whole length, and when ours passed what each
+    peer has in the end.
+    """
     last: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         ends = last.setdefault(row["arm"], [])

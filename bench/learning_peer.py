@@ -1,7 +1,9 @@
-"""The peer of bench/learning.py: transformers' ViTMAE on the same decoded pictures, crops and batches, as its example trains it.
+"""The peer of bench/learning.py: transformers' ViTMAE on the same decoded pictures, crops and
+batches, as its example trains it.
 
-Its example (examples/pytorch/image-pretraining/run_mae.py) takes AdamW with betas 0.9 and 0.999, base rate 1.5e-4 for 256 pictures, decay
-0.05, 5 % warm-up, a cosine, crops from 0.2 and normalized pixels; a tuned peer takes another rate and betas 0.9 and 0.95.
+Its example (examples/pytorch/image-pretraining/run_mae.py) takes AdamW with betas 0.9 and 0.999,
+base rate 1.5e-4 for 256 pictures, decay 0.05, 5 % warm-up, a cosine, crops from 0.2 and normalized
+pixels; a tuned peer takes another rate and betas 0.9 and 0.95.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ EXAMPLE_RATE, BATCH, CROP_SCALE = 1.5e-4, 128, 0.2
 
 @dataclass(frozen=True)
 class PeerRecipe:
-    """How the peer is trained: its rate for 256 pictures, AdamW's second beta, its size by one of our names, and the seed."""
+    """How the peer is trained: its rate for 256 pictures, AdamW's second beta, its size by one of
+    our names, and the seed.
+    """
 
     base_lr: float
     beta2: float
@@ -74,7 +78,9 @@ class PeerRun:
         self._go_back()
 
     def train(self, until: float, whole: float, unit: str) -> None:
-        """Train until so many steps or seconds of training are spent, of the `whole` that the schedule is laid out for."""
+        """Train until so many steps or seconds of training are spent, of the `whole` that the
+        schedule is laid out for.
+        """
         self.model.train()
         started = time.monotonic()
         earlier = self.seconds

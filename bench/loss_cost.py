@@ -1,7 +1,9 @@
-"""Time a training step under each loss and print what the loss adds to the step with mse alone, interleaved in one process.
+"""Time a training step under each loss and print what the loss adds to the step with mse alone,
+interleaved in one process.
 
-python bench/loss_cost.py [--rounds 6] [--side 96] [--patch 8] [--batch 64] [--model stl10_192x8] [--cnn FILE]
-FILE holds EfficientNet-Lite0 weights for one more line; VGG19 has random weights, which cost the same as any others.
+python bench/loss_cost.py [--rounds 6] [--side 96] [--patch 8] [--batch 64] [--model stl10_192x8]
+[--cnn FILE] FILE holds EfficientNet-Lite0 weights for one more line; VGG19 has random weights,
+which cost the same as any others.
 """
 
 from __future__ import annotations
@@ -91,7 +93,10 @@ def main() -> None:
     keep_freed_memory()
     more = (
         (
-            f"mse + perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2], weights='{options.cnn}')",
+            (
+                "mse + perceptual(extractor='timm:efficientnet_lite0', layers=[0, 1, 2],"
+                f" weights='{options.cnn}')"
+            ),
         )
         if options.cnn
         else ()
@@ -99,7 +104,8 @@ def main() -> None:
     steps = {loss: build_step(options, loss) for loss in ("mse", *LOSSES, *more)}
     times: dict[str, list[float]] = {loss: [] for loss in steps}
     print(
-        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {vars(options)}",
+        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f}"
+        f" {vars(options)}",
         flush=True,
     )
     for turn in range(options.rounds + 1):
@@ -114,7 +120,8 @@ def main() -> None:
         shares = [mine / base - 1 for mine, base in zip(spent, plain, strict=True)]
         low, middle, high = (100 * share for share in statistics.quantiles(shares, n=4))
         print(
-            f"{loss[:70]:70} {statistics.median(spent) * 1e3:7.0f} ms, {middle:+.0f} % [{low:+.0f}, {high:+.0f}]"
+            f"{loss[:70]:70} {statistics.median(spent) * 1e3:7.0f} ms, {middle:+.0f} % [{low:+.0f},"
+            f" {high:+.0f}]"
         )
 
 

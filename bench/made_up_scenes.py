@@ -1,4 +1,6 @@
-"""Scenes for the programs here: pictures of noise, and smooth maps, so that every policy of the catalog has what it asks for."""
+"""Scenes for the programs here: pictures of noise, and smooth maps, so that every policy of the
+catalog has what it asks for.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def build_settled(text: str, grid: Grid, pictures: int, device: torch.device) ->
 def build_scene(
     grid: Grid, ratio: float, sample_ids: torch.Tensor, epoch: int = 0, progress: float = 0.5
 ) -> Scene:
-    """A scene whose foreground is half of each picture and whose parts are a quarter each, in smooth regions (red noise of width 1.5)."""
+    """A scene whose foreground is half of each picture and whose parts are a quarter each, in
+    smooth regions (red noise of width 1.5).
+    """
     made = sample_rng(0, epoch, sample_ids, "maps")
     regions = torch.stack(
         [_smooth(grid, made.fork(name)) for name in (*PART_NAMES, "background")]

@@ -1,6 +1,8 @@
-"""Print the shape of every policy's masks beside reference numbers: PYTHONPATH=src python bench/mask_geometry.py [ratio].
+"""Print the shape of every policy's masks beside reference numbers: PYTHONPATH=src python
+bench/mask_geometry.py [ratio].
 
-The references were simulated once, apart from this code, with 400 to 1500 draws at ratio 0.75; they are left out at other ratios.
+The references were simulated once, apart from this code, with 400 to 1500 draws at ratio 0.75; they
+are left out at other ratios.
 """
 
 from __future__ import annotations
@@ -87,7 +89,8 @@ def main() -> None:
     ratio = float(sys.argv[1]) if len(sys.argv) > 1 else 0.75
     for grid in (Grid(8, 8, 2), Grid(14, 14, 2)):
         print(
-            f"\n{grid.rows} x {grid.cols}, ratio {ratio:g}, {DRAWS} draws: ours (reference, difference)\n"
+            f"\n{grid.rows} x {grid.cols}, ratio {ratio:g}, {DRAWS} draws: ours (reference,"
+            " difference)\n"
         )
         print(
             "| policy | edge | center | distance | boundary | islands |\n|---|---|---|---|---|---|"
@@ -101,7 +104,8 @@ def main() -> None:
             shape = measure_geometry(mask.is_masked, grid)
             reference = REFERENCES.get((grid.rows, text)) if ratio == 0.75 else None
             print(
-                f"| `{text}` | {shape.edge:.3f} | {shape.center:.3f} | {_compare(shape, reference)} |"
+                f"| `{text}` | {shape.edge:.3f} | {shape.center:.3f} |"
+                f" {_compare(shape, reference)} |"
             )
 
 

@@ -1,7 +1,9 @@
-"""Print what drawing a batch of masks costs, per policy: PYTHONPATH=src python bench/masking_cost.py [device].
+"""Print what drawing a batch of masks costs, per policy: PYTHONPATH=src python
+bench/masking_cost.py [device].
 
-Maps and attention are there already: what a loader or a teacher costs is not counted.
-Policies with a network of their own are left out: it costs far more than drawing, and `training_step.py` is the place for it.
+Maps and attention are there already: what a loader or a teacher costs is not counted. Policies with
+a network of their own are left out: it costs far more than drawing, and `training_step.py` is the
+place for it.
 """
 
 from __future__ import annotations
@@ -57,10 +59,13 @@ POLICIES = [
 
 
 def main() -> None:
-    """Time every policy at every shape, interleaved, seed to PatchMask, and print medians beside the share of a training step."""
+    """Time every policy at every shape, interleaved, seed to PatchMask, and print medians beside
+    the share of a training step.
+    """
     device = torch.device(sys.argv[1] if len(sys.argv) > 1 else "cpu")
     print(
-        f"{describe_device(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}, median [10%..90%] ms of {ROUNDS} rounds"
+        f"{describe_device(device)}, {torch.get_num_threads()} threads, torch {torch.__version__},"
+        f" median [10%..90%] ms of {ROUNDS} rounds"
     )
     for batch, grid, step in SHAPES:
         print(

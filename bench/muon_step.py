@@ -1,7 +1,9 @@
-"""Time an optimizer step of Muon here against torch.optim.Muon, and a whole training step with each, interleaved in one process.
+"""Time an optimizer step of Muon here against torch.optim.Muon, and a whole training step with
+each, interleaved in one process.
 
-python bench/muon_step.py [--rounds 20] [--models vit_nano stl10_192x8] [--side 32] [--patch 4] [--batch 128]
-Both scale as AdamW (`match_rms_adamw`) and leave the rest to AdamW; torch walks the matrices one by one and takes q, k and v as one.
+python bench/muon_step.py [--rounds 20] [--models vit_nano stl10_192x8] [--side 32] [--patch 4]
+[--batch 128] Both scale as AdamW (`match_rms_adamw`) and leave the rest to AdamW; torch walks the
+matrices one by one and takes q, k and v as one.
 """
 
 from __future__ import annotations
@@ -85,7 +87,9 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, name: str) -> None:
-    """Print CPU and wall milliseconds of one optimizer step of each arm, and the ratios of the same round."""
+    """Print CPU and wall milliseconds of one optimizer step of each arm, and the ratios of the same
+    round.
+    """
     steps = {}
     for arm, build in ARMS.items():
         model = build_model(options, name)

@@ -1,4 +1,6 @@
-"""The training steps that are compared: ours and transformers' ViTMAE, same sizes, same autocast, same fused AdamW."""
+"""The training steps that are compared: ours and transformers' ViTMAE, same sizes, same autocast,
+same fused AdamW.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ def build_peer_step(shape: Shape) -> Step:
 
 
 def count_flops(shape: Shape) -> float:
-    """Multiplications and additions of the matrix products of one step of the full model, forward and backward (3 x forward)."""
+    """Multiplications and additions of the matrix products of one step of the full model, forward
+    and backward (3 x forward).
+    """
     seen = shape.num_patches - round(shape.num_patches * RATIO) + 1
     pixels = 3 * shape.patch**2
     encoder = _block_flops(seen, shape.width) * shape.depth + 2 * seen * shape.width * pixels

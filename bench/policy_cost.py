@@ -1,4 +1,6 @@
-"""Print what a policy adds to a whole training step, and what it is charged for: PYTHONPATH=src python bench/policy_cost.py."""
+"""Print what a policy adds to a whole training step, and what it is charged for: PYTHONPATH=src
+python bench/policy_cost.py.
+"""
 
 from __future__ import annotations
 
@@ -142,14 +144,16 @@ def main() -> None:
             if turn >= 2:
                 times[line].append(seconds)
     print(
-        f"{describe_device(torch.device('cpu'))}, {given.threads} threads, torch {torch.__version__}; 96 px, patch 12, batch {BATCH}, bf16"
+        f"{describe_device(torch.device('cpu'))}, {given.threads} threads, torch"
+        f" {torch.__version__}; 96 px, patch 12, batch {BATCH}, bf16"
     )
     print(f"{'policy':40}{'step, ms':>10}{'against random':>28}{'operations':>12}")
     for line in POLICIES:
         ratios = [mine / base for mine, base in zip(times[line], times["random"], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         print(
-            f"{line:40}{statistics.median(times[line]) * 1000:10.0f}{middle:12.2f} [{low:.2f}, {high:.2f}]{steps[line].charged():16.2f}"
+            f"{line:40}{statistics.median(times[line]) * 1000:10.0f}{middle:12.2f} [{low:.2f},"
+            f" {high:.2f}]{steps[line].charged():16.2f}"
         )
 
 

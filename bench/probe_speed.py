@@ -1,4 +1,6 @@
-"""Time the k-NN and linear probes on synthetic features: `python bench/probe_speed.py --train 50000 --width 384`."""
+"""Time the k-NN and linear probes on synthetic features: `python bench/probe_speed.py --train 50000
+--width 384`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from maskwright.evaluation.standardize import Standardizer
 
 
 def build_features(count: int, width: int, num_classes: int, seed: int) -> Features:
-    """Overlapping classes whose features are correlated and fall off in size over two decades, as an encoder's do."""
+    """Overlapping classes whose features are correlated and fall off in size over two decades, as
+    an encoder's do.
+    """
     shared = torch.Generator().manual_seed(99)
     sizes = torch.logspace(0, -2, width)
     centers = 0.12 * torch.randn(num_classes, width, generator=shared) * sizes
@@ -35,7 +39,9 @@ def build_features(count: int, width: int, num_classes: int, seed: int) -> Featu
 def time_scikit_learn(
     train: Features, test: Features, penalties: tuple[float, ...], iterations: int
 ) -> tuple[float, float]:
-    """Seconds of the same sweep over one pooling with scikit-learn's L-BFGS, warm from penalty to penalty, and its best top-1."""
+    """Seconds of the same sweep over one pooling with scikit-learn's L-BFGS, warm from penalty to
+    penalty, and its best top-1.
+    """
     start = time.perf_counter()
     standardizer = Standardizer.fit(train.mean)
     values, asked = standardizer.apply(train.mean).numpy(), standardizer.apply(test.mean).numpy()
@@ -66,7 +72,8 @@ def main() -> None:
     start = time.perf_counter()
     knn = measure_knn(train.labeled("mean"), test.labeled("mean"))
     print(
-        f"k-NN                          {time.perf_counter() - start:7.1f} s   top-1 {knn.answers.top1}"
+        f"k-NN                          {time.perf_counter() - start:7.1f} s   top-1"
+        f" {knn.answers.top1}"
     )
     for pooling in ("mean", "choose"):
         settings = LinearProbeSettings(pooling=pooling)
@@ -74,13 +81,15 @@ def main() -> None:
         result = measure_linear_probe(train, test, settings)
         spent = time.perf_counter() - start
         print(
-            f"linear probe, pooling {pooling:7} {spent:7.1f} s   top-1 {result.answers.top1}   {result.pooling}, penalty {result.penalty:g}"
+            f"linear probe, pooling {pooling:7} {spent:7.1f} s   top-1 {result.answers.top1}  "
+            f" {result.pooling}, penalty {result.penalty:g}"
         )
     if asked.scikit:
         warnings.simplefilter("ignore", ConvergenceWarning)
         spent, best = time_scikit_learn(train, test, settings.penalties, settings.iterations)
         print(
-            f"scikit-learn, one pooling     {spent:7.1f} s   best top-1 of the sweep on test {best:.4f}"
+            f"scikit-learn, one pooling     {spent:7.1f} s   best top-1 of the sweep on test"
+            f" {best:.4f}"
         )
 
 

@@ -1,6 +1,8 @@
-"""Compare a whole pretraining run with its bare training step: what the loader, logging and callbacks cost.
+"""Compare a whole pretraining run with its bare training step: what the loader, logging and
+callbacks cost.
 
-python bench/run_overhead.py [--rounds 10] [--steps 30]; the two take turns, in one process. Wanted: at least 90 % of the images/s.
+python bench/run_overhead.py [--rounds 10] [--steps 30]; the two take turns, in one process. Wanted:
+at least 90 % of the images/s.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Silent(LogReporter):
 
 
 def run_speed(pictures: np.ndarray, folder: Path, steps: int) -> tuple[float, float]:
-    """Images per second of a run between its first and last row of numbers, and the share spent waiting for pictures."""
+    """Images per second of a run between its first and last row of numbers, and the share spent
+    waiting for pictures.
+    """
     run = maskwright.pretrain(
         pictures,
         out=folder,
@@ -56,7 +60,9 @@ def run_speed(pictures: np.ndarray, folder: Path, steps: int) -> tuple[float, fl
 
 
 def bare_speed(folder: Path, steps: int) -> float:
-    """Images per second of the step alone: mask, forward, loss, backward, AdamW on one synthetic batch."""
+    """Images per second of the step alone: mask, forward, loss, backward, AdamW on one synthetic
+    batch.
+    """
     model = MaskedAutoencoder(
         model_config(maskwright.open_run(folder).settings), torch_generator(0, "weights")
     )
@@ -96,12 +102,14 @@ def main() -> None:
             shares.append(whole / bare)
             waits.append(wait)
             print(
-                f"run {whole:,.0f} images/s, bare {bare:,.0f} images/s, share {whole / bare:.1%}, data wait {wait:.1%}",
+                f"run {whole:,.0f} images/s, bare {bare:,.0f} images/s, share {whole / bare:.1%},"
+                f" data wait {wait:.1%}",
                 flush=True,
             )
     low, middle, high = statistics.quantiles(shares, n=4) if len(shares) > 1 else shares * 3
     print(
-        f"share of the bare step: {middle:.1%} [{low:.1%}, {high:.1%}], data wait {statistics.median(waits):.1%}"
+        f"share of the bare step: {middle:.1%} [{low:.1%}, {high:.1%}], data wait"
+        f" {statistics.median(waits):.1%}"
     )
 
 

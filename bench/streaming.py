@@ -1,10 +1,12 @@
-"""How many pictures a second one core streams from WebDataset shards: read, decoded, cut and resized, as `pretrain --stream` does it.
+"""How many pictures a second one core streams from WebDataset shards: read, decoded, cut and
+resized, as `pretrain --stream` does it.
 
-    python bench/streaming.py [--rounds 5] [--pictures 512]
+python bench/streaming.py [--rounds 5] [--pictures 512]
 
-The pictures are crops of photographs bundled with scikit-image, 375x500 pixels, JPEG quality 90 (as in ImageNet), 128 to a shard, in a
-temporary folder; crops cover 0.2 to 1 of the area and end as 224x224 bytes. The shards lie in the file cache, so this is the
-processor's rate and not the disk's. Beside it: the same pictures from a packed store (decoded once), and what writing the index takes.
+The pictures are crops of photographs bundled with scikit-image, 375x500 pixels, JPEG quality 90 (as
+in ImageNet), 128 to a shard, in a temporary folder; crops cover 0.2 to 1 of the area and end as
+224x224 bytes. The shards lie in the file cache, so this is the processor's rate and not the disk's.
+Beside it: the same pictures from a packed store (decoded once), and what writing the index takes.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ def main() -> None:
         start = time.perf_counter()
         source = open_source(shards)
         print(
-            f"index: {chosen.pictures / (time.perf_counter() - start):,.0f} pictures/s, all cores, once"
+            f"index: {chosen.pictures / (time.perf_counter() - start):,.0f} pictures/s, all cores,"
+            " once"
         )
         loaders = {
             "streamed": stream(source, short_side=SIDE),
@@ -60,7 +63,8 @@ def main() -> None:
                 for epoch in range(chosen.rounds)
             ]
             print(
-                f"{name}: {statistics.median(rates):,.0f} pictures/s on one core [{min(rates):,.0f}, {max(rates):,.0f}]"
+                f"{name}: {statistics.median(rates):,.0f} pictures/s on one core"
+                f" [{min(rates):,.0f}, {max(rates):,.0f}]"
             )
 
 

@@ -1,7 +1,8 @@
-"""Time one training step of ours against transformers' ViTMAE, interleaved in one process; prints the table of docs/log.md.
+"""Time one training step of ours against transformers' ViTMAE, interleaved in one process; prints
+the table of docs/log.md.
 
-python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory] [--kept]; `--shapes ""` measures memory alone;
---kept: freed memory is kept, as in `maskwright pretrain`, for the peer too
+python bench/training_step.py [--rounds 10] [--shapes 0,1,2,3] [--no-memory] [--kept]; `--shapes ""`
+measures memory alone; --kept: freed memory is kept, as in `maskwright pretrain`, for the peer too
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def build_product(size: int = 2048) -> Step:
 
 
 def measure_shape(shape: Shape, rounds: int) -> tuple[float, float]:
-    """Print one line; returns the median ratios of the full and of the cross decoder against the peer."""
+    """Print one line; returns the median ratios of the full and of the cross decoder against the
+    peer.
+    """
     steps = {
         "peer": build_peer_step(shape),
         "full": build_our_step(shape),
@@ -64,7 +67,8 @@ def measure_shape(shape: Shape, rounds: int) -> tuple[float, float]:
     }
     shown = "  ".join(f"{name} {describe(times[name], 1e3)} ms" for name in steps)
     print(
-        f"{shape!s:16} {shown}  full {describe(ratios['full'])}x  cross {describe(ratios['cross'])}x",
+        f"{shape!s:16} {shown}  full {describe(ratios['full'])}x  cross"
+        f" {describe(ratios['cross'])}x",
         flush=True,
     )
     rates = [
@@ -82,7 +86,9 @@ def describe(values: list[float], scale: float = 1.0) -> str:
 
 
 def measure_memory() -> None:
-    """Print the peak resident memory of two steps at batch 64, each side in a process of its own."""
+    """Print the peak resident memory of two steps at batch 64, each side in a process
+    of its own.
+    """
     for side in ("peer", "full", "cross"):
         done = subprocess.run(
             [sys.executable, __file__, "--memory-of", side],
@@ -108,7 +114,9 @@ def run_for_memory(side: str) -> None:
 
 
 def peak_resident_mib() -> float:
-    """Peak of this process alone: getrusage would answer with the parent's peak, which survives fork and exec."""
+    """Peak of this process alone: getrusage would answer with the parent's peak, which survives
+    fork and exec.
+    """
     line = next(
         line
         for line in Path("/proc/self/status").read_text().splitlines()
@@ -131,7 +139,8 @@ def main() -> None:
     if options.kept:
         keep_freed_memory()
     print(
-        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f} {Path(__file__).name}",
+        f"{versions()} threads {torch.get_num_threads()} load {os.getloadavg()[0]:.1f}"
+        f" {Path(__file__).name}",
         flush=True,
     )
     if options.shapes == "":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Read when numpy and torch are imported, and by every process that a test starts: the suite's own processes share the cores.
+# Read when numpy and torch are imported, and by every process that a test starts: the suite's own
+# processes share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -26,7 +27,9 @@ def private_cache(
 
 
 def draw_pictures(count: int, side: int = 16, seed: int = 0) -> np.ndarray:
-    """(count, side, side, 3) uint8 pictures: a colored disk on a colored ramp, so that there is something to learn."""
+    """(count, side, side, 3) uint8 pictures: a colored disk on a colored ramp, so that there is
+    something to learn.
+    """
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:side, :side] / side
     pictures = []

@@ -1,4 +1,6 @@
-"""What the README tells a newcomer to type works: its commands run on a few small pictures, but for those listed with a reason."""
+"""What the README tells a newcomer to type works: its commands run on a few small pictures, but for
+those listed with a reason.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ SMALLER = {
     "finetune": ["--epochs=1", "--batch-size=4", "--device=cpu"],
     "select": ["--epochs=1", "--batch-size=16", "--device=cpu"],
 }
-"""What is added to a line of each command so that it takes a second: the last word of a flag counts."""
+"""What is added to a line of each command so that it takes a second: the last word of a flag
+counts.
+"""
 ONLY_PARSED = {
     "demo": "trains for a minute and a half on pictures of a package",
     "compare ": "trains several arms; tests/studies/test_study.py runs this command",
@@ -67,7 +71,9 @@ RUN_LINES = [line for line in COMMAND_LINES if not any(part in line for part in 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that the README's lines name: pictures, labels, a hole, runs and a store."""
+    """A folder with everything that the README's lines name: pictures, labels, a hole, runs and a
+    store.
+    """
     here = tmp_path_factory.mktemp("readme")
     for name, count in (("PHOTOS", 24), ("photos", 12), ("LABELED", 24)):
         for index, picture in enumerate(draw_pictures(count)):

@@ -1,4 +1,6 @@
-"""Schedules hit their ends exactly, never jump where they are ramps, and read back from their own text."""
+"""Schedules hit their ends exactly, never jump where they are ramps, and read back from their own
+text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Numbers that change with training time: value at a progress in [0, 1]; for ratio, temperature, weights and mixing."""
+"""Numbers that change with training time: value at a progress in [0, 1]; for ratio, temperature,
+weights and mixing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from maskwright.support.shorthand import Call, parse_value
 
 
 class Schedule(Protocol):
-    """A number at a progress; `draw` in [0, 1) is this step's own random number, used by random schedules alone."""
+    """A number at a progress; `draw` in [0, 1) is this step's own random number, used by random
+    schedules alone.
+    """
 
     def at(self, progress: float, draw: float = 0.5) -> float: ...
 
@@ -32,7 +36,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Linear:
-    """A straight ramp from start to end, reached at `until` (a share of the training) and held; both endpoints exact."""
+    """A straight ramp from start to end, reached at `until` (a share of the training) and held;
+    both endpoints exact.
+    """
 
     start: float
     end: float
@@ -66,7 +72,9 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Steps:
-    """One value after another; the change points are shares of the training, evenly spread unless given."""
+    """One value after another; the change points are shares of the training, evenly spread unless
+    given.
+    """
 
     values: tuple[float, ...]
     at_progress: tuple[float, ...]
@@ -76,19 +84,25 @@ class Steps:
             self.at_progress
         ):
             raise MaskwrightError(
-                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change points (at=[...])."
+                f"steps() with {len(self.values)} values needs {len(self.values) - 1} rising change"
+                " points (at=[...])."
             )
 
     def at(self, progress: float, draw: float = 0.5) -> float:
         return self.values[sum(progress >= point for point in self.at_progress)]
 
     def __str__(self) -> str:
-        return f"steps({', '.join(f'{v:g}' for v in self.values)}, at=[{', '.join(f'{p:g}' for p in self.at_progress)}])"
+        return (
+            f"steps({', '.join(f'{v:g}' for v in self.values)},"
+            f" at=[{', '.join(f'{p:g}' for p in self.at_progress)}])"
+        )
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """A fresh value from [low, high] at every step, one for the whole batch (R2MAE, Dong et al. 2025)."""
+    """A fresh value from [low, high] at every step, one for the whole batch (R2MAE, Dong et al.
+    2025).
+    """
 
     low: float
     high: float
@@ -101,8 +115,8 @@ class Uniform:
 
 
 def parse_schedule(value: Any) -> Schedule:
-    """Build a schedule from 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)", "steps(0.5, 0.75, at=[0.4])"
-    or "uniform(0.6, 0.9)".
+    """Build a schedule from 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)",
+    "steps(0.5, 0.75, at=[0.4])" or "uniform(0.6, 0.9)".
 
     Raises MaskwrightError for anything else.
     """
@@ -119,7 +133,8 @@ def parse_schedule(value: Any) -> Schedule:
     if isinstance(value, Linear):
         return value
     raise MaskwrightError(
-        f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75) or uniform(0.6, 0.9)."
+        f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75)"
+        " or uniform(0.6, 0.9)."
     )
 
 
@@ -195,5 +210,7 @@ def _share(progress: float, until: float) -> float:
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """Interpolate so that both ends come out exactly: start + (end - start) need not equal end in floating point."""
+    """Interpolate so that both ends come out exactly: start + (end - start) need not equal end in
+    floating point.
+    """
     return end if share >= 1 else start + (end - start) * share

@@ -1,4 +1,6 @@
-"""The command line answers at once, suggests what was meant, and never shows a traceback for a user's mistake."""
+"""The command line answers at once, suggests what was meant, and never shows a traceback for a
+user's mistake.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from maskwright.cli.main import main
 
 
 def test_help_needs_no_torch() -> None:
-    program = "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain', '--help']); sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys; from maskwright.cli.main import main; main(['--help']); main(['pretrain',"
+        " '--help']); sys.exit('torch' in sys.modules)"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", program], check=False, stdout=subprocess.DEVNULL
@@ -107,7 +112,8 @@ def test_lists_are_tables(what: str, capsys: pytest.CaptureFixture[str]) -> None
         ),
         (
             RuntimeError(
-                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 230400000000 bytes."
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 230400000000"
+                " bytes."
             ),
             "Not enough memory",
         ),

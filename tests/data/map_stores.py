@@ -1,4 +1,6 @@
-"""Stores with maps for tests: pictures whose first channel is the map itself, so that pixels and maps can be compared."""
+"""Stores with maps for tests: pictures whose first channel is the map itself, so that pixels and
+maps can be compared.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PARTS = ("face", "eyes", "mouth")
 def build_store(
     tmp_path: Path, sizes: Sequence[tuple[int, int]], smooth: bool = False
 ) -> PackedStore:
-    """A store of pictures of these sizes whose channels are: share, part number times 80, noise; with the maps share and parts."""
+    """A store of pictures of these sizes whose channels are: share, part number times 80, noise;
+    with the maps share and parts.
+    """
     rng = np.random.default_rng(0)
     (tmp_path / "p").mkdir(exist_ok=True)
     for at, (height, width) in enumerate(sizes):

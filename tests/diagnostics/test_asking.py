@@ -1,4 +1,6 @@
-"""Rollout, representation, positions and geometry answer for encoders of every kind, and say when they cannot."""
+"""Rollout, representation, positions and geometry answer for encoders of every kind, and say when
+they cannot.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,8 @@ def test_a_named_policy_that_does_not_fit_or_looks_is_refused():
 
 def test_options_are_read_from_a_line():
     built = build_diagnostics(
-        "occlusion(how=gray, orders=[random, salient-first, block(size=4)]), rollout(heads=max), geometry"
+        "occlusion(how=gray, orders=[random, salient-first, block(size=4)]), rollout(heads=max),"
+        " geometry"
     )
     assert list(built) == ["occlusion", "rollout", "geometry"]
     question = built["occlusion"]

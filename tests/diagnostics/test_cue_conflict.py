@@ -1,4 +1,6 @@
-"""Shape bias counts decisions as Geirhos et al. (2019) do, and the categories are found by name or by file."""
+"""Shape bias counts decisions as Geirhos et al. (2019) do, and the categories are found by name or
+by file.
+"""
 
 from __future__ import annotations
 

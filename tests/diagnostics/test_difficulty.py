@@ -1,4 +1,6 @@
-"""Copying the nearest visible patch agrees with plain loops and orders policies as their masks' shapes do."""
+"""Copying the nearest visible patch agrees with plain loops and orders policies as their masks'
+shapes do.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from maskwright.support.errors import MaskwrightError
 
 
 def measure_one_by_one(mask: torch.Tensor) -> tuple[float, float, int]:
-    """Slow reference for one (rows, cols) mask: summed distance, boundary pairs, visible islands by flood fill."""
+    """Slow reference for one (rows, cols) mask: summed distance, boundary pairs, visible islands by
+    flood fill.
+    """
     rows, cols = mask.shape
     places = [(r, c) for r in range(rows) for c in range(cols)]
     visible = {place for place in places if not mask[place]}

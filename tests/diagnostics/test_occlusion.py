@@ -1,4 +1,6 @@
-"""Patches vanish nested, in the order asked for, and what is lost is judged against clean and chance."""
+"""Patches vanish nested, in the order asked for, and what is lost is judged against clean and
+chance.
+"""
 
 from __future__ import annotations
 

@@ -34,22 +34,27 @@ def test_brightness_survives_blur_and_high_pass_because_the_mean_is_kept() -> No
 
 
 def test_fine_stripes_are_lost_to_blur_and_not_to_high_pass() -> None:
-    """Each noise is shown under both stripes: pictures that only the stripes tell apart get one answer once those are gone."""
+    """Each noise is shown under both stripes: pictures that only the stripes tell apart get one
+    answer once those are gone.
+    """
     subject, material = raw_subject(striped(20)), DiagnosticPictures(test=striped(20, seed=1))
     low = dict(Lowpass(sigmas=[3], cutoffs=[2]).measure(subject, material))
     high = dict(Highpass(cutoffs=[2]).measure(subject, material))
     assert low["clean"].value == 1
-    # of 15,360 bytes about 17 round differently under the two stripes, which may turn a pair that stands on the edge
+    # of 15,360 bytes about 17 round differently under the two stripes, which may turn a pair that
+    # stands on the edge
     assert low["blur 3"].value == pytest.approx(0.5, abs=0.05)
     assert low["low-pass 2"].value == 0.5
     assert high["high-pass 2"].value == 1
 
 
 def striped(noises: int, seed: int = 0) -> MemoryPictures:
-    """Pictures (2 x noises, 3, 16, 16) with stripes of two pixels, down or across, over each noise.
+    """Pictures (2 x noises, 3, 16, 16) with stripes of two pixels, down or across, over
+    each noise.
 
-    A half stripe lies at either edge: mirrored there, as blur does, the stripes go on evenly. A whole one would become twice as
-    wide and survive the blur as a dark or bright margin, which tells the classes apart.
+    A half stripe lies at either edge: mirrored there, as blur does, the stripes go on evenly. A
+    whole one would become twice as wide and survive the blur as a dark or bright margin, which
+    tells the classes apart.
     """
     stripe = torch.tensor([0, 120, 120, 0]).repeat(4)
     down, across = stripe.expand(16, 16), stripe[:, None].expand(16, 16)

@@ -1,4 +1,6 @@
-"""Attention rollout gives the maps that can be worked out by hand, and stays on the patches that are seen."""
+"""Attention rollout gives the maps that can be worked out by hand, and stays on the patches that
+are seen.
+"""
 
 from __future__ import annotations
 

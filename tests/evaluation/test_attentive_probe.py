@@ -14,7 +14,9 @@ CPU = torch.device("cpu")
 
 
 def hidden_in_one_token(count, seed, patches=25, width=12):
-    """One patch, in a random place, carries the mark of the class and a flag; all others are loud noise without the flag."""
+    """One patch, in a random place, carries the mark of the class and a flag; all others are loud
+    noise without the flag.
+    """
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 3
     tokens = 2 * torch.randn(count, patches, width, generator=generator)

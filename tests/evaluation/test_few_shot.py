@@ -1,4 +1,6 @@
-"""Few labels: the same number of each class, another draw each time, and a mean that the draws explain."""
+"""Few labels: the same number of each class, another draw each time, and a mean that the draws
+explain.
+"""
 
 import json
 

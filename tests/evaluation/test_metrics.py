@@ -98,7 +98,9 @@ def test_the_interval_covers_the_truth_about_95_times_in_100():
 
 @pytest.mark.parametrize(("level", "errors"), [(0.95, 1.96), (0.5, 0.674)])
 def test_the_interval_is_as_wide_as_its_level_says(level: float, errors: float) -> None:
-    """Of many images it is nearly the mean plus and minus so many standard errors on either side."""
+    """Of many images it is nearly the mean plus and minus so many standard errors on
+    either side.
+    """
     rights = torch.tensor([1.0] * 600 + [0.0] * 400)
     found = bootstrap_interval(rights, level=level, resamples=4000)
     half = errors * (0.6 * 0.4 / 1000) ** 0.5

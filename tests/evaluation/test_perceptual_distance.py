@@ -55,7 +55,9 @@ def test_it_is_zero_for_equal_pictures_symmetric_and_positive(
 
 
 def test_alex_agrees_with_the_formula_written_out(random_trunks: dict[str, Path]) -> None:
-    """Activations 1, 4, 7, 9, 11 of AlexNet, unit length over channels, squared differences weighted, averaged over places, summed."""
+    """Activations 1, 4, 7, 9, 11 of AlexNet, unit length over channels, squared differences
+    weighted, averaged over places, summed.
+    """
     import lpips
 
     heads = torch.load(

@@ -1,4 +1,6 @@
-"""Scores of hidden pixels and fills that learn nothing: known answers, and hidden pixels never read."""
+"""Scores of hidden pixels and fills that learn nothing: known answers, and hidden pixels never
+read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a readout reads: which blocks, which parts of the picture, in which order, and never more numbers than it may."""
+"""What a readout reads: which blocks, which parts of the picture, in which order, and never more
+numbers than it may.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reconstruction under fixed masks: known losses, oracle statistics on record, chunks that change nothing."""
+"""Reconstruction under fixed masks: known losses, oracle statistics on record, chunks that change
+nothing.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Predictions drawn for the tests of loss terms: any grid, target and type, with a gradient at the predicted values."""
+"""Predictions drawn for the tests of loss terms: any grid, target and type, with a gradient at the
+predicted values.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The focal frequency term: energy kept, one wave one frequency, the worst frequency counting most."""
+"""The focal frequency term: energy kept, one wave one frequency, the worst frequency
+counting most.
+"""
 
 import math
 
@@ -27,7 +29,9 @@ def test_without_focus_the_composite_value_is_the_mean_squared_error_of_predicte
 
 
 def test_a_single_wave_of_error_costs_the_same_with_any_focus():
-    """All its energy lies in two mirrored frequencies of weight 1, so focusing changes nothing: amplitude squared / 2."""
+    """All its energy lies in two mirrored frequencies of weight 1, so focusing changes nothing:
+    amplitude squared / 2.
+    """
     ids = torch.arange(2)[None]
     mask = PatchMask(ids[:, :1], ids[:, 1:], ids[:, 1:])
     wave = 3 * torch.cos(2 * math.pi * torch.arange(8, dtype=torch.float64) / 8).expand(8, 8)

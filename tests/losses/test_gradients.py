@@ -1,4 +1,6 @@
-"""Every term's gradient agrees with finite differences in float64, and perfect predictions cost nothing."""
+"""Every term's gradient agrees with finite differences in float64, and perfect predictions cost
+nothing.
+"""
 
 import dataclasses
 

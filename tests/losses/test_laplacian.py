@@ -43,7 +43,9 @@ def test_flat_and_sloping_pictures_have_no_edges_inside():
 
 
 def test_a_constant_error_costs_only_at_the_seam_to_visible_patches():
-    """Left half visible, right half off by one: each of the pixels along the seam has one neighbor that differs, all others none."""
+    """Left half visible, right half off by one: each of the pixels along the seam has one neighbor
+    that differs, all others none.
+    """
     grid, mask = Grid(2, 4, 4), half_mask(2, 4)
     patches = torch.randn(1, 8, 16, dtype=torch.float64)
     values = take(patches, mask.predicted_ids) + 1
@@ -54,7 +56,9 @@ def test_a_constant_error_costs_only_at_the_seam_to_visible_patches():
 
 
 def test_pixels_of_visible_patches_do_not_enter_the_mean():
-    """The filter on the composite differs from the truth beside the seam on the visible side too; the term leaves that out."""
+    """The filter on the composite differs from the truth beside the seam on the visible side too;
+    the term leaves that out.
+    """
     prediction = draw()
     edges = laplacian(prediction.pixel_errors()).abs()
     hidden = prediction.mask.is_masked

@@ -1,4 +1,6 @@
-"""The perceptual term compares the composite with the true picture, in display space, through a network it was handed."""
+"""The perceptual term compares the composite with the true picture, in display space, through a
+network it was handed.
+"""
 
 import dataclasses
 
@@ -15,7 +17,9 @@ SCALE = PixelScale((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
 class Pixels:
-    """An extractor whose two layers are the pixels themselves and twice the pixels; it keeps what it saw."""
+    """An extractor whose two layers are the pixels themselves and twice the pixels; it keeps what
+    it saw.
+    """
 
     def __init__(self):
         self.seen, self.places = [], []

@@ -1,4 +1,6 @@
-"""Aligned blocks are true two-dimensional cells, agree with a plain loop, and refuse sizes that leave no whole cell."""
+"""Aligned blocks are true two-dimensional cells, agree with a plain loop, and refuse sizes that
+leave no whole cell.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from maskwright.support.errors import MaskwrightError
 
 
 def mask_cells_one_by_one(grid: Grid, size: int, order: list[int], num_masked: int) -> set[int]:
-    """Slow reference: mask whole cells in the given order; returns the ids masked before the first cell that does not fit whole."""
+    """Slow reference: mask whole cells in the given order; returns the ids masked before the first
+    cell that does not fit whole.
+    """
     across = -(-grid.cols // size)
     masked: set[int] = set()
     for cell in order:
@@ -70,7 +74,10 @@ def test_a_size_without_a_whole_cell_is_refused_with_the_largest_that_fits(
 ) -> None:
     with pytest.raises(
         MaskwrightError,
-        match=rf"'block\(size={size}\)' on a {grid.rows}x{grid.cols} grid.*largest size is {largest}\.",
+        match=(
+            rf"'block\(size={size}\)' on a {grid.rows}x{grid.cols} grid.*largest size is"
+            rf" {largest}\."
+        ),
     ):
         check_fits(BlockPolicy(size=size), grid, num_masked)
     check_fits(BlockPolicy(size=largest), grid, num_masked)

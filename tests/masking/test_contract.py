@@ -84,7 +84,9 @@ def test_every_policy_keeps_the_contract_at_every_count(line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_scores_rounded_to_half_the_bits_keep_the_counts(line: str) -> None:
-    """Rounding makes ties, and chance decides them: never is a patch masked in place of one that scores more."""
+    """Rounding makes ties, and chance decides them: never is a patch masked in place of one that
+    scores more.
+    """
     grid, masked = Grid(7, 9, 2), 47
     (trial,) = _suited(build_policy(line), grid, [masked / grid.num_patches], draws=32)
     scene = trial.scene(torch.arange(32))

@@ -1,4 +1,6 @@
-"""Policies that look: attention, remembered and predicted losses, and networks that learn what to mask."""
+"""Policies that look: attention, remembered and predicted losses, and networks that learn what to
+mask.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,9 @@ def test_the_most_attended_patches_are_masked_or_the_least() -> None:
 
 
 def test_at_temperature_one_patches_are_drawn_in_proportion_to_attention() -> None:
-    """Without replacement: the share of the first draw is the attention's share; chances of two draws are worked out by hand."""
+    """Without replacement: the share of the first draw is the attention's share; chances of two
+    draws are worked out by hand.
+    """
     share = torch.tensor([0.5, 0.25, 0.15, 0.1])
     grid, draws = Grid(1, 4), 20000
     for hide, sign in (("salient", 1), ("background", -1)):
@@ -348,7 +352,9 @@ def test_guards_know_their_answers() -> None:
 
 
 def test_likeness_is_the_mean_over_pairs_and_stores_no_pair_of_rows() -> None:
-    """Value and slope of the definition written out, and a graph that keeps nothing of B x B x N numbers."""
+    """Value and slope of the definition written out, and a graph that keeps nothing of B x B x N
+    numbers.
+    """
     generator = torch.Generator().manual_seed(0)
     keep = torch.rand(12, 30, dtype=torch.float64, generator=generator)
     keep[1] = keep[0] + 1e-5  # almost the same picture twice

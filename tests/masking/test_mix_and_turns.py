@@ -1,4 +1,6 @@
-"""The two dials that fit every policy: a share left to chance, and several masks of one picture that share out what is visible."""
+"""The two dials that fit every policy: a share left to chance, and several masks of one picture
+that share out what is visible.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ LEFT_FIRST = (torch.arange(64) % 8).flip(0).reshape(8, 8)
 
 
 def left_first(share: float, draws: int = 400) -> torch.Tensor:
-    """How often each column is masked when a policy wants the left ones first and chooses a share of 32 patches."""
+    """How often each column is masked when a policy wants the left ones first and chooses a share
+    of 32 patches.
+    """
     policy = build_policy(f"given(mix={share})", {"given": lambda call: _given()})
     scene = Scene(grid=GRID, num_masked=32, rng=sample_rng(0, 0, torch.arange(draws)))
     return mask_scene(policy, scene).is_masked.float().mean(0).reshape(8, 8).mean(0)

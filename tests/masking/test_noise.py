@@ -16,7 +16,9 @@ from tests.masking.conftest import build_scene
 
 
 def smooth_on_ring(noise: list[list[float]], sigma: float) -> list[list[float]]:
-    """Slow reference: the Gaussian mean round every patch, over the neighbor grids of an endless tiling."""
+    """Slow reference: the Gaussian mean round every patch, over the neighbor grids of an endless
+    tiling.
+    """
     rows, cols = len(noise), len(noise[0])
     out = [[0.0] * cols for _ in range(rows)]
     for row in range(rows):

@@ -1,4 +1,6 @@
-"""Rankings that give every part its share: known answers, a slow reference beside each formula, and properties for any sizes."""
+"""Rankings that give every part its share: known answers, a slow reference beside each formula, and
+properties for any sizes.
+"""
 
 from __future__ import annotations
 

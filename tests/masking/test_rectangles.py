@@ -1,4 +1,6 @@
-"""Rectangles agree with plain loops, meet the count and use the last row and column like the first."""
+"""Rectangles agree with plain loops, meet the count and use the last row and column
+like the first.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from tests.masking.conftest import build_scene
 
 
 def paint_one_by_one(boxes: Boxes, image: int, grid: Grid) -> list[int]:
-    """Slow reference: lay one image's rectangles in order and score each patch by the first that covers it, 0 for none."""
+    """Slow reference: lay one image's rectangles in order and score each patch by the first that
+    covers it, 0 for none.
+    """
     count = boxes.top.shape[1]
     scores = [0] * grid.num_patches
     for turn in range(count):
@@ -114,7 +118,9 @@ def test_rolling_takes_away_the_center_bias(draw) -> None:
 
 
 def find_rectangle(visible: torch.Tensor) -> tuple[int, int]:
-    """Slow reference: height and width of the smallest box round the visible patches of one image."""
+    """Slow reference: height and width of the smallest box round the visible patches of
+    one image.
+    """
     places = visible.nonzero().tolist()
     rows, cols = [row for row, _ in places], [col for _, col in places]
     return max(rows) - min(rows) + 1, max(cols) - min(cols) + 1

@@ -1,4 +1,6 @@
-"""Policies that know foreground and parts: shares by hand, the curriculum at its ends, flips, and mistakes in sentences."""
+"""Policies that know foreground and parts: shares by hand, the curriculum at its ends, flips, and
+mistakes in sentences.
+"""
 
 from __future__ import annotations
 
@@ -146,7 +148,9 @@ def test_a_share_may_be_a_schedule() -> None:
 
 
 def test_a_slow_count_of_the_shares_gives_the_same_masks() -> None:
-    """For each image: the share rounded, then that many of the foreground and of the rest in the order of the same random bits."""
+    """For each image: the share rounded, then that many of the foreground and of the rest in the
+    order of the same random bits.
+    """
     maps, num_masked = sample_rng(3, 0, torch.arange(40)).uniform(63), 47
     rng = sample_rng(0, 0, torch.arange(40))
     scene = Scene(grid=Grid(7, 9), num_masked=num_masked, rng=rng, priors={"foreground": maps})
@@ -172,7 +176,9 @@ def test_soft_odds_are_those_of_drawing_without_replacement() -> None:
 
 
 class Flipped(KeyedRng):
-    """The same chance with every draw of a value per patch mirrored, for grids of `cols` columns."""
+    """The same chance with every draw of a value per patch mirrored, for grids of
+    `cols` columns.
+    """
 
     def __init__(self, keys: Tensor, cols: int, patches: int) -> None:
         super().__init__(keys)
@@ -243,7 +249,9 @@ def test_in_the_end_parts_are_masked_whole_but_for_one() -> None:
 
 
 def test_half_way_the_two_are_added() -> None:
-    """Face first and whole = 0.5: half of the 16 masked by size, 1.5 of the face, and half in turn, 6 of it."""
+    """Face first and whole = 0.5: half of the 16 masked by size, 1.5 of the face, and half in turn,
+    6 of it.
+    """
     masks = draw_parts(
         "parts(whole=0.5, weights={face: 1, eyes: 0, background: 0})", num_masked=16, draws=4000
     )

@@ -107,7 +107,9 @@ def test_the_patches_masked_first_are_predicted_through_every_composition() -> N
 
 
 def test_a_mixture_draws_predicted_patches_at_random_for_the_part_that_wants_it_so() -> None:
-    """guided asks for the patches masked first, grid for any of the masked: each image gets what its part asks for."""
+    """guided asks for the patches masked first, grid for any of the masked: each image gets what
+    its part asks for.
+    """
     draws = 2000
     attention = torch.arange(16.0).flip(0).expand(draws, -1) / 16
     looking = replace(scene(draws), attention=lambda source: attention, num_masked=8)
@@ -123,7 +125,9 @@ def test_a_mixture_draws_predicted_patches_at_random_for_the_part_that_wants_it_
 
 
 def test_every_turn_predicts_what_its_policy_would_mask_first() -> None:
-    """Four turns of 16 patches, 4 visible in each: the 4 patches with the most attention that are masked then."""
+    """Four turns of 16 patches, 4 visible in each: the 4 patches with the most attention that are
+    masked then.
+    """
     attention = torch.arange(16.0).flip(0).expand(4, -1) / 16
     ids = torch.zeros(4, dtype=torch.long)
     turns = Scene(

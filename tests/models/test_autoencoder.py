@@ -252,7 +252,9 @@ def test_the_cross_decoder_answers_at_visible_places_as_at_any_other():
 
 
 def test_visible_predictions_stand_in_the_order_of_visible_ids():
-    """The full decoder knows the pixels of a visible patch, so its prediction moves most when that patch changes."""
+    """The full decoder knows the pixels of a visible patch, so its prediction moves most when that
+    patch changes.
+    """
     model = build(decoder="full")
     images, mask = draw(model, batch=1)
     patches = patchify(images, 4)

@@ -1,4 +1,6 @@
-"""Keeping and filling in for numbers that differ by image: blind where it says so, exact, with slopes for every patch."""
+"""Keeping and filling in for numbers that differ by image: blind where it says so, exact, with
+slopes for every patch.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def test_hidden_pixels_influence_nothing_when_only_kept_patches_are_encoded(
 
 
 def test_hidden_pixels_leak_when_the_encoder_sees_everything() -> None:
-    """The form of seed 2: its numbers are not those of a masked autoencoder that sees kept patches alone."""
+    """The form of seed 2: its numbers are not those of a masked autoencoder that sees kept patches
+    alone.
+    """
     model, patches, is_kept = build()
     changed = torch.where(is_kept[:, :, None], patches, 9 * patches.flip(1) + 3)
     before, after = (

@@ -144,7 +144,9 @@ def test_a_ratio_that_leaves_no_patch_is_refused(ratio, fragment) -> None:
 
 @pytest.mark.parametrize("count", [2, 7, 64, 196])
 def test_the_ratios_named_in_the_errors_are_legal(count: int) -> None:
-    """Whoever follows the advice is not refused again: one patch stays visible, or at least one is masked."""
+    """Whoever follows the advice is not refused again: one patch stays visible, or at least one is
+    masked.
+    """
     most, least = (ratio_advised(count, ratio) for ratio in (0.999, 1e-9))
     assert visible_count(count, most) == 1
     assert visible_count(count, least) < count

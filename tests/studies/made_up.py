@@ -64,7 +64,9 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
 def made_up_study(
     seeds: int = 5, trials: list[TrialRecord] | None = None, **changes: Any
 ) -> StudyRecord:
-    """Four policies under some seeds: block is truly better, inverse block truly worse, green noise is not."""
+    """Four policies under some seeds: block is truly better, inverse block truly worse, green noise
+    is not.
+    """
     if trials is None:
         trials = [
             made_up_trial(arm, seed, effect)

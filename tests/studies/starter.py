@@ -1,4 +1,6 @@
-"""A process that starts a worker as `maskwright study --workers` does; it imports nothing large, so that it can be killed soon."""
+"""A process that starts a worker as `maskwright study --workers` does; it imports nothing large, so
+that it can be killed soon.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def start_worker(job: Any, folder: Path) -> None:
 
 
 def work_when_alone(job: Any, folder: Path) -> None:
-    """Say that this worker lives, wait until its starter was killed, then look for trials; `ended` holds how many were run."""
+    """Say that this worker lives, wait until its starter was killed, then look for trials; `ended`
+    holds how many were run.
+    """
     from maskwright.studies.workers import (
         work,
     )  # torch and Optuna, which the starter has no use for

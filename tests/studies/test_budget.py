@@ -1,4 +1,6 @@
-"""A budget buys every arm the steps that cost the same; what is charged is what a training really does."""
+"""A budget buys every arm the steps that cost the same; what is charged is what a training really
+does.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def test_the_price_that_is_planned_is_what_the_run_spends(
 def test_a_ratio_drawn_anew_for_each_batch_costs_the_mean_over_all_it_may_draw(
     pictures: Path,
 ) -> None:
-    """Of 16 patches uniform(0.25, 0.75) leaves 4 to 11 visible, each as often: the price is their mean to the last digit."""
+    """Of 16 patches uniform(0.25, 0.75) leaves 4 to 11 visible, each as often: the price is their
+    mean to the last digit.
+    """
     settings, loaded = prepared(pictures, **ARMS["uniform ratio"])
     price, config = price_step(settings, loaded), model_config(settings)
     assert (settings.train.batch_size, config.num_prefix, price.images) == (8, 1, 8)

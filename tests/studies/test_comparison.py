@@ -1,4 +1,6 @@
-"""A comparison measures what the data allows: without labels it fills in held-out pictures, and says so."""
+"""A comparison measures what the data allows: without labels it fills in held-out pictures, and
+says so.
+"""
 
 from __future__ import annotations
 

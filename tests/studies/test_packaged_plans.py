@@ -1,4 +1,6 @@
-"""The plans that come with the package: each reads, says what it costs and asks, and has arms that can be built."""
+"""The plans that come with the package: each reads, says what it costs and asks, and has arms that
+can be built.
+"""
 
 from importlib.resources import files
 

@@ -88,7 +88,8 @@ def test_arms_that_differ_in_masks_per_picture_alone_share_their_learning_rate(
     assert rates["large"] == 2 * rates["one"]
     assert rate_words({"one": 0.1, "two": 0.1}) == "All arms have the same learning rate, 0.1."
     assert rate_words(rates).startswith(
-        f"Arms differ in learning rate: one {rates['one']:g}, two {rates['one']:g}, large {rates['large']:g}."
+        f"Arms differ in learning rate: one {rates['one']:g}, two {rates['one']:g}, large"
+        f" {rates['large']:g}."
     )
 
 

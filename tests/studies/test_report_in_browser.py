@@ -1,4 +1,6 @@
-"""A report in a real browser: nothing runs over the side of a phone, every picture shows, and nothing is asked of the network."""
+"""A report in a real browser: nothing runs over the side of a phone, every picture shows, and
+nothing is asked of the network.
+"""
 
 import html
 import json

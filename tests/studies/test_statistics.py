@@ -1,4 +1,6 @@
-"""Statistics of studies: intervals that cover, false alarms near the stated rate, power where there is an effect, and words that fit."""
+"""Statistics of studies: intervals that cover, false alarms near the stated rate, power where there
+is an effect, and words that fit.
+"""
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ SEEDS = 5
 
 
 def simulate(rng, effects, seeds=SEEDS, seed_spread=0.02, noise=0.01):
-    """One made-up study: each seed has its own luck, shared by the arms, and each trial some noise."""
+    """One made-up study: each seed has its own luck, shared by the arms, and each trial
+    some noise.
+    """
     luck = rng.normal(0.5, seed_spread, seeds)
     return {
         arm: dict(enumerate(luck + effect + rng.normal(0, noise, seeds)))
@@ -71,7 +75,9 @@ def test_intervals_of_a_mean_cover_as_their_docstrings_say():
 
 
 def simulate_many(rng, comparisons, seeds, effect, noise=0.01, studies=20_000):
-    """Differences (studies, comparisons, seeds) to one shared baseline; the first alone is truly not zero."""
+    """Differences (studies, comparisons, seeds) to one shared baseline; the first alone is truly
+    not zero.
+    """
     baseline = rng.normal(0, noise, (studies, 1, seeds))
     differences = rng.normal(0, noise, (studies, comparisons, seeds)) - baseline
     differences[:, 0] += effect
@@ -79,7 +85,9 @@ def simulate_many(rng, comparisons, seeds, effect, noise=0.01, studies=20_000):
 
 
 def holm_p_values(differences):
-    """Two-sided paired t tests of each study, corrected by Holm: (studies, comparisons, seeds) gives (studies, comparisons)."""
+    """Two-sided paired t tests of each study, corrected by Holm: (studies, comparisons, seeds)
+    gives (studies, comparisons).
+    """
     count, comparisons = differences.shape[2], differences.shape[1]
     t = differences.mean(2) / (differences.std(2, ddof=1) / np.sqrt(count))
     p = 2 * stats.t.sf(np.abs(t), count - 1)
@@ -105,7 +113,9 @@ def test_a_true_difference_of_the_detectable_size_is_found_in_80_percent_of_stud
 
 @pytest.mark.parametrize("comparisons", [1, 7])
 def test_studies_are_judged_as_the_simulation_judges_them(comparisons):
-    """What the simulation finds is what a study says, and the detectable difference counts all arms that were compared."""
+    """What the simulation finds is what a study says, and the detectable difference counts all arms
+    that were compared.
+    """
     differences = simulate_many(np.random.default_rng(4), comparisons, SEEDS, 0.05, studies=60)
     expected = holm_p_values(differences)
     for study, p_values in zip(differences, expected, strict=True):

@@ -109,8 +109,9 @@ def test_a_study_of_which_every_trial_failed_has_no_answer_and_says_so(
     assert main(["study", str(written(plan_values, tmp_path)), "--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert (
-        "All 2 trials failed, so the study has no answer: The lamp of random went out. (and 1 other reason) Mend it and run them again: "
-        f"maskwright study {out}/plan.yaml --out {out} --retry-failed" in " ".join(said.split())
+        "All 2 trials failed, so the study has no answer: The lamp of random went out. (and 1"
+        f" other reason) Mend it and run them again: maskwright study {out}/plan.yaml --out {out}"
+        " --retry-failed" in " ".join(said.split())
     )
     assert (out / "report.html").exists(), "what failed is written down all the same"
     assert {trial.state for trial in StudyRecord.load(out / "study.json").trials} == {"failed"}
@@ -311,7 +312,9 @@ def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(
 def test_a_worker_whose_starter_was_killed_takes_no_trial(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The starter is really dead; that a worker takes these trials while its starter lives is seen in the test of kill -9."""
+    """The starter is really dead; that a worker takes these trials while its starter lives is seen
+    in the test of kill -9.
+    """
     values = keep_plan(read_plan(written(plan_values, tmp_path)), tmp_path / "study").written
     plan = build_plan(values, "tiny")
     steps = {"steps": 2}

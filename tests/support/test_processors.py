@@ -1,4 +1,6 @@
-"""The processors counted are those that this process gets, by its affinity and by the quota of its container."""
+"""The processors counted are those that this process gets, by its affinity and by the quota of its
+container.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ def said(program: str) -> str:
 def test_a_plain_script_sees_what_is_said() -> None:
     assert (
         said(
-            "from maskwright.support.reporting import LogReporter; LogReporter().say('found 3 images')"
+            "from maskwright.support.reporting import LogReporter; LogReporter().say('found 3"
+            " images')"
         )
         == "found 3 images\n"
     )
@@ -33,7 +34,8 @@ def test_a_script_with_logging_of_its_own_sees_it_once() -> None:
     lines = "import logging; logging.basicConfig(level='INFO', format='own %(message)s')"
     assert (
         said(
-            f"{lines}; from maskwright.support.reporting import LogReporter; LogReporter().say('hello')"
+            f"{lines}; from maskwright.support.reporting import LogReporter;"
+            " LogReporter().say('hello')"
         )
         == "own hello\n"
     )
@@ -42,7 +44,8 @@ def test_a_script_with_logging_of_its_own_sees_it_once() -> None:
 def test_an_invisible_reporter_stays_silent() -> None:
     assert (
         said(
-            "from maskwright.support.reporting import LogReporter; LogReporter(visible=False).say('hello')"
+            "from maskwright.support.reporting import LogReporter;"
+            " LogReporter(visible=False).say('hello')"
         )
         == ""
     )

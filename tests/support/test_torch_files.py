@@ -20,9 +20,11 @@ LARGE = {"weights": torch.zeros(100_000)}
 
 @contextmanager
 def small_disk() -> Iterator[None]:
-    """The system refuses to write files of more than 64 KiB, with a real error in the middle of the file.
+    """The system refuses to write files of more than 64 KiB, with a real error in the middle of the
+    file.
 
-    Not a fixture: pytest writes its own lines while a fixture lasts, into a file perhaps that is longer already.
+    Not a fixture: pytest writes its own lines while a fixture lasts, into a file perhaps that is
+    longer already.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (65536, hard))

@@ -1,4 +1,6 @@
-"""Which measurements are due at the end of an epoch, and that the best epoch, not the last one, is kept."""
+"""Which measurements are due at the end of an epoch, and that the best epoch, not the last one, is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from maskwright.training.epoch_tasks import EpochTask, EpochTasks, frozen
 
 
 class MadeUpTrainer(SimpleNamespace):
-    """What the callback asks of Lightning's trainer; `written` holds the epoch at each write of a checkpoint."""
+    """What the callback asks of Lightning's trainer; `written` holds the epoch at each write of a
+    checkpoint.
+    """
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,6 @@
-"""The parts of fine-tuning: rates by layer, stochastic depth, mixed and strongly changed pictures, all seeded and nowhere else."""
+"""The parts of fine-tuning: rates by layer, stochastic depth, mixed and strongly changed pictures,
+all seeded and nowhere else.
+"""
 
 from __future__ import annotations
 

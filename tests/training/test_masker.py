@@ -1,4 +1,6 @@
-"""The masks of a training step: counts that follow the ratio, chance that belongs to a sample alone, and what a look costs."""
+"""The masks of a training step: counts that follow the ratio, chance that belongs to a sample
+alone, and what a look costs.
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,9 @@ def test_entropy_is_that_of_each_place_over_that_of_the_mean_share() -> None:
 
 
 def test_masks_without_a_common_place_are_less_alike_than_chance() -> None:
-    """Two masks of half the places that share none: agreement 0 where chance has a half, (0 - 1/2) / (1 - 1/2)."""
+    """Two masks of half the places that share none: agreement 0 where chance has a half, (0 - 1/2)
+    / (1 - 1/2).
+    """
     assert watched(masks([1, 1, 0, 0], [0, 0, 1, 1])).take_row()["mask_likeness"] == -1
 
 

@@ -1,4 +1,6 @@
-"""Muon in one batch per shape is torch.optim.Muon matrix by matrix, and AdamW for all that is no matrix of a block."""
+"""Muon in one batch per shape is torch.optim.Muon matrix by matrix, and AdamW for all that is no
+matrix of a block.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SHAPES = ((12, 12), (24, 12), (12, 24), (12, 12), (8, 20))
 def plain_iteration(
     gradient: torch.Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> torch.Tensor:
-    """torch.optim.Muon's iteration on one matrix, in the type of the gradient where torch always takes bfloat16."""
+    """torch.optim.Muon's iteration on one matrix, in the type of the gradient where torch always
+    takes bfloat16.
+    """
     linear, cubic, quintic = coefficients
     found = gradient.T if gradient.shape[0] > gradient.shape[1] else gradient
     found = found / found.norm().clamp(min=eps)
@@ -95,7 +99,9 @@ def test_packed_projections_are_made_orthogonal_one_by_one() -> None:
 
 
 def test_singular_values_end_near_one_and_vectors_stay() -> None:
-    """The coefficients leave singular values between 0.68 and 1.21 (Jordan et al. 2024); those far below the largest rise too."""
+    """The coefficients leave singular values between 0.68 and 1.21 (Jordan et al. 2024); those far
+    below the largest rise too.
+    """
     matrices = torch.randn(4, 16, 48, generator=torch_generator(0, "matrices"))
     values = torch.linalg.svdvals(orthogonalize(matrices))
     assert values.min() > 0.6

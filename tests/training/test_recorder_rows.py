@@ -1,4 +1,6 @@
-"""The rows of a training: means since the last row, speed from pictures and time, and one row for each step that is due."""
+"""The rows of a training: means since the last row, speed from pictures and time, and one row for
+each step that is due.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from maskwright.training.recorder import Recorder
 
 
 class MadeUpTraining:
-    """A trainer and a module as the recorder sees them; each step takes a loss and eight pictures."""
+    """A trainer and a module as the recorder sees them; each step takes a loss and
+    eight pictures.
+    """
 
     def __init__(self, every: int, total: int, world_size: int = 1) -> None:
         self.rows: list[dict[str, Any]] = []

@@ -64,7 +64,9 @@ def build_module(
 
 
 def draw_images(count: int, seed: int = 0) -> Tensor:
-    """Gray pictures of one even tone with noise in four patches at random places: all that cannot be guessed is there."""
+    """Gray pictures of one even tone with noise in four patches at random places: all that cannot
+    be guessed is there.
+    """
     rng = torch_generator(seed)
     patches = torch.full((count, 16, 16), 128.0)
     busy = torch.rand(count, 16, generator=rng).argsort(1) < 4

@@ -1,4 +1,6 @@
-"""What every training does before a step: each group of weights gets its own share of the rate of this moment."""
+"""What every training does before a step: each group of weights gets its own share of the rate of
+this moment.
+"""
 
 from __future__ import annotations
 

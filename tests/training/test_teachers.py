@@ -1,4 +1,6 @@
-"""A policy's teacher: an average of the encoder by its formula, or an encoder of another size that answers on our grid."""
+"""A policy's teacher: an average of the encoder by its formula, or an encoder of another size that
+answers on our grid.
+"""
 
 from __future__ import annotations
 

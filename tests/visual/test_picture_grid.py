@@ -1,4 +1,6 @@
-"""Grids of pictures: tiles where they belong, captions inside their columns, lines of about equal length."""
+"""Grids of pictures: tiles where they belong, captions inside their columns, lines of about equal
+length.
+"""
 
 from __future__ import annotations
 

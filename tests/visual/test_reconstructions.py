@@ -1,4 +1,6 @@
-"""Reconstruction sheets: the right size, hidden pixels never shown as the model's, and the denormalization said."""
+"""Reconstruction sheets: the right size, hidden pixels never shown as the model's, and the
+denormalization said.
+"""
 
 import numpy as np
 import pytest

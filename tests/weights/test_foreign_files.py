@@ -159,8 +159,10 @@ def test_a_fine_tuned_file_says_that_classifier_and_its_norm_are_left_out(tmp_pa
 def test_a_dino_checkpoint_gives_the_teacher(tmp_path):
     teacher, student = build_timm(), stir(build_timm(), 2)
     content = {
-        who: {f"module.backbone.{name}": value for name, value in net.state_dict().items()}
-        | {"module.head.mlp.0.weight": torch.zeros(3)}
+        who: (
+            {f"module.backbone.{name}": value for name, value in net.state_dict().items()}
+            | {"module.head.mlp.0.weight": torch.zeros(3)}
+        )
         for who, net in (("student", student), ("teacher", teacher))
     }
     torch.save({**content, "epoch": 5}, tmp_path / "dino.pth")
@@ -257,8 +259,10 @@ def test_all_three_spellings_load_from_folders_and_files(tmp_path, spelling, end
         respell(name, spelling): value.detach().clone() for name, value in peer.named_parameters()
     }
     name = "model.safetensors" if ending == "safetensors" else "pytorch_model.bin"
-    save_file(state, tmp_path / name) if ending == "safetensors" else torch.save(
-        state, tmp_path / name
+    (
+        save_file(state, tmp_path / name)
+        if ending == "safetensors"
+        else torch.save(state, tmp_path / name)
     )
     (tmp_path / "config.json").write_text(json.dumps(peer.config.to_dict()))
     for place in (tmp_path, tmp_path / name):
@@ -315,7 +319,9 @@ def test_our_folder_for_transformers_leaves_no_key_over_and_none_out(tmp_path):
 
 
 class Icarus(nn.Module):
-    """IcarusWizard's model, written from its description: sequence-first tables, timm blocks, no map between halves, no decoder norm."""
+    """IcarusWizard's model, written from its description: sequence-first tables, timm blocks, no
+    map between halves, no decoder norm.
+    """
 
     def __init__(self, width=128, side=16, patch=4):
         super().__init__()
@@ -525,7 +531,9 @@ def test_a_transformer_of_torchvision_gives_its_tokens(tmp_path):
 
 
 def test_lightlys_older_layout_predicts_as_lightly_did(tmp_path):
-    """Backbone and decoder of torchvision's parts, the mask token beside them, learned positions."""
+    """Backbone and decoder of torchvision's parts, the mask token beside them, learned
+    positions.
+    """
     peer, half = build_torchvision(), build_torchvision(16, 2)
     into, out, token = (
         stir(nn.Linear(24, 16)),

@@ -1,4 +1,6 @@
-"""Weights by name: official files are fetched once and checked, timm's models come with a sentence when they cannot be had."""
+"""Weights by name: official files are fetched once and checked, timm's models come with a sentence
+when they cannot be had.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A live peer: transformers' ViTMAE with the same weights gives the same numbers in float64, in both directions."""
+"""A live peer: transformers' ViTMAE with the same weights gives the same numbers in float64, in
+both directions.
+"""
 
 import pytest
 import torch
@@ -46,7 +48,9 @@ def official_name(name):
 
 
 def copy_to_peer(state, peer):
-    """Fill every parameter of the peer: a new one has zero positions, so nothing may keep its first value."""
+    """Fill every parameter of the peer: a new one has zero positions, so nothing may keep its first
+    value.
+    """
     with torch.no_grad():
         for name, parameter in peer.named_parameters():
             official, third = official_name(name)

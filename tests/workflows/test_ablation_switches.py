@@ -1,4 +1,6 @@
-"""Every switch of a block-mask ablation works from the command line and reaches the model that is trained."""
+"""Every switch of a block-mask ablation works from the command line and reaches the model that is
+trained.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,19 @@ import maskwright
 from maskwright.cli.main import main
 
 TINY = (
-    "--image-size 32 --model vit_nano --width 24 --depth 1 --heads 2 --decoder-width 16 --decoder-heads 2 --batch-size 8 --steps 1 "
-    "--device cpu --precision 32-true --track none --knn-every 0"
+    "--image-size 32 --model vit_nano --width 24 --depth 1 --heads 2 --decoder-width 16"
+    " --decoder-heads 2 --batch-size 8 --steps 1 --device cpu --precision 32-true --track none"
+    " --knn-every 0"
 )
 SWITCHES = (  # five runs that name every value once
     "--patch-size 4 --policy block(size=1) --ratio 0.65 --decoder-depth 1 --positions sincos",
     "--patch-size 4 --policy block(size=2) --ratio 0.75 --decoder-depth 2 --positions learned",
     "--patch-size 4 --policy block(size=4) --ratio 0.65 --decoder-depth 4 --positions rotary",
     "--patch-size 8 --policy random --ratio 0.85 --decoder-depth 8 --positions none",
-    "--patch-size 16 --policy random --ratio 0.75 --decoder-depth 1 --positions none --decoder cross",
+    (
+        "--patch-size 16 --policy random --ratio 0.75 --decoder-depth 1 --positions none --decoder"
+        " cross"
+    ),
 )
 
 

@@ -1,4 +1,6 @@
-"""Accumulated batches are one larger batch, also where an epoch leaves fewer of them; and each is charged what it costs."""
+"""Accumulated batches are one larger batch, also where an epoch leaves fewer of them; and each is
+charged what it costs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A step that is not finite leaves no trace: not in a memory, not in an average, not in the weights."""
+"""A step that is not finite leaves no trace: not in a memory, not in an average, not in the
+weights.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def states(run: maskwright.Run) -> list[dict[str, Any]]:
 def test_a_memory_knows_nothing_of_the_batches_of_a_dropped_step(
     photos: Path, tmp_path: Path, poison: None, accumulate: int, dropped: int, ema: float
 ) -> None:
-    """Four batches of an epoch: the pictures of all others are remembered, those of the dropped step are as new."""
+    """Four batches of an epoch: the pictures of all others are remembered, those of the dropped
+    step are as new.
+    """
     run = maskwright.pretrain(
         photos, out=tmp_path / "run", policy="hard", accumulate=accumulate, ema=ema, **TINY
     )

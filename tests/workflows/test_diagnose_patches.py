@@ -1,4 +1,6 @@
-"""`maskwright diagnose` asks about patches: one figure and one JSON for each test, for a run beside random weights and raw pixels."""
+"""`maskwright diagnose` asks about patches: one figure and one JSON for each test, for a run beside
+random weights and raw pixels.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ import pytest
 
 import maskwright
 
-TESTS = "occlusion(ratios=[0.5]), rollout(ratios=[0.5]), representation(k=3), positions, geometry(policies=[random, block], draws=20)"
+TESTS = (
+    "occlusion(ratios=[0.5]), rollout(ratios=[0.5]), representation(k=3), positions,"
+    " geometry(policies=[random, block], draws=20)"
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Evaluate on a real, small run: every probe, several encoders, the feature cache, and what goes wrong in a sentence."""
+"""Evaluate on a real, small run: every probe, several encoders, the feature cache, and what goes
+wrong in a sentence.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every recipe that comes with the package trains two steps on a few pictures, with its own model, policy, ratio and loss."""
+"""Every recipe that comes with the package trains two steps on a few pictures, with its own model,
+policy, ratio and loss.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def test_a_recipe_trains_two_steps(name: str, pictures: Path, tmp_path: Path) ->
 
 
 def check_counts(run: maskwright.Run) -> None:
-    """Two steps were taken, on as many pictures, visible and predicted patches as the recipe's own numbers say."""
+    """Two steps were taken, on as many pictures, visible and predicted patches as the recipe's own
+    numbers say.
+    """
     status, asked = run.status, run.settings
     model, mask = run.model(), asked.mask
     assert (status["state"], status["step"]) == ("finished", 2)
@@ -78,7 +82,9 @@ def check_counts(run: maskwright.Run) -> None:
 
 
 def check_both_halves_learned(run: maskwright.Run) -> None:
-    """Encoder and decoder have left the weights that the seed gave them, and every weight is a number."""
+    """Encoder and decoder have left the weights that the seed gave them, and every weight is a
+    number.
+    """
     model = run.model()
     fresh = MaskedAutoencoder(model.config, torch_generator(run.settings.train.seed, "weights"))
     before = fresh.state_dict()
@@ -101,7 +107,9 @@ def test_every_recipe_opens_with_what_it_does_and_how_to_run_it() -> None:
     "name", [name for name in recipe_names() if "select" not in read_recipe(name)]
 )
 def test_a_recipe_states_all_that_its_numbers_depend_on(name: str) -> None:
-    """Defaults follow what learns best and may move; a recipe's numbers were measured with values of its own."""
+    """Defaults follow what learns best and may move; a recipe's numbers were measured with values
+    of its own.
+    """
     asked = flatten(read_recipe(name))
     needed = {"crop_scale", "model", "decoder", "predict", "optimizer", "base_lr", "batch_size"}
     assert needed <= asked.keys()

@@ -1,4 +1,6 @@
-"""Fine-tuning: it learns, comes back exactly, goes on exactly, and leaves the test pictures alone."""
+"""Fine-tuning: it learns, comes back exactly, goes on exactly, and leaves the test
+pictures alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Masks given for each picture stay with their picture, whatever part of the data it falls into and however many masks it gets."""
+"""Masks given for each picture stay with their picture, whatever part of the data it falls into and
+however many masks it gets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Policies that look, remember and learn, in whole runs: they train, resume exactly, count their cost and can be looked at afterwards."""
+"""Policies that look, remember and learn, in whole runs: they train, resume exactly, count their
+cost and can be looked at afterwards.
+"""
 
 from __future__ import annotations
 

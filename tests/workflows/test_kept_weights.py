@@ -33,7 +33,9 @@ POLICIES = ("random", "hard(mix=0.5)", "predicted_hard(mix=0.5)", "guided(mix=0.
 
 
 def measure(run: maskwright.Run, name: str) -> tuple[dict[str, float], np.ndarray]:
-    """The numbers and the sheet of a checkpoint, from nothing but the file and the run's settings."""
+    """The numbers and the sheet of a checkpoint, from nothing but the file and the
+    run's settings.
+    """
     settings = run.settings
     source = open_source(settings.data.data)
     pictures = load(settings.data, source, settings.train.seed, LogReporter(visible=False))
@@ -94,7 +96,9 @@ def test_measuring_the_average_leaves_the_training_as_it_was(
 def test_the_best_epoch_is_remembered_also_over_an_interruption(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int | None
 ) -> None:
-    """Four steps an epoch; the second of four epochs is the best, and the third may be interrupted."""
+    """Four steps an epoch; the second of four epochs is the best, and the third may be
+    interrupted.
+    """
     accuracy = {1: 0.5, 2: 0.9, 3: 0.9, 4: 0.7}
     look: Callable[..., Any] = lambda watcher, module, epoch: {"knn_top1": accuracy[epoch]}  # noqa: E731
     monkeypatch.setattr(TrainingMonitor, "measure_online_knn", look)

@@ -1,4 +1,6 @@
-"""Losses inside a run: what is written down, what is refused before the pictures are decoded, what is never trained or saved."""
+"""Losses inside a run: what is written down, what is refused before the pictures are decoded, what
+is never trained or saved.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def test_the_perceptual_network_is_neither_trained_nor_saved(photos: Path, tmp_p
 def test_the_perceptual_network_is_counted_in_what_a_run_spends(
     photos: Path, tmp_path: Path
 ) -> None:
-    """relu1_1 of a VGG on 16 x 16 pixels is one 3 x 3 convolution from 3 to 64 channels, counted three times."""
+    """relu1_1 of a VGG on 16 x 16 pixels is one 3 x 3 convolution from 3 to 64 channels, counted
+    three times.
+    """
     plain, more = (
         maskwright.pretrain(photos, out=tmp_path / name, loss=loss, **TINY).status
         for name, loss in (
@@ -86,7 +90,9 @@ def test_the_perceptual_network_is_counted_in_what_a_run_spends(
 def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(
     tmp_path: Path,
 ) -> None:
-    """A map of ones changes nothing; a map of the left half changes the loss; a map that the store lacks is named."""
+    """A map of ones changes nothing; a map of the left half changes the loss; a map that the store
+    lacks is named.
+    """
     store = build_store(tmp_path, [(16, 16)] * 40)
     half = np.zeros((16, 16), dtype=np.uint8)
     half[:, :8] = 255

@@ -1,4 +1,6 @@
-"""Every precision takes the same steps; half precision is run as on CUDA, by Lightning's plugin with torch's scaler for the CPU."""
+"""Every precision takes the same steps; half precision is run as on CUDA, by Lightning's plugin
+with torch's scaler for the CPU.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ UseScale = Callable[[float], None]
 
 @pytest.fixture(autouse=True)
 def use_scale(monkeypatch: pytest.MonkeyPatch) -> UseScale:
-    """Half precision on the CPU, where Lightning would take bfloat16 instead; called, it sets the first scale."""
+    """Half precision on the CPU, where Lightning would take bfloat16 instead; called, it sets the
+    first scale.
+    """
     chosen = {"scale": 65536.0}
 
     def build(**options: Any) -> Trainer:
@@ -58,7 +62,9 @@ def column(rows: list[dict[str, Any]], name: str) -> list[float]:
 def test_gradient_norm_and_steps_are_the_same_in_every_precision(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool
 ) -> None:
-    """With optimizers that unscale gradients in their own step, and with those that leave it to others."""
+    """With optimizers that unscale gradients in their own step, and with those that leave it to
+    others.
+    """
     plain = torch.optim.AdamW
     monkeypatch.setattr(torch.optim, "AdamW", lambda *a, **k: plain(*a, **{**k, "fused": fused}))
     begin = trained(maskwright.pretrain(photos, out=tmp_path / "0", **{**TINY, "lr": 0.0}))
@@ -119,7 +125,8 @@ def test_a_scorer_takes_the_same_steps_in_half_precision(
         )
         lines = (done.path / "metrics.jsonl").read_text().splitlines()
         norms[precision] = column([json.loads(line) for line in lines], "grad_norm")
-    # Kept patches are drawn, so that rounding may flip one: the size of the norm is what can be compared.
+    # Kept patches are drawn, so that rounding may flip one: the size of the norm is what can be
+    # compared.
     assert norms["16-mixed"] == pytest.approx(norms["32-true"], rel=0.25)
 
 
@@ -150,7 +157,9 @@ def test_a_gradient_that_no_scale_mends_stops_the_run(
     factor: float,
     overflows: int,
 ) -> None:
-    """The loss on record stays finite, so that every step looks like an overflow until the scale, 8, has been halved to 1."""
+    """The loss on record stays finite, so that every step looks like an overflow until the scale,
+    8, has been halved to 1.
+    """
     original = PretrainModule.training_step
     use_scale(8.0)
     monkeypatch.setattr(PretrainModule, "training_step", lambda *given: original(*given) * factor)

@@ -1,4 +1,6 @@
-"""Preparing pictures: a store with maps that every workflow takes, that says what it did and survives being killed."""
+"""Preparing pictures: a store with maps that every workflow takes, that says what it did and
+survives being killed.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Listener:
 
 @pytest.fixture
 def cutouts(tmp_path: Path) -> Path:
-    """Twelve wide RGBA pictures, an opaque disk on nothing, in two class folders, and a broken one."""
+    """Twelve wide RGBA pictures, an opaque disk on nothing, in two class folders, and a
+    broken one.
+    """
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:40, :70]
     for at in range(12):
@@ -196,7 +200,10 @@ def test_a_killed_program_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -
             tmp_path / f"many/{at:03d}.png"
         )
     options = "size=64, crop='smart', heads='none', priors='foreground'"
-    words = f"from maskwright.workflows.prepare import prepare; prepare({{data!r}}, {{out!r}}, {options})"
+    words = (
+        "from maskwright.workflows.prepare import prepare; prepare({data!r}, {out!r},"
+        f" {options})"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def start(out: str) -> subprocess.Popen[bytes]:

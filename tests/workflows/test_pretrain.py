@@ -1,4 +1,6 @@
-"""A run from the first word to the exported encoder, what it leaves behind, and that stopping never costs anything."""
+"""A run from the first word to the exported encoder, what it leaves behind, and that stopping never
+costs anything.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ def test_stopping_and_resuming_is_bit_identical_to_never_stopping(
     stop_after: int,
     changes: dict[str, Any],
 ) -> None:
-    """Four batches an epoch: stops fall inside epochs, on their last batch, and right after their first."""
+    """Four batches an epoch: stops fall inside epochs, on their last batch, and right after their
+    first.
+    """
     options = {
         **TINY,
         "epochs": 3,

@@ -1,4 +1,6 @@
-"""A run keeps the value range that it was trained with, and whatever it is shown later is read under it."""
+"""A run keeps the value range that it was trained with, and whatever it is shown later is read
+under it.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,10 @@ def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -
 
 
 def test_settings_are_checked_without_importing_torch() -> None:
-    program = "import sys, maskwright.workflows.settings.recipes as r; r.build_settings(data='x'); sys.exit('torch' in sys.modules)"
+    program = (
+        "import sys, maskwright.workflows.settings.recipes as r; r.build_settings(data='x');"
+        " sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

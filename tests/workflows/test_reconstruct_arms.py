@@ -1,4 +1,6 @@
-"""Reconstructions side by side: runs, policies, ratios and epochs, under identical masks, on pictures and on prepared stores."""
+"""Reconstructions side by side: runs, policies, ratios and epochs, under identical masks, on
+pictures and on prepared stores.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Filling painted holes: nothing outside changes, nothing inside is read, and mistakes are one sentence."""
+"""Filling painted holes: nothing outside changes, nothing inside is read, and mistakes are one
+sentence.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Selecting on a real, small run: folder, report, resume, refusals, and the policy that comes out."""
+"""Selecting on a real, small run: folder, report, resume, refusals, and the policy that
+comes out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A run that is asked to stop, or killed outright, goes on where it was and ends with the same weights."""
+"""A run that is asked to stop, or killed outright, goes on where it was and ends with the same
+weights.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ import torch
 
 from tests.conftest import draw_pictures
 
-PROGRAM = "import sys, torch; torch.set_num_threads(1); from maskwright.cli.main import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = (
+    "import sys, torch; torch.set_num_threads(1); from maskwright.cli.main import main;"
+    " sys.exit(main(sys.argv[1:]))"
+)
 OPTIONS = {
     "--image-size": "16",
     "--patch-size": "4",

@@ -1,4 +1,6 @@
-"""A run goes out to other formats and comes back; any encoder embeds pictures the way `evaluate` sees them."""
+"""A run goes out to other formats and comes back; any encoder embeds pictures the way `evaluate`
+sees them.
+"""
 
 from __future__ import annotations
 

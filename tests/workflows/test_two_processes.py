@@ -1,4 +1,6 @@
-"""Two processes on one machine train as one: the same masks for each sample, and the same weights up to rounding."""
+"""Two processes on one machine train as one: the same masks for each sample, and the same weights
+up to rounding.
+"""
 
 from __future__ import annotations
 
@@ -77,10 +79,12 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(
 
 
 def train(folder: Path, devices: int, batch: int, optimizer: str) -> None:
-    """Run the program and see that every process came to its last line, where it puts down what it has seen.
+    """Run the program and see that every process came to its last line, where it puts down what it
+    has seen.
 
-    Not the exit code decides: after that line only the interpreter's own end is left, in which gloo's threads now and then abort
-    ("terminate called without an active exception") although the run is written, closed and whole, as the caller checks.
+    Not the exit code decides: after that line only the interpreter's own end is left, in which
+    gloo's threads now and then abort ("terminate called without an active exception") although the
+    run is written, closed and whole, as the caller checks.
     """
     words = [
         str(folder / "pictures.npy"),

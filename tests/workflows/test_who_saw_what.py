@@ -1,4 +1,6 @@
-"""What is trained on, held out and tested on in whole runs: parts do not meet, and where they do it is said."""
+"""What is trained on, held out and tested on in whole runs: parts do not meet, and where they do it
+is said.
+"""
 
 from __future__ import annotations
 

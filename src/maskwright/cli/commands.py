@@ -1,4 +1,6 @@
-"""The commands by name: each a sentence, its flags and a function that calls one workflow and prints what it returns."""
+"""The commands by name: each a sentence, its flags and a function that calls one workflow and
+prints what it returns.
+"""
 
 from __future__ import annotations
 
@@ -42,38 +44,43 @@ from maskwright.cli.study_commands import (
 COMMANDS: dict[str, Command] = {
     "pretrain": Command(
         "learn from pictures by masking patches",
-        "Pretrain a masked autoencoder on pictures. Only DATA is required; the rest is chosen to fit and printed.",
+        "Pretrain a masked autoencoder on pictures. Only DATA is required; the rest is chosen to"
+        " fit and printed.",
         pretrain_flags,
         run_pretrain,
     ),
     "prepare": Command(
         "cut and shrink pictures once, with maps of foreground, attention and parts",
-        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A killed run goes on when repeated.",
+        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A"
+        " killed run goes on when repeated.",
         prepare_flags,
         run_prepare,
     ),
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
-        "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side, beside random weights and raw pixels.",
+        "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side,"
+        " beside random weights and raw pixels.",
         evaluate_flags,
         run_evaluate,
     ),
     "diagnose": Command(
         "ask encoders whether they see shape or texture",
-        "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and a figure and a JSON for each test.",
+        "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and"
+        " a figure and a JSON for each test.",
         diagnose_flags,
         run_diagnose,
     ),
     "finetune": Command(
         "train a classifier from an encoder on labeled pictures",
-        "Fine-tune all weights with strong augmentation and layer-wise rates, answer the test pictures once, export for timm.",
+        "Fine-tune all weights with strong augmentation and layer-wise rates, answer the test"
+        " pictures once, export for timm.",
         finetune_flags,
         run_finetune,
     ),
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
-        "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios or epochs side by side, every pixel "
-        "(--full), or a hole that you painted (--mask).",
+        "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios"
+        " or epochs side by side, every pixel (--full), or a hole that you painted (--mask).",
         reconstruct_flags,
         run_reconstruct,
     ),
@@ -97,25 +104,29 @@ COMMANDS: dict[str, Command] = {
     ),
     "select": Command(
         "learn which patches of a picture to keep, on a frozen run",
-        "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it beside random masks of the same count.",
+        "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it"
+        " beside random masks of the same count.",
         select_flags,
         run_select,
     ),
     "compare": Command(
         "find out which policy is better for your pictures, at the same compute",
-        "Pretrain with each policy under several seeds, all with the same budget, measure them in the same way, and say what is real.",
+        "Pretrain with each policy under several seeds, all with the same budget, measure them in"
+        " the same way, and say what is real.",
         compare_flags,
         run_compare,
     ),
     "study": Command(
         "run a plan of many trainings and compare its arms",
-        "Run the trials of a PLAN that are missing, with one worker or several, and compare the arms. Repeat the command to go on.",
+        "Run the trials of a PLAN that are missing, with one worker or several, and compare the"
+        " arms. Repeat the command to go on.",
         study_flags,
         run_study,
     ),
     "publish": Command(
         "write a finished study's report to keep under git or to show",
-        "Copy the report of STUDY to PLACE without this machine's paths: report.html, report.md and study.json, told when over 2 MB.",
+        "Copy the report of STUDY to PLACE without this machine's paths: report.html, report.md and"
+        " study.json, told when over 2 MB.",
         publish_flags,
         run_publish,
     ),
@@ -139,7 +150,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "demo": Command(
         "the whole job on real pictures in a few minutes",
-        "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and reconstructions.",
+        "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and"
+        " reconstructions.",
         demo_flags,
         run_demo,
     ),

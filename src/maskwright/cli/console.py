@@ -1,4 +1,6 @@
-"""The only printer: sentences, tables and a progress bar on a terminal, plain lines everywhere else."""
+"""The only printer: sentences, tables and a progress bar on a terminal, plain lines everywhere
+else.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ class ConsoleReporter:
 
 
 class _Notes(logging.Handler):
-    """Shows on standard error what rooms without a reporter have to say, such as that another process is waited for."""
+    """Shows on standard error what rooms without a reporter have to say, such as that another
+    process is waited for.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -81,7 +85,9 @@ class _Notes(logging.Handler):
 
 
 def show_notes() -> None:
-    """Let the warnings of the data room reach the person at the screen; a second call changes nothing."""
+    """Let the warnings of the data room reach the person at the screen; a second call changes
+    nothing.
+    """
     data = logging.getLogger("maskwright.data")
     if not any(isinstance(handler, _Notes) for handler in data.handlers):
         data.addHandler(_Notes())

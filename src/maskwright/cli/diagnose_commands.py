@@ -23,7 +23,8 @@ def diagnose_flags() -> list[Flag]:
         ),
         Flag(
             "tests",
-            "what to ask, e.g. lowpass,cue-conflict or lowpass(sigmas=[0,1,2]); see: maskwright list diagnostics",
+            "what to ask, e.g. lowpass,cue-conflict or lowpass(sigmas=[0,1,2]); see: maskwright"
+            " list diagnostics",
         ),
         Flag(
             "stimuli",

@@ -44,7 +44,8 @@ def embed_flags() -> list[Flag]:
         Flag("out", "file to write, .npz or .parquet", default="features.npz"),
         Flag(
             "features",
-            "what is read: statistics (mean and deviation of all blocks), last (block), blocks, grid (quarters) or blocks_grid",
+            "what is read: statistics (mean and deviation of all blocks), last (block), blocks,"
+            " grid (quarters) or blocks_grid",
             default="statistics",
         ),
         Flag("pooling", "mean of the patch tokens, cls (the class token) or both", default="mean"),

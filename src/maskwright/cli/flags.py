@@ -11,7 +11,9 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True)
 class Flag:
-    """One argument of a command; `kind` is value, bool, switch, repeat (give it several times) or many (several words)."""
+    """One argument of a command; `kind` is value, bool, switch, repeat (give it several times) or
+    many (several words).
+    """
 
     name: str
     help: str
@@ -32,7 +34,9 @@ class Flag:
 
 @dataclass(frozen=True)
 class Command:
-    """One command: a sentence, a longer description, its flags (asked for only when needed) and what it does."""
+    """One command: a sentence, a longer description, its flags (asked for only when needed) and
+    what it does.
+    """
 
     summary: str
     description: str
@@ -49,7 +53,8 @@ WHERE = [
 READING = [
     Flag(
         "value_range",
-        "values that mean black and white in files of other than 8 bits, as LOW,HIGH (default: the run's, or measured over a sample)",
+        "values that mean black and white in files of other than 8 bits, as LOW,HIGH (default: the"
+        " run's, or measured over a sample)",
     ),
     Flag(
         "pages",

@@ -1,4 +1,6 @@
-"""The commands that learn, and the one that makes data ready for it: pretrain, select, prepare, demo."""
+"""The commands that learn, and the one that makes data ready for it: pretrain, select, prepare,
+demo.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,8 @@ def finetune_flags() -> list[Flag]:
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
         Flag(
             "shots",
-            "learn from a share of each class such as 10%%, or from a number of pictures of each such as 5",
+            "learn from a share of each class such as 10%%, or from a number of pictures of each"
+            " such as 5",
         ),
         Flag("fold", "one of the ten folds of torchvision:STL10, 0 to 9, or all"),
         Flag("limit", "use at most this many pictures of each split"),
@@ -130,7 +133,8 @@ def finetune_flags() -> list[Flag]:
         Flag("out", "folder of the run (default: runs/<data>-<run>-finetune)"),
         Flag(
             "recipe",
-            "settings from the section `finetune` of a .yaml file or a RUN/config.yaml; flags win over it",
+            "settings from the section `finetune` of a .yaml file or a RUN/config.yaml; flags win"
+            " over it",
         ),
         Flag(
             "set",
@@ -182,7 +186,8 @@ def prepare_flags() -> list[Flag]:
         Flag("out", "folder for the store", metavar="STORE"),
         Flag(
             "size",
-            "shorter side of the stored pictures; about 8/7 of the training size leaves room for crops",
+            "shorter side of the stored pictures; about 8/7 of the training size leaves room for"
+            " crops",
         ),
         Flag(
             "crop",
@@ -197,7 +202,8 @@ def prepare_flags() -> list[Flag]:
         ),
         Flag(
             "priors",
-            "maps to make, e.g. \"foreground, attention(from='runs/mine'), parts(from='parts.csv')\"; see: maskwright list priors",
+            "maps to make, e.g. \"foreground, attention(from='runs/mine'),"
+            " parts(from='parts.csv')\"; see: maskwright list priors",
         ),
         Flag("channels", "1 for gray, 3 for color; as found by default"),
         Flag("split", "use this split of the data"),

@@ -26,7 +26,8 @@ def evaluate_flags() -> list[Flag]:
         ),
         Flag(
             "shots",
-            "also a linear probe on few labels: 1%%, 10%% of each class, or 5 of each; several as 1%%,5",
+            "also a linear probe on few labels: 1%%, 10%% of each class, or 5 of each; several as"
+            " 1%%,5",
         ),
         Flag("train_split", "split to fit on (default: train, where the data has one)"),
         Flag("test_split", "split to test on (default: test or val, where the data has one)"),
@@ -36,7 +37,8 @@ def evaluate_flags() -> list[Flag]:
         Flag("figures", "also draw confusions, and accuracy by depth", default="true"),
         Flag(
             "features",
-            "what is read of the encoder: statistics (mean and deviation of all blocks), last (block), blocks, grid (quarters) or blocks_grid",
+            "what is read of the encoder: statistics (mean and deviation of all blocks), last"
+            " (block), blocks, grid (quarters) or blocks_grid",
             default="statistics",
         ),
         Flag("cache", "keep features for the next time", default="true"),
@@ -74,7 +76,8 @@ def reconstruct_flags() -> list[Flag]:
         Flag("out", "PNG to write (default: <RUN>/reconstructions/<first image>.png)"),
         Flag(
             "policy",
-            "rule that picks the masked patches, several separated by ; or commas, or all (default: the run's)",
+            "rule that picks the masked patches, several separated by ; or commas, or all (default:"
+            " the run's)",
         ),
         Flag(
             "ratio",
@@ -94,7 +97,8 @@ def reconstruct_flags() -> list[Flag]:
         Flag("lpips", "also measure LPIPS with these AlexNet weights: imagenet, or a file"),
         Flag(
             "mask",
-            "hole to fill: white, strokes on a transparent layer, or what was erased; a picture for all, or a folder of same-named ones",
+            "hole to fill: white, strokes on a transparent layer, or what was erased; a picture for"
+            " all, or a folder of same-named ones",
             group="a painted hole",
         ),
         Flag(
@@ -104,7 +108,8 @@ def reconstruct_flags() -> list[Flag]:
         ),
         Flag(
             "fit",
-            "resize (whole picture to the model's size) or tile (windows at full resolution) (default: resize)",
+            "resize (whole picture to the model's size) or tile (windows at full resolution)"
+            " (default: resize)",
             group="a painted hole",
         ),
         Flag(

@@ -1,4 +1,6 @@
-"""The command line: parse, call one workflow, print; a user's mistake is one sentence and exit code 2, never a traceback."""
+"""The command line: parse, call one workflow, print; a user's mistake is one sentence and exit code
+2, never a traceback.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ REFUSALS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 the program failed, 2 the user can mend it, 130 interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 the program failed, 2 the user can mend it,
+    130 interrupted.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_notes()
     try:
@@ -52,14 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         print_error(
-            "Not enough memory for pictures or batches of this size; try a smaller --image-size, --batch-size or model."
+            "Not enough memory for pictures or batches of this size; try a smaller --image-size,"
+            " --batch-size or model."
         )
         return 2
     return 0
 
 
 def _format_refusal(error: OSError) -> str | None:
-    """A sentence on a place that cannot be read or written; None for errors that are not the place's."""
+    """A sentence on a place that cannot be read or written; None for errors that are not the
+    place's.
+    """
     named = isinstance(error.filename, (str, bytes))  # some calls know a file by its number alone
     place = os.fsdecode(error.filename) if named else ""
     where = f": '{place}'" if named else ""

@@ -1,4 +1,6 @@
-"""Words on the command line become options of one command; unknown words get the nearest known one."""
+"""Words on the command line become options of one command; unknown words get the
+nearest known one.
+"""
 
 from __future__ import annotations
 
@@ -54,17 +56,21 @@ class WordParser(argparse.ArgumentParser):
                     or "no words beside its flags"
                 )
                 raise UsageError(
-                    f"'{unknown[0]}' is one word too many: {command} takes {wanted}. See: maskwright {command} --help"
+                    f"'{unknown[0]}' is one word too many: {command} takes {wanted}. See:"
+                    f" maskwright {command} --help"
                 )
             known = [name for flag in flags if not flag.positional for name in flag.names()]
             raise UsageError(
-                f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help"
+                f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command}"
+                " --help"
             )
         return Parsed(command, given)
 
 
 def build_parser(words: Sequence[str] = ()) -> WordParser:
-    """Build the whole command line; only the command in question gets its flags, so that help stays quick."""
+    """Build the whole command line; only the command in question gets its flags, so that help stays
+    quick.
+    """
     parser = WordParser(
         prog="maskwright",
         description=DESCRIPTION,

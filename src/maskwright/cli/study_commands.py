@@ -10,7 +10,10 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import split_list
 
 SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
-BUDGET = "what every arm may spend: steps=, images= (each mask of one counts), tokens=, flops= or minutes="
+BUDGET = (
+    "what every arm may spend: steps=, images= (each mask of one counts), tokens=, flops= or"
+    " minutes="
+)
 
 
 def _running_flags() -> list[Flag]:
@@ -19,11 +22,13 @@ def _running_flags() -> list[Flag]:
         Flag("workers", "processes of this machine that share the trials", default=1),
         Flag(
             "launcher",
-            "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)\"",
+            "start the workers elsewhere: slurm, or e.g. \"slurm(slurm_partition='gpu',"
+            ' gpus_per_node=1, timeout_min=240)"',
         ),
         Flag(
             "ledger",
-            "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default: SQLite in the study's folder)",
+            "postgresql://USER@HOST/DATABASE, to share the trials with other machines (default:"
+            " SQLite in the study's folder)",
         ),
         Flag(
             "rebuild",
@@ -49,7 +54,8 @@ def study_flags() -> list[Flag]:
         Flag("budget", f"{BUDGET}, instead of the plan's"),
         Flag(
             "search",
-            "instead of the arms, let Optuna try this many settings inside the plan's `search` ranges",
+            "instead of the arms, let Optuna try this many settings inside the plan's `search`"
+            " ranges",
         ),
         *_running_flags(),
     ]
@@ -81,14 +87,16 @@ def compare_flags() -> list[Flag]:
         *_running_flags(),
         Flag(
             "probes",
-            "probes as for evaluate, such as knn,linear, or none (default: knn,linear where there are labels)",
+            "probes as for evaluate, such as knn,linear, or none (default: knn,linear where there"
+            " are labels)",
             group="measuring",
         ),
         Flag("eval_data", "labeled pictures for the probes (default: DATA)", group="measuring"),
         Flag("eval_limit", "most pictures of each split for the probes", group="measuring"),
         Flag(
             "masks",
-            "common masks, separated by ; or commas (default: 'random 0.75; block(size=2) 0.75; grid 0.75')",
+            "common masks, separated by ; or commas (default: 'random 0.75; block(size=2) 0.75;"
+            " grid 0.75')",
             group="measuring",
         ),
         Flag(
@@ -113,7 +121,8 @@ def run_compare(options: dict[str, Any]) -> None:
     given = _running(options)
     if "policies" not in given:
         raise MaskwrightError(
-            "compare needs --policies, such as random,'block(size=2)'. See: maskwright list policies."
+            "compare needs --policies, such as random,'block(size=2)'. See: maskwright list"
+            " policies."
         )
     renamed = {"eval_data": "data", "eval_limit": "limit"}
     names = ("probes", "eval_data", "eval_limit", "masks", "pictures", "cross", "main")

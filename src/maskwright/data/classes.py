@@ -11,7 +11,9 @@ from maskwright.data.store.packed import PackedStore
 
 
 def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:
-    """Number the test classes by their names as train does; names that train lacks come behind, and nothing learned can answer them."""
+    """Number the test classes by their names as train does; names that train lacks come behind, and
+    nothing learned can answer them.
+    """
     if train.classes is None or test.classes is None or train.classes == test.classes:
         return test
     assert test.labels is not None
@@ -24,7 +26,9 @@ def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:
 
 
 def shared_classes(train: PackedStore, test: PackedStore) -> tuple[str, ...]:
-    """The classes that both stores name, in the order of train; numbers count as names where there are none."""
+    """The classes that both stores name, in the order of train; numbers count as names where there
+    are none.
+    """
     known = set(class_names(test))
     return tuple(name for name in class_names(train) if name in known)
 

@@ -1,4 +1,6 @@
-"""Smart crop: square windows of wide or tall pictures that keep the heads, else what stands out, else the center."""
+"""Smart crop: square windows of wide or tall pictures that keep the heads, else what stands out,
+else the center.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Finder(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A window of a picture and what it was chosen for; share: how much of the heads' area it holds, where heads were found."""
+    """A window of a picture and what it was chosen for; share: how much of the heads' area it
+    holds, where heads were found.
+    """
 
     window: Window
     kept: Kept
@@ -47,7 +51,9 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class SmartCrop:
-    """How windows are chosen. windows: at most so many of each picture, more than one only for heads too far apart for one."""
+    """How windows are chosen. windows: at most so many of each picture, more than one only for
+    heads too far apart for one.
+    """
 
     finders: tuple[Finder, ...] = ()
     windows: int = 1
@@ -65,9 +71,11 @@ class SmartCrop:
         center = _place((height, width), abs(height - width) / 2)
         offset = _salient_offset(pixels) if self.saliency else None
         return [
-            Choice(center, "center")
-            if offset is None
-            else Choice(_place((height, width), offset), "saliency")
+            (
+                Choice(center, "center")
+                if offset is None
+                else Choice(_place((height, width), offset), "saliency")
+            )
         ]
 
     def _heads(self, pixels: np.ndarray) -> list[Part]:
@@ -87,7 +95,9 @@ class SmartCrop:
 
 
 def keep_heads(size: tuple[int, int], heads: Sequence[Part], most: int = 1) -> list[Choice]:
-    """Place up to `most` square windows so that each holds as much head as it can of those not yet held, heads in its middle."""
+    """Place up to `most` square windows so that each holds as much head as it can of those not yet
+    held, heads in its middle.
+    """
     waiting = list(heads)
     choices: list[Choice] = []
     while waiting and len(choices) < most:
@@ -103,7 +113,9 @@ def keep_heads(size: tuple[int, int], heads: Sequence[Part], most: int = 1) -> l
 
 
 def _best_offset(size: tuple[int, int], heads: Sequence[Part]) -> float:
-    """Along the longer side: hold the most head area, and of the offsets that do, the one nearest to having those heads in the middle."""
+    """Along the longer side: hold the most head area, and of the offsets that do, the one nearest
+    to having those heads in the middle.
+    """
     side, room = min(size), abs(size[0] - size[1])
     spans = [(head.y, head.height) if size[0] > size[1] else (head.x, head.width) for head in heads]
     tries = np.arange(room + 1, dtype=np.float64)
@@ -125,7 +137,9 @@ def _best_offset(size: tuple[int, int], heads: Sequence[Part]) -> float:
 
 
 def _salient_offset(pixels: np.ndarray) -> float | None:
-    """The offset along the longer side that holds the most saliency, or None when the center holds nearly as much."""
+    """The offset along the longer side that holds the most saliency, or None when the center holds
+    nearly as much.
+    """
     factor = max(1.0, min(pixels.shape[:2]) / _SALIENCY_SIDE)
     saliency = measure_saliency(_resize(pixels, factor))
     along = saliency.sum(1 if saliency.shape[0] > saliency.shape[1] else 0)
@@ -210,7 +224,8 @@ class CroppedSource:
 def crop_source(
     source: Source, crop: SmartCrop, work: Path, progress: Progress | None = None
 ) -> CroppedSource:
-    """Choose the windows of every picture of a source; what was chosen is kept in the folder `work`, so that a killed run goes on.
+    """Choose the windows of every picture of a source; what was chosen is kept in the folder
+    `work`, so that a killed run goes on.
 
     A picture that cannot be read keeps one window, so that packing reports it.
     """

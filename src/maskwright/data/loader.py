@@ -1,4 +1,6 @@
-"""Batches in an order that depends on (seed, epoch) alone, whatever the workers and ranks, and that can begin anywhere in an epoch."""
+"""Batches in an order that depends on (seed, epoch) alone, whatever the workers and ranks, and that
+can begin anywhere in an epoch.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,15 @@ Stronger = Callable[[Tensor, int, Tensor], Tensor]
 class Batch(NamedTuple):
     """What one step trains on.
 
-    images: uint8 (B, C, H, W); sample_ids: (B,) int64, the pictures' places in the store; labels: (B,) int64 or None; priors: the maps
-    asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and mirrored as the pictures are; views: (B, 5) float32,
-    top, left, height and width of each crop as shares of the stored picture, and 1 where it is mirrored; a crop that was turned as well
-    shows nothing from outside this box; keys: the pictures' names, where they were asked for.
+    images: uint8 (B, C, H, W).
+    sample_ids: (B,) int64, the pictures' places in the store.
+    labels: (B,) int64 or None.
+    priors: the maps asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and
+        mirrored as the pictures are.
+    views: (B, 5) float32, top, left, height and width of each crop as shares of the stored picture,
+        and 1 where it is mirrored; a crop that was turned as well shows nothing from outside this
+        box.
+    keys: the pictures' names, where they were asked for.
     """
 
     images: Tensor
@@ -48,7 +55,9 @@ class BatchPlan:
 
 
 class EpochOrder(Sampler[Any]):
-    """Yields the BatchPlans of an epoch for one rank; global batch k is the same pictures for any number of ranks."""
+    """Yields the BatchPlans of an epoch for one rank; global batch k is the same pictures for any
+    number of ranks.
+    """
 
     def __init__(
         self,
@@ -72,11 +81,13 @@ class EpochOrder(Sampler[Any]):
         self._start = 0
         if batch_size < 1 or not 0 <= rank < world_size:
             raise MaskwrightError(
-                f"A batch has at least one picture and rank < world size; got {batch_size}, {rank} of {world_size}."
+                f"A batch has at least one picture and rank < world size; got {batch_size}, {rank}"
+                f" of {world_size}."
             )
         if len(self) == 0:
             raise MaskwrightError(
-                f"A batch of {self._global_size:,} is larger than the data ({length:,} pictures); use at most {length:,}."
+                f"A batch of {self._global_size:,} is larger than the data ({length:,} pictures);"
+                f" use at most {length:,}."
             )
 
     def __len__(self) -> int:
@@ -101,7 +112,9 @@ class EpochOrder(Sampler[Any]):
         self._start = batches_done
 
     def __iter__(self) -> Iterator[BatchPlan]:
-        """Fix epoch and start now; the first batch uses the start up, as a DataLoader with workers makes two iterators and drops one."""
+        """Fix epoch and start now; the first batch uses the start up, as a DataLoader with workers
+        makes two iterators and drops one.
+        """
         return self._batches(self._start, self._epoch)
 
     def _batches(self, start: int, epoch: int) -> Iterator[BatchPlan]:
@@ -117,7 +130,9 @@ class EpochOrder(Sampler[Any]):
         return torch.randperm(self._length, generator=torch_generator(self._seed, "order", epoch))
 
     def _share(self, ids: Tensor, order: Tensor) -> Tensor:
-        """This rank's part; a last batch that does not divide is filled up from the epoch's beginning, so that no rank waits for ever."""
+        """This rank's part; a last batch that does not divide is filled up from the epoch's
+        beginning, so that no rank waits for ever.
+        """
         lacking = -len(ids) % self._world_size
         filled = (
             torch.cat([ids, order.repeat(-(-lacking // len(order)))[:lacking]]) if lacking else ids
@@ -126,7 +141,9 @@ class EpochOrder(Sampler[Any]):
 
 
 class AugmentedPictures(Dataset[Any]):
-    """Makes whole batches: cut, resize and flip the pictures of a plan, and their maps with them where maps are given."""
+    """Makes whole batches: cut, resize and flip the pictures of a plan, and their maps with them
+    where maps are given.
+    """
 
     def __init__(
         self,
@@ -137,8 +154,9 @@ class AugmentedPictures(Dataset[Any]):
         stronger: Stronger | None = None,
         keys: bool = False,
     ) -> None:
-        """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape; maps do not follow it; keys: whether
-        names come along."""
+        """stronger: what is done last, (images, epoch, sample_ids) to images of the same shape;
+        maps do not follow it; keys: whether names come along.
+        """
         self._keys = keys
         self._store, self._augment, self._seed, self._shares, self._stronger = (
             store,
@@ -178,26 +196,31 @@ class AugmentedPictures(Dataset[Any]):
         )
 
     def _change(self, images: Tensor, plan: BatchPlan) -> tuple[Tensor, Move | None]:
-        """Turn and recolor the crops where that is asked for; also give what turns their maps in the same way."""
+        """Turn and recolor the crops where that is asked for; also give what turns their maps in
+        the same way.
+        """
         changes = self._augment.changes
         if not (changes.moves or changes.recolors):
             return images, None
         drawn = changes.draw(seed=self._seed, epoch=plan.epoch, sample_ids=plan.ids)
         return changes.apply(images, drawn), (
-            lambda planes: changes.move(planes, drawn)
-        ) if changes.moves else None
+            (lambda planes: changes.move(planes, drawn)) if changes.moves else None
+        )
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A DataLoader whose epoch and starting batch can be set. Without workers batches are made in between steps: a thread beside a training
-    CPU costs more than it saves (docs/log.md)."""
+    """A DataLoader whose epoch and starting batch can be set. Without workers batches are made in
+    between steps: a thread beside a training CPU costs more than it saves (docs/log.md).
+    """
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration: its order and its augmentation."""
         self._plans.set_epoch(epoch)
 
     def start_at(self, batches_done: int) -> None:
-        """Begin the next iteration inside the epoch, with exactly the batches an uninterrupted one would see from there."""
+        """Begin the next iteration inside the epoch, with exactly the batches an uninterrupted one
+        would see from there.
+        """
         self._plans.start_at(batches_done)
 
     @property
@@ -225,10 +248,13 @@ def build_loader(
 ) -> ResumableLoader:
     """Build the loader of a store; it yields `Batch`es of `batch_size` pictures for this rank.
 
-    workers: processes that prepare batches, see pick_workers; pin: page-locked memory for CUDA.
-    With several ranks and drop_last off, the last batch is filled up to a multiple of world_size, as DistributedSampler does.
-    maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as shares over the patches of a
-    grid of (rows, cols). Raises MaskwrightError for a map that is missing or damaged. stronger: what is done to the images last.
+    workers: processes that prepare batches, see pick_workers.
+    pin: page-locked memory for CUDA. With several ranks and drop_last off, the last batch is filled
+        up to a multiple of world_size, as DistributedSampler does.
+    maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as
+        shares over the patches of a grid of (rows, cols). Raises MaskwrightError for a map that is
+        missing or damaged.
+    stronger: what is done to the images last.
     keys: whether the pictures' names come along in `Batch.keys`.
     """
     order = EpochOrder(
@@ -259,7 +285,8 @@ def build_shares(
         return None
     if grid is None:
         raise MaskwrightError(
-            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows, cols)."
+            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows,"
+            " cols)."
         )
     return PatchShares(store, maps, grid)
 
@@ -267,7 +294,9 @@ def build_shares(
 def pick_workers(
     device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1
 ) -> int:
-    """Choose the number of worker processes: none where the CPU trains, whose cores are busy, else all cores but one."""
+    """Choose the number of worker processes: none where the CPU trains, whose cores are busy, else
+    all cores but one.
+    """
     if device_type == "cpu":
         return 0
     return max(

@@ -1,4 +1,6 @@
-"""Packing: read every picture of a source once, shrink it, and write the store; it can be stopped at any time and goes on where it was."""
+"""Packing: read every picture of a source once, shrink it, and write the store; it can be stopped
+at any time and goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,17 @@ def pack(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> PackedStore:
-    """Decode a source into a packed store, or open the store when it is there already; unreadable pictures are skipped and listed.
+    """Decode a source into a packed store, or open the store when it is there already; unreadable
+    pictures are skipped and listed.
 
-    short_side: pictures whose shorter side is longer are shrunk to it; channels: 1, 3 or 4 (or the array's own); folder: by default
-    a place in the cache named by the content; progress(done, total) is called as it goes. An interrupted packing continues; a
-    changed source is packed again; of two processes one waits. The pictures of a store come back as that store, with its maps and at its
-    size, unless other channels or a folder are asked for. Raises MaskwrightError for a full disk or when nothing is readable.
+    short_side: pictures whose shorter side is longer are shrunk to it.
+    channels: 1, 3 or 4 (or the array's own).
+    folder: by default a place in the cache named by the content; progress(done, total) is called as
+        it goes. An interrupted packing continues; a changed source is packed again; of two
+        processes one waits. The pictures of a store come back as that store, with its maps and at
+        its size, unless other channels or a folder are asked for.
+
+    Raises MaskwrightError for a full disk or when nothing is readable.
     """
     if isinstance(source, StoreSource) and folder is None and source.store.channels == channels:
         return source.store
@@ -80,15 +87,17 @@ def pack(
 
 
 def _labeled(store: PackedStore, source: Source) -> PackedStore:
-    """The pixels of a store under the labels of the source itself; those in the store serve when the store alone is opened."""
+    """The pixels of a store under the labels of the source itself; those in the store serve when
+    the store alone is opened.
+    """
     if source.labels is None:
         return replace(store, labels=None, classes=None)
     skipped = {item.key for item in store.skipped}
     ids = [index for index in range(len(source)) if source.key(index) not in skipped]
     if len(ids) != len(store):
         raise MaskwrightError(
-            f"Several pictures of {source.name} have one name and some of them cannot be read, so labels cannot be told apart; "
-            "give each picture a name of its own."
+            f"Several pictures of {source.name} have one name and some of them cannot be read, so"
+            " labels cannot be told apart; give each picture a name of its own."
         )
     labels = torch.tensor(source.labels, dtype=torch.int64)[ids]
     classes = None if source.classes is None else tuple(source.classes)
@@ -108,7 +117,8 @@ def _is_current(folder: Path, plan: _Plan) -> bool:
     if not (folder / FACTS).exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise MaskwrightError(
-                f"'{folder}' holds something else than a packed store; choose another place for the store."
+                f"'{folder}' holds something else than a packed store; choose another place for the"
+                " store."
             )
         return False
     facts = {"reading": 1, **read_json(folder / FACTS)}  # stores of before do not say it
@@ -127,15 +137,18 @@ def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None)
         _put_in_place(file, folder)
     except OSError as error:
         raise MaskwrightError(
-            f"Could not write the packed store '{folder}': {error.strerror or error}. "
-            "Free some space or choose another cache with MASKWRIGHT_CACHE; what was packed is kept, run again to go on."
+            f"Could not write the packed store '{folder}': {error.strerror or error}. Free some"
+            " space or choose another cache with MASKWRIGHT_CACHE; what was packed is kept, run"
+            " again to go on."
         ) from error
 
 
 def _read_chunks(
     source: Source, plan: _Plan, start: int
 ) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
-    """Decode the rest of a source, a chunk at a time on all cores, in the source's order: bytes, how far they reach, facts."""
+    """Decode the rest of a source, a chunk at a time on all cores, in the source's order: bytes,
+    how far they reach, facts.
+    """
     wanted = Wanted(channels=plan.channels, short_side=plan.short_side)
     with ThreadPoolExecutor(cpu_count()) as pool:
         for first, stop in pairwise([*range(start, len(source), CHUNK), len(source)]):

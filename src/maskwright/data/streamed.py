@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 class LivePictures:
     """Decodes pictures of a source, at one shrunk size each, when they are needed.
 
-    A picture that turns out to be broken is gray, warned of once and counted; more than 1 % of the pictures (and ten) stop the work.
+    A picture that turns out to be broken is gray, warned of once and counted; more than 1 % of the
+    pictures (and ten) stop the work.
     """
 
     source: Source
@@ -38,7 +39,9 @@ class LivePictures:
     broken: set[int] = field(default_factory=set)
 
     def image(self, index: int, size: tuple[int, int]) -> Tensor:
-        """One picture as uint8 (C, H, W) of exactly this (height, width), whose memory order is (H, W, C)."""
+        """One picture as uint8 (C, H, W) of exactly this (height, width), whose memory order is (H,
+        W, C).
+        """
         try:
             with quiet_pillow():
                 pixels = self.source.read(index, self.wanted)
@@ -53,15 +56,17 @@ class LivePictures:
             logger.warning("%s Gray stands in for it.", error)
         if len(self.broken) > max(_FEWEST_BROKEN, _MOST_BROKEN * len(self.source)):
             raise MaskwrightError(
-                f"{len(self.broken):,} of {len(self.source):,} pictures cannot be decoded, the last: {error} Check the data."
+                f"{len(self.broken):,} of {len(self.source):,} pictures cannot be decoded, the"
+                f" last: {error} Check the data."
             )
 
 
 def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore:
-    """A store that keeps no pixels: only sizes, labels and keys are in memory, and every picture is decoded anew.
+    """A store that keeps no pixels: only sizes, labels and keys are in memory, and every picture is
+    decoded anew.
 
-    Sizes come from the headers, read on all cores where the source has not indexed them; broken headers are skipped and listed.
-    Raises MaskwrightError when nothing is readable.
+    Sizes come from the headers, read on all cores where the source has not indexed them; broken
+    headers are skipped and listed. Raises MaskwrightError when nothing is readable.
     """
     sizes, skipped = _sizes(source)
     if not len(sizes):
@@ -81,9 +86,9 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
         offsets=ids,
         heights=_shrunk(heights, factor),
         widths=_shrunk(widths, factor),
-        labels=None
-        if source.labels is None
-        else torch.tensor(source.labels, dtype=torch.int64)[ids],
+        labels=(
+            None if source.labels is None else torch.tensor(source.labels, dtype=torch.int64)[ids]
+        ),
         classes=None if source.classes is None else tuple(source.classes),
         keys=tuple(source.key(index) for index in ids.tolist()),
         skipped=tuple(skipped),

@@ -1,4 +1,6 @@
-"""Attention rollout under occlusion: how even an encoder's attention is, where its center lies, and whether both hold as patches vanish."""
+"""Attention rollout under occlusion: how even an encoder's attention is, where its center lies, and
+whether both hold as patches vanish.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,20 @@ from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.visual.rollout import RolloutLine, RolloutStage, rollout_sheet
 
 CONTROL = (
-    "Hold against random weights: evenness 1 is a map that attends to all patches alike, agreement 0 is no relation between the map "
-    "under occlusion and the map of the whole picture, and a center at 0.5, 0.5 is the middle."
+    "Hold against random weights: evenness 1 is a map that attends to all patches alike, agreement"
+    " 0 is no relation between the map under occlusion and the map of the whole picture, and a"
+    " center at 0.5, 0.5 is the middle."
 )
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """Attention rollout (Abnar and Zuidema 2020) of whole pictures and of pictures that lose patches.
+    """Attention rollout (Abnar and Zuidema 2020) of whole pictures and of pictures that lose
+    patches.
 
-    ratios: shares taken away; order and how: as for occlusion; heads: joined by their `mean` or `max`; pictures: how many the sheet shows;
+    ratios: shares taken away; order and how: as for occlusion.
+    heads: joined by their `mean` or `max`.
+    pictures: how many the sheet shows.
     entropy: add a line with the entropy map, how evenly each patch itself gathers.
     """
 
@@ -90,7 +96,9 @@ class Rollout:
         )
 
     def figure(self, findings: Sequence[Findings]) -> Any:
-        """Pictures with their maps, whole and at each share taken away, a line for each picture and subject."""
+        """Pictures with their maps, whole and at each share taken away, a line for each picture and
+        subject.
+        """
         drawn = [one for one in findings if one.shown]
         shown = (
             [(one, number) for number in range(len(drawn[0].shown["images"])) for one in drawn]
@@ -99,13 +107,19 @@ class Rollout:
         )
         draw = (_share_line, _entropy_line) if self.entropy else (_share_line,)
         lines = [line(one, number, self.ratios) for one, number in shown for line in draw]
-        told = f"Patches vanish in order '{self.order}', {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by {self.heads}."
+        told = (
+            f"Patches vanish in order '{self.order}',"
+            f" {'left out' if self.how == 'drop' else 'painted gray'}; heads joined by"
+            f" {self.heads}."
+        )
         return rollout_sheet(lines, [told, CONTROL])
 
     def _gather(
         self, subject: Subject, material: DiagnosticPictures, seed: int
     ) -> tuple[list[Tensor], dict[str, Any]]:
-        """What every picture's maps are like, (n, 7) for each stage, and some pictures, spread over all, with their maps."""
+        """What every picture's maps are like, (n, 7) for each stage, and some pictures, spread over
+        all, with their maps.
+        """
         removal = Removal(self.order, subject.grid, seed)
         parts: list[list[Tensor]] = []
         images: list[Tensor] = []
@@ -144,7 +158,9 @@ class Rollout:
 def rollout_of(
     subject: Subject, images: Tensor, visible_ids: Tensor | None, heads: Heads
 ) -> RolloutMaps:
-    """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone; in float32, because they are nearly even."""
+    """Rollout maps, on the CPU, of uint8 images, whole or their visible patches alone; in float32,
+    because they are nearly even.
+    """
     encoder = subject.encoder.to(subject.device).encoder
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     ids = None if visible_ids is None else visible_ids.to(subject.device)
@@ -156,7 +172,9 @@ def rollout_of(
 
 
 def _describe(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
-    """(B, 7) float64, what `_NAMES` names; the center's distance is from that of the whole picture, agreement is with its map."""
+    """(B, 7) float64, what `_NAMES` names; the center's distance is from that of the whole picture,
+    agreement is with its map.
+    """
     centers = maps.centers()
     moved = (centers - whole.centers()).norm(dim=1)
     agreement = rank_agreement(maps.values, whole.values, maps.is_seen)

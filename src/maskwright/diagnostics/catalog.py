@@ -1,4 +1,6 @@
-"""The diagnostics by name: one line each, imported when used; and from a line of text to a list of them."""
+"""The diagnostics by name: one line each, imported when used; and from a line of text to a list of
+them.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +53,11 @@ _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])
 
 
 def build_diagnostics(text: str) -> dict[str, Diagnostic]:
-    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1, 2]), cue-conflict`, in order.
+    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1, 2]),
+    cue-conflict`, in order.
 
-    Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name given twice and for an empty line.
+    Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name
+    given twice and for an empty line.
     """
     underscored = _QUOTED_OR_HYPHEN.sub(lambda match: match[1] or "_", text)
     calls = [parse_value(word) for word in split_list(underscored)]

@@ -1,4 +1,6 @@
-"""Shape or texture: what a fixed probe answers when the outline of one thing has the surface of another (Geirhos et al. 2019)."""
+"""Shape or texture: what a fixed probe answers when the outline of one thing has the surface of
+another (Geirhos et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -30,20 +32,23 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.visual.charts import Bars, bar_chart
 
 CONTROL = (
-    "Hold against random weights and raw pixels, 0.5 (no preference, dashed) and the probe's accuracy on its own test pictures; "
-    "only pictures decided for one of the two cues count, and pictures whose cues agree are left out."
+    "Hold against random weights and raw pixels, 0.5 (no preference, dashed) and the probe's"
+    " accuracy on its own test pictures; only pictures decided for one of the two cues count, and"
+    " pictures whose cues agree are left out."
 )
 _HELD_OUT = 0.25
 
 
 @dataclass(frozen=True)
 class CueConflict:
-    """Shape bias = shape decisions / (shape + texture decisions) of the fixed probe on cue-conflict pictures.
-
-    mapping: CSV of class,category that says which probe class belongs to which category of the pictures (else: equal names, and the
-    names of STL-10, CIFAR and Tiny-ImageNet); cues: CSV of file,shape,texture for pictures whose names don't say; pool: how the chances
-    of the classes of a category are joined, max or mean; decode: also fit one probe on the shapes and one on the textures of these
+    """Shape bias = shape decisions / (shape + texture decisions) of the fixed probe on cue-conflict
     pictures.
+
+    mapping: CSV of class,category that says which probe class belongs to which category of the
+        pictures (else: equal names, and the names of STL-10, CIFAR and Tiny-ImageNet).
+    cues: CSV of file,shape,texture for pictures whose names don't say.
+    pool: how the chances of the classes of a category are joined, max or mean.
+    decode: also fit one probe on the shapes and one on the textures of these pictures.
     """
 
     mapping: str | None = None
@@ -94,22 +99,26 @@ class CueConflict:
     def compare(
         self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
     ) -> list[Findings]:
-        """Add how much larger the bias of each encoder is than that of each baseline, over the same pictures."""
+        """Add how much larger the bias of each encoder is than that of each baseline, over the same
+        pictures.
+        """
         held = {
             one.subject: one.tables["decisions"] for one in findings if one.subject in baselines
         }
         return [
-            one
-            if one.subject in held
-            else replace(
-                one,
-                numbers={
-                    **one.numbers,
-                    **{
-                        f"bias - {name}": bias_difference(one.tables["decisions"], other, seed)
-                        for name, other in held.items()
+            (
+                one
+                if one.subject in held
+                else replace(
+                    one,
+                    numbers={
+                        **one.numbers,
+                        **{
+                            f"bias - {name}": bias_difference(one.tables["decisions"], other, seed)
+                            for name, other in held.items()
+                        },
                     },
-                },
+                )
             )
             for one in findings
         ]
@@ -147,7 +156,10 @@ class CueConflict:
 class Contest:
     """The pictures that count and the categories they are about.
 
-    rows (m,): their places; shapes, textures (m,): numbers of categories; names: of categories; members: probe columns of each.
+    rows (m,): their places.
+    shapes, textures (m,): numbers of categories.
+    names: of categories.
+    members: probe columns of each.
     """
 
     rows: Tensor
@@ -168,9 +180,11 @@ class Contest:
 def arrange(
     cues: Sequence[Cues], probe: FixedProbe, classes: Sequence[str], categories: dict[str, str]
 ) -> Contest:
-    """Find the categories that both the probe and the pictures know, and the pictures whose two cues differ and are both known.
+    """Find the categories that both the probe and the pictures know, and the pictures whose two
+    cues differ and are both known.
 
-    categories: class or cue -> category; a name that is not in it stands for itself, an empty category for nothing.
+    categories: class or cue -> category; a name that is not in it stands for itself, an empty
+        category for nothing.
     """
     columns = tuple(
         classes[label] if label < len(classes) else str(label) for label in probe.labels.tolist()
@@ -183,8 +197,10 @@ def arrange(
     known = sorted({categories.get(name, name) for name in columns} & shown)
     if len(known) < 2:
         raise MaskwrightError(
-            f"The probe's classes ({_some(columns)}) and the cue-conflict pictures ({_some(sorted(shown))}) share {len(known)} categories "
-            "and at least two are needed; say which class is which with a CSV of class,category: cue-conflict(mapping='FILE.csv')."
+            f"The probe's classes ({_some(columns)}) and the cue-conflict pictures"
+            f" ({_some(sorted(shown))}) share {len(known)} categories and at least two are needed;"
+            " say which class is which with a CSV of class,category:"
+            " cue-conflict(mapping='FILE.csv')."
         )
     number = {name: at for at, name in enumerate(known)}
     members = tuple(
@@ -198,7 +214,8 @@ def arrange(
     ]
     if not rows:
         raise MaskwrightError(
-            f"No picture has two different cues among {_some(known)}; cue conflict needs such pictures."
+            f"No picture has two different cues among {_some(known)}; cue conflict needs such"
+            " pictures."
         )
     shapes, textures = (
         torch.tensor([number[getattr(named[at], which)] for at in rows])
@@ -214,9 +231,11 @@ def _pairs(cues: Sequence[Cues]) -> dict[str, str]:
 
 
 def _decode(features: Features, cues: Sequence[Cues], seed: int) -> dict[str, Interval]:
-    """Accuracy of a probe on the shapes and of one on the textures, fitted on three quarters of these pictures, tested on the rest.
+    """Accuracy of a probe on the shapes and of one on the textures, fitted on three quarters of
+    these pictures, tested on the rest.
 
-    What is tested on are drawings, or surfaces, that the probe was not fitted on: each occurs in several pictures.
+    What is tested on are drawings, or surfaces, that the probe was not fitted on: each occurs in
+    several pictures.
     """
     numbers = {}
     for which in ("shape", "texture"):
@@ -233,7 +252,9 @@ def _decode(features: Features, cues: Sequence[Cues], seed: int) -> dict[str, In
 
 
 def _hold_out_sources(labels: Tensor, sources: Sequence[str], seed: int) -> Tensor:
-    """Hold out a quarter of the drawings or surfaces of each class, with all pictures made of them; pictures without one by themselves."""
+    """Hold out a quarter of the drawings or surfaces of each class, with all pictures made of them;
+    pictures without one by themselves.
+    """
     names = [source or f"picture {at}" for at, source in enumerate(sources)]
     first = {name: at for at, name in reversed(list(enumerate(names)))}
     is_held = hold_out_of_each_class(
@@ -266,7 +287,9 @@ def _bars(found: ShapeBias) -> dict[str, Any]:
 
 
 def _decisions(decided: Tensor, contest: Contest) -> str:
-    """s for a decision by shape, t for one by texture, - for neither, in the order of the pictures."""
+    """s for a decision by shape, t for one by texture, - for neither, in the order of
+    the pictures.
+    """
     marks = (decided == contest.shapes).int() - (decided == contest.textures).int()
     return "".join({1: "s", -1: "t", 0: "-"}[mark] for mark in marks.tolist())
 
@@ -274,7 +297,10 @@ def _decisions(decided: Tensor, contest: Contest) -> str:
 def _notes(found: ShapeBias) -> tuple[str, ...]:
     if found.num_decided < 30:
         return (
-            f"Only {found.num_decided} pictures were decided for one of their cues, so the bias says little.",
+            (
+                f"Only {found.num_decided} pictures were decided for one of their cues, so the bias"
+                " says little."
+            ),
         )
     return ()
 

@@ -1,4 +1,6 @@
-"""Accuracy of a fixed probe as pictures change step by step, and the area under it between clean and chance."""
+"""Accuracy of a fixed probe as pictures change step by step, and the area under it between clean
+and chance.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True)
 class AccuracyCurve:
-    """Accuracy at each step, clean first; area: 1 = nothing lost, 0 = at chance from the first step on, NaN if clean is at chance."""
+    """Accuracy at each step, clean first; area: 1 = nothing lost, 0 = at chance from the first step
+    on, NaN if clean is at chance.
+    """
 
     accuracies: Mapping[str, Interval]
     chance: float
@@ -39,7 +43,9 @@ def measure_curve(
     changes: Mapping[str, Callable[[Tensor], Tensor]],
     seed: int = 0,
 ) -> AccuracyCurve:
-    """Measure a subject's fixed probe on clean pictures and under each change of uint8 (B, C, H, W) images, in order."""
+    """Measure a subject's fixed probe on clean pictures and under each change of uint8 (B, C, H, W)
+    images, in order.
+    """
     steps = {CLEAN: lambda images: images, **changes}
     correct = torch.zeros(len(steps), len(pictures), dtype=torch.bool)
     at = 0
@@ -56,7 +62,9 @@ def measure_curve(
 
 
 def guessing_accuracy(subject: Subject, pictures: Pictures) -> float:
-    """What answering without looking reaches: one over the classes, or always the commonest train class where that is better."""
+    """What answering without looking reaches: one over the classes, or always the commonest train
+    class where that is better.
+    """
     commonest = float((pictures.labels == subject.probe.train_majority).double().mean())
     return max(commonest, 1 / len(subject.probe.labels))
 
@@ -81,7 +89,9 @@ def judge_curve(
 
 
 def relative_area(accuracy: np.ndarray, chance: float) -> np.ndarray:
-    """Give the mean height (R,) of curves (R, S) over evenly spaced steps, with clean (the first) at 1 and chance at 0."""
+    """Give the mean height (R,) of curves (R, S) over evenly spaced steps, with clean (the first)
+    at 1 and chance at 0.
+    """
     clean = accuracy[:, :1]
     above = np.divide(
         accuracy - chance, clean - chance, out=np.full(accuracy.shape, np.nan), where=clean > chance

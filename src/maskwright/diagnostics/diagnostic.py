@@ -1,4 +1,6 @@
-"""The contract of a diagnostic: one question, asked of every subject in the same way, answered in numbers and one shared figure."""
+"""The contract of a diagnostic: one question, asked of every subject in the same way, answered in
+numbers and one shared figure.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from maskwright.support.errors import MaskwrightError
 class DiagnosticPictures:
     """The pictures of one diagnosis, cut to the size of one subject.
 
-    test: labeled pictures that neither encoder nor probe was fitted on; extra: other sets, by the names that a diagnostic `wants`.
+    test: labeled pictures that neither encoder nor probe was fitted on.
+    extra: other sets, by the names that a diagnostic `wants`.
     """
 
     test: Pictures
@@ -33,7 +36,8 @@ class DiagnosticPictures:
 class Diagnostic(Protocol):
     """One question; a frozen dataclass of its options.
 
-    wants: names of picture sets beside the test pictures, in the workflow given by flags of the same names.
+    wants: names of picture sets beside the test pictures, in the workflow given by flags of the
+        same names.
     """
 
     wants: ClassVar[tuple[str, ...]]
@@ -54,13 +58,17 @@ class ComparesSubjects(Protocol):
     def compare(
         self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
     ) -> list[Findings]:
-        """Return the findings of all subjects with numbers added; baselines: the names of subjects that are no one's encoder."""
+        """Return the findings of all subjects with numbers added; baselines: the names of subjects
+        that are no one's encoder.
+        """
         ...
 
 
 @runtime_checkable
 class MeasuresOnce(Protocol):
-    """A diagnostic whose answers are not about weights: each of its findings, say one for each policy, is a column of the table."""
+    """A diagnostic whose answers are not about weights: each of its findings, say one for each
+    policy, is a column of the table.
+    """
 
     def measure_once(
         self, subject: Subject, material: DiagnosticPictures, seed: int = 0

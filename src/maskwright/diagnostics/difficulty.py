@@ -1,4 +1,6 @@
-"""How hard a policy's masks are to see around on real pictures: the error of copying the nearest visible patch, without any training."""
+"""How hard a policy's masks are to see around on real pictures: the error of copying the nearest
+visible patch, without any training.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,14 @@ from maskwright.patches.pixels import patchify
 
 @dataclass(frozen=True)
 class MaskDifficulty:
-    """What it costs to fill hidden patches without learning, as a share of what the picture's mean color costs there.
+    """What it costs to fill hidden patches without learning, as a share of what the picture's mean
+    color costs there.
 
-    copy_error: squared error of copying the nearest visible patch, summed over pictures, over that of the mean color of each whole
-    picture: 0 is perfect, 1 as bad as the mean color, patches that have nothing in common cost 2, and NaN where all pictures are flat, as
-    every fill is right there. by_distance: the same by the distance to that patch, in patches.
+    copy_error: squared error of copying the nearest visible patch, summed over pictures, over that
+        of the mean color of each whole picture: 0 is perfect, 1 as bad as the mean color, patches
+        that have nothing in common cost 2, and NaN where all pictures are flat, as every fill is
+        right there.
+    by_distance: the same by the distance to that patch, in patches.
     """
 
     copy_error: Interval
@@ -35,7 +40,9 @@ class MaskDifficulty:
 def measure_difficulty(
     images: Tensor, masks: PatchMask, grid: Grid, seed: int = 0
 ) -> MaskDifficulty:
-    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over pictures."""
+    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over
+    pictures.
+    """
     patches = patchify(
         images.float() / 255 if images.dtype == torch.uint8 else images.float(), grid.patch_size
     )
@@ -61,9 +68,11 @@ def measure_difficulty(
 
 
 def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """The mean squared error (B, N) of copying the nearest visible patch into each patch, and the distance (B, N) to it in patches.
+    """The mean squared error (B, N) of copying the nearest visible patch into each patch, and the
+    distance (B, N) to it in patches.
 
-    Where several are equally near, the error is the mean of theirs, so no direction is favored. Visible patches cost nothing.
+    Where several are equally near, the error is the mean of theirs, so no direction is favored.
+    Visible patches cost nothing.
     """
     squared = _squared_distances(grid).to(patches_BNP.device)
     away = squared.expand(len(patches_BNP), -1, -1).masked_fill(is_masked_BN[:, None], torch.inf)

@@ -1,4 +1,6 @@
-"""What is lost along a scale of shares taken away: accuracy and drift at each share, and the area under the accuracy."""
+"""What is lost along a scale of shares taken away: accuracy and drift at each share, and the area
+under the accuracy.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 @dataclass(frozen=True)
 class FadingCurve:
-    """Accuracy and mean drift at each share, 0 first; area: 1 = nothing lost, 0 = at chance, NaN where clean is at chance already."""
+    """Accuracy and mean drift at each share, 0 first; area: 1 = nothing lost, 0 = at chance, NaN
+    where clean is at chance already.
+    """
 
     ratios: tuple[float, ...]
     accuracies: tuple[Interval, ...]
@@ -60,5 +64,7 @@ def judge_fading(
 
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:
-    """The mean height (R,) of curves (R, S) of straight lines over unevenly spaced shares: the area over its width."""
+    """The mean height (R,) of curves (R, S) of straight lines over unevenly spaced shares: the area
+    over its width.
+    """
     return np.trapezoid(curves, ratios, axis=1) / (ratios[-1] - ratios[0])

@@ -1,4 +1,6 @@
-"""What a diagnostic found out about one encoder: numbers with intervals, the tables behind its figure, and what to hold them against."""
+"""What a diagnostic found out about one encoder: numbers with intervals, the tables behind its
+figure, and what to hold them against.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,13 @@ Number = float | Interval
 class Findings:
     """The answers of one diagnostic for one subject.
 
-    numbers: what is printed, by name; tables: plain lists and mappings that the figure is drawn from; control: the sentence that says what
-    the numbers are to be held against; protocol: what was done, fit for JSON; notes: what a reader should know before trusting them;
-    seconds: how long measuring took, without fitting the probe; shown: tensors that the figure shows and JSON does not hold.
+    numbers: what is printed, by name.
+    tables: plain lists and mappings that the figure is drawn from.
+    control: the sentence that says what the numbers are to be held against.
+    protocol: what was done, fit for JSON.
+    notes: what a reader should know before trusting them.
+    seconds: how long measuring took, without fitting the probe.
+    shown: tensors that the figure shows and JSON does not hold.
     """
 
     diagnostic: str
@@ -67,7 +73,9 @@ def format_number(value: Number) -> str:
 
 
 def _short(number: float) -> str:
-    """Three decimals, and powers of ten where those would show nothing but more than rounding is there."""
+    """Three decimals, and powers of ten where those would show nothing but more than rounding is
+    there.
+    """
     return f"{number:.3f}" if abs(number) < 1e-16 or abs(number) >= 0.0005 else f"{number:.0e}"
 
 

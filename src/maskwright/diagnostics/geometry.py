@@ -1,4 +1,6 @@
-"""How hard a masking policy is to see around: distances, boundaries, islands and the share masked at each position."""
+"""How hard a masking policy is to see around: distances, boundaries, islands and the share masked
+at each position.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ _FAR = 1e6  # spacing between the images of a stack, so that no image's visible 
 class MaskGeometry:
     """Shape of the masks of one policy; lengths are in patches.
 
-    share_masked: (rows, cols) share of masks that hide each position. edge, center: its mean over the outermost ring and over the middle
-    half of rows and columns. distance: mean from a masked patch to the nearest visible one, straight. boundary: share of
-    4-neighbor pairs with one masked and one visible. islands: mean number of connected visible regions of an image (4 neighbors).
+    share_masked: (rows, cols) share of masks that hide each position.
+    edge, center: its mean over the outermost ring and over the middle half of rows and columns.
+    distance: mean from a masked patch to the nearest visible one, straight.
+    boundary: share of 4-neighbor pairs with one masked and one visible.
+    islands: mean number of connected visible regions of an image (4 neighbors).
     """
 
     share_masked: np.ndarray

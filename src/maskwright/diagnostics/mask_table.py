@@ -1,4 +1,6 @@
-"""Mask geometry: any masking policies on one easy-to-hard table - the shape of their masks and what copying a neighbor costs."""
+"""Mask geometry: any masking policies on one easy-to-hard table - the shape of their masks and what
+copying a neighbor costs.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ from maskwright.support.seeding import sample_rng
 from maskwright.visual.mask_table import PolicyRow, draw_policies
 
 CONTROL = (
-    "No weights are asked. A copy error of 1 is what the mean color of the whole picture costs, and 2 what unrelated patches cost; "
-    "random masks are the policy to hold the others against."
+    "No weights are asked. A copy error of 1 is what the mean color of the whole picture costs, and"
+    " 2 what unrelated patches cost; random masks are the policy to hold the others against."
 )
 USUAL = (
     "random",
@@ -44,10 +46,13 @@ USUAL = (
 
 @dataclass(frozen=True)
 class Geometry:
-    """Shape of the masks of policies, over `draws` masks each, and the error of copying the nearest visible patch on the test pictures.
+    """Shape of the masks of policies, over `draws` masks each, and the error of copying the nearest
+    visible patch on the test pictures.
 
-    policies: those that need neither maps nor a model, by default the usual ones that suit the grid; ratio: share masked; most: of the
-    test pictures, how many are copied in.
+    policies: those that need neither maps nor a model, by default the usual ones that suit the
+        grid.
+    ratio: share masked.
+    most: of the test pictures, how many are copied in.
     """
 
     policies: Sequence[str] = ()
@@ -140,8 +145,8 @@ def _refuse_needy(name: str, policy: Policy) -> None:
     needs = policy.traits.needs
     if needs:
         raise MaskwrightError(
-            f"Policy '{name}' looks at {', '.join(sorted(needs))}; geometry draws masks without pictures. "
-            f"Use: maskwright masks DATA --policy '{name}'."
+            f"Policy '{name}' looks at {', '.join(sorted(needs))}; geometry draws masks without"
+            f" pictures. Use: maskwright masks DATA --policy '{name}'."
         )
 
 

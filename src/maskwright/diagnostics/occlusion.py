@@ -1,4 +1,6 @@
-"""Occlusion: how often a fixed probe stays right, and how far features drift, as patches vanish in one order or another."""
+"""Occlusion: how often a fixed probe stays right, and how far features drift, as patches vanish in
+one order or another.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.visual.occlusion import draw_occlusion
 
 CONTROL = (
-    "Hold against random weights and raw pixels losing patches in the same way, the clean accuracy of each (at 0) and chance (dashed); "
-    "the area is 1 where nothing is lost and 0 at chance; a drift of 1 is the distance between two different pictures."
+    "Hold against random weights and raw pixels losing patches in the same way, the clean accuracy"
+    " of each (at 0) and chance (dashed); the area is 1 where nothing is lost and 0 at chance; a"
+    " drift of 1 is the distance between two different pictures."
 )
 
 
@@ -38,9 +41,11 @@ CONTROL = (
 class Occlusion:
     """Accuracy of the fixed probe and drift of its features as patches vanish.
 
-    ratios: shares of the patches taken away; orders: random, block, salient-first and salient-last (by the encoder's own last attention),
-    or any masking policy that ranks patches by itself; how: `drop` leaves tokens out of the encoder, as in its pretraining, `gray` paints
-    the patches in the mean color. What has no tokens is painted in any case.
+    ratios: shares of the patches taken away.
+    orders: random, block, salient-first and salient-last (by the encoder's own last attention), or
+        any masking policy that ranks patches by itself.
+    how: `drop` leaves tokens out of the encoder, as in its pretraining, `gray` paints the patches
+        in the mean color. What has no tokens is painted in any case.
     """
 
     ratios: Sequence[float] = (0.25, 0.5, 0.75, 0.9)
@@ -103,7 +108,9 @@ class Occlusion:
         )
 
     def figure(self, findings: Sequence[Findings]) -> Any:
-        """A column for each order: accuracy above, drift below, a line with its band for each subject."""
+        """A column for each order: accuracy above, drift below, a line with its band for each
+        subject.
+        """
         return draw_occlusion(
             [(one.subject, one.tables) for one in findings],
             "Occlusion: patches vanish",
@@ -129,7 +136,9 @@ class _Run:
     ratios: tuple[float, ...]
 
     def ask(self, images: Tensor, first: int, removals: Sequence[Removal]) -> _Answers:
-        """Decide every picture of a batch whole and at each ratio of each order; first: the number of its first picture."""
+        """Decide every picture of a batch whole and at each ratio of each order; first: the number
+        of its first picture.
+        """
         ids = torch.arange(first, first + len(images))
         clean = self.subject.features(images)
         look = cache(partial(own_attention, self.subject, images))
@@ -164,7 +173,9 @@ class _Run:
 
 
 def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Features:
-    """Pool the tokens of the visible patches of uint8 images; the encoder never gets the masked ones."""
+    """Pool the tokens of the visible patches of uint8 images; the encoder never gets the masked
+    ones.
+    """
     encoder = subject.encoder.to(subject.device).encoder
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     with held_still(encoder, subject.device, subject.precision):
@@ -175,7 +186,9 @@ def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Featu
 
 
 def own_attention(subject: Subject, images: Tensor) -> Tensor:
-    """(B, N) attention of the subject's last block to each patch of uint8 images, mean over heads."""
+    """(B, N) attention of the subject's last block to each patch of uint8 images, mean
+    over heads.
+    """
     encoder = subject.encoder.to(subject.device).encoder
     patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
     with held_still(encoder, subject.device, subject.precision):
@@ -213,7 +226,9 @@ def _numbers(
 
 
 def _gap(orders: list[str], correct: Tensor, seed: int) -> Interval:
-    """Accuracy kept by salient-last over salient-first, mean over ratios, paired by picture: what attention points at matters."""
+    """Accuracy kept by salient-last over salient-first, mean over ratios, paired by picture: what
+    attention points at matters.
+    """
     last, first = (
         correct[orders.index(name), 1:].double().mean(0)
         for name in ("salient-last", "salient-first")
@@ -224,12 +239,19 @@ def _gap(orders: list[str], correct: Tensor, seed: int) -> Interval:
 def _protocol(run: _Run, pooling: str, num_test: int) -> dict[str, Any]:
     return {
         "how_done": "tokens left out" if run.drops else "patches painted in the mean color",
-        "saliency": "attention of the encoder's own last block on the whole picture, mean over heads",
+        "saliency": (
+            "attention of the encoder's own last block on the whole picture, mean over heads"
+        ),
         "grid": str(run.subject.grid),
         "pooling": pooling,
         "num_test": num_test,
-        "area": "mean of (accuracy - chance) / (clean - chance) over the share taken away, trapezoids",
-        "drift": "cosine distance to the features of the whole picture over that of two different pictures",
+        "area": (
+            "mean of (accuracy - chance) / (clean - chance) over the share taken away, trapezoids"
+        ),
+        "drift": (
+            "cosine distance to the features of the whole picture over that of two different"
+            " pictures"
+        ),
         "interval": "95% bootstrap over test images",
     }
 

@@ -1,4 +1,6 @@
-"""Low-pass and high-pass robustness: how often a fixed probe stays right as fine detail, or coarse structure, is taken away."""
+"""Low-pass and high-pass robustness: how often a fixed probe stays right as fine detail, or coarse
+structure, is taken away.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ from maskwright.support.errors import MaskwrightError
 
 Change = Callable[[Tensor], Tensor]
 CONTROL = (
-    "Hold against random weights and raw pixels under the same filters, the clean accuracy of each (first point) and chance (dashed); "
-    "the area is 1 where nothing is lost and 0 at chance."
+    "Hold against random weights and raw pixels under the same filters, the clean accuracy of each"
+    " (first point) and chance (dashed); the area is 1 where nothing is lost and 0 at chance."
 )
 
 
@@ -35,8 +37,9 @@ CONTROL = (
 class Lowpass:
     """Accuracy of the fixed probe under Gaussian blur and under ideal low-pass filters.
 
-    sigmas: of the blur, in pixels at the model's size; cutoffs: highest frequency kept, in cycles per shorter side of the image.
-    Cut-offs that keep every frequency of the subject's pictures are left out. Empty lists skip a part.
+    sigmas: of the blur, in pixels at the model's size.
+    cutoffs: highest frequency kept, in cycles per shorter side of the image. Cut-offs that keep
+        every frequency of the subject's pictures are left out. Empty lists skip a part.
     """
 
     sigmas: Sequence[float] = (0, 0.5, 1, 2, 4)
@@ -69,10 +72,12 @@ class Lowpass:
 
 @dataclass(frozen=True)
 class Highpass:
-    """Accuracy of the fixed probe under ideal high-pass filters; the mean of each channel is added back.
+    """Accuracy of the fixed probe under ideal high-pass filters; the mean of each channel is added
+    back.
 
-    cutoffs: highest frequency removed, in cycles per shorter side of the image; match_contrast: stretch what is left to the standard
-    deviation that the picture had, because high-pass pictures are faint.
+    cutoffs: highest frequency removed, in cycles per shorter side of the image.
+    match_contrast: stretch what is left to the standard deviation that the picture had, because
+        high-pass pictures are faint.
     """
 
     cutoffs: Sequence[float] = (1, 2, 4, 8, 16)
@@ -139,7 +144,10 @@ def _measure(
             "num_test": len(material.test),
             "pooling": probe.pooling,
             "values": "clipped to 0..255 and rounded after filtering",
-            "area": "mean of (accuracy - chance) / (clean - chance) over evenly spaced steps, trapezoids",
+            "area": (
+                "mean of (accuracy - chance) / (clean - chance) over evenly spaced steps,"
+                " trapezoids"
+            ),
             "interval": "95% bootstrap over test images",
         },
         tables={"curves": {title: curve.to_dict() for title, curve in curves.items()}},

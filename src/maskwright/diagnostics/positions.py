@@ -1,4 +1,6 @@
-"""Positions: whether an encoder, and its decoder, know where a patch lies - patches shuffled within each picture."""
+"""Positions: whether an encoder, and its decoder, know where a patch lies - patches shuffled within
+each picture.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,16 @@ from maskwright.support.seeding import sample_rng
 from maskwright.visual.charts import Line, Panel, line_chart
 
 CONTROL = (
-    "A mean over tokens without positions cannot tell an order, so its drift is 0 up to rounding; 1 is the distance between two different "
-    "pictures. A decoder without positions gives every hidden patch of a picture the same answer, so its spread over places is 0."
+    "A mean over tokens without positions cannot tell an order, so its drift is 0 up to rounding; 1"
+    " is the distance between two different pictures. A decoder without positions gives every"
+    " hidden patch of a picture the same answer, so its spread over places is 0."
 )
 
 
 @dataclass(frozen=True)
 class Positions:
-    """Patches of every picture shuffled: drift of the mean-pooled features, the fixed probe's accuracy, and the decoder's predictions.
+    """Patches of every picture shuffled: drift of the mean-pooled features, the fixed probe's
+    accuracy, and the decoder's predictions.
 
     ratio: share of patches hidden where predictions are compared, for models that have a decoder.
     """
@@ -77,12 +81,23 @@ class Positions:
             control=CONTROL,
             protocol={
                 **asdict(self),
-                "positions": subject.model.config.positions
-                if subject.model is not None
-                else "those of the pixels",
-                "drift": "cosine distance of mean-pooled features, in order and shuffled, over that of two different pictures; float32",
-                "prediction_change": "change of the predictions when the contents of visible patches swap places, over their mean square",
-                "prediction_spread": "variance of a picture's predictions over its hidden places, over their mean square",
+                "positions": (
+                    subject.model.config.positions
+                    if subject.model is not None
+                    else "those of the pixels"
+                ),
+                "drift": (
+                    "cosine distance of mean-pooled features, in order and shuffled, over that of"
+                    " two different pictures; float32"
+                ),
+                "prediction_change": (
+                    "change of the predictions when the contents of visible patches swap places,"
+                    " over their mean square"
+                ),
+                "prediction_spread": (
+                    "variance of a picture's predictions over its hidden places, over their mean"
+                    " square"
+                ),
                 "pooling": probe.pooling,
                 "num_test": len(labels),
             },
@@ -110,7 +125,9 @@ class Positions:
     def _predictions(
         self, subject: Subject, images: Tensor, order: Tensor, seed: int
     ) -> Tensor | None:
-        """(B, 2): how far predictions move when visible contents swap places, and how far they differ between places; or None."""
+        """(B, 2): how far predictions move when visible contents swap places, and how far they
+        differ between places; or None.
+        """
         model = subject.model
         if not isinstance(model, MaskedAutoencoder):
             return None
@@ -142,7 +159,9 @@ def shuffle(grid: Grid, sample_ids: Tensor, seed: int = 0) -> Tensor:
 
 
 def exact_features(subject: Subject, images: Tensor) -> Features:
-    """Features in float32 whatever the subject's precision, because half precision alone would make an order count a little."""
+    """Features in float32 whatever the subject's precision, because half precision alone would make
+    an order count a little.
+    """
     if subject.model is None:
         return subject.features(images)
     model = subject.model.to(subject.device)

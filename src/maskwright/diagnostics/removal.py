@@ -1,4 +1,6 @@
-"""Taking patches away from pictures in an order: each larger share takes the same patches and more."""
+"""Taking patches away from pictures in an order: each larger share takes the same
+patches and more.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ Look = Callable[[], Tensor]
 
 @dataclass(frozen=True)
 class Removal:
-    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture, or the ranking of a masking policy."""
+    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture,
+    or the ranking of a masking policy.
+    """
 
     order: str
     grid: Grid
@@ -38,7 +42,8 @@ class Removal:
             self._check_policy()
 
     def masks(self, ratios: tuple[float, ...], sample_ids: Tensor, look: Look) -> list[PatchMask]:
-        """One mask per ratio, each hiding what the smaller ones hide; look: gives (B, N) saliency, asked only by orders that need it.
+        """One mask per ratio, each hiding what the smaller ones hide; look: gives (B, N) saliency,
+        asked only by orders that need it.
 
         A picture loses the same patches whatever its batch mates are, by its sample id.
         """
@@ -67,27 +72,33 @@ class Removal:
         name = self.order.partition("(")[0].strip()
         if name not in POLICIES:
             raise MaskwrightError(
-                f"Unknown order '{name}'.{did_you_mean(name, (*POLICIES, *SALIENT))} "
-                f"Patches vanish by {', '.join(ORDERS)} or a masking policy such as 'block(size=4)'."
+                f"Unknown order '{name}'.{did_you_mean(name, (*POLICIES, *SALIENT))} Patches vanish"
+                f" by {', '.join(ORDERS)} or a masking policy such as 'block(size=4)'."
             )
         traits = build_policy(self.order).traits
         if traits.needs or not traits.nested:
             raise MaskwrightError(
-                f"Policy '{self.order}' gives no order of patches by itself; use {', '.join(ORDERS)} or red."
+                f"Policy '{self.order}' gives no order of patches by itself; use"
+                f" {', '.join(ORDERS)} or red."
             )
 
 
 def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:
-    """Raise MaskwrightError unless the shares taken away rise and each leaves a patch and takes one."""
+    """Raise MaskwrightError unless the shares taken away rise and each leaves a patch and takes
+    one.
+    """
     if not ratios or list(ratios) != sorted(set(ratios)):
         raise MaskwrightError(
-            f"Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got {', '.join(map(str, ratios)) or 'none'}."
+            "Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got"
+            f" {', '.join(map(str, ratios)) or 'none'}."
         )
     for ratio in ratios:
         check_ratio(grid.num_patches, ratio)
 
 
 def gray_out(images: Tensor, mask: PatchMask, grid: Grid, scale: PixelScale) -> Tensor:
-    """Paint the masked patches of uint8 (B, C, H, W) images in the mean color of the training data."""
+    """Paint the masked patches of uint8 (B, C, H, W) images in the mean color of the
+    training data.
+    """
     color = (torch.tensor(scale.mean) * 255).round().byte()[:, None, None]
     return torch.where(hidden_pixels(mask, grid), color, images)

@@ -1,4 +1,6 @@
-"""Representation: how features fill their space, how alike two views of a picture are, and what a k-NN reads from every layer."""
+"""Representation: how features fill their space, how alike two views of a picture are, and what a
+k-NN reads from every layer.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,20 @@ from maskwright.support.checks import check_at_least
 from maskwright.visual.charts import Line, Panel, line_chart
 
 CONTROL = (
-    "Hold against random weights and raw pixels: rank alone is no virtue, because noise has the highest; the k-NN of the first layer is "
-    "what single patches give away, and chance is dashed."
+    "Hold against random weights and raw pixels: rank alone is no virtue, because noise has the"
+    " highest; the k-NN of the first layer is what single patches give away, and chance is dashed."
 )
 
 
 @dataclass(frozen=True)
 class Representation:
-    """Effective rank, participation ratio, uniformity and alignment of mean-pooled features, and k-NN accuracy of every layer.
+    """Effective rank, participation ratio, uniformity and alignment of mean-pooled features, and
+    k-NN accuracy of every layer.
 
-    most: of the train pictures, how many are neighbors at most, spread over all; k: neighbors; scale: smallest share of a picture's area
-    that a random crop of the two views may take, each mirrored by chance.
+    most: of the train pictures, how many are neighbors at most, spread over all.
+    k: neighbors.
+    scale: smallest share of a picture's area that a random crop of the two views may take, each
+        mirrored by chance.
     """
 
     most: int = 5000
@@ -77,7 +82,10 @@ class Representation:
             protocol={
                 **asdict(self),
                 "pooling": "mean of the patch tokens",
-                "layers": "patches: after embedding and positions; numbers: after that block; norm: after the final norm, what probes get",
+                "layers": (
+                    "patches: after embedding and positions; numbers: after that block; norm: after"
+                    " the final norm, what probes get"
+                ),
                 "num_train": len(labels),
                 "num_test": len(material.test),
                 "knn": {**asdict(settings), "similarity": "cosine"},

@@ -1,4 +1,6 @@
-"""Attention rollout: how much of each patch reaches an encoder's answer through all layers, with or without patches taken away."""
+"""Attention rollout: how much of each patch reaches an encoder's answer through all layers, with or
+without patches taken away.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ Heads = Literal["mean", "max"]
 
 @dataclass(frozen=True)
 class RolloutMaps:
-    """One map per image: values (B, N), each row summing to 1 over the patches it sees and 0 elsewhere, and is_seen (B, N).
+    """One map per image: values (B, N), each row summing to 1 over the patches it sees and 0
+    elsewhere, and is_seen (B, N).
 
-    own_evenness (B, N): how evenly each seen patch itself gathers from all seen ones, the entropy of its row as a share of the largest.
+    own_evenness (B, N): how evenly each seen patch itself gathers from all seen ones, the entropy
+        of its row as a share of the largest.
     """
 
     values: Tensor
@@ -33,15 +37,21 @@ class RolloutMaps:
     grid: Grid
 
     def entropy(self) -> Tensor:
-        """(B,) entropies in nats: log of the number of seen patches for an even map, 0 for a single patch."""
+        """(B,) entropies in nats: log of the number of seen patches for an even map, 0 for a single
+        patch.
+        """
         return -torch.special.xlogy(self.values, self.values).sum(1)
 
     def evenness(self) -> Tensor:
-        """(B,) entropies as a share of the largest that this number of seen patches allows; 1 is an even map."""
+        """(B,) entropies as a share of the largest that this number of seen patches allows; 1 is an
+        even map.
+        """
         return self.entropy() / self.is_seen.sum(1).clamp_min(2).log()
 
     def centers(self) -> Tensor:
-        """(B, 2) centers of mass as (row, col), shares of the image's height and width; 0.5 is the middle."""
+        """(B, 2) centers of mass as (row, col), shares of the image's height and width; 0.5 is the
+        middle.
+        """
         ids = torch.arange(self.grid.num_patches, device=self.values.device)
         rows, cols = ids // self.grid.cols + 0.5, ids % self.grid.cols + 0.5
         return torch.stack(
@@ -50,10 +60,11 @@ class RolloutMaps:
 
 
 def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
-    """Multiply the attention of all layers, first to last, into one (B, T, T) matrix whose rows sum to 1 (Abnar and Zuidema 2020).
+    """Multiply the attention of all layers, first to last, into one (B, T, T) matrix whose rows sum
+    to 1 (Abnar and Zuidema 2020).
 
-    attentions: (B, H, T, T) of each layer. Heads are joined by their mean or largest value, half of the identity is added for the
-    residual path, and rows are brought back to sum 1.
+    attentions: (B, H, T, T) of each layer. Heads are joined by their mean or largest value, half of
+        the identity is added for the residual path, and rows are brought back to sum 1.
     """
     product: Tensor | None = None
     for attention_BHTT in attentions:
@@ -67,14 +78,18 @@ def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
 
 
 def to_patch_map(product_BTT: Tensor, num_prefix: int, class_token: bool) -> Tensor:
-    """(B, V) shares of the patches in what the class token gathers, or the mean patch without one; prefix tokens are left out."""
+    """(B, V) shares of the patches in what the class token gathers, or the mean patch without one;
+    prefix tokens are left out.
+    """
     asking = product_BTT[:, :1] if class_token else product_BTT[:, num_prefix:]
     paid = asking.mean(1)[:, num_prefix:]
     return paid / paid.sum(-1, keepdim=True)
 
 
 def to_evenness(product_BTT: Tensor, num_prefix: int) -> Tensor:
-    """(B, V) entropies of what each patch gathers from the patches, as shares of log V: the entropy map of a rollout."""
+    """(B, V) entropies of what each patch gathers from the patches, as shares of log V: the entropy
+    map of a rollout.
+    """
     rows = product_BTT[:, num_prefix:, num_prefix:]
     rows = rows / rows.sum(-1, keepdim=True)
     return -torch.special.xlogy(rows, rows).sum(-1) / math.log(max(2, rows.shape[-1]))
@@ -87,7 +102,9 @@ def measure_rollout(
     visible_ids: Tensor | None = None,
     heads: Heads = "mean",
 ) -> RolloutMaps:
-    """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone; maps come back on the whole grid."""
+    """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone; maps
+    come back on the whole grid.
+    """
     product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
     shares = to_patch_map(product, encoder.num_prefix, encoder.cls_token is not None)
     own = to_evenness(product, encoder.num_prefix)
@@ -101,11 +118,14 @@ def measure_rollout(
 
 
 def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:
-    """(B,) Spearman correlations of two (B, N) maps over the patches marked in is_seen, the same number in each row; NaN for flat maps."""
+    """(B,) Spearman correlations of two (B, N) maps over the patches marked in is_seen, the same
+    number in each row; NaN for flat maps.
+    """
     seen = is_seen.sum(1)
     if int(seen.min()) != int(seen.max()) or int(seen.min()) < 2:
         raise MaskwrightError(
-            f"Rank agreement needs the same number of patches in each row, at least 2; got {seen.tolist()[:8]}."
+            "Rank agreement needs the same number of patches in each row, at least 2; got"
+            f" {seen.tolist()[:8]}."
         )
     ranks = [
         stats.rankdata(one[is_seen].reshape(len(one), -1).double().cpu().numpy(), axis=1)

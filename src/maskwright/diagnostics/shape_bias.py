@@ -1,4 +1,6 @@
-"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos et al. 2019): counting, with intervals."""
+"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos et al. 2019):
+counting, with intervals.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ POOLS = ("max", "mean")
 
 @dataclass(frozen=True)
 class ShapeBias:
-    """How decisions fell among n pictures: bias = shape / (shape + texture); by_shape: the bias for each shape category and its count.
+    """How decisions fell among n pictures: bias = shape / (shape + texture); by_shape: the bias for
+    each shape category and its count.
 
     Pictures decided for neither cue count in neither; an interval is NaN where nothing was decided.
     """
@@ -33,7 +36,9 @@ class ShapeBias:
 
 
 def pool_categories(scores: Tensor, members: Sequence[Sequence[int]], pool: str) -> Tensor:
-    """Class scores (n, K) to category scores (n, C): the largest, or the mean, probability of the columns of each category."""
+    """Class scores (n, K) to category scores (n, C): the largest, or the mean, probability of the
+    columns of each category.
+    """
     chances = scores.softmax(1)
     parts = [chances[:, list(columns)] for columns in members]
     return torch.stack([part.amax(1) if pool == "max" else part.mean(1) for part in parts], dim=1)
@@ -42,7 +47,9 @@ def pool_categories(scores: Tensor, members: Sequence[Sequence[int]], pool: str)
 def count_decisions(
     decided: Tensor, shapes: Tensor, textures: Tensor, names: Sequence[str], seed: int = 0
 ) -> ShapeBias:
-    """Count decisions (n,) against the shape and texture categories (n,) of pictures whose cues differ."""
+    """Count decisions (n,) against the shape and texture categories (n,) of pictures whose cues
+    differ.
+    """
     is_shape, is_texture = (
         (decided == shapes).double().numpy(),
         (decided == textures).double().numpy(),
@@ -60,7 +67,9 @@ def count_decisions(
 
 
 def bias_difference(ours: str, theirs: str, seed: int = 0) -> Interval:
-    """Bias less bias over the same pictures, drawn together; a mark each: s by shape, t by texture, - by neither."""
+    """Bias less bias over the same pictures, drawn together; a mark each: s by shape, t by texture,
+    - by neither.
+    """
     pair = [np.array(list(marks)) for marks in (ours, theirs)]
     if not all((marks != "-").any() for marks in pair):
         return Interval(float("nan"), float("nan"), float("nan"))
@@ -82,7 +91,9 @@ def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
 
 
 def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.ndarray) -> np.ndarray:
-    """The bias (R,) of each row of how often each picture was drawn, NaN where none that was drawn was decided."""
+    """The bias (R,) of each row of how often each picture was drawn, NaN where none that was drawn
+    was decided.
+    """
     shape, texture = counts @ is_shape, counts @ is_texture
     return np.divide(
         shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0

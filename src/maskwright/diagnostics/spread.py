@@ -1,4 +1,6 @@
-"""How a representation fills its space: effective rank, participation ratio, uniformity and alignment."""
+"""How a representation fills its space: effective rank, participation ratio, uniformity and
+alignment.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,14 @@ _ROWS_AT_ONCE = 1024
 class RepresentationShape:
     """Numbers of n feature vectors of one width.
 
-    effective_rank: exp of the entropy of the normalized singular values of the centered features (Roy and Vetterli 2007).
-    participation_ratio: squared sum of the covariance's eigenvalues over the sum of their squares. Both are 1 when one direction holds
-    everything, and the width (or n - 1) when all hold the same. uniformity: log of the mean over pairs of exp(-2 squared distance),
-    lower is more even; alignment: mean squared distance of two views of one picture, lower is more alike; both on the unit sphere
-    (Wang and Isola 2020).
+    effective_rank: exp of the entropy of the normalized singular values of the centered features
+        (Roy and Vetterli 2007).
+    participation_ratio: squared sum of the covariance's eigenvalues over the sum of their squares.
+        Both are 1 when one direction holds everything, and the width (or n - 1) when all hold the
+        same.
+    uniformity: log of the mean over pairs of exp(-2 squared distance), lower is more even.
+    alignment: mean squared distance of two views of one picture, lower is more alike; both on the
+        unit sphere (Wang and Isola 2020).
     """
 
     effective_rank: float
@@ -36,7 +41,9 @@ class RepresentationShape:
 
 
 def measure_shape(features: Tensor, first_view: Tensor, second_view: Tensor) -> RepresentationShape:
-    """Measure (n, D) features of pictures as they are, and (n, D) features of two augmentations of each."""
+    """Measure (n, D) features of pictures as they are, and (n, D) features of two augmentations of
+    each.
+    """
     values = spectrum(features)
     return RepresentationShape(
         effective_rank(values),
@@ -47,7 +54,9 @@ def measure_shape(features: Tensor, first_view: Tensor, second_view: Tensor) -> 
 
 
 def spectrum(features: Tensor) -> Tensor:
-    """Singular values of centered (n, D) features in falling order, float64; raises MaskwrightError when all vectors are the same."""
+    """Singular values of centered (n, D) features in falling order, float64; raises MaskwrightError
+    when all vectors are the same.
+    """
     if len(features) < 2:
         raise MaskwrightError(
             f"A representation is measured on at least two pictures; got {len(features)}."
@@ -56,7 +65,8 @@ def spectrum(features: Tensor) -> Tensor:
     values = torch.linalg.svdvals(centered)
     if values[0] <= 1e-9 * features.double().norm().clamp_min(1e-12):
         raise MaskwrightError(
-            "The representation has collapsed: every picture has the same features, so it has no rank."
+            "The representation has collapsed: every picture has the same features, so it has no"
+            " rank."
         )
     return values
 
@@ -74,7 +84,9 @@ def participation_ratio(singular_values: Tensor) -> float:
 
 
 def uniformity(features: Tensor) -> float:
-    """The log of the mean of exp(-2 |x - y|^2) over all pairs of different pictures, features on the unit sphere."""
+    """The log of the mean of exp(-2 |x - y|^2) over all pairs of different pictures, features on
+    the unit sphere.
+    """
     units = F.normalize(features.double(), dim=1)
     total = sum(
         float(torch.exp(4 * (rows @ units.T - 1)).sum()) for rows in units.split(_ROWS_AT_ONCE)

@@ -1,4 +1,6 @@
-"""Who is asked: a frozen encoder, random weights or raw pixels, with a linear probe that is fitted once on clean train pictures."""
+"""Who is asked: a frozen encoder, random weights or raw pixels, with a linear probe that is fitted
+once on clean train pictures.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from maskwright.support.errors import MaskwrightError
 
 
 class Pictures(Protocol):
-    """Labeled pictures that can be gone through again and again, in the same order, as uint8 batches of one size."""
+    """Labeled pictures that can be gone through again and again, in the same order, as uint8
+    batches of one size.
+    """
 
     @property
     def labels(self) -> Tensor:
@@ -84,7 +88,9 @@ class FixedProbe:
 def fit_fixed_probe(
     train: Features, settings: LinearProbeSettings | None = None, seed: int = 0
 ) -> FixedProbe:
-    """Choose pooling and penalty on a held-out part of train and refit on all of it, as `maskwright evaluate` does."""
+    """Choose pooling and penalty on a held-out part of train and refit on all of it, as `maskwright
+    evaluate` does.
+    """
     settings = settings or LinearProbeSettings()
     poolings, labels = begin_probe(train, settings)
     attempts = try_settings(train, poolings, settings, seed)
@@ -102,7 +108,8 @@ def fit_fixed_probe(
 class Subject:
     """A named frozen encoder and the clean train pictures its probe is fitted on.
 
-    model: None for raw pixels, which have features and a probe but no tokens; image_size: (height, width) of the pictures it takes;
+    model: None for raw pixels, which have features and a probe but no tokens.
+    image_size: (height, width) of the pictures it takes.
     patch_size: side of the patches that raw pixels lose where encoders lose theirs.
     """
 
@@ -144,13 +151,17 @@ class Subject:
         return self.encoder.config.class_token
 
     def tokens(self, images: Tensor) -> Tensor:
-        """Encode (B, C, H, W) uint8 images with every patch visible: (B, prefix + N, D) float32 on the device."""
+        """Encode (B, C, H, W) uint8 images with every patch visible: (B, prefix + N, D) float32 on
+        the device.
+        """
         model = self.encoder.to(self.device)
         with held_still(model.encode, self.device, self.precision):
             return model.encode(self.scale.to_model(images.to(self.device))).float()
 
     def features(self, images: Tensor) -> Features:
-        """Pool the tokens of (B, C, H, W) uint8 images as `maskwright evaluate` does; raw pixels are shrunk and flattened."""
+        """Pool the tokens of (B, C, H, W) uint8 images as `maskwright evaluate` does; raw pixels
+        are shrunk and flattened.
+        """
         if self.model is None:
             return raw_pixel_features([ImagesOnly(images)])
         tokens = self.tokens(images)

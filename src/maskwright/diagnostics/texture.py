@@ -1,4 +1,6 @@
-"""Textures against objects: how well an encoder's features tell textures apart, and whether that drops more than for objects."""
+"""Textures against objects: how well an encoder's features tell textures apart, and whether that
+drops more than for objects.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,24 @@ from maskwright.support.seeding import torch_generator
 from maskwright.visual.charts import Bars, bar_chart
 
 CONTROL = (
-    "Hold against random weights and raw pixels on the same pictures. 'textures - objects' compares accuracies rescaled to 0 = chance, "
-    "1 = perfect; 'lead' is how much further an encoder is ahead of a baseline on textures than on objects: below 0, it gained less "
-    "(or dropped more) on textures."
+    "Hold against random weights and raw pixels on the same pictures. 'textures - objects' compares"
+    " accuracies rescaled to 0 = chance, 1 = perfect; 'lead' is how much further an encoder is"
+    " ahead of a baseline on textures than on objects: below 0, it gained less (or dropped more) on"
+    " textures."
 )
 
 
 @dataclass(frozen=True)
 class Texture:
-    """Linear probes on a texture set and on the object set, the same protocol for both, and their difference.
+    """Linear probes on a texture set and on the object set, the same protocol for both, and their
+    difference.
 
-    Accuracies are rescaled by chance, because the two sets have different numbers of classes; intervals come from drawing the test
-    pictures of both sets anew, the same ones for every subject. match: fit both probes on equally many pictures, as many as the smaller
-    set has, since more pictures help some encoders more than others.
+    Accuracies are rescaled by chance, because the two sets have different numbers of classes;
+    intervals come from drawing the test pictures of both sets anew, the same ones for every
+    subject.
+
+    match: fit both probes on equally many pictures, as many as the smaller set has, since more
+        pictures help some encoders more than others.
     """
 
     match: bool = True
@@ -129,7 +136,9 @@ def _answers(probe: FixedProbe, subject: Subject, pictures: Pictures) -> Tensor:
 
 
 def _format_answers(is_right: Tensor) -> str:
-    """1 for a right answer and 0 for a wrong one, picture by picture: a line of JSON instead of thousands."""
+    """1 for a right answer and 0 for a wrong one, picture by picture: a line of JSON instead of
+    thousands.
+    """
     return "".join(map(str, is_right.int().tolist()))
 
 
@@ -138,7 +147,9 @@ def _chance(probe: FixedProbe) -> float:
 
 
 def _rescaled(tables: Any) -> tuple[Tensor, Tensor]:
-    """Right answers on textures and objects (n,) as shares of the way from chance to perfect; their means are the rescaled accuracies."""
+    """Right answers on textures and objects (n,) as shares of the way from chance to perfect; their
+    means are the rescaled accuracies.
+    """
     parts = []
     for name in ("textures", "objects"):
         chance = tables["chances"][name]
@@ -150,7 +161,9 @@ def _rescaled(tables: Any) -> tuple[Tensor, Tensor]:
 def _contrast(
     pairs: Sequence[tuple[Tensor, Tensor]], signs: Sequence[float], seed: int
 ) -> Interval:
-    """Mean over textures less mean over objects, summed over subjects with signs; each set is drawn by itself, subjects together."""
+    """Mean over textures less mean over objects, summed over subjects with signs; each set is drawn
+    by itself, subjects together.
+    """
     textures, objects = (
         torch.stack([sign * pair[at] for sign, pair in zip(signs, pairs, strict=True)]).sum(0)
         for at in (0, 1)

@@ -1,4 +1,6 @@
-"""Options that name things: a bare word, a call such as block(size=4), a text in quotes, or a list of them."""
+"""Options that name things: a bare word, a call such as block(size=4), a text in quotes, or a list
+of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Class scores against the truth: top-1, top-5, AUROC for two classes, each class alone, and what guessing gives."""
+"""Class scores against the truth: top-1, top-5, AUROC for two classes, each class alone, and what
+guessing gives.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,12 @@ from maskwright.evaluation.metrics import Interval, auroc_interval, bootstrap_in
 class Answers:
     """How often a probe is right on test images, with bootstrap intervals.
 
-    top1: share whose best class is the true one; top5: share whose true class is among the five best, None up to five classes;
-    auroc: for two classes, the chance that an image of the larger label outranks one of the smaller; majority: top-1 of always
-    answering the commonest train class; correct: (n,) booleans, for paired comparisons; truth and predicted: (n,) labels.
+    top1: share whose best class is the true one.
+    top5: share whose true class is among the five best, None up to five classes.
+    auroc: for two classes, the chance that an image of the larger label outranks one of the
+        smaller.
+    majority: top-1 of always answering the commonest train class.
+    correct: (n,) booleans, for paired comparisons; truth and predicted: (n,) labels.
     """
 
     top1: Interval
@@ -30,7 +35,9 @@ class Answers:
     predicted: Tensor = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; `correct` has one digit per test image in order, 1 = right."""
+        """Everything, ready for JSON; `correct` has one digit per test image in order,
+        1 = right.
+        """
         return {
             "top1": self.top1.to_dict(),
             "top5": None if self.top5 is None else self.top5.to_dict(),
@@ -46,7 +53,9 @@ class Answers:
         }
 
     def labels(self) -> Tensor:
-        """Every label that is true of a test image or answered for one, in rising order: what `confusion` counts."""
+        """Every label that is true of a test image or answered for one, in rising order: what
+        `confusion` counts.
+        """
         return torch.cat([self.truth, self.predicted]).unique()
 
     def confusion(self) -> Tensor:
@@ -80,7 +89,8 @@ def read_rows(rows: list[str]) -> Tensor:
 def judge_answers(
     scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0
 ) -> Answers:
-    """Compare class scores (n, K) with true labels (n,); classes (K,) names the columns, in rising order.
+    """Compare class scores (n, K) with true labels (n,); classes (K,) names the columns, in rising
+    order.
 
     Equal scores prefer the smaller label; a true label that no train image has counts as wrong.
     """
@@ -90,9 +100,9 @@ def judge_answers(
     return Answers(
         top1=bootstrap_interval(ranks == 0, seed),
         top5=bootstrap_interval(ranks < 5, seed) if len(classes) > 5 else None,
-        auroc=auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed)
-        if two
-        else None,
+        auroc=(
+            auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed) if two else None
+        ),
         majority=float((truth == commonest).double().mean()),
         num_classes=len(classes),
         correct=ranks == 0,
@@ -102,7 +112,9 @@ def judge_answers(
 
 
 def ranks_of_truth(scores: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
-    """Give the place (n,) of each true label when classes are ordered by falling score, 0 = first; K when no class has that label."""
+    """Give the place (n,) of each true label when classes are ordered by falling score, 0 = first;
+    K when no class has that label.
+    """
     ordered = classes[torch.argsort(scores, dim=1, descending=True, stable=True)]
     is_truth = ordered == truth[:, None]
     return torch.where(is_truth.any(1), is_truth.int().argmax(1), len(classes))

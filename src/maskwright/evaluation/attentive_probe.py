@@ -1,7 +1,8 @@
-"""Attentive probe: a few learned queries pool the patch tokens of a frozen encoder, then a linear layer answers.
+"""Attentive probe: a few learned queries pool the patch tokens of a frozen encoder, then a linear
+layer answers.
 
-With one layer of attention, the key projection folds into the queries and the value projection into the linear layer, so neither is
-needed: each query is a vector that scores tokens.
+With one layer of attention, the key projection folds into the queries and the value projection into
+the linear layer, so neither is needed: each query is a vector that scores tokens.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class AttentiveSettings:
-    """How an attentive probe is trained: AdamW, cosine with a tenth of warm-up; rates are tried side by side on held-out train.
+    """How an attentive probe is trained: AdamW, cosine with a tenth of warm-up; rates are tried
+    side by side on held-out train.
 
     batch: at most so many images per step, fewer where that leaves less than 16 steps per epoch.
     """
@@ -43,13 +45,16 @@ class AttentiveSettings:
             check_at_least(name, getattr(self, name), least)
         if not self.rates or min(self.rates) <= 0 or not 0 < self.held_out < 1:
             raise MaskwrightError(
-                f"An attentive probe needs rates above 0 and held_out in (0, 1); got {self.rates}, {self.held_out:g}."
+                f"An attentive probe needs rates above 0 and held_out in (0, 1); got {self.rates},"
+                f" {self.held_out:g}."
             )
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """Patch tokens of labeled images: `of` gives those at some ids as (B, N, D) float32; labels (n,)."""
+    """Patch tokens of labeled images: `of` gives those at some ids as (B, N, D) float32; labels
+    (n,).
+    """
 
     of: Callable[[Tensor], Tensor]
     labels: Tensor
@@ -73,7 +78,9 @@ class AttentiveHead(nn.Module):
 
 @dataclass(frozen=True)
 class AttentiveResult:
-    """The answers on the test images, the rate chosen without them, and held-out accuracy by rate."""
+    """The answers on the test images, the rate chosen without them, and held-out
+    accuracy by rate.
+    """
 
     answers: Answers
     rate: float
@@ -109,7 +116,9 @@ def measure_attentive_probe(
     device: torch.device,
     progress: Progress,
 ) -> AttentiveResult:
-    """Choose the rate on a held-out part of train, refit on all of train, and answer the test images once."""
+    """Choose the rate on a held-out part of train, refit on all of train, and answer the test
+    images once.
+    """
     labels = train.labels.unique()
     held = hold_out_of_each_class(train.labels, settings.held_out, seed)
     everything = torch.arange(len(held))
@@ -164,7 +173,9 @@ def _fit(
     device: torch.device,
     progress: Callable[[int], None],
 ) -> list[AttentiveHead]:
-    """Train one head per rate, all equal at first, on the same batches: tokens are fetched once for all of them."""
+    """Train one head per rate, all equal at first, on the same batches: tokens are fetched once for
+    all of them.
+    """
     heads = [
         AttentiveHead(
             train.width, settings.queries, len(labels), torch_generator(seed, "attentive probe")
@@ -195,7 +206,9 @@ def _fit(
 
 
 def pick_batch(num_train: int, most: int) -> int:
-    """The images per step: `most`, or fewer so that an epoch has 16 steps, but 16 at least; never more than there are."""
+    """The images per step: `most`, or fewer so that an epoch has 16 steps, but 16 at least; never
+    more than there are.
+    """
     return min(most, max(16, num_train // 16), num_train)
 
 

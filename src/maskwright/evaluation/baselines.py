@@ -1,4 +1,6 @@
-"""What predictors without a network reach, in the space of the training loss: the numbers to print beside it."""
+"""What predictors without a network reach, in the space of the training loss: the numbers to print
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,23 @@ from maskwright.patches.prediction import Prediction, Target
 
 @dataclass(frozen=True)
 class TrivialBaselines:
-    """Mean squared errors of two predictors that learn nothing, on the predicted patches of one batch, in the target's space.
+    """Mean squared errors of two predictors that learn nothing, on the predicted patches of one
+    batch, in the target's space.
 
-    patch_mean: every hidden patch a flat patch at its own true mean, the best any flat patch can do. Under a normalized target that is
-    the zero prediction, which costs (P - 1) / P when no patch is flat; under a raw target it is the variance inside patches.
-    bilinear: hidden pixels interpolated from the visible ones alone (`fill_hidden`); under a normalized target each filled patch is
-    normalized by its own statistics.
+    patch_mean: every hidden patch a flat patch at its own true mean, the best any flat patch can
+        do. Under a normalized target that is the zero prediction, which costs (P - 1) / P when no
+        patch is flat; under a raw target it is the variance inside patches.
+    bilinear: hidden pixels interpolated from the visible ones alone (`fill_hidden`); under a
+        normalized target each filled patch is normalized by its own statistics.
     """
 
     patch_mean: float
     bilinear: float
 
     def explained(self, loss: float) -> float:
-        """The share of the variance inside hidden patches that a loss leaves explained: 1 is perfect, 0 is flat patches, below is worse."""
+        """The share of the variance inside hidden patches that a loss leaves explained: 1 is
+        perfect, 0 is flat patches, below is worse.
+        """
         return 1 - loss / self.patch_mean if self.patch_mean else float("nan")
 
     def to_dict(self) -> dict[str, float]:
@@ -51,7 +57,9 @@ def measure_baselines(
 def predict_patch_mean(
     images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
 ) -> Prediction:
-    """Predict every hidden patch flat at its own true mean over all pixels and channels; images are model numbers (B, C, H, W)."""
+    """Predict every hidden patch flat at its own true mean over all pixels and channels; images are
+    model numbers (B, C, H, W).
+    """
     patches = patchify(images.float(), patch_size)
     truth = take(patches, mask.predicted_ids)
     values = (
@@ -65,9 +73,11 @@ def predict_patch_mean(
 def predict_by_fill(
     images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
 ) -> Prediction:
-    """Predict hidden patches by the smooth fill through visible pixels; a stand-in for a model wherever a Prediction is wanted.
+    """Predict hidden patches by the smooth fill through visible pixels; a stand-in for a model
+    wherever a Prediction is wanted.
 
-    images are model numbers (B, C, H, W). Hidden pixels reach `Prediction.patches`, the truth, and never `Prediction.values`.
+    images are model numbers (B, C, H, W). Hidden pixels reach `Prediction.patches`, the truth, and
+    never `Prediction.values`.
     """
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     filled = take(patchify(fill_hidden(images, mask, grid), patch_size), mask.predicted_ids)

@@ -1,4 +1,6 @@
-"""Images become vectors: the frozen encoder's tokens pooled per image, and raw pixels as the baseline to beat."""
+"""Images become vectors: the frozen encoder's tokens pooled per image, and raw pixels as the
+baseline to beat.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Encode = Callable[[Tensor], Tensor]
 
 
 class ImageBatch(Protocol):
-    """What a loader yields: uint8 images (B, C, H, W) and int64 labels (B,), or None without labels."""
+    """What a loader yields: uint8 images (B, C, H, W) and int64 labels (B,), or None without
+    labels.
+    """
 
     @property
     def images(self) -> Tensor: ...
@@ -39,7 +43,8 @@ class Labeled:
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.labels.shape != self.values.shape[:1]:
             raise MaskwrightError(
-                f"Each vector needs one label; got {tuple(self.values.shape)} and {tuple(self.labels.shape)}."
+                f"Each vector needs one label; got {tuple(self.values.shape)} and"
+                f" {tuple(self.labels.shape)}."
             )
         if not len(self.labels):
             raise MaskwrightError("A probe needs images; got none.")
@@ -57,10 +62,12 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled tokens of n images, float32 on the CPU: class token (n, C) if the encoder has one, mean patch token (n, D), labels (n,).
+    """Pooled tokens of n images, float32 on the CPU: class token (n, C) if the encoder has one,
+    mean patch token (n, D), labels (n,).
 
-    C and D are the encoder's width, or more where a readout joins several blocks or parts of the picture (see readout.py).
-    Raises MaskwrightError when some are NaN or infinite: no probe could say anything about them.
+    C and D are the encoder's width, or more where a readout joins several blocks or parts of the
+    picture (see readout.py). Raises MaskwrightError when some are NaN or infinite: no probe could
+    say anything about them.
     """
 
     cls: Tensor | None
@@ -72,13 +79,16 @@ class Features:
             if values is not None and not bool(torch.isfinite(values).all()):
                 spoiled = (~torch.isfinite(values)).any(1)
                 raise MaskwrightError(
-                    f"The features of {int(spoiled.sum()):,} of {len(values):,} pictures are not finite (NaN or infinite), although the "
-                    "weights are: the numbers overflow on the way. Check the pixel scale (@mean=,std=), or use other weights."
+                    f"The features of {int(spoiled.sum()):,} of {len(values):,} pictures are not"
+                    " finite (NaN or infinite), although the weights are: the numbers overflow on"
+                    " the way. Check the pixel scale (@mean=,std=), or use other weights."
                 )
 
     @property
     def poolings(self) -> tuple[str, ...]:
-        """The names `pooled` accepts here: all of POOLINGS with a class token, else `mean` alone."""
+        """The names `pooled` accepts here: all of POOLINGS with a class token, else
+        `mean` alone.
+        """
         return POOLINGS if self.cls is not None else ("mean",)
 
     def pooled(self, pooling: str) -> Tensor:
@@ -97,7 +107,8 @@ class Features:
         """The vectors with their labels; raises MaskwrightError when the data has none."""
         if self.labels is None:
             raise MaskwrightError(
-                "A probe needs labels and these images have none; use a folder with one sub-folder per class."
+                "A probe needs labels and these images have none; use a folder with one sub-folder"
+                " per class."
             )
         return Labeled(self.pooled(pooling), self.labels)
 
@@ -112,10 +123,14 @@ def extract_features(
     precision: torch.dtype = torch.float32,
     class_token: bool = True,
 ) -> Features:
-    """Encode every image with all patches visible and pool its tokens; the encoder's training mode is restored afterwards.
+    """Encode every image with all patches visible and pool its tokens; the encoder's training mode
+    is restored afterwards.
 
-    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one; num_prefix: class and register
-    tokens in front; class_token: whether the first of them is a class token. Raises MaskwrightError when there are no images.
+    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one.
+    num_prefix: class and register tokens in front.
+    class_token: whether the first of them is a class token.
+
+    Raises MaskwrightError when there are no images.
     """
     firsts, means, labels = [], [], []
     with held_still(encode, device, precision):
@@ -132,7 +147,9 @@ def extract_features(
 
 
 def join_features(parts: list[Features], labels: list[Tensor | None]) -> Features:
-    """The features of batches, one after another, with their labels; raises MaskwrightError when there are none."""
+    """The features of batches, one after another, with their labels; raises MaskwrightError when
+    there are none.
+    """
     _refuse_none([part.mean for part in parts])
     firsts = [part.cls for part in parts if part.cls is not None]
     mean = torch.cat([part.mean for part in parts])
@@ -140,9 +157,11 @@ def join_features(parts: list[Features], labels: list[Tensor | None]) -> Feature
 
 
 def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Features:
-    """Describe every image by its own pixels in [0, 1], shrunk to at most side x side by averaging areas and flattened, as `mean`.
+    """Describe every image by its own pixels in [0, 1], shrunk to at most side x side by averaging
+    areas and flattened, as `mean`.
 
-    What a probe reaches on these is what needs no learning at all. Raises MaskwrightError when there are no images.
+    What a probe reaches on these is what needs no learning at all. Raises MaskwrightError when
+    there are no images.
     """
     pixels, labels = [], []
     for batch in batches:

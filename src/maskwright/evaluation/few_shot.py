@@ -1,4 +1,6 @@
-"""Linear probe on few labels: the same number of every class, drawn again and again, so that luck has a number."""
+"""Linear probe on few labels: the same number of every class, drawn again and again, so that luck
+has a number.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from maskwright.support.seeding import torch_generator
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotSettings:
-    """How few: `1%` of the train images of every class (at least one) or `5` of every class; drawn how often; probed how."""
+    """How few: `1%` of the train images of every class (at least one) or `5` of every class; drawn
+    how often; probed how.
+    """
 
     shots: str = "1%"
     draws: int = 5
@@ -33,10 +37,11 @@ class FewShotSettings:
 def measure_few_shot(
     train: Features, test: Features, settings: FewShotSettings, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Fit one linear probe per draw, tuned on a fifth of the few; give mean accuracy, interval over test images, spread over draws.
+    """Fit one linear probe per draw, tuned on a fifth of the few; give mean accuracy, interval over
+    test images, spread over draws.
 
-    With one image per class nothing is tuned. `top1` is the mean over draws; its interval is over test images, `spread` (a standard
-    deviation) and `by_draw` are over draws.
+    With one image per class nothing is tuned. `top1` is the mean over draws; its interval is over
+    test images, `spread` (a standard deviation) and `by_draw` are over draws.
     """
     labels = train.labeled(settings.pooling).labels
     probe = LinearProbeSettings(pooling=settings.pooling)
@@ -87,7 +92,9 @@ def read_shots(shots: str) -> tuple[float | None, int | None]:
 
 
 def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
-    """Choose few images of each class: (n,) labels give (n,) booleans; a class with fewer than asked for is taken whole."""
+    """Choose few images of each class: (n,) labels give (n,) booleans; a class with fewer than
+    asked for is taken whole.
+    """
     share, count = read_shots(shots)
     order = torch.randperm(len(labels), generator=torch_generator(seed, "few shots", shots, draw))
     _, own, sizes = labels[order].unique(return_inverse=True, return_counts=True)

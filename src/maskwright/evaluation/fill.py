@@ -1,4 +1,6 @@
-"""The hidden part of an image filled in smoothly from its visible pixels alone: what needs no learning."""
+"""The hidden part of an image filled in smoothly from its visible pixels alone: what needs no
+learning.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,27 @@ def hidden_pixels(mask: PatchMask, grid: Grid) -> Tensor:
 
 
 def fill_hidden(images: Tensor, mask: PatchMask, grid: Grid) -> Tensor:
-    """Replace hidden pixels of (B, C, H, W) images by a smooth surface through the visible ones; visible pixels stay.
+    """Replace hidden pixels of (B, C, H, W) images by a smooth surface through the visible ones;
+    visible pixels stay.
 
-    The surface is a stretched membrane (Laplace's equation, no slope across the image border), the counterpart of linear interpolation
-    for scattered points in two dimensions: a ramp between visible pixels comes back as it was. Hidden pixels are never read.
+    The surface is a stretched membrane (Laplace's equation, no slope across the image border), the
+    counterpart of linear interpolation for scattered points in two dimensions: a ramp between
+    visible pixels comes back as it was. Hidden pixels are never read.
     """
     return fill_pixels(images, hidden_pixels(mask, grid))
 
 
 def fill_pixels(images: Tensor, is_hidden: Tensor) -> Tensor:
-    """Replace the pixels marked in (B, 1, H, W) booleans by the same smooth surface; each image needs a pixel that is not marked."""
+    """Replace the pixels marked in (B, 1, H, W) booleans by the same smooth surface; each image
+    needs a pixel that is not marked.
+    """
     return _stretch(torch.where(~is_hidden, images.float(), 0.0), ~is_hidden)
 
 
 def _stretch(values: Tensor, is_known: Tensor) -> Tensor:
-    """Guess the unknown from the half-sized problem, then let every unknown pixel settle among its neighbors."""
+    """Guess the unknown from the half-sized problem, then let every unknown pixel settle among its
+    neighbors.
+    """
     if values.shape[-2:] == (1, 1):
         return values
     share = F.avg_pool2d(is_known.float(), 2, ceil_mode=True)
@@ -46,7 +54,9 @@ def _stretch(values: Tensor, is_known: Tensor) -> Tensor:
 
 
 def _settle(filled: Tensor, values: Tensor, is_known: Tensor) -> Tensor:
-    """Let every unknown pixel become the mean of its neighbors, in sweeps sped up by Chebyshev's semi-iteration (Golub and Varga 1961)."""
+    """Let every unknown pixel become the mean of its neighbors, in sweeps sped up by Chebyshev's
+    semi-iteration (Golub and Varga 1961).
+    """
     before, push = filled, 1.0
     for sweep in range(_SWEEPS):
         relaxed = torch.where(

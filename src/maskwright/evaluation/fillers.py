@@ -1,4 +1,6 @@
-"""Fills that learn nothing, for the same holes as a model: the mean of visible pixels, a smooth surface, and Telea's inpainting."""
+"""Fills that learn nothing, for the same holes as a model: the mean of visible pixels, a smooth
+surface, and Telea's inpainting.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ _TELEA_RADIUS = 3.0
 
 
 def fill_trivially(pictures: Tensor, is_hidden: Tensor) -> dict[str, Tensor]:
-    """Fill (B, C, H, W) pictures in [0, 1] where (B, 1, H, W) booleans mark holes, by every way there is; hidden pixels are never read.
+    """Fill (B, C, H, W) pictures in [0, 1] where (B, 1, H, W) booleans mark holes, by every way
+    there is; hidden pixels are never read.
 
-    `telea` (Telea 2004, OpenCV) is there for gray and color pictures when OpenCV is installed: pip install 'maskwright[priors]'.
+    `telea` (Telea 2004, OpenCV) is there for gray and color pictures when OpenCV is installed: pip
+    install 'maskwright[priors]'.
     """
     filled = {
         "mean color": fill_with_mean(pictures, is_hidden),

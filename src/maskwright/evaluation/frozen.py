@@ -1,4 +1,6 @@
-"""Models held still while they are measured: evaluation mode, no gradients, and everything put back afterwards."""
+"""Models held still while they are measured: evaluation mode, no gradients, and everything put back
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ from torch import nn
 def held_still(
     call: Callable[..., Any], device: torch.device, precision: torch.dtype = torch.float32
 ) -> Iterator[None]:
-    """Run a block without gradients and with the module behind `call` in evaluation mode, each part's own mode restored after it.
+    """Run a block without gradients and with the module behind `call` in evaluation mode, each
+    part's own mode restored after it.
 
-    call: a module or a bound method of one (`model.encode`); a plain function keeps its own mode. precision: bfloat16 and float16
-    switch autocast on for `device`.
+    call: a module or a bound method of one (`model.encode`); a plain function keeps its own mode.
+    precision: bfloat16 and float16 switch autocast on for `device`.
     """
     module = _module_behind(call)
     modes = {part: part.training for part in module.modules()} if module is not None else {}

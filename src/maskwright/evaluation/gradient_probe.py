@@ -1,4 +1,6 @@
-"""A linear head trained by gradient descent behind a batch norm without affine: the published recipes, step by step."""
+"""A linear head trained by gradient descent behind a batch norm without affine: the published
+recipes, step by step.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 
 
 class NormalizedLinear(nn.Module):
-    """Batch norm without affine, then a linear layer (He et al. 2022, appendix A.1): (B, D) features to (B, K) class scores."""
+    """Batch norm without affine, then a linear layer (He et al. 2022, appendix A.1): (B, D)
+    features to (B, K) class scores.
+    """
 
     def __init__(self, width: int, num_classes: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -34,7 +38,9 @@ class NormalizedLinear(nn.Module):
 
 @dataclass(frozen=True)
 class Rate:
-    """A learning rate that rises to `peak` over the share `warmup` of all steps, then falls along half a cosine to 0."""
+    """A learning rate that rises to `peak` over the share `warmup` of all steps, then falls along
+    half a cosine to 0.
+    """
 
     peak: float
     warmup: float = 0.0
@@ -51,7 +57,9 @@ class Rate:
 def descend(
     head: nn.Module, optimizer: Optimizer, batches: Batches, rate: Rate, epochs: int, steps: int
 ) -> None:
-    """Train a head with cross-entropy; batches: epoch -> `steps` pairs of inputs and class numbers."""
+    """Train a head with cross-entropy; batches: epoch -> `steps` pairs of inputs and
+    class numbers.
+    """
     head.train()
     done = 0
     for epoch in range(epochs):
@@ -65,7 +73,9 @@ def descend(
 
 
 def shuffled(features: Labeled, batch_size: int, seed: int) -> Batches:
-    """Full batches of cached features, labels being class numbers, in an order that depends on seed and epoch."""
+    """Full batches of cached features, labels being class numbers, in an order that depends on seed
+    and epoch.
+    """
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.randperm(len(features), generator=torch_generator(seed, "order", epoch)).to(

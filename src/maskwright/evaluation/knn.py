@@ -1,4 +1,6 @@
-"""Weighted nearest neighbors: frozen features vote with their labels (Wu et al. 2018; the DINO protocol)."""
+"""Weighted nearest neighbors: frozen features vote with their labels (Wu et al. 2018; the DINO
+protocol).
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class KnnSettings:
-    """The protocol: the k nearest train images by cosine vote with weight exp(cosine / temperature).
+    """The protocol: the k nearest train images by cosine vote with weight exp(cosine /
+    temperature).
 
-    standardize: first bring every feature to mean 0 and deviation 1 of the train images. The published protocol does not, so it is
-    off unless asked for; the result says which was used.
+    standardize: first bring every feature to mean 0 and deviation 1 of the train images. The
+        published protocol does not, so it is off unless asked for; the result says which was used.
     """
 
     k: int = 20
@@ -30,13 +33,16 @@ class KnnSettings:
     def __post_init__(self) -> None:
         if self.k < 1 or self.temperature <= 0:
             raise MaskwrightError(
-                f"k-NN needs k of at least 1 and a temperature above 0; got {self.k} and {self.temperature:g}."
+                f"k-NN needs k of at least 1 and a temperature above 0; got {self.k} and"
+                f" {self.temperature:g}."
             )
 
 
 @dataclass(frozen=True)
 class KnnResult:
-    """The answers of a k-NN probe and the protocol that gave them; settings.k is the number of neighbors really used."""
+    """The answers of a k-NN probe and the protocol that gave them; settings.k is the number of
+    neighbors really used.
+    """
 
     answers: Answers
     settings: KnnSettings
@@ -68,17 +74,20 @@ def measure_knn(
     seed: int = 0,
     chunk: int = 512,
 ) -> KnnResult:
-    """Classify every test image by its nearest train images; without `test`, every train image by all the others.
+    """Classify every test image by its nearest train images; without `test`, every train image by
+    all the others.
 
-    An image is never its own neighbor when test and train hold the same vectors. `chunk` test images are compared at a time, which
-    bounds memory and changes nothing. Computes where the features lie. Raises MaskwrightError when widths differ or nothing is near.
+    An image is never its own neighbor when test and train hold the same vectors. `chunk` test
+    images are compared at a time, which bounds memory and changes nothing. Computes where the
+    features lie. Raises MaskwrightError when widths differ or nothing is near.
     """
     settings = settings or KnnSettings()
     asked = train if test is None else test
     alone = asked is train or torch.equal(asked.values, train.values)
     if asked.values.shape[1] != train.values.shape[1]:
         raise MaskwrightError(
-            f"Train and test features differ in width: {train.values.shape[1]} and {asked.values.shape[1]}."
+            f"Train and test features differ in width: {train.values.shape[1]} and"
+            f" {asked.values.shape[1]}."
         )
     k = min(settings.k, len(train) - alone)
     if k < 1:
@@ -109,10 +118,11 @@ def count_votes(
     exclude_self: bool = False,
     chunk: int = 512,
 ) -> tuple[Tensor, Tensor]:
-    """Sum the neighbors' votes per class: (n, D) give votes (n, K) float64 and the class labels (K,) in rising order.
+    """Sum the neighbors' votes per class: (n, D) give votes (n, K) float64 and the class labels
+    (K,) in rising order.
 
-    exclude_self: row i of `values` is train image i and does not vote for itself. Weights are scaled by exp(-1 / temperature), which
-    changes no order and cannot overflow.
+    exclude_self: row i of `values` is train image i and does not vote for itself. Weights are
+        scaled by exp(-1 / temperature), which changes no order and cannot overflow.
     """
     classes, own = train.labels.unique(return_inverse=True)
     keys, queries = _directions(train.values, values, settings.standardize)
@@ -136,7 +146,9 @@ def _directions(train: Tensor, values: Tensor, standardize: bool) -> tuple[Tenso
 
 
 def _nearest(cosine: Tensor, k: int) -> Tensor:
-    """The k largest per row, ids (n, k); of equal ones at the edge the earlier image is taken, which topk alone does not promise."""
+    """The k largest per row, ids (n, k); of equal ones at the edge the earlier image is taken,
+    which topk alone does not promise.
+    """
     values, ids = cosine.topk(k, dim=1)
     edge = values[:, -1:]
     tied = ((cosine >= edge).sum(1) > k).nonzero()[:, 0]

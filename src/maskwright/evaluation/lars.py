@@ -1,4 +1,6 @@
-"""LARS: every layer moves by a fixed share of its own size (You et al. 2017), in the form that linear probes of MAE use."""
+"""LARS: every layer moves by a fixed share of its own size (You et al. 2017), in the form that
+linear probes of MAE use.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from torch.optim import Optimizer
 
 
 class Lars(Optimizer):
-    """Momentum on gradients whose size is `trust` times that of their weights; biases (1-D) get plain gradients and no decay."""
+    """Momentum on gradients whose size is `trust` times that of their weights; biases (1-D) get
+    plain gradients and no decay.
+    """
 
     def __init__(
         self,

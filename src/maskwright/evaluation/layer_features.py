@@ -1,4 +1,6 @@
-"""Pooled tokens after every block of a frozen encoder, in one pass over the images: how far along is what a probe needs?"""
+"""Pooled tokens after every block of a frozen encoder, in one pass over the images: how far along
+is what a probe needs?
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True)
 class LayerFeatures:
-    """Pooled tokens of n images after each of L blocks: class token (L, n, D) or None, mean patch token (L, n, D), labels (n,)."""
+    """Pooled tokens of n images after each of L blocks: class token (L, n, D) or None, mean patch
+    token (L, n, D), labels (n,).
+    """
 
     cls: Tensor | None
     mean: Tensor
@@ -28,7 +32,9 @@ class LayerFeatures:
         return len(self.mean)
 
     def at(self, layer: int) -> Features:
-        """The features after block `layer`, 1 being the first; the last went through the final norm, the others did not."""
+        """The features after block `layer`, 1 being the first; the last went through the final
+        norm, the others did not.
+        """
         return Features(
             None if self.cls is None else self.cls[layer - 1], self.mean[layer - 1], self.labels
         )
@@ -42,7 +48,9 @@ def extract_layers(
     device: torch.device,
     precision: torch.dtype = torch.float32,
 ) -> LayerFeatures:
-    """Encode every image with all patches visible and pool the tokens after each block; raises MaskwrightError without images."""
+    """Encode every image with all patches visible and pool the tokens after each block; raises
+    MaskwrightError without images.
+    """
     firsts, means, labels = [], [], []
     prefix = model.config.num_prefix
     with held_still(model, device, precision):

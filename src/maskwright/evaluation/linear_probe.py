@@ -1,4 +1,6 @@
-"""Linear probe: a logistic regression on frozen, standardized features, tuned on a held-out part of train and on nothing else."""
+"""Linear probe: a logistic regression on frozen, standardized features, tuned on a held-out part of
+train and on nothing else.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,13 @@ _FEW_PENALTIES = 5
 class LinearProbeSettings:
     """How a linear probe is fitted and tuned.
 
-    pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side), as a comparison of policies should;
-    penalties: coefficients of half the squared weights beside the mean cross-entropy; held_out: share of each train class kept for tuning;
-    iterations: of L-BFGS; choose_on: with more train images than this, pooling and the neighborhood of the penalty are chosen on so many.
+    pooling: `choose` among what the encoder offers, or fix `cls`, `mean` or `both` (side by side),
+        as a comparison of policies should.
+    penalties: coefficients of half the squared weights beside the mean cross-entropy.
+    held_out: share of each train class kept for tuning.
+    iterations: of L-BFGS.
+    choose_on: with more train images than this, pooling and the neighborhood of the penalty are
+        chosen on so many.
     """
 
     pooling: str = "choose"
@@ -55,7 +61,8 @@ class LinearProbeSettings:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One pooling and penalty tried on the held-out part of train: the share right there, and the mean cross-entropy that breaks ties.
+    """One pooling and penalty tried on the held-out part of train: the share right there, and the
+    mean cross-entropy that breaks ties.
 
     num_fit: the images it was fitted on.
     """
@@ -69,7 +76,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class LinearProbeResult:
-    """The answers on the test images, the choice that was made without them, and all that was tried."""
+    """The answers on the test images, the choice that was made without them, and all that was
+    tried.
+    """
 
     answers: Answers
     pooling: str
@@ -99,7 +108,9 @@ class LinearProbeResult:
 
 
 def begin_probe(train: Features, settings: LinearProbeSettings) -> tuple[tuple[str, ...], Tensor]:
-    """The poolings to choose from and the labels of train; raises MaskwrightError with fewer than two classes."""
+    """The poolings to choose from and the labels of train; raises MaskwrightError with fewer than
+    two classes.
+    """
     poolings = train.poolings if settings.pooling == "choose" else (settings.pooling,)
     labels = train.labeled(poolings[0]).labels
     if len(labels.unique()) < 2:
@@ -112,9 +123,11 @@ def begin_probe(train: Features, settings: LinearProbeSettings) -> tuple[tuple[s
 def measure_linear_probe(
     train: Features, test: Features, settings: LinearProbeSettings | None = None, *, seed: int = 0
 ) -> LinearProbeResult:
-    """Choose pooling and penalty on a held-out part of train, refit on all of train, and answer the test images once.
+    """Choose pooling and penalty on a held-out part of train, refit on all of train, and answer the
+    test images once.
 
-    Labels may be any integers; a test label that train lacks counts as wrong. Raises MaskwrightError without labels or with one class.
+    Labels may be any integers; a test label that train lacks counts as wrong. Raises
+    MaskwrightError without labels or with one class.
     """
     settings = settings or LinearProbeSettings()
     poolings, labels = begin_probe(train, settings)
@@ -141,9 +154,11 @@ def measure_linear_probe(
 def tune(
     train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int
 ) -> tuple[Attempt, ...]:
-    """Try every pooling and penalty; with many images, all roughly on some first, then the best pooling near its best penalty on all.
+    """Try every pooling and penalty; with many images, all roughly on some first, then the best
+    pooling near its best penalty on all.
 
-    The best penalty of a mean loss falls about as 1 / images, so the penalties tried on all lie around the best one times some / all.
+    The best penalty of a mean loss falls about as 1 / images, so the penalties tried on all lie
+    around the best one times some / all.
     """
     labels = train.labeled(poolings[0]).labels
     if (
@@ -184,7 +199,9 @@ def _take(features: Features, some: Tensor) -> Features:
 def try_settings(
     train: Features, poolings: tuple[str, ...], settings: LinearProbeSettings, seed: int
 ) -> tuple[Attempt, ...]:
-    """Fit every pooling and penalty on one part of train and measure it on the rest; nothing when nothing can be held out."""
+    """Fit every pooling and penalty on one part of train and measure it on the rest; nothing when
+    nothing can be held out.
+    """
     attempts: list[Attempt] = []
     for pooling in poolings:
         images = train.labeled(pooling)
@@ -199,7 +216,9 @@ def try_settings(
 
 @dataclass(frozen=True)
 class FittedProbe:
-    """Linear classifiers, one per penalty, with the standardization they were fitted behind; labels (K,) name their columns."""
+    """Linear classifiers, one per penalty, with the standardization they were fitted behind; labels
+    (K,) name their columns.
+    """
 
     standardizer: Standardizer
     models: LogisticModels
@@ -234,7 +253,9 @@ def _measure_attempts(
 
 
 def best_attempt(attempts: tuple[Attempt, ...]) -> Attempt:
-    """The attempt with the best accuracy of those fitted on the most images; the smaller cross-entropy breaks ties."""
+    """The attempt with the best accuracy of those fitted on the most images; the smaller
+    cross-entropy breaks ties.
+    """
     most = max(attempt.num_fit for attempt in attempts)
     return max(
         (one for one in attempts if one.num_fit == most),
@@ -247,11 +268,17 @@ def _notes(
 ) -> tuple[str, ...]:
     if not attempts:
         return (
-            f"Every class has one train image, so nothing was tuned: pooling {best.pooling}, penalty {best.penalty:g}.",
+            (
+                f"Every class has one train image, so nothing was tuned: pooling {best.pooling},"
+                f" penalty {best.penalty:g}."
+            ),
         )
     ends = {min(settings.penalties): "smallest", max(settings.penalties): "largest"}
     if len(ends) == 2 and best.penalty in ends:
         return (
-            f"The best penalty, {best.penalty:g}, is the {ends[best.penalty]} tried; a wider range may do better.",
+            (
+                f"The best penalty, {best.penalty:g}, is the {ends[best.penalty]} tried; a wider"
+                " range may do better."
+            ),
         )
     return ()

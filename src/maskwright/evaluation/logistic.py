@@ -31,11 +31,14 @@ def fit_logistic(
     penalties: Sequence[float],
     iterations: int = 60,
 ) -> LogisticModels:
-    """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty; the bias is free.
+    """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty; the bias is
+    free.
 
-    values: (n, D) standardized features; classes: (n,) int64 in [0, num_classes); penalties: positive. Deterministic.
-    The features are rotated to their principal axes and each axis is scaled by a bound on the curvature there (half its variance
-    plus the penalty; Boehning 1992), so that L-BFGS sees a round bowl whatever the features are.
+    values: (n, D) standardized features.
+    classes: (n,) int64 in [0, num_classes).
+    penalties: positive. Deterministic. The features are rotated to their principal axes and each
+        axis is scaled by a bound on the curvature there (half its variance plus the penalty;
+        Boehning 1992), so that L-BFGS sees a round bowl whatever the features are.
     """
     spread = (values.T @ values / len(values)).double()
     variance, axes = torch.linalg.eigh(spread)
@@ -59,7 +62,9 @@ def _descend(
     scale: Tensor,
     iterations: int,
 ) -> LogisticModels:
-    """Run L-BFGS on the sum of the objectives of all penalties, whose parameters do not meet, from zero."""
+    """Run L-BFGS on the sum of the objectives of all penalties, whose parameters do not meet, from
+    zero.
+    """
     count, width = len(penalties), rotated.shape[1]
     round_weight = torch.zeros(count, width, num_classes, device=rotated.device, requires_grad=True)
     bias = torch.zeros(count, num_classes, device=rotated.device, requires_grad=True)

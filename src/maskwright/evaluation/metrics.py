@@ -1,4 +1,6 @@
-"""Numbers for pictures and for answers: PSNR, SSIM, accuracy, AUROC, and how far a number may be from the truth."""
+"""Numbers for pictures and for answers: PSNR, SSIM, accuracy, AUROC, and how far a number may be
+from the truth.
+"""
 
 from __future__ import annotations
 
@@ -36,31 +38,40 @@ class Interval:
 def masked_mse(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
     """Measure the mean squared error of each image over its hidden pixels alone.
 
-    pictures, truth: (B, C, H, W); is_hidden: (B, 1, H, W) booleans, True = counted. Returns (B,).
+    pictures, truth: (B, C, H, W).
+    is_hidden: (B, 1, H, W) booleans, True = counted. Returns (B,).
     """
     counted = is_hidden.expand_as(truth).flatten(1).float()
     return ((pictures - truth).float().square().flatten(1) * counted).sum(1) / counted.sum(1)
 
 
 def psnr_of_mse(mse: Tensor) -> Tensor:
-    """Turn mean squared errors of pixels in [0, 1] into decibels; an error under 1e-10 counts as 100 dB, so that means stay finite."""
+    """Turn mean squared errors of pixels in [0, 1] into decibels; an error under 1e-10 counts as
+    100 dB, so that means stay finite.
+    """
     return -10 * torch.log10(mse.float().clamp_min(_LEAST_ERROR))
 
 
 def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Measure the peak signal-to-noise ratio of (B, C, H, W) pictures in [0, 1]; returns (B,) decibels, 100 at most."""
+    """Measure the peak signal-to-noise ratio of (B, C, H, W) pictures in [0, 1]; returns (B,)
+    decibels, 100 at most.
+    """
     return psnr_of_mse((pictures - truth).float().square().flatten(1).mean(1))
 
 
 def masked_psnr(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
-    """Measure PSNR over hidden pixels alone: (B, C, H, W) in [0, 1] and (B, 1, H, W) booleans give (B,) decibels."""
+    """Measure PSNR over hidden pixels alone: (B, C, H, W) in [0, 1] and (B, 1, H, W) booleans give
+    (B,) decibels.
+    """
     return psnr_of_mse(masked_mse(pictures, truth, is_hidden))
 
 
 def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Measure structural similarity (Wang et al. 2004, Gaussian window of 1.5 pixels) of (B, C, H, W) pictures in [0, 1]; returns (B,).
+    """Measure structural similarity (Wang et al. 2004, Gaussian window of 1.5 pixels) of (B, C, H,
+    W) pictures in [0, 1]; returns (B,).
 
-    The window is 11 pixels wide; when the shorter side is less, the window shrinks to it. Raises MaskwrightError under 3 pixels.
+    The window is 11 pixels wide; when the shorter side is less, the window shrinks to it. Raises
+    MaskwrightError under 3 pixels.
     """
     side = min(truth.shape[-2:])
     if side < 3:
@@ -77,9 +88,12 @@ def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
 def bootstrap_interval(
     values: Tensor | np.ndarray, seed: int = 0, level: float = 0.95, resamples: int = 1000
 ) -> Interval:
-    """Give the mean of per-image values with its percentile bootstrap interval, images drawn with replacement.
+    """Give the mean of per-image values with its percentile bootstrap interval, images drawn with
+    replacement.
 
-    values: (n,), e.g. 1 for a right answer and 0 for a wrong one. Raises MaskwrightError when there are none.
+    values: (n,), e.g. 1 for a right answer and 0 for a wrong one.
+
+    Raises MaskwrightError when there are none.
     """
     numbers = np.asarray(values, dtype=np.float64)
     return bootstrap(
@@ -96,7 +110,8 @@ def bootstrap(
 ) -> Interval:
     """Give a statistic of n images with its percentile bootstrap interval.
 
-    statistic: (R, n) counts of how often each image was drawn -> (R,) values; NaN where a draw has no answer (it is left out).
+    statistic: (R, n) counts of how often each image was drawn -> (R,) values; NaN where a draw has
+        no answer (it is left out).
     """
     if count < 1:
         raise MaskwrightError("Nothing to measure: there are no test images.")
@@ -117,9 +132,12 @@ def bootstrap(
 
 
 def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Measure the area under the ROC curve for each row of repetition counts: the chance that a positive outranks a negative.
+    """Measure the area under the ROC curve for each row of repetition counts: the chance that a
+    positive outranks a negative.
 
-    scores: (n,), larger = more positive, ties count half; is_positive: (n,) booleans; counts: (R, n). NaN where a row has one kind only.
+    scores: (n,), larger = more positive, ties count half.
+    is_positive: (n,) booleans.
+    counts: (R, n). NaN where a row has one kind only.
     """
     _, rank = np.unique(scores, return_inverse=True)
     order = np.argsort(rank, kind="stable")
@@ -134,7 +152,9 @@ def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndar
 
 
 def auroc_interval(scores: Tensor, is_positive: Tensor, seed: int = 0) -> Interval | None:
-    """Give the AUROC of (n,) scores with its bootstrap interval, or None when the test images are all of one kind."""
+    """Give the AUROC of (n,) scores with its bootstrap interval, or None when the test images are
+    all of one kind.
+    """
     positive = is_positive.cpu().numpy().astype(bool)
     if positive.all() or not positive.any():
         return None

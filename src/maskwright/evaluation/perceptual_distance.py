@@ -1,4 +1,6 @@
-"""LPIPS: how different two pictures look to people, by features of a network weighted to agree with their judgments (Zhang et al. 2018)."""
+"""LPIPS: how different two pictures look to people, by features of a network weighted to agree with
+their judgments (Zhang et al. 2018).
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,13 @@ class PerceptualDistance:
         self._network, self.trunk = network, trunk
 
     def __call__(self, pictures: Tensor, truth: Tensor) -> Tensor:
-        """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device. Raises MaskwrightError under 32 pixels."""
+        """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device. Raises
+        MaskwrightError under 32 pixels.
+        """
         if min(truth.shape[-2:]) < _LEAST_SIDE or truth.shape[1] not in (1, 3):
             raise MaskwrightError(
-                f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got {tuple(truth.shape[1:])}."
+                f"LPIPS compares gray or color pictures of at least {_LEAST_SIDE} pixels; got"
+                f" {tuple(truth.shape[1:])}."
             )
         network = self._network.to(truth.device)
         left, right = (side.float().expand(-1, 3, -1, -1) for side in (pictures, truth))
@@ -36,10 +41,12 @@ class PerceptualDistance:
 
 
 def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualDistance:
-    """Load LPIPS on `alex`, `vgg` or `squeeze`; weights: imagenet (downloaded once), or a file of that network under torchvision's names.
+    """Load LPIPS on `alex`, `vgg` or `squeeze`; weights: imagenet (downloaded once), or a file of
+    that network under torchvision's names.
 
-    Numbers of different trunks do not compare; papers mostly give `alex`. The weights that people's judgments gave come with the package
-    lpips. Raises MaskwrightError, saying what to install or fetch, when either is missing.
+    Numbers of different trunks do not compare; papers mostly give `alex`. The weights that people's
+    judgments gave come with the package lpips. Raises MaskwrightError, saying what to install or
+    fetch, when either is missing.
     """
     if trunk not in TRUNKS:
         raise unknown_name("LPIPS network", trunk, TRUNKS)
@@ -59,14 +66,17 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
     ]
     if missing:
         raise MaskwrightError(
-            f"The weights '{weights}' are not those of torchvision's {name}: '{missing[0]}' is missing or of another shape."
+            f"The weights '{weights}' are not those of torchvision's {name}: '{missing[0]}' is"
+            " missing or of another shape."
         )
     network.net.load_state_dict({key: state[place] for key, place in wanted.items()})
     return PerceptualDistance(network.eval().requires_grad_(False), trunk)
 
 
 def _build(trunk: str) -> Any:
-    """The network with its judged weights and a trunk still random; nothing is downloaded, printed or taken from global chance."""
+    """The network with its judged weights and a trunk still random; nothing is downloaded, printed
+    or taken from global chance.
+    """
     try:
         import lpips
     except ImportError as error:

@@ -1,4 +1,6 @@
-"""How hidden pixels came back, in numbers that do not know who filled them: PSNR, SSIM, high frequencies, LPIPS where its weights are."""
+"""How hidden pixels came back, in numbers that do not know who filled them: PSNR, SSIM, high
+frequencies, LPIPS where its weights are.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PixelScores:
-    """One number per picture (B,): PSNR of hidden pixels (dB), SSIM of the whole picture, high-frequency error, LPIPS or nothing.
+    """One number per picture (B,): PSNR of hidden pixels (dB), SSIM of the whole picture,
+    high-frequency error, LPIPS or nothing.
 
-    high_frequency: mean absolute error of the discrete Laplacian over hidden pixels in [0, 1]; blurred fills pay for missing edges.
+    high_frequency: mean absolute error of the discrete Laplacian over hidden pixels in [0, 1];
+        blurred fills pay for missing edges.
     """
 
     psnr: Tensor
@@ -48,7 +52,9 @@ class PixelScores:
 def score_pixels(
     pictures: Tensor, truth: Tensor, is_hidden: Tensor, distance: Distance | None = None
 ) -> PixelScores:
-    """Compare (B, C, H, W) pictures in [0, 1] with the truth where (B, 1, H, W) booleans mark hidden pixels."""
+    """Compare (B, C, H, W) pictures in [0, 1] with the truth where (B, 1, H, W) booleans mark
+    hidden pixels.
+    """
     edges = laplacian(pictures.float() - truth.float()).abs().mean(1, keepdim=True)
     weights = is_hidden.float()
     missing = (edges * weights).flatten(1).sum(1) / weights.flatten(1).sum(1)

@@ -1,4 +1,6 @@
-"""What features are read from a frozen encoder: the last block or several, as one mean of the picture or one per quarter of it."""
+"""What features are read from a frozen encoder: the last block or several, as one mean of the
+picture or one per quarter of it.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,18 @@ from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.support.errors import unknown_name
 
 MOST_NUMBERS = 4096
-"""Numbers per picture that joined blocks may take; of a deep and wide encoder fewer blocks are read, evenly spaced."""
+"""Numbers per picture that joined blocks may take; of a deep and wide encoder fewer blocks are
+read, evenly spaced.
+"""
 
 
 @dataclass(frozen=True)
 class Readout:
-    """Which tokens become features: those of every block or of the last alone, averaged over cells x cells parts of the picture.
+    """Which tokens become features: those of every block or of the last alone, averaged over cells
+    x cells parts of the picture.
 
-    deviation: whether the standard deviation over the picture's patches stands beside the mean (statistics pooling, Snyder et al. 2018).
+    deviation: whether the standard deviation over the picture's patches stands beside the mean
+        (statistics pooling, Snyder et al. 2018).
     """
 
     every_block: bool
@@ -50,7 +56,9 @@ READOUTS: dict[str, Readout] = {
     ),
 }
 DEFAULT_READOUT = "statistics"
-"""Chosen on training pictures that were held out (docs/log.md): ahead of the others for linear probes and for standardized k-NN."""
+"""Chosen on training pictures that were held out (docs/log.md): ahead of the others for linear
+probes and for standardized k-NN.
+"""
 
 
 def find_readout(name: str) -> Readout:
@@ -61,7 +69,9 @@ def find_readout(name: str) -> Readout:
 
 
 def blocks_read(config: ModelConfig, readout: Readout) -> tuple[int, ...]:
-    """The blocks that are read, 1 being the first: the last always, others evenly spaced as far as MOST_NUMBERS allows."""
+    """The blocks that are read, 1 being the first: the last always, others evenly spaced as far as
+    MOST_NUMBERS allows.
+    """
     if not readout.every_block:
         return (config.depth,)
     fitting = max(1, MOST_NUMBERS // (config.width * readout.numbers))
@@ -84,7 +94,9 @@ def describe_readout(name: str, config: ModelConfig) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads features of pictures from one encoder; the same numbers whatever the batch, up to rounding."""
+    """Reads features of pictures from one encoder; the same numbers whatever the batch, up to
+    rounding.
+    """
 
     model: MaskedAutoencoder | ImageEncoder
     readout: Readout
@@ -107,9 +119,11 @@ class Reader:
 def tokens_of_blocks(
     model: MaskedAutoencoder | ImageEncoder, images: Tensor, wanted: tuple[int, ...]
 ) -> Iterable[Tensor]:
-    """Tokens (B, num_prefix + N, D) after each wanted block, 1 being the first; the last went through the final norm.
+    """Tokens (B, num_prefix + N, D) after each wanted block, 1 being the first; the last went
+    through the final norm.
 
-    Those of the others are normalized without weights, so that no block outweighs another by the size of its residual stream.
+    Those of the others are normalized without weights, so that no block outweighs another by the
+    size of its residual stream.
     """
     encoder = model.encoder
     norm: nn.Module = encoder.norm
@@ -122,7 +136,9 @@ def tokens_of_blocks(
 
 
 def average_cells(patches_BND: Tensor, grid: Grid, cells: int) -> Tensor:
-    """(B, N, D) patch tokens in raster order to (B, cells * cells * D): the mean of each part of the picture, parts in raster order."""
+    """(B, N, D) patch tokens in raster order to (B, cells * cells * D): the mean of each part of
+    the picture, parts in raster order.
+    """
     if cells == 1:
         return patches_BND.mean(1)
     maps_BDrc = patches_BND.transpose(1, 2).unflatten(2, (grid.rows, grid.cols))
@@ -139,9 +155,11 @@ def read_features(
     device: torch.device,
     precision: torch.dtype = torch.float32,
 ) -> Features:
-    """Read features of all pictures, every patch visible; the encoder's training mode is restored afterwards.
+    """Read features of all pictures, every patch visible; the encoder's training mode is restored
+    afterwards.
 
-    Only pooled numbers are kept, at most MOST_NUMBERS a picture beside class tokens. Raises MaskwrightError when there are no images.
+    Only pooled numbers are kept, at most MOST_NUMBERS a picture beside class tokens. Raises
+    MaskwrightError when there are no images.
     """
     reader = Reader(model, find_readout(readout))
     parts, labels = [], []

@@ -1,4 +1,6 @@
-"""How well hidden patches come back under fixed masks: the loss, and how the pictures look to PSNR and SSIM."""
+"""How well hidden patches come back under fixed masks: the loss, and how the pictures look to PSNR
+and SSIM.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,13 @@ Predict = Callable[[Tensor, PatchMask], Prediction]
 
 @dataclass(frozen=True)
 class ReconstructionResult:
-    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, SSIM of the composite, high-frequency error.
+    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, SSIM of
+    the composite, high-frequency error.
 
-    loss: mean squared error over all masked patches in the space of `target`; stats: how pictures were denormalized before PSNR and
-    SSIM, `raw`, `visible` (nothing leaks) or `target` (an oracle: not comparable with the others); high_frequency: see `PixelScores`.
+    loss: mean squared error over all masked patches in the space of `target`.
+    stats: how pictures were denormalized before PSNR and SSIM, `raw`, `visible` (nothing leaks) or
+        `target` (an oracle: not comparable with the others).
+    high_frequency: see `PixelScores`.
     """
 
     loss: Tensor = field(repr=False)
@@ -76,7 +81,9 @@ class ReconstructionResult:
 
 
 def reconstruction_loss(prediction: Prediction) -> Tensor:
-    """Mean squared error of each image over its predicted patches, in the space of the target: (B,) float32."""
+    """Mean squared error of each image over its predicted patches, in the space of the target: (B,)
+    float32.
+    """
     return (prediction.values.float() - prediction.targets()).square().flatten(1).mean(1)
 
 
@@ -91,14 +98,19 @@ def measure_reconstruction(
     stats: Literal["visible", "target"] = "visible",
     chunk: int = 64,
 ) -> ReconstructionResult:
-    """Predict every masked patch of (B, C, H, W) uint8 images under the given masks and compare with the truth.
+    """Predict every masked patch of (B, C, H, W) uint8 images under the given masks and compare
+    with the truth.
 
-    predict: (model numbers, mask) -> Prediction, a module or bound method of one, whose training mode is restored; chunk: images at a
-    time, for memory alone. Raises MaskwrightError when images and masks differ in number.
+    predict: (model numbers, mask) -> Prediction, a module or bound method of one, whose training
+        mode is restored.
+    chunk: images at a time, for memory alone.
+
+    Raises MaskwrightError when images and masks differ in number.
     """
     if len(images) != len(mask.visible_ids) or not len(images):
         raise MaskwrightError(
-            f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)} masks."
+            f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)}"
+            " masks."
         )
     device = device or images.device
     parts = []

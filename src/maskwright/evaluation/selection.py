@@ -1,4 +1,6 @@
-"""How well pictures come back from the patches that were kept, whatever their number, and whether a choice beats another one."""
+"""How well pictures come back from the patches that were kept, whatever their number, and whether a
+choice beats another one.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 class Filled:
     """What one way of choosing gave, one row per image, on the CPU.
 
-    is_kept: (n, N) booleans; mse: (n,) mean squared error of the composite over all pixels, in [0, 1] each; composite: (n, C, H, W).
+    is_kept: (n, N) booleans.
+    mse: (n,) mean squared error of the composite over all pixels, in [0, 1] each.
+    composite: (n, C, H, W).
     """
 
     is_kept: Tensor = field(repr=False)
@@ -58,7 +62,9 @@ def choose_kept(
     device: torch.device,
     chunk: int = 128,
 ) -> Tensor:
-    """Logits (n, N) of keeping each patch of (n, C, H, W) uint8 images, without noise; `pick` turns them into a mask."""
+    """Logits (n, N) of keeping each patch of (n, C, H, W) uint8 images, without noise; `pick` turns
+    them into a mask.
+    """
     with held_still(scorer, device):
         parts = [
             scorer(patchify(scale.to_model(some.to(device)), patch_size))
@@ -101,7 +107,9 @@ def measure_scorer(
     scale: PixelScale,
     device: torch.device,
 ) -> dict[str, float]:
-    """Share kept and composite error of a scorer's own masks, without noise and blind to what is hidden."""
+    """Share kept and composite error of a scorer's own masks, without noise and blind to what is
+    hidden.
+    """
     is_kept = pick(choose_kept(scorer, images, scale, model.grid.patch_size, device))
     filled = measure_filled(model.fill_in, model, images, is_kept, scale, device)
     return {
@@ -127,7 +135,9 @@ def describe_counts(is_kept: Tensor) -> dict[str, Any]:
 
 
 def paired_difference(one: Filled, other: Filled, seed: int = 0) -> dict[str, Interval]:
-    """Mean difference one - other over the same images with its 95% bootstrap interval: error (negative is better) and decibels."""
+    """Mean difference one - other over the same images with its 95% bootstrap interval: error
+    (negative is better) and decibels.
+    """
     return {
         "composite_mse": bootstrap_interval(one.mse - other.mse, seed),
         "composite_psnr": bootstrap_interval(one.psnr - other.psnr, seed),

@@ -1,4 +1,6 @@
-"""Every feature brought to mean 0 and deviation 1 by the statistics of train images: batch norm without affine, computed once."""
+"""Every feature brought to mean 0 and deviation 1 by the statistics of train images: batch norm
+without affine, computed once.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,18 @@ _CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Standardizer:
-    """The statistics of the images it was fitted on: mean (D,) and factor (D,) = 1 / deviation, 0 for a feature that never varies."""
+    """The statistics of the images it was fitted on: mean (D,) and factor (D,) = 1 / deviation, 0
+    for a feature that never varies.
+    """
 
     mean: Tensor
     factor: Tensor
 
     @classmethod
     def fit(cls, values: Tensor) -> Standardizer:
-        """Measure (n, D) train features in float64; a deviation under a millionth of the mean's size counts as constant."""
+        """Measure (n, D) train features in float64; a deviation under a millionth of the mean's
+        size counts as constant.
+        """
         variance, mean = torch.var_mean(values.double(), dim=0, correction=0)
         deviation = variance.sqrt()
         varies = deviation > _CONSTANT * mean.abs()

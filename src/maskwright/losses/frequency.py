@@ -1,6 +1,8 @@
-"""The focal frequency term: errors in the Fourier spectrum, the worst frequencies counting most (Jiang et al. 2021).
+"""The focal frequency term: errors in the Fourier spectrum, the worst frequencies counting most
+(Jiang et al. 2021).
 
-The transform is linear, so the spectrum of the error is transformed once instead of two spectra being compared.
+The transform is linear, so the spectrum of the error is transformed once instead of two spectra
+being compared.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from maskwright.patches.prediction import Prediction
 
 @dataclass(frozen=True, kw_only=True)
 class FocalFrequencyError:
-    """Mean squared spectral error, each frequency weighted by (its error / the largest error)**alpha; no gradient flows into the weights.
+    """Mean squared spectral error, each frequency weighted by (its error / the largest
+    error)**alpha; no gradient flows into the weights.
 
-    over: `patch` transforms every predicted patch by itself, in the space of the target; `composite` transforms the whole picture, true
-    pixels at visible patches, in the model's numbers (normalized patches put back with their own statistics), and counts
-    per pixel of predicted patches. Visible pixels have no error in either. The transform keeps energy, so at alpha 0 the value
-    is the mean squared error of predicted pixels.
+    over: `patch` transforms every predicted patch by itself, in the space of the target;
+        `composite` transforms the whole picture, true pixels at visible patches, in the model's
+        numbers (normalized patches put back with their own statistics), and counts per pixel of
+        predicted patches. Visible pixels have no error in either. The transform keeps energy, so at
+        alpha 0 the value is the mean squared error of predicted pixels.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -45,14 +49,18 @@ class FocalFrequencyError:
 
 
 def _focal_mean(errors: Tensor, alpha: float) -> Tensor:
-    """Transform the last two dimensions, weight each frequency within its own spectrum, and take the mean."""
+    """Transform the last two dimensions, weight each frequency within its own spectrum, and take
+    the mean.
+    """
     spectrum = torch.fft.fft2(errors, norm="ortho")
     power = spectrum.real.square() + spectrum.imag.square()
     return (focal_weights(power, alpha) * power).mean()
 
 
 def focal_weights(power: Tensor, alpha: float) -> Tensor:
-    """Weights in [0, 1] from squared magnitudes: the largest error of each spectrum counts 1; without gradient."""
+    """Weights in [0, 1] from squared magnitudes: the largest error of each spectrum counts 1;
+    without gradient.
+    """
     still = power.detach()
     largest = still.amax((-2, -1), keepdim=True).clamp_min(torch.finfo(power.dtype).tiny)
     return (still / largest) ** (alpha / 2)

@@ -1,7 +1,9 @@
-"""The Laplacian term: edges and texture of hidden pixels, compared where the picture is put together.
+"""The Laplacian term: edges and texture of hidden pixels, compared where the picture is put
+together.
 
-The composite holds true pixels at visible patches and predicted ones elsewhere. The Laplacian is linear, so its value on the composite
-minus that on the true image is its value on their difference, which is zero at visible patches; one filter pass does both.
+The composite holds true pixels at visible patches and predicted ones elsewhere. The Laplacian is
+linear, so its value on the composite minus that on the true image is its value on their difference,
+which is zero at visible patches; one filter pass does both.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from maskwright.patches.prediction import Prediction
 
 @dataclass(frozen=True, kw_only=True)
 class LaplacianError:
-    """Mean error of the discrete Laplacian over the pixels of predicted patches, in the model's numbers.
+    """Mean error of the discrete Laplacian over the pixels of predicted patches, in the model's
+    numbers.
 
-    compare: l1 (mean absolute) or mse (mean squared); neighbors: 4 (sum of differences to the four neighbors) or 8.
-    A pixel beside a visible patch is compared across the border, so seams cost; pixels of visible patches do not enter the mean. Beyond the
-    image border the outermost pixel is repeated, so a flat picture has no Laplacian anywhere. Predictions of normalized patches are put
-    back with the hidden patch's own mean and deviation, so that the true patch and only it costs nothing; this is a training signal:
-    pictures shown to people use statistics interpolated from visible patches.
+    compare: l1 (mean absolute) or mse (mean squared).
+    neighbors: 4 (sum of differences to the four neighbors) or 8. A pixel beside a visible patch is
+        compared across the border, so seams cost; pixels of visible patches do not enter the mean.
+        Beyond the image border the outermost pixel is repeated, so a flat picture has no Laplacian
+        anywhere. Predictions of normalized patches are put back with the hidden patch's own mean
+        and deviation, so that the true patch and only it costs nothing; this is a training signal:
+        pictures shown to people use statistics interpolated from visible patches.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -46,12 +51,16 @@ class LaplacianError:
 
 
 def laplacian(images: Tensor, neighbors: int = 4) -> Tensor:
-    """Sum of each pixel's differences to its 4 or 8 neighbors, (B, C, H, W) to the same; the border pixel is repeated outwards."""
+    """Sum of each pixel's differences to its 4 or 8 neighbors, (B, C, H, W) to the same; the border
+    pixel is repeated outwards.
+    """
     return _Laplacian.apply(images, neighbors)
 
 
 class _Laplacian(torch.autograd.Function):
-    """Its own transpose, since two neighbors count the same for each other, at the border too; autograd would go through every slice."""
+    """Its own transpose, since two neighbors count the same for each other, at the border too;
+    autograd would go through every slice.
+    """
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, neighbors: int) -> Tensor:

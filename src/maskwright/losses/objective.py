@@ -1,4 +1,6 @@
-"""The objective: a weighted sum of terms whose weights may follow schedules, with every term's own value on record."""
+"""The objective: a weighted sum of terms whose weights may follow schedules, with every term's own
+value on record.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class Summand:
-    """A term under the name it is logged by (its own, or with its options where the same term stands twice), and its weight over time."""
+    """A term under the name it is logged by (its own, or with its options where the same term
+    stands twice), and its weight over time.
+    """
 
     name: str
     term: Term
@@ -34,14 +38,18 @@ class Summand:
 
 @dataclass(frozen=True)
 class ObjectiveValue:
-    """total: the number to minimize; terms: each term's own value, unweighted and detached; weights: those a schedule moves, at present."""
+    """total: the number to minimize; terms: each term's own value, unweighted and detached;
+    weights: those a schedule moves, at present.
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
     weights: dict[str, float] = field(default_factory=dict)
 
     def columns(self, name: str) -> dict[str, Tensor]:
-        """What is written down: `NAME` for the total and, of several terms, `NAME_TERM` for each; detached."""
+        """What is written down: `NAME` for the total and, of several terms, `NAME_TERM` for each;
+        detached.
+        """
         terms = self.terms if len(self.terms) > 1 else {}
         return {name: self.total.detach()} | {
             f"{name}_{term}": value for term, value in terms.items()
@@ -58,7 +66,8 @@ class Objective:
         names = [summand.name for summand in self.summands]
         if len(set(names)) != len(names) or not names:
             raise MaskwrightError(
-                f"An objective needs different terms, at least one; got {' + '.join(names) or 'none'}."
+                "An objective needs different terms, at least one; got"
+                f" {' + '.join(names) or 'none'}."
             )
         _check_weights(self.summands)
 
@@ -93,11 +102,13 @@ def _check_weights(summands: Sequence[Summand]) -> None:
     for name, values in moments.items():
         if not all(map(math.isfinite, values)) or min(values) < 0:
             raise MaskwrightError(
-                f"The weight of loss '{name}' is a finite number of at least 0 at all times; got {min(values):g}."
+                f"The weight of loss '{name}' is a finite number of at least 0 at all times; got"
+                f" {min(values):g}."
             )
     if not any(max(values) > 0 for values in moments.values()):
         raise MaskwrightError(
-            f"All weights are 0, so nothing is minimized: {' + '.join(f'0*{name}' for name in moments)}."
+            "All weights are 0, so nothing is minimized:"
+            f" {' + '.join(f'0*{name}' for name in moments)}."
         )
 
 
@@ -106,11 +117,12 @@ def build_objective(
     scale: PixelScale | None = None,
     load_extractor: LoadExtractor | None = None,
 ) -> Objective:
-    """Build from "mse", "0.6*mse + 0.4*l1", "1->0*mse + 0->1*l1" or {name: smooth_l1, beta: 0.5}.
+    """Build from "mse", "0.6*mse + 0.4*l1", "1->0*mse + 0->1*l1" or {name: smooth_l1,
+    beta: 0.5}.
 
-    scale and load_extractor: how pixels become the model's numbers and what loads a frozen network (weights/extractors.py); only the
-    perceptual term asks for them, and this room may not read files.
-    Raises MaskwrightError for unknown terms or options, with the nearest known one.
+    scale and load_extractor: how pixels become the model's numbers and what loads a frozen network
+    (weights/extractors.py); only the perceptual term asks for them, and this room may not read
+    files. Raises MaskwrightError for unknown terms or options, with the nearest known one.
     """
     parts = parse_sum(value)
     names = [part.call.name for part in parts]

@@ -14,7 +14,8 @@ def check_choice(owner: str, name: str, value: Any, choices: Sequence[Any]) -> N
     if value not in choices:
         near = did_you_mean(str(value), [str(choice) for choice in choices])
         raise MaskwrightError(
-            f"Loss '{owner}' needs {name} to be one of {', '.join(map(str, choices))}; got {value!r}.{near}"
+            f"Loss '{owner}' needs {name} to be one of {', '.join(map(str, choices))}; got"
+            f" {value!r}.{near}"
         )
 
 

@@ -1,6 +1,8 @@
-"""The perceptual term: composite and true picture compared by the feature maps of a frozen network (Johnson et al. 2016).
+"""The perceptual term: composite and true picture compared by the feature maps of a frozen network
+(Johnson et al. 2016).
 
-This room builds no network: the term receives a finished extractor, as `build_objective` receives the function that loads one.
+This room builds no network: the term receives a finished extractor, as `build_objective` receives
+the function that loads one.
 """
 
 from __future__ import annotations
@@ -29,11 +31,15 @@ LAYERS: dict[str, dict[str, float]] = {
     },
     "vgg16": {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
 }
-"""Layers compared when none are named, and their weights: vgg19 as in Wang et al. 2018 (pix2pixHD), vgg16 as in Johnson et al. 2016."""
+"""Layers compared when none are named, and their weights: vgg19 as in Wang et al. 2018 (pix2pixHD),
+vgg16 as in Johnson et al. 2016.
+"""
 
 
 class Extractor(Protocol):
-    """A frozen network: (B, 3, H, W) pixels in [0, 1] give one (B, C, h, w) map per compared layer. It normalizes the pixels itself."""
+    """A frozen network: (B, 3, H, W) pixels in [0, 1] give one (B, C, h, w) map per compared layer.
+    It normalizes the pixels itself.
+    """
 
     def __call__(self, images: Tensor) -> Sequence[Tensor]: ...
 
@@ -42,11 +48,15 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualSettings:
-    """What a user says about the perceptual term: `perceptual(extractor="vgg19", weights="imagenet")`.
+    """What a user says about the perceptual term: `perceptual(extractor="vgg19",
+    weights="imagenet")`.
 
-    extractor: vgg19, vgg16, timm:NAME, or a .pt2 file (an exported program that maps pixels in [0, 1] to a dict of named maps);
-    weights: imagenet (downloaded once by torchvision or timm), a file of weights, or random; layers: names such as relu3_1 (for timm:
-    stage numbers from 0; for a .pt2 file: its names); layer_weights: one number per layer; compare: l1 or mse.
+    extractor: vgg19, vgg16, timm:NAME, or a .pt2 file (an exported program that maps pixels in [0,
+        1] to a dict of named maps).
+    weights: imagenet (downloaded once by torchvision or timm), a file of weights, or random.
+    layers: names such as relu3_1 (for timm: stage numbers from 0; for a .pt2 file: its names).
+    layer_weights: one number per layer.
+    compare: l1 or mse.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -61,7 +71,8 @@ class PerceptualSettings:
         for name in ("extractor", "weights"):
             if not isinstance(getattr(self, name), str):
                 raise MaskwrightError(
-                    f"Loss 'perceptual' needs {name} to be a name, or a path in quotes: perceptual({name}='...'); got {getattr(self, name)}."
+                    f"Loss 'perceptual' needs {name} to be a name, or a path in quotes:"
+                    f" perceptual({name}='...'); got {getattr(self, name)}."
                 )
         for weight in self.layer_weights or ():
             check_number("perceptual", "every layer weight", weight, 0)
@@ -71,15 +82,20 @@ class PerceptualSettings:
             and len(self.layers) != len(self.layer_weights)
         ):
             raise MaskwrightError(
-                f"Loss 'perceptual' has {len(self.layers)} layers and {len(self.layer_weights)} layer_weights."
+                f"Loss 'perceptual' has {len(self.layers)} layers and {len(self.layer_weights)}"
+                " layer_weights."
             )
 
     def layers_used(self) -> tuple[str | int, ...]:
-        """Names of the compared layers; none when the extractor has no default and gives all it has."""
+        """Names of the compared layers; none when the extractor has no default and gives all it
+        has.
+        """
         return tuple(self.layers if self.layers is not None else LAYERS.get(self.extractor, ()))
 
     def weights_of(self, count: int) -> tuple[float, ...]:
-        """One weight per compared layer: as given, as published for the default layers, else all equal with sum 1."""
+        """One weight per compared layer: as given, as published for the default layers, else all
+        equal with sum 1.
+        """
         if self.layer_weights is not None:
             return tuple(map(float, self.layer_weights))
         if self.layers is None and self.extractor in LAYERS:
@@ -92,12 +108,14 @@ LoadExtractor = Callable[[PerceptualSettings], Extractor]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PerceptualError:
-    """Weighted sum over layers of the mean difference between feature maps of the composite and of the true picture.
+    """Weighted sum over layers of the mean difference between feature maps of the composite and of
+    the true picture.
 
-    The composite holds true pixels wherever nothing was predicted, so only predictions cost, also where they do not fit their
-    surroundings. It is not clipped to [0, 1], or overshooting pixels would get no gradient. Normalized patches are put back with their
-    own statistics, as for the Laplacian term. Gray pictures are repeated to three channels. Feature maps are computed in
-    the precision of the run and compared in float32.
+    The composite holds true pixels wherever nothing was predicted, so only predictions cost, also
+    where they do not fit their surroundings. It is not clipped to [0, 1], or overshooting pixels
+    would get no gradient. Normalized patches are put back with their own statistics, as for the
+    Laplacian term. Gray pictures are repeated to three channels. Feature maps are computed in the
+    precision of the run and compared in float32.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -108,7 +126,8 @@ class PerceptualError:
     def __post_init__(self) -> None:
         if self.scale.channels not in (1, 3):
             raise MaskwrightError(
-                f"Loss 'perceptual' looks at gray or color pictures; these have {self.scale.channels} channels."
+                "Loss 'perceptual' looks at gray or color pictures; these have"
+                f" {self.scale.channels} channels."
             )
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
@@ -136,9 +155,12 @@ class PerceptualError:
 def finish_perceptual(
     settings: PerceptualSettings, scale: PixelScale | None, load_extractor: LoadExtractor | None
 ) -> PerceptualError:
-    """Load the extractor and make the term; raises MaskwrightError when there is nothing to load it with."""
+    """Load the extractor and make the term; raises MaskwrightError when there is nothing to load it
+    with.
+    """
     if scale is None or load_extractor is None:
         raise MaskwrightError(
-            "Loss 'perceptual' needs a network and the scale of the pixels: give build_objective scale=... and load_extractor=..."
+            "Loss 'perceptual' needs a network and the scale of the pixels: give build_objective"
+            " scale=... and load_extractor=..."
         )
     return PerceptualError(extractor=load_extractor(settings), scale=scale, settings=settings)

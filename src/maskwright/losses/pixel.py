@@ -1,10 +1,12 @@
-"""Terms that compare predicted pixels with the target: mean over the values of a patch, then over predicted patches.
+"""Terms that compare predicted pixels with the target: mean over the values of a patch, then over
+predicted patches.
 
-Every term takes the same three options beside its own:
-visible: weight of the same mean over visible patches, added to that over predicted ones (0 costs nothing: they are not predicted then);
-weight: name of a per-picture map, such as "foreground", whose values in [0, 1] say how much each patch counts;
-floor: how much a patch counts where that map is 0. Patch i counts floor + (1 - floor) * map_i, and each image's weights are made to average
-1 over its predicted patches, so that a map moves attention between patches and never the size of the loss.
+Every term takes the same three options beside its own: visible: weight of the same mean over
+visible patches, added to that over predicted ones (0 costs nothing: they are not predicted then);
+weight: name of a per-picture map, such as "foreground", whose values in [0, 1] say how much each
+patch counts; floor: how much a patch counts where that map is 0. Patch i counts floor + (1 - floor)
+* map_i, and each image's weights are made to average 1 over its predicted patches, so that a map
+moves attention between patches and never the size of the loss.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ Compare = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError:
-    """Mean squared error at the predicted patches (He et al. 2022); a zero prediction of normalized patches costs (P - 1) / P."""
+    """Mean squared error at the predicted patches (He et al. 2022); a zero prediction of normalized
+    patches costs (P - 1) / P.
+    """
 
     visible: float = 0.0
     weight: str | None = None
@@ -65,7 +69,9 @@ class AbsoluteError:
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothAbsoluteError:
-    """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it (SimMIM and data2vec use such a loss)."""
+    """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it (SimMIM and
+    data2vec use such a loss).
+    """
 
     beta: float = 1.0
     visible: float = 0.0
@@ -109,7 +115,9 @@ def _mean_cost(
 def _mean(
     prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float
 ) -> Tensor:
-    """Mean over values, patches and images; with a map, patches count by it and images count the same."""
+    """Mean over values, patches and images; with a map, patches count by it and images count the
+    same.
+    """
     if weight is None:
         return cost_BKP.mean()
     counts_BK = floor + (1 - floor) * take(prediction.prior(weight)[:, :, None], ids_BK)[
@@ -123,7 +131,8 @@ def _check(owner: str, visible: float, weight: str | None, floor: float) -> None
     check_number(owner, "floor", floor, 1e-6, 1)
     if weight is not None and not isinstance(weight, str):
         raise MaskwrightError(
-            f"Loss '{owner}' needs weight to be the name of a map, as in {owner}(weight='foreground'); got {weight}."
+            f"Loss '{owner}' needs weight to be the name of a map, as in"
+            f" {owner}(weight='foreground'); got {weight}."
         )
 
 

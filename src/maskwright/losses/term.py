@@ -1,4 +1,6 @@
-"""The contract of loss terms: what a term is, and what it may ask for beyond the predicted patches."""
+"""The contract of loss terms: what a term is, and what it may ask for beyond the
+predicted patches.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,10 @@ from maskwright.patches.prediction import Prediction
 class Needs:
     """What a term asks for.
 
-    visible: predictions of visible patches too (`Prediction.visible_values`); priors: names of per-picture maps (`Prediction.priors`);
-    class_token: an encoder with one; pairs: at least two images in a batch.
+    visible: predictions of visible patches too (`Prediction.visible_values`).
+    priors: names of per-picture maps (`Prediction.priors`).
+    class_token: an encoder with one.
+    pairs: at least two images in a batch.
     """
 
     visible: bool = False
@@ -37,11 +41,15 @@ class Needs:
 
 
 class Term(Protocol):
-    """One summand: a prediction and the images (B, C, H, W) it came from give one number. Implementations are frozen dataclasses."""
+    """One summand: a prediction and the images (B, C, H, W) it came from give one number.
+    Implementations are frozen dataclasses.
+    """
 
     @property
     def needs(self) -> Needs:
-        """What the term asks for: a `ClassVar` where no setting changes it, a property where one does."""
+        """What the term asks for: a `ClassVar` where no setting changes it, a property where one
+        does.
+        """
         ...
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor: ...

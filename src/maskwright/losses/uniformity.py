@@ -1,4 +1,6 @@
-"""The uniformity term: embeddings of different images pushed apart on the sphere (Wang and Isola 2020)."""
+"""The uniformity term: embeddings of different images pushed apart on the sphere (Wang and Isola
+2020).
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,15 @@ from maskwright.patches.prediction import Prediction
 
 @dataclass(frozen=True, kw_only=True)
 class Uniformity:
-    """log of the mean of exp(-t * squared distance) over all pairs of different images: 0 when all embeddings are equal, -2 t at the least.
+    """log of the mean of exp(-t * squared distance) over all pairs of different images: 0 when all
+    embeddings are equal, -2 t at the least.
 
-    of: `mean` of the visible patch tokens, or the `class` token; either is scaled to length 1 and computed from the encoder's output.
-    In training on several processes the pairs are those of the whole batch, and after the usual averaging the gradients are those of
-    one process that holds it all. Without gradients (held-out loss) each process answers for its own images. A single image has no
-    pairs and gives 0. Two masks of the same picture (masks_per_image) count as different images.
+    of: `mean` of the visible patch tokens, or the `class` token; either is scaled to length 1 and
+        computed from the encoder's output. In training on several processes the pairs are those of
+        the whole batch, and after the usual averaging the gradients are those of one process that
+        holds it all. Without gradients (held-out loss) each process answers for its own images. A
+        single image has no pairs and gives 0. Two masks of the same picture (masks_per_image) count
+        as different images.
     """
 
     t: float = 2.0
@@ -57,9 +62,11 @@ def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:
 
 
 def _of_all_processes(embeddings: Tensor) -> Tensor:
-    """Embeddings of the whole batch in training; its backward adds up what every process asks of these rows.
+    """Embeddings of the whole batch in training; its backward adds up what every process asks of
+    these rows.
 
-    Only under gradients: held-out loss is measured by the first process alone, and a collective call there would wait for ever.
+    Only under gradients: held-out loss is measured by the first process alone, and a collective
+    call there would wait for ever.
     """
     if not (
         torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized()
@@ -70,7 +77,9 @@ def _of_all_processes(embeddings: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes, in the order of their ranks; the gradient of a row is the sum of what every process asks of it."""
+    """Rows of all processes, in the order of their ranks; the gradient of a row is the sum of what
+    every process asks of it.
+    """
 
     @staticmethod
     def forward(ctx: Any, own: Tensor) -> Tensor:

@@ -1,1 +1,3 @@
-"""Masking policies: each looks at a scene and scores every patch; the larger score is masked first."""
+"""Masking policies: each looks at a scene and scores every patch; the larger score is
+masked first.
+"""

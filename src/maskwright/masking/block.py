@@ -16,10 +16,11 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class BlockPolicy:
-    """Mask size x size cells in random order (Xie et al. 2022); at most one cell of an image is masked in part.
+    """Mask size x size cells in random order (Xie et al. 2022); at most one cell of an image is
+    masked in part.
 
-    shift: also start the lattice of cells at a random place, its cells going on at the opposite border. Sides that `size` does not
-    divide are shifted always, see `lattice.divide`.
+    shift: also start the lattice of cells at a random place, its cells going on at the opposite
+        border. Sides that `size` does not divide are shifted always, see `lattice.divide`.
     """
 
     size: int = 2
@@ -43,8 +44,8 @@ class BlockPolicy:
                 if min(size, grid.rows) * min(size, grid.cols) <= room
             ]
             raise MaskwrightError(
-                f"Policy 'block(size={self.size})' on a {grid.rows}x{grid.cols} grid with {num_masked} masked patches: "
-                f"the largest size is {max(fits)}."
+                f"Policy 'block(size={self.size})' on a {grid.rows}x{grid.cols} grid with"
+                f" {num_masked} masked patches: the largest size is {max(fits)}."
             )
 
     def score(self, scene: Scene) -> Tensor:

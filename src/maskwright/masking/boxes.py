@@ -12,7 +12,9 @@ from maskwright.patches.grid import Grid
 
 @dataclass(frozen=True)
 class Boxes:
-    """R rectangles for each of B images, all (B, R) whole numbers in float; what reaches past the border goes on at the opposite one."""
+    """R rectangles for each of B images, all (B, R) whole numbers in float; what reaches past the
+    border goes on at the opposite one.
+    """
 
     top: Tensor
     left: Tensor
@@ -40,9 +42,11 @@ def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) 
 def draw_boxes(
     area: Tensor, aspect: tuple[float, float], chance: Tensor, grid: Grid, roll: bool
 ) -> Boxes:
-    """Draw rectangles of about the given area (B, R) at uniform positions; chance is (B, R, 3) uniform in [0, 1).
+    """Draw rectangles of about the given area (B, R) at uniform positions; chance is (B, R, 3)
+    uniform in [0, 1).
 
-    aspect: height / width, log-uniform in the part of this range that fits on the grid. roll: any position is a start, past the border too.
+    aspect: height / width, log-uniform in the part of this range that fits on the grid.
+    roll: any position is a start, past the border too.
     """
     rows, cols = grid.rows, grid.cols
     low = (area / cols**2).clamp(min=aspect[0]).clamp(max=max(aspect[0], rows / cols))

@@ -105,11 +105,17 @@ _SUMS = ("mixture", "blend")
 def build_policy(
     value: str | Mapping[str, Any], readers: Mapping[str, Reader] | None = None
 ) -> Policy:
-    """Build a policy from `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4}; a sum of several is a mixture.
+    """Build a policy from `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4}; a
+    sum of several is a mixture.
 
-    Every policy takes the option `mix`, a number or schedule: the share of masked patches that it chooses, chance choosing the others.
-    readers: for policies that live in files, which this room may not read: name -> what turns a call such as `given(path=...)` into one.
-    Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a value the policy refuses.
+    Every policy takes the option `mix`, a number or schedule: the share of masked patches that it
+    chooses, chance choosing the others.
+
+    readers: for policies that live in files, which this room may not read: name -> what turns a
+        call such as `given(path=...)` into one.
+
+    Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a
+    value the policy refuses.
     """
     return _Builder(readers or {}).build_sum(parse_sum(value), "mixture")
 
@@ -158,7 +164,9 @@ class _Builder:
         return build("policy", POLICIES, call)
 
     def _build_part(self, part: Any) -> Any:
-        """Build a policy that stands inside another: a call, a sum, or the text or mapping of one; a finished policy stays."""
+        """Build a policy that stands inside another: a call, a sum, or the text or mapping of one;
+        a finished policy stays.
+        """
         if isinstance(part, Call):
             return self.build_one(part)
         if isinstance(part, list) and all(isinstance(term, Weighted) for term in part):

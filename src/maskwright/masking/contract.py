@@ -1,4 +1,6 @@
-"""check_policy: what every masking policy has to keep, checked in seconds and open to policies from anywhere."""
+"""check_policy: what every masking policy has to keep, checked in seconds and open to policies from
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ class _Trial:
     num_masked: int
 
     def __str__(self) -> str:
-        return f"{self.policy} on a {self.grid.rows}x{self.grid.cols} grid with {self.num_masked} masked"
+        return (
+            f"{self.policy} on a {self.grid.rows}x{self.grid.cols} grid with {self.num_masked}"
+            " masked"
+        )
 
     def scene(self, sample_ids: Tensor, seed: int = 0, epoch: int = 0) -> Scene:
         """A scene whose images, maps and chance depend on (seed, epoch, sample id) alone."""
@@ -53,9 +58,11 @@ class _Trial:
             progress=0.5,
             training=True,
             sample_ids=sample_ids,
-            images=maps.fork("images").normal(CHANNELS, *self.grid.image_size)
-            if "images" in needs.needs
-            else None,
+            images=(
+                maps.fork("images").normal(CHANNELS, *self.grid.image_size)
+                if "images" in needs.needs
+                else None
+            ),
             priors={
                 name: share
                 for need in needs.needed("prior")
@@ -63,9 +70,9 @@ class _Trial:
             },
             views=torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0]).expand(len(sample_ids), -1),
             attention=lambda source: maps.fork(source).uniform(count),
-            keys=[f"row {index}" for index in sample_ids.tolist()]
-            if "keys" in needs.needs
-            else None,
+            keys=(
+                [f"row {index}" for index in sample_ids.tolist()] if "keys" in needs.needs else None
+            ),
         )
 
     def mask(self, sample_ids: Tensor, seed: int = 0, epoch: int = 0) -> PatchMask:
@@ -81,19 +88,23 @@ def check_policy(
     ratios: Sequence[float] = RATIOS,
     draws: int = 20_000,
 ) -> None:
-    """Raise AssertionError, in a sentence, when a policy breaks a promise that the rest of the package relies on.
+    """Raise AssertionError, in a sentence, when a policy breaks a promise that the rest of the
+    package relies on.
 
-    Checked at every grid and ratio that the policy accepts: (B, N) finite scores; exact counts and a true partition; no use or change of
-    global random numbers. On each grid: the same seed gives the same mask, another epoch another one; a sample's mask does not
-    depend on its batch, on autocast or on other samples; a higher ratio only masks more (`traits.nested`); square cells are masked
-    whole (`traits.cell`); every position is masked equally often over `draws` images (`traits.uniform`).
-    Images, maps and attention that the policy asks for (`traits.needs`) are made up by chance, a policy with a state is built with a new
-    one. Raises MaskwrightError when no grid suits it.
+    Checked at every grid and ratio that the policy accepts: (B, N) finite scores; exact counts and
+    a true partition; no use or change of global random numbers. On each grid: the same seed gives
+    the same mask, another epoch another one; a sample's mask does not depend on its batch, on
+    autocast or on other samples; a higher ratio only masks more (`traits.nested`); square cells are
+    masked whole (`traits.cell`); every position is masked equally often over `draws` images
+    (`traits.uniform`). Images, maps and attention that the policy asks for (`traits.needs`) are
+    made up by chance, a policy with a state is built with a new one. Raises MaskwrightError when no
+    grid suits it.
     """
     suited = [_suited(policy, grid, ratios, draws) for grid in grids]
     if not any(suited):
         raise MaskwrightError(
-            f"{policy} accepts none of the grids and ratios; pass grids=[...] and ratios=[...] that suit it."
+            f"{policy} accepts none of the grids and ratios; pass grids=[...] and ratios=[...] that"
+            " suit it."
         )
     for trials in filter(None, suited):
         for trial in trials:
@@ -117,7 +128,9 @@ def check_policy(
 
 
 def _suited(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> list[_Trial]:
-    """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state is built for the grid."""
+    """The counts of masked patches that the policy accepts on a grid, rising; a policy with a state
+    is built for the grid.
+    """
     counts = {grid.num_patches - visible_count(grid.num_patches, ratio) for ratio in ratios}
     fitting = [count for count in sorted(counts) if count > 0 and _accepts(policy, grid, count)]
     built = initialize_policy(
@@ -166,7 +179,8 @@ def _check_nesting(trials: Sequence[_Trial]) -> None:
     for trial, fewer, more in zip(trials, flags, flags[1:], strict=False):
         freed = int((fewer & ~more).sum())
         assert not freed, (
-            f"{trial}: masking more patches made {freed} masked ones visible; declare traits nested=False if that is meant."
+            f"{trial}: masking more patches made {freed} masked ones visible; declare traits"
+            " nested=False if that is meant."
         )
 
 
@@ -178,7 +192,9 @@ def _check_seed(trial: _Trial) -> None:
 
 
 def _check_epochs(trial: _Trial) -> None:
-    """Masks of two epochs agree no more than chance has them agree; left out where few masks are to choose from or maps decide."""
+    """Masks of two epochs agree no more than chance has them agree; left out where few masks are to
+    choose from or maps decide.
+    """
     if not trial.policy.traits.uniform or trial.policy.traits.needs:
         return
     first, second = trial.flags(torch.arange(CHUNK)), trial.flags(torch.arange(CHUNK), epoch=1)
@@ -186,7 +202,8 @@ def _check_epochs(trial: _Trial) -> None:
     expected = trial.num_masked / trial.grid.num_patches
     error = float(overlap.std()) / math.sqrt(len(overlap))
     assert abs(float(overlap.mean()) - expected) <= 5 * error + 1e-9, (
-        f"{trial}: masks of two epochs share {float(overlap.mean()):.3f} of their patches where independent ones share {expected:.3f}."
+        f"{trial}: masks of two epochs share {float(overlap.mean()):.3f} of their patches where"
+        f" independent ones share {expected:.3f}."
     )
 
 
@@ -201,12 +218,15 @@ def _check_batch_mates(trial: _Trial) -> None:
         ("in another batch", among_others),
     ):
         assert torch.equal(together, other), (
-            f"{trial}: a sample's mask changed when it came {name}; it may depend on its own stream only."
+            f"{trial}: a sample's mask changed when it came {name}; it may depend on its own stream"
+            " only."
         )
 
 
 def _check_global_rng(trial: _Trial) -> None:
-    """Under two fresh global seeds the masks are the same, and the global generators are left where they were."""
+    """Under two fresh global seeds the masks are the same, and the global generators are left where
+    they were.
+    """
     (first, first_kept), (second, second_kept) = (
         _draw_with_global_seed(trial, seed) for seed in (987, 654)
     )
@@ -228,7 +248,9 @@ def _check_autocast(trial: _Trial) -> None:
 
 
 def _check_cells(trial: _Trial, size: int) -> None:
-    """For some start of the lattice, each image masks square cells whole but for one; sides it does not divide are rings."""
+    """For some start of the lattice, each image masks square cells whole but for one; sides it does
+    not divide are rings.
+    """
     grid = trial.grid
     flags = trial.flags(torch.arange(64)).reshape(-1, grid.rows, grid.cols).double()
     row_starts, col_starts = (
@@ -241,12 +263,15 @@ def _check_cells(trial: _Trial, size: int) -> None:
         )  # of the part of a cell that lies on the grid
         fewest = torch.minimum(fewest, ((share > 1e-9) & (share < 1 - 1e-9)).sum((1, 2)))
     assert fewest.max() <= 1, (
-        f"{trial}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most one may be."
+        f"{trial}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most"
+        " one may be."
     )
 
 
 def _check_uniform(trial: _Trial, draws: int) -> None:
-    """Count how often every position, row, column and the border is masked, with a bound shared out over all of them (Bonferroni)."""
+    """Count how often every position, row, column and the border is masked, with a bound shared out
+    over all of them (Bonferroni).
+    """
     places = _count_regions(trial.grid)
     counts = torch.cat(
         [
@@ -261,8 +286,9 @@ def _check_uniform(trial: _Trial, draws: int) -> None:
     worst = int(off.argmax())
     found = float(counts.mean(0)[worst] / places.sum(0)[worst])
     assert off[worst] <= 0, (
-        f"{trial}: {_region_name(trial.grid, worst)} is masked in {found:.3f} of {draws} draws "
-        f"and should be in {trial.num_masked / trial.grid.num_patches:.3f}; declare traits uniform=False if that is meant."
+        f"{trial}: {_region_name(trial.grid, worst)} is masked in {found:.3f} of {draws} draws and"
+        f" should be in {trial.num_masked / trial.grid.num_patches:.3f}; declare traits"
+        " uniform=False if that is meant."
     )
 
 
@@ -298,7 +324,9 @@ def _global_states() -> tuple[bytes, bytes, str]:
 
 
 def _draw_with_global_seed(trial: _Trial, seed: int) -> tuple[Tensor, bool]:
-    """Draw masks with every global generator seeded anew; returns them and whether the generators stayed put, and restores those."""
+    """Draw masks with every global generator seeded anew; returns them and whether the generators
+    stayed put, and restores those.
+    """
     kept_numpy, kept_python = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

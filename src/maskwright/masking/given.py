@@ -25,11 +25,14 @@ Cover = Literal["any", "half", "all"]
 class GivenPolicy:
     """Mask the patches of given masks first.
 
-    masks: (rows, cols) for every image, or (S, N) of which each image takes one; True (or the larger number) is masked first.
-    choose: "by_chance" draws one of the S anew each time, "by_sample" takes the one of the picture's name, whatever part of the data it is in.
-    names: of the S masks: the picture's path or file name with any ending, or for pictures in an array `row 0`, `row 1` ... (the default).
-    The count still comes from the ratio, exactly: too small a given mask is filled, too large a one is cut, both by chance.
-    `given_ratio` is the ratio at which neither happens.
+    masks: (rows, cols) for every image, or (S, N) of which each image takes one; True (or the
+        larger number) is masked first.
+    choose: "by_chance" draws one of the S anew each time, "by_sample" takes the one of the
+        picture's name, whatever part of the data it is in.
+    names: of the S masks: the picture's path or file name with any ending, or for pictures in an
+        array `row 0`, `row 1` ... (the default). The count still comes from the ratio, exactly: too
+        small a given mask is filled, too large a one is cut, both by chance. `given_ratio` is the
+        ratio at which neither happens.
     """
 
     masks: Tensor
@@ -40,13 +43,15 @@ class GivenPolicy:
         read_choice("given", "choose", self.choose, ("by_chance", "by_sample"))
         if not isinstance(self.masks, Tensor) or self.masks.ndim != 2 or not self.masks.numel():
             raise MaskwrightError(
-                "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of booleans or numbers."
+                "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of"
+                " booleans or numbers."
             )
         if not torch.isfinite(self.masks.float()).all():
             raise MaskwrightError("Policy 'given' needs finite masks; got NaN or infinity.")
         if self.names and len(self.names) != len(self.masks):
             raise MaskwrightError(
-                f"Policy 'given' needs a name for each of its {len(self.masks)} masks; got {len(self.names)}."
+                f"Policy 'given' needs a name for each of its {len(self.masks)} masks; got"
+                f" {len(self.names)}."
             )
         stems = Counter(map(_stem, self.names))
         if doubled := [stem for stem, count in stems.items() if count > 1]:
@@ -70,12 +75,15 @@ class GivenPolicy:
             return bank[scene.rng.integers(0, len(bank))]
         if scene.keys is None:
             raise MaskwrightError(
-                "Policy 'given(choose='by_sample')' needs to know the name of each picture, and there are no pictures here."
+                "Policy 'given(choose='by_sample')' needs to know the name of each picture, and"
+                " there are no pictures here."
             )
         return bank[torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)]
 
     def check_pictures(self, keys: Iterable[str]) -> None:
-        """Raise MaskwrightError when one of these pictures has no mask of its own and masks go by sample."""
+        """Raise MaskwrightError when one of these pictures has no mask of its own and masks go by
+        sample.
+        """
         if "keys" not in self.traits.needs:
             return
         owner: dict[int, str] = {}
@@ -83,18 +91,21 @@ class GivenPolicy:
             other = owner.setdefault(self.row_of(key), key)
             if other != key:
                 raise MaskwrightError(
-                    f"The pictures '{other}' and '{key}' would share one mask of the policy 'given'; put masks into folders as the "
-                    "pictures are."
+                    f"The pictures '{other}' and '{key}' would share one mask of the policy"
+                    " 'given'; put masks into folders as the pictures are."
                 )
 
     def row_of(self, key: str) -> int:
-        """Which of the masks belongs to a picture: by its path without ending, else by its name alone; raises MaskwrightError."""
+        """Which of the masks belongs to a picture: by its path without ending, else by its name
+        alone; raises MaskwrightError.
+        """
         stem = _stem(key)
         row = self._rows.get(stem, self._rows_by_name.get(PurePosixPath(stem).name))
         if row is None:
             raise MaskwrightError(
-                f"Policy 'given' has {len(self.masks)} masks and none for the picture '{key}'; by_sample takes a folder with a mask "
-                "named like each picture, or for pictures in one array an array of as many masks."
+                f"Policy 'given' has {len(self.masks)} masks and none for the picture '{key}';"
+                " by_sample takes a folder with a mask named like each picture, or for pictures in"
+                " one array an array of as many masks."
             )
         return row
 
@@ -119,7 +130,8 @@ class GivenPolicy:
             return self.masks
         shape = "x".join(map(str, self.masks.shape))
         raise MaskwrightError(
-            f"A given mask of shape {shape} does not fit a {grid.rows}x{grid.cols} grid; resample it with cover_patches."
+            f"A given mask of shape {shape} does not fit a {grid.rows}x{grid.cols} grid; resample"
+            " it with cover_patches."
         )
 
 
@@ -131,7 +143,9 @@ def _stem(key: str) -> str:
 
 
 def check_given(policy: Policy, keys: Sequence[str]) -> None:
-    """Raise MaskwrightError when masks that a policy takes by sample do not fit the pictures of these names."""
+    """Raise MaskwrightError when masks that a policy takes by sample do not fit the pictures of
+    these names.
+    """
     for leaf in leaves(policy):
         if isinstance(leaf, GivenPolicy):
             leaf.check_pictures(keys)
@@ -140,7 +154,8 @@ def check_given(policy: Policy, keys: Sequence[str]) -> None:
 def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
     """Return (S, N) float shares: how much of each patch's area a (S, H, W) pixel mask covers.
 
-    H and W need not be the image's nor divide; each pixel counts by the exact area it shares with the patch.
+    H and W need not be the image's nor divide; each pixel counts by the exact area it shares with
+    the patch.
     """
     if pixel_masks.ndim != 3 or not pixel_masks.numel():
         raise MaskwrightError(
@@ -152,14 +167,17 @@ def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
 
 
 def cover_patches(pixel_masks: Tensor, grid: Grid, cover: Cover = "half") -> Tensor:
-    """Turn (S, H, W) pixel masks, True = masked, into (S, N) patch masks: masked where any, half or all of a patch is covered."""
+    """Turn (S, H, W) pixel masks, True = masked, into (S, N) patch masks: masked where any, half or
+    all of a patch is covered.
+    """
     read_choice("given", "cover", cover, ("any", "half", "all"))
     share = measure_cover(pixel_masks.bool(), grid)
     return share > 1e-6 if cover == "any" else share >= {"half": 0.5, "all": 1.0}[cover] - 1e-6
 
 
 def given_ratio(masks: Tensor) -> float:
-    """Return the ratio that masks exactly what (S, N) or (rows, cols) boolean masks hold; of masks that differ, their mean count.
+    """Return the ratio that masks exactly what (S, N) or (rows, cols) boolean masks hold; of masks
+    that differ, their mean count.
 
     Raises MaskwrightError when that masks nothing or everything.
     """
@@ -167,13 +185,16 @@ def given_ratio(masks: Tensor) -> float:
     count, total = round(float(in_rows.sum(1, dtype=torch.float64).mean())), in_rows.shape[1]
     if not 0 < count < total:
         raise MaskwrightError(
-            f"The given mask hides {count} of {total} patches; it needs to leave some visible and some masked."
+            f"The given mask hides {count} of {total} patches; it needs to leave some visible and"
+            " some masked."
         )
     return count / total
 
 
 def _overlap(parts: int, pixels: int, device: torch.device) -> Tensor:
-    """(parts, pixels) share of each of `parts` equal stretches that each pixel makes up; rows sum to 1."""
+    """(parts, pixels) share of each of `parts` equal stretches that each pixel makes up; rows sum
+    to 1.
+    """
     edges = torch.arange(parts + 1, device=device, dtype=torch.float64) * pixels / parts
     pixel = torch.arange(pixels, device=device, dtype=torch.float64)
     shared = torch.minimum(edges[1:, None], pixel + 1) - torch.maximum(edges[:-1, None], pixel)

@@ -1,4 +1,6 @@
-"""Attention decides: what a vision transformer attends to is masked first, or last (AttMask, AMT, MST)."""
+"""Attention decides: what a vision transformer attends to is masked first, or last (AttMask, AMT,
+MST).
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,20 @@ LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedPolicy:
-    """Mask the patches with the most attention (hide="salient") or the least (hide="background").
+    """Mask the patches with the most attention (hide="salient") or the least
+    (hide="background").
 
-    source: whose attention, "self" for an average of the run's own encoder, "prior" for the maps of a prepared store, else a run, a file
-    or a model's name; temperature: 0 ranks by attention, above it chance joins in, log(attention) / temperature + Gumbel noise, which at
-    1 draws patches one by one with chances in proportion to attention (without replacement); hint: of this share of patches that come
-    first, as many as the ratio says are shown again (AttMask-Hint; 0.1 there); predict: "first" lets the loss score the patches masked
-    first when not all are predicted, the others are thrown away (AMT); decay, refresh: the run's own average keeps `decay` of itself
-    per step and is renewed every `refresh` steps.
+    source: whose attention, "self" for an average of the run's own encoder, "prior" for the maps of
+        a prepared store, else a run, a file or a model's name.
+    temperature: 0 ranks by attention, above it chance joins in, log(attention) / temperature +
+        Gumbel noise, which at 1 draws patches one by one with chances in proportion to attention
+        (without replacement).
+    hint: of this share of patches that come first, as many as the ratio says are shown again
+        (AttMask-Hint; 0.1 there).
+    predict: "first" lets the loss score the patches masked first when not all are predicted, the
+        others are thrown away (AMT).
+    decay, refresh: the run's own average keeps `decay` of itself per step and is renewed every
+        `refresh` steps.
     """
 
     source: str = "self"

@@ -1,7 +1,8 @@
-"""Hard patches first: what a picture's patches have cost so far decides, remembered or predicted (HPM, Wang et al. 2023).
+"""Hard patches first: what a picture's patches have cost so far decides, remembered or predicted
+(HPM, Wang et al. 2023).
 
-Masks that are hard always do harm (82.0 against 82.5 % in HPM's ablation), so chance chooses a share of the masked patches: the option
-`mix`, 0->0.5 where nothing else is said.
+Masks that are hard always do harm (82.0 against 82.5 % in HPM's ablation), so chance chooses a
+share of the masked patches: the option `mix`, 0->0.5 where nothing else is said.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ UNSEEN = -1.0
 
 @dataclass(frozen=True, kw_only=True)
 class HardPolicy(PolicySettings):
-    """Mask the patches of each picture that were hardest to predict when last seen; a memory of one number per patch, no network.
+    """Mask the patches of each picture that were hardest to predict when last seen; a memory of one
+    number per patch, no network.
 
-    keep: how much of the remembered loss a new one leaves in place. Places never seen count as the hardest, so that they are tried.
+    keep: how much of the remembered loss a new one leaves in place. Places never seen count as the
+        hardest, so that they are tried.
     """
 
     usual_mix: ClassVar[str] = "0->0.5"
@@ -48,7 +51,9 @@ class HardPolicy(PolicySettings):
 
 
 class LossMemory(nn.Module):
-    """The loss of every picture's patches, on a grid laid over the whole picture, so that crops and flips find their places again."""
+    """The loss of every picture's patches, on a grid laid over the whole picture, so that crops and
+    flips find their places again.
+    """
 
     traits: ClassVar[Traits] = Traits(needs=frozenset({"views"}))
     memory: Tensor
@@ -74,7 +79,8 @@ class LossMemory(nn.Module):
     def observe(self, feedback: Feedback) -> None:
         """Blend the losses of a step into the memory; several masks of a picture count together.
 
-        A loss that is not finite is not remembered, one beyond half precision as the largest there is.
+        A loss that is not finite is not remembered, one beyond half precision as the largest there
+        is.
         """
         scene, ids = feedback.scene, feedback.mask.predicted_ids
         if scene.sample_ids is None or scene.views is None:
@@ -87,7 +93,8 @@ class LossMemory(nn.Module):
         sums = torch.zeros_like(old).scatter_add_(1, places, errors.where(is_known, 0.0))
         counts = torch.zeros_like(old).scatter_add_(1, places, is_known.float())
         same = (pictures[:, None] == pictures[None, :]).float()
-        # Rows of one picture become equal, so that writing them twice is harmless; bfloat16 products would round what is kept.
+        # Rows of one picture become equal, so that writing them twice is harmless; bfloat16
+        # products would round what is kept.
         with torch.autocast(old.device.type, enabled=False):
             sums, counts = same @ sums, same @ counts
         mean = sums / counts.clamp(min=1)
@@ -99,10 +106,12 @@ class LossMemory(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedHardPolicy(PolicySettings):
-    """Mask the patches that a small network expects to be hard, which learns from each step which of two patches cost more.
+    """Mask the patches that a small network expects to be hard, which learns from each step which
+    of two patches cost more.
 
-    width, depth: of the network, a transformer on all patches of the picture; weight: of its loss beside the reconstruction's.
-    HPM predicts from the features of an averaged encoder instead, at 2.5 times the cost of a step; this network reads pixels.
+    width, depth: of the network, a transformer on all patches of the picture.
+    weight: of its loss beside the reconstruction's. HPM predicts from the features of an averaged
+        encoder instead, at 2.5 times the cost of a step; this network reads pixels.
     """
 
     usual_mix: ClassVar[str] = "0->0.5"
@@ -124,7 +133,9 @@ class PredictedHardPolicy(PolicySettings):
 
 
 class LossPredictor(nn.Module):
-    """Scores patches by the loss it expects, learned as an order: the harder of two patches should score higher (relative loss of HPM)."""
+    """Scores patches by the loss it expects, learned as an order: the harder of two patches should
+    score higher (relative loss of HPM).
+    """
 
     traits: ClassVar[Traits] = Traits(uniform=False, needs=frozenset({"images"}))
 
@@ -157,7 +168,9 @@ def expect(owner: nn.Module, scorer: nn.Module, scene: Scene) -> Tensor:
 
 
 def picture_places(views: Tensor, grid: Grid) -> Tensor:
-    """(B, N) places on a grid laid over the whole picture where the centers of the patches of a view (B, 5) lie."""
+    """(B, N) places on a grid laid over the whole picture where the centers of the patches of a
+    view (B, 5) lie.
+    """
     top, left, height, width, mirrored = views.unbind(1)
     down = (torch.arange(grid.rows, device=views.device) + 0.5) / grid.rows
     right = (torch.arange(grid.cols, device=views.device) + 0.5) / grid.cols

@@ -13,7 +13,9 @@ from maskwright.support.seeding import KeyedRng
 
 @dataclass(frozen=True)
 class Cells:
-    """cell_ids and phase_ids, both (B or 1, N): the cell of each patch, and its place in that cell counted row by row from 0."""
+    """cell_ids and phase_ids, both (B or 1, N): the cell of each patch, and its place in that cell
+    counted row by row from 0.
+    """
 
     cell_ids: Tensor
     phase_ids: Tensor
@@ -23,9 +25,10 @@ class Cells:
 def divide(grid: Grid, size: int, rng: KeyedRng, shift: bool = False) -> Cells:
     """Divide a grid into size x size cells.
 
-    A side that `size` does not divide is closed to a ring and the cells start at a random place on it, so that a cell may go on at the
-    opposite border; every side is, when `shift` is set. Small cells fixed at one border would be masked less often than the others
-    (by 1.5 points at 14x14, size 4, ratio 0.75); on a ring all positions are alike.
+    A side that `size` does not divide is closed to a ring and the cells start at a random place on
+    it, so that a cell may go on at the opposite border; every side is, when `shift` is set. Small
+    cells fixed at one border would be masked less often than the others (by 1.5 points at 14x14,
+    size 4, ratio 0.75); on a ring all positions are alike.
     """
     rows = _places(grid.rows, size, rng.fork("rows"), shift)
     cols = _places(grid.cols, size, rng.fork("cols"), shift)

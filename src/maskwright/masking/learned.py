@@ -1,4 +1,6 @@
-"""Policies that learn while the model does: an adversary that first helps (CL-MAE), and sampling by informativeness (AdaMAE)."""
+"""Policies that learn while the model does: an adversary that first helps (CL-MAE), and sampling by
+informativeness (AdaMAE).
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,17 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialPolicy(PolicySettings):
-    """Learn which patches to mask from the reconstruction loss, first to make it small, later to make it large (CL-MAE, Madan et al. 2024).
+    """Learn which patches to mask from the reconstruction loss, first to make it small, later to
+    make it large (CL-MAE, Madan et al. 2024).
 
-    dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary; temperature: of the Gumbel noise that draws
-    masks; share_guard: weight of the divergence between the mean chance of being visible and the visible share; diversity_guard: weight
-    of the mean of exp(-distance / 10) over pairs of pictures, which grows as their chances become alike; width, depth: of the network.
-    The loss reaches the policy through the visible tokens: a step costs one pass of the small network more, not one of the model.
+    dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary.
+    temperature: of the Gumbel noise that draws masks.
+    share_guard: weight of the divergence between the mean chance of being visible and the visible
+        share.
+    diversity_guard: weight of the mean of exp(-distance / 10) over pairs of pictures, which grows
+        as their chances become alike.
+    width, depth: of the network. The loss reaches the policy through the visible tokens: a step
+        costs one pass of the small network more, not one of the model.
     """
 
     dial: Any = "1->-1"
@@ -50,7 +57,9 @@ class AdversarialPolicy(PolicySettings):
 
 
 class Adversary(nn.Module):
-    """Draws masks by Gumbel top-k on its scores; the chance of a patch to be visible is the sigmoid of minus its score."""
+    """Draws masks by Gumbel top-k on its scores; the chance of a patch to be visible is the sigmoid
+    of minus its score.
+    """
 
     traits: ClassVar[Traits] = LEARNED
 
@@ -84,10 +93,14 @@ class Adversary(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptivePolicy(PolicySettings):
-    """Learn which patches tell most and show those: what came back badly becomes likelier to be visible (AdaMAE, Bandara et al. 2023).
+    """Learn which patches tell most and show those: what came back badly becomes likelier to be
+    visible (AdaMAE, Bandara et al. 2023).
 
-    The visible patches are drawn one by one without replacement by the network's softmax. weight: of its loss, 1e-4 in the paper;
-    width, depth: of the network. The sign is the opposite of hard's and guided's: what is hard to predict is shown.
+    The visible patches are drawn one by one without replacement by the network's softmax.
+
+    weight: of its loss, 1e-4 in the paper.
+    width, depth: of the network. The sign is the opposite of hard's and guided's: what is hard to
+        predict is shown.
     """
 
     weight: float = 1e-4
@@ -133,18 +146,23 @@ class AdaptiveSampler(nn.Module):
 
 
 def share_divergence(keep_BN: Tensor, wanted: float) -> Tensor:
-    """Mean over images of KL(wanted || mean chance of being visible) between coins; 0 when the mean is the wanted share."""
+    """Mean over images of KL(wanted || mean chance of being visible) between coins; 0 when the mean
+    is the wanted share.
+    """
     mean = keep_BN.mean(1).clamp(1e-6, 1 - 1e-6)
     share = torch.tensor(wanted, device=keep_BN.device)
     return (share * (share / mean).log() + (1 - share) * ((1 - share) / (1 - mean)).log()).mean()
 
 
 def likeness(keep_BN: Tensor) -> Tensor:
-    """Mean of exp(-distance / 10) over pairs of images, from 0 to 1 when all chances are the same; 0 for a single image."""
+    """Mean of exp(-distance / 10) over pairs of images, from 0 to 1 when all chances are the same;
+    0 for a single image.
+    """
     count = keep_BN.shape[0]
     if count < 2:
         return keep_BN.sum() * 0
-    # Differences are summed as they are made: neither (B, B, N) numbers are stored, nor is |a|^2 + |b|^2 - 2ab rounded, which
+    # Differences are summed as they are made: neither (B, B, N) numbers are stored, nor is |a|^2 +
+    # |b|^2 - 2ab rounded, which
     # for rows that are nearly alike is all error.
     distance_BB = torch.cdist(keep_BN, keep_BN, compute_mode="donot_use_mm_for_euclid_dist")
     pairs = torch.exp(-0.1 * distance_BB)

@@ -1,4 +1,6 @@
-"""Policies that keep a state: what they are told at the beginning, what they learn from, and how composed policies hold them."""
+"""Policies that keep a state: what they are told at the beginning, what they learn from, and how
+composed policies hold them.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ from maskwright.support.errors import MaskwrightError
 class PolicyContext:
     """Where a policy will work.
 
-    grid; num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches (B, N, P) in the model's numbers
-    to one score (B, N), with fresh weights.
+    grid;
+
+    num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches
+        (B, N, P) in the model's numbers to one score (B, N), with fresh weights.
     """
 
     grid: Grid
@@ -30,7 +34,9 @@ class PolicyContext:
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a training step found out; errors (B, K): mean squared error of each predicted patch in the target's space, detached."""
+    """What a training step found out; errors (B, K): mean squared error of each predicted patch in
+    the target's space, detached.
+    """
 
     scene: Scene
     mask: PatchMask
@@ -38,7 +44,9 @@ class Feedback:
 
 
 class PolicySettings(ABC):
-    """The settings of a policy that keeps a state; `build` makes the policy itself, and until then nothing is scored."""
+    """The settings of a policy that keeps a state; `build` makes the policy itself, and until then
+    nothing is scored.
+    """
 
     @property
     @abstractmethod
@@ -56,10 +64,12 @@ class PolicySettings(ABC):
 
 @runtime_checkable
 class StatefulPolicy(Policy, Protocol):
-    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and moved with the model's.
+    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and
+    moved with the model's.
 
-    What it does with that state is told by the methods it has: `soft_mask` (see `HasSoftMask`), `loss` (`HasLoss`), `observe` (`HasMemory`), one or
-    more of these, and `flops` (`HasFlops`) where it has a network; those that say nothing are left out.
+    What it does with that state is told by the methods it has: `soft_mask` (see `HasSoftMask`),
+    `loss` (`HasLoss`), `observe` (`HasMemory`), one or more of these, and `flops` (`HasFlops`)
+    where it has a network; those that say nothing are left out.
     """
 
     def state_dict(self) -> dict[str, Any]:
@@ -72,7 +82,9 @@ class HasSoftMask(Protocol):
     """A learner that the reconstruction's loss reaches."""
 
     def soft_mask(self, scene: Scene) -> Tensor | None:
-        """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft - soft.detach(), so the loss reaches the policy."""
+        """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft -
+        soft.detach(), so the loss reaches the policy.
+        """
         ...
 
 
@@ -149,6 +161,7 @@ def _checked(learner: StatefulPolicy) -> StatefulPolicy:
     if not isinstance(learner, HasSoftMask | HasLoss | HasMemory):
         name = type(learner).__name__
         raise MaskwrightError(
-            f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback) or observe(feedback)."
+            f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback)"
+            " or observe(feedback)."
         )
     return learner

@@ -1,4 +1,6 @@
-"""Policies made of policies: pick one per image, blend their rankings, leave a share to chance, swap or share out what is visible."""
+"""Policies made of policies: pick one per image, blend their rankings, leave a share to chance,
+swap or share out what is visible.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class _SumOfPolicies:
-    """Two or more policies with a weight each: a number or a schedule ("0->1"); equal weights when left out."""
+    """Two or more policies with a weight each: a number or a schedule ("0->1"); equal weights when
+    left out.
+    """
 
     kind: ClassVar[str]
     parts: Sequence[Policy]
@@ -58,11 +62,14 @@ class MixturePolicy(_SumOfPolicies):
         )
         scored = _score_parts(self.parts, scene)
         if self.traits.predicts == "first":
-            # The split of a batch knows one way to choose predicted patches, so parts that want another get no order to go by.
+            # The split of a batch knows one way to choose predicted patches, so parts that want
+            # another get no order to go by.
             scored = [
-                score
-                if part.traits.predicts == "first"
-                else without_order(score, scene.num_masked, scene.rng.fork(f"order {place}"))
+                (
+                    score
+                    if part.traits.predicts == "first"
+                    else without_order(score, scene.num_masked, scene.rng.fork(f"order {place}"))
+                )
                 for place, (part, score) in enumerate(zip(self.parts, scored, strict=True))
             ]
         scores = torch.stack(scored, dim=1)
@@ -71,9 +78,11 @@ class MixturePolicy(_SumOfPolicies):
 
 @dataclass(frozen=True, kw_only=True)
 class BlendPolicy(_SumOfPolicies):
-    """Add up the rankings of several policies, each patch's rank times the weight, so that every image follows all of them a little.
+    """Add up the rankings of several policies, each patch's rank times the weight, so that every
+    image follows all of them a little.
 
-    Ranks, not scores, are added, because policies score on scales of their own; equal scores are ranked by chance.
+    Ranks, not scores, are added, because policies score on scales of their own; equal scores are
+    ranked by chance.
     """
 
     kind: ClassVar[str] = "blend"
@@ -102,10 +111,12 @@ class _ChangeOfPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class MixPolicy(_ChangeOfPolicy):
-    """Let a policy choose a share of the masked patches and chance the others; written as an option of any policy, guided(mix=0.5).
+    """Let a policy choose a share of the masked patches and chance the others; written as an option
+    of any policy, guided(mix=0.5).
 
-    share: a number in [0, 1] or a schedule; at 0 the masks are random, at 1 the policy's own, and floor(share * masked) patches are
-    its choice in between (the easy-to-hard dial of HPM, Wang et al. 2023).
+    share: a number in [0, 1] or a schedule; at 0 the masks are random, at 1 the policy's own, and
+        floor(share * masked) patches are its choice in between (the easy-to-hard dial of HPM, Wang
+        et al. 2023).
     """
 
     share: Any = 1.0
@@ -115,7 +126,8 @@ class MixPolicy(_ChangeOfPolicy):
         for progress in (0.0, 0.5, 1.0):
             if not 0 <= share.at(progress) <= 1:
                 raise MaskwrightError(
-                    f"mix is the share of masked patches that the policy chooses, from 0 to 1; got {share}."
+                    "mix is the share of masked patches that the policy chooses, from 0 to 1; got"
+                    f" {share}."
                 )
         object.__setattr__(self, "share", share)
 
@@ -135,7 +147,9 @@ class MixPolicy(_ChangeOfPolicy):
 
 @dataclass(frozen=True, kw_only=True)
 class ComplementPolicy(_ChangeOfPolicy):
-    """Swap visible and masked: what the policy `of` would mask first stays visible longest, and what it would mask last comes first."""
+    """Swap visible and masked: what the policy `of` would mask first stays visible longest, and
+    what it would mask last comes first.
+    """
 
     @property
     def traits(self) -> Traits:
@@ -151,10 +165,12 @@ class ComplementPolicy(_ChangeOfPolicy):
 
 @dataclass(frozen=True, kw_only=True)
 class TurnsPolicy(_ChangeOfPolicy):
-    """Give each mask of a picture in one step visible patches of its own, until every patch has been visible once (as in DMJD).
+    """Give each mask of a picture in one step visible patches of its own, until every patch has
+    been visible once (as in DMJD).
 
-    The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes the next stretch of it as visible.
-    With one mask per picture, or where nothing numbers the masks, it is the policy `of` itself.
+    The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes
+    the next stretch of it as visible. With one mask per picture, or where nothing numbers the
+    masks, it is the policy `of` itself.
     """
 
     @property
@@ -176,7 +192,8 @@ class TurnsPolicy(_ChangeOfPolicy):
         num_visible = count - scene.num_masked
         moved = scene.mask_ids * num_visible / count
         turned = (ranks - moved[:, None] + 1e-6).remainder(1.0)
-        # Masked patches keep the order of the shared ranking: "first" means what the policy `of` would mask first, in every turn.
+        # Masked patches keep the order of the shared ranking: "first" means what the policy `of`
+        # would mask first, in every turn.
         return torch.where(turned < (num_visible - 0.5) / count, turned - 1, ranks)
 
 
@@ -187,7 +204,8 @@ def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
         or not all(isinstance(part, Policy) for part in parts)
     ):
         raise MaskwrightError(
-            f"Policy '{owner}' needs two or more policies, as in {owner}(0.5*random + 0.5*block); got {parts}."
+            f"Policy '{owner}' needs two or more policies, as in {owner}(0.5*random + 0.5*block);"
+            f" got {parts}."
         )
     return tuple(parts)
 
@@ -198,7 +216,8 @@ def _read_weights(
     read = tuple(parse_schedule(weight) for weight in weights or [1.0] * len(parts))
     if len(read) != len(parts):
         raise MaskwrightError(
-            f"Policy '{owner}' needs one weight per part; got {len(read)} weights for {len(parts)} parts."
+            f"Policy '{owner}' needs one weight per part; got {len(read)} weights for {len(parts)}"
+            " parts."
         )
     for progress in (0.0, 0.5, 1.0):
         _shares(read, progress)
@@ -210,7 +229,8 @@ def _shares(weights: Sequence[Schedule], progress: float) -> list[float]:
     now = [weight.at(progress) for weight in weights]
     if min(now) < 0 or sum(now) <= 0:
         raise MaskwrightError(
-            f"Weights of policies must not be negative nor all zero; at progress {progress:g} they are {now}."
+            f"Weights of policies must not be negative nor all zero; at progress {progress:g} they"
+            f" are {now}."
         )
     return [weight / sum(now) for weight in now]
 

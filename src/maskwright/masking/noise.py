@@ -1,7 +1,9 @@
-"""Colored noise: filtered white noise decides, so that masked patches clump, spread out or form bands (ColorMAE, Hinojosa et al. 2024).
+"""Colored noise: filtered white noise decides, so that masked patches clump, spread out or form
+bands (ColorMAE, Hinojosa et al. 2024).
 
-Each image filters its own noise. The grid is closed to a ring in both directions while filtering, because any other border treatment
-masks the border more or less often than the center; the price is that opposite borders look alike.
+Each image filters its own noise. The grid is closed to a ring in both directions while filtering,
+because any other border treatment masks the border more or less often than the center; the price is
+that opposite borders look alike.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and fil
 
 @dataclass(frozen=True, kw_only=True)
 class RedNoise:
-    """Mask large smooth regions: low-pass noise. sigma: width of the Gaussian in patches; larger makes larger regions."""
+    """Mask large smooth regions: low-pass noise. sigma: width of the Gaussian in patches; larger
+    makes larger regions.
+    """
 
     traits: ClassVar[Traits] = Traits()
     sigma: float = 2.0
@@ -41,7 +45,9 @@ class RedNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class BlueNoise:
-    """Mask so that no large region is all masked: high-pass noise. sigma: width in patches of the Gaussian that is taken away."""
+    """Mask so that no large region is all masked: high-pass noise. sigma: width in patches of the
+    Gaussian that is taken away.
+    """
 
     traits: ClassVar[Traits] = Traits()
     sigma: float = 1.0
@@ -56,7 +62,9 @@ class BlueNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class GreenNoise:
-    """Mask clumps of a middle size: band-pass noise, between Gaussians of width `fine` and `coarse` in patches."""
+    """Mask clumps of a middle size: band-pass noise, between Gaussians of width `fine` and `coarse`
+    in patches.
+    """
 
     traits: ClassVar[Traits] = Traits()
     fine: float = 0.5
@@ -71,7 +79,9 @@ class GreenNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class PurpleNoise:
-    """Mask large regions and single patches but no middle sizes: band-stop noise, white less the green of the same widths in patches."""
+    """Mask large regions and single patches but no middle sizes: band-stop noise, white less the
+    green of the same widths in patches.
+    """
 
     traits: ClassVar[Traits] = Traits()
     fine: float = 0.5
@@ -87,7 +97,9 @@ class PurpleNoise:
 
 @lru_cache(maxsize=64)
 def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
-    """(side, side) matrix that smooths a ring of `side` places with a Gaussian of width sigma; rows and columns sum to 1."""
+    """(side, side) matrix that smooths a ring of `side` places with a Gaussian of width sigma; rows
+    and columns sum to 1.
+    """
     places = torch.arange(side, device=device)
     gaps = (places[:, None] - places[None, :]).abs()
     gaps = torch.minimum(gaps, side - gaps)
@@ -99,7 +111,9 @@ def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
 
 
 def _white(scene: Scene) -> Tensor:
-    """(B, rows, cols) white noise of mean zero, so that what a wide Gaussian leaves is not lost beside a constant."""
+    """(B, rows, cols) white noise of mean zero, so that what a wide Gaussian leaves is not lost
+    beside a constant.
+    """
     white = scene.rng.normal(scene.grid.rows, scene.grid.cols)
     return white - white.mean((1, 2), keepdim=True)
 
@@ -130,5 +144,6 @@ def _check_width(owner: str, name: str, sigma: float, grid: Grid) -> None:
     most = max(grid.rows, grid.cols) / 2
     if sigma > most:
         raise MaskwrightError(
-            f"Policy '{owner}({name}={sigma:g})' on a {grid.rows}x{grid.cols} grid smooths everything away: use at most {most:g}."
+            f"Policy '{owner}({name}={sigma:g})' on a {grid.rows}x{grid.cols} grid smooths"
+            f" everything away: use at most {most:g}."
         )

@@ -1,4 +1,6 @@
-"""Checks shared by the settings of policies: each returns the clean value or raises MaskwrightError."""
+"""Checks shared by the settings of policies: each returns the clean value or raises
+MaskwrightError.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,16 @@ def read_count(owner: str, name: str, value: Any, least: int = 1) -> int:
     """Return a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise MaskwrightError(
-            f"Policy '{owner}' needs {name} to be a whole number of at least {least}; got {value!r}."
+            f"Policy '{owner}' needs {name} to be a whole number of at least {least}; got"
+            f" {value!r}."
         )
     return value
 
 
 def read_flag(owner: str, name: str, value: Any) -> bool:
-    """Return True or False; anything else is refused, because 'no' in quotes would count as true."""
+    """Return True or False; anything else is refused, because 'no' in quotes would
+    count as true.
+    """
     if not isinstance(value, bool):
         raise MaskwrightError(f"Policy '{owner}' needs {name} to be True or False; got {value!r}.")
     return value
@@ -30,7 +35,8 @@ def read_choice(owner: str, name: str, value: Any, choices: Sequence[str]) -> st
     """Return one of the words in `choices`."""
     if value not in choices:
         raise MaskwrightError(
-            f"Policy '{owner}' needs {name} to be one of {', '.join(choices)}; got {value!r}.{did_you_mean(str(value), choices)}"
+            f"Policy '{owner}' needs {name} to be one of {', '.join(choices)}; got"
+            f" {value!r}.{did_you_mean(str(value), choices)}"
         )
     return value
 
@@ -65,10 +71,13 @@ def read_range(owner: str, name: str, value: Any, most: float = math.inf) -> tup
 
 
 def read_share(owner: str, name: str, value: Any) -> Schedule:
-    """Return a schedule of shares in [0, 1]; a number is a constant one. What draws its values is refused: a policy has no such draw."""
+    """Return a schedule of shares in [0, 1]; a number is a constant one. What draws its values is
+    refused: a policy has no such draw.
+    """
     share = parse_schedule(value)
     if isinstance(share, Uniform) or not all(0 <= share.at(step / 100) <= 1 for step in range(101)):
         raise MaskwrightError(
-            f"Policy '{owner}' needs {name} to be a share from 0 to 1, or a schedule of them such as 0->1; got {share}."
+            f"Policy '{owner}' needs {name} to be a share from 0 to 1, or a schedule of them such"
+            f" as 0->1; got {share}."
         )
     return share

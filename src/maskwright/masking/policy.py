@@ -22,10 +22,13 @@ _UNREAD = "unread checks"  # where `Scene.found` keeps what `Scene.checked` did 
 class Traits:
     """What a policy promises; `check_policy` holds it to this.
 
-    uniform: every position is masked equally often, as far as what the policy looks at favors none; nested: with the same chance, a
-    higher ratio only masks more patches; cell: side of the square cells that are masked whole, all but one at most, or None;
-    predicts: which masked patches the loss scores when not all are, any ("random") or those with the largest score ("first");
-    needs: what it asks of a scene beyond the grid, among "images", "views", "keys", "attention:SOURCE" and "prior:NAME".
+    uniform: every position is masked equally often, as far as what the policy looks at favors none.
+    nested: with the same chance, a higher ratio only masks more patches.
+    cell: side of the square cells that are masked whole, all but one at most, or None.
+    predicts: which masked patches the loss scores when not all are, any ("random") or those with
+        the largest score ("first").
+    needs: what it asks of a scene beyond the grid, among "images", "views", "keys",
+        "attention:SOURCE" and "prior:NAME".
     """
 
     uniform: bool = True
@@ -45,14 +48,18 @@ class Traits:
 class Scene:
     """All that a policy may look at for one batch of B images.
 
-    num_masked is for quotas alone; rng has one stream per image; progress is the share of the training done, in [0, 1];
-    training: whether this is a training step, where sample_ids (B,) name pictures of the training data; images (B, C, H, W) are as the
-    model will see them, after augmentation; priors map a name to (B, N) maps in [0, 1] moved with the same crop and flip, with one
-    "parts/NAME" for each part; views (B, 5) say where in its picture an image was cut: top, left, height, width as shares of the
-    picture, and 1 where it was mirrored; attention(source) gives (B, N) attention, computed when first asked;
-    mask_ids (B,) number the masks that one picture gets in a step, and picture_rng has one stream per picture, whatever the mask;
-    keys: the name of each of the B pictures in its data, for policies that need "keys";
-    found keeps what was computed for this batch.
+    num_masked is for quotas alone; rng has one stream per image; progress is the share of the
+    training done, in [0, 1];
+
+    training: whether this is a training step, where sample_ids (B,) name pictures of the training
+        data; images (B, C, H, W) are as the model will see them, after augmentation; priors map a
+        name to (B, N) maps in [0, 1] moved with the same crop and flip, with one "parts/NAME" for
+        each part; views (B, 5) say where in its picture an image was cut: top, left, height, width
+        as shares of the picture, and 1 where it was mirrored; attention(source) gives (B, N)
+        attention, computed when first asked; mask_ids (B,) number the masks that one picture gets
+        in a step, and picture_rng has one stream per picture, whatever the mask.
+    keys: the name of each of the B pictures in its data, for policies that need "keys"; found keeps
+        what was computed for this batch.
     """
 
     grid: Grid
@@ -79,7 +86,9 @@ class Scene:
         return self.rng.device
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """What `compute` returns, computed once for this batch however many parts of a policy ask; key: hashable, one for each thing."""
+        """What `compute` returns, computed once for this batch however many parts of a policy ask;
+        key: hashable, one for each thing.
+        """
         if key not in self.found:
             self.found[key] = compute()
         return self.found[key]
@@ -91,7 +100,9 @@ class Scene:
         return self.priors[name]
 
     def parts(self) -> dict[str, Tensor]:
-        """The (B, N) map of each part by its name; raises MaskwrightError when the data has none."""
+        """The (B, N) map of each part by its name; raises MaskwrightError when the data
+        has none.
+        """
         found = {
             name.removeprefix(PARTS): share
             for name, share in self.priors.items()
@@ -102,10 +113,13 @@ class Scene:
         return found
 
     def look(self, source: str) -> Tensor:
-        """(B, N) attention of that source; raises MaskwrightError when the scene has no model to ask."""
+        """(B, N) attention of that source; raises MaskwrightError when the scene has no model to
+        ask.
+        """
         if self.attention is None:
             raise MaskwrightError(
-                f"This policy asks for the attention of '{source}', and there is no model here to ask."
+                f"This policy asks for the attention of '{source}', and there is no model here to"
+                " ask."
             )
         attend = self.attention
         return self.once(("attention", source), lambda: attend(source))
@@ -117,10 +131,11 @@ class Scene:
         return self.images
 
     def checked(self, score: Tensor) -> Tensor:
-        """The same (B, N) scores; raises NotAScore where one is NaN or +inf, which a ranking would hide.
+        """The same (B, N) scores; raises NotAScore where one is NaN or +inf, which a ranking would
+        hide.
 
-        On the CPU at once. Elsewhere reading the answer would make the program wait for the device, so that answer is kept for
-        `all_checks`.
+        On the CPU at once. Elsewhere reading the answer would make the program wait for the device,
+        so that answer is kept for `all_checks`.
         """
         is_sound = are_scores(score)
         if score.device.type != "cpu":
@@ -130,7 +145,9 @@ class Scene:
         return score
 
     def all_checks(self) -> Tensor | None:
-        """One boolean on the device, whether all scores were found sound; None where nothing is left to read."""
+        """One boolean on the device, whether all scores were found sound; None where nothing is
+        left to read.
+        """
         unread = self.found.get(_UNREAD)
         return torch.stack(unread).all() if unread else None
 
@@ -154,15 +171,21 @@ def missing_prior(name: str, known: Iterable[str]) -> MaskwrightError:
 
 @runtime_checkable
 class Policy(Protocol):
-    """A rule that scores patches. Implementations are frozen dataclasses whose fields are the settings."""
+    """A rule that scores patches. Implementations are frozen dataclasses whose fields are the
+    settings.
+    """
 
     @property
     def traits(self) -> Traits:
-        """What the policy promises: a `ClassVar` where every setting keeps the promise, a property where it depends on them."""
+        """What the policy promises: a `ClassVar` where every setting keeps the promise, a property
+        where it depends on them.
+        """
         ...
 
     def score(self, scene: Scene) -> Tensor:
-        """Return (B, N) float scores; larger is masked first, equal scores are decided by chance, -inf means never first."""
+        """Return (B, N) float scores; larger is masked first, equal scores are decided by chance,
+        -inf means never first.
+        """
         ...
 
 
@@ -171,12 +194,16 @@ class GridBound(Protocol):
     """A policy that some grids or counts do not suit; one that suits all leaves this method out."""
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
-        """Raise MaskwrightError, saying what would fit, when the settings make no sense for this grid and count."""
+        """Raise MaskwrightError, saying what would fit, when the settings make no sense for this
+        grid and count.
+        """
         ...
 
 
 def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
-    """Raise MaskwrightError when the policy's settings do not suit this grid and count; call it once before a run."""
+    """Raise MaskwrightError when the policy's settings do not suit this grid and count; call it
+    once before a run.
+    """
     if isinstance(policy, GridBound):
         policy.check_grid(grid, num_masked)
 
@@ -184,7 +211,8 @@ def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
 def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -> PatchMask:
     """Score a scene and split it exactly: the one road from policy to mask.
 
-    Raises NotAScore for NaN and +inf, but not in a training step off the CPU, whose own check reads `scene.all_checks()`.
+    Raises NotAScore for NaN and +inf, but not in a training step off the CPU, whose own check reads
+    `scene.all_checks()`.
     """
     num_visible = scene.grid.num_patches - scene.num_masked
     score = scene.checked(policy.score(scene.forked("score")))

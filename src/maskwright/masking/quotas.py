@@ -1,8 +1,10 @@
-"""Shares of parts, kept exactly: patches are ranked so that however many are masked, every part has its share of them.
+"""Shares of parts, kept exactly: patches are ranked so that however many are masked, every part has
+its share of them.
 
-Each patch is given the count of masked patches at which the share of its part calls for it, and the smallest counts are masked first.
-So the number masked is exact, a part that is used up leaves its share to the others, and masking more never frees a patch, which
-rounding shares for one count by largest remainder does not promise (the Alabama paradox).
+Each patch is given the count of masked patches at which the share of its part calls for it, and the
+smallest counts are masked first. So the number masked is exact, a part that is used up leaves its
+share to the others, and masking more never frees a patch, which rounding shares for one count by
+largest remainder does not promise (the Alabama paradox).
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ LEAST = 1e-6  # in place of a share of zero, so that patches never called for st
 class Division:
     """Patches of B images divided into P parts.
 
-    ids: (B, N) int64, the part of each patch; sizes: (B, P) float, patches of each part; places: (B, N) float, where a patch comes in
-    the random order of its part, counted from 1.
+    ids: (B, N) int64, the part of each patch.
+    sizes: (B, P) float, patches of each part.
+    places: (B, N) float, where a patch comes in the random order of its part, counted from 1.
     """
 
     ids: Tensor
@@ -45,9 +48,11 @@ def divide_patches(ids_BN: Tensor, num_parts: int, bits_BN: Tensor) -> Division:
 
 
 def call_by_share(division: Division, shares_BP: Tensor) -> Tensor:
-    """(B, N) counts at which each patch is called for when part p has a share of all that is masked; shares sum to 1.
+    """(B, N) counts at which each patch is called for when part p has a share of all that is
+    masked; shares sum to 1.
 
-    A part of two that is used up leaves the other everything, hence the second term. Shares are rounded to the nearest patch.
+    A part of two that is used up leaves the other everything, hence the second term. Shares are
+    rounded to the nearest patch.
     """
     wanted = division.places - 0.5
     others = division.ids.shape[1] - division.spread(division.sizes)
@@ -55,11 +60,14 @@ def call_by_share(division: Division, shares_BP: Tensor) -> Tensor:
 
 
 def call_by_size(division: Division, offsets_BP: Tensor, before_BP: Tensor, whole: float) -> Tensor:
-    """(B, N) counts at which each patch is called for when masks go partly to parts by their size and partly to one part at a time.
+    """(B, N) counts at which each patch is called for when masks go partly to parts by their size
+    and partly to one part at a time.
 
-    Of k masked patches, a part of n of all N has (1 - whole) * k * n / N + whole * min(n, max(0, k - before)), where `before` counts the
-    patches of the parts that come before it. offsets: in [0, 1), what is added before that number is rounded down; 0.5 rounds to the
-    nearest, a uniform random number makes the mean exact, also for a part of a single patch.
+    Of k masked patches, a part of n of all N has (1 - whole) * k * n / N + whole * min(n, max(0, k
+    - before)), where `before` counts the patches of the parts that come before it.
+
+    offsets: in [0, 1), what is added before that number is rounded down; 0.5 rounds to the nearest,
+        a uniform random number makes the mean exact, also for a part of a single patch.
     """
     sizes, before = division.spread(division.sizes), division.spread(before_BP)
     wanted = division.places - division.spread(offsets_BP)
@@ -71,6 +79,8 @@ def call_by_size(division: Division, offsets_BP: Tensor, before_BP: Tensor, whol
 
 
 def call_by_ratio(division: Division, offsets_BP: Tensor, ratios_BP: Tensor) -> Tensor:
-    """(B, N) multiples of the ratios at which each patch is called for, when a share ratios[p] of part p is to be masked."""
+    """(B, N) multiples of the ratios at which each patch is called for, when a share ratios[p] of
+    part p is to be masked.
+    """
     wanted = division.places - division.spread(offsets_BP)
     return wanted / division.spread((ratios_BP * division.sizes).clamp(min=LEAST))

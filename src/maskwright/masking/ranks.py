@@ -9,9 +9,11 @@ from maskwright.support.seeding import KeyedRng
 
 
 def rank(score: Tensor, ties: KeyedRng) -> Tensor:
-    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the random order that `ties` gives.
+    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the
+    random order that `ties` gives.
 
-    It gives NaN a rank like any other, so whoever ranks scores that came from elsewhere asks `Scene.checked` first.
+    It gives NaN a rank like any other, so whoever ranks scores that came from elsewhere asks
+    `Scene.checked` first.
     """
     count = score.shape[1]
     shuffled = ties.bits(count).argsort(1)

@@ -1,4 +1,6 @@
-"""Free rectangles: many masked ones (BEiT, I-JEPA) or one that stays visible (CAPI), with exact counts."""
+"""Free rectangles: many masked ones (BEiT, I-JEPA) or one that stays visible (CAPI), with exact
+counts.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,17 @@ EXTRA_BLOCKS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class RectanglesPolicy:
-    """Paint rectangles over each other until enough is masked (BEiT, Bao et al. 2022), but always exactly enough.
+    """Paint rectangles over each other until enough is masked (BEiT, Bao et al. 2022), but always
+    exactly enough.
 
-    min_area: patches of the smallest rectangle; a rectangle's area is uniform between this and what the earlier ones leave to be
-    masked, taken as count / (1 + 2 * sum of their uniform draws): the average with overlaps, which spares counting patches one
-    rectangle at a time. aspect: range of height / width, log-uniform. roll: rectangles may go on at the opposite border, which masks
-    every position equally often; without it the center is masked far more often than the border, as in BEiT.
-    The last rectangle needed is masked in part, its patches chosen by chance; so are patches that 24 rectangles leave open.
+    min_area: patches of the smallest rectangle; a rectangle's area is uniform between this and what
+        the earlier ones leave to be masked, taken as count / (1 + 2 * sum of their uniform draws):
+        the average with overlaps, which spares counting patches one rectangle at a time.
+    aspect: range of height / width, log-uniform.
+    roll: rectangles may go on at the opposite border, which masks every position equally often;
+        without it the center is masked far more often than the border, as in BEiT. The last
+        rectangle needed is masked in part, its patches chosen by chance; so are patches that 24
+        rectangles leave open.
     """
 
     min_area: int = 4
@@ -45,8 +51,8 @@ class RectanglesPolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         if self.min_area > num_masked:
             raise MaskwrightError(
-                f"Policy 'rectangles(min_area={self.min_area})' on a {grid.rows}x{grid.cols} grid masks {num_masked} patches: "
-                f"use min_area of at most {num_masked}."
+                f"Policy 'rectangles(min_area={self.min_area})' on a {grid.rows}x{grid.cols} grid"
+                f" masks {num_masked} patches: use min_area of at most {num_masked}."
             )
 
     def score(self, scene: Scene) -> Tensor:
@@ -61,12 +67,17 @@ class RectanglesPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiblockPolicy:
-    """Mask several blocks of similar size and all that lies outside one large context block (I-JEPA, Assran et al. 2023).
+    """Mask several blocks of similar size and all that lies outside one large context block
+    (I-JEPA, Assran et al. 2023).
 
-    blocks: how many; scale: range of a block's share of the grid; aspect: range of height / width; context: range of the context
-    block's share. roll: blocks may go on at the opposite border, which masks every position equally often.
-    Masked first are the blocks in turn, then what is outside the context, then further blocks of the same kind until the count is
-    reached. Unlike the reference code: the last row and column count, scale and aspect are independent, no image looks at its batch.
+    blocks: how many.
+    scale: range of a block's share of the grid.
+    aspect: range of height / width.
+    context: range of the context block's share.
+    roll: blocks may go on at the opposite border, which masks every position equally often. Masked
+        first are the blocks in turn, then what is outside the context, then further blocks of the
+        same kind until the count is reached. Unlike the reference code: the last row and column
+        count, scale and aspect are independent, no image looks at its batch.
     """
 
     blocks: int = 4
@@ -112,9 +123,10 @@ class MultiblockPolicy:
 class InverseBlockPolicy:
     """Leave one rectangle visible and mask everything else (CAPI, Darcet et al. 2025).
 
-    aspect: range of height / width, drawn log-uniformly. roll: the rectangle may go on at the opposite border, which masks every
-    position equally often; without it the border is masked far more often than the center.
-    Where no rectangle has exactly the visible count, the last column of a slightly larger one is visible in part.
+    aspect: range of height / width, drawn log-uniformly.
+    roll: the rectangle may go on at the opposite border, which masks every position equally often;
+        without it the border is masked far more often than the center. Where no rectangle has
+        exactly the visible count, the last column of a slightly larger one is visible in part.
     """
 
     aspect: tuple[float, float] = (0.5, 2.0)
@@ -150,12 +162,16 @@ class InverseBlockPolicy:
 
 
 def _paint(layers_BRN: Tensor) -> Tensor:
-    """(B, N) scores from (B, R, N) covers: a patch scores by the first layer that covers it, R for the first and 0 for none."""
+    """(B, N) scores from (B, R, N) covers: a patch scores by the first layer that covers it, R for
+    the first and 0 for none.
+    """
     worth = torch.arange(layers_BRN.shape[1], 0, -1, device=layers_BRN.device, dtype=torch.float32)
     return (layers_BRN * worth[:, None]).amax(1)
 
 
 def _offsets(side: int, length: Tensor, chance: Tensor, roll: bool) -> Tensor:
-    """(B, side) distance of each place from a start that leaves room for `length`, or from any start when rolled."""
+    """(B, side) distance of each place from a start that leaves room for `length`, or from any
+    start when rolled.
+    """
     start = torch.floor(chance * (side if roll else side - length + 1))
     return (torch.arange(side, device=chance.device) - start[:, None]) % side

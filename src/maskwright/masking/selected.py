@@ -1,4 +1,6 @@
-"""Masks by a scorer that was trained on a frozen masked autoencoder: what helps the reconstruction most stays visible longest."""
+"""Masks by a scorer that was trained on a frozen masked autoencoder: what helps the reconstruction
+most stays visible longest.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SelectedPolicy:
-    """Mask the patches that a trained scorer finds most dispensable first; the count comes from the ratio, exactly.
+    """Mask the patches that a trained scorer finds most dispensable first; the count comes from the
+    ratio, exactly.
 
-    scorer: (B, N, P) patches in the model's numbers to (B, N) scores, frozen here; grid: the grid it was built for; origin: where it
-    comes from. The same picture always gets the same mask.
+    scorer: (B, N, P) patches in the model's numbers to (B, N) scores, frozen here.
+    grid: the grid it was built for.
+    origin: where it comes from. The same picture always gets the same mask.
     """
 
     traits: ClassVar[Traits] = Traits(uniform=False, needs=frozenset({"images"}))
@@ -30,7 +34,8 @@ class SelectedPolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         if grid != self.grid:
             raise MaskwrightError(
-                f"Policy 'learned' from '{self.origin}' scores a {self.grid}; here is a {grid}. Train a scorer for it."
+                f"Policy 'learned' from '{self.origin}' scores a {self.grid}; here is a {grid}."
+                " Train a scorer for it."
             )
 
     def score(self, scene: Scene) -> Tensor:

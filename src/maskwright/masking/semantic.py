@@ -1,4 +1,6 @@
-"""Policies that know what is in the picture: shares of foreground and background, parts masked together, a ratio for each part."""
+"""Policies that know what is in the picture: shares of foreground and background, parts masked
+together, a ratio for each part.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +30,22 @@ PARTS_NEEDED = frozenset({"prior:parts"})
 
 @dataclass(frozen=True, kw_only=True)
 class ForegroundPolicy:
-    """Hide more of the foreground, or more of the background, in exact shares; chance picks the patches inside each.
+    """Hide more of the foreground, or more of the background, in exact shares; chance picks the
+    patches inside each.
 
-    heavy: "fg" (the usual) or "bg" says which is hidden more, "proportional" hides both at the same ratio: the control.
-    strength: how much more, from 0 (proportional) to 1 (all of the heavy side, before anything of the other), a number or a schedule.
-    At the usual 0.5 and ratio 0.75, a foreground of 30 % of the picture is hidden to 87.5 %, the background to 69.6 %.
-    share: in place of heavy, the share of the masked patches that are foreground, a number or a schedule.
-    threshold: a patch is foreground where its map is at least this. Shares are rounded to the nearest patch.
-    softness: above 0, no shares and no threshold; patches are drawn one after the other with odds exp(map / softness), or
-    exp(-map / softness) for "bg" (Gumbel top-k; taking the mean off the map would change no odds).
-    A side that is used up leaves its share to the other, so a picture without foreground, or with nothing else, is masked at random.
+    heavy: "fg" (the usual) or "bg" says which is hidden more, "proportional" hides both at the same
+        ratio: the control.
+    strength: how much more, from 0 (proportional) to 1 (all of the heavy side, before anything of
+        the other), a number or a schedule. At the usual 0.5 and ratio 0.75, a foreground of 30 % of
+        the picture is hidden to 87.5 %, the background to 69.6 %.
+    share: in place of heavy, the share of the masked patches that are foreground, a number or a
+        schedule.
+    threshold: a patch is foreground where its map is at least this. Shares are rounded to the
+        nearest patch.
+    softness: above 0, no shares and no threshold; patches are drawn one after the other with odds
+        exp(map / softness), or exp(-map / softness) for "bg" (Gumbel top-k; taking the mean off the
+        map would change no odds). A side that is used up leaves its share to the other, so a
+        picture without foreground, or with nothing else, is masked at random.
     """
 
     traits: ClassVar[Traits] = Traits(needs=frozenset({"prior:foreground"}))
@@ -53,7 +61,8 @@ class ForegroundPolicy:
         read_number("foreground", "softness", self.softness, 0)
         if not 0 < read_number("foreground", "threshold", self.threshold, 0) <= 1:
             raise MaskwrightError(
-                f"Policy 'foreground' needs threshold to be above 0 and at most 1; got {self.threshold}."
+                "Policy 'foreground' needs threshold to be above 0 and at most 1; got"
+                f" {self.threshold}."
             )
         self._check_together()
         for name in ("strength", "share"):
@@ -93,7 +102,8 @@ class ForegroundPolicy:
             idle.append("strength")
         if idle:
             raise MaskwrightError(
-                f"Policy 'foreground' takes heavy and strength, or share, or softness and heavy fg or bg; here {idle[0]} has no effect."
+                "Policy 'foreground' takes heavy and strength, or share, or softness and heavy fg"
+                f" or bg; here {idle[0]} has no effect."
             )
 
     def _strength(self, progress: float) -> float:
@@ -102,7 +112,9 @@ class ForegroundPolicy:
         return USUAL_STRENGTH if self.strength is None else float(self.strength.at(progress))
 
     def _sizes_before(self, division: Division) -> Tensor:
-        """(B, 2) patches that are masked before foreground and background, when one comes after the other: the heavy side is first."""
+        """(B, 2) patches that are masked before foreground and background, when one comes after the
+        other: the heavy side is first.
+        """
         first = torch.tensor(
             [[1.0, 0.0]] if self.heavy == "bg" else [[0.0, 1.0]], device=division.sizes.device
         )
@@ -111,16 +123,20 @@ class ForegroundPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class PartsPolicy:
-    """Go from masking inside every part to masking whole parts together (the curriculum of SemMAE, Li et al. 2022).
+    """Go from masking inside every part to masking whole parts together (the curriculum of SemMAE,
+    Li et al. 2022).
 
-    whole: the share of masked patches that goes to whole parts, one part after the other in an order drawn for each image; the others go
-    to all parts by their size. A schedule, read at progress ** power; power 2 stays gentle longer, as in SemMAE.
-    weights: a part of larger weight more likely comes early in the order, as in drawing without replacement, {eyes: 3, face: 1};
-    parts without a weight have 1, weight 0 comes last. protect: parts that stay visible at first: they are masked at (1 - protection)
-    times the pace of the others; protection is a share or a schedule, "1->0" when left out.
-    A patch belongs to the part with the largest share of it; what no part covers is the part "background". Equal shares go to the part
-    whose name is first, and to the background last. A picture without parts is all background and masked at random.
-    Shares are rounded by chance, because a part is often one patch, which would otherwise be hidden always or never.
+    whole: the share of masked patches that goes to whole parts, one part after the other in an
+        order drawn for each image; the others go to all parts by their size. A schedule, read at
+        progress ** power; power 2 stays gentle longer, as in SemMAE.
+    weights: a part of larger weight more likely comes early in the order, as in drawing without
+        replacement, {eyes: 3, face: 1}; parts without a weight have 1, weight 0 comes last.
+    protect: parts that stay visible at first: they are masked at (1 - protection) times the pace of
+        the others; protection is a share or a schedule, "1->0" when left out. A patch belongs to
+        the part with the largest share of it; what no part covers is the part "background". Equal
+        shares go to the part whose name is first, and to the background last. A picture without
+        parts is all background and masked at random. Shares are rounded by chance, because a part
+        is often one patch, which would otherwise be hidden always or never.
     """
 
     traits: ClassVar[Traits] = Traits(needs=PARTS_NEEDED)
@@ -145,7 +161,8 @@ class PartsPolicy:
         object.__setattr__(self, "protect", _read_names("parts", "protect", self.protect))
         if self.protection is not None and not self.protect:
             raise MaskwrightError(
-                "Policy 'parts' has a protection and no part to protect; name some: protect=[eyes, mouth]."
+                "Policy 'parts' has a protection and no part to protect; name some: protect=[eyes,"
+                " mouth]."
             )
         object.__setattr__(
             self,
@@ -168,7 +185,9 @@ class PartsPolicy:
         return -calls / division.spread(self._paces(scene, names))
 
     def _sizes_before(self, scene: Scene, division: Division, names: Sequence[str]) -> Tensor:
-        """(B, P) patches of the parts that come before each part, in an order drawn by weight: the shortest exponential wait is first."""
+        """(B, P) patches of the parts that come before each part, in an order drawn by weight: the
+        shortest exponential wait is first.
+        """
         weights = torch.tensor([self.weights.get(name, 1.0) for name in names], device=scene.device)
         waits = -torch.log1p(-scene.rng.fork("order").uniform(len(names))) / weights.clamp(
             min=LEAST
@@ -187,9 +206,10 @@ class PartsPolicy:
 class PartRatiosPolicy:
     """Mask each part at a ratio of its own, and as many patches in all as the run's ratio says.
 
-    ratios: {face: 0.9, eyes: 0.5->1}, numbers or schedules; parts left out share what is missing to the total, all at one ratio.
-    Where the total cannot be met so, because all parts are named or those left out are too small, all ratios are scaled by one factor.
-    Parts, the background and rounding are as in `PartsPolicy`. Named nothing, all patches are masked at random.
+    ratios: {face: 0.9, eyes: 0.5->1}, numbers or schedules; parts left out share what is missing to
+        the total, all at one ratio. Where the total cannot be met so, because all parts are named
+        or those left out are too small, all ratios are scaled by one factor. Parts, the background
+        and rounding are as in `PartsPolicy`. Named nothing, all patches are masked at random.
     """
 
     traits: ClassVar[Traits] = Traits(nested=False, needs=PARTS_NEEDED)
@@ -231,7 +251,9 @@ class PartRatiosPolicy:
 
 
 def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:
-    """The names of the parts, the background last, and the (B, N) place in that list of the part with the largest share of each patch."""
+    """The names of the parts, the background last, and the (B, N) place in that list of the part
+    with the largest share of each patch.
+    """
     shares = scene.parts()
     names = sorted(set(shares) - {BACKGROUND})
     covers = [shares[name].float() for name in names]
@@ -246,14 +268,16 @@ def check_names(owner: str, option: str, asked: Iterable[str], known: Sequence[s
     for name in asked:
         if name not in known:
             raise MaskwrightError(
-                f"Policy '{owner}' names the part '{name}' in {option}, and the data has {', '.join(known)}.{did_you_mean(name, known)}"
+                f"Policy '{owner}' names the part '{name}' in {option}, and the data has"
+                f" {', '.join(known)}.{did_you_mean(name, known)}"
             )
 
 
 def _read_mapping(owner: str, name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise MaskwrightError(
-            f"Policy '{owner}' needs {name} by part, as in {name}={{face: 0.5, eyes: 1}}; got {value!r}."
+            f"Policy '{owner}' needs {name} by part, as in {name}={{face: 0.5, eyes: 1}}; got"
+            f" {value!r}."
         )
     return dict(value)
 
@@ -262,6 +286,7 @@ def _read_names(owner: str, name: str, value: Any) -> tuple[str, ...]:
     """Names of parts; a bare word of the one-line grammar comes as a call without arguments."""
     if not isinstance(value, (list, tuple)):
         raise MaskwrightError(
-            f"Policy '{owner}' needs {name} to be a list of parts, as in {name}=[eyes, mouth]; got {value!r}."
+            f"Policy '{owner}' needs {name} to be a list of parts, as in {name}=[eyes, mouth]; got"
+            f" {value!r}."
         )
     return tuple(map(str, value))

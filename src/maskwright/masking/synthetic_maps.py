@@ -1,4 +1,6 @@
-"""What check_policy makes up for policies that look: maps of chance, and the least network that learns."""
+"""What check_policy makes up for policies that look: maps of chance, and the least network that
+learns.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ MADE_UP_PARTS = ("face", "eyes", "window")
 
 
 class LinearScorer(nn.Module):
-    """The least network that a learned policy can have: a fixed random direction in the space of patches."""
+    """The least network that a learned policy can have: a fixed random direction in the space of
+    patches.
+    """
 
     def __init__(self, grid: Grid) -> None:
         super().__init__()
@@ -31,7 +35,9 @@ class LinearScorer(nn.Module):
 
 
 def synthetic_maps(name: str, rng: KeyedRng, count: int) -> dict[str, Tensor]:
-    """(B, N) maps of a name: one of random shares, or three parts that share out three quarters of the patches."""
+    """(B, N) maps of a name: one of random shares, or three parts that share out three quarters of
+    the patches.
+    """
     if name != "parts":
         return {name: rng.uniform(count)}
     drawn = rng.integers(0, 4, count)

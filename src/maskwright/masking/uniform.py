@@ -1,4 +1,6 @@
-"""Policies that spread the visible patches evenly: random (MAE) and regular grids (MAE "grid", UM-MAE)."""
+"""Policies that spread the visible patches evenly: random (MAE) and regular grids (MAE "grid",
+UM-MAE).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from maskwright.masking.policy import Scene, Traits
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPolicy:
-    """Mask patches uniformly at random (He et al. 2022): every score is equal and chance decides."""
+    """Mask patches uniformly at random (He et al. 2022): every score is equal and
+    chance decides.
+    """
 
     traits: ClassVar[Traits] = Traits()
 
@@ -25,11 +29,14 @@ class RandomPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class GridPolicy:
-    """Keep the same number of patches in every small cell, so that the visible ones form a regular grid.
+    """Keep the same number of patches in every small cell, so that the visible ones form a regular
+    grid.
 
-    phase: "cell" draws the kept place anew in each cell (UM-MAE, Li et al. 2022), "global" once per image (the grid of He et al. 2022).
-    cell: side of a cell in patches; one patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2). At other ratios the places of a
-    cell are masked one after the other in random order, and chance decides inside the last round.
+    phase: "cell" draws the kept place anew in each cell (UM-MAE, Li et al. 2022), "global" once per
+        image (the grid of He et al. 2022).
+    cell: side of a cell in patches; one patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2).
+        At other ratios the places of a cell are masked one after the other in random order, and
+        chance decides inside the last round.
     """
 
     traits: ClassVar[Traits] = Traits()

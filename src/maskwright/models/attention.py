@@ -1,6 +1,7 @@
 """Attention kernels, and the one function that picks between them.
 
-Milliseconds forward + backward of the attention alone, (images, heads, tokens, head size), 2 cores with AMX, torch 2.15:
+Milliseconds forward + backward of the attention alone, (images, heads, tokens, head size), 2 cores
+with AMX, torch 2.15:
 
     bfloat16             explicit  fused     float32              explicit  fused
     (128, 3, 17, 64)       6.6     44.4      (128, 3, 17, 64)       6.2      6.6
@@ -25,7 +26,8 @@ _FUSED_FROM = 200
 
 
 def uses_fused_kernel(device_type: str, dtype: torch.dtype, length: int) -> bool:
-    """Pick the kernel: fused off the CPU, explicit for bfloat16 on it, and fused for float32 from about 200 keys (it saves memory there).
+    """Pick the kernel: fused off the CPU, explicit for bfloat16 on it, and fused for float32 from
+    about 200 keys (it saves memory there).
 
     dtype is that of the queries, so it is the autocast type where autocast is on.
     """
@@ -35,7 +37,9 @@ def uses_fused_kernel(device_type: str, dtype: torch.dtype, length: int) -> bool
 
 
 def attend(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor) -> Tensor:
-    """Mix values by softmax(queries keys^T / sqrt(d)) and join the heads: (B, H, Q, d) and (B, H, N, d) give (B, Q, H * d)."""
+    """Mix values by softmax(queries keys^T / sqrt(d)) and join the heads: (B, H, Q, d) and (B, H,
+    N, d) give (B, Q, H * d).
+    """
     if uses_fused_kernel(queries_BHQd.device.type, queries_BHQd.dtype, keys_BHNd.shape[2]):
         mixed = F.scaled_dot_product_attention(queries_BHQd, keys_BHNd, values_BHNd)
     else:
@@ -44,7 +48,9 @@ def attend(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor) -> Tens
 
 
 def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor) -> Tensor:
-    """The textbook form with the N x N weights in memory: three lines that the fused kernels must agree with."""
+    """The textbook form with the N x N weights in memory: three lines that the fused kernels must
+    agree with.
+    """
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
     weights = torch.softmax(scaled @ keys_BHNd.transpose(-2, -1), dim=-1)
     return weights @ values_BHNd
@@ -53,10 +59,12 @@ def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tens
 def attend_gated(
     queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor, gates_BQN: Tensor
 ) -> Tensor:
-    """Attend with every key's share multiplied by a gate before the shares are made to sum to 1: (B, Q, H * d).
+    """Attend with every key's share multiplied by a gate before the shares are made to sum to 1:
+    (B, Q, H * d).
 
-    A key with gate 0 is absent: the outcome does not depend on it to the last bit, while the gate itself still gets the slope of letting
-    it in. Every query needs a gate above 0. For that slope an absent key counts at most as much as the strongest present one.
+    A key with gate 0 is absent: the outcome does not depend on it to the last bit, while the gate
+    itself still gets the slope of letting it in. Every query needs a gate above 0. For that slope
+    an absent key counts at most as much as the strongest present one.
     """
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
     logits = scaled @ keys_BHNd.transpose(-2, -1)
@@ -72,7 +80,9 @@ def attend_gated(
 
 
 def split_heads(packed_BNW: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
-    """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each contiguous, by one copy."""
+    """Unpack a (B, N, parts * D) projection into `parts` tensors of (B, heads, N, d), each
+    contiguous, by one copy.
+    """
     return _heads_first(packed_BNW, parts, heads).unbind(0)
 
 
@@ -86,7 +96,9 @@ def _heads_first(packed_BNW: Tensor, parts: int, heads: int) -> Tensor:
 
 
 def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
-    """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N, D)."""
+    """Self-attention on a (B, N, 3 * D) projection of queries, keys and values side by side: (B, N,
+    D).
+    """
     if torch.compiler.is_exporting() or uses_fused_kernel(
         packed_BNW.device.type, packed_BNW.dtype, packed_BNW.shape[1]
     ):
@@ -97,7 +109,9 @@ def attend_packed(packed_BNW: Tensor, heads: int) -> Tensor:
 
 
 class _ExplicitSelfAttention(torch.autograd.Function):
-    """`attend_explicitly` on a packed projection; writing the three gradients into one tensor saves a fifth of its time on CPU."""
+    """`attend_explicitly` on a packed projection; writing the three gradients into one tensor saves
+    a fifth of its time on CPU.
+    """
 
     @staticmethod
     def forward(ctx: Any, packed_BNW: Tensor, heads: int) -> Tensor:
@@ -128,7 +142,9 @@ class _ExplicitSelfAttention(torch.autograd.Function):
 def _scaled_bmm(
     left_Xij: Tensor, right_Xjk: Tensor, scale: float, out: Tensor | None = None
 ) -> Tensor:
-    """left @ right * scale, scaled inside the product: a fifth faster than scaling a factor first."""
+    """left @ right * scale, scaled inside the product: a fifth faster than scaling a
+    factor first.
+    """
     return torch.baddbmm(left_Xij.new_empty(()), left_Xij, right_Xjk, beta=0, alpha=scale, out=out)
 
 

@@ -1,4 +1,6 @@
-"""What an encoder attends to: the attention of its last block, or of every block, computed beside the block itself."""
+"""What an encoder attends to: the attention of its last block, or of every block, computed beside
+the block itself.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ from maskwright.models.positional import Rotation, rotate
 
 
 def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
-    """(B, heads, N): how much each head of the last block attends to each patch, all patches visible; each row sums to 1.
+    """(B, heads, N): how much each head of the last block attends to each patch, all patches
+    visible; each row sums to 1.
 
-    The class token asks; without one, the mean over all patches asking. Attention paid to prefix tokens is left out.
+    The class token asks; without one, the mean over all patches asking. Attention paid to prefix
+    tokens is left out.
     """
     tokens, rotation = encoder.begin(patches_BNP)
     blocks = [cast(Block, block) for block in encoder.blocks]
@@ -29,14 +33,18 @@ def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
 
 
 def attention_map(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
-    """(B, N) attention of the last block, the mean over heads (AttMask, Kakogeorgiou et al. 2022)."""
+    """(B, N) attention of the last block, the mean over heads (AttMask, Kakogeorgiou et
+    al. 2022).
+    """
     return attention_by_head(encoder, patches_BNP).mean(1)
 
 
 def attention_by_layer(
     encoder: Encoder, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Yield each block's attention (B, heads, T, T) from the first block to the last, T = num_prefix + V tokens; each row sums to 1."""
+    """Yield each block's attention (B, heads, T, T) from the first block to the last, T =
+    num_prefix + V tokens; each row sums to 1.
+    """
     tokens, rotation = encoder.begin(patches_BNP, visible_ids_BV)
     for block in (cast(Block, block) for block in encoder.blocks):
         yield _weights(block, tokens, rotation, slice(None))
@@ -44,7 +52,9 @@ def attention_by_layer(
 
 
 def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
-    """Yield the tokens (B, num_prefix + N, D) that enter the first block, those that leave each block, and those after the final norm."""
+    """Yield the tokens (B, num_prefix + N, D) that enter the first block, those that leave each
+    block, and those after the final norm.
+    """
     tokens, rotation = encoder.begin(patches_BNP)
     yield tokens
     for block in encoder.blocks:
@@ -54,7 +64,9 @@ def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
 
 
 def _weights(block: Block, tokens_BTD: Tensor, rotation: Rotation | None, asking: slice) -> Tensor:
-    """(B, heads, Q, T) attention of a block for tokens as they enter it, from the tokens that ask to all."""
+    """(B, heads, Q, T) attention of a block for tokens as they enter it, from the tokens that ask
+    to all.
+    """
     queries, keys, _ = split_heads(block.attn.qkv(block.norm1(tokens_BTD)), 3, block.attn.heads)
     if rotation is not None:
         queries, keys = rotate(queries, rotation), rotate(keys, rotation)

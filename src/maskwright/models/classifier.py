@@ -1,4 +1,6 @@
-"""A classifier: the encoder with all patches visible, its tokens pooled, and one linear layer, under timm's names."""
+"""A classifier: the encoder with all patches visible, its tokens pooled, and one linear layer,
+under timm's names.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,11 @@ _HEAD_STD = 2e-5  # so small that the first answers are all alike and early grad
 class Classifier(ImageEncoder):
     """Answers images with a score per class.
 
-    pooling: `mean` of the patch tokens behind a norm of its own (timm's fc_norm, which replaces the encoder's last norm), or `cls`, the
-    class token behind the encoder's norm. rng: draws all weights. Raises MaskwrightError for `cls` without a class token.
+    pooling: `mean` of the patch tokens behind a norm of its own (timm's fc_norm, which replaces the
+        encoder's last norm), or `cls`, the class token behind the encoder's norm.
+    rng: draws all weights.
+
+    Raises MaskwrightError for `cls` without a class token.
     """
 
     def __init__(
@@ -54,7 +59,9 @@ class Classifier(ImageEncoder):
         return self.head.out_features
 
     def classify(self, images: Tensor, shares_BL2: Tensor | None = None) -> Tensor:
-        """(B, K) scores of (B, C, H, W) images in the model's numbers; shares: see `draw_shares`, for training alone."""
+        """(B, K) scores of (B, C, H, W) images in the model's numbers; shares: see `draw_shares`,
+        for training alone.
+        """
         tokens, rotation = self.encoder.begin(patchify(images, self.grid.patch_size))
         for place, block in enumerate(self.encoder.blocks):
             tokens = block(
@@ -71,7 +78,8 @@ class Classifier(ImageEncoder):
 
 
 def draw_shares(chance_BL2: Tensor, drop_path: float) -> Tensor:
-    """Stochastic depth (Huang et al. 2016): (B, depth, 2) uniform numbers become 0 where an image skips a branch, else 1 / (1 - rate).
+    """Stochastic depth (Huang et al. 2016): (B, depth, 2) uniform numbers become 0 where an image
+    skips a branch, else 1 / (1 - rate).
 
     The rate of a block rises linearly from 0 at the first to `drop_path` at the last.
     """
@@ -80,7 +88,9 @@ def draw_shares(chance_BL2: Tensor, drop_path: float) -> Tensor:
 
 
 def classifier_for(config: ModelConfig, state: Mapping[str, Tensor]) -> Classifier | None:
-    """The classifier that a state dict under our names was taken from, its weights not yet copied, or None when there is no head."""
+    """The classifier that a state dict under our names was taken from, its weights not yet copied,
+    or None when there is no head.
+    """
     if "head.weight" not in state:
         return None
     return Classifier(

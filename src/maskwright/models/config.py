@@ -1,4 +1,6 @@
-"""The shape of a model as plain data; free of torch, so that settings can be checked before anything heavy is imported."""
+"""The shape of a model as plain data; free of torch, so that settings can be checked before
+anything heavy is imported.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,15 @@ TARGETS = ("raw", "normalized")
 class ModelConfig:
     """Everything that decides the parameters of a MaskedAutoencoder.
 
-    image_size: (height, width) in pixels, divisible by patch_size; channels of the image; width, depth, heads of the encoder;
-    positions: one of POSITIONS; class_token and registers are the prefix tokens; decoder: `full` (He et al. 2022) or `cross`
-    (masked queries attend to visible tokens, Fu et al. 2024); target: what is predicted, `raw` or per-patch `normalized` pixels.
-    The last four are for weights made elsewhere: norm_eps of every layer norm; layer_scale, the first value of a LayerScale in each
-    encoder block, or None for none (DINOv2 has it); final_norm and decoder_norm, whether encoder and decoder end in a layer norm.
+    image_size: (height, width) in pixels, divisible by patch_size; channels of the image; width,
+        depth, heads of the encoder.
+    positions: one of POSITIONS; class_token and registers are the prefix tokens.
+    decoder: `full` (He et al. 2022) or `cross` (masked queries attend to visible tokens, Fu et al.
+        2024).
+    target: what is predicted, `raw` or per-patch `normalized` pixels. The last four are for weights
+        made elsewhere: norm_eps of every layer norm; layer_scale, the first value of a LayerScale
+        in each encoder block, or None for none (DINOv2 has it); final_norm and decoder_norm,
+        whether encoder and decoder end in a layer norm.
     """
 
     image_size: tuple[int, int]
@@ -60,7 +66,8 @@ class ModelConfig:
                 raise MaskwrightError(f"{whose}width {width} does not divide into {heads} heads.")
             if self.positions in ("sincos", "rotary") and width % 4:
                 raise MaskwrightError(
-                    f"{self.positions} positions need {whose}width to be a multiple of 4; got {width}."
+                    f"{self.positions} positions need {whose}width to be a multiple of 4; got"
+                    f" {width}."
                 )
 
     @property

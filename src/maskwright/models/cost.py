@@ -1,4 +1,6 @@
-"""How many floating-point operations a step takes, counted from the shapes: what "matched compute" is measured in."""
+"""How many floating-point operations a step takes, counted from the shapes: what "matched compute"
+is measured in.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from maskwright.models.config import ModelConfig
 
 @dataclass(frozen=True)
 class StepCost:
-    """Operations per image, a multiply-add counted as two; norms, activations and softmax are left out, as is usual."""
+    """Operations per image, a multiply-add counted as two; norms, activations and softmax are left
+    out, as is usual.
+    """
 
     encoder: int
     decoder: int
@@ -49,7 +53,9 @@ def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> Ste
 
 
 def count_look(config: ModelConfig) -> int:
-    """Operations of one look at an image for its last block's attention; of that block only queries, keys and values are made."""
+    """Operations of one look at an image for its last block's attention; of that block only
+    queries, keys and values are made.
+    """
     num_patches = (config.image_size[0] // config.patch_size) * (
         config.image_size[1] // config.patch_size
     )

@@ -1,6 +1,8 @@
-"""The cross-attention decoder: hidden patches look at visible ones and never at each other (CrossMAE, Fu et al. 2024).
+"""The cross-attention decoder: hidden patches look at visible ones and never at each other
+(CrossMAE, Fu et al. 2024).
 
-Any subset of the hidden patches can be predicted, at the cost of that subset and with the same values.
+Any subset of the hidden patches can be predicted, at the cost of that subset and with the same
+values.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ class CrossDecoder(nn.Module):
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values.
+        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens
+        give (B, K, P) values.
 
-        visible: ask for those at `mask.visible_ids` too, after the others: (B, K + V, P), at the cost of as many more queries.
+        visible: ask for those at `mask.visible_ids` too, after the others: (B, K + V, P), at the
+            cost of as many more queries.
         """
         memory = self.embed(latent_BTD)
         ids = (
@@ -54,7 +58,8 @@ class CrossDecoder(nn.Module):
         return self.pred(self.norm(queries))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
-        """Predict every patch, (B, N, P), when queries look at each patch's token as far as it is kept.
+        """Predict every patch, (B, N, P), when queries look at each patch's token as far as it is
+        kept.
 
         latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1], 0 = out of sight.
         """

@@ -1,4 +1,6 @@
-"""The full decoder: every position attends to every other, hidden ones start from a shared mask token (He et al. 2022)."""
+"""The full decoder: every position attends to every other, hidden ones start from a shared mask
+token (He et al. 2022).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from maskwright.patches.mask import PatchMask, take
 
 
 class Decoder(nn.Module):
-    """Turns latent tokens into predicted patches; `decoder_` before a parameter's name gives its official name."""
+    """Turns latent tokens into predicted patches; `decoder_` before a parameter's name gives its
+    official name.
+    """
 
     def __init__(self, config: ModelConfig, grid: Grid) -> None:
         super().__init__()
@@ -34,10 +38,12 @@ class Decoder(nn.Module):
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens give (B, K, P) values.
+        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens
+        give (B, K, P) values.
 
-        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
-        Tokens stand as prefix, visible, masked: attention does not care about order once every token knows its place.
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P). Tokens
+            stand as prefix, visible, masked: attention does not care about order once every token
+            knows its place.
         """
         tokens = torch.cat(
             [self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1
@@ -56,9 +62,11 @@ class Decoder(nn.Module):
         return self.pred(self.norm(hidden))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
-        """Predict every patch, (B, N, P), when the patches are kept in part: a token is keep * embedded + (1 - keep) * mask token.
+        """Predict every patch, (B, N, P), when the patches are kept in part: a token is keep *
+        embedded + (1 - keep) * mask token.
 
-        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1]. What is mixed has the decoder's own width.
+        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1]. What is mixed has
+            the decoder's own width.
         """
         prefix, embedded = self.embed(latent_BTD).tensor_split([self.num_prefix], dim=1)
         keep = keep_BN[:, :, None].to(embedded.dtype)

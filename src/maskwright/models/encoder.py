@@ -1,4 +1,6 @@
-"""The encoder: visible patches in, latent tokens out, under the parameter names of timm and the official MAE."""
+"""The encoder: visible patches in, latent tokens out, under the parameter names of timm and the
+official MAE.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from maskwright.patches.mask import take
 
 
 class PatchEmbed(nn.Module):
-    """The patch embedding, stored as a convolution (so that files fit timm) and applied as a linear map to patches already cut out."""
+    """The patch embedding, stored as a convolution (so that files fit timm) and applied as a linear
+    map to patches already cut out.
+    """
 
     def __init__(self, channels: int, patch_size: int, width: int) -> None:
         super().__init__()
@@ -58,11 +62,15 @@ class Encoder(nn.Module):
         weights_BV: Tensor | None = None,
         gates_BTT: Tensor | None = None,
     ) -> Tensor:
-        """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the final norm.
+        """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the
+        final norm.
 
-        Patches are picked before the embedding, so hidden pixels are never touched and cost nothing. weights: what each token is
-        multiplied by once it knows its place, for policies that learn. gates: how far each of the num_prefix + V tokens (rows) may look
-        at each other one (columns), for numbers of visible patches that differ by image.
+        Patches are picked before the embedding, so hidden pixels are never touched and cost
+        nothing.
+
+        weights: what each token is multiplied by once it knows its place, for policies that learn.
+        gates: how far each of the num_prefix + V tokens (rows) may look at each other one
+            (columns), for numbers of visible patches that differ by image.
         """
         tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
         for block in self.blocks:
@@ -75,7 +83,9 @@ class Encoder(nn.Module):
         visible_ids_BV: Tensor | None = None,
         weights_BV: Tensor | None = None,
     ) -> tuple[Tensor, Rotation | None]:
-        """The tokens (B, num_prefix + V, width) as the first block receives them, and the rotation of all blocks."""
+        """The tokens (B, num_prefix + V, width) as the first block receives them, and the rotation
+        of all blocks.
+        """
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
         tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
         return tokens, None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)

@@ -1,4 +1,6 @@
-"""An encoder without a decoder: what a foreign file without one becomes, and all that features need."""
+"""An encoder without a decoder: what a foreign file without one becomes, and all that features
+need.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,12 @@ from maskwright.support.seeding import torch_generator
 
 
 class ImageEncoder(nn.Module):
-    """Turns whole images into tokens, under the parameter names that MaskedAutoencoder has for its encoder.
+    """Turns whole images into tokens, under the parameter names that MaskedAutoencoder has for its
+    encoder.
 
-    The decoder's entries of the configuration mean nothing here. rng: as for MaskedAutoencoder.
+    The decoder's entries of the configuration mean nothing here.
+
+    rng: as for MaskedAutoencoder.
     """
 
     def __init__(self, config: ModelConfig, rng: torch.Generator | None = None) -> None:
@@ -28,10 +33,13 @@ class ImageEncoder(nn.Module):
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
     def encode(self, images: Tensor) -> Tensor:
-        """Encode (B, C, H, W) images in the model's numbers: (B, num_prefix + N, width) in raster order, without chance."""
+        """Encode (B, C, H, W) images in the model's numbers: (B, num_prefix + N, width) in raster
+        order, without chance.
+        """
         wanted = (self.config.channels, *self.grid.image_size)
         if tuple(images.shape[1:]) != wanted:
             raise MaskwrightError(
-                f"This encoder takes (B, {', '.join(map(str, wanted))}) images; got {tuple(images.shape)}."
+                f"This encoder takes (B, {', '.join(map(str, wanted))}) images; got"
+                f" {tuple(images.shape)}."
             )
         return self.encoder(patchify(images, self.grid.patch_size))

@@ -9,9 +9,11 @@ _TOKEN_STD = 0.02
 
 
 def draw_weights(model: nn.Module, rng: torch.Generator) -> None:
-    """Set every trainable parameter: Xavier-uniform linear maps, zero biases, unit norms, tokens and learned tables normal(0, 0.02).
+    """Set every trainable parameter: Xavier-uniform linear maps, zero biases, unit norms, tokens
+    and learned tables normal(0, 0.02).
 
-    The patch embedding counts as the linear map that it is (He et al. 2022). Fixed position tables stay as they are.
+    The patch embedding counts as the linear map that it is (He et al. 2022). Fixed position tables
+    stay as they are.
     """
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):

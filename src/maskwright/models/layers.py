@@ -1,4 +1,6 @@
-"""The layers of a vision transformer under timm's parameter names: attention, cross-attention, MLP and their blocks."""
+"""The layers of a vision transformer under timm's parameter names: attention, cross-attention, MLP
+and their blocks.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def build_norm(width: int, eps: float = NORM_EPS) -> nn.LayerNorm:
 
 
 class LayerScale(nn.Module):
-    """A learned factor per channel on what a block adds to its input (Touvron et al. 2021), as in DINOv2."""
+    """A learned factor per channel on what a block adds to its input (Touvron et al. 2021), as in
+    DINOv2.
+    """
 
     def __init__(self, width: int, first_value: float) -> None:
         super().__init__()
@@ -78,7 +82,9 @@ class CrossAttention(nn.Module):
         rotations: tuple[Rotation, Rotation] | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
-        """rotations: those of the queries and of the memory; gates: how far a query may look at a token, see `attend_gated`."""
+        """rotations: those of the queries and of the memory; gates: how far a query may look at a
+        token, see `attend_gated`.
+        """
         (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
         if rotations is not None:
@@ -104,7 +110,9 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2` are timm's names of the layer scales."""
+    """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2`
+    are timm's names of the layer scales.
+    """
 
     def __init__(
         self,
@@ -129,7 +137,9 @@ class Block(nn.Module):
         gates_BNN: Tensor | None = None,
         shares_B2: Tensor | None = None,
     ) -> Tensor:
-        """shares: what attention and MLP of each image are multiplied by before they are added, for stochastic depth."""
+        """shares: what attention and MLP of each image are multiplied by before they are added, for
+        stochastic depth.
+        """
         attended = self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
         tokens_BND = tokens_BND + (
             attended if shares_B2 is None else attended * shares_B2[:, :1, None]
@@ -139,7 +149,9 @@ class Block(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et al. 2024)."""
+    """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et
+    al. 2024).
+    """
 
     def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS) -> None:
         super().__init__()

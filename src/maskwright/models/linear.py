@@ -1,7 +1,9 @@
-"""Linear layers, with a backward pass of our own for bfloat16 autocast on CPU, where torch's is the slowest part of a step.
+"""Linear layers, with a backward pass of our own for bfloat16 autocast on CPU, where torch's is the
+slowest part of a step.
 
-The weight gradient is g^T x, and oneDNN is slow on a transposed view; copying one factor first may pay. CPU milliseconds with the
-cast to float32, one thread, AMX shared with other work, torch 2.15 (rows, inputs, outputs):
+The weight gradient is g^T x, and oneDNN is slow on a transposed view; copying one factor first may
+pay. CPU milliseconds with the cast to float32, one thread, AMX shared with other work, torch 2.15
+(rows, inputs, outputs):
 
                          g^T as a view   copy g^T   copy x^T, transpose the result
     (400, 768, 3072)          14.2          9.9         20.9
@@ -10,7 +12,8 @@ cast to float32, one thread, AMX shared with other work, torch 2.15 (rows, input
     (1576, 512, 2048)         18.3         19.2         16.9
     (3152, 256, 1024)         10.2         16.1          8.1
 
-The bias gradient is a product with ones (0.55 ms against 1.6 ms for a sum of 3152 x 1024). The values agree up to bfloat16 rounding.
+The bias gradient is a product with ones (0.55 ms against 1.6 ms for a sum of 3152 x 1024). The
+values agree up to bfloat16 rounding.
 """
 
 from __future__ import annotations
@@ -75,7 +78,9 @@ class _CpuLinear(torch.autograd.Function):
 
 
 def _outer(slope: Tensor, rows: Tensor) -> Tensor:
-    """slope^T rows, (outputs, inputs): transposes by copying where the copy costs less than the product saves (see the table above)."""
+    """slope^T rows, (outputs, inputs): transposes by copying where the copy costs less than the
+    product saves (see the table above).
+    """
     count, outputs = slope.shape
     if outputs < rows.shape[1] or count <= _FEW_ROWS:
         return torch.mm(slope.t().contiguous(), rows)

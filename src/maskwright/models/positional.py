@@ -1,6 +1,8 @@
-"""Where a token is: tables added to tokens (sine-cosine, learned), rotations of queries and keys (rotary), or nothing.
+"""Where a token is: tables added to tokens (sine-cosine, learned), rotations of queries and keys
+(rotary), or nothing.
 
-Every kind answers for tokens given by their patch ids, because visible tokens travel without their neighbors.
+Every kind answers for tokens given by their patch ids, because visible tokens travel without their
+neighbors.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class Rotation(NamedTuple):
 
 
 def build_table(kind: str, grid: Grid, width: int, num_prefix: int) -> nn.Parameter | None:
-    """Build the (1, num_prefix + N, width) table added to tokens: fixed for `sincos`, trainable for `learned`, None for the other kinds.
+    """Build the (1, num_prefix + N, width) table added to tokens: fixed for `sincos`, trainable for
+    `learned`, None for the other kinds.
 
     Prefix rows of the fixed table are zero; a learned table is drawn by the model's initialization.
     """
@@ -37,16 +40,20 @@ def build_table(kind: str, grid: Grid, width: int, num_prefix: int) -> nn.Parame
 
 
 def place_rows(table_1ND: Tensor, ids_BK: Tensor | None, num_prefix: int) -> Tensor:
-    """Rows of the table for the patches named by ids (B, K, D), or for all patches in order (1, N, D)."""
+    """Rows of the table for the patches named by ids (B, K, D), or for all patches in order (1, N,
+    D).
+    """
     places = table_1ND[0, num_prefix:]
     return places[None] if ids_BK is None else nn.functional.embedding(ids_BK, places)
 
 
 class Rotary(nn.Module):
-    """Two-dimensional axial rotary positions (Su et al. 2021; Heo et al. 2024): attention depends on coordinate differences alone.
+    """Two-dimensional axial rotary positions (Su et al. 2021; Heo et al. 2024): attention depends
+    on coordinate differences alone.
 
-    Half of each head turns with the row, half with the column, at frequencies base**(-k / (d / 4)), base 100; prefix tokens do not turn.
-    The angles are rebuilt from the grid, so a state dict does not hold them. Raises MaskwrightError unless d is a multiple of 4.
+    Half of each head turns with the row, half with the column, at frequencies base**(-k / (d / 4)),
+    base 100; prefix tokens do not turn. The angles are rebuilt from the grid, so a state dict does
+    not hold them. Raises MaskwrightError unless d is a multiple of 4.
     """
 
     cosine: Tensor
@@ -74,7 +81,9 @@ class Rotary(nn.Module):
         self.register_buffer("sine", doubled.sin().float(), persistent=False)
 
     def forward(self, ids_BK: Tensor | None, num_prefix: int) -> Rotation:
-        """The rotation of `num_prefix` unturned tokens followed by the patches named by ids (all in order when None)."""
+        """The rotation of `num_prefix` unturned tokens followed by the patches named by ids (all in
+        order when None).
+        """
         cosine, sine = (place_rows(table[None], ids_BK, 0) for table in (self.cosine, self.sine))
         still = cosine.new_ones(cosine.shape[0], num_prefix, cosine.shape[2])
         cosine = torch.cat([still, cosine], dim=1)
@@ -88,7 +97,9 @@ def build_rotary(kind: str, grid: Grid, width: int, heads: int) -> Rotary | None
 
 
 def rotate(tokens_BHNd: Tensor, rotation: Rotation) -> Tensor:
-    """Turn pairs (i, i + d/2) of each head by the token's angles; computed in the rotation's float type, returned in the tokens' type."""
+    """Turn pairs (i, i + d/2) of each head by the token's angles; computed in the rotation's float
+    type, returned in the tokens' type.
+    """
     first, second = tokens_BHNd.chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)
     return (tokens_BHNd * rotation.cosine + turned * rotation.sine).to(tokens_BHNd.dtype)

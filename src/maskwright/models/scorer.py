@@ -1,7 +1,9 @@
-"""Small networks that look at patches and say which to mask: the learned part of learned policies.
+"""Small networks that look at patches and say which to mask: the learned part of
+learned policies.
 
-One sign everywhere: a scorer's output is a score in the sense of the contract, larger is masked first, and as a logit above 0 it means
-"mask". Whoever needs the opposite says `keep_logit(score)`; nothing else turns the sign (the code behind seed 2 turned it by mode).
+One sign everywhere: a scorer's output is a score in the sense of the contract, larger is masked
+first, and as a logit above 0 it means "mask". Whoever needs the opposite says `keep_logit(score)`;
+nothing else turns the sign (the code behind seed 2 turned it by mode).
 """
 
 from __future__ import annotations
@@ -21,15 +23,20 @@ from maskwright.support.seeding import torch_generator
 
 
 def keep_logit(score_BN: Tensor) -> Tensor:
-    """The logit of keeping a patch visible: the score with its sign turned, here and nowhere else."""
+    """The logit of keeping a patch visible: the score with its sign turned, here and
+    nowhere else.
+    """
     return -score_BN
 
 
 class Scorer(nn.Module):
-    """A shallow transformer: patches (B, N, P) in the model's numbers give one score (B, N), a logit of being masked.
+    """A shallow transformer: patches (B, N, P) in the model's numbers give one score (B, N), a
+    logit of being masked.
 
-    About 0.9M weights as it stands. Positions are computed from the grid and not stored, so trained weights fit any grid of patches with
-    P values. rng: draws the weights; the stream of seed 0 named "scorer" when None.
+    About 0.9M weights as it stands. Positions are computed from the grid and not stored, so trained
+    weights fit any grid of patches with P values.
+
+    rng: draws the weights; the stream of seed 0 named "scorer" when None.
     """
 
     positions: Tensor
@@ -71,11 +78,14 @@ class Scorer(nn.Module):
 
 
 class CnnScorer(nn.Module):
-    """A convolutional net on the grid of patches: (B, N, P) give one score (B, N), a logit of being masked.
+    """A convolutional net on the grid of patches: (B, N, P) give one score (B, N), a logit of being
+    masked.
 
-    Each block adds a 3 x 3 convolution of its normalized input, so a score depends on patches at most `depth` away, and through the
-    norms on the mean and deviation of the whole picture. About 0.5M weights as it stands. rng: draws the weights; the stream of seed 0
-    named "scorer" when None.
+    Each block adds a 3 x 3 convolution of its normalized input, so a score depends on patches at
+    most `depth` away, and through the norms on the mean and deviation of the whole picture. About
+    0.5M weights as it stands.
+
+    rng: draws the weights; the stream of seed 0 named "scorer" when None.
     """
 
     def __init__(
@@ -106,7 +116,9 @@ class CnnScorer(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """A convolution of the normalized maps, passed through the exact GELU and added to its input."""
+    """A convolution of the normalized maps, passed through the exact GELU and added to
+    its input.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()

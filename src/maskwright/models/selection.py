@@ -1,4 +1,6 @@
-"""From scores to what is kept: with noise and soft while a scorer learns, hard and without chance when it is used."""
+"""From scores to what is kept: with noise and soft while a scorer learns, hard and without chance
+when it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,20 @@ from torch import Tensor
 
 
 def pick(keep_logit_BN: Tensor) -> Tensor:
-    """(B, N) booleans of the patches to keep: those with a logit above 0, or the best one of an image that has none."""
+    """(B, N) booleans of the patches to keep: those with a logit above 0, or the best one of an
+    image that has none.
+    """
     best = keep_logit_BN == keep_logit_BN.amax(1, keepdim=True)
     picked = keep_logit_BN > 0
     return picked | (best & ~picked.any(1, keepdim=True))
 
 
 def relax(keep_logit_BN: Tensor, noise_BN: Tensor, temperature: float) -> Tensor:
-    """Shares (B, N) in (0, 1) of keeping each patch (Maddison et al. 2017, Jang et al. 2017: the binary case).
+    """Shares (B, N) in (0, 1) of keeping each patch (Maddison et al. 2017, Jang et al. 2017: the
+    binary case).
 
-    noise: standard logistic. As the temperature falls to 0 this becomes `keep_logit + noise > 0`, which keeps with chance
-    sigmoid(keep_logit).
+    noise: standard logistic. As the temperature falls to 0 this becomes `keep_logit + noise > 0`,
+        which keeps with chance sigmoid(keep_logit).
     """
     return torch.sigmoid((keep_logit_BN.float() + noise_BN) / temperature)
 

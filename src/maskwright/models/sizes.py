@@ -1,4 +1,6 @@
-"""Encoder and decoder sizes by name, as plain data; free of torch, so that they can be listed at once."""
+"""Encoder and decoder sizes by name, as plain data; free of torch, so that they can be listed at
+once.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Width, depth and heads of both halves of a masked autoencoder; width / heads is a multiple of 4, as rotary positions need."""
+    """Width, depth and heads of both halves of a masked autoencoder; width / heads is a multiple of
+    4, as rotary positions need.
+    """
 
     width: int
     depth: int
@@ -19,12 +23,16 @@ class ModelSize:
 
     @property
     def encoder_parameters(self) -> int:
-        """About how many weights the encoder has, without patch embedding and positions: 12 width**2 per block, plus biases and norms."""
+        """About how many weights the encoder has, without patch embedding and positions: 12
+        width**2 per block, plus biases and norms.
+        """
         return _block_parameters(self.width) * self.depth
 
     @property
     def parameters(self) -> int:
-        """About how many weights both halves have, without patch embedding, positions and prediction head."""
+        """About how many weights both halves have, without patch embedding, positions and
+        prediction head.
+        """
         between = (self.width + 1) * self.decoder_width
         return (
             self.encoder_parameters

@@ -1,4 +1,6 @@
-"""Geometry of patches: the grid, pixels in patches, the split into visible and masked, positions. Torch only."""
+"""Geometry of patches: the grid, pixels in patches, the split into visible and masked, positions.
+Torch only.
+"""
 
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, put, split, take, visible_count

@@ -1,4 +1,6 @@
-"""Composites for numbers of kept patches that differ by image: kept patches as they are, hidden ones as predicted."""
+"""Composites for numbers of kept patches that differ by image: kept patches as they are, hidden
+ones as predicted.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ def to_pixels(
 ) -> Tensor:
     """Predictions of all patches, (B, N, P), as pixels in the model's numbers.
 
-    A normalized target is undone with mean and deviation interpolated from kept patches alone, as `Prediction.to_picture` does.
+    A normalized target is undone with mean and deviation interpolated from kept patches alone, as
+    `Prediction.to_picture` does.
+
     keep: booleans, or shares by which patches count, 0 = hidden; at least one of an image is kept.
     """
     if target == "raw":

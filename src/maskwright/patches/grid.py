@@ -21,13 +21,16 @@ class Grid:
 
     @classmethod
     def of_image(cls, height: int, width: int, patch_size: int) -> Grid:
-        """Divide a height x width image; raises MaskwrightError with the nearest legal size when it does not divide."""
+        """Divide a height x width image; raises MaskwrightError with the nearest legal size when it
+        does not divide.
+        """
         if height % patch_size or width % patch_size or height < patch_size or width < patch_size:
             legal = "x".join(
                 str(max(1, round(side / patch_size)) * patch_size) for side in (height, width)
             )
             raise MaskwrightError(
-                f"A {height}x{width} image does not divide into {patch_size}-pixel patches; use {legal}."
+                f"A {height}x{width} image does not divide into {patch_size}-pixel patches; use"
+                f" {legal}."
             )
         return cls(height // patch_size, width // patch_size, patch_size)
 

@@ -15,10 +15,15 @@ from maskwright.support.seeding import KeyedRng, integer_device
 
 @dataclass(frozen=True)
 class PatchMask:
-    """Which patches of each image are seen, hidden and scored by the loss; ids are sorted, count row by row, exclude prefix tokens.
+    """Which patches of each image are seen, hidden and scored by the loss; ids are sorted, count
+    row by row, exclude prefix tokens.
 
-    visible_ids: (B, V); masked_ids: (B, M), together each id once; predicted_ids: (B, K), a subset of masked_ids (patches that
-    are masked but not predicted are ignored by the loss). All int64.
+    visible_ids: (B, V).
+    masked_ids: (B, M), together each id once.
+    predicted_ids: (B, K), a subset of masked_ids (patches that are masked but not predicted are
+        ignored by the loss).
+
+    All int64.
     """
 
     visible_ids: Tensor
@@ -27,7 +32,9 @@ class PatchMask:
 
     @classmethod
     def from_is_masked(cls, is_masked: Tensor) -> PatchMask:
-        """Build from (B, N) booleans, True = masked; every row must mask the same number, at least 1 and not all."""
+        """Build from (B, N) booleans, True = masked; every row must mask the same number, at least
+        1 and not all.
+        """
         counts = is_masked.sum(1)
         if is_masked.ndim != 2 or int(counts.min()) != int(counts.max()):
             raise MaskwrightError(
@@ -36,7 +43,8 @@ class PatchMask:
         masked = int(counts[0])
         if not 0 < masked < is_masked.shape[1]:
             raise MaskwrightError(
-                f"A mask needs visible and masked patches; got {masked} masked of {is_masked.shape[1]}."
+                f"A mask needs visible and masked patches; got {masked} masked of"
+                f" {is_masked.shape[1]}."
             )
         order = torch.argsort(is_masked.to(torch.uint8), dim=1, descending=True, stable=True)
         return cls(order[:, masked:], order[:, :masked], order[:, :masked])
@@ -75,9 +83,11 @@ class PatchMask:
 
 
 def visible_count(num_patches: int, ratio: float) -> int:
-    """Number of visible patches when a share `ratio` is masked: max(1, floor(N * (1 - ratio) + 1e-6)).
+    """Number of visible patches when a share `ratio` is masked: max(1, floor(N * (1 - ratio) +
+    1e-6)).
 
-    The 1e-6 keeps 100 patches at 0.9 from giving 9, because 1 - 0.9 is 0.09999999999999998 in floating point.
+    The 1e-6 keeps 100 patches at 0.9 from giving 9, because 1 - 0.9 is 0.09999999999999998 in
+    floating point.
     """
     return max(1, math.floor(num_patches * (1 - ratio) + 1e-6))
 
@@ -98,7 +108,8 @@ def check_ratio(num_patches: int, ratio: float) -> None:
         raise MaskwrightError(f"Ratio {ratio:g} leaves no visible patch of {num_patches}; {way}.")
     if visible_count(num_patches, ratio) == num_patches:
         raise MaskwrightError(
-            f"Ratio {ratio:g} masks no patch of {num_patches}; use at least {math.ceil(1000 / num_patches) / 1000:g}."
+            f"Ratio {ratio:g} masks no patch of {num_patches}; use at least"
+            f" {math.ceil(1000 / num_patches) / 1000:g}."
         )
 
 
@@ -107,12 +118,15 @@ class NotAScore(MaskwrightError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never first')."
+            "A policy returned NaN or +inf as a score; scores must be finite (or -inf for 'never"
+            " first')."
         )
 
 
 def are_scores(score_BN: Tensor) -> Tensor:
-    """One boolean, not read from the device: whether no score is NaN or +inf; both fail the comparison."""
+    """One boolean, not read from the device: whether no score is NaN or +inf; both fail the
+    comparison.
+    """
     return score_BN.amax() < torch.inf
 
 
@@ -124,12 +138,15 @@ def split(
     predict: Literal["random", "first"] = "random",
     rng: KeyedRng,
 ) -> PatchMask:
-    """Mask the patches with the largest score, exactly N - num_visible of them per image; equal scores are decided by chance.
+    """Mask the patches with the largest score, exactly N - num_visible of them per image; equal
+    scores are decided by chance.
 
-    score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device synchronization).
-    num_predicted: how many masked patches the loss scores; all when None. predict: a "random" subset of them, or those masked "first",
-    so that the masked patches with the smallest scores are ignored (thrown away, as AMT has it).
-    Two keys decide, the score and then random bits: adding small noise to the score would not break ties in float32 above 1.
+    score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device
+        synchronization).
+    num_predicted: how many masked patches the loss scores; all when None.
+    predict: a "random" subset of them, or those masked "first", so that the masked patches with the
+        smallest scores are ignored (thrown away, as AMT has it). Two keys decide, the score and
+        then random bits: adding small noise to the score would not break ties in float32 above 1.
     """
     count = score_BN.shape[1]
     if not 0 < num_visible < count:
@@ -156,7 +173,9 @@ def split(
 
 
 def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
-    """Pack (score, 32 random bits) into one int64 that sorts like the pair; selecting on one key is three times as fast as sorting two."""
+    """Pack (score, 32 random bits) into one int64 that sorts like the pair; selecting on one key is
+    three times as fast as sorting two.
+    """
     if score_BN.dtype == torch.float64:
         score_BN = _dense_rank(score_BN)
     pattern = (score_BN.float() + 0.0).view(torch.int32)  # adding 0.0 makes -0.0 equal to 0.0
@@ -167,7 +186,9 @@ def _two_keys(score_BN: Tensor, bits_BN: Tensor) -> Tensor:
 
 
 def _dense_rank(score_BN: Tensor) -> Tensor:
-    """Replace float64 scores by the float32 ranks of their distinct values, because rounding would make ties of neighbors."""
+    """Replace float64 scores by the float32 ranks of their distinct values, because rounding would
+    make ties of neighbors.
+    """
     values, order = score_BN.sort(dim=1)
     steps = (values.diff(dim=1) > 0).cumsum(1).float()
     return torch.zeros_like(steps[:, :1]).expand_as(values).scatter(1, order[:, 1:], steps)
@@ -208,6 +229,8 @@ def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:
 
 
 def _rows(ids_BK: Tensor, tokens_BND: Tensor) -> Tensor:
-    """Where the tokens stand when all images lie one after the other; whole rows move three to thirty times as fast as in a gather."""
+    """Where the tokens stand when all images lie one after the other; whole rows move three to
+    thirty times as fast as in a gather.
+    """
     batch, count = tokens_BND.shape[:2]
     return ids_BK + count * torch.arange(batch, device=ids_BK.device)[:, None]

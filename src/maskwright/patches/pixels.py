@@ -1,4 +1,6 @@
-"""Pixels in and out of patches, per-patch statistics, and the scale between stored bytes and the model's numbers."""
+"""Pixels in and out of patches, per-patch statistics, and the scale between stored bytes and the
+model's numbers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from maskwright.support.errors import MaskwrightError
 
 
 def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
-    """Cut (B, C, H, W) images into (B, N, P) patches, P = patch_size**2 * C ordered (row, column, channel) as in the official MAE.
+    """Cut (B, C, H, W) images into (B, N, P) patches, P = patch_size**2 * C ordered (row, column,
+    channel) as in the official MAE.
 
     Raises MaskwrightError when the image does not divide.
     """
@@ -39,7 +42,9 @@ def unpatchify(patches_BNP: Tensor, grid: Grid) -> Tensor:
 
 
 def widen(values: Tensor) -> Tensor:
-    """Values in float32, where losses and statistics are computed; float64 stays, so that gradients can be checked in it."""
+    """Values in float32, where losses and statistics are computed; float64 stays, so that gradients
+    can be checked in it.
+    """
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
@@ -58,13 +63,17 @@ class PatchStats:
 
 
 def patch_stats(patches_BNP: Tensor) -> PatchStats:
-    """Measure each patch with the unbiased variance and 1e-6 inside the root, as in the official MAE."""
+    """Measure each patch with the unbiased variance and 1e-6 inside the root, as in the official
+    MAE.
+    """
     variance, mean = torch.var_mean(widen(patches_BNP), dim=-1, keepdim=True)
     return PatchStats(mean, torch.sqrt(variance + 1e-6))
 
 
 def normalize_patches(patches_BNP: Tensor) -> Tensor:
-    """Each patch less its mean and over its deviation, as by `patch_stats`, in one pass of a layer norm (which divides by P, not P - 1)."""
+    """Each patch less its mean and over its deviation, as by `patch_stats`, in one pass of a layer
+    norm (which divides by P, not P - 1).
+    """
     patches, count = widen(patches_BNP), patches_BNP.shape[-1]
     share = (count - 1) / count
     return F.layer_norm(
@@ -74,7 +83,9 @@ def normalize_patches(patches_BNP: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PixelScale:
-    """How stored pixels in [0, 255] become the model's numbers: (pixel / 255 - mean) / std per channel."""
+    """How stored pixels in [0, 255] become the model's numbers: (pixel / 255 - mean) / std per
+    channel.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -84,12 +95,16 @@ class PixelScale:
         return len(self.mean)
 
     def to_model(self, images: Tensor) -> Tensor:
-        """Scale (B, C, H, W) uint8 (0..255) or float (0..1) images to the model's float32 numbers."""
+        """Scale (B, C, H, W) uint8 (0..255) or float (0..1) images to the model's
+        float32 numbers.
+        """
         unit = images.float().div_(255) if images.dtype == torch.uint8 else images.float()
         return (unit - self._column(self.mean, unit)).div_(self._column(self.std, unit))
 
     def to_unit(self, values: Tensor) -> Tensor:
-        """Bring the model's numbers back to float pixels on the scale of [0, 1], not clipped, so that a loss on them has a gradient."""
+        """Bring the model's numbers back to float pixels on the scale of [0, 1], not clipped, so
+        that a loss on them has a gradient.
+        """
         values = widen(values)
         return values * self._column(self.std, values) + self._column(self.mean, values)
 

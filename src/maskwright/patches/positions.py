@@ -1,4 +1,6 @@
-"""Two-dimensional sine-cosine positions in the official MAE layout, and resizing of position tables to another grid."""
+"""Two-dimensional sine-cosine positions in the official MAE layout, and resizing of position tables
+to another grid.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from maskwright.support.errors import MaskwrightError
 def sincos_positions(grid: Grid, width: int, num_prefix: int = 0) -> Tensor:
     """Build the fixed (1, num_prefix + N, width) table; prefix rows are zero.
 
-    A row is [sin(x) | cos(x) | sin(y) | cos(y)], x the column and y the row, base 10000, computed in float64 like the official code,
-    whose meshgrid puts the column first. Raises MaskwrightError unless `width` is a multiple of 4.
+    A row is [sin(x) | cos(x) | sin(y) | cos(y)], x the column and y the row, base 10000, computed
+    in float64 like the official code, whose meshgrid puts the column first. Raises MaskwrightError
+    unless `width` is a multiple of 4.
     """
     if width % 4:
         raise MaskwrightError(
@@ -31,7 +34,9 @@ def sincos_positions(grid: Grid, width: int, num_prefix: int = 0) -> Tensor:
 
 
 def resize_positions(table: Tensor, old: Grid, new: Grid, num_prefix: int) -> Tensor:
-    """Resample a (1, num_prefix + N, D) table from one grid to another in two dimensions (bicubic); prefix rows stay."""
+    """Resample a (1, num_prefix + N, D) table from one grid to another in two dimensions (bicubic);
+    prefix rows stay.
+    """
     if (old.rows, old.cols) == (new.rows, new.cols):
         return table
     prefix, places = table[:, :num_prefix], table[:, num_prefix:]

@@ -20,7 +20,9 @@ Stats = Literal["raw", "visible", "target"]
 
 @dataclass(frozen=True)
 class Picture:
-    """Reconstructed images (B, C, H, W) in the model's numbers, with the statistics that undid a normalized target on record."""
+    """Reconstructed images (B, C, H, W) in the model's numbers, with the statistics that undid a
+    normalized target on record.
+    """
 
     reconstruction: Tensor
     composite: Tensor
@@ -31,9 +33,11 @@ class Picture:
 class Prediction:
     """Predicted patches beside everything a loss or a figure needs.
 
-    values: (B, K, P) in the space of `target`, at `mask.predicted_ids`; patches: (B, N, P) the true pixels;
-    target: `raw` pixels or each patch `normalized` by its own mean and deviation; latent: (B, prefix + V, D) encoder output, the
-    class token first where there is one; visible_values: (B, V, P) the same for visible patches, when asked for;
+    values: (B, K, P) in the space of `target`, at `mask.predicted_ids`.
+    patches: (B, N, P) the true pixels.
+    target: `raw` pixels or each patch `normalized` by its own mean and deviation.
+    latent: (B, prefix + V, D) encoder output, the class token first where there is one.
+    visible_values: (B, V, P) the same for visible patches, when asked for.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
     """
 
@@ -57,10 +61,13 @@ class Prediction:
         return self._targets_at(self.mask.visible_ids)
 
     def seen_values(self) -> Tensor:
-        """(B, V, P) predictions of visible patches; raises MaskwrightError when the model was not asked for them."""
+        """(B, V, P) predictions of visible patches; raises MaskwrightError when the model was not
+        asked for them.
+        """
         if self.visible_values is None:
             raise MaskwrightError(
-                "This loss compares visible patches too, and they were not predicted; call model(images, mask, visible=True)."
+                "This loss compares visible patches too, and they were not predicted; call"
+                " model(images, mask, visible=True)."
             )
         return self.visible_values
 
@@ -68,7 +75,8 @@ class Prediction:
         """The (B, N) map of that name; raises MaskwrightError when the data has none."""
         if name not in self.priors:
             raise MaskwrightError(
-                f"This loss needs a '{name}' map for each picture; the data has {', '.join(sorted(self.priors)) or 'none'}."
+                f"This loss needs a '{name}' map for each picture; the data has"
+                f" {', '.join(sorted(self.priors)) or 'none'}."
             )
         return self.priors[name]
 
@@ -78,14 +86,17 @@ class Prediction:
             return self.latent[:, self.num_prefix :].mean(1)
         if not self.class_token:
             raise MaskwrightError(
-                "This loss looks at the class token and the encoder has none; use the mean of the patch tokens."
+                "This loss looks at the class token and the encoder has none; use the mean of the"
+                " patch tokens."
             )
         return self.latent[:, 0]
 
     def pixel_errors(self) -> Tensor:
-        """(B, C, H, W) composite minus true image in the model's numbers: zero outside predicted patches.
+        """(B, C, H, W) composite minus true image in the model's numbers: zero outside predicted
+        patches.
 
-        Normalized predictions are put back with the hidden patch's own statistics: for losses, never for pictures that people judge.
+        Normalized predictions are put back with the hidden patch's own statistics: for losses,
+        never for pictures that people judge.
         """
         ids, errors = self.mask.predicted_ids, widen(self.values) - self.targets()
         if self.target == "normalized":
@@ -94,10 +105,12 @@ class Prediction:
         return unpatchify(put(blank, ids, errors), self.grid)
 
     def to_picture(self, stats: Literal["visible", "target"] = "visible") -> Picture:
-        """Turn the prediction into images; patches that were not predicted keep their true pixels in both pictures' visible part.
+        """Turn the prediction into images; patches that were not predicted keep their true pixels
+        in both pictures' visible part.
 
-        stats: how a normalized target is undone - `visible` interpolates mean and deviation from visible patches (nothing leaks),
-        `target` uses the hidden patch's own statistics (an oracle; label it so). A raw target needs neither.
+        stats: how a normalized target is undone - `visible` interpolates mean and deviation from
+            visible patches (nothing leaks), `target` uses the hidden patch's own statistics (an
+            oracle; label it so). A raw target needs neither.
         """
         values, used = self._pixel_values(stats)
         composite = put(self.patches.float(), self.mask.predicted_ids, values)
@@ -120,7 +133,8 @@ class Prediction:
 
 
 def _interpolate(known: PatchStats, mask: PatchMask, grid: Grid) -> PatchStats:
-    """Guess every patch's statistics as an average over visible patches with Gaussian weights of one patch width.
+    """Guess every patch's statistics as an average over visible patches with Gaussian weights of
+    one patch width.
 
     The softmax keeps the nearest visible patch in charge however far it is.
     """

@@ -1,4 +1,6 @@
-"""Matched compute: what a training step of each arm costs in every currency, and how many steps a budget buys."""
+"""Matched compute: what a training step of each arm costs in every currency, and how many steps a
+budget buys.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ class Budget:
             raise unknown_name("currency of a budget", self.currency, CURRENCIES)
         if not 0 < self.amount < math.inf:
             raise MaskwrightError(
-                f"A budget is more than nothing and not endless; got {self.currency}={self.amount:g}."
+                "A budget is more than nothing and not endless; got"
+                f" {self.currency}={self.amount:g}."
             )
 
     @classmethod
@@ -50,7 +53,8 @@ class Budget:
         pairs = dict([value.split("=", 1)]) if isinstance(value, str) and "=" in value else value
         if not isinstance(pairs, Mapping) or len(pairs) != 1:
             raise MaskwrightError(
-                f"A budget is one currency and an amount, such as steps=1000 or flops=1e13; got '{value}'."
+                "A budget is one currency and an amount, such as steps=1000 or flops=1e13; got"
+                f" '{value}'."
             )
         (currency, amount), *_ = pairs.items()
         try:
@@ -73,7 +77,9 @@ class Budget:
 
 @dataclass(frozen=True)
 class StepPrice:
-    """The mean cost of one optimizer step over a training, which a schedule of ratios or of mixtures makes different from any one step."""
+    """The mean cost of one optimizer step over a training, which a schedule of ratios or of
+    mixtures makes different from any one step.
+    """
 
     images: float
     encoder_tokens: float
@@ -93,7 +99,9 @@ class StepPrice:
         )
 
     def steps_for(self, budget: Budget) -> int | None:
-        """How many steps a budget buys, to the nearest; None for minutes, which only running tells."""
+        """How many steps a budget buys, to the nearest; None for minutes, which only
+        running tells.
+        """
         if budget.currency == "minutes":
             return None
         each = self.times(1_000_000).amount(budget.currency)
@@ -102,7 +110,9 @@ class StepPrice:
 
 
 def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
-    """Price a step of complete settings by drawing masks as the training will, at moments spread over it."""
+    """Price a step of complete settings by drawing masks as the training will, at moments spread
+    over it.
+    """
     module = build_module(settings, pictures.scale, Clock(None), {}, len(pictures.train))
     rows = [
         _price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment)
@@ -125,7 +135,9 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
 
 
 def decoded_tokens(config: ModelConfig, predicted: float, images: float) -> float:
-    """Tokens that went through the decoder: the whole grid in a full one, the predicted patches in a cross one."""
+    """Tokens that went through the decoder: the whole grid in a full one, the predicted patches in
+    a cross one.
+    """
     if config.decoder == "cross":
         return predicted
     patches = (config.image_size[0] // config.patch_size) * (
@@ -151,7 +163,9 @@ def spent(status: Mapping[str, Any], settings: PretrainSettings, config: ModelCo
 def planned(
     settings: PretrainSettings, pictures: Pictures, price: StepPrice, budget: Budget | None
 ) -> tuple[dict[str, Any], Compute]:
-    """The length of an arm's training, as settings, and what it will cost; minutes are priced as they come."""
+    """The length of an arm's training, as settings, and what it will cost; minutes are priced as
+    they come.
+    """
     if budget is None:
         steps = build_clock(
             settings, len(pictures.train) // (settings.train.batch_size or 1)
@@ -193,7 +207,9 @@ def _cells(compute: Compute) -> list[str]:
 def _price_moment(
     module: PretrainModule, pictures: Pictures, progress: float, step: int
 ) -> tuple[float, float, float, float]:
-    """Encoder tokens, decoder tokens, teacher tokens and operations per image at one moment of a training."""
+    """Encoder tokens, decoder tokens, teacher tokens and operations per image at one moment of a
+    training.
+    """
     masker, config, grid = module.masker, module.model.config, module.model.grid
     maps = sorted({*masker.policy.traits.needed("prior"), *module.objective.needs.priors})
     shown = module.show(

@@ -1,4 +1,6 @@
-"""Workers on a cluster: submitit hands them to SLURM, or to processes of this machine to try that out."""
+"""Workers on a cluster: submitit hands them to SLURM, or to processes of this machine to try that
+out.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ LAUNCHERS = ("slurm", "local")
 def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
     """Submit the workers and show how far they are; a requeued worker claims whatever waits.
 
-    launcher: `slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)` with the parameters of submitit's executor, or `local(...)`.
+    launcher: `slurm(slurm_partition='gpu', gpus_per_node=1, timeout_min=240)` with the parameters
+        of submitit's executor, or `local(...)`.
     """
     call = read_launcher(launcher)
     submitit = _import_submitit()
@@ -33,7 +36,8 @@ def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
         ) from error
     submitted = [executor.submit(work_alone, job) for _ in range(job.workers)]
     reporter.say(
-        f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)}; this watches them"
+        f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)};"
+        " this watches them"
     )
     watch_workers(
         job,

@@ -1,4 +1,6 @@
-"""What `maskwright compare` measures where nobody said: probes need labels, and pictures filled in need some that are not trained on."""
+"""What `maskwright compare` measures where nobody said: probes need labels, and pictures filled in
+need some that are not trained on.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ HELD_OUT = 5
 def measure_what_there_is(
     data: str, given: Mapping[str, Any], reporter: Reporter
 ) -> dict[str, Any]:
-    """The settings to add to a comparison of pictures without labels: no probes, and enough pictures held out; nothing for others.
+    """The settings to add to a comparison of pictures without labels: no probes, and enough
+    pictures held out; nothing for others.
 
-    given: settings of the comparison, which win; whoever asks for probes or other labeled pictures gets what they asked for.
+    given: settings of the comparison, which win; whoever asks for probes or other labeled pictures
+        gets what they asked for.
     """
     measuring = dict(given.get("evaluate") or {})
     is_asked = {"probes", "data", "labels", "main"} & measuring.keys() or given.get("labels")
@@ -29,8 +33,9 @@ def measure_what_there_is(
     if _has_labels(source, data):
         return {}
     reporter.warn(
-        f"'{data}' has no labels, so no probes are measured: arms are compared by how well they fill in hidden pixels. For probes give "
-        "labels (--labels FILE.csv) or other pictures that have them (--eval-data LABELED)."
+        f"'{data}' has no labels, so no probes are measured: arms are compared by how well they"
+        " fill in hidden pixels. For probes give labels (--labels FILE.csv) or other pictures that"
+        " have them (--eval-data LABELED)."
     )
     added: dict[str, Any] = {"evaluate": {**measuring, "probes": []}}
     if given.get("val") is None and not set(source.splits) & set(TEST_NAMES):

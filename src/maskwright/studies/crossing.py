@@ -1,4 +1,6 @@
-"""The cross-policy matrix: every arm's model fills in pictures under every arm's masks, which tells habit from skill."""
+"""The cross-policy matrix: every arm's model fills in pictures under every arm's masks, which tells
+habit from skill.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from maskwright.support.reporting import Reporter
 def add_cross(
     record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
 ) -> StudyRecord:
-    """The record with numbers `psnr of masks by ARM` in every finished trial whose run lies on this machine, from the disk where known."""
+    """The record with numbers `psnr of masks by ARM` in every finished trial whose run lies on this
+    machine, from the disk where known.
+    """
     trials = {trial.key: trial for trial in record.trials}
     for seed in record.seeds:
         runs = {

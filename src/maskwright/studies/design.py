@@ -1,4 +1,6 @@
-"""A study's folder made ready: the plan kept in it, the data looked at once, and what each arm will cost."""
+"""A study's folder made ready: the plan kept in it, the data looked at once, and what each arm will
+cost.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,12 @@ NOT_AT_HAND = "not at hand"
 
 @dataclass(frozen=True)
 class Design:
-    """What has been decided for all trials: the length of each arm's training as settings, and what it is expected to cost.
+    """What has been decided for all trials: the length of each arm's training as settings, and what
+    it is expected to cost.
 
-    An arm whose weights or packages are missing here has its reason under NOT_AT_HAND instead of a length; its trials fail with it.
+    An arm whose weights or packages are missing here has its reason under NOT_AT_HAND instead of a
+    length; its trials fail with it.
+
     rates: the learning rate of each arm, at its highest.
     """
 
@@ -41,16 +46,20 @@ class Design:
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """Write the plan into the study's folder, joined with what the folder holds; see `join_plan`."""
+    """Write the plan into the study's folder, joined with what the folder holds; see
+    `join_plan`.
+    """
     plan = join_plan(plan, folder)
     write_text(folder / PLAN, dump_plan(plan))
     return plan
 
 
 def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """The plan with a training split where the data has a test split, and with the seeds that the folder's plan has already.
+    """The plan with a training split where the data has a test split, and with the seeds that the
+    folder's plan has already.
 
-    Raises MaskwrightError when the folder holds another study; more seeds for the same study are welcome.
+    Raises MaskwrightError when the folder holds another study; more seeds for the same study are
+    welcome.
     """
     plan = _spare_test(plan)
     file = folder / PLAN
@@ -66,7 +75,8 @@ def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
             changed.append("budget")
         if changed:
             raise MaskwrightError(
-                f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out."
+                f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another"
+                " --out."
             )
         seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
         plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
@@ -74,7 +84,9 @@ def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
 
 
 def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
-    """Hold on to the lengths with which a study began, so that trials of another day, or of another version, are as long as the first."""
+    """Hold on to the lengths with which a study began, so that trials of another day, or of another
+    version, are as long as the first.
+    """
     file = folder / LENGTHS
     if not file.exists():
         write_json(file, design.lengths)
@@ -86,7 +98,8 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
         write_json(file, kept)
     if kept != design.lengths:
         reporter.warn(
-            f"This version would give the arms other lengths; the study goes on with those it began with ({file})."
+            "This version would give the arms other lengths; the study goes on with those it began"
+            f" with ({file})."
         )
     return replace(design, lengths=kept)
 
@@ -99,7 +112,9 @@ def open_plan(folder: Path) -> StudyPlan:
 
 
 def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
-    """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are told before anything trains."""
+    """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are
+    told before anything trains.
+    """
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
     rates: dict[str, float] = {}
@@ -130,7 +145,8 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         opened[settings.data] = pictures
         if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
             reporter.warn(
-                f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal; was a change forgotten?"
+                f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal;"
+                " was a change forgotten?"
             )
         lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
         rates[arm.name] = float(settings.train.lr or 0)
@@ -139,9 +155,11 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
 
 
 def _spare_test(plan: StudyPlan) -> StudyPlan:
-    """Keep what arms are tested on out of their training: the test split where the data has one, else a quarter of the pictures.
+    """Keep what arms are tested on out of their training: the test split where the data has one,
+    else a quarter of the pictures.
 
-    A plan that names a split or a test_size itself, or measures nothing on its own pictures, stays as it is.
+    A plan that names a split or a test_size itself, or measures nothing on its own pictures, stays
+    as it is.
     """
     if plan.base.get("split") is not None or plan.base.get("test_size") is not None:
         return plan

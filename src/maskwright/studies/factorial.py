@@ -1,4 +1,6 @@
-"""Whose effect is it: main effects and interactions of the settings of a full factorial plan, seed by seed."""
+"""Whose effect is it: main effects and interactions of the settings of a full factorial plan, seed
+by seed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Cells = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of arms: what a change of one setting does on average, or how much two changes depend on each other."""
+    """A weighted sum of arms: what a change of one setting does on average, or how much two changes
+    depend on each other.
+    """
 
     name: str
     weights: Mapping[str, float]
@@ -29,13 +33,15 @@ def measure_effects(
 ) -> dict[str, Difference]:
     """Judge every main effect and two-way interaction, with Holm's correction over all of them.
 
-    A main effect is the mean of the arms at a level minus the mean at the factor's first level. An interaction is the difference
-    that one change makes to the effect of the other. Only seeds of which every arm is finished count, so all effects use the same trials.
+    A main effect is the mean of the arms at a level minus the mean at the factor's first level. An
+    interaction is the difference that one change makes to the effect of the other. Only seeds of
+    which every arm is finished count, so all effects use the same trials.
     """
     seeds = set.intersection(*(set(values.get(arm, {})) for arm in cells))
     if not seeds:
         raise MaskwrightError(
-            "No seed has finished in every arm of the factorial plan, so its effects cannot be told apart."
+            "No seed has finished in every arm of the factorial plan, so its effects cannot be told"
+            " apart."
         )
     return judge(
         {
@@ -51,7 +57,9 @@ def measure_effects(
 
 
 def contrasts(cells: Cells) -> list[Contrast]:
-    """The contrasts of a full factorial plan. Raises MaskwrightError when a combination of levels has no arm, or more than one."""
+    """The contrasts of a full factorial plan. Raises MaskwrightError when a combination of levels
+    has no arm, or more than one.
+    """
     levels = _levels(cells)
     _check_full(cells, levels)
     mains = [
@@ -70,7 +78,9 @@ def contrasts(cells: Cells) -> list[Contrast]:
 
 
 def _levels(cells: Cells) -> dict[str, list[Any]]:
-    """Each factor's levels in the order in which they first appear; the first is what the others are compared with."""
+    """Each factor's levels in the order in which they first appear; the first is what the others
+    are compared with.
+    """
     found: dict[str, list[Any]] = {}
     for cell in cells.values():
         for factor, level in cell.items():
@@ -99,7 +109,9 @@ def _pairs(
 
 
 def _cross(first: Contrast, second: Contrast) -> Contrast:
-    """The interaction of two steps: on the arms that both weigh, signs multiplied, each corner averaged."""
+    """The interaction of two steps: on the arms that both weigh, signs multiplied, each corner
+    averaged.
+    """
     signs = {
         arm: float(np.sign(first.weights[arm] * second.weights[arm]))
         for arm in first.weights
@@ -116,6 +128,6 @@ def _check_full(cells: Cells, levels: Mapping[str, list[Any]]) -> None:
     wanted = {tuple(map(str, combo)) for combo in product(*levels.values())}
     if not levels or len(combos) != len(set(combos)) or set(combos) != wanted:
         raise MaskwrightError(
-            f"Main effects need a full factorial plan, one arm for each combination of {', '.join(levels) or 'levels'}: "
-            f"{len(wanted)} combinations, {len(combos)} arms."
+            "Main effects need a full factorial plan, one arm for each combination of"
+            f" {', '.join(levels) or 'levels'}: {len(wanted)} combinations, {len(combos)} arms."
         )

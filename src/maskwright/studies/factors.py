@@ -18,8 +18,9 @@ Level = tuple[str, Mapping[str, Any]]
 def cross_factors(factors: Mapping[str, Any], base: Mapping[str, Any]) -> list[Arm]:
     """Cross the levels of all factors, the last one changing fastest.
 
-    A factor is a setting with a list of values, `ratio: [0.5, 0.75]`, or a name with levels that are settings,
-    `laplacian: {off: {}, on: {loss: "+ 0.1*laplacian"}}`; text that begins with `+` is added to what the setting was before.
+    A factor is a setting with a list of values, `ratio: [0.5, 0.75]`, or a name with levels that
+    are settings, `laplacian: {off: {}, on: {loss: "+ 0.1*laplacian"}}`; text that begins with `+`
+    is added to what the setting was before.
     """
     names = [str(name) for name in factors]
     levels = [list(_levels(name, factors[name])) for name in factors]
@@ -52,7 +53,8 @@ def _levels(name: str, value: Any) -> Iterator[Level]:
             yield _format(one), flatten({name: one})
     else:
         raise MaskwrightError(
-            f"Factor '{name}' is a list of values, or a mapping of levels to settings; got {value!r}."
+            f"Factor '{name}' is a list of values, or a mapping of levels to settings; got"
+            f" {value!r}."
         )
 
 
@@ -66,7 +68,8 @@ def _add(
             merged[name] = f"{merged.get(name, base.get(name, _default(name)))} {value.strip()}"
         elif name in merged and merged[name] != value:
             raise MaskwrightError(
-                f"Two factors set '{name}'; begin the value with + to add to it, as in loss: '+ 0.1*laplacian'."
+                f"Two factors set '{name}'; begin the value with + to add to it, as in loss: '+"
+                " 0.1*laplacian'."
             )
         else:
             merged[name] = value

@@ -1,4 +1,6 @@
-"""What a study found: for each metric the arms, their differences to the baseline and the verdict, as values and as lines to print."""
+"""What a study found: for each metric the arms, their differences to the baseline and the verdict,
+as values and as lines to print.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,13 @@ from maskwright.studies.statistics import Difference, Sample, compare_to_baselin
 
 @dataclass(frozen=True, kw_only=True)
 class ArmFinding:
-    """One arm under one metric: its numbers by seed, and its difference to the baseline where it has one.
+    """One arm under one metric: its numbers by seed, and its difference to the baseline where it
+    has one.
 
-    over_pictures: the mean difference on the same test pictures with its bootstrap interval, seeds taken as they are; where answers
-    were kept per picture; pictures: how many those are; floor: what random weights reach, with an interval over test pictures.
+    over_pictures: the mean difference on the same test pictures with its bootstrap interval, seeds
+        taken as they are; where answers were kept per picture.
+    pictures: how many those are.
+    floor: what random weights reach, with an interval over test pictures.
     """
 
     arm: str
@@ -32,7 +37,9 @@ class ArmFinding:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the mean is above what random weights may reach; not known counts as yes. For metrics of which more is better."""
+        """Whether the mean is above what random weights may reach; not known counts as yes. For
+        metrics of which more is better.
+        """
         return self.floor is None or self.sample.mean > self.floor.high
 
     @property
@@ -41,14 +48,18 @@ class ArmFinding:
 
     @property
     def pictures_tell(self) -> bool:
-        """Whether another draw of as many test pictures would leave the sign of the difference; not known counts as yes."""
+        """Whether another draw of as many test pictures would leave the sign of the difference; not
+        known counts as yes.
+        """
         seen = self.over_pictures
         return seen is None or not seen.low <= 0 <= seen.high
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One metric of a study with every arm that has a finished trial, and the effects of a factorial plan."""
+    """One metric of a study with every arm that has a finished trial, and the effects of a
+    factorial plan.
+    """
 
     metric: Metric
     arms: Sequence[ArmFinding]
@@ -57,7 +68,9 @@ class Finding:
 
     @property
     def is_claim(self) -> bool:
-        """Whether verdicts on this metric are claims: those of the main metric, which the plan named before its trials ran."""
+        """Whether verdicts on this metric are claims: those of the main metric, which the plan
+        named before its trials ran.
+        """
         return self.metric.main
 
     @property
@@ -69,7 +82,9 @@ class Finding:
 
     @property
     def change_decimals(self) -> int:
-        """Decimals that show two digits of the spread of differences, which pairing makes smaller; at most three more than for means."""
+        """Decimals that show two digits of the spread of differences, which pairing makes smaller;
+        at most three more than for means.
+        """
         changes = [one.difference.sample for one in self.arms if one.difference is not None]
         own = (
             decimals_for([one.deviation for one in changes], [one.mean for one in changes])
@@ -91,7 +106,9 @@ class Finding:
 
 
 def find(record: StudyRecord) -> list[Finding]:
-    """Judge every metric of which a trial has a number, the main ones first; waiting and failed trials have none."""
+    """Judge every metric of which a trial has a number, the main ones first; waiting and failed
+    trials have none.
+    """
     findings = [
         _judge_metric(record, metric)
         for metric in sorted(record.metrics, key=lambda metric: not metric.main)
@@ -159,7 +176,9 @@ def compare_p(p: float) -> str:
 
 
 def decimals_for(spreads: Sequence[float | None], means: Sequence[float]) -> int:
-    """How many decimals show two digits of the typical spread, or three of the mean where there is no spread; six at most."""
+    """How many decimals show two digits of the typical spread, or three of the mean where there is
+    no spread; six at most.
+    """
     known = [spread for spread in spreads if spread]
     typical, digits = (
         (float(np.median(known)), 1)
@@ -221,7 +240,9 @@ def _effects(
 
 
 def _paired_answers(record: StudyRecord, metric: str, arm: str) -> np.ndarray:
-    """Mean difference (n,) of each test picture over the seeds that both arms have; empty for the baseline and where none were kept."""
+    """Mean difference (n,) of each test picture over the seeds that both arms have; empty for the
+    baseline and where none were kept.
+    """
     if arm == record.baseline:
         return np.zeros(0)
     ours, base = ({trial.seed: trial.per_image[metric] for trial in record.finished(name) if metric in trial.per_image}

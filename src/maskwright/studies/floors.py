@@ -1,4 +1,6 @@
-"""What random weights reach under a study's probes: an encoder that is no better has learned nothing that the probe could see."""
+"""What random weights reach under a study's probes: an encoder that is no better has learned
+nothing that the probe could see.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,11 @@ Floor = Mapping[str, Mapping[str, float]]
 def add_floors(
     record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
 ) -> StudyRecord:
-    """The record with what random weights of each arm's shape reach, measured once per shape and kept in the study's folder.
+    """The record with what random weights of each arm's shape reach, measured once per shape and
+    kept in the study's folder.
 
-    Probes that train the encoder itself are left out: from random weights they are a training from scratch, a question of its own.
+    Probes that train the encoder itself are left out: from random weights they are a training from
+    scratch, a question of its own.
     """
     probes = measures.frozen_probes()
     if not probes:
@@ -63,7 +67,9 @@ def _measure(
     measures: MeasureSettings,
     reporter: Reporter,
 ) -> Floor:
-    """Random weights in the shape of a run, on the pictures and with the settings that its own probes had."""
+    """Random weights in the shape of a run, on the pictures and with the settings that its own
+    probes had.
+    """
     results: dict[str, Any] = evaluate(
         [run, RANDOM],
         measures.data,

@@ -1,4 +1,6 @@
-"""The record and the work queue of a study: Optuna's storage, SQLite beside the trials or PostgreSQL for many machines."""
+"""The record and the work queue of a study: Optuna's storage, SQLite beside the trials or
+PostgreSQL for many machines.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Claim:
 
 
 class Ledger:
-    """All trials of one study. Every (arm, seed) is there once; a trial is claimed by one worker, and returned when that one dies."""
+    """All trials of one study. Every (arm, seed) is there once; a trial is claimed by one worker,
+    and returned when that one dies.
+    """
 
     def __init__(
         self,
@@ -58,7 +62,9 @@ class Ledger:
         *,
         larger_is_better: bool = True,
     ) -> Ledger:
-        """The ledger of a study's folder; url: `postgresql://...` for a server that several machines share."""
+        """The ledger of a study's folder; url: `postgresql://...` for a server that several
+        machines share.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         place = url or f"sqlite:///{(folder / 'ledger.db').resolve()}"
         lock = folder / ".ledger.lock" if place.startswith("sqlite") else None
@@ -73,7 +79,9 @@ class Ledger:
         self._storage.engine.dispose()
 
     def enqueue(self, keys: Iterable[tuple[str, int]], *, retry_failed: bool = False) -> int:
-        """Add every (arm, seed) that is not there yet; retry_failed: those that failed once more. Returns how many were added."""
+        """Add every (arm, seed) that is not there yet; retry_failed: those that failed once more.
+        Returns how many were added.
+        """
         with self._alone():
             states = {record.key: record.state for record in self.records()}
             missing = [
@@ -86,7 +94,9 @@ class Ledger:
         return len(missing)
 
     def claim(self) -> Claim | None:
-        """Take the next waiting trial, after those of workers that fell silent were returned; None when none waits."""
+        """Take the next waiting trial, after those of workers that fell silent were returned; None
+        when none waits.
+        """
         self._return_lost()
         with self._alone():
             waiting = self._trials(self._optuna.trial.TrialState.WAITING)
@@ -110,7 +120,9 @@ class Ledger:
             thread.join()
 
     def finish(self, claim: Claim, record: TrialRecord, main: str) -> bool:
-        """Put down how a trial ended; main: the metric that Optuna's own tools show. False: it was given to another in the meantime."""
+        """Put down how a trial ended; main: the metric that Optuna's own tools show. False: it was
+        given to another in the meantime.
+        """
         state = self._optuna.trial.TrialState
         try:
             self._storage.set_trial_user_attr(claim.trial_id, "record", record.to_dict())
@@ -123,7 +135,8 @@ class Ledger:
             return bool(self._storage.set_trial_state_values(claim.trial_id, state.FAIL))
         except self._optuna.exceptions.UpdateFinishedTrialError:
             log.warning(
-                "%s with seed %d was returned to the queue while it ran here; the other worker's result counts",
+                "%s with seed %d was returned to the queue while it ran here; the other worker's"
+                " result counts",
                 *_names(claim),
             )
             return False
@@ -135,7 +148,9 @@ class Ledger:
             self._add_waiting(claim.arm, claim.seed, attempt=claim.attempt, begun=True)
 
     def records(self) -> list[TrialRecord]:
-        """One record per (arm, seed), in the order of their first appearance: done before running before waiting before failed."""
+        """One record per (arm, seed), in the order of their first appearance: done before running
+        before waiting before failed.
+        """
         best: dict[tuple[str, int], TrialRecord] = {}
         for trial in self._trials():
             if (record := self._record(trial)) is None:
@@ -146,7 +161,9 @@ class Ledger:
         return list(best.values())
 
     def rebuild(self, records: Iterable[TrialRecord], main: str) -> int:
-        """Start the ledger anew from records that were kept in run folders; returns how many there are."""
+        """Start the ledger anew from records that were kept in run folders; returns how many there
+        are.
+        """
         direction = self._study.direction
         with self._alone():
             self._optuna.delete_study(study_name=self._name, storage=self._storage)
@@ -172,7 +189,9 @@ class Ledger:
         )
 
     def run_search_trial(self, study: Any, objective: Callable[[Any], float | None]) -> None:
-        """Run one trial of a search; an objective that returns None gave it up, a failing one is recorded and the search goes on."""
+        """Run one trial of a search; an objective that returns None gave it up, a failing one is
+        recorded and the search goes on.
+        """
 
         def judged(trial: Any) -> float:
             if (value := objective(trial)) is None:
@@ -202,7 +221,9 @@ class Ledger:
         )
 
     def _take(self, trial: Any) -> Claim | None:
-        """Claim one waiting trial; None when another worker was quicker, or when the same trial is in the queue twice."""
+        """Claim one waiting trial; None when another worker was quicker, or when the same trial is
+        in the queue twice.
+        """
         self._storage.record_heartbeat(trial._trial_id)
         try:
             if not self._storage.set_trial_state_values(
@@ -222,7 +243,9 @@ class Ledger:
         return Claim(trial._trial_id, arm, seed, trial.user_attrs["attempt"])
 
     def _outranks(self, earlier: Any, trial: Any) -> bool:
-        """Whether an earlier entry for the same arm and seed makes this one superfluous; two machines may fill the queue at once."""
+        """Whether an earlier entry for the same arm and seed makes this one superfluous; two
+        machines may fill the queue at once.
+        """
         same = all(
             earlier.user_attrs.get(name) == trial.user_attrs[name] for name in ("arm", "seed")
         )
@@ -241,7 +264,9 @@ class Ledger:
             self._optuna.storages.fail_stale_trials(self._study)
 
     def _requeue(self, study: Any, lost: Any) -> None:
-        """Return the trial of a worker that fell silent, or record it as failed when it has taken too many workers with it."""
+        """Return the trial of a worker that fell silent, or record it as failed when it has taken
+        too many workers with it.
+        """
         about = lost.user_attrs
         if "arm" not in about:
             return
@@ -259,7 +284,10 @@ class Ledger:
                 begun=True,
             )
             return
-        error = f"Its worker died {MOST_ATTEMPTS} times; look at the memory it takes, then --retry-failed."
+        error = (
+            f"Its worker died {MOST_ATTEMPTS} times; look at the memory it takes, then"
+            " --retry-failed."
+        )
         record = TrialRecord(
             study=self._name, arm=about["arm"], seed=about["seed"], state="failed", error=error
         )

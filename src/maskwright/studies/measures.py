@@ -1,4 +1,6 @@
-"""How trials are measured: probes on labeled pictures, and holes filled in under masks that are the same for all arms."""
+"""How trials are measured: probes on labeled pictures, and holes filled in under masks that are the
+same for all arms.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ CROSS = "psnr of masks by "
 class MeasureSettings:
     """What is measured after each training.
 
-    main names the one metric whose verdicts are claims; by default the last probe, or the first common mask without probes.
+    main names the one metric whose verdicts are claims; by default the last probe, or the first
+    common mask without probes.
     """
 
     data: str | None = setting(None, help="labeled pictures for the probes, by default the study's")
@@ -51,16 +54,20 @@ class MeasureSettings:
 
     @classmethod
     def parse(cls, value: Any) -> MeasureSettings:
-        """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys and values of another type."""
+        """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys and values
+        of another type.
+        """
         if not isinstance(value, Mapping):
             raise MaskwrightError(
-                f"`evaluate` in a study plan is a mapping such as {{probes: [knn], limit: 2000}}; got {value!r}."
+                "`evaluate` in a study plan is a mapping such as {probes: [knn], limit: 2000};"
+                f" got {value!r}."
             )
         known = {leaf.name: leaf for leaf in leaves({"evaluate": cls})}
         for key in value:
             if key not in known:
                 raise MaskwrightError(
-                    f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), known)} Known: {', '.join(known)}."
+                    f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), known)} Known:"
+                    f" {', '.join(known)}."
                 )
         given = {name: one for name, one in value.items() if one is not None or name in LISTS}
         own = {str(name): _typed(known[name], one) for name, one in given.items()}
@@ -69,7 +76,9 @@ class MeasureSettings:
         return built
 
     def check(self) -> None:
-        """Refuse features, probes, masks and a main metric that there are not, and counts of nothing."""
+        """Refuse features, probes, masks and a main metric that there are not, and counts of
+        nothing.
+        """
         find_readout(self.features)
         check_at_least("evaluate.limit", self.limit, 2)
         check_at_least("evaluate.pictures", self.pictures, 1)
@@ -79,7 +88,8 @@ class MeasureSettings:
         for name in self.filled:
             if name not in FILLED:
                 raise MaskwrightError(
-                    f"Unknown number '{name}' in evaluate.filled.{did_you_mean(name, FILLED)} Known: {', '.join(FILLED)}."
+                    f"Unknown number '{name}' in evaluate.filled.{did_you_mean(name, FILLED)}"
+                    f" Known: {', '.join(FILLED)}."
                 )
         if self.diagnostics:
             build_diagnostics(",".join(self.diagnostics))
@@ -90,7 +100,8 @@ class MeasureSettings:
             )
         if self.main is not None and self.main not in names:
             raise MaskwrightError(
-                f"Unknown main metric '{self.main}'.{did_you_mean(self.main, names)} Measured: {', '.join(names)}."
+                f"Unknown main metric '{self.main}'.{did_you_mean(self.main, names)} Measured:"
+                f" {', '.join(names)}."
             )
 
     def metrics(self) -> tuple[Metric, ...]:
@@ -105,7 +116,9 @@ class MeasureSettings:
         return tuple(Metric(**{**vars(metric), "main": metric.name == main}) for metric in found)
 
     def _parsed_probes(self) -> dict[str, Probe]:
-        """The probes under the names that results carry, which are spelled in one way; raises MaskwrightError for unknown ones and options."""
+        """The probes under the names that results carry, which are spelled in one way; raises
+        MaskwrightError for unknown ones and options.
+        """
         return parse_probes(", ".join(self.probes)) if self.probes else {}
 
     def frozen_probes(self) -> list[str]:
@@ -120,7 +133,9 @@ class MeasureSettings:
 
 
 def _typed(leaf: Leaf, value: Any) -> Any:
-    """A value of the section in the type of its field; lists are lists of text, also written as one text."""
+    """A value of the section in the type of its field; lists are lists of text, also written as one
+    text.
+    """
     if leaf.name in LISTS:
         return tuple(str(part) for part in parts(value or []))
     return convert(replace(leaf, name=f"{leaf.section}.{leaf.name}"), value)

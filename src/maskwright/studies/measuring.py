@@ -1,4 +1,6 @@
-"""Measuring a finished run for its study: the same pictures, masks and probe settings for every arm."""
+"""Measuring a finished run for its study: the same pictures, masks and probe settings for every
+arm.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def held_pictures(
     grid: tuple[int, int],
     reporter: Reporter,
 ) -> Batch:
-    """Pictures that the run was not trained on: of the test split where there is one, else of what the run held out."""
+    """Pictures that the run was not trained on: of the test split where there is one, else of what
+    the run held out.
+    """
     source, _ = find(settings.data, None, reporter)
     pictures = load(settings.data, source, settings.train.seed, reporter)
     return eval_batch(
@@ -69,7 +73,9 @@ def held_pictures(
 def held_store(
     settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter
 ) -> PackedStore:
-    """Where the pictures come from that are filled in; raises MaskwrightError for data that leaves none over."""
+    """Where the pictures come from that are filled in; raises MaskwrightError for data that leaves
+    none over.
+    """
     test = next(
         (name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None
     )
@@ -83,9 +89,10 @@ def held_store(
         return packed(opened, pictures.size, settings.data.channels or 3, reporter)
     if pictures.held is None:
         raise MaskwrightError(
-            f"'{settings.data.data}' has no test split and too few pictures to hold some out by themselves, so none are left to be filled "
-            'in under common masks: hold a share out (base: {data: {val: "0.2"}} in a plan, --val 0.2 for compare), or measure none '
-            "(evaluate.masks: [])."
+            f"'{settings.data.data}' has no test split and too few pictures to hold some out by"
+            " themselves, so none are left to be filled in under common masks: hold a share out"
+            ' (base: {data: {val: "0.2"}} in a plan, --val 0.2 for compare), or measure none'
+            " (evaluate.masks: [])."
         )
     return pictures.held
 
@@ -93,7 +100,9 @@ def held_store(
 def draw_common(
     loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch
 ) -> PatchMask:
-    """The masks of a choice on a batch, the same for every model of that grid unless the policy itself has learned."""
+    """The masks of a choice on a batch, the same for every model of that grid unless the policy
+    itself has learned.
+    """
     return mask_for(
         loaded,
         place,
@@ -142,7 +151,9 @@ def _measure_probes(
 
 
 def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
-    """Ask the run the plan's questions; the answers stay in RUN/diagnose, where the report finds them."""
+    """Ask the run the plan's questions; the answers stay in RUN/diagnose, where the report finds
+    them.
+    """
     if measures.diagnostics:
         diagnose(
             run.path,
@@ -179,9 +190,11 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
 def cross_policies(
     runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter
 ) -> dict[tuple[str, str], float]:
-    """PSNR of every arm's model under every arm's own masks, (model's arm, masks' arm) -> decibels, for the runs of one seed.
+    """PSNR of every arm's model under every arm's own masks, (model's arm, masks' arm) -> decibels,
+    for the runs of one seed.
 
-    Masks are drawn by the run they belong to, with what its policy learned; arms of other grids cannot share them and are left out.
+    Masks are drawn by the run they belong to, with what its policy learned; arms of other grids
+    cannot share them and are left out.
     """
     opened = {arm: open_run(path) for arm, path in runs.items()}
     loaded = {arm: run.load() for arm, run in opened.items()}

@@ -1,4 +1,6 @@
-"""Trials mirrored to trackers that a laboratory already uses: MLflow, Weights & Biases or TensorBoard."""
+"""Trials mirrored to trackers that a laboratory already uses: MLflow, Weights & Biases or
+TensorBoard.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from maskwright.training.trackers import TRACKERS
 
 
 def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialRecord) -> None:
-    """Send a trial's settings, numbers and compute to each tracker; MLflow gets one database for the whole study."""
+    """Send a trial's settings, numbers and compute to each tracker; MLflow gets one database for
+    the whole study.
+    """
     settings = {
         "study": record.study,
         "arm": record.arm,

@@ -1,4 +1,6 @@
-"""What a study compares: a question, arms or factors, seeds, a budget and how trials are measured, read from YAML or from flags."""
+"""What a study compares: a question, arms or factors, seeds, a budget and how trials are measured,
+read from YAML or from flags.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ OWNED = {"seed": "seeds", "out": "the study's folder"}
 class StudyPlan:
     """A study before it runs; written: the plan as plain values, which `read_plan` reads back.
 
-    arms: the variants in order, the baseline among them; base: the flat settings that all arms share; ranges: what a search may change.
+    arms: the variants in order, the baseline among them.
+    base: the flat settings that all arms share.
+    ranges: what a search may change.
     """
 
     name: str
@@ -68,13 +72,17 @@ class StudyPlan:
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def settings(self, arm: Arm, seed: int, **more: Any) -> PretrainSettings:
-        """The settings of one trial: base, then the arm, then its seed and what the study decides."""
+        """The settings of one trial: base, then the arm, then its seed and what the
+        study decides.
+        """
         own = override(self.base, canonical(arm.settings))
         return build_settings(None, (), **{**override(own, more), "data": self.data, "seed": seed})
 
     @property
     def keys(self) -> list[tuple[str, int]]:
-        """Every trial by arm and seed, one seed of all arms after another, so that a stopped study is balanced."""
+        """Every trial by arm and seed, one seed of all arms after another, so that a stopped study
+        is balanced.
+        """
         return [(arm.name, seed) for seed in self.seeds for arm in self.arms]
 
     def arm(self, name: str) -> Arm:
@@ -82,7 +90,8 @@ class StudyPlan:
 
 
 def read_plan(path: str | Path, data: str | None = None, **given: Any) -> StudyPlan:
-    """Read a plan from a YAML file or, by name, from those that come with the package; data and given (seeds ...) win over it.
+    """Read a plan from a YAML file or, by name, from those that come with the package; data and
+    given (seeds ...) win over it.
 
     Raises MaskwrightError for unknown keys and settings, with the nearest known one.
     """
@@ -110,11 +119,14 @@ def plan_names() -> list[str]:
 
 
 def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> StudyPlan:
-    """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe and any setting of pretrain."""
+    """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe
+    and any setting of pretrain.
+    """
     names = parts(policies) if isinstance(policies, str) else [str(policy) for policy in policies]
     if len(set(names)) < 2:
         raise MaskwrightError(
-            f"A comparison needs two different policies or more; got '{policies}'. See: maskwright list policies."
+            f"A comparison needs two different policies or more; got '{policies}'. See: maskwright"
+            " list policies."
         )
     own = {name: value for name, value in rest.items() if name in KEYS and value is not None}
     base = {name: value for name, value in rest.items() if name not in KEYS and value is not None}
@@ -130,17 +142,21 @@ def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> Stud
 
 
 def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
-    """Check plain values and build the plan; name: what the study is called where it does not say."""
+    """Check plain values and build the plan; name: what the study is called where it
+    does not say.
+    """
     for key in values:
         if key not in KEYS:
             raise MaskwrightError(
-                f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known: {', '.join(KEYS)}."
+                f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known:"
+                f" {', '.join(KEYS)}."
             )
     base = _base(values)
     data = read_text("data", values.get("data")) or base.pop("data", None)
     if data is None:
         raise MaskwrightError(
-            "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN --data FOLDER."
+            "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN"
+            " --data FOLDER."
         )
     arms = _arms(values, base)
     baseline = read_text("baseline", values.get("baseline")) or arms[0].name
@@ -210,7 +226,8 @@ def _base(values: Mapping[str, Any]) -> dict[str, Any]:
 def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]:
     if ("arms" in values) == ("factors" in values):
         raise MaskwrightError(
-            "A study plan has either `arms` (name: settings) or `factors` (setting: list of values)."
+            "A study plan has either `arms` (name: settings) or `factors` (setting: list of"
+            " values)."
         )
     if "factors" in values:
         arms = cross_factors(read_mapping("factors", values["factors"]), base)
@@ -228,7 +245,9 @@ def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]
 
 
 def _check(plan: StudyPlan) -> None:
-    """Build every arm's settings once, so that a typo is told before anything runs; two arms must differ in their folders' names too."""
+    """Build every arm's settings once, so that a typo is told before anything runs; two arms must
+    differ in their folders' names too.
+    """
     for arm in plan.arms:
         try:
             plan.settings(arm, plan.seeds[0])
@@ -243,7 +262,8 @@ def _check(plan: StudyPlan) -> None:
             ]
             if lengths:
                 raise MaskwrightError(
-                    f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one of the two."
+                    f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one"
+                    " of the two."
                 )
 
 

@@ -1,4 +1,6 @@
-"""Single values of a study plan: seeds, mappings and text, each refused in a sentence that names its place."""
+"""Single values of a study plan: seeds, mappings and text, each refused in a sentence that names
+its place.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
         seeds = [_whole(part) for part in parts(value)]
     except (TypeError, ValueError) as error:
         raise MaskwrightError(
-            f"seeds is a count such as 5 or a list such as 0,1,2, of whole numbers from 0; got '{value}'."
+            "seeds is a count such as 5 or a list such as 0,1,2, of whole numbers from 0; got"
+            f" '{value}'."
         ) from error
     if not isinstance(value, (list, tuple)) and len(seeds) == 1:
         seeds = list(range(seeds[0]))

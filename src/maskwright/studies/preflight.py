@@ -1,4 +1,6 @@
-"""Asks before anything trains whether a finished arm could be measured: labels, pictures to fill in, masks that fit its grid."""
+"""Asks before anything trains whether a finished arm could be measured: labels, pictures to fill
+in, masks that fit its grid.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def check_measuring(
     pictures: Pictures,
     reporter: Reporter,
 ) -> None:
-    """Raise MaskwrightError, saying what to change in the plan, where a trial of these complete settings would train in vain."""
+    """Raise MaskwrightError, saying what to change in the plan, where a trial of these complete
+    settings would train in vain.
+    """
     if measures.probes:
         _check_labels(measures, settings)
     if measures.masks:
@@ -47,8 +51,8 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
         )
     except MaskwrightError as error:
         raise MaskwrightError(
-            f"Probes could not be measured after the training: {error} Or measure reconstruction alone: evaluate.probes: [] in a plan, "
-            "--probes none for compare."
+            f"Probes could not be measured after the training: {error} Or measure reconstruction"
+            " alone: evaluate.probes: [] in a plan, --probes none for compare."
         ) from error
 
 

@@ -12,7 +12,9 @@ from maskwright.training.recorder import format_time
 
 
 class StudyProgress:
-    """Speaks for a trial that runs inside a study: its sentences go to the log, its progress becomes a part of the study's."""
+    """Speaks for a trial that runs inside a study: its sentences go to the log, its progress
+    becomes a part of the study's.
+    """
 
     def __init__(
         self, reporter: Reporter, plan: StudyPlan, records: Sequence[TrialRecord], what: str
@@ -41,7 +43,9 @@ class StudyProgress:
         )
 
     def show(self, begun: float = 0.0) -> None:
-        """Progress of workers that run elsewhere; begun: how many trials their unfinished trainings amount to."""
+        """Progress of workers that run elsewhere; begun: how many trials their unfinished trainings
+        amount to.
+        """
         detail = f"{self._told_so_far()}; {self._running} running by {self._what}"
         self._reporter.progress("study", self._ended + begun, self._total, detail)
 
@@ -68,7 +72,9 @@ class StudyProgress:
 
 
 class QuietStream:
-    """Lets warnings and progress through and keeps the rest to the log, where parts of a study would repeat themselves."""
+    """Lets warnings and progress through and keeps the rest to the log, where parts of a study
+    would repeat themselves.
+    """
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter

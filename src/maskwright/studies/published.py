@@ -1,4 +1,6 @@
-"""Reading a report back: what came from run folders, which are gone, so that the page can be made anew from study.json."""
+"""Reading a report back: what came from run folders, which are gone, so that the page can be made
+anew from study.json.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _NOT_ESCAPED = re.compile(r"(?<!\\)\|")
 
 @dataclass(frozen=True)
 class FromRuns:
-    """The parts of a report that only run folders can give: learning curves, pictures, tables of masks and of diagnostics."""
+    """The parts of a report that only run folders can give: learning curves, pictures, tables of
+    masks and of diagnostics.
+    """
 
     curves: list[Drawing]
     pictures: Pictures
@@ -30,7 +34,9 @@ class FromRuns:
 
 
 def read_report(page: Path, markdown: Path) -> FromRuns:
-    """Read these parts from report.html and report.md, as the templates of this package wrote them."""
+    """Read these parts from report.html and report.md, as the templates of this package
+    wrote them.
+    """
     html, text = page.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8")
     learning = _section(html, "learning")
     own, common = (list(_tiles(html, label)) for label in ("Own masks", "Common masks"))

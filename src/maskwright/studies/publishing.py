@@ -1,4 +1,6 @@
-"""A finished study's report in the form to keep under git or to show: without the paths of this machine."""
+"""A finished study's report in the form to keep under git or to show: without the paths of this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,15 @@ _PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 
 
 def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
-    """Write the report of a finished study's folder to another folder, free of this machine's paths, and return its page.
+    """Write the report of a finished study's folder to another folder, free of this machine's
+    paths, and return its page.
 
-    study: a study's folder, or a published report, which is made anew as this version writes it, also in its own place: numbers, words
-    and figures from study.json, and what had come from run folders (curves, pictures, masks, diagnostics) from the page as it is.
-    Warns of a file over 2 MB, which is too much for git. Raises MaskwrightError for a folder without a study, or with trials to run.
+    study: a study's folder, or a published report, which is made anew as this version writes it,
+        also in its own place: numbers, words and figures from study.json, and what had come from
+        run folders (curves, pictures, masks, diagnostics) from the page as it is. Warns of a file
+        over 2 MB, which is too much for git.
+
+    Raises MaskwrightError for a folder without a study, or with trials to run.
     """
     reporter = reporter or LogReporter()
     study, place = Path(study), Path(place)
@@ -30,7 +36,8 @@ def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None =
     is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()
     if place.resolve() == study.resolve() and not is_report:
         raise MaskwrightError(
-            f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another place."
+            f"'{place}' is the study's own folder, whose study.json keeps the paths; choose another"
+            " place."
         )
     is_whole = is_report and (study / REPORT).exists() and (study / MARKDOWN).exists()
     kept = read_report(study / REPORT, study / MARKDOWN) if is_whole else None
@@ -40,7 +47,8 @@ def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None =
         reporter.say(f"{place / name}  {size / 1e6:.2f} MB")
         if size > MOST_BYTES:
             reporter.warn(
-                f"{name} is larger than {MOST_BYTES / 1e6:g} MB, the most that a file under git should have; keep it elsewhere."
+                f"{name} is larger than {MOST_BYTES / 1e6:g} MB, the most that a file under git"
+                " should have; keep it elsewhere."
             )
     return page
 
@@ -54,19 +62,23 @@ def _finished(study: Path) -> StudyRecord:
                 f"The study in '{study}' has no {RECORD} yet: run it first: {again}"
             )
         raise MaskwrightError(
-            f"'{study}' holds no study: it has no {RECORD}. Give the folder that `study` or `compare` wrote."
+            f"'{study}' holds no study: it has no {RECORD}. Give the folder that `study` or"
+            " `compare` wrote."
         )
     record = StudyRecord.load(study / RECORD)
     left = sum(trial.state in ("waiting", "running") for trial in record.trials)
     if left:
         raise MaskwrightError(
-            f"{left} of {len(record.trials)} trials of '{study}' are still to run; go on first: {again}"
+            f"{left} of {len(record.trials)} trials of '{study}' are still to run; go on first:"
+            f" {again}"
         )
     return record
 
 
 def _without_places(value: Any) -> Any:
-    """The same plain values with the folders of absolute paths taken away: `/home/me/photos` becomes `photos`."""
+    """The same plain values with the folders of absolute paths taken away: `/home/me/photos`
+    becomes `photos`.
+    """
     if isinstance(value, str):
         return _PLACE.sub(r"\1", value)
     if isinstance(value, dict):

@@ -16,7 +16,9 @@ _KEYS = ("low", "high", "log", "step")
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """Values from low to high, whole ones when both ends are whole; log: evenly over orders of magnitude; or a list of choices."""
+    """Values from low to high, whole ones when both ends are whole; log: evenly over orders of
+    magnitude; or a list of choices.
+    """
 
     low: float = 0.0
     high: float = 0.0
@@ -36,7 +38,9 @@ class Range:
 
 
 def parse_ranges(values: Mapping[str, Any]) -> dict[str, Range]:
-    """Read `{lr: {low: 1e-4, high: 1e-2, log: true}, policy: [random, grid]}`; raises MaskwrightError for what is no range."""
+    """Read `{lr: {low: 1e-4, high: 1e-2, log: true}, policy: [random, grid]}`; raises
+    MaskwrightError for what is no range.
+    """
     known = {leaf.name: leaf for leaf in leaves(SECTIONS)}
     found = {name: _parse(name, value) for name, value in canonical(values).items()}
     for name, one in found.items():
@@ -56,7 +60,8 @@ def _parse(name: str, value: Any) -> Range:
     for key in value:
         if key not in _KEYS:
             raise MaskwrightError(
-                f"Unknown key 'search.{name}.{key}'.{did_you_mean(str(key), _KEYS)} Known: {', '.join(_KEYS)}."
+                f"Unknown key 'search.{name}.{key}'.{did_you_mean(str(key), _KEYS)} Known:"
+                f" {', '.join(_KEYS)}."
             )
     try:
         numbers: dict[str, Any] = {
@@ -72,7 +77,8 @@ def _parse(name: str, value: Any) -> Range:
     found = Range(**numbers, log=is_log)
     if not found.low < found.high or (found.log and (found.low <= 0 or found.step)):
         raise MaskwrightError(
-            f"`search.{name}` goes from low to a larger high; log needs low above 0 and no step; got {dict(value)}."
+            f"`search.{name}` goes from low to a larger high; log needs low above 0 and no step;"
+            f" got {dict(value)}."
         )
     return found
 

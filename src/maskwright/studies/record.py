@@ -1,4 +1,6 @@
-"""What a study leaves behind: one record per trial and one of the whole, plain values that go to JSON and back."""
+"""What a study leaves behind: one record per trial and one of the whole, plain values that go to
+JSON and back.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """What one trial spent, or will spend, in every currency; None: not known, because it was not counted or has not happened.
+    """What one trial spent, or will spend, in every currency; None: not known, because it was not
+    counted or has not happened.
 
-    Tokens are of whole batches in every step, backward passes not counted; flops counts forward, backward and teacher passes.
+    Tokens are of whole batches in every step, backward passes not counted; flops counts forward,
+    backward and teacher passes.
     """
 
     steps: int
@@ -57,7 +61,9 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One variant of a study: a name and the settings in which it differs; levels: its place in a factorial design."""
+    """One variant of a study: a name and the settings in which it differs; levels: its place in a
+    factorial design.
+    """
 
     name: str
     settings: Mapping[str, Any]
@@ -68,8 +74,11 @@ class Arm:
 class TrialRecord:
     """One arm under one seed.
 
-    numbers: metric name -> value; per_image: metric name -> text of 0 and 1, right or wrong per test picture in one order for all
-    trials; run: the run folder, relative to the study's folder; error: the sentence of what went wrong.
+    numbers: metric name -> value.
+    per_image: metric name -> text of 0 and 1, right or wrong per test picture in one order for all
+        trials.
+    run: the run folder, relative to the study's folder.
+    error: the sentence of what went wrong.
     """
 
     study: str
@@ -109,8 +118,11 @@ class TrialRecord:
 class StudyRecord:
     """A whole study: its question, its design and all its trials, waiting ones too.
 
-    plan: the plan file as it was read; baseline: the arm that the others are compared with; budget: {currency, amount} or None;
-    floors: arm -> metric -> value, low and high of random weights of its shape, where they were measured.
+    plan: the plan file as it was read.
+    baseline: the arm that the others are compared with.
+    budget: {currency, amount} or None.
+    floors: arm -> metric -> value, low and high of random weights of its shape, where they were
+        measured.
     """
 
     name: str
@@ -155,7 +167,8 @@ class StudyRecord:
         rest = dict(values)
         if rest.pop("format", None) != FORMAT:
             raise MaskwrightError(
-                f"This study record is of format {values.get('format')}; this version reads {FORMAT}. Run the study again."
+                f"This study record is of format {values.get('format')}; this version reads"
+                f" {FORMAT}. Run the study again."
             )
         rest["arms"] = tuple(Arm(**arm) for arm in rest["arms"])
         rest["metrics"] = tuple(Metric(**metric) for metric in rest["metrics"])

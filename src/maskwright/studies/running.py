@@ -16,12 +16,17 @@ from maskwright.training.trackers import check_trackers
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSettings:
-    """How a study is run; the signature of `maskwright.study` and `maskwright.compare` beside what they compare.
+    """How a study is run; the signature of `maskwright.study` and `maskwright.compare` beside what
+    they compare.
 
-    out: the study's folder, studies/NAME by default; workers: processes of this machine, or jobs of a cluster with
-    launcher="slurm(...)"; ledger: `postgresql://...` to share the work with other machines; rebuild: make the ledger anew from the
-    trials' folders; retry_failed: run those that failed again; dry_run: only say what each arm will cost; search: instead of the arms,
-    try this many settings inside the plan's ranges; track: also send every trial to these trackers.
+    out: the study's folder, studies/NAME by default.
+    workers: processes of this machine, or jobs of a cluster with launcher="slurm(...)".
+    ledger: `postgresql://...` to share the work with other machines.
+    rebuild: make the ledger anew from the trials' folders.
+    retry_failed: run those that failed again.
+    dry_run: only say what each arm will cost.
+    search: instead of the arms, try this many settings inside the plan's ranges.
+    track: also send every trial to these trackers.
     """
 
     out: str | Path | None = None
@@ -51,10 +56,13 @@ NAMES = tuple(field.name for field in dataclasses.fields(RunningSettings))
 
 
 def read_running(given: Mapping[str, Any]) -> RunningSettings:
-    """Settings from names and values, None meaning not given; raises MaskwrightError for an unknown name, with the nearest known one."""
+    """Settings from names and values, None meaning not given; raises MaskwrightError for an unknown
+    name, with the nearest known one.
+    """
     for name in given:
         if name not in NAMES:
             raise MaskwrightError(
-                f"A study has no setting '{name}'.{did_you_mean(name, NAMES)} Known: {', '.join(NAMES)}."
+                f"A study has no setting '{name}'.{did_you_mean(name, NAMES)} Known:"
+                f" {', '.join(NAMES)}."
             )
     return RunningSettings(**{name: value for name, value in given.items() if value is not None})

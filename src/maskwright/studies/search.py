@@ -1,4 +1,6 @@
-"""Search: Optuna picks settings inside the plan's ranges and gives up early on those whose online probe lags behind."""
+"""Search: Optuna picks settings inside the plan's ranges and gives up early on those whose online
+probe lags behind.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Found:
-    """The best settings of a search, the online probe they reached on held-out training pictures, and how many were tried and given up."""
+    """The best settings of a search, the online probe they reached on held-out training pictures,
+    and how many were tried and given up.
+    """
 
     settings: Mapping[str, Any]
     value: float
@@ -35,14 +39,17 @@ class Found:
 def search_settings(
     plan: StudyPlan, folder: Path, ledger: Ledger, count: int, reporter: Reporter
 ) -> Found:
-    """Try settings until `count` trials of this search have ended, all at the plan's budget; those of earlier calls count.
+    """Try settings until `count` trials of this search have ended, all at the plan's budget; those
+    of earlier calls count.
 
-    Chosen by k-NN on held-out training pictures, never on the test split, so the winner still has to stand in a study of its own.
-    Raises MaskwrightError for a plan without ranges or data without labels.
+    Chosen by k-NN on held-out training pictures, never on the test split, so the winner still has
+    to stand in a study of its own. Raises MaskwrightError for a plan without ranges or data without
+    labels.
     """
     if not plan.ranges:
         raise MaskwrightError(
-            "The plan has no ranges to search; add `search: {lr: {low: 1e-4, high: 1e-2, log: true}}` to it."
+            "The plan has no ranges to search; add `search: {lr: {low: 1e-4, high: 1e-2, log:"
+            " true}}` to it."
         )
     study = ledger.open_search(SEED)
     ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
@@ -56,7 +63,9 @@ def search_settings(
 
 
 def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float | None:
-    """Train once with chosen settings; returns the last value of the online probe, or None when it was given up."""
+    """Train once with chosen settings; returns the last value of the online probe, or None when it
+    was given up.
+    """
     chosen = {name: one.suggest(name, trial) for name, one in plan.ranges.items()}
     base = {**QUIET, "knn_every": 1, **plan.arm(plan.baseline).settings, **chosen}
     settings, source = complete(
@@ -65,7 +74,8 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
     pictures = load(settings.data, source, SEED, QuietStream(reporter))
     if pictures.held is None or pictures.train.labels is None or pictures.held.labels is None:
         raise MaskwrightError(
-            "A search is led by k-NN on held-out pictures with labels; the data has none. Give labels, or val: 0.2, or val data with the same classes."
+            "A search is led by k-NN on held-out pictures with labels; the data has none. Give"
+            " labels, or val: 0.2, or val data with the same classes."
         )
     length, _ = planned(settings, pictures, price_step(settings, pictures), plan.budget)
     lags = False
@@ -93,7 +103,8 @@ def _conclude(study: Any, folder: Path, reporter: Reporter) -> Found:
     trials = study.get_trials(deepcopy=False)
     if not _has_best(study):
         raise MaskwrightError(
-            f"None of {len(trials)} trials of the search came to an end; see the log files in {folder / 'search'}."
+            f"None of {len(trials)} trials of the search came to an end; see the log files in"
+            f" {folder / 'search'}."
         )
     found = Found(
         study.best_params,
@@ -119,10 +130,12 @@ def _conclude(study: Any, folder: Path, reporter: Reporter) -> Found:
     )
     words = ", ".join(f"{name} {value}" for name, value in found.settings.items())
     reporter.say(
-        f"Best of {found.tried} ({found.given_up} given up early): {words}; {PROBE} {found.value:.3f} on held-out training pictures"
+        f"Best of {found.tried} ({found.given_up} given up early): {words}; {PROBE}"
+        f" {found.value:.3f} on held-out training pictures"
     )
     reporter.say(
-        f"Written to {folder / 'search.json'}; add these settings to the plan as an arm to see whether the gain is real"
+        f"Written to {folder / 'search.json'}; add these settings to the plan as an arm to see"
+        " whether the gain is real"
     )
     return found
 

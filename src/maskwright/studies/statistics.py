@@ -1,4 +1,6 @@
-"""Is it real: intervals over seeds, paired differences to a baseline with Holm's correction, and what this many seeds could have shown."""
+"""Is it real: intervals over seeds, paired differences to a baseline with Holm's correction, and
+what this many seeds could have shown.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,24 @@ LEVEL = 0.95
 ALPHA = 0.05
 POWER = 0.8
 MOST_ENUMERATED = 6
-"""Up to this many seeds every resample is taken once (6 ** 6 of them), so the bootstrap has no chance in it."""
+"""Up to this many seeds every resample is taken once (6 ** 6 of them), so the bootstrap has no
+chance in it.
+"""
 RESAMPLES = 20_000
 SAME = 1e-12
 """Differences whose spread is below this share of their size are all the same number."""
 EXPLORATORY = " (exploratory)"
-"""Ends the verdicts of metrics that a plan does not name as its main one: they are leads, not claims."""
+"""Ends the verdicts of metrics that a plan does not name as its main one: they are leads, not
+claims.
+"""
 BETTER, WORSE, HIGHER, LOWER = "better", "worse", "higher", "lower"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What the seeds of one arm gave: mean, spread and, from three seeds on, intervals of the mean."""
+    """What the seeds of one arm gave: mean, spread and, from three seeds on, intervals
+    of the mean.
+    """
 
     seeds: tuple[int, ...]
     mean: float
@@ -51,10 +59,13 @@ class Sample:
 class Difference:
     """A paired difference, seed by seed, with what can be said of it.
 
-    better: the mean difference counted so that more is better; p and holm: two-sided, alone and corrected for all compared with it;
-    agreeing: seeds whose difference has the sign of the mean; detectable: the smallest true difference that this many seeds
-    would show in 80% of studies after the correction, from the spread measured here; see `detectable_difference`; comparisons: how
-    many the correction ran over; verdict: `better` or `worse` for claims alone.
+    better: the mean difference counted so that more is better; p and holm: two-sided, alone and
+        corrected for all compared with it.
+    agreeing: seeds whose difference has the sign of the mean.
+    detectable: the smallest true difference that this many seeds would show in 80% of studies after
+        the correction, from the spread measured here; see `detectable_difference`.
+    comparisons: how many the correction ran over.
+    verdict: `better` or `worse` for claims alone.
     """
 
     sample: Sample
@@ -96,10 +107,12 @@ def t_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
 
 
 def bootstrap_over_seeds(values: np.ndarray, level: float = LEVEL, seed: int = 0) -> Interval:
-    """Expanded percentile interval of the mean (Hesterberg 2015, sec. 3.3): percentiles moved out so that few seeds do not look sure.
+    """Expanded percentile interval of the mean (Hesterberg 2015, sec. 3.3): percentiles moved out
+    so that few seeds do not look sure.
 
-    A plain percentile interval of five seeds covers about 83% instead of 95%. This one can reach no further than the smallest and the
-    largest value, so three seeds cover at most 75% and four 87.5%, whatever the level.
+    A plain percentile interval of five seeds covers about 83% instead of 95%. This one can reach no
+    further than the smallest and the largest value, so three seeds cover at most 75% and four
+    87.5%, whatever the level.
     """
     count = len(values)
     if count <= MOST_ENUMERATED:
@@ -117,14 +130,18 @@ def bootstrap_over_seeds(values: np.ndarray, level: float = LEVEL, seed: int = 0
 def compare_to_baseline(
     values: Values, baseline: str, larger_is_better: bool = True, is_claim: bool = True
 ) -> dict[str, Difference]:
-    """Compare every other arm with the baseline over the seeds that both have; Holm's correction runs over all of them.
+    """Compare every other arm with the baseline over the seeds that both have; Holm's correction
+    runs over all of them.
 
-    is_claim: whether the metric is the one that the plan names; verdicts on another one say higher or lower, not better or worse.
-    An arm that shares no seed with the baseline is left out. Raises MaskwrightError for a baseline without numbers.
+    is_claim: whether the metric is the one that the plan names; verdicts on another one say higher
+        or lower, not better or worse. An arm that shares no seed with the baseline is left out.
+
+    Raises MaskwrightError for a baseline without numbers.
     """
     if not values.get(baseline):
         raise MaskwrightError(
-            f"The baseline arm '{baseline}' has no finished trial, so nothing can be compared with it."
+            f"The baseline arm '{baseline}' has no finished trial, so nothing can be compared"
+            " with it."
         )
     paired = {arm: pair(values[arm], values[baseline]) for arm in values if arm != baseline}
     compared = {arm: difference for arm, difference in paired.items() if difference}
@@ -139,7 +156,9 @@ def pair(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, floa
 def judge(
     differences: Values, larger_is_better: bool = True, is_claim: bool = True
 ) -> dict[str, Difference]:
-    """Test each mean difference against zero, correct for all of them by Holm, and say the verdict in words."""
+    """Test each mean difference against zero, correct for all of them by Holm, and say the verdict
+    in words.
+    """
     samples = {name: summarize(by_seed) for name, by_seed in differences.items()}
     tested = {name: _p_value(sample) for name, sample in samples.items()}
     names = [name for name, p in tested.items() if p is not None]
@@ -153,20 +172,26 @@ def judge(
             better=better,
             p=tested[name],
             holm=corrected.get(name),
-            agreeing=sum(value * sample.mean > 0 for value in values)
-            if sample.mean
-            else sum(value == 0 for value in values),
+            agreeing=(
+                sum(value * sample.mean > 0 for value in values)
+                if sample.mean
+                else sum(value == 0 for value in values)
+            ),
             detectable=_detectable(sample, len(names)),
             comparisons=len(names),
-            verdict=_verdict(sample, better, corrected.get(name))
-            if is_claim
-            else _lead(sample, corrected.get(name)),
+            verdict=(
+                _verdict(sample, better, corrected.get(name))
+                if is_claim
+                else _lead(sample, corrected.get(name))
+            ),
         )
     return judged
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values for their number (Holm 1979): the chance of any false alarm among them stays at the level."""
+    """Correct p values for their number (Holm 1979): the chance of any false alarm among them stays
+    at the level.
+    """
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
@@ -183,18 +208,24 @@ def detectable_difference(
     alpha: float = ALPHA,
     power: float = POWER,
 ) -> float:
-    """The smallest true mean difference that `count` paired seeds show with this power, in a study of several comparisons.
+    """The smallest true mean difference that `count` paired seeds show with this power, in a study
+    of several comparisons.
 
-    The power is that of one given comparison of which alone the truth is not zero. Holm's correction then asks for p < alpha / comparisons,
-    its first step. An alarm among the others may come first and ease it, which adds less than a hundredth to the power.
-    deviation: of the differences over seeds; comparisons: all that Holm's correction runs over. Two-sided paired t test, noncentral t.
+    The power is that of one given comparison of which alone the truth is not zero. Holm's
+    correction then asks for p < alpha / comparisons, its first step. An alarm among the others may
+    come first and ease it, which adds less than a hundredth to the power.
+
+    deviation: of the differences over seeds.
+    comparisons: all that Holm's correction runs over. Two-sided paired t test, noncentral t.
     """
     return _detectable_shift(count, alpha / comparisons, power) * deviation / math.sqrt(count)
 
 
 @cache
 def _detectable_shift(count: int, alpha: float, power: float) -> float:
-    """The detectable difference in standard errors; a significant difference of the wrong sign does not count as found."""
+    """The detectable difference in standard errors; a significant difference of the wrong sign does
+    not count as found.
+    """
     limit = float(stats.t.ppf(1 - alpha / 2, count - 1))
     return float(
         brentq(
@@ -204,7 +235,9 @@ def _detectable_shift(count: int, alpha: float, power: float) -> float:
 
 
 def _p_value(sample: Sample) -> float | None:
-    """Two-sided p of a paired t test; none for too few seeds or differences that are the same in every seed."""
+    """Two-sided p of a paired t test; none for too few seeds or differences that are the same in
+    every seed.
+    """
     if sample.count < FEWEST_SEEDS or sample.deviation is None or _is_same(sample):
         return None
     t = sample.mean / (sample.deviation / math.sqrt(sample.count))
@@ -223,7 +256,10 @@ def _is_same(sample: Sample) -> bool:
 
 def _verdict(sample: Sample, better: float, corrected: float | None) -> str:
     if sample.count < FEWEST_SEEDS:
-        return f"no verdict: {sample.count} seed{'s' if sample.count > 1 else ''}, an interval needs {FEWEST_SEEDS}"
+        return (
+            f"no verdict: {sample.count} seed{'s' if sample.count > 1 else ''}, an interval needs"
+            f" {FEWEST_SEEDS}"
+        )
     if corrected is None:
         return (
             "identical in every seed"
@@ -236,7 +272,9 @@ def _verdict(sample: Sample, better: float, corrected: float | None) -> str:
 
 
 def _lead(sample: Sample, corrected: float | None) -> str:
-    """The verdict on a metric that was not the question: which way the number went, without saying that this is good or bad."""
+    """The verdict on a metric that was not the question: which way the number went, without saying
+    that this is good or bad.
+    """
     if corrected is None:
         return _verdict(sample, sample.mean, corrected)
     if corrected >= ALPHA:

@@ -15,14 +15,18 @@ _LOCK_SECONDS = 60
 
 @dataclass(frozen=True)
 class Pulse:
-    """How often a worker says that it lives, and after how long a silence its trial is given to another, in seconds."""
+    """How often a worker says that it lives, and after how long a silence its trial is given to
+    another, in seconds.
+    """
 
     interval: int = 10
     grace: int = 60
 
 
 def open_storage(url: str, pulse: Pulse, requeue: Callable[[Any, Any], None]) -> Any:
-    """Open the storage; requeue: gets the study and the trial of a worker that fell silent. Raises MaskwrightError when there is none."""
+    """Open the storage; requeue: gets the study and the trial of a worker that fell silent. Raises
+    MaskwrightError when there is none.
+    """
     spelled = url.replace("postgresql://", "postgresql+psycopg://", 1)
     if spelled.startswith("sqlite"):
         arguments: dict[str, Any] = {"connect_args": {"timeout": _LOCK_SECONDS}}
@@ -44,13 +48,16 @@ def open_storage(url: str, pulse: Pulse, requeue: Callable[[Any, Any], None]) ->
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise MaskwrightError(
-            f"Could not open the ledger '{_hide(url)}': {reason}. Give --ledger postgresql://USER@HOST/DATABASE."
+            f"Could not open the ledger '{_hide(url)}': {reason}. Give --ledger"
+            " postgresql://USER@HOST/DATABASE."
         ) from error
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Heartbeats are marked experimental in Optuna; a user of this program cannot do anything about that."""
+    """Heartbeats are marked experimental in Optuna; a user of this program cannot do anything about
+    that.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

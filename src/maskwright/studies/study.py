@@ -44,10 +44,14 @@ def study(
     reporter: Reporter | None = None,
     **running: Any,
 ) -> StudyRecord:
-    """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that are missing, and compare the arms.
+    """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that
+    are missing, and compare the arms.
 
-    data, seeds, budget: instead of the plan's, as if it said so; running: names of `RunningSettings`, such as out, workers or dry_run.
-    Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
+    data, seeds, budget: instead of the plan's, as if it said so; running: names of
+        `RunningSettings`, such as out, workers or dry_run. Returns the record, which study.json
+        holds.
+
+    Raises MaskwrightError for bad plans.
     """
     return run_plan(
         read_plan(plan, data, seeds=seeds, budget=budget), read_running(running), reporter
@@ -63,11 +67,13 @@ def compare(
     reporter: Reporter | None = None,
     **rest: Any,
 ) -> StudyRecord:
-    """Compare policies on pictures at the same compute: `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`.
+    """Compare policies on pictures at the same compute: `maskwright.compare("photos",
+    "random,block(size=2)", budget="steps=500")`.
 
-    budget: steps, images, tokens, flops or minutes and an amount; rest: names of `RunningSettings` (out, workers ...), of measuring
-    (evaluate={...}) and of pretrain (model, ratio ...). The verdict is about evaluate's `main`, by default the last probe, or how well
-    pictures are filled in under the first common mask where there are no labels for probes.
+    budget: steps, images, tokens, flops or minutes and an amount; rest: names of `RunningSettings`
+        (out, workers ...), of measuring (evaluate={...}) and of pretrain (model, ratio ...). The
+        verdict is about evaluate's `main`, by default the last probe, or how well pictures are
+        filled in under the first common mask where there are no labels for probes.
     """
     reporter = reporter or LogReporter()
     running = read_running({name: rest.pop(name) for name in NAMES if name in rest})
@@ -153,7 +159,8 @@ def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporte
     """Say what is compared and what every arm will spend, in all currencies."""
     matched = f"matched at {plan.budget}" if plan.budget else "each as long as its settings say"
     reporter.say(
-        f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched}; {folder})"
+        f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched};"
+        f" {folder})"
     )
     for line in format_table(*format_compute(design.costs)):
         reporter.say(line)
@@ -198,15 +205,18 @@ def _conclude(
 
 
 def _refuse_failure(record: StudyRecord, folder: Path) -> None:
-    """Raise MaskwrightError for a study that has ended and knows nothing, because every trial of it failed."""
+    """Raise MaskwrightError for a study that has ended and knows nothing, because every trial of it
+    failed.
+    """
     if not record.trials or any(trial.state != "failed" for trial in record.trials):
         return
     reasons = list(dict.fromkeys(trial.error for trial in record.trials))
     others = len(reasons) - 1
     more = f" (and {others} other reason{'s' * (others > 1)})" if others else ""
     raise MaskwrightError(
-        f"All {len(record.trials)} trials failed, so the study has no answer: {reasons[0]}{more} Mend it and run them again: "
-        f"maskwright study {folder / PLAN} --out {folder} --retry-failed"
+        f"All {len(record.trials)} trials failed, so the study has no answer: {reasons[0]}{more}"
+        f" Mend it and run them again: maskwright study {folder / PLAN} --out {folder}"
+        " --retry-failed"
     )
 
 

@@ -1,4 +1,6 @@
-"""One trial from its settings to its record: train, or go on where an earlier worker was stopped, measure, write down."""
+"""One trial from its settings to its record: train, or go on where an earlier worker was stopped,
+measure, write down.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from maskwright.workflows.runs.run_folder import RunFolder, now, slug
 
 RECORD, TRIALS = "trial.json", "trials"
 QUIET: Mapping[str, Any] = {"track": ["none"], "knn_every": 0, "sample_every": 1_000_000}
-"""What trials do without unless the plan asks for it: trackers, measurements and pictures while they train."""
+"""What trials do without unless the plan asks for it: trackers, measurements and pictures while
+they train.
+"""
 
 
 class TrialStopped(Exception):
@@ -34,7 +38,9 @@ class TrialStopped(Exception):
 
 
 def trial_folder(folder: Path, plan: StudyPlan, arm: str, seed: int) -> Path:
-    """Where a trial lives: trials/<number of the arm>-<arm>-seed<seed>, so that arms of similar names stay apart."""
+    """Where a trial lives: trials/<number of the arm>-<arm>-seed<seed>, so that arms of similar
+    names stay apart.
+    """
     number = [one.name for one in plan.arms].index(arm)
     return folder / TRIALS / f"{number}-{slug(arm)}-seed{seed}"
 
@@ -47,9 +53,12 @@ def run_trial(
     length: Mapping[str, Any],
     reporter: Reporter,
 ) -> TrialRecord:
-    """Run one trial to its record, done or failed; one that is done already is read, not run again.
+    """Run one trial to its record, done or failed; one that is done already is read,
+    not run again.
 
-    length: the settings that the budget decides, or why there are none. Raises TrialStopped when the training was asked to stop.
+    length: the settings that the budget decides, or why there are none.
+
+    Raises TrialStopped when the training was asked to stop.
     """
     place = trial_folder(folder, plan, arm, seed)
     with exclusive(place / ".lock"):

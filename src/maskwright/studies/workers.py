@@ -1,4 +1,6 @@
-"""Workers: each claims a trial, runs it, puts its record down and claims the next, until none is left."""
+"""Workers: each claims a trial, runs it, puts its record down and claims the next, until none is
+left.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ ENDED = ("done", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a worker has to know: plain values, so that it can be sent to another process or machine."""
+    """What a worker has to know: plain values, so that it can be sent to another process or
+    machine.
+    """
 
     folder: Path
     lengths: Mapping[str, Mapping[str, Any]]
@@ -50,7 +54,8 @@ class Job:
 
 
 def work(job: Job, reporter: Reporter) -> int:
-    """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how many were run here.
+    """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how
+    many were run here.
 
     A worker whose starter is gone ends its trial and takes no other.
     """
@@ -95,7 +100,9 @@ def _run_claimed(
 
 
 def work_together(job: Job, reporter: Reporter) -> None:
-    """Start several workers on this machine and show how far they are; a worker that dies leaves its trial to the others."""
+    """Start several workers on this machine and show how far they are; a worker that dies leaves
+    its trial to the others.
+    """
     context = multiprocessing.get_context("spawn")
     workers = [
         context.Process(target=work_alone, args=(job,), name=f"worker {number + 1}")
@@ -131,7 +138,9 @@ def work_alone(job: Job) -> None:
 
 @dataclass(frozen=True)
 class Started:
-    """A worker that was started somewhere: its name, whether it works still, and what killed it, if something did."""
+    """A worker that was started somewhere: its name, whether it works still, and what killed it, if
+    something did.
+    """
 
     name: str
     is_alive: Callable[[], bool]
@@ -166,7 +175,8 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
                 ):
                     mourned.add(worker.name)
                     reporter.warn(
-                        f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s"
+                        f"{worker.name} died ({cause}); its trial goes to another after"
+                        f" {job.pulse.grace} s"
                     )
             if not alive:
                 break
@@ -174,12 +184,15 @@ def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> N
     reporter.finish()
     if _unfinished(records) and len(mourned) == len(workers):
         raise MaskwrightError(
-            "All workers died; what is done is kept. Repeat the command to go on, with fewer --workers if memory is short."
+            "All workers died; what is done is kept. Repeat the command to go on, with fewer"
+            " --workers if memory is short."
         )
 
 
 def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
-    """How much of a running trial's training is done, as its run folder says where that is on this machine."""
+    """How much of a running trial's training is done, as its run folder says where that is on this
+    machine.
+    """
     run = RunFolder(trial_folder(job.folder, plan, record.arm, record.seed) / "run")
     status = run.status() if run.exists else {}
     return (

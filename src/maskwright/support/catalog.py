@@ -1,4 +1,6 @@
-"""Catalogs: a plain dict from a name to where its class lives and a sentence about it; nothing is imported until it is used."""
+"""Catalogs: a plain dict from a name to where its class lives and a sentence about it; nothing is
+imported until it is used.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,11 @@ class Entry:
 
 
 def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
-    """Build the dataclass that a call names, e.g. `block(size=4)`; words among its options need no quotes.
+    """Build the dataclass that a call names, e.g. `block(size=4)`; words among its options need no
+    quotes.
 
-    Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a value the class refuses.
+    Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a
+    value the class refuses.
     """
     if call.name not in catalog:
         raise unknown_name(kind, call.name, catalog)
@@ -35,13 +39,15 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
     fields = [item.name for item in dataclasses.fields(cls) if item.init]
     if len(call.args) > len(fields):
         raise MaskwrightError(
-            f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got {call}."
+            f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got"
+            f" {call}."
         )
     options = plain({**dict(zip(fields, call.args, strict=False)), **call.options})
     for option in options:
         if option not in fields:
             raise MaskwrightError(
-                f"{kind} '{call.name}' has no option '{option}'.{did_you_mean(option, fields)} It has: {', '.join(fields) or 'none'}."
+                f"{kind} '{call.name}' has no option '{option}'.{did_you_mean(option, fields)} It"
+                f" has: {', '.join(fields) or 'none'}."
             )
     try:
         return cls(**options)

@@ -42,7 +42,9 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @lru_cache
 def cpu_has_fast_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16): about 4x float32 there, slower elsewhere."""
+    """Whether this CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16): about 4x
+    float32 there, slower elsewhere.
+    """
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -62,7 +64,9 @@ def pick_precision(device: torch.device) -> str:
 
 
 def cpu_count() -> int:
-    """Number of CPU cores that this process may use: by its affinity, and by its container's quota."""
+    """Number of CPU cores that this process may use: by its affinity, and by its
+    container's quota.
+    """
     return usable_count()
 
 
@@ -74,7 +78,9 @@ def describe_device(device: torch.device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes: Python, torch and this package's commit where it runs from a git checkout."""
+    """Versions of what computes: Python, torch and this package's commit where it runs from a git
+    checkout.
+    """
     from maskwright import __version__
 
     return {
@@ -102,10 +108,12 @@ def _commit() -> str:
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory for the next step instead of giving it back to the system; returns whether that was possible.
+    """Let glibc keep freed memory for the next step instead of giving it back to the system;
+    returns whether that was possible.
 
-    A training step frees and asks for the same large blocks again and again; with the default each new block costs page faults
-    (measured in docs/log.md). Peak memory does not change. Only glibc has this switch.
+    A training step frees and asks for the same large blocks again and again; with the default each
+    new block costs page faults (measured in docs/log.md). Peak memory does not change. Only glibc
+    has this switch.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

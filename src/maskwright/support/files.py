@@ -1,4 +1,6 @@
-"""Writing files so that a crash or a full disk never leaves half of one, and hashing what is in them."""
+"""Writing files so that a crash or a full disk never leaves half of one, and hashing what is in
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ from maskwright.support.variables import is_in_cache
 
 
 def write_atomic(path: Path | str, write: Callable[[Path], None]) -> None:
-    """Call `write(temporary)` beside `path`, then move the finished file into place; the old file stays good on failure.
+    """Call `write(temporary)` beside `path`, then move the finished file into place; the old file
+    stays good on failure.
 
-    Of several writers at once, in threads, processes or on other machines, each writes a file of its own and the last to finish wins.
-    Raises MaskwrightError when the disk refuses (full, read-only), naming the path and saying that the old file is intact.
+    Of several writers at once, in threads, processes or on other machines, each writes a file of
+    its own and the last to finish wins. Raises MaskwrightError when the disk refuses (full,
+    read-only), naming the path and saying that the old file is intact.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
@@ -36,13 +40,16 @@ def write_atomic(path: Path | str, write: Callable[[Path], None]) -> None:
             f"Could not write {path}: {error.strerror or error}.{kept} {way_out(path)}"
         ) from error
     finally:
-        # where the folder itself is missing or refused there is nothing to take away, and the first error is the one to tell
+        # where the folder itself is missing or refused there is nothing to take away, and the first
+        # error is the one to tell
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; raises MaskwrightError, saying which other place can be chosen, when that is refused."""
+    """Make a folder and those above it; raises MaskwrightError, saying which other place can be
+    chosen, when that is refused.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,7 +59,9 @@ def make_folder(path: Path) -> None:
 
 
 def way_out(path: Path | str) -> str:
-    """What to do about a place that cannot be written: another cache for files of the cache, else room or another --out."""
+    """What to do about a place that cannot be written: another cache for files of the cache, else
+    room or another --out.
+    """
     if is_in_cache(path):
         return "Set MASKWRIGHT_CACHE to a folder that can be written and has room."
     return "Free some space or choose --out."
@@ -89,7 +98,9 @@ def _write_plain(path: Path, text: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the new name itself on the disk: after a power failure a folder that was not synced still shows the old file."""
+    """Put the new name itself on the disk: after a power failure a folder that was not synced still
+    shows the old file.
+    """
     if os.name != "posix":  # Windows opens no folders and needs no such thing
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,6 @@
-"""How many processors this process may use: what the scheduler allows it, and the quota of its container. Free of torch."""
+"""How many processors this process may use: what the scheduler allows it, and the quota of its
+container. Free of torch.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ _ROOT = Path("/")
 
 
 def usable_count(root: Path = _ROOT) -> int:
-    """Processors that this process may keep busy; a quota of one and a half counts as two, as Java and joblib have it.
+    """Processors that this process may keep busy; a quota of one and a half counts as two, as Java
+    and joblib have it.
 
-    root: where `proc` and `sys` lie. A container with `--cpus=2` sees all 64 processors of its machine and gets the time of two.
+    root: where `proc` and `sys` lie. A container with `--cpus=2` sees all 64 processors of its
+        machine and gets the time of two.
     """
     quota = cgroup_quota(root)
     allowed = affinity_count()
@@ -26,10 +30,12 @@ def affinity_count() -> int:
 
 
 def cgroup_quota(root: Path = _ROOT) -> float | None:
-    """The smallest share of processors, in processors, that a Linux control group above this process grants; None without a limit.
+    """The smallest share of processors, in processors, that a Linux control group above this
+    process grants; None without a limit.
 
-    Both versions are read, and every group from the process's own upwards, because a limit holds for all that is below it. Source:
-    docs.kernel.org, admin-guide/cgroup-v2.rst (cpu.max) and scheduler/sched-bwc.rst (cpu.cfs_quota_us).
+    Both versions are read, and every group from the process's own upwards, because a limit holds
+    for all that is below it. Source: docs.kernel.org, admin-guide/cgroup-v2.rst (cpu.max) and
+    scheduler/sched-bwc.rst (cpu.cfs_quota_us).
     """
     shares = [share for folder in _groups(root) if (share := _share(folder)) is not None]
     return min(shares, default=None)
@@ -47,7 +53,8 @@ def _groups(root: Path) -> Iterator[Path]:
         if controllers and "cpu" not in controllers.split(","):
             continue
         mount = mounts / controllers
-        # inside a container the path may be the host's, which is not there; the group's own files then lie at the mount
+        # inside a container the path may be the host's, which is not there; the group's own files
+        # then lie at the mount
         inner = PurePosixPath(path.lstrip("/"))
         for part in (inner, *inner.parents):
             yield mount / part

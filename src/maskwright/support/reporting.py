@@ -1,4 +1,6 @@
-"""How long work speaks while it runs: sentences and progress, to a terminal, a log file or nobody."""
+"""How long work speaks while it runs: sentences and progress, to a terminal, a log file
+or nobody.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,14 @@ class Reporter(Protocol):
 
 
 class LogReporter:
-    """Speaks through `logging`, progress as a plain line every few seconds; shown on standard error where nobody set up logging."""
+    """Speaks through `logging`, progress as a plain line every few seconds; shown on standard error
+    where nobody set up logging.
+    """
 
     def __init__(self, seconds: float = 10.0, visible: bool = True) -> None:
-        """visible: set up plain output when the program has none, as a notebook or a script hasn't."""
+        """visible: set up plain output when the program has none, as a notebook or a
+        script hasn't.
+        """
         if visible and not _is_shown():
             log.addHandler(logging.StreamHandler())
             log.setLevel(logging.INFO)
@@ -57,7 +63,9 @@ class LogReporter:
 
 
 def _is_shown() -> bool:
-    """Whether a handler of this package's log or of one above it shows it to somebody; files and the silent one do not."""
+    """Whether a handler of this package's log or of one above it shows it to somebody; files and
+    the silent one do not.
+    """
     place: logging.Logger | None = log
     while place is not None:
         if any(
@@ -70,7 +78,9 @@ def _is_shown() -> bool:
 
 
 def write_log_file(path: Path) -> logging.Handler:
-    """Send everything the package logs to a file with times; the caller removes the handler when the work ends."""
+    """Send everything the package logs to a file with times; the caller removes the handler when
+    the work ends.
+    """
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     log.addHandler(handler)

@@ -1,4 +1,6 @@
-"""Seeded chance for libraries that draw from Python's and NumPy's global generators and know no other way."""
+"""Seeded chance for libraries that draw from Python's and NumPy's global generators and know no
+other way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ import numpy as np
 
 @contextmanager
 def seeded_globals() -> Iterator[Callable[[int], None]]:
-    """Give a function that seeds both global generators; afterwards they are as they were, as if nothing had been drawn."""
+    """Give a function that seeds both global generators; afterwards they are as they were, as if
+    nothing had been drawn.
+    """
     python, numpy = random.getstate(), np.random.get_state()
     try:
         yield _seed

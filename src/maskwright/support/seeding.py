@@ -1,7 +1,9 @@
-"""One seed becomes named random streams that depend on what they are for, never on when or where they are drawn.
+"""One seed becomes named random streams that depend on what they are for, never on when or where
+they are drawn.
 
-A mask must be the same for (seed, epoch, sample) whatever the batch, worker, device or resume point, so the numbers come from
-a counter-based generator: a 64-bit hash (the SplitMix64 finalizer, Steele et al. 2014) of (key of the sample, position in its stream).
+A mask must be the same for (seed, epoch, sample) whatever the batch, worker, device or resume
+point, so the numbers come from a counter-based generator: a 64-bit hash (the SplitMix64 finalizer,
+Steele et al. 2014) of (key of the sample, position in its stream).
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ def torch_generator(seed: int, *names: object) -> torch.Generator:
 
 
 def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask") -> KeyedRng:
-    """Build the stream of each sample of a batch: it depends on (seed, purpose, epoch, sample id) alone.
+    """Build the stream of each sample of a batch: it depends on (seed, purpose, epoch, sample id)
+    alone.
 
     sample_ids: (B,) integers. The draws come on the device of `sample_ids`.
     """
@@ -38,18 +41,24 @@ def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask")
 
 
 def integer_device(device: torch.device) -> torch.device:
-    """Where 64-bit integers are shifted, multiplied and sorted for tensors on a device: on the CPU for Apple's MPS, else right there.
+    """Where 64-bit integers are shifted, multiplied and sorted for tensors on a device: on the CPU
+    for Apple's MPS, else right there.
 
-    PyTorch does not document these operations for MPS, whose masks would have to be the same as everywhere else.
+    PyTorch does not document these operations for MPS, whose masks would have to be the same as
+    everywhere else.
     """
     return torch.device("cpu") if device.type == "mps" else device
 
 
 class KeyedRng:
-    """Random numbers for a batch, one independent stream per row; every call draws the next stretch of each stream."""
+    """Random numbers for a batch, one independent stream per row; every call draws the next stretch
+    of each stream.
+    """
 
     def __init__(self, keys: Tensor, device: torch.device | None = None) -> None:
-        """keys: (B,) int64, one well-mixed key per sample; device: where the draws go, by default where the keys are."""
+        """keys: (B,) int64, one well-mixed key per sample; device: where the draws go, by default
+        where the keys are.
+        """
         self._keys = keys
         self._device = keys.device if device is None else device
         self._drawn = 0
@@ -81,7 +90,9 @@ class KeyedRng:
         return (_shift_right(bits, 40).float() * 2.0**-24).to(self._device)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
-        """Draw (B, *shape) int64 values in [low, high); the modulo bias is below 2**-40 for ranges under 2**23."""
+        """Draw (B, *shape) int64 values in [low, high); the modulo bias is below 2**-40 for ranges
+        under 2**23.
+        """
         bits = self.bits(*shape).to(self._keys.device)
         return (low + _shift_right(bits, 1) % (high - low)).to(self._device)
 
@@ -100,7 +111,9 @@ class KeyedRng:
         return torch.log(share) - torch.log1p(-share)
 
     def fork(self, name: str) -> KeyedRng:
-        """Return independent streams for a named part, so that adding draws in one part does not move another."""
+        """Return independent streams for a named part, so that adding draws in one part does not
+        move another.
+        """
         return KeyedRng(
             (self._keys ^ derive_seed(0, name)) * _MIX_A, self._device
         )  # the product makes the order of nested names count

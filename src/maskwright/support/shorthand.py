@@ -1,6 +1,8 @@
-"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual`, `{face: 3}`.
+"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`,
+`0.6*mse + 0.4*perceptual`, `{face: 3}`.
 
-A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever executed.
+A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever
+executed.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from maskwright.support.errors import MaskwrightError
 
 _NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
 _KEYWORDS = "|".join(word for word in kwlist if word not in ("True", "False", "None"))
-_WORD = (
-    rf"(?<=[=\[,:])\s*({_KEYWORDS})(?=\s*[,)\]}}])"  # of=class: a word that Python keeps for itself
+_WORD = (  # of=class: a word that Python keeps for itself
+    rf"(?<=[=\[,:])\s*({_KEYWORDS})(?=\s*[,)\]}}])"
 )
 _QUOTED_OR_NOT_PYTHON = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}|{_WORD}")
 
@@ -49,9 +51,11 @@ class Weighted:
 
 
 def plain(value: Any) -> Any:
-    """Read bare names as text, so that `hide=salient` means `hide='salient'`, inside lists and mappings too.
+    """Read bare names as text, so that `hide=salient` means `hide='salient'`, inside lists and
+    mappings too.
 
-    Whoever wants a call for an option (a policy inside a policy) builds it before asking; a call with arguments stays a call.
+    Whoever wants a call for an option (a policy inside a policy) builds it before asking; a call
+    with arguments stays a call.
     """
     match value:
         case Call(name=name, args=(), options=options) if not options:
@@ -64,7 +68,8 @@ def plain(value: Any) -> Any:
 
 
 def parse_value(text: str) -> Any:
-    """Parse one line to a number, a string such as '0.5->0.75', a Call, a list of Weighted for a sum or a product, or a dict.
+    """Parse one line to a number, a string such as '0.5->0.75', a Call, a list of Weighted for a
+    sum or a product, or a dict.
 
     Raises MaskwrightError when the line does not follow the grammar.
     """
@@ -73,13 +78,16 @@ def parse_value(text: str) -> Any:
         return _value(ast.parse(quoted, mode="eval").body)
     except (SyntaxError, _Unreadable) as error:
         raise MaskwrightError(
-            f"Could not read '{text.replace('from_=', 'from=')}'; write it like block(size=4), 0.5->0.75 or 0.5*mse + 0.5*l1, every weight "
-            "before its name and paths in quotes: given(path='masks/one.png')."
+            f"Could not read '{text.replace('from_=', 'from=')}'; write it like block(size=4),"
+            " 0.5->0.75 or 0.5*mse + 0.5*l1, every weight before its name and paths in quotes:"
+            " given(path='masks/one.png')."
         ) from error
 
 
 def split_list(text: str) -> list[str]:
-    """The parts of a list, separated by commas or semicolons: `random; block(size=2, phase=1)` has two, brackets and quotes hold together."""
+    """The parts of a list, separated by commas or semicolons: `random; block(size=2, phase=1)` has
+    two, brackets and quotes hold together.
+    """
     parts, start, depth, quote = [], 0, 0, ""
     for place, letter in enumerate(text):
         if quote:
@@ -96,7 +104,9 @@ def split_list(text: str) -> list[str]:
 
 
 def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
-    """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4} to a list of weighted calls."""
+    """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4} to a list of
+    weighted calls.
+    """
     if isinstance(value, Mapping):
         options = dict(value)
         if "name" not in options:
@@ -111,7 +121,9 @@ def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
 
 
 def _quote(match: re.Match[str]) -> str:
-    """What Python can read in place of a text in quotes (itself), a ramp of numbers, or a keyword."""
+    """What Python can read in place of a text in quotes (itself), a ramp of numbers, or
+    a keyword.
+    """
     quoted, start, end, keyword = match.groups()
     return quoted or (f"'{keyword}'" if keyword else f"'{start}->{end}'")
 

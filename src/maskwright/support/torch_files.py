@@ -1,4 +1,6 @@
-"""Writing tensors atomically, as torch or safetensors files, so that a full disk is one sentence and costs nothing."""
+"""Writing tensors atomically, as torch or safetensors files, so that a full disk is one sentence
+and costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from maskwright.support.files import write_atomic
 def write_torch(path: Path | str, content: Any) -> None:
     """Write a torch file, whole or not at all; raises MaskwrightError when the disk is full.
 
-    torch hides a full disk behind a RuntimeError about positions in the archive; written through a Python file, it has the cause.
+    torch hides a full disk behind a RuntimeError about positions in the archive; written through a
+    Python file, it has the cause.
     """
 
     def write(temporary: Path) -> None:
@@ -34,7 +37,9 @@ def write_torch(path: Path | str, content: Any) -> None:
 def write_safetensors(
     path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a safetensors file, whole or not at all; raises MaskwrightError when the disk is full."""
+    """Write a safetensors file, whole or not at all; raises MaskwrightError when the
+    disk is full.
+    """
     data = save(dict(tensors), metadata=None if metadata is None else dict(metadata))
 
     def write(temporary: Path) -> None:

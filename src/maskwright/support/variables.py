@@ -1,4 +1,6 @@
-"""Environment variables: what they ask for, and what is left in them. The only file that knows them, and free of torch."""
+"""Environment variables: what they ask for, and what is left in them. The only file that knows
+them, and free of torch.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ SPINS = "2000"
 
 
 def cache_folder() -> Path:
-    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright.
+    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright,
+    else ~/.cache/maskwright.
 
-    Raises MaskwrightError when none of the three is known, as in a container whose user has no home.
+    Raises MaskwrightError when none of the three is known, as in a container whose user has no
+    home.
     """
     if chosen := os.environ.get("MASKWRIGHT_CACHE"):
         return Path(chosen)
@@ -24,7 +28,8 @@ def cache_folder() -> Path:
         return Path.home() / ".cache" / "maskwright"
     except RuntimeError as error:
         raise MaskwrightError(
-            "There is no home folder to keep the cache in; set MASKWRIGHT_CACHE to a folder that can be written."
+            "There is no home folder to keep the cache in; set MASKWRIGHT_CACHE to a folder that"
+            " can be written."
         ) from error
 
 
@@ -49,7 +54,9 @@ def quiet_trackers() -> None:
 
 
 def tracker_mode() -> str:
-    """What WANDB_MODE says; offline when it says nothing, so that nothing leaves the machine unasked."""
+    """What WANDB_MODE says; offline when it says nothing, so that nothing leaves the machine
+    unasked.
+    """
     return os.environ.get("WANDB_MODE", "offline")
 
 
@@ -59,7 +66,9 @@ def join_folder(path: Path) -> None:
 
 
 def joined_folder() -> Path | None:
-    """The run folder that the first process has settled, when this is another process of the same run."""
+    """The run folder that the first process has settled, when this is another process of the same
+    run.
+    """
     rank, _ = process_rank()
     return (
         Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None
@@ -67,7 +76,8 @@ def joined_folder() -> Path | None:
 
 
 def wait_briefly() -> None:
-    """Let waiting OpenMP threads sleep soon, not spin, unless the user says otherwise: beside busy programs this halves a step.
+    """Let waiting OpenMP threads sleep soon, not spin, unless the user says otherwise: beside busy
+    programs this halves a step.
 
     It has to be said before torch is loaded.
     """
@@ -76,10 +86,11 @@ def wait_briefly() -> None:
 
 
 def limit_threads() -> None:
-    """Let torch use as many threads as the container's share of processors, unless the user says otherwise.
+    """Let torch use as many threads as the container's share of processors, unless the user says
+    otherwise.
 
-    torch counts the processors of the machine: 64 threads on a share of two wait for each other most of the time. It has to be said
-    before torch is loaded.
+    torch counts the processors of the machine: 64 threads on a share of two wait for each other
+    most of the time. It has to be said before torch is loaded.
     """
     allowed = usable_count()
     if (

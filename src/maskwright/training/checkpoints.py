@@ -1,4 +1,6 @@
-"""When a training writes its state: every few minutes, at the end of an epoch, at chosen epochs, and when asked to stop."""
+"""When a training writes its state: every few minutes, at the end of an epoch, at chosen epochs,
+and when asked to stop.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from maskwright.support.torch_files import write_torch
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside the old one and swaps them, so that a full disk or a crash never costs the old one."""
+    """Writes a checkpoint beside the old one and swaps them, so that a full disk or a crash never
+    costs the old one.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -23,12 +27,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(Callback):
-    """Keeps `last.ckpt` fresh and `epoch_NNNN.ckpt` for the epochs asked for; ends the training when `wants_stop` says so."""
+    """Keeps `last.ckpt` fresh and `epoch_NNNN.ckpt` for the epochs asked for; ends the training
+    when `wants_stop` says so.
+    """
 
     def __init__(
         self, folder: Path, keep: Collection[int], seconds: float, wants_stop: Callable[[], bool]
     ) -> None:
-        """seconds: longest time between two writes of last.ckpt; wants_stop: asked after every step."""
+        """seconds: longest time between two writes of last.ckpt; wants_stop: asked after every
+        step.
+        """
         self.folder, self.keep, self.seconds, self.wants_stop = (
             folder,
             frozenset(keep),

@@ -1,4 +1,6 @@
-"""Work that is done on the frozen model at the end of some epochs: held-out loss, pictures, k-NN."""
+"""Work that is done on the frozen model at the end of some epochs: held-out loss,
+pictures, k-NN.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,11 @@ class EpochTask:
 
 
 class EpochTasks(Callback):
-    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the last epoch; keeps the best k-NN.
+    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the
+    last epoch; keeps the best k-NN.
 
-    Where a callback averages the weights, the average is what checkpoints keep, so it is what is measured.
+    Where a callback averages the weights, the average is what checkpoints keep, so it is what is
+    measured.
     """
 
     def __init__(
@@ -80,7 +84,9 @@ class EpochTasks(Callback):
 
 @contextmanager
 def kept_weights(trainer: Trainer, module: Any) -> Iterator[None]:
-    """Put the weights that a checkpoint would keep into the module, and those in training back again."""
+    """Put the weights that a checkpoint would keep into the module, and those in training back
+    again.
+    """
     averages = [one for one in trainer.callbacks if isinstance(one, WeightAveraging)]  # type: ignore[attr-defined]
     for average in averages:
         average.on_validation_epoch_start(trainer, module)  # the hooks that swap both

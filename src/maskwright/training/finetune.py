@@ -24,7 +24,9 @@ from maskwright.training.stepped import SteppedModule
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneStepSettings:
-    """The numbers that a training step needs, all plain; ema: how slowly the average of the weights moves, 0 for none."""
+    """The numbers that a training step needs, all plain; ema: how slowly the average of the weights
+    moves, 0 for none.
+    """
 
     seed: int
     rate: LearningRate
@@ -50,7 +52,9 @@ class FinetuneModule(SteppedModule):
         clock: Clock,
         described: dict[str, Any],
     ) -> None:
-        """described: plain values stored in every checkpoint so that it can be opened without its run."""
+        """described: plain values stored in every checkpoint so that it can be opened without its
+        run.
+        """
         super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, described)
         self.model, self.scale, self.recipe = model, scale, recipe
         self.averaged = (
@@ -99,7 +103,9 @@ class FinetuneModule(SteppedModule):
 
 
 class Averaging(Callback):
-    """Moves the average of the weights after each step; it stands before what writes checkpoints, or a resumed run would miss a step."""
+    """Moves the average of the weights after each step; it stands before what writes checkpoints,
+    or a resumed run would miss a step.
+    """
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -109,7 +115,9 @@ class Averaging(Callback):
 
 
 def warmed_average(decay: float) -> Any:
-    """An average that moves faster at the beginning, so that a short training does not end near its first weights."""
+    """An average that moves faster at the beginning, so that a short training does not end near its
+    first weights.
+    """
 
     def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         steps = torch.as_tensor(count, device=averaged.device, dtype=torch.float32)

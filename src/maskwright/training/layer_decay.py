@@ -13,8 +13,9 @@ def build_layered_optimizer(
 ) -> torch.optim.AdamW:
     """Build a fused AdamW, betas (0.9, 0.999), whose groups carry `lr_scale`, head first.
 
-    The head and the last norm learn at the full rate, block i at `layer_decay` to the power of the layers above it, the embedding
-    slowest (Clark et al. 2020; He et al. 2022, table 9). Vectors, tokens and positions are not decayed.
+    The head and the last norm learn at the full rate, block i at `layer_decay` to the power of the
+    layers above it, the embedding slowest (Clark et al. 2020; He et al. 2022, table 9). Vectors,
+    tokens and positions are not decayed.
     """
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -38,7 +39,9 @@ def build_layered_optimizer(
 
 
 def layer_of(name: str, depth: int) -> int:
-    """0 for patch embedding, tokens and positions, 1 to depth for the blocks, depth + 1 for what comes after them."""
+    """0 for patch embedding, tokens and positions, 1 to depth for the blocks, depth + 1 for what
+    comes after them.
+    """
     place = name.removeprefix("encoder.")
     if place.startswith("blocks."):
         return int(place.split(".")[1]) + 1

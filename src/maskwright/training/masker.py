@@ -1,4 +1,6 @@
-"""The masks of a training: its policy and ratio, what the policy may look at, what it learns, and what that costs."""
+"""The masks of a training: its policy and ratio, what the policy may look at, what it learns, and
+what that costs.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ OWN = "self"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a step shows: images (B, C, H, W) in the model's numbers, whose they are, which of a picture's masks, maps and views; keys:
-    the pictures' names where the policy asks for them."""
+    """What a step shows: images (B, C, H, W) in the model's numbers, whose they are, which of a
+    picture's masks, maps and views; keys: the pictures' names where the policy asks for them.
+    """
 
     images: Tensor
     sample_ids: Tensor
@@ -35,7 +38,9 @@ class Shown:
 
 
 class Masker(nn.Module):
-    """Draws masks and teaches the policy; an `nn.Module` because some policies have weights and memories to save."""
+    """Draws masks and teaches the policy; an `nn.Module` because some policies have weights and
+    memories to save.
+    """
 
     def __init__(
         self,
@@ -50,8 +55,9 @@ class Masker(nn.Module):
         own_teacher: OwnTeacher | None = None,
         teachers: Mapping[str, Teacher] | None = None,
     ) -> None:
-        """predict: share of the masked patches that the loss scores; ratio_levels: how many values a ratio schedule may take, since every
-        new count of visible patches makes a compiled model compile again; teachers: source -> encoder, for policies guided by others.
+        """predict: share of the masked patches that the loss scores; ratio_levels: how many values
+        a ratio schedule may take, since every new count of visible patches makes a compiled model
+        compile again; teachers: source -> encoder, for policies guided by others.
         """
         super().__init__()
         self._policy = (policy,)  # in a tuple: its state is registered once, as a learner
@@ -85,9 +91,13 @@ class Masker(nn.Module):
             attention=lambda source: self.look(source, shown.images, charged=True),
             mask_ids=shown.mask_ids,
             keys=shown.keys,
-            picture_rng=None
-            if shown.mask_ids is None
-            else sample_rng(self.seed, epoch, shown.sample_ids - (shown.mask_ids << 40), "picture"),
+            picture_rng=(
+                None
+                if shown.mask_ids is None
+                else sample_rng(
+                    self.seed, epoch, shown.sample_ids - (shown.mask_ids << 40), "picture"
+                )
+            ),
         )
 
     def draw(self, scene: Scene) -> PatchMask:
@@ -97,7 +107,9 @@ class Masker(nn.Module):
         return mask
 
     def weights(self, scene: Scene, mask: PatchMask) -> Tensor | None:
-        """(B, V) ones that carry a gradient to the policies that learn from the reconstruction's loss, or None."""
+        """(B, V) ones that carry a gradient to the policies that learn from the reconstruction's
+        loss, or None.
+        """
         product = None
         for learner in self.learners:
             if isinstance(learner, HasSoftMask) and (soft := learner.soft_mask(scene)) is not None:
@@ -108,7 +120,8 @@ class Masker(nn.Module):
     def learn(
         self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
-        """Find what the policies' own losses say of each predicted patch's cost (B, K), and return their sum. gather: joins all processes.
+        """Find what the policies' own losses say of each predicted patch's cost (B, K), and return
+        their sum. gather: joins all processes.
 
         What is to be remembered of it waits until `after_step` says that the step was good.
         """
@@ -124,7 +137,9 @@ class Masker(nn.Module):
 
     @torch.no_grad()
     def after_step(self, is_good: bool) -> None:
-        """Let the policies remember what the batches of a good step cost, and forget those of a step that was dropped."""
+        """Let the policies remember what the batches of a good step cost, and forget those of a
+        step that was dropped.
+        """
         waiting, self._unobserved = self._unobserved, []
         for feedback in waiting if is_good else ():
             for learner in self.learners:
@@ -132,7 +147,9 @@ class Masker(nn.Module):
                     learner.observe(feedback)
 
     def look(self, source: str, images: Tensor, *, charged: bool = False) -> Tensor:
-        """(B, N) attention of a source for images in the model's numbers; charged: whether it counts as the training's own cost."""
+        """(B, N) attention of a source for images in the model's numbers; charged: whether it
+        counts as the training's own cost.
+        """
         teacher = self.own_teacher if source == OWN else self._teachers[source]
         assert teacher is not None
         if charged:
@@ -170,7 +187,9 @@ def predicted_count(num_masked: int, share: float) -> int | None:
 
 
 def _seen_by_all(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feedback:
-    """Feedback of all processes; it waits for the end of a step, so it lets go of pictures and of what was computed from them."""
+    """Feedback of all processes; it waits for the end of a step, so it lets go of pictures and of
+    what was computed from them.
+    """
     scene, mask = feedback.scene, feedback.mask
     return Feedback(
         replace(

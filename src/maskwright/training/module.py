@@ -47,7 +47,9 @@ class PretrainModule(SteppedModule):
         clock: Clock,
         described: dict[str, Any],
     ) -> None:
-        """described: plain values stored in every checkpoint so that it can be opened without its run."""
+        """described: plain values stored in every checkpoint so that it can be opened without its
+        run.
+        """
         counts = dict.fromkeys(("images", "encoder_tokens", "decoder_tokens", "model_flops"), 0)
         counts |= masker.spent
         super().__init__(clock, recipe.rate, recipe.clip, counts, described)
@@ -85,7 +87,9 @@ class PretrainModule(SteppedModule):
         return value.total + policy_loss
 
     def show(self, batch: Any) -> Shown:
-        """Images in the model's numbers with all that belongs to them, repeated under new ids when a picture gets several masks."""
+        """Images in the model's numbers with all that belongs to them, repeated under new ids when
+        a picture gets several masks.
+        """
         images, ids, repeats = (
             self.scale.to_model(batch.images),
             batch.sample_ids,
@@ -121,7 +125,8 @@ class PretrainModule(SteppedModule):
         self.counts["images"] += rows
         self.counts["encoder_tokens"] += rows * (mask.num_visible + config.num_prefix)
         self.counts["decoder_tokens"] += rows * predicted
-        # Step by step: the cost of a mean number of patches is not the mean cost, because attention grows with the square.
+        # Step by step: the cost of a mean number of patches is not the mean cost, because attention
+        # grows with the square.
         self.counts["model_flops"] += rows * training_cost(config, mask.num_visible, predicted)
         self.latest = {
             **value.columns("loss"),
@@ -153,11 +158,15 @@ class PretrainModule(SteppedModule):
 
 
 def patch_errors(prediction: Prediction) -> Tensor:
-    """(B, K) mean squared error of each predicted patch in the target's space, without a gradient."""
+    """(B, K) mean squared error of each predicted patch in the target's space, without
+    a gradient.
+    """
     return (prediction.values.detach().float() - prediction.targets()).square().mean(-1)
 
 
 @lru_cache(maxsize=1024)
 def training_cost(config: ModelConfig, num_visible: int, num_predicted: int) -> int:
-    """Operations of an image's step with that many visible and predicted patches; asked for at every step, so it is remembered."""
+    """Operations of an image's step with that many visible and predicted patches; asked for at
+    every step, so it is remembered.
+    """
     return count_step(config, num_visible, num_predicted).training

@@ -1,4 +1,6 @@
-"""Watches a training's masks for collapse: whether places are masked alike, and whether pictures get masks of their own."""
+"""Watches a training's masks for collapse: whether places are masked alike, and whether pictures
+get masks of their own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ KEPT = 512
 
 
 class MaskMonitor:
-    """Counts where patches are masked, since the last row of numbers and over the whole training, without waiting for the device."""
+    """Counts where patches are masked, since the last row of numbers and over the whole training,
+    without waiting for the device.
+    """
 
     def __init__(self, num_patches: int) -> None:
         self.num_patches = num_patches
@@ -45,8 +49,9 @@ class MaskMonitor:
             self.latest.pop(0)
 
     def take_row(self) -> dict[str, float]:
-        """Numbers since the last call: `mask_entropy`, 1 where every place is masked equally often and 0 where it is always the same
-        places, and `mask_likeness`, 0 where the masks of a batch are independent and 1 where they are all the same.
+        """Numbers since the last call: `mask_entropy`, 1 where every place is masked equally often
+        and 0 where it is always the same places, and `mask_likeness`, 0 where the masks of a batch
+        are independent and 1 where they are all the same.
         """
         counts, self._recent = self._recent, _Counts()
         return counts.numbers()
@@ -60,7 +65,9 @@ class MaskMonitor:
         return self._ever.shares().cpu()
 
     def masks(self) -> Tensor:
-        """(n, N) booleans: the latest masks, on the CPU; their counts may differ where the ratio moved."""
+        """(n, N) booleans: the latest masks, on the CPU; their counts may differ where the ratio
+        moved.
+        """
         return (
             torch.cat([flags.cpu() for flags in self.latest])
             if self.latest

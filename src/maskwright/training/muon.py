@@ -1,6 +1,8 @@
-"""Muon (Jordan et al. 2024): momentum made orthogonal for the matrices of transformer blocks, AdamW for everything else.
+"""Muon (Jordan et al. 2024): momentum made orthogonal for the matrices of transformer blocks, AdamW
+for everything else.
 
-Updates are scaled to the size of AdamW's (Liu et al. 2025, `match_rms_adamw` in torch.optim.Muon), so both share one rate and one decay.
+Updates are scaled to the size of AdamW's (Liu et al. 2025, `match_rms_adamw` in torch.optim.Muon),
+so both share one rate and one decay.
 """
 
 from __future__ import annotations
@@ -21,14 +23,20 @@ MOMENTUM = 0.95
 MATCHED_RMS = 0.2
 EPSILON = 1e-8
 PACKED = {"qkv": 3, "kv": 2}
-"""Projections that hold several matrices one above the other; each is made orthogonal on its own."""
+"""Projections that hold several matrices one above the other; each is made orthogonal
+on its own.
+"""
 POLICY_SHARE = 0.1
-"""Rate of a policy's own network over the run's: Muon's rates are about ten times those that AdamW takes there."""
+"""Rate of a policy's own network over the run's: Muon's rates are about ten times those that AdamW
+takes there.
+"""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one parameter (parts * rows, columns) is about to be moved by, before it is made orthogonal; `parts` matrices in one."""
+    """What one parameter (parts * rows, columns) is about to be moved by, before it is made
+    orthogonal; `parts` matrices in one.
+    """
 
     parameter: nn.Parameter
     values: Tensor
@@ -42,7 +50,9 @@ class Update:
 
     @property
     def stands(self) -> bool:
-        """Whether a matrix has more rows than columns, so that its transpose is what is made orthogonal."""
+        """Whether a matrix has more rows than columns, so that its transpose is what is made
+        orthogonal.
+        """
         return len(self.values) // self.parts > self.values.shape[1]
 
     def lying(self) -> Tensor:
@@ -56,15 +66,20 @@ class Update:
 
 
 Batch = tuple[tuple[int, int], float, float]
-"""What updates must share to be made orthogonal and applied together: the sides of a matrix, rate and decay."""
+"""What updates must share to be made orthogonal and applied together: the sides of a matrix, rate
+and decay.
+"""
 
 
 class Muon(torch.optim.Optimizer):
-    """One optimizer with two kinds of groups: `parts` of 1 or more are matrices for Muon, 0 are parameters for AdamW.
+    """One optimizer with two kinds of groups: `parts` of 1 or more are matrices for Muon, 0 are
+    parameters for AdamW.
 
-    A plain optimizer to its surroundings: groups have `lr` and `weight_decay`, the state is one dict per parameter (`momentum` for
-    Muon; `step`, `exp_avg`, `exp_avg_sq` for AdamW), gradients come unscaled. dtype: what the iteration computes in; bfloat16 where
-    that is fast when None.
+    A plain optimizer to its surroundings: groups have `lr` and `weight_decay`, the state is one
+    dict per parameter (`momentum` for Muon; `step`, `exp_avg`, `exp_avg_sq` for AdamW), gradients
+    come unscaled.
+
+    dtype: what the iteration computes in; bfloat16 where that is fast when None.
     """
 
     def __init__(
@@ -100,7 +115,9 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def _updates(self, moved: list[nn.Parameter], parts: int) -> list[Update]:
-        """Move the momenta of a group; returns where Nesterov's rule looks, the gradient counted once more."""
+        """Move the momenta of a group; returns where Nesterov's rule looks, the gradient counted
+        once more.
+        """
         gradients = [_gradient(parameter) for parameter in moved]
         momenta = [self._momentum(parameter) for parameter in moved]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
@@ -154,10 +171,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def build_muon(model: nn.Module, others: nn.Module, *, weight_decay: float, beta2: float) -> Muon:
-    """Build it over the trainable parameters of a model, and of other networks (a policy's own) that all learn by AdamW, slowly.
+    """Build it over the trainable parameters of a model, and of other networks (a policy's own)
+    that all learn by AdamW, slowly.
 
-    Matrices are the two-dimensional weights inside `blocks` of encoder and decoder; embeddings, norms, biases, tokens and the
-    prediction head are AdamW's, of which vectors, tokens and positions are not decayed.
+    Matrices are the two-dimensional weights inside `blocks` of encoder and decoder; embeddings,
+    norms, biases, tokens and the prediction head are AdamW's, of which vectors, tokens and
+    positions are not decayed.
     """
     groups: dict[tuple[int, float, float], list[nn.Parameter]] = {}
     for module, share in ((model, 1.0), (others, POLICY_SHARE)):
@@ -181,7 +200,9 @@ def count_parts(name: str, parameter: nn.Parameter) -> int:
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """What the iteration computes in: bfloat16 on CUDA and on CPUs that multiply it in hardware, which changes no training."""
+    """What the iteration computes in: bfloat16 on CUDA and on CPUs that multiply it in hardware,
+    which changes no training.
+    """
     fast = device.type == "cuda" or (device.type == "cpu" and cpu_has_fast_bf16())
     return torch.bfloat16 if fast else torch.float32
 

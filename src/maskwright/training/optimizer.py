@@ -11,7 +11,8 @@ from torch import nn
 def build_optimizer(
     modules: Iterable[nn.Module], *, weight_decay: float, beta2: float
 ) -> torch.optim.AdamW:
-    """Build a fused AdamW over the trainable parameters; biases, norms, tokens and positions are not decayed.
+    """Build a fused AdamW over the trainable parameters; biases, norms, tokens and positions are
+    not decayed.
 
     The learning rate is set at every step by the training module, from progress alone.
     """
@@ -37,12 +38,16 @@ def build_optimizer(
 def build_adamw(
     model: nn.Module, others: nn.Module, *, weight_decay: float, beta2: float
 ) -> torch.optim.AdamW:
-    """`build_optimizer` as the catalog of optimizers calls it: over a model and other networks that learn beside it."""
+    """`build_optimizer` as the catalog of optimizers calls it: over a model and other networks that
+    learn beside it.
+    """
     return build_optimizer([model, others], weight_decay=weight_decay, beta2=beta2)
 
 
 def is_spared(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay leaves a parameter alone: one-dimensional ones, and tokens and positions stored as (1, N, D)."""
+    """Whether weight decay leaves a parameter alone: one-dimensional ones, and tokens and positions
+    stored as (1, N, D).
+    """
     return parameter.ndim <= 1 or name.rsplit(".", 1)[-1] in (
         "cls_token",
         "reg_token",

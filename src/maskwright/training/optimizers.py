@@ -1,4 +1,5 @@
-"""Every optimizer by name: where it is built, and the rule for its learning rate. Free of torch, for help and early mistakes.
+"""Every optimizer by name: where it is built, and the rule for its learning rate. Free of torch,
+for help and early mistakes.
 
 A new optimizer is one file with a builder like `build_adamw`, one line here and one test.
 """
@@ -17,8 +18,10 @@ RATE_BATCH = 256
 class OptimizerEntry(Entry):
     """One optimizer: `module:builder`, a summary, and how its rate follows the batch.
 
-    base_lr: the rate for 256 pictures where the person gives none; batch_power: the rate grows with (batch / 256) to this power;
-    whole_matrices: whether its step needs each weight matrix in one piece, which a strategy that shards parameters does not leave.
+    base_lr: the rate for 256 pictures where the person gives none.
+    batch_power: the rate grows with (batch / 256) to this power.
+    whole_matrices: whether its step needs each weight matrix in one piece, which a strategy that
+        shards parameters does not leave.
     """
 
     base_lr: float
@@ -26,7 +29,9 @@ class OptimizerEntry(Entry):
     whole_matrices: bool
 
     def rate(self, batch: int, base_lr: float | None = None) -> float:
-        """The learning rate for that many pictures a step; base_lr: the person's own, for 256 pictures."""
+        """The learning rate for that many pictures a step; base_lr: the person's own, for 256
+        pictures.
+        """
         base = self.base_lr if base_lr is None else base_lr
         return base * (batch / RATE_BATCH) ** self.batch_power
 
@@ -46,8 +51,10 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         batch_power=1.0,
         whole_matrices=False,
     ),
-    # 8e-3 at 128 pictures was the best of three rates on CIFAR-10 (docs/log.md). That it grows with the square root of the batch is
-    # not measured here: an update of Muon has a fixed size whatever the gradient's, so what a larger batch changes is its noise
+    # 8e-3 at 128 pictures was the best of three rates on CIFAR-10 (docs/log.md). That it grows with
+    # the square root of the batch is
+    # not measured here: an update of Muon has a fixed size whatever the gradient's, so what a
+    # larger batch changes is its noise
     # alone, which falls with the root (Malladi et al. 2022, for Adam).
     "muon": OptimizerEntry(
         "maskwright.training.muon:build_muon",
@@ -71,6 +78,6 @@ def check_sharding(name: str, strategy: str) -> None:
     cuts = any(word in strategy for word in ("fsdp", "deepspeed", "model_parallel"))
     if cuts and find_optimizer(name).whole_matrices:
         raise MaskwrightError(
-            f"--optimizer {name} needs every weight matrix in one piece and --strategy {strategy} cuts them up; "
-            "use --strategy ddp, or --optimizer adamw."
+            f"--optimizer {name} needs every weight matrix in one piece and --strategy {strategy}"
+            " cuts them up; use --strategy ddp, or --optimizer adamw."
         )

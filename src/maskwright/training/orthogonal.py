@@ -1,11 +1,14 @@
-"""The nearest orthogonal matrices of many matrices at once, by the Newton-Schulz iteration of Muon."""
+"""The nearest orthogonal matrices of many matrices at once, by the Newton-Schulz
+iteration of Muon.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Coefficients of Jordan et al. (2024), as in torch.optim.Muon: they lift small singular values fastest and leave all of them
+# Coefficients of Jordan et al. (2024), as in torch.optim.Muon: they lift small singular values
+# fastest and leave all of them
 # between about 0.7 and 1.2 after five steps, which trains as well as exactly 1.
 LINEAR, CUBIC, QUINTIC = 3.4445, -4.7750, 2.0315
 STEPS = 5
@@ -13,9 +16,11 @@ LEAST_NORM = 1e-7
 
 
 def orthogonalize(matrices_Krc: Tensor) -> Tensor:
-    """Bring the singular values of (K, r, c) matrices, r <= c, near 1 and keep their singular vectors; computes in the type given.
+    """Bring the singular values of (K, r, c) matrices, r <= c, near 1 and keep their singular
+    vectors; computes in the type given.
 
-    One batched product serves all K matrices: walking them one by one costs several times as much at these sizes (docs/log.md).
+    One batched product serves all K matrices: walking them one by one costs several times as much
+    at these sizes (docs/log.md).
     """
     norm_K11 = matrices_Krc.norm(dim=(1, 2), keepdim=True).clamp_min(LEAST_NORM)
     found = matrices_Krc / norm_K11

@@ -1,4 +1,6 @@
-"""What a training says about itself while it runs: one row of numbers every few steps, and how far it is at every step."""
+"""What a training says about itself while it runs: one row of numbers every few steps, and how far
+it is at every step.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Row = dict[str, Any]
 
 
 class Recorder(Callback):
-    """Averages the loss between rows and measures speed and the share of time spent waiting for pictures."""
+    """Averages the loss between rows and measures speed and the share of time spent waiting for
+    pictures.
+    """
 
     def __init__(
         self,
@@ -27,8 +31,8 @@ class Recorder(Callback):
         label: str = "pretrain",
         more: Callable[[], Row] = dict,
     ) -> None:
-        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is compared with, shown after it; more: asked
-        for further numbers at each row.
+        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is
+        compared with, shown after it; more: asked for further numbers at each row.
         """
         self.more = more
         self.emit, self.reporter, self.every, self.beside, self.epochs = (
@@ -53,7 +57,8 @@ class Recorder(Callback):
         self._told, self._losses = state_dict["told"], list(state_dict["losses"])
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        # The steps so far were told by whoever took them; inside an accumulation the first batch still belongs to the last of them.
+        # The steps so far were told by whoever took them; inside an accumulation the first batch
+        # still belongs to the last of them.
         self._told = max(self._told, trainer.global_step)
         self._ended = self._row_started = time.perf_counter()
         self._images = pl_module.totals()["images"]
@@ -120,8 +125,8 @@ class Recorder(Callback):
     def _line(self, row: Row, trainer: Trainer, module: Any) -> str:
         epochs = f"epoch {row['epoch']}" + (f"/{self.epochs:g}" if self.epochs else "")
         return (
-            f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e}  {row['images_per_s']:,.0f} img/s  "
-            f"data-wait {row['data_wait']:.0%}  "
+            f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e} "
+            f" {row['images_per_s']:,.0f} img/s  data-wait {row['data_wait']:.0%}  "
             + (f"masked {row['masked']:.1%}  " if "masked" in row else "")
             + f"eta {format_time(module.clock.remaining_seconds(row['step']))}"
         )

@@ -1,4 +1,6 @@
-"""The learning rate as a plain function of progress: a straight warm-up, then half a cosine; nothing to save or restore."""
+"""The learning rate as a plain function of progress: a straight warm-up, then half a cosine;
+nothing to save or restore.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Rises from 0 to `peak` over the share `warmup` of the training, then falls to `minimum` (He et al. 2022, appendix A)."""
+    """Rises from 0 to `peak` over the share `warmup` of the training, then falls to `minimum` (He
+    et al. 2022, appendix A).
+    """
 
     peak: float
     minimum: float = 0.0

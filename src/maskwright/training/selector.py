@@ -1,4 +1,6 @@
-"""Training a scorer on a frozen masked autoencoder: keep few patches, and let the autoencoder fill in the rest well."""
+"""Training a scorer on a frozen masked autoencoder: keep few patches, and let the autoencoder fill
+in the rest well.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,10 @@ from maskwright.training.stepped import SteppedModule
 class SelectStepSettings:
     """The numbers that a step needs, all plain.
 
-    encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and kept tokens have seen what is hidden;
-    mix: "sample", a patch is kept or hidden, with the slope of its share, or "linear", it is kept by its share.
+    encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and
+        kept tokens have seen what is hidden.
+    mix: "sample", a patch is kept or hidden, with the slope of its share, or "linear", it is kept
+        by its share.
     """
 
     seed: int
@@ -50,10 +54,11 @@ class SelectStepSettings:
 class SelectModule(SteppedModule):
     """Trains a scorer; the autoencoder stays as it is. Everything it needs is passed in.
 
-    The estimator with hard samples, straight through and biased: the composite gives each hidden patch the slope of its own error, and
-    gates (in `encode="kept"`, in the encoder's attention) and the mix in the decoder give each kept patch the slope of its use to others.
-    Hidden patches get no slope of what they would tell others: extrapolating from absent to present through all blocks is so far off
-    that it made the objective worse (docs/log.md).
+    The estimator with hard samples, straight through and biased: the composite gives each hidden
+    patch the slope of its own error, and gates (in `encode="kept"`, in the encoder's attention) and
+    the mix in the decoder give each kept patch the slope of its use to others. Hidden patches get
+    no slope of what they would tell others: extrapolating from absent to present through all blocks
+    is so far off that it made the objective worse (docs/log.md).
     """
 
     def __init__(
@@ -88,14 +93,18 @@ class SelectModule(SteppedModule):
         return loss
 
     def draw_keep(self, score: Tensor, sample_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Shares with noise, and what is kept in this step: the shares themselves, or 0 and 1 with their slope."""
+        """Shares with noise, and what is kept in this step: the shares themselves, or 0 and 1 with
+        their slope.
+        """
         logit = keep_logit(score).float()
         noise = sample_rng(self.recipe.seed, self.current_epoch, sample_ids, "select").logistic(
             score.shape[1]
         )
         soft = relax(logit, noise, self.recipe.temperature_at(self.global_step))
-        return soft, soft if self.recipe.mix == "linear" else straight_through(
-            pick((logit + noise).detach()), soft
+        return soft, (
+            soft
+            if self.recipe.mix == "linear"
+            else straight_through(pick((logit + noise).detach()), soft)
         )
 
     def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:

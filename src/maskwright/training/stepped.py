@@ -1,4 +1,6 @@
-"""What trainings share: the rate of each step, clipping that drops bad steps, and a place from which an interrupted run goes on."""
+"""What trainings share: the rate of each step, clipping that drops bad steps, and a place from
+which an interrupted run goes on.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ COUNTS_OF_STEPS = (
 
 
 class SteppedModule(LightningModule):
-    """A training whose length a clock decides. A step sets `batches_done` and `latest` (with its loss), and adds to `counts`.
+    """A training whose length a clock decides. A step sets `batches_done` and `latest` (with its
+    loss), and adds to `counts`.
 
-    It may add booleans on the device to `checks`, which are read together with the check of the gradient: whether scores were numbers.
+    It may add booleans on the device to `checks`, which are read together with the check of the
+    gradient: whether scores were numbers.
     """
 
     def __init__(
@@ -35,8 +39,8 @@ class SteppedModule(LightningModule):
         counts: dict[str, int],
         described: dict[str, Any],
     ) -> None:
-        """clip: largest norm of the gradient, 0 for any; counts: what this process counts beside steps that were not taken, from 0;
-        described: plain values that every checkpoint carries.
+        """clip: largest norm of the gradient, 0 for any; counts: what this process counts beside
+        steps that were not taken, from 0; described: plain values that every checkpoint carries.
         """
         super().__init__()
         self.clock, self.rate, self.clip, self.described = clock, rate, clip, described
@@ -66,7 +70,8 @@ class SteppedModule(LightningModule):
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Make the gradient of a step the mean over the batches that it has.
 
-        Lightning has divided by all batches of an accumulation, also at the end of an epoch, where fewer are left.
+        Lightning has divided by all batches of an accumulation, also at the end of an epoch, where
+        fewer are left.
         """
         whole = self.trainer.accumulate_grad_batches
         self._losses.append(torch.as_tensor(self.latest["loss"], device=loss.device))
@@ -80,13 +85,15 @@ class SteppedModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient's norm; when it or a loss is not finite drop the step, and stop after three in a row.
+        """Clip the gradient's norm; when it or a loss is not finite drop the step, and stop after
+        three in a row.
 
         Raises NotAScore where a policy had no numbers.
         """
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-            # An optimizer that says it unscales in its own step, as fused ones do, gets here with gradients that are still scaled;
+            # An optimizer that says it unscales in its own step, as fused ones do, gets here with
+            # gradients that are still scaled;
             # all others were unscaled by Lightning.
             scaler.unscale_(optimizer)
         parameters = [
@@ -110,13 +117,16 @@ class SteppedModule(LightningModule):
         self.after_step(is_good)
 
     def after_step(self, is_good: bool) -> None:
-        """Hear whether an optimizer step is taken or dropped; what was learned of the batches of a dropped one is to be forgotten."""
+        """Hear whether an optimizer step is taken or dropped; what was learned of the batches of a
+        dropped one is to be forgotten.
+        """
 
     def _drop_step(self, parameters: list[Tensor], losses: Tensor, scaler: Any) -> None:
         """Leave the weights as they are; raises NonFiniteLoss for the third in a row."""
         for parameter in parameters:
             parameter.grad = None
-        # Half precision overflows while its scale is being found, three times in a row is usual at the start; with nothing left to
+        # Half precision overflows while its scale is being found, three times in a row is usual at
+        # the start; with nothing left to
         # halve it is the gradient itself.
         if scaler is not None and bool(losses.isfinite().all()) and scaler.get_scale() > 1:
             self.counts["overflowed_steps"] += 1
@@ -146,7 +156,8 @@ class SteppedModule(LightningModule):
         unknown = [name for name in self.counts if name not in saved]
         if unknown:
             log.warning(
-                f"The checkpoint is of an earlier version that did not count {', '.join(unknown)}; they begin at 0 here."
+                f"The checkpoint is of an earlier version that did not count {', '.join(unknown)};"
+                " they begin at 0 here."
             )
         self.counts.update({name: saved[name] for name in self.counts if name in saved})
         self.processes = saved.get("processes", self.processes)
@@ -158,6 +169,7 @@ class NonFiniteLoss(MaskwrightError):
 
     def __init__(self, step: int) -> None:
         super().__init__(
-            f"The loss was not finite three times in a row at step {step:,}. A lower --lr usually helps."
+            f"The loss was not finite three times in a row at step {step:,}. A lower --lr usually"
+            " helps."
         )
         self.step = step

@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM as a polite request: the running step ends, the state is written, and the run can be resumed."""
+"""Ctrl-C and SIGTERM as a polite request: the running step ends, the state is written, and the run
+can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopSignals(Callback):
     """Remembers the first request to stop; a second one interrupts at once.
 
-    The handlers are set when training starts, because Lightning sets its own before that, and taken back when it ends.
+    The handlers are set when training starts, because Lightning sets its own before that, and taken
+    back when it ends.
     """
 
     def __init__(self) -> None:

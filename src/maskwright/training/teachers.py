@@ -1,4 +1,6 @@
-"""Whose attention guides a policy: an average of the model's own encoder, or another encoder that stays as it is."""
+"""Whose attention guides a policy: an average of the model's own encoder, or another encoder that
+stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ from maskwright.patches.pixels import PixelScale, patchify
 
 
 class OwnTeacher(nn.Module):
-    """An exponential average of the trained encoder; part of the training's state, so that a resumed run goes on exactly."""
+    """An exponential average of the trained encoder; part of the training's state, so that a
+    resumed run goes on exactly.
+    """
 
     def __init__(
         self, config: ModelConfig, grid: Grid, encoder: Encoder, decay: float, refresh: int
     ) -> None:
-        """decay: what the average keeps of itself per optimizer step; refresh: steps between two renewals."""
+        """decay: what the average keeps of itself per optimizer step; refresh: steps between two
+        renewals.
+        """
         super().__init__()
         self.config, self.grid, self.decay, self.refresh = config, grid, decay, refresh
         self.encoder = Encoder(config, grid)
@@ -60,7 +66,9 @@ class OwnTeacher(nn.Module):
 
 
 class Teacher:
-    """An encoder that was trained elsewhere, with its own picture size and pixel scale; no part of the training's state."""
+    """An encoder that was trained elsewhere, with its own picture size and pixel scale; no part of
+    the training's state.
+    """
 
     def __init__(self, encoder: Encoder, config: ModelConfig, scale: PixelScale) -> None:
         self.encoder, self.config, self.scale = encoder.eval().requires_grad_(False), config, scale
@@ -68,7 +76,9 @@ class Teacher:
 
     @torch.no_grad()
     def attention(self, images: Tensor) -> Tensor:
-        """(B, rows, cols) attention on the teacher's own grid for images of any size, uint8 or in [0, 1], (B, C, H, W)."""
+        """(B, rows, cols) attention on the teacher's own grid for images of any size, uint8 or in
+        [0, 1], (B, C, H, W).
+        """
         self.encoder.to(images.device)
         unit = images.float() / 255 if images.dtype == torch.uint8 else images.float()
         if unit.shape[1] != self.scale.channels:
@@ -83,7 +93,9 @@ class Teacher:
         return paid.float().view(-1, self.grid.rows, self.grid.cols)
 
     def look(self, images: Tensor, scale: PixelScale, grid: Grid) -> Tensor:
-        """(B, N) attention on another model's grid, for images in that model's numbers; each row sums to 1."""
+        """(B, N) attention on another model's grid, for images in that model's numbers; each row
+        sums to 1.
+        """
         maps = self.attention(scale.to_display(images))
         if tuple(maps.shape[1:]) != (grid.rows, grid.cols):
             maps = F.interpolate(

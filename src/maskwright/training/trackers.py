@@ -1,4 +1,6 @@
-"""Trackers beside metrics.jsonl: TensorBoard, Weights & Biases (offline unless told otherwise) and MLflow (a SQLite file)."""
+"""Trackers beside metrics.jsonl: TensorBoard, Weights & Biases (offline unless told otherwise) and
+MLflow (a SQLite file).
+"""
 
 from __future__ import annotations
 
@@ -99,11 +101,14 @@ TRACKERS: dict[str, tuple[type[Any], str, str]] = {
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Raise MaskwrightError when a tracker's package is missing, naming the extra that installs it."""
+    """Raise MaskwrightError when a tracker's package is missing, naming the extra that
+    installs it.
+    """
     for name in names:
         if name != "none" and find_spec(TRACKERS[name][1]) is None:
             raise MaskwrightError(
-                f"Tracker '{name}' needs a package that is not here: pip install 'maskwright[{TRACKERS[name][2]}]'."
+                f"Tracker '{name}' needs a package that is not here: pip install"
+                f" 'maskwright[{TRACKERS[name][2]}]'."
             )
 
 

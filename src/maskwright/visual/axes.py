@@ -1,4 +1,6 @@
-"""What the charts of measured numbers share: a line with its band, a dashed level with its name, and quiet axes."""
+"""What the charts of measured numbers share: a line with its band, a dashed level with its name,
+and quiet axes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def draw_band(
     highs: Sequence[float],
     label: str,
 ) -> None:
-    """Draw series number `at`: its values as a marked line, the ends of their intervals as a band in the same color."""
+    """Draw series number `at`: its values as a marked line, the ends of their intervals as a band
+    in the same color.
+    """
     color = SERIES[at % len(SERIES)]
     axes.fill_between(places, lows, highs, color=color, alpha=0.15, linewidth=0)
     axes.plot(
@@ -35,7 +39,9 @@ def draw_band(
 def draw_level(
     axes: Axes, name: str, value: float, *, at_left: bool = False, below: bool = False
 ) -> None:
-    """Draw a dashed line across the axes with its name above it, or below, at the right end, or the left."""
+    """Draw a dashed line across the axes with its name above it, or below, at the right end, or the
+    left.
+    """
     draw_dashed(axes, value)
     axes.annotate(
         name,
@@ -55,7 +61,9 @@ def draw_dashed(axes: Axes, value: float) -> None:
 
 
 def style_axes(axes: Axes, x: str, y: str) -> None:
-    """Name both axes and leave only what the eye needs: two faint spines, and lines at the height of the ticks."""
+    """Name both axes and leave only what the eye needs: two faint spines, and lines at the height
+    of the ticks.
+    """
     axes.set_xlabel(x, color=INK, fontsize=10)
     axes.set_ylabel(y, color=INK, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,6 @@
-"""Plain charts of measured numbers: lines with bands over named steps, and bars with intervals, controls at the foot."""
+"""Plain charts of measured numbers: lines with bands over named steps, and bars with intervals,
+controls at the foot.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _HALF_A_PANEL = 25  # letters of a legend
 
 @dataclass(frozen=True)
 class Line:
-    """One series: a value with the ends of its interval at each step; steps are names, drawn evenly spaced."""
+    """One series: a value with the ends of its interval at each step; steps are names, drawn evenly
+    spaced.
+    """
 
     label: str
     steps: tuple[str, ...]
@@ -29,7 +33,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: what runs along it, what is measured, its series, and numbers to draw dashed across it."""
+    """One pair of axes: what runs along it, what is measured, its series, and numbers to draw
+    dashed across it.
+    """
 
     x: str
     y: str
@@ -38,7 +44,9 @@ class Panel:
 
 
 def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -> Figure:
-    """Draw panels side by side on one vertical scale, a line with its band for each series; notes stand at the foot."""
+    """Draw panels side by side on one vertical scale, a line with its band for each series; notes
+    stand at the foot.
+    """
     _refuse_empty([line for panel in panels for line in panel.lines])
     most = max(len(panel.lines) for panel in panels)
     columns = (
@@ -109,7 +117,9 @@ def _refuse_empty(series: Sequence[object]) -> None:
 
 @dataclass(frozen=True)
 class Bars:
-    """One series of bars: a value with the ends of its interval for each group; a value that is NaN has no bar."""
+    """One series of bars: a value with the ends of its interval for each group; a value that is NaN
+    has no bar.
+    """
 
     label: str
     groups: tuple[str, ...]
@@ -127,7 +137,9 @@ def bar_chart(
     notes: Sequence[str] = (),
     top: float | None = None,
 ) -> Figure:
-    """Draw bars side by side for each group, one color per series, with their intervals; notes stand at the foot."""
+    """Draw bars side by side for each group, one color per series, with their intervals; notes
+    stand at the foot.
+    """
     _refuse_empty(series)
     groups = list(dict.fromkeys(group for one in series for group in one.groups))
     width = min(18.0, max(7.2, 2.0 + 0.28 * len(groups) * (len(series) + 1)))
@@ -197,6 +209,8 @@ def _draw_bars(
 
 
 def _columns(series: Sequence[Bars], width: float) -> int:
-    """How many entries of the legend stand beside each other in a figure that is `width` inches wide."""
+    """How many entries of the legend stand beside each other in a figure that is `width` inches
+    wide.
+    """
     entry = 0.65 + 0.085 * max(len(one.label) for one in series)
     return max(1, min(len(series), int((width - 1.6) / entry)))

@@ -17,9 +17,11 @@ _MOST_NUMBERED = 15
 
 
 def confusion_figure(counts: Tensor, classes: Sequence[str], title: str) -> Figure:
-    """Draw counts (K, K), rows the true classes and columns the answers, as shares of each row, with each class's share right.
+    """Draw counts (K, K), rows the true classes and columns the answers, as shares of each row,
+    with each class's share right.
 
-    Up to 40 classes are named, up to 15 have their numbers written in. Raises MaskwrightError when names and counts do not fit.
+    Up to 40 classes are named, up to 15 have their numbers written in. Raises MaskwrightError when
+    names and counts do not fit.
     """
     if len(classes) != len(counts):
         raise MaskwrightError(

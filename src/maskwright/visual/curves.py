@@ -27,8 +27,11 @@ def loss_curve(
 ) -> Figure:
     """Draw loss against `x`, with baselines as labeled dashed lines.
 
-    metrics: lines of metrics.jsonl in order, each a dict; a line may lack a series. baselines: name -> loss. series: key -> label, by
-    default `loss` and `val_loss`; values that are not finite are left out. Raises MaskwrightError when no line has a known series.
+    metrics: lines of metrics.jsonl in order, each a dict; a line may lack a series.
+    baselines: name -> loss.
+    series: key -> label, by default `loss` and `val_loss`; values that are not finite are left out.
+
+    Raises MaskwrightError when no line has a known series.
     """
     lines = {label: _points(metrics, x, key) for key, label in (series or SERIES).items()}
     lines = {label: points for label, points in lines.items() if points}

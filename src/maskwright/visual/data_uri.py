@@ -13,7 +13,9 @@ _EXACT_SIDE = 64
 
 
 def to_data_uri(picture: np.ndarray) -> str:
-    """Encode a (H, W, 3) uint8 picture as a WebP data URI: exactly up to 64 pixels, larger ones shrunk to 144 and compressed."""
+    """Encode a (H, W, 3) uint8 picture as a WebP data URI: exactly up to 64 pixels, larger ones
+    shrunk to 144 and compressed.
+    """
     image = Image.fromarray(picture)
     longest = max(image.size)
     if longest > MOST_SIDE:

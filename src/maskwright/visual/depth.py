@@ -13,7 +13,9 @@ from maskwright.visual.palette import INK, TEXT_SIZE, TITLE_SIZE
 
 
 def depth_figure(by_layer: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:
-    """Draw top-1 against the block; by_layer: encoder -> rows with `layer` and `top1` (value, low, high)."""
+    """Draw top-1 against the block; by_layer: encoder -> rows with `layer` and `top1` (value, low,
+    high).
+    """
     if not by_layer:
         raise MaskwrightError("A figure by depth needs at least one encoder.")
     figure = Figure(figsize=(6.4, 3.9), dpi=144, layout="constrained")

@@ -1,4 +1,6 @@
-"""Maps of one number per pixel as tiles: how wrong a filled pixel is, and how far several fills of it lie apart."""
+"""Maps of one number per pixel as tiles: how wrong a filled pixel is, and how far several fills of
+it lie apart.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,14 @@ from maskwright.visual.tiles import to_tile
 
 ERROR_TOP = 0.5
 SPREAD_TOP = 0.2
-ERROR_NOTE = f"error: mean absolute difference over channels, black 0 to light yellow {ERROR_TOP:g} and more (pixels in [0, 1])"
-SPREAD_NOTE = f"uncertainty: standard deviation across draws, black 0 to light yellow {SPREAD_TOP:g} and more (pixels in [0, 1])"
+ERROR_NOTE = (
+    f"error: mean absolute difference over channels, black 0 to light yellow {ERROR_TOP:g} and more"
+    " (pixels in [0, 1])"
+)
+SPREAD_NOTE = (
+    f"uncertainty: standard deviation across draws, black 0 to light yellow {SPREAD_TOP:g} and more"
+    " (pixels in [0, 1])"
+)
 
 
 def error_tile(picture: Tensor, truth: Tensor) -> np.ndarray:
@@ -23,7 +31,9 @@ def error_tile(picture: Tensor, truth: Tensor) -> np.ndarray:
 
 
 def color_map(values: Tensor, top: float) -> Tensor:
-    """Color (H, W) values from 0 to `top` as a (3, H, W) picture in [0, 1]: black, purple, orange, light yellow."""
+    """Color (H, W) values from 0 to `top` as a (3, H, W) picture in [0, 1]: black, purple, orange,
+    light yellow.
+    """
     colors = matplotlib.colormaps["inferno"](
         (values.detach().cpu().float() / top).clamp(0, 1).numpy()
     )

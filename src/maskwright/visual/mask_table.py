@@ -1,4 +1,6 @@
-"""Policies from easy to hard: where each masks, the cost of copying a neighbor with its interval, and the shape of its masks in numbers."""
+"""Policies from easy to hard: where each masks, the cost of copying a neighbor with its interval,
+and the shape of its masks in numbers.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _SPREAD = 0.25
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """One policy: the share of masks that hide each position, its numbers, `copy error` with value, low and high, and the ratio."""
+    """One policy: the share of masks that hide each position, its numbers, `copy error` with value,
+    low and high, and the ratio.
+    """
 
     name: str
     share_masked: Sequence[Sequence[float]]

@@ -1,4 +1,6 @@
-"""The mask gallery: what each policy hides of real pictures, how often it hides each position, and its shape in numbers."""
+"""The mask gallery: what each policy hides of real pictures, how often it hides each position, and
+its shape in numbers.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,11 @@ SHARE_SPREAD = 0.25
 
 @dataclass(frozen=True, eq=False)
 class MaskColumn:
-    """One column of a gallery: a policy, its masks for the S pictures and what many draws say of it.
+    """One column of a gallery: a policy, its masks for the S pictures and what many draws say of
+    it.
 
-    masks: a PatchMask of S images or (S, N) booleans, True = masked. share_masked: (rows, cols) share of draws that mask each position.
+    masks: a PatchMask of S images or (S, N) booleans, True = masked.
+    share_masked: (rows, cols) share of draws that mask each position.
     numbers: values to print below, by name.
     """
 
@@ -53,7 +57,9 @@ class MaskColumn:
 
 
 def _title(text: str) -> str:
-    """A title over a column, broken at spaces, and before its options where a policy is too long for a line."""
+    """A title over a column, broken at spaces, and before its options where a policy is too long
+    for a line.
+    """
     parts = (
         [text]
         if len(text) <= TITLE_LETTERS or " " in text
@@ -63,9 +69,11 @@ def _title(text: str) -> str:
 
 
 def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> Figure:
-    """Draw one row per picture, (S, C, H, W) uint8, and one column per MaskColumn; masked patches are gray.
+    """Draw one row per picture, (S, C, H, W) uint8, and one column per MaskColumn; masked patches
+    are gray.
 
-    The first column shows the pictures whole. Below stand the heat maps and the numbers of the columns that bring them.
+    The first column shows the pictures whole. Below stand the heat maps and the numbers of the
+    columns that bring them.
     """
     _check_fit(images, columns, grid)
     pictures = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
@@ -105,7 +113,9 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
 
 
 def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
-    """Return a (3, H, W) uint8 picture as (H, W, 3) floats in [0, 1] with the masked patches (N,) in flat gray, thinly outlined."""
+    """Return a (3, H, W) uint8 picture as (H, W, 3) floats in [0, 1] with the masked patches (N,)
+    in flat gray, thinly outlined.
+    """
     shown = picture.permute(1, 2, 0).numpy().astype(np.float32) / 255
     side = grid.patch_size
     flags = is_masked.reshape(grid.rows, grid.cols).numpy().repeat(side, 0).repeat(side, 1)
@@ -142,7 +152,9 @@ def _show_share(axes: Axes, column: MaskColumn) -> None:
 
 
 def _show_legend(axes: Axes, columns: Sequence[MaskColumn]) -> None:
-    """A strip of the heat maps' colors with what they mean, in the corner below the whole pictures."""
+    """A strip of the heat maps' colors with what they mean, in the corner below the
+    whole pictures.
+    """
     axes.set_axis_off()
     axes.text(
         0.5,
@@ -199,14 +211,14 @@ def _check_fit(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> Non
         or not len(images)
     ):
         raise MaskwrightError(
-            f"A gallery on a {grid} needs (S, C, {grid.image_size[0]}, {grid.image_size[1]}) uint8 pictures; got "
-            f"{tuple(images.shape)} {images.dtype}."
+            f"A gallery on a {grid} needs (S, C, {grid.image_size[0]}, {grid.image_size[1]}) uint8"
+            f" pictures; got {tuple(images.shape)} {images.dtype}."
         )
     for column in columns:
         if tuple(column.is_masked().shape) != (len(images), grid.num_patches):
             raise MaskwrightError(
-                f"Gallery column '{column.title}' needs masks for {len(images)} pictures of {grid.num_patches} patches; got "
-                f"{tuple(column.is_masked().shape)}."
+                f"Gallery column '{column.title}' needs masks for {len(images)} pictures of"
+                f" {grid.num_patches} patches; got {tuple(column.is_masked().shape)}."
             )
     if not columns:
         raise MaskwrightError("A gallery needs at least one column of masks.")

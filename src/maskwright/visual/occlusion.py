@@ -1,4 +1,6 @@
-"""Curves of what is lost as patches vanish: a column for each order, accuracy above and drift below, a line for each encoder."""
+"""Curves of what is lost as patches vanish: a column for each order, accuracy above and drift
+below, a line for each encoder.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Named = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
-    """Draw the tables of several subjects by name: {"curves": {order: {"ratios", "accuracy", "drift", "area"}}, "chance"}."""
+    """Draw the tables of several subjects by name: {"curves": {order: {"ratios", "accuracy",
+    "drift", "area"}}, "chance"}.
+    """
     orders = list(dict.fromkeys(order for _, tables in subjects for order in tables["curves"]))
     if not orders:
         raise MaskwrightError("There is nothing to draw: no subject lost a patch.")
@@ -68,7 +72,9 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
 
 
 def _top(subjects: Named, key: str) -> float:
-    """The end of a row's scale: room for the legend above accuracies, and a little above the largest drift."""
+    """The end of a row's scale: room for the legend above accuracies, and a little above the
+    largest drift.
+    """
     highest = max(
         point["high"]
         for _, tables in subjects

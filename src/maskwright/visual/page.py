@@ -1,4 +1,6 @@
-"""A white page on which pictures and lines of text are set one below the other, with a font that is always there."""
+"""A white page on which pictures and lines of text are set one below the other, with a font that is
+always there.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ Color = tuple[int, int, int]
 
 
 class Page:
-    """A sheet of paper in columns of equal width that grows downward as rows of pictures and lines of text are put on it."""
+    """A sheet of paper in columns of equal width that grows downward as rows of pictures and lines
+    of text are put on it.
+    """
 
     def __init__(self, columns: int, cell: int) -> None:
         """cell: the width of a column in pixels."""
@@ -107,7 +111,9 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
-    """Break a text at spaces, and a word that is too wide after its brackets, commas, slashes and underscores."""
+    """Break a text at spaces, and a word that is too wide after its brackets, commas, slashes and
+    underscores.
+    """
     lines: list[str] = []
     for word in text.split(" "):
         parts = [word] if text_width(word, size, bold) <= width else _BREAKS.split(word)

@@ -1,4 +1,6 @@
-"""Pictures side by side: lines of tiles under column titles with a caption below each, for comparing models, masks and ratios."""
+"""Pictures side by side: lines of tiles under column titles with a caption below each, for
+comparing models, masks and ratios.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ WIDEST = 1500
 
 @dataclass(frozen=True)
 class GridLine:
-    """One line: a tile (h, w, 3) uint8 or nothing, and a caption, for each column; titles stand above it where given.
+    """One line: a tile (h, w, 3) uint8 or nothing, and a caption, for each column; titles stand
+    above it where given.
 
     last: whether the line ends a group, so that white follows.
     """
@@ -28,7 +31,9 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence at the foot of a grid; is_warning: what the reader must know before trusting it."""
+    """A sentence at the foot of a grid; is_warning: what the reader must know before
+    trusting it.
+    """
 
     text: str
     is_warning: bool = False
@@ -60,6 +65,8 @@ def picture_grid(
 
 
 def columns_that_fit(tile_width: int, count: int) -> int:
-    """How many of `count` tiles stand beside a first one, at least one, so that lines are about equally long."""
+    """How many of `count` tiles stand beside a first one, at least one, so that lines are about
+    equally long.
+    """
     most = max(1, (WIDEST - GAP) // (tile_width + GAP) - 1)
     return -(-count // -(-count // most))

@@ -1,4 +1,6 @@
-"""Contact sheets of a prepared store: which window of each picture was kept and why, and maps laid over their pictures."""
+"""Contact sheets of a prepared store: which window of each picture was kept and why, and maps laid
+over their pictures.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ _STRENGTH = 0.55
 
 @dataclass(frozen=True)
 class WindowPicture:
-    """A whole picture (H, W, 3) uint8, its window as (top, left, height, width) and a word or two on what it keeps."""
+    """A whole picture (H, W, 3) uint8, its window as (top, left, height, width) and a word or two
+    on what it keeps.
+    """
 
     pixels: np.ndarray
     window: tuple[int, int, int, int]
@@ -51,7 +55,9 @@ def window_sheet(title: str, pictures: Sequence[WindowPicture], columns: int = 4
 def map_sheet(
     title: str, parts: Sequence[str], pictures: Sequence[MapPicture], columns: int = 4
 ) -> np.ndarray:
-    """Draw each picture beside itself under its map: parts in their colors, or a share as how visible the picture stays."""
+    """Draw each picture beside itself under its map: parts in their colors, or a share as how
+    visible the picture stays.
+    """
     pairs = [
         (np.concatenate([_fit(one.pixels), _fit(_overlaid(one, bool(parts)))], axis=1), one.caption)
         for one in pictures

@@ -1,4 +1,6 @@
-"""The sheet that shows what a masked autoencoder sees and says: original, masked, prediction and composite, image by image."""
+"""The sheet that shows what a masked autoencoder sees and says: original, masked, prediction and
+composite, image by image.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,24 @@ from maskwright.visual.tiles import to_tile
 COLUMNS = ("Original", "Masked", "Prediction", "Composite")
 DENORMALIZATION: dict[Stats, str] = {
     "raw": "stats=raw: predicted pixels shown as they are",
-    "visible": "stats=visible: normalized target shown with statistics interpolated from visible neighbors (no leak)",
-    "target": "stats=target, an oracle: normalized target shown with the true statistics of each hidden patch",
+    "visible": (
+        "stats=visible: normalized target shown with statistics interpolated from visible neighbors"
+        " (no leak)"
+    ),
+    "target": (
+        "stats=target, an oracle: normalized target shown with the true statistics of each hidden"
+        " patch"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One image of a sheet: (C, H, W) pictures in [0, 1] and (1, H, W) booleans that mark masked and predicted pixels.
+    """One image of a sheet: (C, H, W) pictures in [0, 1] and (1, H, W) booleans that mark masked
+    and predicted pixels.
 
-    target: what the model predicts; stats: how that was denormalized for these pictures.
+    target: what the model predicts.
+    stats: how that was denormalized for these pictures.
     """
 
     original: Tensor
@@ -46,7 +56,9 @@ class SheetRow:
         return replace(self, caption=caption)
 
     def tiles(self) -> list[np.ndarray]:
-        """The four tiles; what the model did not see or did not predict is hatched, so no true hidden pixel poses as its work."""
+        """The four tiles; what the model did not see or did not predict is hatched, so no true
+        hidden pixel poses as its work.
+        """
         return [
             to_tile(self.original),
             to_tile(self.original, self.is_masked),
@@ -73,12 +85,14 @@ def sheet_rows(
 ) -> list[SheetRow]:
     """Turn a prediction into rows; captions, when given, are one per image.
 
-    stats: how a normalized target is undone (`Prediction.to_picture`); the rows remember it and the sheet says it.
+    stats: how a normalized target is undone (`Prediction.to_picture`); the rows remember it and the
+        sheet says it.
     """
     count = len(prediction.patches)
     if captions and len(captions) != count:
         raise MaskwrightError(
-            f"Each image needs one caption or none at all; got {len(captions)} captions for {count} images."
+            f"Each image needs one caption or none at all; got {len(captions)} captions for {count}"
+            " images."
         )
     picture = prediction.to_picture(stats)
     truth = unpatchify(prediction.patches.float(), prediction.grid)
@@ -106,16 +120,18 @@ def sheet_rows(
 def reconstruction_sheet(
     rows: Sequence[SheetRow], facts: SheetFacts, *, errors: bool = False
 ) -> np.ndarray:
-    """Draw the rows under column titles, captions below them and the facts at the foot; returns (H, W, 3) uint8.
+    """Draw the rows under column titles, captions below them and the facts at the foot; returns (H,
+    W, 3) uint8.
 
-    errors: a fifth column shows how wrong each pixel of the composite is. Images may differ in size.
-    Images of more than three channels show the first three and the sheet says so.
+    errors: a fifth column shows how wrong each pixel of the composite is. Images may differ in
+        size. Images of more than three channels show the first three and the sheet says so.
     """
     if not rows:
         raise MaskwrightError("A reconstruction sheet needs at least one image.")
     if len({(row.target, row.stats) for row in rows}) > 1:
         raise MaskwrightError(
-            "The rows of a sheet must share one target and one denormalization; draw one sheet for each."
+            "The rows of a sheet must share one target and one denormalization; draw one sheet for"
+            " each."
         )
     tiles = [
         [*row.tiles(), *([error_tile(row.composite, row.original)] if errors else [])]
@@ -143,7 +159,8 @@ def _write_footer(page: Page, facts: SheetFacts, row: SheetRow) -> None:
     channels = row.original.shape[0]
     page.rule()
     page.write(
-        f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target {row.target}"
+        f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target"
+        f" {row.target}"
     )
     page.write(DENORMALIZATION[row.stats], color=WARNING if row.stats == "target" else MUTED)
     if channels == 2 or channels > 3:

@@ -1,4 +1,6 @@
-"""The rollout sheet: pictures under heat maps of what an encoder gathers from them, whole and with patches taken away, centers marked."""
+"""The rollout sheet: pictures under heat maps of what an encoder gathers from them, whole and with
+patches taken away, centers marked.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ _TITLE = "Attention rollout as patches vanish"
 
 @dataclass(frozen=True)
 class RolloutStage:
-    """One picture at one share taken away: heat (N,), clipped to [0, 1] as it is drawn, which patches are seen (N,), and a caption.
+    """One picture at one share taken away: heat (N,), clipped to [0, 1] as it is drawn, which
+    patches are seen (N,), and a caption.
 
     center: (row, col) of the map in [0, 1], where it is to be marked.
     """
@@ -45,19 +48,22 @@ class RolloutLine:
 
 
 def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np.ndarray:
-    """Draw a line for each picture and encoder: picture, map, maps under occlusion; returns (H, W, 3) uint8.
+    """Draw a line for each picture and encoder: picture, map, maps under occlusion; returns (H, W,
+    3) uint8.
 
-    A ring marks the center of mass, a line leads to it from that of the whole picture. Raises MaskwrightError when no encoder has
-    attention.
+    A ring marks the center of mass, a line leads to it from that of the whole picture. Raises
+    MaskwrightError when no encoder has attention.
     """
     if not lines:
         raise MaskwrightError(
             "There is no attention to draw: raw pixels have none; give a run or checkpoint."
         )
     told = (
-        "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice (bright). Ring: center of mass; line: "
-        "the way from that of the whole picture. Even: evenness; agrees: rank correlation with the map of the whole picture. "
-        "Entropy lines: how evenly each patch itself gathers, 1 being evenly from all; dark to bright as said at the left."
+        "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice"
+        " (bright). Ring: center of mass; line: the way from that of the whole picture. Even:"
+        " evenness; agrees: rank correlation with the map of the whole picture. Entropy lines: how"
+        " evenly each patch itself gathers, 1 being evenly from all; dark to bright as said at the"
+        " left."
     )
     return picture_grid(
         [_grid_line(line, number == 0) for number, line in enumerate(lines)],

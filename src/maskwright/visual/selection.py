@@ -1,4 +1,6 @@
-"""The sheet of a learned selection: picture, how much each patch is wanted, what is kept, and the composite."""
+"""The sheet of a learned selection: picture, how much each patch is wanted, what is kept, and the
+composite.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ COLUMNS = ("Original", "Wanted", "Kept", "Composite")
 
 @dataclass(frozen=True)
 class SelectionRow:
-    """One picture of a sheet: original and composite (C, H, W) in [0, 1], chance (N,) of keeping each patch, is_kept (N,) booleans."""
+    """One picture of a sheet: original and composite (C, H, W) in [0, 1], chance (N,) of keeping
+    each patch, is_kept (N,) booleans.
+    """
 
     original: Tensor
     composite: Tensor
@@ -29,7 +33,9 @@ class SelectionRow:
     caption: str
 
     def tiles(self, grid: Grid) -> list[np.ndarray]:
-        """Four tiles; hidden patches are hatched, and the brighter a patch of the second, the more it is wanted."""
+        """Four tiles; hidden patches are hatched, and the brighter a patch of the second, the more
+        it is wanted.
+        """
         hidden = _to_pixels(~self.is_kept, grid).bool()
         return [
             to_tile(self.original),
@@ -45,7 +51,9 @@ def selection_sheet(
     title: str,
     notes: Sequence[str],
 ) -> np.ndarray:
-    """Draw groups of rows, each under its heading, and notes at the foot; returns (H, W, 3) uint8."""
+    """Draw groups of rows, each under its heading, and notes at the foot; returns (H,
+    W, 3) uint8.
+    """
     rows = [row for _, some in groups for row in some]
     if not rows:
         raise MaskwrightError("A sheet of selections needs at least one picture.")

@@ -1,4 +1,6 @@
-"""Figures of studies: arms with their intervals, what accuracy costs, and how arms learn, readable in the width of a phone."""
+"""Figures of studies: arms with their intervals, what accuracy costs, and how arms learn, readable
+in the width of a phone.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ _LINES = list(product(("-", (0, (4, 2)), (0, (1, 1.5))), (*SERIES[:6], INK)))
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """One arm: its mean, the ends of its interval where it has one, the values of its seeds, and its kind (see KINDS)."""
+    """One arm: its mean, the ends of its interval where it has one, the values of its seeds, and
+    its kind (see KINDS).
+    """
 
     label: str
     mean: float
@@ -48,7 +52,9 @@ class Cost:
 
 
 def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
-    """Draw a line per arm: small dots for seeds, a large one for the mean, a bar for the interval; zero: mark where nothing differs."""
+    """Draw a line per arm: small dots for seeds, a large one for the mean, a bar for the interval;
+    zero: mark where nothing differs.
+    """
     if not dots:
         raise MaskwrightError("An interval plot needs at least one arm.")
     figure, axes = _figure(0.75 + 0.27 * len(dots))
@@ -85,7 +91,9 @@ def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
 def frontier_plot(
     costs: Sequence[Cost], spent: str, reached: str, larger_is_better: bool = True
 ) -> Figure:
-    """Draw what each arm reached against what it spent, and the line of those that no arm beats in both."""
+    """Draw what each arm reached against what it spent, and the line of those that no arm beats in
+    both.
+    """
     if not costs:
         raise MaskwrightError("A frontier needs at least one arm.")
     figure, axes = _figure(3.1)
@@ -137,7 +145,9 @@ def unbeaten(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]
 
 
 def learning_plot(curves: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Figure:
-    """Draw a line per arm from (x, y) points, with a legend below; points that are not finite are left out."""
+    """Draw a line per arm from (x, y) points, with a legend below; points that are not finite are
+    left out.
+    """
     drawn = {
         name: [(at, value) for at, value in points if math.isfinite(value)]
         for name, points in curves.items()

@@ -1,4 +1,6 @@
-"""A figure as SVG text to stand inside a page: it takes the page's font and ink, so it reads in light, in dark and in print."""
+"""A figure as SVG text to stand inside a page: it takes the page's font and ink, so it reads in
+light, in dark and in print.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ _SIZE = re.compile(r'(<svg [^>]*?)width="[\d.]+pt" height="[\d.]+pt"')
 
 
 def to_svg(figure: Figure, label: str) -> str:
-    """Draw a figure as one <svg> element without fonts, names or a fixed size; label: what it shows, for those who hear the page.
+    """Draw a figure as one <svg> element without fonts, names or a fixed size; label: what it
+    shows, for those who hear the page.
 
-    Texts stay texts. What is drawn in the palette's INK follows the page's text color, QUIET its variable --quiet.
+    Texts stay texts. What is drawn in the palette's INK follows the page's text color, QUIET its
+    variable --quiet.
     """
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "maskwright"}):

@@ -1,4 +1,6 @@
-"""Image tensors as tiles a person can look at: channels to RGB, small ones enlarged, large ones shrunk, blanks hatched."""
+"""Image tensors as tiles a person can look at: channels to RGB, small ones enlarged, large ones
+shrunk, blanks hatched.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,17 @@ _HATCH_STEP = 8
 
 
 def to_rgb(image: Tensor) -> np.ndarray:
-    """Turn a (C, H, W) float image in [0, 1] into (H, W, 3) uint8: the first three channels, or the first alone as gray."""
+    """Turn a (C, H, W) float image in [0, 1] into (H, W, 3) uint8: the first three channels, or the
+    first alone as gray.
+    """
     shown = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
     return (shown.detach().float().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def tile_size(height: int, width: int) -> tuple[int, int]:
-    """Choose (height, width) of a tile: a whole multiple that brings the longer side to 128 pixels or more, 320 at most."""
+    """Choose (height, width) of a tile: a whole multiple that brings the longer side to 128 pixels
+    or more, 320 at most.
+    """
     longest = max(height, width)
     if longest > MOST_SIDE:
         return max(1, round(height * MOST_SIDE / longest)), max(
@@ -33,7 +39,8 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
 
 
 def to_tile(image: Tensor, is_blank: Tensor | None = None) -> np.ndarray:
-    """Draw a (C, H, W) float image in [0, 1] as a (h, w, 3) uint8 tile; pixels marked in is_blank (1, H, W) become a pale hatching.
+    """Draw a (C, H, W) float image in [0, 1] as a (h, w, 3) uint8 tile; pixels marked in is_blank
+    (1, H, W) become a pale hatching.
 
     Enlarging repeats pixels, so what is shown is what is there; shrinking averages.
     """

@@ -1,4 +1,6 @@
-"""An encoder for other pictures than it was made for: positions resampled to a new grid, a stem for another number of channels."""
+"""An encoder for other pictures than it was made for: positions resampled to a new grid, a stem for
+another number of channels.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _STEM = "encoder.patch_embed.proj.weight"
 def adapt_size(
     config: ModelConfig, state: Mapping[str, Tensor], size: tuple[int, int]
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Resample every position table of a state dict under our names to the grid of an image of `size`, in two dimensions."""
+    """Resample every position table of a state dict under our names to the grid of an image of
+    `size`, in two dimensions.
+    """
     old, new = (Grid.of_image(*sides, config.patch_size) for sides in (config.image_size, size))
     prefix = {
         "encoder.pos_embed": config.num_prefix,
@@ -35,7 +39,9 @@ def adapt_size(
 def adapt_channels(
     config: ModelConfig, state: Mapping[str, Tensor], scale: PixelScale, channels: int
 ) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
-    """Give an encoder's stem another number of input channels, as timm does; mean and deviation of the channels are averaged."""
+    """Give an encoder's stem another number of input channels, as timm does; mean and deviation of
+    the channels are averaged.
+    """
     stem = adapt_stem(state[_STEM], channels)
     mean, std = (sum(values) / len(values) for values in (scale.mean, scale.std))
     changed = dataclasses.replace(config, channels=channels)
@@ -43,7 +49,9 @@ def adapt_channels(
 
 
 def adapt_stem(weight: Tensor, channels: int) -> Tensor:
-    """(D, C, p, p) weights for another C: one channel gets the sum, more get the old ones in turn, scaled so that the sum stays."""
+    """(D, C, p, p) weights for another C: one channel gets the sum, more get the old ones in turn,
+    scaled so that the sum stays.
+    """
     old = weight.shape[1]
     if channels == old:
         return weight

@@ -1,4 +1,6 @@
-"""Our own checkpoints: a plain torch file with the weights and everything needed to build the model again."""
+"""Our own checkpoints: a plain torch file with the weights and everything needed to build the model
+again.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ AVERAGED = "averaged.module."
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode with the pixel scale it was trained on, the settings of its run and facts of its file."""
+    """A model in evaluation mode with the pixel scale it was trained on, the settings of its run
+    and facts of its file.
+    """
 
     model: MaskedAutoencoder
     scale: PixelScale
@@ -38,7 +42,9 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class LoadedEncoder:
-    """An encoder in evaluation mode, with or without the decoder it was trained with, and the same beside it."""
+    """An encoder in evaluation mode, with or without the decoder it was trained with, and the same
+    beside it.
+    """
 
     model: MaskedAutoencoder | ImageEncoder
     scale: PixelScale
@@ -49,7 +55,9 @@ class LoadedEncoder:
 def describe_model(
     model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The `maskwright` entry of a checkpoint: plain numbers and strings alone, so that it loads with weights_only=True."""
+    """The `maskwright` entry of a checkpoint: plain numbers and strings alone, so that it loads
+    with weights_only=True.
+    """
     return {
         "format": FORMAT,
         "model": model.config.to_dict(),
@@ -61,7 +69,9 @@ def describe_model(
 def save_model(
     path: Path | str, model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]
 ) -> None:
-    """Write the model's weights and description atomically; `settings` holds plain values (numbers, strings, lists, mappings)."""
+    """Write the model's weights and description atomically; `settings` holds plain values (numbers,
+    strings, lists, mappings).
+    """
     state = {_PREFIX + name: value.detach().cpu() for name, value in model.state_dict().items()}
     content = {"state_dict": state, ABOUT: describe_model(model, scale, settings)}
     write_torch(path, content)
@@ -70,14 +80,17 @@ def save_model(
 def save_tensors(
     path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]
 ) -> None:
-    """Write a model as safetensors under our names, its description in the file's metadata; `load_model` reads it back."""
+    """Write a model as safetensors under our names, its description in the file's metadata;
+    `load_model` reads it back.
+    """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": "pt", ABOUT: json.dumps(about)}
     write_safetensors(path, state, metadata)
 
 
 def load_model(path: Path | str) -> LoadedModel:
-    """Rebuild the model of a checkpoint written by `save_model`, `save_tensors` or a training run.
+    """Rebuild the model of a checkpoint written by `save_model`, `save_tensors` or a
+    training run.
 
     Raises MaskwrightError, naming the file and what it seems to be, for any other or damaged file.
     """
@@ -98,7 +111,8 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
     config, state, scale = parts_of(content, path)
     if not any(name.startswith("decoder.") for name in state):
         raise MaskwrightError(
-            f"{path} has an encoder only ({len(state)} tensors): reconstruct needs both halves; features and evaluation work."
+            f"{path} has an encoder only ({len(state)} tensors): reconstruct needs both halves;"
+            " features and evaluation work."
         )
     model = MaskedAutoencoder(config)
     load_strictly(model, state, path)
@@ -119,7 +133,9 @@ def encoder_from(file: WeightFile) -> LoadedEncoder:
 
 
 def build_for(config: ModelConfig, state: Mapping[str, Tensor]) -> MaskedAutoencoder | ImageEncoder:
-    """The model that a state dict under our names was taken from: both halves, a classifier or an encoder; its weights are not copied."""
+    """The model that a state dict under our names was taken from: both halves, a classifier or an
+    encoder; its weights are not copied.
+    """
     if any(name.startswith("decoder.") for name in state):
         return MaskedAutoencoder(config)
     return classifier_for(config, state) or ImageEncoder(config)
@@ -140,7 +156,8 @@ def parts_of(
     about = content[ABOUT]
     if about.get("format") != FORMAT:
         raise MaskwrightError(
-            f"{path} has format {about.get('format')}; this version reads format {FORMAT}. Use the maskwright that wrote it."
+            f"{path} has format {about.get('format')}; this version reads format {FORMAT}. Use the"
+            " maskwright that wrote it."
         )
     try:
         config = ModelConfig.from_dict(about["model"])
@@ -155,13 +172,17 @@ def parts_of(
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
-    """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that do not fit."""
+    """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that
+    do not fit.
+    """
     check_fit(model, state, path)
     model.load_state_dict(dict(state))
 
 
 def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
-    """Raise MaskwrightError when names or shapes differ from a model's, which may be one without memory."""
+    """Raise MaskwrightError when names or shapes differ from a model's, which may be one without
+    memory.
+    """
     own = model.state_dict()
     wrong = sorted(set(own) ^ set(state)) + [
         name for name in own if name in state and own[name].shape != state[name].shape
@@ -169,12 +190,14 @@ def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise MaskwrightError(
-            f"The weights in {path} do not fit the model it describes: {', '.join(wrong[:3])}{more}."
+            f"The weights in {path} do not fit the model it describes:"
+            f" {', '.join(wrong[:3])}{more}."
         )
 
 
 def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or all tensors of a safetensors file.
+    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or
+    all tensors of a safetensors file.
 
     Where a training kept an average of the weights beside them, the average is the model.
     """

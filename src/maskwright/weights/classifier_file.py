@@ -1,4 +1,6 @@
-"""A trained classifier as a file: timm's names where timm has the architecture, our own otherwise."""
+"""A trained classifier as a file: timm's names where timm has the architecture, our own
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ from maskwright.weights.timm_vit import NotExportable, hub_config, timm_argument
 def save_classifier(
     path: Path, model: Classifier, scale: PixelScale, settings: Mapping[str, Any]
 ) -> str:
-    """Write the weights and, beside them, a JSON that tells how timm builds the model; returns a sentence on where they are.
+    """Write the weights and, beside them, a JSON that tells how timm builds the model; returns a
+    sentence on where they are.
 
-    settings: plain values with `classes`, the names in the order of the scores; they and our own description are in the file's metadata.
+    settings: plain values with `classes`, the names in the order of the scores; they and our own
+        description are in the file's metadata.
     """
     about = describe_model(model, scale, settings)
     try:
@@ -44,7 +48,8 @@ def save_classifier(
 
 
 def classifier_arguments(model: Classifier, scale: PixelScale) -> tuple[str, dict[str, Any]]:
-    """The name of timm's architecture and the arguments of `timm.create_model` that rebuild this classifier.
+    """The name of timm's architecture and the arguments of `timm.create_model` that rebuild this
+    classifier.
 
     Raises NotExportable for positions that timm does not have.
     """
@@ -76,6 +81,9 @@ def _describe(
         "std": list(scale.std),
         "usage": [
             f"about = json.load(open('{path.stem}.json'))",
-            f"model = timm.create_model(about['architecture'], checkpoint_path='{path.name}', **about['arguments']).eval()",
+            (
+                f"model = timm.create_model(about['architecture'], checkpoint_path='{path.name}',"
+                " **about['arguments']).eval()"
+            ),
         ],
     }

@@ -1,4 +1,6 @@
-"""EfficientNet weights from the package efficientnet_pytorch (`_blocks.3._project_conv`) under the names that timm uses."""
+"""EfficientNet weights from the package efficientnet_pytorch (`_blocks.3._project_conv`) under the
+names that timm uses.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)
 
 
 def rename_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give tensors timm's names when the file is an EfficientNet(-Lite) B0 of efficientnet_pytorch; other files come back as they are."""
+    """Give tensors timm's names when the file is an EfficientNet(-Lite) B0 of efficientnet_pytorch;
+    other files come back as they are.
+    """
     if "_conv_stem.weight" not in state:
         return state
     return {_rename(key): value for key, value in state.items()}

@@ -1,4 +1,6 @@
-"""Writing a model in another format, reading it back with the software that format is for, and comparing before anyone says done."""
+"""Writing a model in another format, reading it back with the software that format is for, and
+comparing before anyone says done.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ Model = MaskedAutoencoder | ImageEncoder
 
 @dataclass(frozen=True)
 class Check:
-    """What a file gave back: the largest difference from the model, where, and by which software it was read."""
+    """What a file gave back: the largest difference from the model, where, and by which software it
+    was read.
+    """
 
     difference: float
     compared: str
@@ -43,7 +47,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the ending of its file (empty for a folder), whether it holds the decoder, and how it is written and checked."""
+    """A format: the ending of its file (empty for a folder), whether it holds the decoder, and how
+    it is written and checked.
+    """
 
     summary: str
     ending: str
@@ -55,21 +61,24 @@ class Format:
 def export_model(loaded: LoadedEncoder, name: str, out: Path) -> Check:
     """Write a model and compare what comes back.
 
-    Raises MaskwrightError for what the format cannot hold, and, naming the difference, when the file does not give the model's numbers
-    back to within 1e-4 of the largest; nobody should trust that file.
+    Raises MaskwrightError for what the format cannot hold, and, naming the difference, when the
+    file does not give the model's numbers back to within 1e-4 of the largest; nobody should trust
+    that file.
     """
     chosen = FORMATS[name]
     model = loaded.model.cpu().eval()
     if chosen.needs_decoder and isinstance(model, ImageEncoder):
         raise MaskwrightError(
-            f"The {name} format holds both halves and this is an encoder only; use timm, onnx or safetensors."
+            f"The {name} format holds both halves and this is an encoder only; use timm, onnx or"
+            " safetensors."
         )
     chosen.write(out, LoadedEncoder(model, loaded.scale, loaded.settings, loaded.facts))
     with torch.no_grad():
         found = chosen.check(out, model)
     if not found.difference <= TOLERANCE:
         raise MaskwrightError(
-            f"{out} was written but does not give the model's numbers back ({found}); do not use it."
+            f"{out} was written but does not give the model's numbers back ({found}); do not"
+            " use it."
         )
     return found
 
@@ -87,7 +96,9 @@ def _about(loaded: LoadedEncoder) -> dict[str, Any]:
 
 
 def _gap(ours: Tensor, theirs: Tensor) -> float:
-    """The largest difference, relative to the largest number when that is above 1; infinite for other shapes."""
+    """The largest difference, relative to the largest number when that is above 1; infinite for
+    other shapes.
+    """
     if ours.shape != theirs.shape:
         return float("inf")
     return float((ours - theirs).abs().max() / ours.abs().max().clamp(min=1))
@@ -116,7 +127,9 @@ def _write_hf(out: Path, loaded: LoadedEncoder) -> None:
 
 
 def _check_hf(out: Path, model: Model) -> Check:
-    """Compare predictions under one mask; without transformers the folder is read by our own reader, and the sentence says so."""
+    """Compare predictions under one mask; without transformers the folder is read by our own
+    reader, and the sentence says so.
+    """
     assert isinstance(model, MaskedAutoencoder)
     images = noise_images(model)
     noise = torch.rand(
@@ -135,7 +148,8 @@ def _check_hf(out: Path, model: Model) -> Check:
     peer, report = _open_quietly(transformers, out)
     if wrong := [*report["missing_keys"], *report["unexpected_keys"]]:
         raise MaskwrightError(
-            f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first; do not use it."
+            f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first;"
+            " do not use it."
         )
     theirs = peer(images, noise=noise)
     mask = PatchMask.from_is_masked(theirs.mask.bool())

@@ -1,4 +1,6 @@
-"""Frozen networks for the perceptual loss by name: VGG, any timm network with feature maps, or an exported program from a file."""
+"""Frozen networks for the perceptual loss by name: VGG, any timm network with feature maps, or an
+exported program from a file.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ VGGS = ("vgg19", "vgg16")
 
 
 def load_extractor(settings: PerceptualSettings) -> Extractor:
-    """Load the network that the settings name, frozen, in evaluation mode; raises MaskwrightError when there is no such network or file."""
+    """Load the network that the settings name, frozen, in evaluation mode; raises MaskwrightError
+    when there is no such network or file.
+    """
     name, layers = settings.extractor, settings.layers_used()
     if name in VGGS:
         return load_vgg(name, [str(layer) for layer in layers], settings.weights)
@@ -35,7 +39,9 @@ def load_extractor(settings: PerceptualSettings) -> Extractor:
 
 
 class TimmExtractor(nn.Module):
-    """Feature maps of a timm network's stages; frozen, in evaluation mode, pixels normalized as the network was trained."""
+    """Feature maps of a timm network's stages; frozen, in evaluation mode, pixels normalized as the
+    network was trained.
+    """
 
     mean: Tensor
     std: Tensor
@@ -53,7 +59,9 @@ class TimmExtractor(nn.Module):
 
 
 def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet") -> TimmExtractor:
-    """Load stages of a timm network with its pretrained weights, those of a file under timm's names, or random ones."""
+    """Load stages of a timm network with its pretrained weights, those of a file under timm's
+    names, or random ones.
+    """
     if not timm.is_model(name):
         raise MaskwrightError(
             f"timm has no network '{name}'.{did_you_mean(name, timm.list_models())}"
@@ -61,7 +69,8 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     stages = [stage for stage in layers if isinstance(stage, int) and stage >= 0]
     if len(stages) != len(layers):
         raise MaskwrightError(
-            f"Layers of a timm network are stage numbers, as in layers=[0, 1, 2]; got {list(layers)}."
+            "Layers of a timm network are stage numbers, as in layers=[0, 1, 2]; got"
+            f" {list(layers)}."
         )
     if sorted(set(stages)) != stages:
         raise MaskwrightError(f"Stages of a timm network come in rising order; got {stages}.")
@@ -105,14 +114,16 @@ def _fill(network: Any, state: dict[str, Tensor], name: str, source: str) -> Non
     missing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
     if missing:
         raise MaskwrightError(
-            f"The weights '{source}' are not those of timm's {name}: {len(missing)} of {len(wanted)} tensors are missing or of another "
-            f"shape, first '{missing[0]}'."
+            f"The weights '{source}' are not those of timm's {name}: {len(missing)} of"
+            f" {len(wanted)} tensors are missing or of another shape, first '{missing[0]}'."
         )
     network.load_state_dict({key: state[key] for key in wanted})
 
 
 class ExportedExtractor:
-    """A program written by torch.export that maps (B, 3, H, W) pixels in [0, 1] to a dict of named feature maps."""
+    """A program written by torch.export that maps (B, 3, H, W) pixels in [0, 1] to a dict of named
+    feature maps.
+    """
 
     def __init__(self, program: Any, layers: Sequence[str]) -> None:
         """layers: which maps to compare; all of them when empty."""

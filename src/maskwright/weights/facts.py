@@ -1,4 +1,6 @@
-"""Saying what a weight file is, by the functions that load it but without building its model: kind, sizes, whether it can reconstruct, what it predicts, its license."""
+"""Saying what a weight file is, by the functions that load it but without building its model: kind,
+sizes, whether it can reconstruct, what it predicts, its license.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +39,14 @@ _KINDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a weight file is: a sentence for people, the counts behind it, and what is known of its model.
+    """What a weight file is: a sentence for people, the counts behind it, and what is known of its
+    model.
 
-    config: None when the user has to tell first what the file does not; unread then says which hint is missing. target: raw, normalized,
-    or a sentence on how to find out; license: empty when nothing is known; pixels: the scale of foreign weights and where it is from.
+    config: None when the user has to tell first what the file does not; unread then says which hint
+        is missing.
+    target: raw, normalized, or a sentence on how to find out.
+    license: empty when nothing is known.
+    pixels: the scale of foreign weights and where it is from.
     """
 
     path: Path
@@ -61,7 +67,8 @@ class FileFacts:
 def inspect_file(path: Path | str, hints: Hints | None = None) -> FileFacts:
     """Say what a weight file or a folder of weights is.
 
-    What is described here can be loaded: raises MaskwrightError in the same words as loading for all that cannot.
+    What is described here can be loaded: raises MaskwrightError in the same words as loading for
+    all that cannot.
     """
     told = hints or Hints()
     refuse_random(told, path)
@@ -108,9 +115,11 @@ def _foreign(
         None if parts is None else parts.config,
         found.has_decoder,
         _format_target(hints.over(found.hints)) if found.has_decoder else "",
-        LICENSE
-        if is_official_name(file.path)
-        else str(section(file.config, "pretrained_cfg").get("license") or ""),
+        (
+            LICENSE
+            if is_official_name(file.path)
+            else str(section(file.config, "pretrained_cfg").get("license") or "")
+        ),
         found.notes,
         unread,
         "" if parts is None else parts.facts["pixels"],
@@ -119,5 +128,8 @@ def _foreign(
 
 def _format_target(known: Hints) -> str:
     if known.target is None:
-        return "raw or normalized pixels: unknown, the weights do not show it; add --target raw or --target normalized"
+        return (
+            "raw or normalized pixels: unknown, the weights do not show it; add --target raw or"
+            " --target normalized"
+        )
     return f"{known.target} pixels"

@@ -1,6 +1,8 @@
-"""The official MAE format (facebookresearch/mae): exact names both ways, its files by name, what is known about each.
+"""The official MAE format (facebookresearch/mae): exact names both ways, its files by name, what is
+known about each.
 
-Source: He et al. 2022, models_mae.py. Our `encoder.` names are the official ones; our `decoder.X` is `decoder_X`, except `mask_token`.
+Source: He et al. 2022, models_mae.py. Our `encoder.` names are the official ones; our `decoder.X`
+is `decoder_X`, except `mask_token`.
 """
 
 from __future__ import annotations
@@ -25,15 +27,17 @@ IMAGENET = PixelScale((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 def to_official(model: MaskedAutoencoder) -> dict[str, Tensor]:
     """The model's weights under official names.
 
-    Raises MaskwrightError for what the format cannot hold: no class token, registers, rotary or no positions, a cross decoder, layer
-    scales or missing norms.
+    Raises MaskwrightError for what the format cannot hold: no class token, registers, rotary or no
+    positions, a cross decoder, layer scales or missing norms.
     """
     refuse_unofficial(model.config, "The official MAE format")
     return {official_name(name): value.detach() for name, value in model.state_dict().items()}
 
 
 def refuse_unofficial(config: ModelConfig, where: str) -> None:
-    """Raise MaskwrightError, naming the reasons, when a model has parts that official names have no place for."""
+    """Raise MaskwrightError, naming the reasons, when a model has parts that official names have no
+    place for.
+    """
     reasons = {
         "has no class token": not config.class_token,
         "has register tokens": config.registers > 0,
@@ -44,16 +48,19 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
     }
     if wrong := [reason for reason, holds in reasons.items() if holds]:
         raise MaskwrightError(
-            f"{where} cannot hold this model: it {' and '.join(wrong)}. Export it as safetensors instead."
+            f"{where} cannot hold this model: it {' and '.join(wrong)}. Export it as safetensors"
+            " instead."
         )
 
 
 def from_official(
     state: Mapping[str, Tensor], hints: Hints | None = None
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Infer the configuration from the shapes of an official full state dict, and rename the weights to ours.
+    """Infer the configuration from the shapes of an official full state dict, and rename the
+    weights to ours.
 
-    The target is `normalized` unless `hints` says otherwise: the file does not record it. Raises MaskwrightError when there is no decoder.
+    The target is `normalized` unless `hints` says otherwise: the file does not record it. Raises
+    MaskwrightError when there is no decoder.
     """
     check_has_decoder(state)
     state = complete(state, (hints or Hints()).stored_size)
@@ -66,7 +73,9 @@ def to_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_official(path: Path, model: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
-    """Write {'model': official state dict} as the official training does, our description beside it where official code never looks."""
+    """Write {'model': official state dict} as the official training does, our description beside it
+    where official code never looks.
+    """
     state = {name: value.cpu().clone() for name, value in to_official(model).items()}
     write_torch(path, {"model": state, "maskwright_export": dict(about)})
 
@@ -77,16 +86,20 @@ def check_has_decoder(state: Mapping[str, Any]) -> None:
         return
     if "patch_embed.proj.weight" not in state:
         raise MaskwrightError(
-            f"This is not an official MAE state dict; it begins with {', '.join(list(state)[:3]) or 'nothing'}."
+            "This is not an official MAE state dict; it begins with"
+            f" {', '.join(list(state)[:3]) or 'nothing'}."
         )
     raise MaskwrightError(
-        f"This checkpoint has an encoder only ({len(state)} tensors, no decoder_*): reconstruct needs both halves; features and "
-        "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
+        f"This checkpoint has an encoder only ({len(state)} tensors, no decoder_*): reconstruct"
+        " needs both halves; features and evaluation work. Use mae_visualize_vit_*.pth (raw"
+        " pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
     )
 
 
 def target_by_name(path: Path | str) -> Target | None:
-    """What a file of the official release predicts, told by its name; None for other names, because weights do not tell."""
+    """What a file of the official release predicts, told by its name; None for other names, because
+    weights do not tell.
+    """
     name = Path(path).name
     if name.startswith("mae_visualize_vit_"):
         return "raw"

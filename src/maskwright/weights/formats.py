@@ -27,7 +27,9 @@ _FORMATS: tuple[
 
 
 def is_ours(file: WeightFile) -> bool:
-    """Whether maskwright wrote the file under its own names (an export to timm's names carries our description too)."""
+    """Whether maskwright wrote the file under its own names (an export to timm's names carries our
+    description too).
+    """
     return file.about is not None and "patch_embed.proj.weight" not in file.state
 
 
@@ -39,8 +41,9 @@ def translate(file: WeightFile) -> Translated | None:
 def translate_or_refuse(file: WeightFile) -> Translated:
     """As `translate`; raises MaskwrightError that says what is in the file instead.
 
-    What loads weights and what describes them both come through here, so that they agree: files of other architectures, with parts
-    that a model here has no place for, or with numbers that are not finite, are refused.
+    What loads weights and what describes them both come through here, so that they agree: files of
+    other architectures, with parts that a model here has no place for, or with numbers that are not
+    finite, are refused.
     """
     translated = translate(file)
     if translated is None:
@@ -55,4 +58,7 @@ def describe_unknown(file: WeightFile) -> str:
     if (family := known_family(file.state)) is not None:
         return f"not supported: it holds {family}, and only plain vision transformers are read"
     shown = ", ".join(map(str, list(file.content)[:4])) or "nothing"
-    return f"not a masked autoencoder known here: a dictionary with {shown}{', ...' if len(file.content) > 4 else ''}"
+    return (
+        "not a masked autoencoder known here: a dictionary with"
+        f" {shown}{', ...' if len(file.content) > 4 else ''}"
+    )

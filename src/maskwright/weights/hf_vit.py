@@ -1,7 +1,9 @@
-"""Hugging Face's ViTMAE, ViT and DINOv2: three spellings in, the one that every version reads out.
+"""Hugging Face's ViTMAE, ViT and DINOv2: three spellings in, the one that every version
+reads out.
 
-Legacy names are on the Hub and in 4.x; 5.x renamed the modules in memory, and 5.23 writes the decoder as `decoder.decoder_encoder.layer.`,
-which older versions do not read. So we write the legacy names ourselves. Their queries, keys and values are our `qkv` in thirds.
+Legacy names are on the Hub and in 4.x; 5.x renamed the modules in memory, and 5.23 writes the
+decoder as `decoder.decoder_encoder.layer.`, which older versions do not read. So we write the
+legacy names ourselves. Their queries, keys and values are our `qkv` in thirds.
 """
 
 from __future__ import annotations
@@ -67,7 +69,9 @@ def is_hf(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_hf(file: WeightFile) -> Translated:
-    """Bring ViTMAE, ViT or DINOv2 to official names; config.json beside the weights gives heads, sizes, epsilon and target."""
+    """Bring ViTMAE, ViT or DINOv2 to official names; config.json beside the weights gives heads,
+    sizes, epsilon and target.
+    """
     stem = next(name for name in file.state if name.endswith(_STEM)).removesuffix(_STEM)
     state: dict[str, Tensor] = {}
     thirds: dict[str, dict[int, Tensor]] = {}
@@ -98,7 +102,9 @@ def translate_hf(file: WeightFile) -> Translated:
 
 
 def _official(name: str, value: Tensor) -> tuple[str, int | None]:
-    """The official name of a parameter and its third of qkv, None when it is whole; an empty name for what a masked autoencoder lacks."""
+    """The official name of a parameter and its third of qkv, None when it is whole; an empty name
+    for what a masked autoencoder lacks.
+    """
     if name in _PLAIN:
         return _PLAIN[name], None
     if name.startswith(_UNUSED):
@@ -117,7 +123,9 @@ def _block_name(block: str, rest: str) -> tuple[str, int | None]:
 
 
 def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
-    """What config.json says; without one, heads and target stay open and the epsilon is the official 1e-6."""
+    """What config.json says; without one, heads and target stay open and the epsilon is the
+    official 1e-6.
+    """
     if not config:
         return Hints(), ("no config.json beside it: layer norms are computed with epsilon 1e-6",)
     if config.get("hidden_act", "gelu") != "gelu":
@@ -142,15 +150,17 @@ def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
 
 
 def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
-    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own; raises as `to_official`
-    does, and for a grid that is no square."""
+    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own;
+    raises as `to_official` does, and for a grid that is no square.
+    """
     refuse_unofficial(model.config, "Hugging Face's ViTMAE")
     if (
         model.grid.rows != model.grid.cols
     ):  # transformers makes its position tables for a square before it reads ours
         raise MaskwrightError(
-            f"Hugging Face's ViTMAE holds square grids only; this one has {model.grid.rows}x{model.grid.cols} patches. Export it as timm, "
-            "onnx or safetensors instead."
+            "Hugging Face's ViTMAE holds square grids only; this one has"
+            f" {model.grid.rows}x{model.grid.cols} patches. Export it as timm, onnx or safetensors"
+            " instead."
         )
     state: dict[str, Tensor] = {}
     for name, value in to_official(model).items():
@@ -177,7 +187,9 @@ def _legacy(name: str, value: Tensor) -> dict[str, Tensor]:
 
 
 def hf_config(config: ModelConfig) -> dict[str, Any]:
-    """The config.json of ViTMAEForPreTraining, with our epsilon: its default of 1e-12 would change the numbers in the sixth digit."""
+    """The config.json of ViTMAEForPreTraining, with our epsilon: its default of 1e-12 would change
+    the numbers in the sixth digit.
+    """
     height, width = config.image_size
     return {
         "architectures": ["ViTMAEForPreTraining"],
@@ -206,7 +218,9 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def save_hf(folder: Path, model: MaskedAutoencoder, scale: PixelScale, ratio: float = 0.75) -> None:
-    """Write config.json, model.safetensors and preprocessor_config.json; ratio: the share masked when transformers draws its own masks."""
+    """Write config.json, model.safetensors and preprocessor_config.json; ratio: the share masked
+    when transformers draws its own masks.
+    """
     config, state = model.config, to_hf(model)
     height, width = config.image_size
     folder.mkdir(parents=True, exist_ok=True)

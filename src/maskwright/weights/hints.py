@@ -1,4 +1,6 @@
-"""What a weight file does not say about itself, told by the user behind an @ in its name: `model.pth@heads=3,target=raw`."""
+"""What a weight file does not say about itself, told by the user behind an @ in its name:
+`model.pth@heads=3,target=raw`.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,23 @@ RANDOM = "random"
 
 
 class HintMissing(MaskwrightError):
-    """The weights can be used once the user says what their file does not: the sentence names the hint to add."""
+    """The weights can be used once the user says what their file does not: the sentence names the
+    hint to add.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
     """Facts for reading a file, None where it is to be inferred, and two wishes.
 
-    heads, decoder_heads: of both halves; stored_size: (height, width) that the positions in the file are for; target: what the decoder
-    predicts; positions: `sincos` or `learned`; norm_eps: of the layer norms; mean, std: the pixel scale, one number or one per channel.
-    ReconstructOptions: image_size and channels that the model shall have after loading; random: fresh weights (for `timm:NAME@random`).
+    heads, decoder_heads: of both halves.
+    stored_size: (height, width) that the positions in the file are for.
+    target: what the decoder predicts.
+    positions: `sincos` or `learned`.
+    norm_eps: of the layer norms.
+    mean, std: the pixel scale, one number or one per channel. ReconstructOptions: image_size and
+        channels that the model shall have after loading.
+    random: fresh weights (for `timm:NAME@random`).
     """
 
     heads: int | None = None
@@ -49,7 +58,9 @@ class Hints:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        """Raise MaskwrightError for numbers that no model can have, before they turn into errors about shapes or into NaN."""
+        """Raise MaskwrightError for numbers that no model can have, before they turn into errors
+        about shapes or into NaN.
+        """
         for name in ("heads", "decoder_heads", "channels"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -77,13 +88,16 @@ class Hints:
         )
         if len(mean) != channels or len(std) != channels:
             raise MaskwrightError(
-                f"mean and std need one number, or one for each of {channels} channels; got {mean} and {std}."
+                f"mean and std need one number, or one for each of {channels} channels; got {mean}"
+                f" and {std}."
             )
         return PixelScale(mean, std)
 
 
 def split_hints(place: str | Path) -> tuple[str, Hints]:
-    """Cut `PLACE@name=value,...` into the place and its hints; a place that exists under the whole name has none."""
+    """Cut `PLACE@name=value,...` into the place and its hints; a place that exists under the whole
+    name has none.
+    """
     text = str(place)
     head, at, tail = text.rpartition("@")
     if not at or Path(text).exists() or not head:

@@ -1,8 +1,11 @@
-"""IcarusWizard's MAE for CIFAR-10, the ancestor of many teaching repositories: its state dict under official names.
+"""IcarusWizard's MAE for CIFAR-10, the ancestor of many teaching repositories: its state dict under
+official names.
 
-Five things differ from the official model: tables lie (token, 1, width) and the encoder's has no row for the class token; there is no map
-between the halves, which have one width, so ours is the identity; the decoder ends without a norm; norms have epsilon 1e-5 and queries,
-keys and values no bias; and predicted pixels lie channel by channel, so the rows of the last map are put in another order.
+Five things differ from the official model: tables lie (token, 1, width) and the encoder's has no
+row for the class token; there is no map between the halves, which have one width, so ours is the
+identity; the decoder ends without a norm; norms have epsilon 1e-5 and queries, keys and values no
+bias; and predicted pixels lie channel by channel, so the rows of the last map are put in another
+order.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ def is_icarus(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_icarus(file: WeightFile) -> Translated:
-    """Bring the model, its encoder or its classifier to official names; raw pixels scaled to [-1, 1] are what it predicts and sees."""
+    """Bring the model, its encoder or its classifier to official names; raw pixels scaled to [-1,
+    1] are what it predicts and sees.
+    """
     own = (
         file.state
         if "encoder.patchify.weight" in file.state
@@ -87,7 +92,9 @@ def _decoder(decoder: Mapping[str, Tensor], stem: Tensor) -> dict[str, Tensor]:
 
 
 def channels_last(rows: Tensor, channels: int) -> Tensor:
-    """Reorder the first dimension of a prediction head from (channel, row, column) to (row, column, channel)."""
+    """Reorder the first dimension of a prediction head from (channel, row, column) to (row, column,
+    channel).
+    """
     return rows.unflatten(0, (channels, -1)).transpose(0, 1).flatten(0, 1).contiguous()
 
 

@@ -1,4 +1,6 @@
-"""torchvision's ImageNet weights: downloaded once to torch's cache, found there, or a sentence on how to get them."""
+"""torchvision's ImageNet weights: downloaded once to torch's cache, found there, or a sentence on
+how to get them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def imagenet_state(
 ) -> dict[str, Tensor]:
     """The state dict of torchvision's `vgg19`, `alexnet` ..., first version.
 
-    asker: who needs it, for the error; from_file and without: what to write to take a file instead, or to do without.
+    asker: who needs it, for the error; from_file and without: what to write to take a file instead,
+        or to do without.
+
     Raises NotAtHand with the address, the place to put the file and those ways out.
     """
     chosen = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
@@ -26,6 +30,7 @@ def imagenet_state(
         place = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rsplit("/", 1)[1]
         random = f" {without} does without." if without else ""
         raise NotAtHand(
-            f"{asker} needs the ImageNet weights of {name}, and downloading them failed ({error}). Fetch {chosen.url} on another machine "
-            f"and put it at {place}, or say where it is: {from_file}.{random}"
+            f"{asker} needs the ImageNet weights of {name}, and downloading them failed ({error})."
+            f" Fetch {chosen.url} on another machine and put it at {place}, or say where it is:"
+            f" {from_file}.{random}"
         ) from error

@@ -1,4 +1,6 @@
-"""The files of the official MAE release by name: found in the cache or fetched once, checked, and what to do offline."""
+"""The files of the official MAE release by name: found in the cache or fetched once, checked, and
+what to do offline.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _SITE = "https://dl.fbaipublicfiles.com/mae"
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """Where a file of the release is, and the beginning of its MD5 sum where the release publishes one."""
+    """Where a file of the release is, and the beginning of its MD5 sum where the release publishes
+    one.
+    """
 
     folder: str
     md5: str | None = None
@@ -49,9 +53,10 @@ OFFICIAL_FILES = {
 def official_file(name: str) -> Path:
     """The path of an official file in the cache, fetched first when it is not there.
 
-    A published MD5 sum is checked at every use; where the release has none, the sum of the first download is kept beside the file and
-    compared from then on. Raises MaskwrightError for unknown names, without a network (saying where to put the file by hand), and for
-    a file that is not the published one.
+    A published MD5 sum is checked at every use; where the release has none, the sum of the first
+    download is kept beside the file and compared from then on. Raises MaskwrightError for unknown
+    names, without a network (saying where to put the file by hand), and for a file that is not the
+    published one.
     """
     if name not in OFFICIAL_FILES:
         raise unknown_name("official file", name, OFFICIAL_FILES)
@@ -71,7 +76,8 @@ def _fetch(url: str, path: Path) -> None:
             torch.hub.download_url_to_file(url, str(temporary), progress=False)
         except urllib.error.URLError as error:
             raise MaskwrightError(
-                f"Could not fetch {url} ({error.reason}). Download it where there is a network and put it at {path}."
+                f"Could not fetch {url} ({error.reason}). Download it where there is a network and"
+                f" put it at {path}."
             ) from error
 
     write_atomic(path, download)
@@ -85,7 +91,8 @@ def _check(path: Path, known: OfficialFile) -> None:
         write_text(note, f"{found}\n")
     elif not found.startswith(wanted):
         raise MaskwrightError(
-            f"{path} is not the file it should be: its MD5 sum begins {found[:6]}, not {wanted[:6]}. Delete it and fetch it again."
+            f"{path} is not the file it should be: its MD5 sum begins {found[:6]}, not"
+            f" {wanted[:6]}. Delete it and fetch it again."
         )
 
 

@@ -1,4 +1,6 @@
-"""The encoder as an ONNX graph: `images` (B, C, H, W) in the model's numbers to `tokens`, for any batch size."""
+"""The encoder as an ONNX graph: `images` (B, C, H, W) in the model's numbers to `tokens`, for any
+batch size.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class _Encode(nn.Module):
 
 
 def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelScale) -> None:
-    """Write the graph with a free batch dimension; the pixel scale, patch size and number of prefix tokens stand in its metadata."""
+    """Write the graph with a free batch dimension; the pixel scale, patch size and number of prefix
+    tokens stand in its metadata.
+    """
     try:
         import onnx
         import onnxscript  # noqa: F401
@@ -41,7 +45,8 @@ def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelS
         raise MaskwrightError(_EXTRA) from error
     if sum(value.numel() for value in model.encoder.parameters()) * 4 > _MOST_BYTES:
         raise MaskwrightError(
-            "This encoder is larger than the 2 GB that one ONNX file can hold; export it as timm or safetensors."
+            "This encoder is larger than the 2 GB that one ONNX file can hold; export it as timm or"
+            " safetensors."
         )
     config = model.config
     images = torch.zeros(2, config.channels, *config.image_size)

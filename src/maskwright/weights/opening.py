@@ -1,4 +1,6 @@
-"""The one door to weights of any origin: files and folders of every format here, `official:NAME` and `timm:NAME`."""
+"""The one door to weights of any origin: files and folders of every format here, `official:NAME`
+and `timm:NAME`.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ logger = logging.getLogger(__name__)
 class Parts:
     """A model taken apart: its weights under our names and what is known about it.
 
-    facts: for people and reports: kind, notes, license, and `pixels`, a sentence on the scale of foreign weights.
+    facts: for people and reports: kind, notes, license, and `pixels`, a sentence on the scale of
+        foreign weights.
     """
 
     place: str
@@ -66,9 +69,11 @@ def is_name(place: str) -> bool:
 
 
 def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder:
-    """Load the encoder, with its decoder where there is one, of a file, folder or name; `PLACE@heads=3,image_size=96` adds hints.
+    """Load the encoder, with its decoder where there is one, of a file, folder or name;
+    `PLACE@heads=3,image_size=96` adds hints.
 
-    Raises MaskwrightError for what is not there, not readable, of no known format, or not told by the file (saying which hint to add).
+    Raises MaskwrightError for what is not there, not readable, of no known format, or not told by
+    the file (saying which hint to add).
     """
     parts, told = _open(place, hints, needs_decoder=False)
     _warn_of_assumed(parts)
@@ -79,18 +84,22 @@ def load_encoder(place: str | Path, hints: Hints | None = None) -> LoadedEncoder
 
 
 def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedModel:
-    """Load both halves; raises MaskwrightError as `load_encoder` does, for an encoder alone, and when nobody knows what it predicts."""
+    """Load both halves; raises MaskwrightError as `load_encoder` does, for an encoder alone, and
+    when nobody knows what it predicts.
+    """
     parts, told = _open(place, hints, needs_decoder=True)
     if not parts.has_decoder:
         raise _encoder_only(place, len(parts.state))
     if not parts.knows_target:
         raise MaskwrightError(
-            f"{place} does not say whether its decoder predicts raw or normalized pixels, and the weights do not show it: "
-            f"add --target raw or --target normalized (in Python and recipes '{parts.place}@target=raw')."
+            f"{place} does not say whether its decoder predicts raw or normalized pixels, and the"
+            " weights do not show it: add --target raw or --target normalized (in Python and"
+            f" recipes '{parts.place}@target=raw')."
         )
     if told.channels not in (None, parts.config.channels):
         raise MaskwrightError(
-            f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder alone takes another number."
+            f"The decoder of {place} predicts {parts.config.channels} channels; only an encoder"
+            " alone takes another number."
         )
     _warn_of_assumed(parts)
     parts = adapted(parts, told)
@@ -101,8 +110,9 @@ def load_autoencoder(place: str | Path, hints: Hints | None = None) -> LoadedMod
 
 def _encoder_only(place: str | Path, num_tensors: int) -> MaskwrightError:
     return MaskwrightError(
-        f"{place} has an encoder only ({num_tensors} tensors, no decoder_*): reconstruct needs both halves; features and "
-        "evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or mae_pretrain_vit_*_full.pth (normalized pixels)."
+        f"{place} has an encoder only ({num_tensors} tensors, no decoder_*): reconstruct needs both"
+        " halves; features and evaluation work. Use mae_visualize_vit_*.pth (raw pixels) or"
+        " mae_pretrain_vit_*_full.pth (normalized pixels)."
     )
 
 
@@ -124,7 +134,9 @@ def _open(place: str | Path, hints: Hints | None, *, needs_decoder: bool) -> tup
 
 
 def check_parts(parts: Parts) -> None:
-    """Raise what loading would raise for weights that do not fit the model that is built for them, without building it."""
+    """Raise what loading would raise for weights that do not fit the model that is built for them,
+    without building it.
+    """
     with torch.device("meta"):
         model = build_for(parts.config, parts.state)
     check_fit(model, parts.state, parts.place)
@@ -137,7 +149,9 @@ def refuse_random(told: Hints, place: str | Path) -> None:
 
 
 def _warn_of_assumed(parts: Parts) -> None:
-    """Say to people that the pixel scale is a guess: wrong numbers give wrong features, and nothing else would show it."""
+    """Say to people that the pixel scale is a guess: wrong numbers give wrong features, and nothing
+    else would show it.
+    """
     if parts.facts.get("pixels_assumed"):
         logger.warning("the pixel scale of %s is %s", parts.place, parts.facts["pixels"])
 
@@ -157,7 +171,9 @@ def _from_timm(text: str, told: Hints) -> Parts:
 
 
 def from_ours(text: str, file: WeightFile) -> Parts:
-    """Take a file of maskwright apart; raises MaskwrightError when parts are missing or weights are not finite."""
+    """Take a file of maskwright apart; raises MaskwrightError when parts are missing or weights are
+    not finite.
+    """
     config, state, scale = parts_of(file.content, file.path)
     assert file.about is not None
     settings = dict(file.about.get("settings", {}))
@@ -173,7 +189,9 @@ def from_ours(text: str, file: WeightFile) -> Parts:
 
 
 def from_foreign(text: str, file: WeightFile, found: Translated, told: Hints) -> Parts:
-    """Take a translated file apart; raises MaskwrightError, of the kind HintMissing where the user can tell what the file does not."""
+    """Take a translated file apart; raises MaskwrightError, of the kind HintMissing where the user
+    can tell what the file does not.
+    """
     known = told.over(found.hints)
     state = complete(found.state, known.stored_size)
     try:
@@ -204,7 +222,9 @@ def from_foreign(text: str, file: WeightFile, found: Translated, told: Hints) ->
 
 
 def _own_classifier(file: WeightFile) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The head, and what is known about its classes, of a classifier that was trained here and written under timm's names."""
+    """The head, and what is known about its classes, of a classifier that was trained here and
+    written under timm's names.
+    """
     settings = dict((file.about or {}).get("settings", {}))
     if "classes" not in settings:
         return {}, {}
@@ -214,7 +234,9 @@ def _own_classifier(file: WeightFile) -> tuple[dict[str, Tensor], dict[str, Any]
 
 
 def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
-    """Where the knowledge of what a decoder predicts comes from: given, file, file name, or unknown."""
+    """Where the knowledge of what a decoder predicts comes from: given, file, file name, or
+    unknown.
+    """
     if told.target is not None:
         return "given"
     if found.hints.target is None:
@@ -227,7 +249,9 @@ def target_origin(file: WeightFile, found: Translated, told: Hints) -> str:
 
 
 def adapted(parts: Parts, told: Hints) -> Parts:
-    """Grant the wishes for another image size or number of channels; a decoder predicts the old channels, so it goes when they change."""
+    """Grant the wishes for another image size or number of channels; a decoder predicts the old
+    channels, so it goes when they change.
+    """
     if told.image_size is not None and told.image_size != parts.config.image_size:
         config, state = adapt_size(parts.config, parts.state, told.image_size)
         parts = dataclasses.replace(parts, config=config, state=state)

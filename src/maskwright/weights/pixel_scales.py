@@ -1,4 +1,6 @@
-"""How the pixels are scaled that foreign weights were trained on: told, stated beside the file, known of its family, or assumed."""
+"""How the pixels are scaled that foreign weights were trained on: told, stated beside the file,
+known of its family, or assumed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _OTHER = "@mean=,std= states another"
 
 @dataclass(frozen=True)
 class FoundScale:
-    """A pixel scale and where it comes from; assumed: nobody said so, and other numbers would give other features."""
+    """A pixel scale and where it comes from; assumed: nobody said so, and other numbers would give
+    other features.
+    """
 
     scale: PixelScale
     origin: str
@@ -37,7 +41,9 @@ class FoundScale:
 def find_scale(
     file: WeightFile, found: Translated, told: Hints, channels: int, text: str
 ) -> FoundScale:
-    """The scale for a foreign file; raises HintMissing for other than three channels when nothing states it."""
+    """The scale for a foreign file; raises HintMissing for other than three channels when nothing
+    states it.
+    """
     if (given := told.scale(channels)) is not None:
         return FoundScale(given, "as given")
     if (stated := found.scale or _beside(file)) is not None:
@@ -55,7 +61,9 @@ def find_scale(
 
 
 def _beside(file: WeightFile) -> PixelScale | None:
-    """What preprocessor_config.json says, or timm's config.json: under pretrained_cfg, or at its top as older ones have it."""
+    """What preprocessor_config.json says, or timm's config.json: under pretrained_cfg, or at its
+    top as older ones have it.
+    """
     about = section(file.config, "pretrained_cfg")
     for held, mean, std in (
         (file.preprocessor, "image_mean", "image_std"),
@@ -70,14 +78,16 @@ def _beside(file: WeightFile) -> PixelScale | None:
 def _numbers(values: Any, file: WeightFile) -> tuple[float, ...]:
     if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
         raise MaskwrightError(
-            f"The config beside {file.path} gives {values!r} for the pixel scale, not a list of numbers; mend it, or move it away and "
-            "add @mean=,std= to the name."
+            f"The config beside {file.path} gives {values!r} for the pixel scale, not a list of"
+            " numbers; mend it, or move it away and add @mean=,std= to the name."
         )
     return tuple(map(float, values))
 
 
 def _by_family(file: WeightFile) -> FoundScale | None:
-    """Known by the parts of a model, by the name it has on the Hub, or by a file's name that is the full name of a model of timm."""
+    """Known by the parts of a model, by the name it has on the Hub, or by a file's name that is the
+    full name of a model of timm.
+    """
     if _is_siglip(file.state):
         return FoundScale(_HALF, f"SigLIP's, known by its attention pooling; {_OTHER}")
     origin = str(file.config.get("_name_or_path") or "")
@@ -89,7 +99,9 @@ def _by_family(file: WeightFile) -> FoundScale | None:
 
 
 def _is_siglip(state: Mapping[str, Tensor]) -> bool:
-    """An attention pooling and no class token: true of SigLIP alone among timm's models, except for one that has its scale."""
+    """An attention pooling and no class token: true of SigLIP alone among timm's models, except for
+    one that has its scale.
+    """
     has_pooling = any(name.endswith("attn_pool.latent") for name in state)
     return has_pooling and not any(name.endswith("cls_token") for name in state)
 

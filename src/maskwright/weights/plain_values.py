@@ -1,8 +1,9 @@
-"""Plain values that checkpoints carry beside their weights - numpy numbers, paths, settings - read without numpy's own unpickling.
+"""Plain values that checkpoints carry beside their weights - numpy numbers, paths, settings - read
+without numpy's own unpickling.
 
-A pickle names functions to call. torch calls none but those allowed; for the few that hold plain values, a stand-in of ours is called
-under the name, which makes a Python number or text and can do nothing else: numpy's own functions would take memory addresses from a
-file that was made to harm.
+A pickle names functions to call. torch calls none but those allowed; for the few that hold plain
+values, a stand-in of ours is called under the name, which makes a Python number or text and can do
+nothing else: numpy's own functions would take memory addresses from a file that was made to harm.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class _NumberType:
 
     def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
         if not _NUMBER.fullmatch(name):
-            # in torch's words for what it refuses, so that the reader of the error gives the same advice
+            # in torch's words for what it refuses, so that the reader of the error gives the same
+            # advice
             raise pickle.UnpicklingError(
                 f"Unsupported global: GLOBAL numpy.dtype({name}) is refused"
             )

@@ -1,4 +1,6 @@
-"""Vision transformers under timm's names - the official MAE, timm, DINO, DINOv2, supervised ones, lightly's MAE - under official names."""
+"""Vision transformers under timm's names - the official MAE, timm, DINO, DINOv2, supervised ones,
+lightly's MAE - under official names.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def is_plain_vit(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_plain(file: WeightFile) -> Translated:
-    """Cut a vision transformer out of its stem, drop classifiers and teachers' heads, and tell what it is as far as names tell."""
+    """Cut a vision transformer out of its stem, drop classifiers and teachers' heads, and tell what
+    it is as far as names tell.
+    """
     stem = _find_stem(file.state) or ""
     state = {
         name.removeprefix(stem): value
@@ -61,7 +65,9 @@ def _find_stem(state: Mapping[str, Tensor]) -> str | None:
 def _kind(
     state: Mapping[str, Tensor], stem: str, whole: Mapping[str, Tensor]
 ) -> tuple[Kind, dict[str, Tensor]]:
-    """The kind of file, and its decoder under official names (lightly keeps it in a module beside the encoder)."""
+    """The kind of file, and its decoder under official names (lightly keeps it in a module beside
+    the encoder).
+    """
     if "decoder_pred.weight" in state:
         return "official_full", {
             name: value for name, value in state.items() if name.startswith(_DECODER)
@@ -93,7 +99,8 @@ def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
     notes = []
     if kind == "official_finetuned":
         notes.append(
-            "its classifier and the norm before it (fc_norm, applied after averaging) are left out; tokens come without a final norm"
+            "its classifier and the norm before it (fc_norm, applied after averaging) are left out;"
+            " tokens come without a final norm"
         )
     elif any(name.startswith("head.") for name in state):
         notes.append("its classifier is left out")
@@ -122,11 +129,13 @@ def _hints(file: WeightFile) -> Hints:
     size = arguments.get("img_size")
     return Hints(
         heads=arguments.get("num_heads"),
-        stored_size=(size[0], size[1])
-        if isinstance(size, list)
-        else (size, size)
-        if isinstance(size, int)
-        else None,
+        stored_size=(
+            (size[0], size[1])
+            if isinstance(size, list)
+            else (size, size)
+            if isinstance(size, int)
+            else None
+        ),
         target=target_by_name(file.path),
         positions="none" if arguments.get("pos_embed") == "none" else None,
     )
@@ -138,7 +147,9 @@ def _description(file: WeightFile) -> Mapping[str, Any] | None:
 
 
 def _scale(file: WeightFile) -> PixelScale | None:
-    """What our own description says; config files of others are read in one place for all formats."""
+    """What our own description says; config files of others are read in one place for
+    all formats.
+    """
     about = _description(file)
     return (
         PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))

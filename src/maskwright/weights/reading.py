@@ -1,4 +1,6 @@
-"""Opening weight files of any origin without running what is inside them: torch files, safetensors, folders with a config.json."""
+"""Opening weight files of any origin without running what is inside them: torch files, safetensors,
+folders with a config.json.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema"
 
 
 class BrokenFile(MaskwrightError):
-    """A weight file that is empty, cut or damaged; `what` is the sentence without advice, for those who know of another copy."""
+    """A weight file that is empty, cut or damaged; `what` is the sentence without advice, for those
+    who know of another copy.
+    """
 
     def __init__(self, what: str, advice: str = "") -> None:
         super().__init__(f"{what}; {advice}." if advice else f"{what}.")
@@ -33,7 +37,9 @@ class BrokenFile(MaskwrightError):
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A weight file as read: all that is in it, the tensors of its state dict, and the config files that lie beside it."""
+    """A weight file as read: all that is in it, the tensors of its state dict, and the config files
+    that lie beside it.
+    """
 
     path: Path
     content: Mapping[str, Any]
@@ -49,7 +55,8 @@ class WeightFile:
 
 
 def open_weights(path: Path | str) -> WeightFile:
-    """Read a weight file, or a folder with config.json and model.safetensors or pytorch_model.bin as Hugging Face and timm write it.
+    """Read a weight file, or a folder with config.json and model.safetensors or pytorch_model.bin
+    as Hugging Face and timm write it.
 
     Raises MaskwrightError as `read_file` does, and for a folder without weights.
     """
@@ -69,10 +76,12 @@ def open_weights(path: Path | str) -> WeightFile:
 
 
 def read_file(path: Path | str) -> dict[str, Any]:
-    """Read a torch or safetensors file to a dictionary, with weights_only=True so that nothing in it can run.
+    """Read a torch or safetensors file to a dictionary, with weights_only=True so that nothing in
+    it can run.
 
-    Settings and numbers beside the weights (argparse.Namespace, numpy's numbers, paths) are read as plain values. Raises MaskwrightError,
-    naming the file and what it seems to be, when it is missing or not a dictionary of weights; BrokenFile when it is empty or truncated.
+    Settings and numbers beside the weights (argparse.Namespace, numpy's numbers, paths) are read as
+    plain values. Raises MaskwrightError, naming the file and what it seems to be, when it is
+    missing or not a dictionary of weights; BrokenFile when it is empty or truncated.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,7 +106,9 @@ def read_file(path: Path | str) -> dict[str, Any]:
 
 
 def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a state dict, found under the usual keys, without `module.` and `_orig_mod.` prefixes; may be empty."""
+    """The tensors of a state dict, found under the usual keys, without `module.` and `_orig_mod.`
+    prefixes; may be empty.
+    """
     for key in _STATE_KEYS:
         if isinstance(content.get(key), Mapping):
             content = content[key]
@@ -115,7 +126,9 @@ def _read_torch(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    """The tensors, and under `maskwright` the description that our own exports carry in the file's metadata."""
+    """The tensors, and under `maskwright` the description that our own exports carry in the file's
+    metadata.
+    """
     with safe_open(path, framework="pt") as file:
         content: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         described = (file.metadata() or {}).get(ABOUT)
@@ -131,19 +144,23 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         parts = _json_in(folder, _INDEX).get("weight_map")
         if not isinstance(parts, Mapping):
             raise MaskwrightError(
-                f"{folder / _INDEX} does not say which files hold the weights (no weight_map); fetch it again."
+                f"{folder / _INDEX} does not say which files hold the weights (no weight_map);"
+                " fetch it again."
             )
         for part in sorted(set(map(str, parts.values()))):
             content |= read_file(folder / part)
         return content
     held = ", ".join(sorted(item.name for item in folder.iterdir())[:4]) or "nothing"
     raise MaskwrightError(
-        f"The folder {folder} is neither a run (no run.json) nor a model (no {' or '.join(WEIGHT_NAMES)}); it holds {held}."
+        f"The folder {folder} is neither a run (no run.json) nor a model (no"
+        f" {' or '.join(WEIGHT_NAMES)}); it holds {held}."
     )
 
 
 def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A mapping inside of a config file; empty when there is none of that name, or something else under it."""
+    """A mapping inside of a config file; empty when there is none of that name, or something else
+    under it.
+    """
     held = config.get(name)
     return held if isinstance(held, Mapping) else {}
 
@@ -166,12 +183,14 @@ def _refusal(path: Path, error: Exception) -> MaskwrightError:
         return MaskwrightError(f"{start}{_describe_text(first)}")
     if path.suffix == ".safetensors":
         return BrokenFile(
-            f"{start}it is not a whole safetensors file (truncated, or another format under that name)",
+            f"{start}it is not a whole safetensors file (truncated, or another format under that"
+            " name)",
             "fetch it again",
         )
     if path.suffix == ".onnx":
         return MaskwrightError(
-            f"{start}it is an ONNX graph, which onnxruntime runs; only its source can be loaded here."
+            f"{start}it is an ONNX graph, which onnxruntime runs; only its source can be loaded"
+            " here."
         )
     if first.startswith(b"PK") and not isinstance(error, pickle.UnpicklingError):
         return BrokenFile(
@@ -196,9 +215,14 @@ def _describe_pickle(error: Exception) -> str:
     refused = str(error).partition("Unsupported global: GLOBAL ")[2].split(" ", 1)[0]
     if refused:
         return (
-            f"it is a pickle with a {refused} object inside, which is never loaded because it could run code. If you trust it, open it in "
-            "the project that made it, w = torch.load(FILE, weights_only=False), and save its weights alone: of a whole model with "
-            "torch.save(w.state_dict(), 'weights.pth'), of a dictionary with torch.save(w['model'], 'weights.pth') or whatever "
-            "key holds them, such as w['state_dict']."
+            f"it is a pickle with a {refused} object inside, which is never loaded because it could"
+            " run code. If you trust it, open it in the project that made it, w = torch.load(FILE,"
+            " weights_only=False), and save its weights alone: of a whole model with"
+            " torch.save(w.state_dict(), 'weights.pth'), of a dictionary with"
+            " torch.save(w['model'], 'weights.pth') or whatever key holds them, such as"
+            " w['state_dict']."
         )
-    return "it is a pickle that holds more than plain weights, or is damaged; it is never unpickled because it could run code."
+    return (
+        "it is a pickle that holds more than plain weights, or is damaged; it is never unpickled"
+        " because it could run code."
+    )

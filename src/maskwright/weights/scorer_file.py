@@ -1,4 +1,6 @@
-"""Trained scorers as .safetensors: the weights, and in the header what is needed to build the network again."""
+"""Trained scorers as .safetensors: the weights, and in the header what is needed to build the
+network again.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ def load_scorer(path: Path, grid: Grid) -> nn.Module:
     shape, state = _read(path)
     if shape.patch_size != grid.patch_size:
         raise MaskwrightError(
-            f"The scorer in {path} looks at {shape.patch_size}-pixel patches; here is a {grid}. Use that patch size."
+            f"The scorer in {path} looks at {shape.patch_size}-pixel patches; here is a {grid}. Use"
+            " that patch size."
         )
     scorer = shape.build(grid)
     scorer.load_state_dict(state)

@@ -15,7 +15,8 @@ from maskwright.weights.finite import refuse_not_finite
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a state dict by name; raises MaskwrightError when the file is missing, damaged or something else.
+    """Read the tensors of a state dict by name; raises MaskwrightError when the file is missing,
+    damaged or something else.
 
     Weights that are not finite are refused too.
     """

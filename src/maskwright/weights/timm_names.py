@@ -1,4 +1,6 @@
-"""timm's vision transformers by name: `timm:vit_small_patch16_224.dino` with its weights, `timm:NAME@random` without."""
+"""timm's vision transformers by name: `timm:vit_small_patch16_224.dino` with its weights,
+`timm:NAME@random` without.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,10 @@ def open_timm(
 ) -> tuple[ModelConfig, dict[str, Tensor], PixelScale, dict[str, Any]]:
     """The configuration, weights under our names, pixel scale and facts of a model of timm.
 
-    random: fresh weights drawn as ours are, not timm's. Raises MaskwrightError for unknown names, for architectures that are no plain
-    vision transformer, and when the weights can be had neither from the cache nor from the network.
+    random: fresh weights drawn as ours are, not timm's.
+
+    Raises MaskwrightError for unknown names, for architectures that are no plain vision
+    transformer, and when the weights can be had neither from the cache nor from the network.
     """
     skeleton = _build(name)
     about = skeleton.pretrained_cfg
@@ -49,17 +53,21 @@ def open_timm(
 
 
 def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """The configuration and weights, under our names, of a VisionTransformer of timm; raises MaskwrightError for parts that ours lacks."""
+    """The configuration and weights, under our names, of a VisionTransformer of timm; raises
+    MaskwrightError for parts that ours lacks.
+    """
     from timm.models.vision_transformer import VisionTransformer
 
     if not isinstance(model, VisionTransformer):
         raise MaskwrightError(
-            f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_* or deit_*."
+            f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_*"
+            " or deit_*."
         )
     block: Any = model.blocks[0]
     if not isinstance(block.mlp.act, nn.GELU) or block.mlp.act.approximate != "none":
         raise MaskwrightError(
-            f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is supported."
+            f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is"
+            " supported."
         )
     state = {
         name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)
@@ -77,7 +85,8 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
         known = Encoder(config, Grid.of_image(*config.image_size, config.patch_size)).state_dict()
     if odd := sorted(set(full) ^ set(known)):
         raise MaskwrightError(
-            f"This model of timm is not built like a plain vision transformer: {', '.join(odd[:3])} have no counterpart."
+            f"This model of timm is not built like a plain vision transformer: {', '.join(odd[:3])}"
+            " have no counterpart."
         )
     return config, to_our_names(full)
 
@@ -98,7 +107,8 @@ def _build(name: str) -> Any:
     except RuntimeError as error:
         known = timm.list_models("vit_*")
         raise MaskwrightError(
-            f"timm has no model '{name}'.{did_you_mean(name.split('.')[0], known)} See timm.list_models()."
+            f"timm has no model '{name}'.{did_you_mean(name.split('.')[0], known)} See"
+            " timm.list_models()."
         ) from error
 
 
@@ -107,9 +117,11 @@ def _with_weights(name: str, about: dict[str, Any]) -> Any:
 
     repository = about.get("hf_hub_id")
     sentence = (
-        f"The weights of timm's {name} are neither in the cache nor to be had from here. Where there is a network, run "
-        f"python -c \"import timm, torch; torch.save(timm.create_model('{name}', pretrained=True).state_dict(), '{name}.pth')\", "
-        f"bring that file here and give it instead; or ask for fresh weights by {PREFIX}{name}@random."
+        f"The weights of timm's {name} are neither in the cache nor to be had from here. Where"
+        ' there is a network, run python -c "import timm, torch;'
+        f" torch.save(timm.create_model('{name}', pretrained=True).state_dict(), '{name}.pth')\","
+        " bring that file here and give it instead; or ask for fresh weights by"
+        f" {PREFIX}{name}@random."
     )
     if repository and not _is_cached(repository) and not _is_reachable():
         raise MaskwrightError(sentence)
@@ -130,7 +142,9 @@ def _is_cached(repository: str) -> bool:
 
 
 def _is_reachable() -> bool:
-    """Whether the Hub answers: asked once and shortly, because its client tries for most of a minute."""
+    """Whether the Hub answers: asked once and shortly, because its client tries for most of a
+    minute.
+    """
     from huggingface_hub.constants import ENDPOINT
 
     try:

@@ -1,4 +1,6 @@
-"""The encoder for timm: a .safetensors file with exactly timm's names, and what timm needs beside it to build the model."""
+"""The encoder for timm: a .safetensors file with exactly timm's names, and what timm needs beside
+it to build the model.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from maskwright.support.files import write_json
 from maskwright.support.torch_files import write_safetensors
 from maskwright.weights.reading import ABOUT
 
-# width, depth, heads, patch size and hidden ratio of timm's own names; other sizes travel as arguments over the nearest of them
+# width, depth, heads, patch size and hidden ratio of timm's own names; other sizes travel as
+# arguments over the nearest of them
 _ARCHITECTURES = {
     (192, 12, 3, 16, 4.0): "vit_tiny_patch16_224",
     (384, 12, 6, 16, 4.0): "vit_small_patch16_224",
@@ -40,10 +43,12 @@ def export_encoder(
     note: str = "",
     about: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
-    """Write the encoder alone (no mask token, no decoder: timm would misread them) and its description; returns both paths.
+    """Write the encoder alone (no mask token, no decoder: timm would misread them) and its
+    description; returns both paths.
 
-    about: our own description, kept in the file's metadata. Raises MaskwrightError for positions that timm's VisionTransformer has no
-    table for.
+    about: our own description, kept in the file's metadata.
+
+    Raises MaskwrightError for positions that timm's VisionTransformer has no table for.
     """
     path = Path(path).with_suffix(".safetensors")
     arguments = timm_arguments(model.config)
@@ -71,9 +76,11 @@ def save_timm_folder(
     scale: PixelScale,
     about: Mapping[str, Any],
 ) -> str:
-    """Write model.safetensors and a config.json as on timm's Hub, so that `timm.create_model('local-dir:FOLDER')` builds any size.
+    """Write model.safetensors and a config.json as on timm's Hub, so that
+    `timm.create_model('local-dir:FOLDER')` builds any size.
 
-    Returns the architecture's name; the files are also fit for `checkpoint_path=`, and for upload as they are.
+    Returns the architecture's name; the files are also fit for `checkpoint_path=`, and for upload
+    as they are.
     """
     architecture, config = hub_config(model.config, scale)
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +90,9 @@ def save_timm_folder(
 
 
 def hub_config(config: ModelConfig, scale: PixelScale) -> tuple[str, dict[str, Any]]:
-    """The name of the architecture and the content of config.json; what differs from the named architecture stands in `model_args`."""
+    """The name of the architecture and the content of config.json; what differs from the named
+    architecture stands in `model_args`.
+    """
     arguments = timm_arguments(config)
     size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
     architecture = _ARCHITECTURES.get(size, _OTHER)
@@ -123,11 +132,14 @@ def is_standard(config: ModelConfig) -> bool:
 
 
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
-    """The arguments of timm's VisionTransformer that rebuild this encoder; sincos tables travel as timm's `pos_embed`."""
+    """The arguments of timm's VisionTransformer that rebuild this encoder; sincos tables travel as
+    timm's `pos_embed`.
+    """
     if config.positions == "rotary":
         raise NotExportable(
-            "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be exported to it; "
-            "use the checkpoint with maskwright, or train with positions sincos or learned."
+            "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be"
+            " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
+            " learned."
         )
     arguments: dict[str, Any] = {
         "img_size": list(config.image_size),

@@ -1,8 +1,10 @@
-"""torchvision's vision transformer, and the masked autoencoder that lightly built on it before it built on timm: under official names.
+"""torchvision's vision transformer, and the masked autoencoder that lightly built on it before it
+built on timm: under official names.
 
-Attention is torch's own, whose `in_proj` is our `qkv`; norms have epsilon 1e-6. lightly's decoder is a torchvision encoder with a row of
-positions for the class token, a map in (`decoder_embed`) and a map out (`prediction_head`), and the mask token lies beside the halves.
-Its positions are learned in both halves.
+Attention is torch's own, whose `in_proj` is our `qkv`; norms have epsilon 1e-6. lightly's decoder
+is a torchvision encoder with a row of positions for the class token, a map in (`decoder_embed`) and
+a map out (`prediction_head`), and the mask token lies beside the halves. Its positions are learned
+in both halves.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def is_torchvision(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_torchvision(file: WeightFile) -> Translated:
-    """Bring a vision transformer of torchvision, or a masked autoencoder of lightly built on one, to official names."""
+    """Bring a vision transformer of torchvision, or a masked autoencoder of lightly built on one,
+    to official names.
+    """
     found = (name.removesuffix(_STEM) for name in file.state if name.endswith(_STEM))
     stem = min((one for one in found if f"{one}{_FIRST}" in file.state), key=len)
     encoder = {
@@ -80,7 +84,9 @@ def translate_torchvision(file: WeightFile) -> Translated:
 
 
 def _decoder(whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The second half under official names; empty where there is none, or no mask token beside it."""
+    """The second half under official names; empty where there is none, or no mask token
+    beside it.
+    """
     head = next((name for name in whole if name.endswith("decoder.prediction_head.weight")), None)
     if head is None:
         return {}

@@ -1,7 +1,8 @@
 """Foreign weights in the words of the official MAE: the meeting point of all formats.
 
-Every format is translated to official names (timm's for the encoder, `decoder_` before the decoder's), pixels in (row, column, channel)
-order, a bias for every linear map and a row of the position table for every prefix token; from there one function reads off the sizes.
+Every format is translated to official names (timm's for the encoder, `decoder_` before the
+decoder's), pixels in (row, column, channel) order, a bias for every linear map and a row of the
+position table for every prefix token; from there one function reads off the sizes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _STEM, _TABLE = "patch_embed.proj.weight", "pos_embed"
 
 @dataclass(frozen=True)
 class Translated:
-    """A foreign state dict under official names, with what its file tells beside the weights and sentences for people."""
+    """A foreign state dict under official names, with what its file tells beside the weights and
+    sentences for people.
+    """
 
     kind: Kind
     state: dict[str, Tensor]
@@ -56,7 +59,9 @@ class Translated:
 def complete(
     state: Mapping[str, Tensor], stored_size: tuple[int, int] | None = None
 ) -> dict[str, Tensor]:
-    """Add what some formats leave out because it is zero: biases of queries, keys and values, and positions of prefix tokens."""
+    """Add what some formats leave out because it is zero: biases of queries, keys and values, and
+    positions of prefix tokens.
+    """
     full = dict(state)
     for name, weight in state.items():
         if name.endswith("attn.qkv.weight") and name.replace("weight", "bias") not in state:
@@ -69,7 +74,9 @@ def complete(
 def _with_prefix_rows(
     table: Tensor, state: Mapping[str, Tensor], stored_size: tuple[int, int] | None
 ) -> Tensor:
-    """A table for class token, registers and patches: DINOv2 has no rows for registers, timm's `no_embed_class` none for any prefix."""
+    """A table for class token, registers and patches: DINOv2 has no rows for registers, timm's
+    `no_embed_class` none for any prefix.
+    """
     registers = state["reg_token"].shape[1] if "reg_token" in state else 0
     has_class = int("cls_token" in state)
     patch = state[_STEM].shape[-1]
@@ -89,10 +96,11 @@ def _with_prefix_rows(
 
 
 def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> ModelConfig:
-    """Read the sizes of a model off a completed official state dict; the decoder's entries mean nothing when it has none.
+    """Read the sizes of a model off a completed official state dict; the decoder's entries mean
+    nothing when it has none.
 
-    The target is `normalized` unless the hints say otherwise. Raises MaskwrightError for what shapes do not tell: heads, a grid that is
-    no square.
+    The target is `normalized` unless the hints say otherwise. Raises MaskwrightError for what
+    shapes do not tell: heads, a grid that is no square.
     """
     hints = hints or Hints()
     try:
@@ -102,7 +110,8 @@ def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> Mod
         return _add_decoder(encoder, state, hints)
     except KeyError as error:
         raise MaskwrightError(
-            f"These weights are not those of a masked autoencoder or vision transformer: there is no {error}."
+            "These weights are not those of a masked autoencoder or vision transformer: there is"
+            f" no {error}."
         ) from error
 
 
@@ -132,14 +141,17 @@ def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
 
 
 def _refuse_gated(state: Mapping[str, Tensor]) -> None:
-    """Refuse layers whose first map is two, as in the largest DINOv2: under other names, or as one of twice the height."""
+    """Refuse layers whose first map is two, as in the largest DINOv2: under other names, or as one
+    of twice the height.
+    """
     first, second = (state.get(f"blocks.0.mlp.{name}.weight") for name in ("fc1", "fc2"))
     has_others = first is None and any(name.startswith("blocks.0.mlp.") for name in state)
     if has_others or (
         first is not None and second is not None and first.shape[0] != second.shape[1]
     ):
         raise MaskwrightError(
-            "It is not supported: its layers are gated (SwiGLU), which a model here has no place for."
+            "It is not supported: its layers are gated (SwiGLU), which a model here has no place"
+            " for."
         )
 
 
@@ -147,13 +159,14 @@ def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints
     width, hidden = state["mask_token"].shape[-1], state["decoder_blocks.0.mlp.fc1.weight"].shape[0]
     if int(width * encoder.mlp_ratio) != hidden:
         raise MaskwrightError(
-            f"The decoder's hidden layers are {hidden / width:g} times as wide as its tokens and the encoder's {encoder.mlp_ratio:g} "
-            "times; a model here has one ratio for both."
+            f"The decoder's hidden layers are {hidden / width:g} times as wide as its tokens and"
+            f" the encoder's {encoder.mlp_ratio:g} times; a model here has one ratio for both."
         )
     rows, wanted = state["decoder_pred.weight"].shape[0], encoder.patch_size**2 * encoder.channels
     if rows != wanted:
         raise MaskwrightError(
-            f"The decoder predicts {rows} values per patch, not the {wanted} pixel values of one: it is no pixel decoder."
+            f"The decoder predicts {rows} values per patch, not the {wanted} pixel values of one:"
+            " it is no pixel decoder."
         )
     return replace(
         encoder,
@@ -176,8 +189,9 @@ def depth_of(state: Mapping[str, Tensor], prefix: str) -> int:
 def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tuple[int, int]:
     if _TABLE not in state:
         raise HintMissing(
-            "These weights have no positions, so they do not tell the image size; add @stored_size=SIDE,positions=none to the name if "
-            "their model adds none (rotary ones, as in DINOv3, are not supported)."
+            "These weights have no positions, so they do not tell the image size; add"
+            " @stored_size=SIDE,positions=none to the name if their model adds none (rotary ones,"
+            " as in DINOv3, are not supported)."
         )
     count = state[_TABLE].shape[1] - num_prefix
     side = math.isqrt(max(count, 0))
@@ -189,12 +203,15 @@ def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tu
 
 
 def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
-    """Files with a decoder come from masked autoencoders, whose table is fixed; an encoder's table is compared with the formula."""
+    """Files with a decoder come from masked autoencoders, whose table is fixed; an encoder's table
+    is compared with the formula.
+    """
     if _TABLE not in state:
-        # with rotary positions, which leave nothing in a file, the numbers would be silently wrong; so the user says that there are none
+        # with rotary positions, which leave nothing in a file, the numbers would be silently wrong;
+        # so the user says that there are none
         raise HintMissing(
-            "These weights have no positions: add @positions=none to the name if their model adds none (rotary ones, as in DINOv3, are "
-            "not supported)."
+            "These weights have no positions: add @positions=none to the name if their model adds"
+            " none (rotary ones, as in DINOv3, are not supported)."
         )
     if "decoder_pred.weight" in state:
         return "sincos"
@@ -209,7 +226,8 @@ def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
 def _heads(width: int) -> int:
     if width not in _HEADS_OF_WIDTH:
         raise HintMissing(
-            f"The file does not say how many heads a width of {width} has; add @heads=... to its name."
+            f"The file does not say how many heads a width of {width} has; add @heads=... to its"
+            " name."
         )
     return _HEADS_OF_WIDTH[width]
 

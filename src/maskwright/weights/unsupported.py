@@ -1,4 +1,6 @@
-"""Parts that a model here has no place for, said in words: CLIP, DINOv3, BEiT, EVA and networks that are no vision transformer."""
+"""Parts that a model here has no place for, said in words: CLIP, DINOv3, BEiT, EVA and networks
+that are no vision transformer.
+"""
 
 from __future__ import annotations
 
@@ -53,11 +55,14 @@ _DIMENSIONS = {
 
 
 def refuse_parts_without_place(state: Mapping[str, Tensor], place: Path | str) -> None:
-    """Raise MaskwrightError that names what a state dict under official names has and a model here has not."""
+    """Raise MaskwrightError that names what a state dict under official names has and a model here
+    has not.
+    """
     for name, count in _DIMENSIONS.items():
         if name in state and state[name].ndim != count:
             raise MaskwrightError(
-                f"{place} is not supported: its {name} has the shape {tuple(state[name].shape)}, and {count} dimensions are needed."
+                f"{place} is not supported: its {name} has the shape {tuple(state[name].shape)},"
+                f" and {count} dimensions are needed."
             )
     odd = [name for name in state if not _PLACES.fullmatch(name)]
     if not odd:
@@ -73,7 +78,9 @@ def refuse_parts_without_place(state: Mapping[str, Tensor], place: Path | str) -
 
 
 def known_family(state: Mapping[str, Tensor]) -> str | None:
-    """The architecture that the names of a state dict show, of those that are not supported here; None for all others."""
+    """The architecture that the names of a state dict show, of those that are not supported here;
+    None for all others.
+    """
     for pattern, words in _FAMILIES:
         if any(re.search(pattern, name) for name in state):
             return words

@@ -1,4 +1,5 @@
-"""VGG networks as frozen feature extractors: the layers that the perceptual loss compares, under the names of the paper.
+"""VGG networks as frozen feature extractors: the layers that the perceptual loss compares, under
+the names of the paper.
 
 `relu3_1` is the first activation of the third group of convolutions (Simonyan and Zisserman 2015).
 """
@@ -23,7 +24,9 @@ _NETWORKS = {"vgg16": torchvision.models.vgg16, "vgg19": torchvision.models.vgg1
 
 
 class VggExtractor(nn.Module):
-    """The convolutions of a VGG up to the last layer that is compared; frozen, in evaluation mode."""
+    """The convolutions of a VGG up to the last layer that is compared; frozen, in
+    evaluation mode.
+    """
 
     mean: Tensor
     std: Tensor
@@ -31,7 +34,9 @@ class VggExtractor(nn.Module):
     def __init__(
         self, features: nn.Sequential, places: dict[str, int], layers: Sequence[str]
     ) -> None:
-        """places: where each named activation stands among `features`; layers: which of them forward gives."""
+        """places: where each named activation stands among `features`; layers: which of them
+        forward gives.
+        """
         super().__init__()
         self.layers = tuple(layers)
         self.steps = features[: max(places[name] for name in layers) + 1]
@@ -41,11 +46,14 @@ class VggExtractor(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of (B, 3, H, W) pixels in [0, 1], one per layer, in the order they were asked for."""
+        """Feature maps of (B, 3, H, W) pixels in [0, 1], one per layer, in the order they were
+        asked for.
+        """
         least = 2 ** sum(isinstance(step, nn.MaxPool2d) for step in self.steps)
         if min(images.shape[-2:]) < least:
             raise MaskwrightError(
-                f"Layer {self.layers[-1]} of a VGG needs pictures of at least {least} pixels; got {min(images.shape[-2:])}."
+                f"Layer {self.layers[-1]} of a VGG needs pictures of at least {least} pixels; got"
+                f" {min(images.shape[-2:])}."
             )
         values, found = (images - self.mean) / self.std, {}
         for place, step in enumerate(self.steps):
@@ -56,9 +64,11 @@ class VggExtractor(nn.Module):
 
 
 def load_vgg(name: str, layers: Sequence[str], weights: str = "imagenet") -> VggExtractor:
-    """Load `vgg16` or `vgg19` with ImageNet weights, those of a file under torchvision's names, or random ones.
+    """Load `vgg16` or `vgg19` with ImageNet weights, those of a file under torchvision's names, or
+    random ones.
 
-    Raises MaskwrightError for an unknown layer, and, saying how to get the weights, where they are missing.
+    Raises MaskwrightError for an unknown layer, and, saying how to get the weights, where they are
+    missing.
     """
     with torch.device("meta"):
         features = _NETWORKS[name](weights=None).features
@@ -112,7 +122,8 @@ def _fill(features: nn.Sequential, state: dict[str, Tensor], name: str, source: 
     missing = [key for key in wanted if key not in own or own[key].shape != wanted[key].shape]
     if missing:
         raise MaskwrightError(
-            f"The weights '{source}' are not those of torchvision's {name}: {len(missing)} of {len(wanted)} tensors are missing or of "
-            f"another shape, first 'features.{missing[0]}'."
+            f"The weights '{source}' are not those of torchvision's {name}: {len(missing)} of"
+            f" {len(wanted)} tensors are missing or of another shape, first"
+            f" 'features.{missing[0]}'."
         )
     features.load_state_dict({key: own[key].float() for key in wanted}, assign=True)

@@ -1,4 +1,6 @@
-"""The whole job on real pictures that come with an installed package: solar cells, of which some are defective."""
+"""The whole job on real pictures that come with an installed package: solar cells, of which some
+are defective.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,19 @@ DEFECTIVE_FROM = 0.4
 def demo(
     *, out: str | Path = "runs/demo", minutes: float | None = None, reporter: Reporter | None = None
 ) -> Run:
-    """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect detection beside trivial encoders.
+    """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect
+    detection beside trivial encoders.
 
-    Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of being defective, used as a label here
-    from 0.4 on and only to measure (Deitsch et al. 2019). An earlier demo in `out` is replaced.
+    Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of
+    being defective, used as a label here from 0.4 on and only to measure (Deitsch et al. 2019). An
+    earlier demo in `out` is replaced.
     """
     reporter = reporter or LogReporter()
     started = time.monotonic()
     folder = _pictures()
     reporter.say(
-        "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then find the defective ones."
+        "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then"
+        " find the defective ones."
     )
     length: dict[str, Any] = {} if minutes is None else {"minutes": minutes}
     run = pretrain(
@@ -51,7 +56,8 @@ def demo(
     sheet = reconstruct(run.path, examples, reporter=reporter)
     evaluate(run.path, str(folder / "images"), labels=str(labels), reporter=reporter)
     reporter.say(
-        f"All done in {format_time(time.monotonic() - started)}. Look at {sheet.path} and {run.path / 'samples'}."
+        f"All done in {format_time(time.monotonic() - started)}. Look at {sheet.path} and"
+        f" {run.path / 'samples'}."
     )
     return run
 

@@ -1,4 +1,6 @@
-"""Asking encoders what they see: diagnostics on runs, random weights and raw pixels, one figure and one JSON for each."""
+"""Asking encoders what they see: diagnostics on runs, random weights and raw pixels, one figure and
+one JSON for each.
+"""
 
 from __future__ import annotations
 
@@ -77,10 +79,14 @@ def diagnose(
     pages: str | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, list[Findings]]:
-    """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named in `tests`.
+    """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named
+    in `tests`.
 
-    on: labeled pictures, as for `evaluate` (default: the data of the first run); stimuli: cue-conflict pictures; textures: labeled pictures
-    of textures. Leaves OUT/<test>.png and OUT/<test>.json for each test (OUT: <first run>/diagnose) and returns the findings by test.
+    on: labeled pictures, as for `evaluate` (default: the data of the first run).
+    stimuli: cue-conflict pictures.
+    textures: labeled pictures of textures. Leaves OUT/<test>.png and OUT/<test>.json for each test
+        (OUT: <first run>/diagnose) and returns the findings by test.
+
     Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
@@ -107,7 +113,8 @@ def diagnose(
     asked = _subjects(loaded, bench, baselines)
     test = asked[0].material.test
     reporter.say(
-        f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on, {split.how}"
+        f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on,"
+        f" {split.how}"
     )
     folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
     about = {
@@ -152,7 +159,9 @@ def _answer(
 
 
 def format_findings(findings: Sequence[Findings]) -> list[str]:
-    """A table with a row for each number and a column for each subject, then the control and the times."""
+    """A table with a row for each number and a column for each subject, then the control and the
+    times.
+    """
     names = list(dict.fromkeys(name for one in findings for name in one.numbers))
     cells = [["", *(one.subject for one in findings)]]
     cells += [
@@ -185,7 +194,9 @@ def _load(places: Sequence[str | Path]) -> dict[str, LoadedEncoder]:
 
 
 def short_names(places: Sequence[str]) -> list[str]:
-    """The last folders of each path, as few as tell all of them apart; names such as timm:NAME stay whole."""
+    """The last folders of each path, as few as tell all of them apart; names such as timm:NAME stay
+    whole.
+    """
     most = max(len(Path(place).parts) for place in places)
     for count in range(1, most + 1):
         short = [
@@ -202,7 +213,9 @@ def _find_extras(
     given: Mapping[str, str | None],
     asked: LabeledSettings,
 ) -> dict[str, Split | Stimuli]:
-    """Open what the questions want beside the test pictures; raises MaskwrightError for what was not given, or given for nobody."""
+    """Open what the questions want beside the test pictures; raises MaskwrightError for what was
+    not given, or given for nobody.
+    """
     wanted = {want: name for name, question in questions.items() for want in question.wants}
     for want, name in wanted.items():
         if given.get(want) is None:
@@ -210,7 +223,8 @@ def _find_extras(
     for flag, place in given.items():
         if place is not None and flag not in wanted:
             raise MaskwrightError(
-                f"--{flag} is used by none of the tests {', '.join(questions)}; leave it out or add the test that needs it."
+                f"--{flag} is used by none of the tests {', '.join(questions)}; leave it out or add"
+                " the test that needs it."
             )
     found: dict[str, Split | Stimuli] = {}
     for want in wanted:
@@ -227,7 +241,9 @@ def _find_extras(
 
 
 def _subjects(loaded: Mapping[str, LoadedEncoder], bench: Bench, baselines: bool) -> list[Asked]:
-    """Every encoder; then random weights for each shape of encoder, and raw pixels at the size of the first."""
+    """Every encoder; then random weights for each shape of encoder, and raw pixels at the size of
+    the first.
+    """
     asked = [bench.seat(name, one, one.model) for name, one in loaded.items()]
     if not baselines:
         return asked

@@ -56,7 +56,9 @@ def _machine() -> Iterator[Finding]:
 
 
 def _cache() -> Finding:
-    """Whether the cache can be written, told by writing there, because permissions alone do not tell."""
+    """Whether the cache can be written, told by writing there, because permissions alone do not
+    tell.
+    """
     try:
         place = cache_folder()
         make_folder(place)

@@ -20,7 +20,9 @@ from maskwright.workflows.measuring.feature_files import FeatureWriter, open_wri
 
 @dataclass(frozen=True)
 class Embedded:
-    """What was written: the file, how many vectors of which width, and how many pictures could not be read."""
+    """What was written: the file, how many vectors of which width, and how many pictures could not
+    be read.
+    """
 
     path: Path
     count: int
@@ -42,12 +44,16 @@ def embed(
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Embedded:
-    """Write keys, features (float32) and labels where the data has them of all pictures to `out`, .npz or .parquet.
+    """Write keys, features (float32) and labels where the data has them of all pictures to `out`,
+    .npz or .parquet.
 
-    run: whatever `maskwright.load` takes; data, split, labels, value_range, pages: as for pretrain (by default
-    values are read under the range that the encoder was trained with); pooling: mean, cls or both; features: which blocks and
-    parts of the picture are read (see `maskwright.evaluation.readout`). Pictures are decoded as they
-    are needed, so neither memory nor the cache grows with the data. Unreadable ones are skipped, counted and named.
+    run: whatever `maskwright.load` takes.
+    data, split, labels, value_range, pages: as for pretrain (by default values are read under the
+        range that the encoder was trained with).
+    pooling: mean, cls or both.
+    features: which blocks and parts of the picture are read (see `maskwright.evaluation.readout`).
+        Pictures are decoded as they are needed, so neither memory nor the cache grows with the
+        data. Unreadable ones are skipped, counted and named.
     """
     reporter = reporter or LogReporter()
     encoder = load(run, device=device)
@@ -68,7 +74,8 @@ def embed(
     if batches.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in batches.skipped[:5])
         reporter.warn(
-            f"{len(batches.skipped)} unreadable pictures skipped: {named}{' ...' if len(batches.skipped) > 5 else ''}"
+            f"{len(batches.skipped)} unreadable pictures skipped:"
+            f" {named}{' ...' if len(batches.skipped) > 5 else ''}"
         )
     reporter.say(f"{count:,} vectors of {width} numbers ({features}, {pooling}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))

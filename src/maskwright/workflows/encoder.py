@@ -1,4 +1,6 @@
-"""An encoder to use: `maskwright.load(...)` gives tokens and features of pictures, from weights of any origin."""
+"""An encoder to use: `maskwright.load(...)` gives tokens and features of pictures, from weights of
+any origin.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from maskwright.workflows.runs.locate import load_any_encoder
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of n images: patches (n, N, D) in raster order, prefix (n, R, D) class and register tokens, and the grid."""
+    """The tokens of n images: patches (n, N, D) in raster order, prefix (n, R, D) class and
+    register tokens, and the grid.
+    """
 
     patches: Tensor
     prefix: Tensor
@@ -37,7 +41,9 @@ class Tokens:
 
 
 class PictureEncoder:
-    """A frozen encoder: nothing is masked, nothing is random, the same picture gives the same numbers in any batch up to rounding."""
+    """A frozen encoder: nothing is masked, nothing is random, the same picture gives the same
+    numbers in any batch up to rounding.
+    """
 
     def __init__(self, loaded: LoadedEncoder, device: torch.device) -> None:
         self.loaded = loaded
@@ -50,12 +56,17 @@ class PictureEncoder:
 
     def __repr__(self) -> str:
         height, width = self.config.image_size
-        return f"PictureEncoder({self.config.width}x{self.config.depth}, {height}x{width} pixels, {self._model.grid})"
+        return (
+            f"PictureEncoder({self.config.width}x{self.config.depth}, {height}x{width} pixels,"
+            f" {self._model.grid})"
+        )
 
     def encode(self, images: Any) -> Tokens:
-        """Tokens, float32 on the CPU, of uint8 arrays or tensors (NCHW, NHWC or one image), Pillow images, paths, folders, or lists.
+        """Tokens, float32 on the CPU, of uint8 arrays or tensors (NCHW, NHWC or one image), Pillow
+        images, paths, folders, or lists.
 
-        Pictures are shrunk and center-cropped to the model's size. Raises MaskwrightError for pictures that cannot be read.
+        Pictures are shrunk and center-cropped to the model's size. Raises MaskwrightError for
+        pictures that cannot be read.
         """
         parts = [
             self.encode_batch(batch)
@@ -70,11 +81,13 @@ class PictureEncoder:
     def features(
         self, images: Any, pooling: str = "mean", features: str = DEFAULT_READOUT
     ) -> Tensor:
-        """One vector per picture: `mean` of the patch tokens, the class token `cls`, or `both` side by side.
+        """One vector per picture: `mean` of the patch tokens, the class token `cls`, or `both` side
+        by side.
 
-        features: `last` reads the last block, (n, D); `blocks` joins all blocks, (n, depth * D), `statistics` their means and
-        deviations, (n, 2 * depth * D); `grid` has one mean per quarter of the picture, `blocks_grid` of all blocks. The names and the
-        default are those of `maskwright evaluate`.
+        features: `last` reads the last block, (n, D); `blocks` joins all blocks, (n, depth * D),
+            `statistics` their means and deviations, (n, 2 * depth * D); `grid` has one mean per
+            quarter of the picture, `blocks_grid` of all blocks. The names and the default are those
+            of `maskwright evaluate`.
         """
         pooled = [
             self.features_of_batch(batch, pooling, features)
@@ -94,13 +107,15 @@ class PictureEncoder:
         )
 
     def classify(self, images: Any) -> Tensor:
-        """The probability of each class for each picture, (n, K), in the order of `classes`; images as for `encode`.
+        """The probability of each class for each picture, (n, K), in the order of `classes`; images
+        as for `encode`.
 
         Raises MaskwrightError for an encoder that was not fine-tuned.
         """
         if not isinstance(self._model, Classifier):
             raise MaskwrightError(
-                "This is an encoder without a classifier; make one with: maskwright finetune RUN --data LABELED."
+                "This is an encoder without a classifier; make one with: maskwright finetune RUN"
+                " --data LABELED."
             )
         answers = []
         with held_still(self._model.classify, self.device):
@@ -112,7 +127,9 @@ class PictureEncoder:
         return torch.cat(answers)
 
     def encode_batch(self, images: Tensor) -> Tensor:
-        """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size already."""
+        """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size
+        already.
+        """
         with held_still(self._model.encode, self.device):
             return (
                 self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
@@ -121,20 +138,25 @@ class PictureEncoder:
     def features_of_batch(
         self, images: Tensor, pooling: str = "mean", features: str = DEFAULT_READOUT
     ) -> Tensor:
-        """One vector for each of (n, C, H, W) uint8 images that have the model's size already, float32 on the CPU."""
+        """One vector for each of (n, C, H, W) uint8 images that have the model's size already,
+        float32 on the CPU.
+        """
         reader = Reader(self._model, find_readout(features))
         with held_still(self._model, self.device):
             return reader.read(self.loaded.scale.to_model(images.to(self.device))).pooled(pooling)
 
     def width_of(self, pooling: str, features: str = DEFAULT_READOUT) -> int:
-        """How long such vectors are; raises MaskwrightError for unknown names and for `cls` without a class token."""
+        """How long such vectors are; raises MaskwrightError for unknown names and for `cls` without
+        a class token.
+        """
         height, width = self.config.image_size
         one = torch.zeros(1, self.config.channels, height, width, dtype=torch.uint8)
         return self.features_of_batch(one, pooling, features).shape[1]
 
 
 def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:
-    """Load an encoder from a run folder, a weight file or folder of any known format, `official:NAME` or `timm:NAME`.
+    """Load an encoder from a run folder, a weight file or folder of any known format,
+    `official:NAME` or `timm:NAME`.
 
     `PLACE@image_size=96,channels=1,heads=3` adapts it or tells what its file does not.
     """

@@ -1,4 +1,6 @@
-"""Measuring encoders on labeled pictures: several probes, beside random weights and raw pixels, under one protocol."""
+"""Measuring encoders on labeled pictures: several probes, beside random weights and raw pixels,
+under one protocol.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +52,21 @@ def evaluate(
     features: str = DEFAULT_READOUT,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Measure the encoders of runs or checkpoints on labeled pictures; returns and saves {encoder name: {probe: result}}.
+    """Measure the encoders of runs or checkpoints on labeled pictures; returns and saves {encoder
+    name: {probe: result}}.
 
-    run: one, or several to compare; `random` stands for fresh weights. data: as for pretrain, with labels from sub-folders or a CSV
-    (default: the run's data). probe: names of `maskwright list probes` with options; shots: `1%,5` adds few-label probes. Splits are
-    found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the test set. cache: keep features for the
-    next time. features: which blocks and parts of the picture are read (see evaluation/readout.py), of random weights
-    too. out: folder for results (default: RUN/eval of the first). value_range, pages: as for pretrain (default: the first run's
-    range). Raises MaskwrightError when there are no labels.
+    run: one, or several to compare; `random` stands for fresh weights.
+    data: as for pretrain, with labels from sub-folders or a CSV (default: the run's data).
+    probe: names of `maskwright list probes` with options.
+    shots: `1%,5` adds few-label probes. Splits are found by name, else a seeded, stratified quarter
+        is the test set. Nothing is chosen on the test set.
+    cache: keep features for the next time.
+    features: which blocks and parts of the picture are read (see evaluation/readout.py), of random
+        weights too.
+    out: folder for results (default: RUN/eval of the first).
+    value_range, pages: as for pretrain (default: the first run's range).
+
+    Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
     probes = parse_probes(probe, shots)
@@ -116,7 +125,9 @@ def _measure_each(
     seed: int,
     reporter: Reporter,
 ) -> tuple[Labeled, dict[str, Any]]:
-    """The pictures of the first subject, and the results of all with their differences and what each has seen of the test."""
+    """The pictures of the first subject, and the results of all with their differences and what
+    each has seen of the test.
+    """
     results: dict[str, Any] = {}
     seen: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
@@ -169,7 +180,9 @@ def describe_pictures(pictures: Labeled) -> dict[str, Any]:
 
 
 def eval_folder(run: str | Path) -> Path:
-    """Where results go: RUN/eval, beside a checkpoint file, or eval in a folder named after a name such as timm:NAME."""
+    """Where results go: RUN/eval, beside a checkpoint file, or eval in a folder named after a name
+    such as timm:NAME.
+    """
     place = Path(split_hints(run)[0])
     if str(run) == RANDOM:
         return Path(RANDOM) / "eval"
@@ -181,7 +194,9 @@ def eval_folder(run: str | Path) -> Path:
 def name_result(
     data: str, probes: Sequence[str], runs: Sequence[str], features: str = DEFAULT_READOUT
 ) -> str:
-    """The name of a result's files: data and probes, other features than usual, and where there are many probes or RUNs, a hash."""
+    """The name of a result's files: data and probes, other features than usual, and where there are
+    many probes or RUNs, a hash.
+    """
     usual = features == DEFAULT_READOUT
     words = slug("-".join(probes)) + ("" if usual else f"-{features}")
     is_plain = (
@@ -196,7 +211,8 @@ def name_result(
 
 def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
     reporter.say(
-        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on, {pictures.how}"
+        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
+        f" {pictures.how}"
     )
     for note in pictures.notes:
         reporter.warn(note)

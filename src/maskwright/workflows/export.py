@@ -1,4 +1,6 @@
-"""Taking a model to other software: timm, transformers, the official code, ONNX, or one safetensors file."""
+"""Taking a model to other software: timm, transformers, the official code, ONNX, or one safetensors
+file.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,11 @@ def export(
 ) -> Exported:
     """Write a run, file or named model in another format, read it back, and compare.
 
-    format: timm, hf, official, onnx or safetensors; out: the file or folder to write (default: RUN/exported/NAME); target: what the
-    model predicts, for foreign files that do not say. Raises MaskwrightError, before anything is written, for what a format cannot hold.
+    format: timm, hf, official, onnx or safetensors.
+    out: the file or folder to write (default: RUN/exported/NAME).
+    target: what the model predicts, for foreign files that do not say.
+
+    Raises MaskwrightError, before anything is written, for what a format cannot hold.
     """
     reporter = reporter or LogReporter()
     if format not in FORMATS:
@@ -76,8 +81,9 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
     if format == "timm":
         name, _ = hub_config(config, loaded.scale)
         by_file = (
-            f"or: timm.create_model('{name}', img_size={config.image_size}, in_chans={config.channels}, num_classes=0, "
-            f"checkpoint_path='{path}/model.safetensors')"
+            f"or: timm.create_model('{name}', img_size={config.image_size},"
+            f" in_chans={config.channels}, num_classes=0,"
+            f" checkpoint_path='{path}/model.safetensors')"
         )
         return (
             f"timm.create_model('local-dir:{path}', pretrained=True)",
@@ -86,12 +92,18 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
     if format == "hf":
         return (
             f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   with its decoder",
-            f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)   for features",
+            (
+                f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)   for"
+                " features"
+            ),
             "not AutoModel: that is ViTMAEModel, which hides patches at random at every call",
         )
     if format == "onnx":
         scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"
         return (
-            f"input 'images' (B, {config.channels}, {config.image_size[0]}, {config.image_size[1]}) float32 = {scaled}",
+            (
+                f"input 'images' (B, {config.channels}, {config.image_size[0]},"
+                f" {config.image_size[1]}) float32 = {scaled}"
+            ),
         )
     return (f"maskwright.load('{path}')",) if format == "safetensors" else ()

@@ -1,4 +1,6 @@
-"""Fine-tuning from the first word to the exported classifier: an encoder, labeled pictures, a run folder, numbers on the test pictures."""
+"""Fine-tuning from the first word to the exported classifier: an encoder, labeled pictures, a run
+folder, numbers on the test pictures.
+"""
 
 from __future__ import annotations
 
@@ -123,11 +125,18 @@ def finetune(
     reporter: Reporter | None = None,
     **settings: Any,
 ) -> Finetuned:
-    """Train a classifier from the encoder of a run or weight file on labeled pictures, and answer the test pictures once.
+    """Train a classifier from the encoder of a run or weight file on labeled pictures, and answer
+    the test pictures once.
 
-    data: as for pretrain, with labels; shots: `10%` or a number of pictures per class; fold: of STL-10, 0 to 9 or `all`; from_scratch:
-    the same from random weights; value_range, pages: as for pretrain (default: the run's range); out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`; recipe:
-    settings from the section `finetune` of a YAML file, such as a run's config.yaml; resume: go on with the interrupted run in `out`.
+    data: as for pretrain, with labels.
+    shots: `10%` or a number of pictures per class.
+    fold: of STL-10, 0 to 9 or `all`.
+    from_scratch: the same from random weights.
+    value_range, pages: as for pretrain (default: the run's range).
+    out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`.
+    recipe: settings from the section `finetune` of a YAML file, such as a run's config.yaml.
+    resume: go on with the interrupted run in `out`.
+
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
@@ -135,7 +144,8 @@ def finetune(
         return _resume(out, {"run": run, "data": data, **settings}, assignments, reporter)
     if run is None or data is None:
         raise MaskwrightError(
-            "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data LABELED."
+            "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data"
+            " LABELED."
         )
     folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
     asked = LabeledSettings(
@@ -178,7 +188,8 @@ def _resume(
     folder = RunFolder(out)
     if folder.status()["state"] == "finished":
         raise MaskwrightError(
-            f"{folder} is finished; there is nothing to resume. --overwrite starts it again, --out NEW another."
+            f"{folder} is finished; there is nothing to resume. --overwrite starts it again, --out"
+            " NEW another."
         )
     written = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
     if SECTION not in written:
@@ -222,7 +233,8 @@ def _refuse_changes(task: _Task, given: Mapping[str, Any], assignments: Iterable
     ]
     if changed:
         raise MaskwrightError(
-            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --out NEW."
+            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use"
+            " --out NEW."
         )
 
 
@@ -307,7 +319,8 @@ def _train_and_measure(
     if not finished:
         folder.update_status(state="stopped", **spent)
         reporter.say(
-            f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune --resume --out {folder}"
+            f"Stopped at step {spent['step']:,}; nothing is lost. Go on with: maskwright finetune"
+            f" --resume --out {folder}"
         )
         return Finetuned(folder.path, {})
     chosen = chosen_model(finetune_data, module, folder)
@@ -351,9 +364,13 @@ def _begin(
         else f", {len(finetune_data.held):,} held out to choose the epoch"
     )
     reporter.say(
-        f"{len(finetune_data.train):,} pictures of {len(finetune_data.classes)} classes to learn from{held}, {len(data.test):,} to test on: {data.how}"
+        f"{len(finetune_data.train):,} pictures of {len(finetune_data.classes)} classes to learn"
+        f" from{held}, {len(data.test):,} to test on: {data.how}"
     )
-    heading = f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe {folder.config} --out NEW\n"
+    heading = (
+        f"# Repeat: maskwright finetune {task.run} --data {task.asked.data} --recipe"
+        f" {folder.config} --out NEW\n"
+    )
     write_text(folder.config, heading + yaml.safe_dump(task.to_dict(), sort_keys=False))
     if resume:  # the data may have moved
         folder.update_status(state="running")
@@ -366,8 +383,9 @@ def _begin(
     )
     start = "random weights" if task.from_scratch else task.run
     reporter.say(
-        f"classifier on {start}, {format_count(parameters)} parameters; {length} of batches of {settings.batch_size}, "
-        f"learning rate {settings.lr:.2g}, layer decay {settings.layer_decay:g}; writing to {folder}"
+        f"classifier on {start}, {format_count(parameters)} parameters; {length} of batches of"
+        f" {settings.batch_size}, learning rate {settings.lr:.2g}, layer decay"
+        f" {settings.layer_decay:g}; writing to {folder}"
     )
     folder.update_status(
         state="running",

@@ -23,7 +23,9 @@ from maskwright.workflows.settings.recipes import read_recipe
 
 
 def describe(path: str, target: Target | None = None) -> str:
-    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`; target: what the user knows it predicts."""
+    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`;
+    target: what the user knows it predicts.
+    """
     text, told = split_hints(path)
     place = Path(text)
     if place.is_dir() and RunFolder(place).exists:
@@ -54,7 +56,8 @@ def describe_file(place: Path, told: Hints) -> str:
     if "settings" in facts.details:
         run = facts.details["settings"]
         lines.append(
-            f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')}, data {run.get('data')}"
+            f"  masks    {run.get('policy')} at ratio {run.get('ratio')}, seed {run.get('seed')},"
+            f" data {run.get('data')}"
         )
     if facts.license:
         lines.append(f"  license  {facts.license}")
@@ -81,8 +84,9 @@ def describe_encoder(config: ModelConfig) -> str:
         "" if config.final_norm else ", no final norm"
     )
     return (
-        f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images of {config.channels} channels, "
-        f"patch {config.patch_size}, {config.positions} positions, {config.num_prefix} prefix tokens{extras}"
+        f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images"
+        f" of {config.channels} channels, patch {config.patch_size}, {config.positions} positions,"
+        f" {config.num_prefix} prefix tokens{extras}"
     )
 
 
@@ -90,7 +94,10 @@ def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) ->
     """The shape of a decoder and what it predicts in a line."""
     if not can_reconstruct:
         return "  decoder  none: features and evaluation work, it cannot reconstruct"
-    shape = f"{config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads} heads"
+    shape = (
+        f"{config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads}"
+        " heads"
+    )
     return f"  decoder  {shape}: can reconstruct; predicts {target}"
 
 
@@ -110,11 +117,20 @@ def describe_run(folder: RunFolder) -> str:
 def _describe_pretrained(run: Run) -> list[str]:
     status, settings = run.status, run.settings
     lines = [
-        f"  data     {settings.data.data}: {status['pictures']:,} pictures, {status['held_out']:,} held out",
-        f"  model    {settings.model.model}, patch {settings.model.patch_size}, image {settings.data.image_size}, "
-        f"{settings.model.decoder} decoder, {status['parameters'] / 1e6:.1f}M parameters, {settings.model.target} target",
+        (
+            f"  data     {settings.data.data}: {status['pictures']:,} pictures,"
+            f" {status['held_out']:,} held out"
+        ),
+        (
+            f"  model    {settings.model.model}, patch {settings.model.patch_size}, image"
+            f" {settings.data.image_size}, {settings.model.decoder} decoder,"
+            f" {status['parameters'] / 1e6:.1f}M parameters, {settings.model.target} target"
+        ),
         f"  masks    {settings.mask.policy} at ratio {settings.mask.ratio}",
-        f"  device   {status['device']}, {settings.run.precision}, seed {status['seed']}, maskwright {status['versions']['maskwright']}",
+        (
+            f"  device   {status['device']}, {settings.run.precision}, seed {status['seed']},"
+            f" maskwright {status['versions']['maskwright']}"
+        ),
     ]
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
@@ -123,7 +139,8 @@ def _describe_pretrained(run: Run) -> list[str]:
             for name, value in (status.get("baselines") or {}).items()
         )
         lines.append(
-            f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}"
+            f"  loss     {rows[-1]['loss']:.4f} at step"
+            f" {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}"
         )
     return lines
 
@@ -142,8 +159,14 @@ def _describe_finetuned(run: Run) -> list[str]:
     lines = [
         f"  data     {told['data']}"
         + (f": {status['pictures']:,} pictures" if "pictures" in status else ""),
-        f"  model    classifier on {'random weights' if told['from_scratch'] else told['run']}, {settings.pooling} pooling",
-        f"  training {length}, layer decay {settings.layer_decay:g}, seed {told['seed']}, maskwright {status['versions']['maskwright']}",
+        (
+            f"  model    classifier on {'random weights' if told['from_scratch'] else told['run']},"
+            f" {settings.pooling} pooling"
+        ),
+        (
+            f"  training {length}, layer decay {settings.layer_decay:g}, seed {told['seed']},"
+            f" maskwright {status['versions']['maskwright']}"
+        ),
     ]
     if "folds" in status:
         lines.append(f"  folds    {len(status['folds'])}, each in a folder of its own")

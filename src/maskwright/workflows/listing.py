@@ -1,4 +1,6 @@
-"""What can be named: policies, models, recipes, schedules, losses, optimizers, priors, probes; rows for a table."""
+"""What can be named: policies, models, recipes, schedules, losses, optimizers, priors, probes; rows
+for a table.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def list_models() -> Table:
             name,
             f"{size.width}x{size.depth}, {size.heads} heads",
             f"{size.decoder_width}x{size.decoder_depth}, {size.decoder_heads} heads",
-            f"{size.encoder_parameters / 1e6:.1f}M + {(size.parameters - size.encoder_parameters) / 1e6:.1f}M",
+            (
+                f"{size.encoder_parameters / 1e6:.1f}M +"
+                f" {(size.parameters - size.encoder_parameters) / 1e6:.1f}M"
+            ),
             size.summary,
         )
         for name, size in SIZES.items()

@@ -1,4 +1,6 @@
-"""Looking at masks before any training: a gallery on one's own pictures and the geometry of each policy."""
+"""Looking at masks before any training: a gallery on one's own pictures and the geometry of each
+policy.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +68,13 @@ def masks(
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> MaskReport:
-    """Draw masks of one or several policies (a list, text separated by `;` or commas, or `all` that can be used) on pictures and measure them.
+    """Draw masks of one or several policies (a list, text separated by `;` or commas, or `all` that
+    can be used) on pictures and measure them.
 
-    Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden to visible patches, boundary,
-    visible islands, share masked at the edge and in the center; and what copying the nearest visible patch costs on some pictures,
-    1 being the cost of a picture's mean color. Raises MaskwrightError for what a user can mend.
+    Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden
+    to visible patches, boundary, visible islands, share masked at the edge and in the center; and
+    what copying the nearest visible patch costs on some pictures, 1 being the cost of a picture's
+    mean color. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     by_name = isinstance(data, (str, Path))
@@ -123,7 +127,9 @@ def _write(report: MaskReport, grid: Grid, about: dict[str, Any]) -> None:
 def _grid(
     image_size: int | str | None, patch_size: int | None, found: Survey, ratio: float
 ) -> Grid:
-    """The grid that was asked for, or one that fits the pictures; raises MaskwrightError for a ratio that it cannot have."""
+    """The grid that was asked for, or one that fits the pictures; raises MaskwrightError for a
+    ratio that it cannot have.
+    """
     size, side = choose_geometry(image_size, patch_size, found.median)
     grid = Grid.of_image(*parse_size(size), side)
     check_ratio(grid.num_patches, ratio)
@@ -133,7 +139,9 @@ def _grid(
 def _rules(
     names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
 ) -> dict[str, Policy]:
-    """Build the policies; with a reporter, those that cannot be looked at are left out and said so."""
+    """Build the policies; with a reporter, those that cannot be looked at are left out
+    and said so.
+    """
     rules = {}
     for name in names:
         try:
@@ -147,7 +155,9 @@ def _rules(
 
 @dataclass(frozen=True)
 class View:
-    """Pictures on which policies are looked at, with encoders opened for those that are guided by one."""
+    """Pictures on which policies are looked at, with encoders opened for those that are guided by
+    one.
+    """
 
     store: PackedStore
     grid: Grid
@@ -201,7 +211,9 @@ class View:
         )
 
     def difficulty(self, rule: Policy) -> MaskDifficulty:
-        """What copying the nearest visible patch costs on pictures spread over the store, one mask each."""
+        """What copying the nearest visible patch costs on pictures spread over the store, one mask
+        each.
+        """
         shape = (self.grid.rows, self.grid.cols)
         batch = eval_batch(
             self.store, self.grid.image_size, COPIED_PICTURES, rule.traits.needed("prior"), shape
@@ -239,7 +251,9 @@ def format_geometry(
 def to_plain(
     geometry: dict[str, MaskGeometry], difficulty: dict[str, MaskDifficulty]
 ) -> dict[str, dict[str, Any]]:
-    """The same for JSON, with the share masked at each position and the interval of the copy error."""
+    """The same for JSON, with the share masked at each position and the interval of the
+    copy error.
+    """
     return {
         name: {
             **one.numbers(),

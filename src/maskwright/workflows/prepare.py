@@ -1,4 +1,6 @@
-"""Preparing pictures: cut and shrink them once into a store, with maps of foreground, attention and parts beside them."""
+"""Preparing pictures: cut and shrink them once into a store, with maps of foreground, attention and
+parts beside them.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +67,17 @@ def prepare(
     device: str = "auto",
     reporter: Reporter | None = None,
 ) -> Prepared:
-    """Write a store of `data` to the folder `out`, with the maps named in `priors`; a killed run goes on when it is repeated.
+    """Write a store of `data` to the folder `out`, with the maps named in `priors`; a killed run
+    goes on when it is repeated.
 
-    size: shorter side of the stored pictures; crop: none, center or smart (square windows that keep heads); windows: most windows
-    of a picture; heads: what finds them (auto, animeface, cascade, a cascade .xml, none). A store as `data`, without `out`, gets maps
-    added where it is. value_range, pages: as for pretrain. Raises MaskwrightError for what a user can mend.
+    size: shorter side of the stored pictures.
+    crop: none, center or smart (square windows that keep heads).
+    windows: most windows of a picture.
+    heads: what finds them (auto, animeface, cascade, a cascade .xml, none). A store as `data`,
+        without `out`, gets maps added where it is.
+    value_range, pages: as for pretrain.
+
+    Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     check_one_of("crop", crop, CROPS)
@@ -120,7 +128,8 @@ def _check_out(out: str | Path | None, overwrite: bool) -> Path:
 def _whole_store(source: StoreSource, size: int | None, crop: str) -> PackedStore:
     if size is not None or crop != "none" or source.notes:
         raise MaskwrightError(
-            "A store gets maps where it is; to cut or shrink its pictures, give another folder with --out."
+            "A store gets maps where it is; to cut or shrink its pictures, give another folder with"
+            " --out."
         )
     return source.store
 
@@ -164,7 +173,8 @@ def _write_store(
     if size is None:
         size = choose_side(min(found.median), "cuda")
         reporter.say(
-            f"size {size}: the median picture's shorter side is {min(found.median)}; choose another with --size"
+            f"size {size}: the median picture's shorter side is {min(found.median)}; choose another"
+            " with --size"
         )
     channels = channels or (1 if found.gray else found.channels)
     _refuse_other(source, size, channels, folder, overwrite)
@@ -192,8 +202,9 @@ def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwr
         channels,
     ):
         raise MaskwrightError(
-            f"'{folder}' is a store of other pictures, or of these cut otherwise ({facts['short_side']} pixels, "
-            f"{facts['channels']} channels). Use --overwrite to replace it with its maps, or another --out."
+            f"'{folder}' is a store of other pictures, or of these cut otherwise"
+            f" ({facts['short_side']} pixels, {facts['channels']} channels). Use --overwrite to"
+            " replace it with its maps, or another --out."
         )
 
 
@@ -261,9 +272,13 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
 def format_coverage(made: PixelMap, count: int) -> str:
     """A map's coverage in a line for people: mean share, pictures without any, and each part."""
     numbers = made.coverage
-    text = f"  {made.name}: covers {numbers['mean_share']:.1%} on average; {int(numbers['without']):,} of {count:,} pictures have none"
+    text = (
+        f"  {made.name}: covers {numbers['mean_share']:.1%} on average; {int(numbers['without']):,}"
+        f" of {count:,} pictures have none"
+    )
     parts = [
-        f"{part} {numbers[f'{part}: mean_share']:.1%} (none in {int(numbers[f'{part}: without']):,})"
+        f"{part} {numbers[f'{part}: mean_share']:.1%} (none in"
+        f" {int(numbers[f'{part}: without']):,})"
         for part in made.parts
     ]
     return text + (f"; {', '.join(parts)}" if parts else "")
@@ -278,7 +293,8 @@ def _summarize(
 ) -> None:
     """Say what is there now and what to do next; write the same down."""
     reporter.say(
-        f"{len(store):,} pictures, {store.channels} channels, {store.num_bytes / 1e6:,.1f} MB of pixels in '{store.folder}'"
+        f"{len(store):,} pictures, {store.channels} channels, {store.num_bytes / 1e6:,.1f} MB of"
+        f" pixels in '{store.folder}'"
     )
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
@@ -288,7 +304,8 @@ def _summarize(
     smaller = int((store.heights.minimum(store.widths) < store.short_side).sum())
     if smaller:
         reporter.warn(
-            f"{smaller:,} pictures are smaller than {store.short_side} pixels and were kept at their own size, not enlarged"
+            f"{smaller:,} pictures are smaller than {store.short_side} pixels and were kept at"
+            " their own size, not enlarged"
         )
     kept = {} if cropped is None else _report_windows(store, cropped, reporter)
     facts = {
@@ -331,7 +348,8 @@ def _report_windows(
     cut = sum(one.choice.share is not None and one.choice.share < 0.95 for one in cropped.windows)
     if cut:
         reporter.warn(
-            f"{cut:,} windows hold less than 95% of the heads found; with --windows 2 such pictures get another window"
+            f"{cut:,} windows hold less than 95% of the heads found; with --windows 2 such pictures"
+            " get another window"
         )
     work = _work_folder(store.folder)
     rows = {

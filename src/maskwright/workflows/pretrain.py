@@ -35,7 +35,9 @@ from maskwright.workflows.training.fit import fit
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that can start: complete settings, opened data, a folder; `resume` goes on from its last checkpoint."""
+    """A run that can start: complete settings, opened data, a folder; `resume` goes on from its
+    last checkpoint.
+    """
 
     settings: PretrainSettings
     source: Source
@@ -57,11 +59,15 @@ def pretrain(
 ) -> Run:
     """Pretrain a masked autoencoder; only `data` is required.
 
-    data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch Dataset; recipe: a YAML file, or a
-    recipe's name; settings: any name from `maskwright pretrain --help`, e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20;
-    resume: go on with the interrupted run in `out`; overwrite: delete the run in `out` first;
-    watch: gets every row of numbers and says whether to stop.
-    Returns the run. Raises MaskwrightError for what a user can mend.
+    data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch
+        Dataset.
+    recipe: a YAML file, or a recipe's name; settings: any name from `maskwright pretrain --help`,
+        e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20.
+    resume: go on with the interrupted run in `out`.
+    overwrite: delete the run in `out` first.
+    watch: gets every row of numbers and says whether to stop. Returns the run.
+
+    Raises MaskwrightError for what a user can mend.
     """
     reporter = (
         LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
@@ -130,7 +136,9 @@ def _plan(
 def complete(
     settings: PretrainSettings, source: Any, reporter: Reporter
 ) -> tuple[PretrainSettings, Source]:
-    """Open the data and fill every open setting, saying what was chosen and why; refuses parts that do not go together."""
+    """Open the data and fill every open setting, saying what was chosen and why; refuses parts that
+    do not go together.
+    """
     check_trackers(settings.run.track)
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
@@ -162,7 +170,9 @@ def complete(
 
 
 def _tell_kept(settings: PretrainSettings, reporter: Reporter) -> None:
-    """Say which epochs to keep the training never reaches; a recipe may name some that a shorter training leaves out."""
+    """Say which epochs to keep the training never reaches; a recipe may name some that a shorter
+    training leaves out.
+    """
     epochs = settings.train.epochs
     late = [
         epoch
@@ -171,14 +181,17 @@ def _tell_kept(settings: PretrainSettings, reporter: Reporter) -> None:
     ]
     if late:
         reporter.warn(
-            f"--keep {','.join(map(str, late))} has no effect: the epochs are 1 to {math.ceil(epochs or 0)}."
+            f"--keep {','.join(map(str, late))} has no effect: the epochs are 1 to"
+            f" {math.ceil(epochs or 0)}."
         )
 
 
 def _plan_again(
     given: dict[str, Any], source: Any, folder: RunFolder | None, joined: bool, reporter: Reporter
 ) -> Plan:
-    """Plan from a folder's own settings: an interrupted run, or another process of a run that has started."""
+    """Plan from a folder's own settings: an interrupted run, or another process of a run that has
+    started.
+    """
     if folder is None:
         if "out" not in given:
             raise MaskwrightError(
@@ -187,7 +200,8 @@ def _plan_again(
         folder = RunFolder(given["out"])
         if folder.status()["state"] == "finished":
             raise MaskwrightError(
-                f"{folder.describe()}; there is nothing to resume. --overwrite starts it again, --out NEW another."
+                f"{folder.describe()}; there is nothing to resume. --overwrite starts it again,"
+                " --out NEW another."
             )
         if not folder.last.exists():
             raise MaskwrightError(
@@ -204,7 +218,8 @@ def _plan_again(
         if given.get("data") is not None:
             raise
         raise MaskwrightError(
-            f"{error} If the data lies elsewhere now, name its place: maskwright pretrain DATA --resume --out {folder}."
+            f"{error} If the data lies elsewhere now, name its place: maskwright pretrain DATA"
+            f" --resume --out {folder}."
         ) from error
     check_same_data(
         opened.fingerprint,
@@ -217,7 +232,9 @@ def _plan_again(
 
 
 def _moved(settings: PretrainSettings, given: dict[str, Any]) -> PretrainSettings:
-    """The settings with the place where the data, or the file of its labels, lies today; whether it is the same is seen by its content."""
+    """The settings with the place where the data, or the file of its labels, lies today; whether it
+    is the same is seen by its content.
+    """
     places = {name: str(given[name]) for name in ("data", "labels") if given.get(name) is not None}
     return settings.with_values(**places)
 
@@ -233,7 +250,8 @@ def _refuse_changes(settings: PretrainSettings, given: dict[str, Any]) -> None:
     ]
     if changed:
         raise MaskwrightError(
-            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use --init for a new run."
+            f"--resume keeps the settings of the run, but these differ: {', '.join(changed)}. Use"
+            " --init for a new run."
         )
 
 

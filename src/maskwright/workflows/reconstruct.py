@@ -1,4 +1,6 @@
-"""Filling in pictures with trained models: masked by policies, side by side, in full, or where a person painted a hole."""
+"""Filling in pictures with trained models: masked by policies, side by side, in full, or where a
+person painted a hole.
+"""
 
 from __future__ import annotations
 
@@ -80,17 +82,25 @@ def reconstruct(
 ) -> Reconstruction:
     """Mask pictures and let one or several models fill them in.
 
-    run: a run or checkpoint, or several, which get the same masks; runs at the head of `images` join them. images: paths of pictures,
-    folders, archives or a prepared store (with its maps), or uint8 images (N, H, W, C) as an array. policy and ratio: the first run's
-    own by default; several, as lists or `random; block(size=2)` and `0.25,0.5`, stand side by side, and policy `all` is every policy
-    that can be used. epochs: `all` or `20,50`, the checkpoints that a run kept.
-    mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own size; cover, fit and feather: see
-    `HoleSettings`. full: predict every pixel under several masks and average. errors: show how wrong each pixel is. lpips: measure it
-    with these weights (`imagenet` or a file). stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target`
-    (an oracle, labeled so). target: what the models predict, for foreign files that do not say. value_range, pages: as for pretrain
-    (default: the first run's range).
-    Without a mask pictures are shrunk and center-cropped to the model's size. At most 256 are measured and fewer shown, evenly
-    spread over all. Writes a PNG and a JSON beside it; for arrays only when `out` is given.
+    run: a run or checkpoint, or several, which get the same masks; runs at the head of `images`
+        join them.
+    images: paths of pictures, folders, archives or a prepared store (with its maps), or uint8
+        images (N, H, W, C) as an array. policy and ratio: the first run's own by default; several,
+        as lists or `random; block(size=2)` and `0.25,0.5`, stand side by side, and policy `all` is
+        every policy that can be used.
+    epochs: `all` or `20,50`, the checkpoints that a run kept.
+    mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own
+        size; cover, fit and feather: see `HoleSettings`.
+    full: predict every pixel under several masks and average.
+    errors: show how wrong each pixel is.
+    lpips: measure it with these weights (`imagenet` or a file).
+    stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an
+        oracle, labeled so).
+    target: what the models predict, for foreign files that do not say.
+    value_range, pages: as for pretrain (default: the first run's range). Without a mask pictures
+        are shrunk and center-cropped to the model's size. At most 256 are measured and fewer shown,
+        evenly spread over all. Writes a PNG and a JSON beside it; for arrays only when `out` is
+        given.
     """
     reporter = reporter or LogReporter()
     if stats not in MASK_STATS:
@@ -145,7 +155,9 @@ def _fill_masked(
     out: str | Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
-    """Mask by policies and fill in: in full by one model, or every model under every choice of masks."""
+    """Mask by policies and fill in: in full by one model, or every model under every choice of
+    masks.
+    """
     choices, everything = choose_masks(policy, ratio, first), policy == ALL
     if full and (len(models) > 1 or len(choices) > 1):
         raise MaskwrightError(
@@ -205,7 +217,8 @@ def _sort_out(run: str | Path | Sequence[str | Path], images: Any) -> tuple[list
         raise MaskwrightError("Name at least one run or checkpoint.")
     if not is_array(rest) and not rest:
         raise MaskwrightError(
-            "No pictures to reconstruct: after the runs name pictures, a folder or a prepared store."
+            "No pictures to reconstruct: after the runs name pictures, a folder or a prepared"
+            " store."
         )
     return runs, rest
 
@@ -273,7 +286,8 @@ def _tell(
     most = MOST_ROWS if len(arms) == 1 else len(pictures_shown(arms))
     shown = f" of {most} of them" if count > most else ""
     reporter.say(
-        f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over hidden pixels, SSIM of the composite"
+        f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over"
+        " hidden pixels, SSIM of the composite"
     )
     for line in format_arms(arms, trivial, seed):
         reporter.say(line)

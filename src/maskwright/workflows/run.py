@@ -52,7 +52,9 @@ class Run:
 
     @property
     def settings(self) -> PretrainSettings:
-        """The complete settings of a pretraining; raises MaskwrightError for a fine-tuning, whose own are `finetune_settings`."""
+        """The complete settings of a pretraining; raises MaskwrightError for a fine-tuning, whose
+        own are `finetune_settings`.
+        """
         self._check_kind("pretrain")
         return PretrainSettings.from_flat(flatten(read_recipe(str(self.folder.config))))
 
@@ -63,7 +65,9 @@ class Run:
         return build_finetune_settings({}, (), str(self.folder.config))
 
     def model(self, checkpoint: str = "last") -> MaskedAutoencoder:
-        """The model with its weights, in evaluation mode; checkpoint: last, best_knn or epoch_0020."""
+        """The model with its weights, in evaluation mode; checkpoint: last, best_knn or
+        epoch_0020.
+        """
         return self.load(checkpoint).model
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
@@ -78,11 +82,14 @@ class Run:
                 self.kind, self.folder.config
             )
             raise MaskwrightError(
-                f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in {where}."
+                f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in"
+                f" {where}."
             )
 
     def checkpoint(self, name: str = "last") -> Path:
-        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""
+        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not
+        kept.
+        """
         return self.folder.checkpoint(name)
 
     def reconstruct(self, images: Any, **options: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Learning which patches to keep: a scorer trained on a run's frozen autoencoder, measured without noise beside random masks."""
+"""Learning which patches to keep: a scorer trained on a run's frozen autoencoder, measured without
+noise beside random masks.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ SAVE_MINUTES = 5.0
 
 @dataclass(frozen=True)
 class Selection:
-    """What came out: the folder with scorer.safetensors, report.json, sheet.png and curve.png, and the numbers of the report."""
+    """What came out: the folder with scorer.safetensors, report.json, sheet.png and curve.png, and
+    the numbers of the report.
+    """
 
     path: Path
     report: dict[str, Any]
@@ -74,11 +78,17 @@ def select(
     reporter: Reporter | None = None,
     **settings: Any,
 ) -> Selection:
-    """Train a scorer that says which patches of a picture to keep, so that a run's frozen autoencoder fills in the rest best.
+    """Train a scorer that says which patches of a picture to keep, so that a run's frozen
+    autoencoder fills in the rest best.
 
-    data: as for pretrain, the run's own when None, and then the part that the run held out is what is measured on; name: of the folder
-    RUN/select/NAME; settings: any name from `maskwright select --help`; recipe: a YAML file with a section `select`.
-    resume: go on with an interrupted training; overwrite: delete it first. Raises MaskwrightError for what a user can mend.
+    data: as for pretrain, the run's own when None, and then the part that the run held out is what
+        is measured on.
+    name: of the folder RUN/select/NAME; settings: any name from `maskwright select --help`.
+    recipe: a YAML file with a section `select`.
+    resume: go on with an interrupted training.
+    overwrite: delete it first.
+
+    Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     besides, chosen = build_select_settings(None if recipe is None else str(recipe), settings)
@@ -86,7 +96,8 @@ def select(
     loaded = parent.load()
     if chosen.encode == "all" and loaded.model.config.decoder != "full":
         raise MaskwrightError(
-            "encode='all' mixes kept features with mask tokens, which a cross decoder does not have. Use encode='kept'."
+            "encode='all' mixes kept features with mask tokens, which a cross decoder does not"
+            " have. Use encode='kept'."
         )
     folder = RunFolder(parent.path / "select" / slug(name or f"{chosen.encode}-{chosen.scorer}"))
     data = besides.get("data") if data is None else data
@@ -100,7 +111,8 @@ def select(
     finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, resume)
     if not finished:
         raise MaskwrightError(
-            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same settings."
+            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same"
+            " settings."
         )
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     known = _is_held_out_from_run(parent.settings.data, wanted) and pictures.held is not None
@@ -118,7 +130,8 @@ def _open_pictures(wanted: DataSettings, data: Any, seed: int, reporter: Reporte
     pictures = load(wanted, source, seed, reporter)
     if pictures.held is None:
         reporter.warn(
-            "Nothing is held out, so the selection is measured on pictures that it was trained on; --val 0.1 holds a part out."
+            "Nothing is held out, so the selection is measured on pictures that it was trained on;"
+            " --val 0.1 holds a part out."
         )
     return pictures
 
@@ -157,14 +170,16 @@ def _open_folder(folder: RunFolder, chosen: SelectSettings, resume: bool, overwr
         )
         if changed:
             raise MaskwrightError(
-                f"--resume needs the settings of the earlier training; {', '.join(changed)} differ. See {folder.config}."
+                f"--resume needs the settings of the earlier training; {', '.join(changed)} differ."
+                f" See {folder.config}."
             )
         return
     if overwrite and folder.exists:
         shutil.rmtree(folder.path)
     if folder.path.exists() and any(folder.path.iterdir()):
         raise MaskwrightError(
-            f"{folder} exists already: --resume goes on with it, --overwrite starts it again, --name NEW another."
+            f"{folder} exists already: --resume goes on with it, --overwrite starts it again,"
+            " --name NEW another."
         )
 
 
@@ -224,8 +239,9 @@ def _fit(
     module = SelectModule(loaded.model, scorer, loaded.scale, _build_recipe(chosen, batch), clock)
     weights = sum(parameter.numel() for parameter in scorer.parameters())
     reporter.say(
-        f"{chosen.scorer} scorer, {format_count(weights)} parameters, on a frozen autoencoder with a {loaded.model.grid}; "
-        f"{len(pictures.train):,} pictures to train on; encode {chosen.encode}, mix {chosen.mixing}"
+        f"{chosen.scorer} scorer, {format_count(weights)} parameters, on a frozen autoencoder with"
+        f" a {loaded.model.grid}; {len(pictures.train):,} pictures to train on; encode"
+        f" {chosen.encode}, mix {chosen.mixing}"
     )
     if resume:
         way = "--overwrite starts it again"

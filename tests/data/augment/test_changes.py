@@ -1,4 +1,6 @@
-"""Turning and recoloring: nothing when off, chance by sample alone, and maps that turn with their pictures."""
+"""Turning and recoloring: nothing when off, chance by sample alone, and maps that turn with their
+pictures.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Maps move with the pixels: the share of a patch is the mean of the map over exactly the pixels that the patch shows."""
+"""Maps move with the pixels: the share of a patch is the mean of the map over exactly the pixels
+that the patch shows.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_a_share_is_the_mean_over_the_patch(
 def test_a_map_painted_into_the_picture_arrives_where_the_prior_says(
     tmp_path: Path, sizes: list[tuple[int, int]], crop: str
 ) -> None:
-    """The regression test of the published loaders that always took a corner of the map, or masked before the flip."""
+    """The regression test of the published loaders that always took a corner of the map, or masked
+    before the flip.
+    """
     store, size = build_store(tmp_path, sizes, smooth=True), (32, 32)
     augment = Augment(size=size, crop=crop)  # type: ignore[arg-type]
     for epoch in range(3):

@@ -1,4 +1,6 @@
-"""Each source of maps gives the map it promises, in the window and at the size of the stored picture."""
+"""Each source of maps gives the map it promises, in the window and at the size of the stored
+picture.
+"""
 
 from __future__ import annotations
 

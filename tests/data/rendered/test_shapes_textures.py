@@ -120,7 +120,9 @@ def silhouette_oracle(source: ShapesTexturesSource, plan: Plan) -> int:
 
 
 def surface_oracle(source: ShapesTexturesSource, plan: Plan) -> int:
-    """Reads pixels inside the silhouette alone: which surface, lying as this one lies, goes with them best."""
+    """Reads pixels inside the silhouette alone: which surface, lying as this one lies, goes with
+    them best.
+    """
     inside = source.mask(plan) == 1
     gray = source.render(plan).mean(2)[inside]
     heights = [render_surface(name, plan.weave, source.settings.size)[inside] for name in TEXTURES]

@@ -1,4 +1,6 @@
-"""The identity of pictures changes with any byte, name, label or order, and never with dates or places."""
+"""The identity of pictures changes with any byte, name, label or order, and never with dates or
+places.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +209,9 @@ class _Shelf(torch.utils.data.Dataset[Any]):
 
 
 def _of_rows(form: str, images: np.ndarray, labels: list[int] | None, root: Path) -> Any:
-    """The same pictures and labels as each kind of data that keeps them in rows; a plain array has no labels."""
+    """The same pictures and labels as each kind of data that keeps them in rows; a plain array has
+    no labels.
+    """
     if form == "memory":
         return images
     if form == "dataset":

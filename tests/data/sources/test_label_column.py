@@ -1,4 +1,6 @@
-"""Labels in a column: what is no class is no class, contradictions are named, and other columns are said to be other."""
+"""Labels in a column: what is no class is no class, contradictions are named, and other columns are
+said to be other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Data sets whose labels stand in text files: tiny copies of the layouts of Tiny-ImageNet and DTD, folds, splits in CSV files."""
+"""Data sets whose labels stand in text files: tiny copies of the layouts of Tiny-ImageNet and DTD,
+folds, splits in CSV files.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ WNIDS = ("n01443537", "n01629819", "n02058221")
 
 @pytest.fixture
 def tiny(tmp_path: Path, encoded: Callable[..., bytes]) -> Path:
-    """Three classes of Tiny-ImageNet: two train pictures each, three val pictures with the last class first, two test pictures."""
+    """Three classes of Tiny-ImageNet: two train pictures each, three val pictures with the last
+    class first, two test pictures.
+    """
     root = tmp_path / "tiny-imagenet-200"
     for at, wnid in enumerate(WNIDS):
         place = root / "train" / wnid / "images"
@@ -37,7 +41,8 @@ def tiny(tmp_path: Path, encoded: Callable[..., bytes]) -> Path:
     (root / "val/val_annotations.txt").write_text("\n".join(rows) + "\n")
     (root / "wnids.txt").write_text("\n".join(reversed(WNIDS)) + "\n")
     (root / "words.txt").write_text(
-        "n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\nn01629819\tcrane\nn02058221\tcrane, big bird\n"
+        "n00001740\tentity\nn01443537\tgoldfish, Carassius"
+        " auratus\nn01629819\tcrane\nn02058221\tcrane, big bird\n"
     )
     return root
 
@@ -106,7 +111,9 @@ def test_a_spoiled_tiny_imagenet_is_told_in_a_sentence(
 
 @pytest.fixture
 def dtd(tmp_path: Path, encoded: Callable[..., bytes]) -> Path:
-    """Two textures and two partitions; its folder as unpacked, and the place where torchvision looks for it."""
+    """Two textures and two partitions; its folder as unpacked, and the place where torchvision
+    looks for it.
+    """
     base = tmp_path / "tv" / "dtd" / "dtd"
     for at, name in enumerate(("banded", "dotted")):
         (base / "images" / name).mkdir(parents=True)
@@ -179,7 +186,9 @@ def test_stl10s_folds_are_rows_of_its_own_file(
 
 @pytest.fixture
 def loose(tmp_path: Path, encoded: Callable[..., bytes]) -> Path:
-    """Six pictures in one folder, and a file that gives them labels and splits; the test part lacks class a."""
+    """Six pictures in one folder, and a file that gives them labels and splits; the test part lacks
+    class a.
+    """
     root = tmp_path / "loose"
     root.mkdir()
     for number in range(6):

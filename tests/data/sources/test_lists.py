@@ -105,7 +105,9 @@ def test_a_missing_label_file_is_named(folder: Path) -> None:
 
 
 def _numbered(folder: Path) -> list[str]:
-    """Three pictures, one of whose names begins with #, in a list with a remark and a row that was taken out."""
+    """Three pictures, one of whose names begins with #, in a list with a remark and a row that was
+    taken out.
+    """
     for at, name in enumerate(("#1.png", "2.png", "3.png")):
         (folder / name).write_bytes((folder / f"train/cat/{at}.png").read_bytes())
     return ["# name,label", "#1.png,cat", "2.png,dog", "#9.png,gone", "3.png,dog"]

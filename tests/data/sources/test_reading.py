@@ -1,4 +1,6 @@
-"""One range of values for all files of a source, and every page of a file: the same picture gives the same pixels in any form."""
+"""One range of values for all files of a source, and every page of a file: the same picture gives
+the same pixels in any form.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""WebDataset shards: every picture once per epoch for any workers and ranks, labels, exact resume, and what is broken."""
+"""WebDataset shards: every picture once per epoch for any workers and ranks, labels, exact resume,
+and what is broken.
+"""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def test_a_larger_size_than_the_store_holds_gets_a_sentence(prepared: Path) -> N
     assert listener.warned == []
     packed(open_source(prepared), (16, 16), 3, listener)
     assert (
-        "holds pictures of 8 pixels on the shorter side, so 16x16 enlarges them; prepare it again with --size 16"
-        in listener.warned[0]
+        "holds pictures of 8 pixels on the shorter side, so 16x16 enlarges them; prepare it again"
+        " with --size 16" in listener.warned[0]
     )
 
 

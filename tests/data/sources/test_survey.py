@@ -18,8 +18,10 @@ def test_the_line_counts_formats_sizes_classes_and_broken_files(
 ) -> None:
     (folder / "train/cat/large.jpg").write_bytes(encoded("JPEG", (40, 30)))
     (folder / "train/cat/empty.jpg").write_bytes(b"")
-    assert str(survey(open_source(folder))) == (
-        "found 14 images (png 12, jpg 2), 12x10 to 40x30 (height x width), median 12x10, color, 2 classes (cat, dog); 1 unreadable skipped"
+    assert (
+        str(survey(open_source(folder)))
+        == "found 14 images (png 12, jpg 2), 12x10 to 40x30 (height x width), median 12x10, color,"
+        " 2 classes (cat, dog); 1 unreadable skipped"
     )
 
 

@@ -1,4 +1,6 @@
-"""torchvision's data sets from tiny copies of their layouts on disk; only torchvision's check of the files' hashes is switched off."""
+"""torchvision's data sets from tiny copies of their layouts on disk; only torchvision's check of
+the files' hashes is switched off.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ rng = np.random.default_rng(0)
 
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Ten CIFAR-10 training pictures in five files and two test pictures; row = red, green and blue planes."""
+    """Ten CIFAR-10 training pictures in five files and two test pictures; row = red, green and blue
+    planes.
+    """
     base = tmp_path / "tv" / "cifar-10-batches-py"
     base.mkdir(parents=True)
     for name, count in [*((f"data_batch_{n}", 2) for n in range(1, 6)), ("test_batch", 2)]:
@@ -68,7 +72,9 @@ def test_an_unknown_split_lists_the_sets_own(cifar: Path) -> None:
 
 @pytest.fixture
 def stl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three labelled and two unlabelled STL-10 pictures in its binary layout: column by column, labels from 1."""
+    """Three labelled and two unlabelled STL-10 pictures in its binary layout: column by column,
+    labels from 1.
+    """
     base = tmp_path / "tv" / "stl10_binary"
     base.mkdir(parents=True)
     for name, count in (("train", 3), ("test", 3), ("unlabeled", 2)):

@@ -1,4 +1,6 @@
-"""An archive that was cut is refused, wherever it was cut; several pictures of one sample are told."""
+"""An archive that was cut is refused, wherever it was cut; several pictures of one
+sample are told.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One works, the others wait and say so; a file system that cannot lock, or refuses, is no traceback."""
+"""One works, the others wait and say so; a file system that cannot lock, or refuses, is no
+traceback.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reports of made-up studies: what they say, that they need nothing outside, and that gaps in a study show."""
+"""Reports of made-up studies: what they say, that they need nothing outside, and that gaps in a
+study show.
+"""
 
 import re
 from dataclasses import replace
@@ -100,16 +102,26 @@ def test_the_page_is_whole_small_and_asks_for_nothing_outside(report):
 
 
 ANSWER = [
-    "block(size=2) is better than random: +0.0288 [+0.0207, +0.0369], 5 of 5 seeds agree, p = 0.001 after correction; but 200 test "
-    "pictures are too few to tell, their interval is [-0.0040, +0.0880].",
-    "inverse_block is worse than random: -0.0388 [-0.0436, -0.0340], 5 of 5 seeds agree, p < 0.001 after correction; but 200 test "
-    "pictures are too few to tell, their interval is [-0.0570, +0.0220].",
-    "No difference shown at n=5: noise(color=green); had it truly differed by 0.0167, 80% of such studies would have shown it (after "
-    "correction for 3 comparisons, at the spread over seeds seen here).",
+    (
+        "block(size=2) is better than random: +0.0288 [+0.0207, +0.0369], 5 of 5 seeds agree, p ="
+        " 0.001 after correction; but 200 test pictures are too few to tell, their interval is"
+        " [-0.0040, +0.0880]."
+    ),
+    (
+        "inverse_block is worse than random: -0.0388 [-0.0436, -0.0340], 5 of 5 seeds agree, p <"
+        " 0.001 after correction; but 200 test pictures are too few to tell, their interval is"
+        " [-0.0570, +0.0220]."
+    ),
+    (
+        "No difference shown at n=5: noise(color=green); had it truly differed by 0.0167, 80% of"
+        " such studies would have shown it (after correction for 3 comparisons, at the spread over"
+        " seeds seen here)."
+    ),
 ]
 STANDING = (
-    "The main metric of the plan is linear top1, and only verdicts on it are claims. The other 4 are exploratory: p values are corrected "
-    "over the arms of one metric, not over metrics, so some of their differences are chance."
+    "The main metric of the plan is linear top1, and only verdicts on it are claims. The other 4"
+    " are exploratory: p values are corrected over the arms of one metric, not over metrics, so"
+    " some of their differences are chance."
 )
 FIXED = "Verdicts are over seeds on one set of test pictures, taken as it is."
 
@@ -130,8 +142,9 @@ def test_many_arms_that_all_look_alike_are_counted_and_not_listed():
     first = find(made_up_study(trials=trials, arms=arms))[0]
     largest = max(one.difference.detectable for one in first.arms[1:])
     assert finding_lines(first, "random") == [
-        "No difference shown at n=5: any of the 4 other arms; had one of them truly differed by 0.0181, 80% of such studies would have "
-        "shown it (after correction for 4 comparisons, at the spread over seeds seen here)."
+        "No difference shown at n=5: any of the 4 other arms; had one of them truly differed by"
+        " 0.0181, 80% of such studies would have shown it (after correction for 4 comparisons, at"
+        " the spread over seeds seen here)."
     ]
     assert largest == pytest.approx(0.0181, abs=5e-5)
 
@@ -278,12 +291,14 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
         ).words
     )
     first = words.index(
-        "On average over all arms, loss=edges is better: +0.0521 [+0.0484, +0.0559], p < 0.001 after correction."
+        "On average over all arms, loss=edges is better: +0.0521 [+0.0484, +0.0559], p < 0.001"
+        " after correction."
     )
     assert (
         first
         < words.index(
-            "No effect shown of ratio=high, ratio=high x loss=edges; had one of them truly differed by 0.0270"
+            "No effect shown of ratio=high, ratio=high x loss=edges; had one of them truly differed"
+            " by 0.0270"
         )
         < words.index("low edges is better than low mse")
     )

@@ -1,4 +1,6 @@
-"""Labeled pictures for learning and testing: classes matched by name, few per class, folds, and mistakes told."""
+"""Labeled pictures for learning and testing: classes matched by name, few per class, folds, and
+mistakes told.
+"""
 
 from __future__ import annotations
 

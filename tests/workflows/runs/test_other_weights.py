@@ -1,4 +1,6 @@
-"""A damaged file of a run names the run's whole ones; nobody can fetch again what this machine wrote."""
+"""A damaged file of a run names the run's whole ones; nobody can fetch again what this machine
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from maskwright.workflows.runs.locate import load_any, load_any_encoder
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run with two whole checkpoints, one of an earlier epoch, and an export, of which last.ckpt is cut."""
+    """A run with two whole checkpoints, one of an earlier epoch, and an export, of which last.ckpt
+    is cut.
+    """
     for name in ("checkpoints", "exported"):
         (tmp_path / name).mkdir()
     (tmp_path / "run.json").write_text(json.dumps({"state": "finished"}))

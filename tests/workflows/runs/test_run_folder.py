@@ -1,4 +1,6 @@
-"""The folder of a run: what may be written where, and that rows survive a crash in the middle of a line."""
+"""The folder of a run: what may be written where, and that rows survive a crash in the middle of a
+line.
+"""
 
 from __future__ import annotations
 

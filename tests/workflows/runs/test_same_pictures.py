@@ -1,4 +1,6 @@
-"""An interrupted run goes on with the same pictures wherever and whenever they were written, and with no others."""
+"""An interrupted run goes on with the same pictures wherever and whenever they were written, and
+with no others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a run chooses by itself fits the pictures and the machine, and what the person said is never changed."""
+"""What a run chooses by itself fits the pictures and the machine, and what the person said is never
+changed.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ def test_the_learning_rate_follows_the_pictures_of_a_step_and_shows_its_arithmet
 
 
 def test_several_masks_of_a_picture_leave_the_learning_rate_alone() -> None:
-    """They are no new pictures; else arms of a study that differ in masks would differ in their rate without a word."""
+    """They are no new pictures; else arms of a study that differ in masks would differ in their
+    rate without a word.
+    """
     one, four = complete(batch_size=32), complete(batch_size=32, masks_per_image=4)
     assert one.train.lr == four.train.lr
     assert effective_batch(four) == 4 * effective_batch(one) == 4 * 32

@@ -1,4 +1,6 @@
-"""Changes after the crop: upside down, turned, other colors; maps are turned with their pictures. All are off by default."""
+"""Changes after the crop: upside down, turned, other colors; maps are turned with their pictures.
+All are off by default.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What happens to each picture of a batch: (B,) turns in radians, (B,) upside down, (B, 4) strengths of the four color changes."""
+    """What happens to each picture of a batch: (B,) turns in radians, (B,) upside down, (B, 4)
+    strengths of the four color changes.
+    """
 
     turn: Tensor
     upside_down: Tensor
@@ -29,9 +33,12 @@ class Drawn:
 class Changes:
     """How much pictures may change.
 
-    rotate: the most degrees of a turn around the crop's center, either way; what lies outside the crop is filled with its mirror image;
-    vertical_flip: turn half of the pictures upside down; brightness, contrast, saturation: factors drawn from 1 - x to 1 + x;
-    hue: the most of a full color circle, either way. Saturation and hue leave pictures without three channels alone.
+    rotate: the most degrees of a turn around the crop's center, either way; what lies outside the
+        crop is filled with its mirror image.
+    vertical_flip: turn half of the pictures upside down.
+    brightness, contrast, saturation: factors drawn from 1 - x to 1 + x.
+    hue: the most of a full color circle, either way. Saturation and hue leave pictures without
+        three channels alone.
     """
 
     rotate: float = 0.0
@@ -83,7 +90,9 @@ class Changes:
         )
 
     def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
-        """Change brightness, contrast, saturation and hue of (B, C, H, W) float pictures in [0, 255], in this order."""
+        """Change brightness, contrast, saturation and hue of (B, C, H, W) float pictures in [0,
+        255], in this order.
+        """
         brightness, contrast, saturation, hue = (
             one[:, None, None, None] for one in drawn.colors.unbind(1)
         )
@@ -111,7 +120,9 @@ def _gray(pixels: Tensor) -> Tensor:
 
 
 def _turn_hue(pixels: Tensor, hue: Tensor) -> Tensor:
-    """Turn colors around the gray axis, in the YIQ space of television; hue: (B,) shares of a full turn."""
+    """Turn colors around the gray axis, in the YIQ space of television; hue: (B,) shares of a full
+    turn.
+    """
     to_yiq = torch.tensor(_TO_YIQ)
     cos, sin = (hue * 2 * math.pi).cos(), (hue * 2 * math.pi).sin()
     turn = torch.eye(3).repeat(len(hue), 1, 1)

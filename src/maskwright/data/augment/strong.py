@@ -1,4 +1,6 @@
-"""Strong changes for training on labels: RandAugment and erased rectangles, each picture's chance its own."""
+"""Strong changes for training on labels: RandAugment and erased rectangles, each picture's chance
+its own.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ _ERASED_ASPECT = (0.3, 1 / 0.3)
 class StrongChanges:
     """What is done to uint8 pictures after crop and flip.
 
-    rand_augment: timm's words for it, e.g. rand-m9-mstd0.5-inc1, or none; erase: share of the pictures of which a rectangle is replaced
-    by noise (Zhong et al. 2020). The chance of a picture depends on (seed, epoch, sample id) alone.
+    rand_augment: timm's words for it, e.g. rand-m9-mstd0.5-inc1, or none.
+    erase: share of the pictures of which a rectangle is replaced by noise (Zhong et al. 2020). The
+        chance of a picture depends on (seed, epoch, sample id) alone.
     """
 
     rand_augment: str
@@ -42,7 +45,8 @@ class StrongChanges:
         if self.rand_augment != NONE:
             if len(self.scale.mean) not in (1, 3):
                 raise MaskwrightError(
-                    f"RandAugment knows gray and color pictures; these have {len(self.scale.mean)} channels. Use rand_augment=none."
+                    f"RandAugment knows gray and color pictures; these have {len(self.scale.mean)}"
+                    " channels. Use rand_augment=none."
                 )
             check_rand_augment(self.rand_augment)
 
@@ -124,12 +128,16 @@ def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
 
 
 def _posterize(picture: Image.Image, bits: int, **_: Any) -> Image.Image:
-    """At the largest magnitude timm keeps 0 bits of each color, a black picture, which Pillow 12 refuses to make; keep one."""
+    """At the largest magnitude timm keeps 0 bits of each color, a black picture, which Pillow 12
+    refuses to make; keep one.
+    """
     return ImageOps.posterize(picture, max(1, bits))
 
 
 def _to_picture(image: Tensor) -> Image.Image:
-    """A Pillow picture in color: timm fills corners with three numbers, which a gray one does not take."""
+    """A Pillow picture in color: timm fills corners with three numbers, which a gray one does not
+    take.
+    """
     return Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
 

@@ -1,7 +1,9 @@
-"""Crop, resize and flip for a whole batch of tiny pictures at once: two matrix products with weights looked up in a table.
+"""Crop, resize and flip for a whole batch of tiny pictures at once: two matrix products with
+weights looked up in a table.
 
-Measured on one thread for 32-pixel pictures: about twice as many a second as resizing one by one, with the same bicubic weights.
-A crop is an interval of rows and an interval of columns; 32 pixels have only 528 intervals, so all resizing weights fit in 2 MB.
+Measured on one thread for 32-pixel pictures: about twice as many a second as resizing one by one,
+with the same bicubic weights. A crop is an interval of rows and an interval of columns; 32 pixels
+have only 528 intervals, so all resizing weights fit in 2 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ LARGEST = 40
 def crop_tiny(
     images: Tensor, boxes: CropBoxes, size: tuple[int, int], interpolation: Interpolation
 ) -> Tensor:
-    """Apply a box each to uint8 (B, H, W, C) pictures; returns uint8 (B, C, *size), within one level of CropBox.apply."""
+    """Apply a box each to uint8 (B, H, W, C) pictures; returns uint8 (B, C, *size), within one
+    level of CropBox.apply.
+    """
     batch, height, width, channels = images.shape
     rows = _weights(height, size[0], interpolation)[_interval(boxes.top, boxes.height, height)]
     columns = _weights(width, size[1], interpolation, True)[
@@ -34,14 +38,18 @@ def crop_tiny(
 
 
 def _interval(start: Tensor, length: Tensor, side: int) -> Tensor:
-    """Number the interval [start, start + length) among all of a side: those of length 1 first, then 2, ..."""
+    """Number the interval [start, start + length) among all of a side: those of length 1 first,
+    then 2, ...
+    """
     shorter = length - 1
     return shorter * (side + 1) - shorter * (shorter + 1) // 2 + start
 
 
 @lru_cache(maxsize=16)
 def _weights(side: int, out: int, interpolation: Interpolation, mirrored: bool = False) -> Tensor:
-    """Resizing weights of every interval of a side: (intervals, out, side), or (intervals, 2, side, out) plain and mirrored."""
+    """Resizing weights of every interval of a side: (intervals, out, side), or (intervals, 2, side,
+    out) plain and mirrored.
+    """
     tables = []
     for length in range(1, side + 1):
         shared = _resize(length, out, interpolation)
@@ -58,7 +66,9 @@ def _weights(side: int, out: int, interpolation: Interpolation, mirrored: bool =
 
 
 def _resize(length: int, out: int, interpolation: Interpolation) -> Tensor:
-    """(out, length) weights of antialiased resizing, each row summing to 1, as in torch's interpolate and Pillow."""
+    """(out, length) weights of antialiased resizing, each row summing to 1, as in torch's
+    interpolate and Pillow.
+    """
     scale = length / out
     centers = (torch.arange(out, dtype=torch.float64) + 0.5) * scale
     distance = (torch.arange(length, dtype=torch.float64) + 0.5 - centers[:, None]).abs() / max(

@@ -1,4 +1,6 @@
-"""Augmentation as geometry: a box and a flip for each picture, drawn from its own random stream, that pictures and their maps share."""
+"""Augmentation as geometry: a box and a flip for each picture, drawn from its own random stream,
+that pictures and their maps share.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class CropBox:
-    """The part of one picture that is kept, in its pixels, and whether it is mirrored left to right."""
+    """The part of one picture that is kept, in its pixels, and whether it is mirrored left to
+    right.
+    """
 
     top: int
     left: int
@@ -32,7 +36,9 @@ class CropBox:
     def apply(
         self, image: Tensor, size: tuple[int, int], interpolation: Interpolation = "bicubic"
     ) -> Tensor:
-        """Cut the box out of a (C, H, W) uint8 or float picture or map and resize it, antialiased, to (height, width)."""
+        """Cut the box out of a (C, H, W) uint8 or float picture or map and resize it, antialiased,
+        to (height, width).
+        """
         part = image[:, self.top : self.top + self.height, self.left : self.left + self.width]
         if (self.height, self.width) != size:
             part = F.interpolate(
@@ -52,7 +58,9 @@ class CropBoxes:
     flip: Tensor
 
     def to_views(self, heights: Tensor, widths: Tensor) -> Tensor:
-        """(B, 5) float32: top, left, height, width as shares of pictures of these sizes, and 1 where mirrored."""
+        """(B, 5) float32: top, left, height, width as shares of pictures of these sizes, and 1
+        where mirrored.
+        """
         sides = (self.top / heights, self.left / widths, self.height / heights, self.width / widths)
         return torch.stack([*sides, self.flip.float()], dim=1).float()
 
@@ -65,9 +73,11 @@ class CropBoxes:
 class Augment:
     """How pictures of any size become (height, width) inputs.
 
-    crop: `random` takes a box of `scale` of the area and `ratio` of width to height (times the aspect of a non-square size), as
-    RandomResizedCrop does; `center` takes the largest centered box of the wanted aspect; `stretch` takes the whole picture, aspect lost.
-    flip: mirror half of the pictures left to right; changes: what else is done to the crop.
+    crop: `random` takes a box of `scale` of the area and `ratio` of width to height (times the
+        aspect of a non-square size), as RandomResizedCrop does; `center` takes the largest centered
+        box of the wanted aspect; `stretch` takes the whole picture, aspect lost.
+    flip: mirror half of the pictures left to right.
+    changes: what else is done to the crop.
     """
 
     size: tuple[int, int]
@@ -99,7 +109,9 @@ class Augment:
     def draw(
         self, heights: Tensor, widths: Tensor, *, seed: int, epoch: int, sample_ids: Tensor
     ) -> CropBoxes:
-        """Choose the boxes of a batch of pictures of (B,) heights and widths; chance depends on (seed, epoch, sample id) alone."""
+        """Choose the boxes of a batch of pictures of (B,) heights and widths; chance depends on
+        (seed, epoch, sample id) alone.
+        """
         rng = sample_rng(seed, epoch, sample_ids, "augment")
         top, left, height, width = self._boxes(heights, widths, rng.fork("box"))
         flip = (
@@ -129,7 +141,9 @@ class Augment:
     def _random_sizes(
         self, heights: Tensor, widths: Tensor, rng: KeyedRng
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take the first of ten random boxes that fits, else the largest box of a legal aspect; also say which were drawn."""
+        """Take the first of ten random boxes that fits, else the largest box of a legal aspect;
+        also say which were drawn.
+        """
         aspect = self.size[1] / self.size[0]
         area = (heights * widths)[:, None] * (
             self.scale[0] + (self.scale[1] - self.scale[0]) * rng.uniform(_TRIES)

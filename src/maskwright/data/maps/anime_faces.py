@@ -1,8 +1,10 @@
-"""Faces, eyes, mouths, noses and chins of drawn people, found by the package `animeface`, which brings its model along.
+"""Faces, eyes, mouths, noses and chins of drawn people, found by the package `animeface`, which
+brings its model along.
 
-animeface 2 was compiled against the memory layout of pictures in Pillow 4. Newer Pillow versions have another layout, and the package then
-silently finds nothing. So pictures are handed over here in the layout it was compiled for, laid out with ctypes, whatever
-Pillow is installed, and a drawn face is looked for first: where that fails, an error says so instead of empty maps.
+animeface 2 was compiled against the memory layout of pictures in Pillow 4. Newer Pillow versions
+have another layout, and the package then silently finds nothing. So pictures are handed over here
+in the layout it was compiled for, laid out with ctypes, whatever Pillow is installed, and a drawn
+face is looked for first: where that fails, an error says so instead of empty maps.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ class AnimeFinder:
     """Finds the parts of drawn faces."""
 
     def find(self, pixels: np.ndarray) -> list[Part]:
-        """Find parts in a (H, W, 3) uint8 picture; with a frame around it where none is found without."""
+        """Find parts in a (H, W, 3) uint8 picture; with a frame around it where none is found
+        without.
+        """
         detect = load_animeface()
         for most, share in _TRIES:
             shrunk, factor = _shrink(pixels, most)
@@ -69,7 +73,9 @@ class AnimeFinder:
 
 @lru_cache(maxsize=1)
 def load_animeface() -> Any:
-    """Import animeface's detector and let it find a drawn face; raises MaskwrightError when it is missing or blind."""
+    """Import animeface's detector and let it find a drawn face; raises MaskwrightError when it is
+    missing or blind.
+    """
     try:
         from animeface import _nvxs
     except ImportError as error:
@@ -78,14 +84,17 @@ def load_animeface() -> Any:
         ) from error
     if object.__basicsize__ != 16 or not _call(_nvxs.detect, draw_face(96)):
         raise MaskwrightError(
-            "animeface does not find a drawn test face with this Python and Pillow, so it would find nothing in your pictures either. "
-            "Use another source of parts, for example parts(from='cascade') or parts(from='boxes.csv')."
+            "animeface does not find a drawn test face with this Python and Pillow, so it would"
+            " find nothing in your pictures either. Use another source of parts, for example"
+            " parts(from='cascade') or parts(from='boxes.csv')."
         )
     return _nvxs.detect
 
 
 def draw_face(side: int) -> np.ndarray:
-    """Draw a face in the manner of anime as (side, side, 3) uint8: a face that a working detector knows."""
+    """Draw a face in the manner of anime as (side, side, 3) uint8: a face that a working detector
+    knows.
+    """
     large = side * 8
     canvas = Image.new("RGB", (large, large), (200, 220, 235))
     pen = ImageDraw.Draw(canvas)
@@ -173,7 +182,9 @@ def _parts(face: dict[str, Any]) -> list[Part]:
 
 
 def _shrink(pixels: np.ndarray, most: int) -> tuple[np.ndarray, float]:
-    """Shrink pictures whose shorter side is longer; also return how many source pixels one of the result's is."""
+    """Shrink pictures whose shorter side is longer; also return how many source pixels one of the
+    result's is.
+    """
     factor = max(1.0, min(pixels.shape[:2]) / most)
     if factor == 1:
         return pixels, 1.0

@@ -28,7 +28,10 @@ class Teacher(Protocol):
 class AttentionMap:
     """Attention stretched to 0 to 1 within each picture.
 
-    file: a run or a checkpoint; teacher: that, opened; stamp: changes when its weights do; device: where it is asked.
+    file: a run or a checkpoint.
+    teacher: that, opened.
+    stamp: changes when its weights do.
+    device: where it is asked.
     """
 
     file: str | None = None

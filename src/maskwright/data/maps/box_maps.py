@@ -16,7 +16,9 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 
 @dataclass(frozen=True, kw_only=True)
 class BoxParts:
-    """Parts as boxes, small ones over large ones. file: the table; only: the parts to keep, all by default."""
+    """Parts as boxes, small ones over large ones. file: the table; only: the parts to keep, all by
+    default.
+    """
 
     file: str
     only: tuple[str, ...] | list[str] = ()
@@ -26,7 +28,8 @@ class BoxParts:
         for name in self.only:
             if name not in known:
                 raise MaskwrightError(
-                    f"'{self.file}' has no part '{name}'.{did_you_mean(name, known)} It has: {', '.join(known)}."
+                    f"'{self.file}' has no part '{name}'.{did_you_mean(name, known)} It has:"
+                    f" {', '.join(known)}."
                 )
         made = f"boxes in {self.file} ({self._table.fingerprint})"
         return MapPlan(name="parts", kind="labels", parts=self._names, made=made)

@@ -28,7 +28,9 @@ _LONE_POINT = 8.0
 
 @dataclass(frozen=True)
 class BoxTable:
-    """The parts of each picture. place: a .csv or .json file, or one inside an archive (`x.zip/parts.csv`)."""
+    """The parts of each picture. place: a .csv or .json file, or one inside an archive
+    (`x.zip/parts.csv`).
+    """
 
     place: str
 
@@ -55,7 +57,9 @@ class BoxTable:
         return hash_strings([self._text])
 
     def find(self, key: str) -> list[Part]:
-        """The parts of a picture, found by its path, else by a file name that occurs once; none when it has no row."""
+        """The parts of a picture, found by its path, else by a file name that occurs once; none
+        when it has no row.
+        """
         found = self.by_file.get(key)
         return (
             found
@@ -88,7 +92,9 @@ class BoxTable:
 
 
 def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
-    """Read columns file, <part>_x,_y,_w,_h for boxes and <part>_x,_y for points; or x_min,y_min,x_max,y_max and perhaps part."""
+    """Read columns file, <part>_x,_y,_w,_h for boxes and <part>_x,_y for points; or
+    x_min,y_min,x_max,y_max and perhaps part.
+    """
     reader = csv.DictReader(io.StringIO(text))
     columns = list(reader.fieldnames or ())
     file = next((name for name in columns if name.lower() in _FILES), None)
@@ -100,8 +106,8 @@ def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
     has_corners = all(name in columns for name in _CORNERS)
     if file is None or not (stems or has_corners):
         raise MaskwrightError(
-            f"'{place}' needs a column file and boxes as <part>_x,_y,_w,_h (points: _x,_y) or x_min,y_min,x_max,y_max; "
-            f"it has: {', '.join(columns)}."
+            f"'{place}' needs a column file and boxes as <part>_x,_y,_w,_h (points: _x,_y) or"
+            f" x_min,y_min,x_max,y_max; it has: {', '.join(columns)}."
         )
     try:
         return [
@@ -135,7 +141,9 @@ def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
 
 
 def _read_coco(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
-    """Read images, annotations with bbox [x, y, width, height] and keypoints [x, y, visible, ...], categories."""
+    """Read images, annotations with bbox [x, y, width, height] and keypoints [x, y, visible, ...],
+    categories.
+    """
     try:
         facts: dict[str, Any] = json.loads(text)
         files = {one["id"]: one["file_name"] for one in facts["images"]}

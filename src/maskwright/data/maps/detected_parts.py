@@ -1,4 +1,6 @@
-"""Parts that detectors find: drawn faces with animeface, photographed ones with OpenCV's cascades, anything with a cascade of one's own."""
+"""Parts that detectors find: drawn faces with animeface, photographed ones with OpenCV's cascades,
+anything with a cascade of one's own.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class AnimeParts:
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeParts:
-    """Faces and the eyes in them. file: a cascade .xml of your own instead; part: what that finds."""
+    """Faces and the eyes in them. file: a cascade .xml of your own instead; part: what
+    that finds.
+    """
 
     file: str | None = None
     part: str = "face"

@@ -17,7 +17,9 @@ from maskwright.support.seeding import derive_seed
 
 @dataclass(frozen=True, kw_only=True)
 class GrabCutForeground:
-    """Separate what stands out from the rest by color. side: the shorter side that pictures are shrunk to for it."""
+    """Separate what stands out from the rest by color. side: the shorter side that pictures are
+    shrunk to for it.
+    """
 
     side: int = 128
     seed: int = 0

@@ -1,4 +1,6 @@
-"""Foreground from a segmentation network: the package rembg by a model's name, or a U2-Net or IS-Net file run with ONNX Runtime."""
+"""Foreground from a segmentation network: the package rembg by a model's name, or a U2-Net or
+IS-Net file run with ONNX Runtime.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ _ISNET = (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class ModelForeground:
-    """model: a model of rembg (isnet-anime, u2net, ...), downloaded by rembg at first use; file: a local .onnx file instead, whose
-    model name (isnet... or another) says how pixels are normalized."""
+    """model: a model of rembg (isnet-anime, u2net, ...), downloaded by rembg at first use; file: a
+    local .onnx file instead, whose model name (isnet... or another) says how pixels are normalized.
+    """
 
     model: str = "u2net"
     file: str | None = None
@@ -42,7 +45,9 @@ class ModelForeground:
         return _open_rembg(self.model) if self.file is None else _open_file(self.file)
 
     def _segment(self, pixels: np.ndarray) -> np.ndarray:
-        """(h, w) float foreground share of one picture, at the model's or the picture's resolution."""
+        """(h, w) float foreground share of one picture, at the model's or the picture's
+        resolution.
+        """
         if self.file is not None:
             return _run_file(
                 self._session, pixels, *(_ISNET if "isnet" in self.model else _IMAGENET)
@@ -63,7 +68,8 @@ def _open_rembg(model: str) -> Any:
         from rembg import new_session
     except ImportError as error:
         raise MaskwrightError(
-            "foreground(from='rembg') needs the package rembg: pip install 'maskwright[rembg]', or a model file: foreground(from='x.onnx')."
+            "foreground(from='rembg') needs the package rembg: pip install 'maskwright[rembg]', or"
+            " a model file: foreground(from='x.onnx')."
         ) from error
     try:
         return new_session(model)
@@ -89,7 +95,9 @@ def _open_file(file: str) -> Any:
 def _run_file(
     session: Any, pixels: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> np.ndarray:
-    """Segment as U2-Net does: a square input divided by its maximum and normalized; the first output stretched to 0 to 1."""
+    """Segment as U2-Net does: a square input divided by its maximum and normalized; the first
+    output stretched to 0 to 1.
+    """
     given = session.get_inputs()[0]
     side = given.shape[2] if isinstance(given.shape[2], int) else 320
     values = np.asarray(
@@ -103,7 +111,8 @@ def _run_file(
     )
     if out.ndim < 3 or min(out.shape[-2:]) < 2:
         raise MaskwrightError(
-            f"The model gives an output of shape {out.shape}; a mask of (1, 1, height, width) is needed."
+            f"The model gives an output of shape {out.shape}; a mask of (1, 1, height, width) is"
+            " needed."
         )
     mask = out.reshape(-1, *out.shape[-2:])[0]
     low, high = float(mask.min()), float(mask.max())

@@ -1,4 +1,6 @@
-"""Writing a map beside a packed store, picture by picture in the store's order; it can be stopped at any time and goes on where it was."""
+"""Writing a map beside a packed store, picture by picture in the store's order; it can be stopped
+at any time and goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ Draw = Callable[[Sequence[int]], Sequence[np.ndarray]]
 
 @dataclass(frozen=True, kw_only=True)
 class MapPlan:
-    """What a map is: its name, its kind with the names of its parts, and how it is made, in words that change when the result would."""
+    """What a map is: its name, its kind with the names of its parts, and how it is made, in words
+    that change when the result would.
+    """
 
     name: str
     kind: MapKind
@@ -51,7 +55,8 @@ class MapPlan:
             or len(self.parts) > MOST_PARTS
         ):
             raise MaskwrightError(
-                f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has {len(self.parts)}."
+                f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has"
+                f" {len(self.parts)}."
             )
 
 
@@ -60,8 +65,10 @@ def write_map(
 ) -> PixelMap:
     """Make a map of every picture of a whole store, or open it when it is there already.
 
-    draw: given ids of the store, returns the map of each picture as (H, W) uint8 at the picture's size. A map of that name made
-    in another way is replaced when the new one is complete. Raises MaskwrightError for a full disk.
+    draw: given ids of the store, returns the map of each picture as (H, W) uint8 at the picture's
+        size. A map of that name made in another way is replaced when the new one is complete.
+
+    Raises MaskwrightError for a full disk.
     """
     place = store.folder / MAPS / f"{plan.name}.json"
     with exclusive(place.with_name(f".{plan.name}.lock")):
@@ -70,8 +77,9 @@ def write_map(
                 _build(store, plan, draw, place, progress)
             except OSError as error:
                 raise MaskwrightError(
-                    f"Could not write the map '{place.with_suffix('.bin')}': {error.strerror or error}. "
-                    "Free some space; what was made is kept, run again to go on."
+                    f"Could not write the map '{place.with_suffix('.bin')}':"
+                    f" {error.strerror or error}. Free some space; what was made is kept, run again"
+                    " to go on."
                 ) from error
         return open_map(store, plan.name)
 

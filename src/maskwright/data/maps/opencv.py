@@ -1,4 +1,6 @@
-"""OpenCV, an optional package: imported when first needed, with a sentence where it is missing or too new."""
+"""OpenCV, an optional package: imported when first needed, with a sentence where it is missing or
+too new.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,11 @@ def load_opencv() -> Any:
 
 
 def measure_saliency(pixels: np.ndarray) -> np.ndarray:
-    """How much each pixel of a (H, W, 3) uint8 picture stands out, (H, W) float in [0, 1]: the mean of OpenCV's two static methods.
+    """How much each pixel of a (H, W, 3) uint8 picture stands out, (H, W) float in [0, 1]: the mean
+    of OpenCV's two static methods.
 
-    Spectral residual (Hou and Zhang 2007) and fine grained (Montabone and Soto 2010); neither needs a model.
+    Spectral residual (Hou and Zhang 2007) and fine grained (Montabone and Soto 2010); neither needs
+    a model.
     """
     cv2 = load_opencv()
     bgr = np.ascontiguousarray(pixels[:, :, ::-1])
@@ -43,11 +47,13 @@ def measure_saliency(pixels: np.ndarray) -> np.ndarray:
 
 
 def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
-    """Separate foreground from background with GrabCut (Rother et al. 2004) started from saliency: (H, W) bool.
+    """Separate foreground from background with GrabCut (Rother et al. 2004) started from saliency:
+    (H, W) bool.
 
-    The start: all but the tenth that stands out least is probably foreground, a thin frame is background. Where that leaves next to
-    nothing, as when the picture's subject reaches its borders, the frame is only probably background in a second try.
-    OpenCV's chance is seeded by `seed`.
+    The start: all but the tenth that stands out least is probably foreground, a thin frame is
+    background. Where that leaves next to nothing, as when the picture's subject reaches its
+    borders, the frame is only probably background in a second try. OpenCV's chance is seeded by
+    `seed`.
     """
     cv2 = load_opencv()
     saliency = cv2.GaussianBlur(
@@ -66,7 +72,9 @@ def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _framed(start: np.ndarray, value: int) -> np.ndarray:
-    """The start with a thin frame of one value at the top, left and right; subjects often stand on the lower border."""
+    """The start with a thin frame of one value at the top, left and right; subjects often stand on
+    the lower border.
+    """
     frame, framed = max(1, min(start.shape) // 32), start.copy()
     for edge in (framed[:frame], framed[:, :frame], framed[:, -frame:]):
         edge[:] = value
@@ -89,7 +97,9 @@ def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndar
 
 @dataclass(frozen=True)
 class CascadeFinder:
-    """Finds a named part with a cascade of OpenCV (Viola and Jones 2001): one of those it ships, or a file."""
+    """Finds a named part with a cascade of OpenCV (Viola and Jones 2001): one of those it ships, or
+    a file.
+    """
 
     part: str
     file: str = "haarcascade_frontalface_alt2.xml"

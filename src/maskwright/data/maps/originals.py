@@ -1,4 +1,6 @@
-"""A stored picture seen in its source: which picture, which window of it, and the size it is stored at; maps are brought to that size."""
+"""A stored picture seen in its source: which picture, which window of it, and the size it is stored
+at; maps are brought to that size.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class Original:
         return self.cut(self.source.read(self.index, Wanted(channels=channels)))
 
     def cut(self, whole: np.ndarray) -> np.ndarray:
-        """The window of a map of the whole picture; the map may have another size than the picture."""
+        """The window of a map of the whole picture; the map may have another size than
+        the picture.
+        """
         if self.window is None:
             return whole
         height, width = self.source.size(self.index)
@@ -84,7 +88,9 @@ class Original:
         ].astype(np.uint8)
 
     def paint(self, parts: Sequence[Part], names: Sequence[str]) -> np.ndarray:
-        """Paint parts, given in pixels of the whole picture, as their number in `names` from 1; small parts lie over large ones."""
+        """Paint parts, given in pixels of the whole picture, as their number in `names` from 1;
+        small parts lie over large ones.
+        """
         canvas = np.zeros(self.size, dtype=np.uint8)
         height, width = self.source.size(self.index)
         window = self.window or Window(0, 0, height, width)
@@ -116,7 +122,9 @@ def _average(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _covered(start: float, length: float, side: int) -> slice:
-    """The pixels whose centers lie in [start, start + length), at least the one in its middle unless that lies outside."""
+    """The pixels whose centers lie in [start, start + length), at least the one in its middle
+    unless that lies outside.
+    """
     first, last = int(np.ceil(start - 0.5)), int(np.ceil(start + length - 0.5))
     if last <= first:
         first = int(np.floor(start + length / 2))

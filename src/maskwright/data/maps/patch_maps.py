@@ -1,4 +1,6 @@
-"""Maps of a packed store: one byte per pixel of its pictures, such as how much of it is foreground or which part of a face it shows."""
+"""Maps of a packed store: one byte per pixel of its pictures, such as how much of it is foreground
+or which part of a face it shows.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ MapKind = Literal["share", "labels"]
 class PixelMap:
     """One map of every picture of a store, in a file that is mapped into memory.
 
-    kind: `share`, where bytes 0 to 255 stand for 0 to 1, or `labels`, where a byte is a part's number, from 1 in the order of `parts`,
-    and 0 is no part; made: how it was made; coverage: numbers about it, for people.
+    kind: `share`, where bytes 0 to 255 stand for 0 to 1, or `labels`, where a byte is a part's
+        number, from 1 in the order of `parts`, and 0 is no part.
+    made: how it was made.
+    coverage: numbers about it, for people.
     """
 
     name: str
@@ -38,7 +42,9 @@ class PixelMap:
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """The names under which a batch has it: its own, or one for each part, such as parts/eyes."""
+        """The names under which a batch has it: its own, or one for each part, such as
+        parts/eyes.
+        """
         return (
             (self.name,)
             if self.kind == "share"
@@ -46,11 +52,15 @@ class PixelMap:
         )
 
     def picture(self, offset: int, height: int, width: int) -> Tensor:
-        """The map of one picture as (H, W) uint8, a view of the mapped file; offset: in bytes of this file."""
+        """The map of one picture as (H, W) uint8, a view of the mapped file; offset: in bytes of
+        this file.
+        """
         return self._bytes[offset : offset + height * width].view(height, width)
 
     def pictures(self, places: Tensor, height: int, width: int) -> Tensor:
-        """Copy the maps of pictures of one size to (B, H, W) uint8; places: the pictures' numbers in the file."""
+        """Copy the maps of pictures of one size to (B, H, W) uint8; places: the pictures' numbers
+        in the file.
+        """
         return self._bytes.view(-1, height, width)[places]
 
     @cached_property
@@ -67,13 +77,15 @@ def map_names(store: PackedStore) -> tuple[str, ...]:
 
 
 def open_map(store: PackedStore, name: str) -> PixelMap:
-    """Open one map of a store, whole or a subset, after checking that it belongs to its pictures and is undamaged.
+    """Open one map of a store, whole or a subset, after checking that it belongs to its pictures
+    and is undamaged.
 
     Raises MaskwrightError, naming the file, when it is missing, damaged or made for other pictures.
     """
     if store.live is not None:
         raise MaskwrightError(
-            f"Streamed pictures have no maps, so '{name}' cannot be used; prepare a store (maskwright prepare) and train on it."
+            f"Streamed pictures have no maps, so '{name}' cannot be used; prepare a store"
+            " (maskwright prepare) and train on it."
         )
     place = store.folder / MAPS / f"{name}.json"
     if name not in map_names(store):
@@ -119,12 +131,14 @@ def _missing(store: PackedStore, name: str, place: Path) -> MaskwrightError:
     known = map_names(store)
     held = f"It has: {', '.join(known)}." if known else "It has none."
     return MaskwrightError(
-        f"The store '{store.folder}' has no map '{name}' ({place.name} in {MAPS}/).{did_you_mean(name, known)} {held} "
-        f"Make it with: maskwright prepare DATA --out STORE --priors {name}, then use STORE as the data."
+        f"The store '{store.folder}' has no map '{name}' ({place.name} in"
+        f" {MAPS}/).{did_you_mean(name, known)} {held} Make it with: maskwright prepare DATA --out"
+        f" STORE --priors {name}, then use STORE as the data."
     )
 
 
 def _unusable(path: Path, name: str, how: str) -> MaskwrightError:
     return MaskwrightError(
-        f"The map '{path}' cannot be used: {how}. Delete it and make it again: maskwright prepare {path.parents[1]} --priors {name}."
+        f"The map '{path}' cannot be used: {how}. Delete it and make it again: maskwright prepare"
+        f" {path.parents[1]} --priors {name}."
     )

@@ -1,4 +1,6 @@
-"""From maps to patches: the exact mean of a map over each patch of a crop, moved and mirrored as the pixels are."""
+"""From maps to patches: the exact mean of a map over each patch of a crop, moved and mirrored as
+the pixels are.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Move = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One map and those of its parts that were asked for: their names in a batch and their values in the map."""
+    """One map and those of its parts that were asked for: their names in a batch and their values
+    in the map.
+    """
 
     pixels: PixelMap
     entries: tuple[str, ...]
@@ -31,7 +35,8 @@ class PatchShares:
     """Gives the maps of a batch of crops as shares per patch."""
 
     def __init__(self, store: PackedStore, maps: Sequence[str], grid: tuple[int, int]) -> None:
-        """maps: names such as foreground, parts (all parts) or parts/eyes (one part); grid: rows and columns of patches.
+        """maps: names such as foreground, parts (all parts) or parts/eyes (one part); grid: rows
+        and columns of patches.
 
         Raises MaskwrightError for a map that the store does not have or that cannot be used.
         """
@@ -50,9 +55,11 @@ class PatchShares:
         move: Move | None = None,
         size: tuple[int, int] = (1, 1),
     ) -> dict[str, Tensor]:
-        """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by name.
+        """Average each map over each patch of each crop: (B, rows * cols) float32 in [0, 1] by
+        name.
 
-        move: turns (B, 1, H, W) maps of crops of this size as their pixels were turned; the mean is then taken over the turned map.
+        move: turns (B, 1, H, W) maps of crops of this size as their pixels were turned; the mean is
+            then taken over the turned map.
         """
         gather = self._together if self._store.uniform_size is not None else self._one_by_one
         shares: dict[str, Tensor] = {}
@@ -71,7 +78,9 @@ class PatchShares:
     def _together(
         self, wanted: _Wanted, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]
     ) -> Tensor:
-        """(entries, B, rows, cols) from pictures of one size: two matrix products for each entry."""
+        """(entries, B, rows, cols) from pictures of one size: two matrix products for
+        each entry.
+        """
         store = self._store
         assert store.uniform_size is not None
         height, width = store.uniform_size
@@ -105,7 +114,9 @@ class PatchShares:
 
 
 def overlap(start: Tensor, length: Tensor, side: int, count: int) -> Tensor:
-    """How much of each of `count` equal pieces of [start, start + length) lies in each pixel of a side: (B, count, side), rows sum to 1."""
+    """How much of each of `count` equal pieces of [start, start + length) lies in each pixel of a
+    side: (B, count, side), rows sum to 1.
+    """
     step = (length.double() / count)[:, None, None]
     first = start.double()[:, None, None] + step * torch.arange(count, dtype=torch.float64)[:, None]
     pixel = torch.arange(side, dtype=torch.float64)
@@ -119,7 +130,9 @@ def _whole_overlap(length: int, count: int) -> Tensor:
 
 
 def _to_planes(pixels: Tensor, values: tuple[int, ...]) -> Tensor:
-    """(B, entries, H, W) float shares of (B, H, W) bytes: the share itself, or where each part is."""
+    """(B, entries, H, W) float shares of (B, H, W) bytes: the share itself, or where
+    each part is.
+    """
     if values == (SHARE,):
         return pixels[:, None].float() / 255
     return (pixels[:, None] == torch.tensor(values, dtype=torch.uint8)[:, None, None]).float()
@@ -144,7 +157,8 @@ def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Wanted:
             )
             known = [entry.partition("/")[2] for entry in pixels.entries]
             raise MaskwrightError(
-                f"The map '{pixels.path}' has no '{name}': {parts}.{did_you_mean(name.partition('/')[2], known)}"
+                f"The map '{pixels.path}' has no '{name}':"
+                f" {parts}.{did_you_mean(name.partition('/')[2], known)}"
             )
     entries = (
         pixels.entries

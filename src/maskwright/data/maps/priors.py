@@ -1,4 +1,6 @@
-"""Where maps come from: a catalog of sources for each map, and the words in which one is asked for, such as parts(from='labels.csv')."""
+"""Where maps come from: a catalog of sources for each map, and the words in which one is asked for,
+such as parts(from='labels.csv').
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ class Prior(Protocol):
     """Makes one map of every picture."""
 
     def plan(self) -> MapPlan:
-        """What the map is and how it is made; raises MaskwrightError when it cannot be made here."""
+        """What the map is and how it is made; raises MaskwrightError when it cannot be
+        made here.
+        """
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
         """The map of each picture, (H, W) uint8 at its stored size."""
@@ -90,7 +94,9 @@ class ChosenBySight(Prior, Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """A map that was asked for: its name, where it comes from (None: whatever fits) and the options of that source."""
+    """A map that was asked for: its name, where it comes from (None: whatever fits) and the options
+    of that source.
+    """
 
     name: str
     source: str | None
@@ -98,7 +104,9 @@ class Asked:
 
 
 def parse_priors(text: str | Sequence[str]) -> list[Asked]:
-    """Read `foreground, parts(from='labels.csv')`; raises MaskwrightError with the nearest known word."""
+    """Read `foreground, parts(from='labels.csv')`; raises MaskwrightError with the nearest known
+    word.
+    """
     line = text if isinstance(text, str) else ", ".join(text)
     words = split_list(_FROM.sub(r"\1from_\2", line))
     asked = [_ask(parse_value(word)) for word in words]
@@ -110,7 +118,9 @@ def parse_priors(text: str | Sequence[str]) -> list[Asked]:
 
 
 def build_prior(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior, str]:
-    """Build the source of a map and say in a few words which it is; without one named, the first that fits `sample` is taken."""
+    """Build the source of a map and say in a few words which it is; without one named, the first
+    that fits `sample` is taken.
+    """
     if asked.source is None:
         return _choose(asked, seed, sample)
     name, options = resolve_source(asked)
@@ -120,7 +130,9 @@ def build_prior(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Pr
 
 
 def resolve_source(asked: Asked) -> tuple[str, dict[str, Any]]:
-    """Turn what was written after from= into a source of the catalog and its options; a path stands for the kind of file it is."""
+    """Turn what was written after from= into a source of the catalog and its options; a path stands
+    for the kind of file it is.
+    """
     known, word = PRIORS[asked.name], asked.source or ""
     if word in known:
         return word, {}
@@ -129,12 +141,14 @@ def resolve_source(asked: Asked) -> tuple[str, dict[str, Any]]:
     path = Path(word).expanduser()
     if not path.exists() and not any(parent.is_file() for parent in path.parents):
         raise MaskwrightError(
-            f"'{word}' is neither a source of {asked.name} nor a file or folder.{did_you_mean(word, known)} Known: {', '.join(known)}."
+            f"'{word}' is neither a source of {asked.name} nor a file or"
+            f" folder.{did_you_mean(word, known)} Known: {', '.join(known)}."
         )
     kind = _SUFFIXES.get(path.suffix.lower(), "labels" if asked.name == "parts" else "masks")
     if kind not in known:
         raise MaskwrightError(
-            f"A {path.suffix} file gives no {asked.name}; got '{word}'. Known sources: {', '.join(known)}."
+            f"A {path.suffix} file gives no {asked.name}; got '{word}'. Known sources:"
+            f" {', '.join(known)}."
         )
     return kind, {"file": str(path)}
 
@@ -178,7 +192,8 @@ def _choose(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior,
     tried = f"Tried: {'; '.join(refused)}." if refused else "It needs a source."
     names = ", ".join(PRIORS[asked.name])
     raise MaskwrightError(
-        f"No source of {asked.name} fits these pictures. {tried} Name one: {asked.name}(from=...), one of {names} or a file."
+        f"No source of {asked.name} fits these pictures. {tried} Name one: {asked.name}(from=...),"
+        f" one of {names} or a file."
     )
 
 

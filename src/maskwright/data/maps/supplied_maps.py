@@ -1,4 +1,6 @@
-"""Maps that the person has: pictures of masks, or of part numbers, named like the pictures they belong to."""
+"""Maps that the person has: pictures of masks, or of part numbers, named like the pictures they
+belong to.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class MapFiles:
-    """PNG files in a folder or archive, found for a picture by its path without ending, else by its name without ending."""
+    """PNG files in a folder or archive, found for a picture by its path without ending, else by its
+    name without ending.
+    """
 
     place: str
 
@@ -37,7 +41,9 @@ class MapFiles:
         )
 
     def values(self, original: Original) -> np.ndarray:
-        """The window of the map of a picture, as its raw values (palette numbers stay); raises MaskwrightError when there is none."""
+        """The window of the map of a picture, as its raw values (palette numbers stay); raises
+        MaskwrightError when there is none.
+        """
         key = self._key(original.key)
         with Image.open(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
             # Converted to 8 bits, Pillow would cut 16-bit values at 255.
@@ -46,8 +52,9 @@ class MapFiles:
         have, wanted = values.shape[0] / values.shape[1], original.source.size(original.index)
         if abs(have - wanted[0] / wanted[1]) > 0.02 * have:
             raise MaskwrightError(
-                f"The map '{key}' in '{self.place}' is {values.shape[0]}x{values.shape[1]}, its picture '{original.key}' "
-                f"{wanted[0]}x{wanted[1]}; maps have the shape of their pictures."
+                f"The map '{key}' in '{self.place}' is {values.shape[0]}x{values.shape[1]}, its"
+                f" picture '{original.key}' {wanted[0]}x{wanted[1]}; maps have the shape of their"
+                " pictures."
             )
         return original.cut(values)
 
@@ -56,7 +63,8 @@ class MapFiles:
         found = self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
         if found is None:
             raise MaskwrightError(
-                f"'{self.place}' has no map for the picture '{picture}': looked for {PurePosixPath(stem).name}.png."
+                f"'{self.place}' has no map for the picture '{picture}': looked for"
+                f" {PurePosixPath(stem).name}.png."
             )
         return found
 
@@ -75,7 +83,9 @@ class MapFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class SuppliedForeground:
-    """Masks drawn by hand or by another program: black is background, white foreground, gray in between. file: their folder or .zip."""
+    """Masks drawn by hand or by another program: black is background, white foreground, gray in
+    between. file: their folder or .zip.
+    """
 
     file: str
 
@@ -98,8 +108,10 @@ class SuppliedForeground:
 
 @dataclass(frozen=True, kw_only=True)
 class SuppliedParts:
-    """Label maps: each pixel is the number of its part. file: their folder or .zip; classes: a CSV file of id,name (by default
-    classes.csv beside the maps); only: the parts to keep, all by default."""
+    """Label maps: each pixel is the number of its part. file: their folder or .zip; classes: a CSV
+    file of id,name (by default classes.csv beside the maps); only: the parts to keep, all by
+    default.
+    """
 
     file: str
     classes: str | None = None
@@ -116,7 +128,8 @@ class SuppliedParts:
         values = self._maps.values(original)
         if values.max() > 255:
             raise MaskwrightError(
-                f"The label map of '{original.key}' in '{self.file}' holds {values.max()}; parts have numbers up to 255."
+                f"The label map of '{original.key}' in '{self.file}' holds {values.max()}; parts"
+                " have numbers up to 255."
             )
         table = np.zeros(256, dtype=np.uint8)
         table[list(self._numbers.values())] = np.arange(1, len(self._numbers) + 1)
@@ -139,14 +152,17 @@ class SuppliedParts:
         unknown = [name for name in self.only if name not in numbers]
         if unknown or not all(0 <= number <= 255 for number in numbers.values()):
             raise MaskwrightError(
-                f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts: {', '.join(numbers)}."
+                f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts:"
+                f" {', '.join(numbers)}."
             )
         return {
             name: number for name, number in numbers.items() if not self.only or name in self.only
         }
 
     def _class_table(self) -> str:
-        """The text of the table: the file named, or one with a usual name in the folder or archive."""
+        """The text of the table: the file named, or one with a usual name in the folder
+        or archive.
+        """
         if self.classes is not None:
             if not Path(self.classes).exists():
                 raise MaskwrightError(f"The table of parts '{self.classes}' does not exist.")
@@ -157,11 +173,14 @@ class SuppliedParts:
             except OSError:
                 continue  # it is not there; the error below says what to do
         raise MaskwrightError(
-            f"'{self.file}' has no classes.csv (id,name); name the table: parts(from='{self.file}', classes='FILE.csv')."
+            f"'{self.file}' has no classes.csv (id,name); name the table: parts(from='{self.file}',"
+            " classes='FILE.csv')."
         )
 
 
 def _to_share(values: np.ndarray) -> np.ndarray:
-    """Values of a mask as shares: 0 and 1 as they are, else black to white of 8 bits, or of 16 where some lie beyond 255."""
+    """Values of a mask as shares: 0 and 1 as they are, else black to white of 8 bits, or of 16
+    where some lie beyond 255.
+    """
     white = next(top for top in (1, 255, 65535) if values.max() <= top)
     return values.astype(np.float32) / white

@@ -1,4 +1,6 @@
-"""One picture file to pixels: rotation, color modes, alpha, odd and broken files, and shrinking without aliasing."""
+"""One picture file to pixels: rotation, color modes, alpha, odd and broken files, and shrinking
+without aliasing.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from maskwright.support.errors import MaskwrightError
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "F"})
 _ORIENTATION = 0x0112
-# Pillow logs what it cannot read as well as raising it, once for each try: the file's report says it once.
+# Pillow logs what it cannot read as well as raising it, once for each try: the file's report says
+# it once.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
@@ -28,8 +31,10 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 class Wanted:
     """How a picture is wanted from its source.
 
-    channels: 1 gray, 3 color, 4 with alpha; None keeps gray gray and color color. Unless 4 are asked for, transparent pixels lie on white.
-    short_side: the most pixels the shorter side may have; larger pictures are shrunk with their aspect kept, none is enlarged.
+    channels: 1 gray, 3 color, 4 with alpha; None keeps gray gray and color color. Unless 4 are
+        asked for, transparent pixels lie on white.
+    short_side: the most pixels the shorter side may have; larger pictures are shrunk with their
+        aspect kept, none is enlarged.
     """
 
     channels: int | None = None
@@ -51,10 +56,12 @@ class UnreadableImage(MaskwrightError):
 def decode_picture(
     data: bytes, key: str, wanted: Wanted = AS_STORED, values: ValueRanges = FULL, page: int = 0
 ) -> np.ndarray:
-    """Decode the bytes of a picture file to (H, W, C) uint8; raises UnreadableImage, whatever is wrong with the file.
+    """Decode the bytes of a picture file to (H, W, C) uint8; raises UnreadableImage, whatever is
+    wrong with the file.
 
-    values: which values of more than 8 bits mean black and white; page: of a TIFF, or frame of an animation, from 0. EXIF rotation is
-    applied, CMYK and palettes become RGB. A file that libtiff complains of is unreadable even where it gave pixels.
+    values: which values of more than 8 bits mean black and white.
+    page: of a TIFF, or frame of an animation, from 0. EXIF rotation is applied, CMYK and palettes
+        become RGB. A file that libtiff complains of is unreadable even where it gave pixels.
     """
     if not data:
         raise UnreadableImage(key, "the file is empty")
@@ -83,7 +90,8 @@ def open_page(data: bytes, page: int = 0) -> Image.Image:
 def picture_pixels(
     picture: Image.Image, wanted: Wanted = AS_STORED, values: ValueRanges = FULL
 ) -> np.ndarray:
-    """Bring a Pillow image to (H, W, C) uint8 as `decode_picture` does with a file; the image itself stays as it is.
+    """Bring a Pillow image to (H, W, C) uint8 as `decode_picture` does with a file; the image
+    itself stays as it is.
 
     Raises ValueError for values outside the range that means black and white.
     """
@@ -91,7 +99,9 @@ def picture_pixels(
 
 
 def picture_size(data: bytes, key: str, page: int = 0) -> tuple[int, int]:
-    """Return (height, width) after EXIF rotation, from the file's header alone; raises UnreadableImage."""
+    """Return (height, width) after EXIF rotation, from the file's header alone; raises
+    UnreadableImage.
+    """
     if not data:
         raise UnreadableImage(key, "the file is empty")
     with (
@@ -108,7 +118,9 @@ def picture_size(data: bytes, key: str, page: int = 0) -> tuple[int, int]:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about single files; what cannot be used is reported as UnreadableImage instead."""
+    """Silence Pillow's warnings about single files; what cannot be used is reported as
+    UnreadableImage instead.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\..*")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -152,7 +164,9 @@ def _to_mode(image: Image.Image, channels: int | None) -> Image.Image:
 def _to_eight_bits(
     image: Image.Image, values: ValueRanges, again: Callable[[], Image.Image]
 ) -> Image.Image:
-    """Bring values of more than 8 bits to 8 under a range; other pictures stay as they are, undecoded."""
+    """Bring values of more than 8 bits to 8 under a range; other pictures stay as they are,
+    undecoded.
+    """
     return read_deep(image, again).to_image(values) if is_deep(image) else image
 
 
@@ -166,5 +180,8 @@ def _reason(error: Exception, data: bytes) -> str:
             )
         return "the content is not a picture in a known format"
     if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:,.0f} million pixels (a decompression bomb?)"
+        return (
+            f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:,.0f} million pixels (a"
+            " decompression bomb?)"
+        )
     return str(error).rstrip(".") or type(error).__name__

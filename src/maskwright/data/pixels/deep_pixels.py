@@ -1,4 +1,6 @@
-"""Pictures whose values have more than 8 bits: 10 to 16 bits in PNG and TIFF, signed, 32 bits, floats; all bits of each value are kept."""
+"""Pictures whose values have more than 8 bits: 10 to 16 bits in PNG and TIFF, signed, 32 bits,
+floats; all bits of each value are kept.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _NATIVE = "16L" if sys.byteorder == "little" else "16B"
 class DeepPicture:
     """The values of a picture as its file holds them.
 
-    values: (H, W) or (H, W, 3) of any number type; alpha: (H, W) uint8 or None; orientation: EXIF's, 1 when the picture stands upright.
+    values: (H, W) or (H, W, 3) of any number type.
+    alpha: (H, W) uint8 or None.
+    orientation: EXIF's, 1 when the picture stands upright.
     """
 
     values: np.ndarray
@@ -41,7 +45,9 @@ class DeepPicture:
 
 
 def is_deep(opened: Image.Image) -> bool:
-    """Whether a picture has more than 8 bits a value, or signed ones, told from its header alone."""
+    """Whether a picture has more than 8 bits a value, or signed ones, told from its
+    header alone.
+    """
     return opened.mode.startswith("I") or opened.mode == "F" or _is_signed(opened) or _is_16(opened)
 
 
@@ -65,7 +71,9 @@ def read_deep(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPict
 
 
 def _read_color(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPicture:
-    """Put together 16-bit color, of which Pillow keeps one byte: decoding again with the byte order turned round gives the other."""
+    """Put together 16-bit color, of which Pillow keeps one byte: decoding again with the byte order
+    turned round gives the other.
+    """
     if _raw_mode(opened) in ("R", "G", "B", "A") or opened.mode not in ("RGB", "RGBA", "RGBX"):
         # Pillow reads planes of 16 bits as if they had 8, and has no second byte of other modes.
         raise ValueError(
@@ -111,7 +119,9 @@ def _is_signed(opened: Image.Image) -> bool:
 
 
 def _raw_mode(opened: Image.Image) -> str:
-    """How the bytes of a file are arranged, in Pillow's words; empty once it is decoded and for pictures in memory."""
+    """How the bytes of a file are arranged, in Pillow's words; empty once it is decoded and for
+    pictures in memory.
+    """
     tiles = getattr(opened, "tile", None)
     args = tiles[0].args if tiles else ""
     found = args[0] if isinstance(args, tuple) and args else args

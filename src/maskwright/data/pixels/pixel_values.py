@@ -1,4 +1,6 @@
-"""Arrays as pictures: where the channels are, and the way to (H, W, C) bytes of the wanted channels and size."""
+"""Arrays as pictures: where the channels are, and the way to (H, W, C) bytes of the wanted channels
+and size.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def channels_come_last(first: int, last: int) -> bool:
-    """Tell from the lengths of the first and the last axis of a picture which one is the channels.
+    """Tell from the lengths of the first and the last axis of a picture which one is
+    the channels.
 
-    It is the one with 1, 3 or 4 entries; failing that, the smaller one if it has at most 32. Raises ValueError when both could be.
+    It is the one with 1, 3 or 4 entries; failing that, the smaller one if it has at most 32. Raises
+    ValueError when both could be.
     """
     if (first in _USUAL) != (last in _USUAL):
         return last in _USUAL
@@ -25,7 +29,9 @@ def channels_come_last(first: int, last: int) -> bool:
 
 
 def to_channels_last(array: np.ndarray) -> np.ndarray:
-    """View one (H, W), (H, W, C) or (C, H, W) array as (H, W, C); raises ValueError when it is neither or could be either."""
+    """View one (H, W), (H, W, C) or (C, H, W) array as (H, W, C); raises ValueError when it is
+    neither or could be either.
+    """
     if array.ndim == 2 and array.size:
         return array[:, :, None]
     if array.ndim != 3 or not array.size:
@@ -34,7 +40,9 @@ def to_channels_last(array: np.ndarray) -> np.ndarray:
 
 
 def fit_pixels(pixels_HWC: np.ndarray, wanted: Wanted) -> np.ndarray:
-    """Give (H, W, C) bytes the wanted channels and size; raises ValueError when the channels cannot be had."""
+    """Give (H, W, C) bytes the wanted channels and size; raises ValueError when the channels cannot
+    be had.
+    """
     pixels = _with_channels(pixels_HWC, wanted.channels or pixels_HWC.shape[2])
     if wanted.short_side is None or min(pixels.shape[:2]) <= wanted.short_side:
         return np.ascontiguousarray(pixels)

@@ -1,4 +1,6 @@
-"""What libtiff complains of while a file is decoded, kept for the file's report instead of written to the terminal."""
+"""What libtiff complains of while a file is decoded, kept for the file's report instead of written
+to the terminal.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,19 @@ _BITS, _BANDS, _SAMPLE_FORMAT = 258, 277, 339
 _BIG_TIFF = 43
 _KINDS = {1: "whole numbers", 2: "signed numbers", 3: "floats"}
 _here = threading.local()
-# (module, format, arguments): libtiff's error handler; the arguments are C's va_list, handed on as the pointer that it is.
+# (module, format, arguments): libtiff's error handler; the arguments are C's va_list, handed on as
+# the pointer that it is.
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 
 
 @contextmanager
 def tiff_complaints() -> Iterator[list[str]]:
-    """Collect what libtiff reports in this thread while the block runs; threads do not see each other's files.
+    """Collect what libtiff reports in this thread while the block runs; threads do not see each
+    other's files.
 
-    libtiff calls the handler in the thread that decodes, so nothing is redirected and nothing waits. Where Pillow's libtiff cannot be
-    reached (linked into Pillow on Windows), its lines go to the terminal as before.
+    libtiff calls the handler in the thread that decodes, so nothing is redirected and nothing
+    waits. Where Pillow's libtiff cannot be reached (linked into Pillow on Windows), its lines go to
+    the terminal as before.
     """
     _install()
     _here.complaints = []
@@ -39,7 +44,9 @@ def tiff_complaints() -> Iterator[list[str]]:
 
 
 def describe_tiff(data: bytes) -> str | None:
-    """What a TIFF holds that Pillow cannot read ('a TIFF with 10 bands of 16 bits, whole numbers'), from its header; None for others."""
+    """What a TIFF holds that Pillow cannot read ('a TIFF with 10 bands of 16 bits, whole numbers'),
+    from its header; None for others.
+    """
     if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return None
     try:
@@ -62,7 +69,9 @@ def _first_directory(data: bytes) -> Any:
 
 @cache
 def _install() -> Any:
-    """Set the handler of the libtiff that Pillow loaded, once a process; kept alive by the cache."""
+    """Set the handler of the libtiff that Pillow loaded, once a process; kept alive by
+    the cache.
+    """
     try:
         setter = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
         format_interval = ctypes.CDLL(None).vsnprintf

@@ -1,4 +1,6 @@
-"""Which values mean black and white: measured over a sample of a source or stated, one range for all of its pictures."""
+"""Which values mean black and white: measured over a sample of a source or stated, one range for
+all of its pictures.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from maskwright.support.errors import MaskwrightError
 Kind = Literal["integers", "floats"]
 _KNOWN_BITS = (8, 10, 12, 14, 16)
 _LARGEST_UNIT = 2.0
-"""Floats above 1 and below this have overshot [0, 1]; read as [0, 255] they would be nearly black."""
+"""Floats above 1 and below this have overshot [0, 1]; read as [0, 255] they would be
+nearly black.
+"""
 HOW_TO_STATE = (
     'state what means black and white: --value-range LOW,HIGH (value_range="LOW,HIGH" in Python), '
     "for example --value-range=-1000,400"
@@ -22,14 +26,18 @@ HOW_TO_STATE = (
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The values that mean black and white; clip: values beyond are cut off, otherwise they are refused."""
+    """The values that mean black and white; clip: values beyond are cut off, otherwise they are
+    refused.
+    """
 
     low: float
     high: float
     clip: bool = False
 
     def to_bytes(self, values: np.ndarray) -> np.ndarray:
-        """Scale to uint8, rounding; raises ValueError for NaN, and for values outside the range unless they are cut off."""
+        """Scale to uint8, rounding; raises ValueError for NaN, and for values outside the range
+        unless they are cut off.
+        """
         if values.dtype == np.uint8 and (self.low, self.high) == (0, 255):
             return values
         scaled = (values.astype(np.float32) - self.low) * (255 / (self.high - self.low))
@@ -40,8 +48,8 @@ class ValueRange:
         elif not (scaled.min() > -0.5 and scaled.max() < 255.5):
             seen = f"{values.min():g} to {values.max():g}"
             raise ValueError(
-                f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the other pictures"
-                "; --value-range LOW,HIGH states the range of all"
+                f"its values run from {seen}, outside the {self.low:g} to {self.high:g} of the"
+                " other pictures; --value-range LOW,HIGH states the range of all"
             )
         return np.rint(scaled).astype(np.uint8)
 
@@ -51,7 +59,9 @@ class ValueRange:
 
 @dataclass(frozen=True, kw_only=True)
 class ValueRanges:
-    """The range of whole numbers of more than 8 bits and that of floats; None where it is not known. 8-bit values are always 0 to 255."""
+    """The range of whole numbers of more than 8 bits and that of floats; None where it is not
+    known. 8-bit values are always 0 to 255.
+    """
 
     integers: ValueRange | None = None
     floats: ValueRange | None = None
@@ -66,7 +76,8 @@ class ValueRanges:
         found = getattr(self, kind)
         if found is None:
             raise ValueError(
-                f"it holds {dtype} values, unlike the files that the range was measured on; {HOW_TO_STATE}"
+                f"it holds {dtype} values, unlike the files that the range was measured on;"
+                f" {HOW_TO_STATE}"
             )
         return found
 
@@ -91,7 +102,9 @@ class ValueRanges:
 
     @classmethod
     def parse(cls, text: str) -> ValueRanges:
-        """Read `LOW,HIGH` (values beyond are cut off), or what a run kept: `integers=0,4095,strict;floats=0,1,strict`."""
+        """Read `LOW,HIGH` (values beyond are cut off), or what a run kept:
+        `integers=0,4095,strict;floats=0,1,strict`.
+        """
         found: dict[str, ValueRange] = {}
         for part in text.split(";"):
             kind, equals, numbers = part.strip().rpartition("=")
@@ -104,7 +117,9 @@ class ValueRanges:
 
 UNKNOWN = ValueRanges()
 FULL = ValueRanges(integers=ValueRange(0, 65535), floats=ValueRange(0, 1))
-"""For a single picture in memory, which nothing can be measured on: all of 16 bits, and floats in [0, 1]."""
+"""For a single picture in memory, which nothing can be measured on: all of 16 bits, and floats in
+[0, 1].
+"""
 
 
 def widest(several: Iterable[ValueRanges]) -> ValueRanges:
@@ -122,7 +137,9 @@ def widest(several: Iterable[ValueRanges]) -> ValueRanges:
 
 
 def kind_of(dtype: np.dtype) -> Kind:
-    """Whether values of a type are whole numbers or floats; raises ValueError for values that are no numbers."""
+    """Whether values of a type are whole numbers or floats; raises ValueError for values that are
+    no numbers.
+    """
     if dtype.kind not in "buif":
         raise ValueError(f"it holds {dtype} values; pictures are numbers")
     return "floats" if dtype.kind == "f" else "integers"
@@ -131,8 +148,9 @@ def kind_of(dtype: np.dtype) -> Kind:
 def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
     """Find the range that arrays of pictures live in.
 
-    uint8 and bool are plain. Other integers take the smallest of 8, 10, 12, 14 and 16 bits that holds the largest value; floats take
-    the first of [0, 1], [-1, 1] and [0, 255] that holds all values. Raises MaskwrightError when none does.
+    uint8 and bool are plain. Other integers take the smallest of 8, 10, 12, 14 and 16 bits that
+    holds the largest value; floats take the first of [0, 1], [-1, 1] and [0, 255] that holds all
+    values. Raises MaskwrightError when none does.
     """
     low, high, whole = np.inf, -np.inf, True
     for array in arrays:
@@ -156,7 +174,9 @@ def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
 
 
 def fit_range(low: float, high: float, kind: Kind, name: str) -> ValueRange:
-    """The smallest usual range that holds values from low to high; raises MaskwrightError when none does."""
+    """The smallest usual range that holds values from low to high; raises MaskwrightError when none
+    does.
+    """
     if kind == "integers":
         known = [(0, 1)] * (high <= 1) + [(0, 2**bits - 1) for bits in _KNOWN_BITS]
     else:
@@ -165,7 +185,8 @@ def fit_range(low: float, high: float, kind: Kind, name: str) -> ValueRange:
         if bottom <= low and high <= top:
             return ValueRange(bottom, top)
     raise MaskwrightError(
-        f"The values of {name} run from {low:g} to {high:g}, which is no usual range; {HOW_TO_STATE}."
+        f"The values of {name} run from {low:g} to {high:g}, which is no usual range;"
+        f" {HOW_TO_STATE}."
     )
 
 

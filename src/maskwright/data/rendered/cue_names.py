@@ -1,4 +1,6 @@
-"""What a cue-conflict picture shows, read from its name as Geirhos et al. (2019) wrote them or from a table; and names of categories."""
+"""What a cue-conflict picture shows, read from its name as Geirhos et al. (2019) wrote them or from
+a table; and names of categories.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ _TINY_IMAGENET = {
 class Cues:
     """What one picture shows: the category its outline is of and the one its surface is of.
 
-    shape_id, texture_id: which drawing and which surface it was made of, such as cat3; empty when that is not known.
+    shape_id, texture_id: which drawing and which surface it was made of, such as cat3; empty when
+        that is not known.
     """
 
     shape: str
@@ -51,9 +54,11 @@ class Cues:
 
 
 def read_cues(keys: Sequence[str], table: str | None = None) -> list[Cues]:
-    """The cues of each picture: from `<shape><i>-<texture><j>.ext`, or from a CSV file with columns file, shape and texture.
+    """The cues of each picture: from `<shape><i>-<texture><j>.ext`, or from a CSV file with columns
+    file, shape and texture.
 
-    Raises MaskwrightError, naming the first few, when names do not parse or the table lacks pictures.
+    Raises MaskwrightError, naming the first few, when names do not parse or the table lacks
+    pictures.
     """
     if table is not None:
         return _from_table(keys, table)
@@ -61,9 +66,11 @@ def read_cues(keys: Sequence[str], table: str | None = None) -> list[Cues]:
     wrong = [key for key, match in zip(keys, found, strict=True) if match is None]
     if wrong:
         raise MaskwrightError(
-            f"{len(wrong):,} of {len(keys):,} cue-conflict names do not parse, for example '{wrong[0]}': they are written "
-            "<shape class>/<shape><number>-<texture><number>.<ending>, such as cat/cat1-elephant2.png. "
-            "Give the folder that holds them alone, or a CSV of file,shape,texture: cue-conflict(cues='FILE.csv')."
+            f"{len(wrong):,} of {len(keys):,} cue-conflict names do not parse, for example"
+            f" '{wrong[0]}': they are written <shape"
+            " class>/<shape><number>-<texture><number>.<ending>, such as cat/cat1-elephant2.png."
+            " Give the folder that holds them alone, or a CSV of file,shape,texture:"
+            " cue-conflict(cues='FILE.csv')."
         )
     return [Cues(**match.groupdict()) for match in found if match is not None]
 
@@ -75,7 +82,9 @@ def read_categories(path: str) -> dict[str, str]:
 
 
 def usual_categories(more: Mapping[str, str]) -> dict[str, str]:
-    """The other names of the sixteen categories, in sets of photographs that are often used, with further ones beside them."""
+    """The other names of the sixteen categories, in sets of photographs that are often used, with
+    further ones beside them.
+    """
     by_number = {
         number: category
         for category, numbers in _TINY_IMAGENET.items()
@@ -89,7 +98,8 @@ def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
     column = next((name for name in _FILE_COLUMNS if name in rows[0]), None)
     if column is None:
         raise MaskwrightError(
-            f"'{table}' has no column for the pictures; it needs the columns file, shape and texture."
+            f"'{table}' has no column for the pictures; it needs the columns file, shape and"
+            " texture."
         )
     by_path = {row[column]: Cues(row["shape"].strip(), row["texture"].strip()) for row in rows}
     by_name = {Path(name).name: cues for name, cues in by_path.items()}
@@ -97,7 +107,8 @@ def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
     missing = [key for key, cues in zip(keys, found, strict=True) if cues is None]
     if missing:
         raise MaskwrightError(
-            f"'{table}' has no line for {len(missing):,} of {len(keys):,} pictures, for example '{missing[0]}'."
+            f"'{table}' has no line for {len(missing):,} of {len(keys):,} pictures, for example"
+            f" '{missing[0]}'."
         )
     return [cues for cues in found if cues is not None]
 
@@ -112,12 +123,14 @@ def _rows(path: str, needed: Sequence[str]) -> list[dict[str, str]]:
         raise MaskwrightError(f"Cannot read the table '{path}': {error}.") from error
     if not rows:
         raise MaskwrightError(
-            f"The table '{path}' has no line below its header; it needs the columns {', '.join(needed)}."
+            f"The table '{path}' has no line below its header; it needs the columns"
+            f" {', '.join(needed)}."
         )
     for name in needed:
         if any(row.get(name) is None for row in rows):
             raise MaskwrightError(
-                f"'{path}' lacks the column '{name}' in some line.{did_you_mean(name, rows[0])} It has: {_columns(rows)}."
+                f"'{path}' lacks the column '{name}' in some line.{did_you_mean(name, rows[0])} It"
+                f" has: {_columns(rows)}."
             )
     return rows
 

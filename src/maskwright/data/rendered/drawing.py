@@ -1,4 +1,6 @@
-"""One rendered picture of a silhouette with a surface: everything about it drawn by chance from its own stream."""
+"""One rendered picture of a silhouette with a surface: everything about it drawn by chance from its
+own stream.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SHAPES, TEXTURES = tuple(OUTLINES), tuple(SURFACES)
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a silhouette lies: center (x, y) and radius as shares of the side, turned by `angle` radians."""
+    """Where a silhouette lies: center (x, y) and radius as shares of the side, turned by `angle`
+    radians.
+    """
 
     x: float
     y: float
@@ -28,7 +32,9 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Weave:
-    """How a surface lies: period as a share of the side, angle in radians, phase in periods, and its table of chance."""
+    """How a surface lies: period as a share of the side, angle in radians, phase in periods, and
+    its table of chance.
+    """
 
     period: float
     angle: float
@@ -45,7 +51,9 @@ class Colors:
 
 
 def draw_pose(rng: KeyedRng, turn: float, crop: float) -> Pose:
-    """turn: degrees it may turn either way; crop: how much closer the camera may come, 0 = the whole silhouette stays in view."""
+    """turn: degrees it may turn either way; crop: how much closer the camera may come, 0 = the
+    whole silhouette stays in view.
+    """
     across, down, size, angle, near = rng.uniform(5)[0].tolist()
     closer = 1 / (1 - crop * near)
     room = 0.08 + 0.35 * crop
@@ -65,7 +73,9 @@ def draw_weave(rng: KeyedRng) -> Weave:
 
 
 def draw_colors(rng: KeyedRng, contrast: float, middle: float | None = None) -> Colors:
-    """A tinted middle gray and a swing of `contrast` about it, lighter or darker first by chance; `middle` fixes the gray."""
+    """A tinted middle gray and a swing of `contrast` about it, lighter or darker first by chance;
+    `middle` fixes the gray.
+    """
     gray, sign, *tints = rng.uniform(8)[0].tolist()
     level = 0.35 + 0.3 * gray if middle is None else middle
     tint, swing = np.array(tints[:3]) - 0.5, np.array(tints[3:]) - 0.5

@@ -1,4 +1,6 @@
-"""Silhouettes by name: each says which points of the square from -1 to 1 lie inside, y pointing down."""
+"""Silhouettes by name: each says which points of the square from -1 to 1 lie inside, y pointing
+down.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rendered silhouettes with procedural surfaces as a source of pictures: two cues under exact control, nothing to download."""
+"""Rendered silhouettes with procedural surfaces as a source of pictures: two cues under exact
+control, nothing to download.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,15 @@ _CUES = ("free", "agree", "conflict")
 class ShapesTextures:
     """What is rendered.
 
-    n, test: pictures of the train and of the test split (test: a quarter of n when None); size: side in pixels; labels: shape, texture or
-    both; cues: free (independent), agree (each shape has its own texture) or conflict (never its own); background: share of pictures whose
-    background has a texture too, drawn by itself; crop: how much closer the camera may come, 0 to 0.9; contrast: of the textures, 0 leaves
-    plain silhouettes; figure: difference in brightness of figure and ground, 0 to 1; turn: degrees that a silhouette may turn either way.
+    n, test: pictures of the train and of the test split (test: a quarter of n when None).
+    size: side in pixels.
+    labels: shape, texture or both.
+    cues: free (independent), agree (each shape has its own texture) or conflict (never its own).
+    background: share of pictures whose background has a texture too, drawn by itself.
+    crop: how much closer the camera may come, 0 to 0.9.
+    contrast: of the textures, 0 leaves plain silhouettes.
+    figure: difference in brightness of figure and ground, 0 to 1.
+    turn: degrees that a silhouette may turn either way.
     """
 
     n: int = 2000
@@ -89,7 +96,9 @@ class ShapesTextures:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All that chance decided about one picture; shape and texture are numbers in SHAPES and TEXTURES."""
+    """All that chance decided about one picture; shape and texture are numbers in SHAPES and
+    TEXTURES.
+    """
 
     shape: int
     texture: int
@@ -103,7 +112,9 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShapesTexturesSource:
-    """The pictures of one split, rendered when they are read; a picture depends on (options, seed, split, index) alone."""
+    """The pictures of one split, rendered when they are read; a picture depends on (options, seed,
+    split, index) alone.
+    """
 
     settings: ShapesTextures
     split: str
@@ -150,7 +161,9 @@ class ShapesTexturesSource:
         return hash_strings([f"{PREFIX} {_VERSION}", self.split, str(self.settings)])
 
     def key(self, index: int) -> str:
-        """The name in the manner of Geirhos et al. (2019), so that a cue-conflict test can read it."""
+        """The name in the manner of Geirhos et al. (2019), so that a cue-conflict test
+        can read it.
+        """
         shape, texture = (numbers[index] for numbers in self.cue_numbers)
         return f"{SHAPES[shape]}/{SHAPES[shape]}{index}-{TEXTURES[texture]}{index}.png"
 
@@ -202,7 +215,9 @@ class ShapesTexturesSource:
 
 
 def open_shapes_textures(text: str, split: str | None = None) -> ShapesTexturesSource:
-    """Open `shapes-textures` or `shapes-textures:n=2000,size=64,cues=conflict`; split: train (all that is meant when None) or test."""
+    """Open `shapes-textures` or `shapes-textures:n=2000,size=64,cues=conflict`; split: train (all
+    that is meant when None) or test.
+    """
     settings = read_settings(text.removeprefix(PREFIX).removeprefix(":"))
     if split is not None and split not in _SPLITS:
         raise MaskwrightError(f"{PREFIX} has no split '{split}'; it has {' and '.join(_SPLITS)}.")
@@ -215,14 +230,17 @@ def is_shapes_textures(text: str) -> bool:
 
 
 def read_settings(text: str) -> ShapesTextures:
-    """Read `n=2000,size=64,cues=conflict`; raises MaskwrightError for an unknown option or a value that does not fit."""
+    """Read `n=2000,size=64,cues=conflict`; raises MaskwrightError for an unknown option or a value
+    that does not fit.
+    """
     kinds = {item.name: item.default for item in dataclasses.fields(ShapesTextures)}
     options: dict[str, int | float | str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (word.strip() for word in part.partition("="))
         if not equals or name not in kinds:
             raise MaskwrightError(
-                f"{PREFIX} has no option '{part}'.{did_you_mean(name, kinds)} Write {PREFIX}:n=2000,size=64; it has: {', '.join(kinds)}."
+                f"{PREFIX} has no option '{part}'.{did_you_mean(name, kinds)} Write"
+                f" {PREFIX}:n=2000,size=64; it has: {', '.join(kinds)}."
             )
         options[name] = _convert(name, value, kinds[name])
     return ShapesTextures(**options)  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""Procedural textures by name: a height in any range at points measured in periods, with a table of chance for those that need it."""
+"""Procedural textures by name: a height in any range at points measured in periods, with a table of
+chance for those that need it.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def _grain(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def _lattice_noise(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Numbers at lattice points with smooth steps between them (Perlin's value noise), repeating after TABLE points."""
+    """Numbers at lattice points with smooth steps between them (Perlin's value noise), repeating
+    after TABLE points.
+    """
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     across, down = (share * share * (3 - 2 * share) for share in (x - left, y - top))
     corners = [

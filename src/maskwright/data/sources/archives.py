@@ -36,7 +36,9 @@ def is_archive(path: Path) -> bool:
 def open_archive(
     path: Path, *, split: str | None = None, pattern: str | None = None
 ) -> PictureFiles:
-    """List the pictures inside an archive; raises MaskwrightError when it is damaged or holds none."""
+    """List the pictures inside an archive; raises MaskwrightError when it is damaged or
+    holds none.
+    """
     try:
         entries, storage = (
             _list_zip(path) if path.name.lower().endswith(ZIP_ENDINGS) else _list_tar(path)
@@ -106,7 +108,9 @@ class ZipStorage:
 
 
 class TarStorage:
-    """Reads members of a tar file by their place in it; a compressed one is unpacked to a temporary file first, having no random access."""
+    """Reads members of a tar file by their place in it; a compressed one is unpacked to a temporary
+    file first, having no random access.
+    """
 
     def __init__(self, path: Path, places: dict[str, tuple[int, int]]) -> None:
         """places: for each key, the offset and the size of its bytes in the plain tar file."""
@@ -115,7 +119,9 @@ class TarStorage:
         self._places = places
 
     def stamps(self, keys: Sequence[str]) -> list[str]:
-        """Known again as long as the archive stays as it is; its own dates and places of members would change when it is packed anew."""
+        """Known again as long as the archive stays as it is; its own dates and places of members
+        would change when it is packed anew.
+        """
         state = file_state(self._path)
         return remembered(
             self._path, keys, lambda key: state, lambda key: stamp_bytes(self.read_bytes(key))
@@ -140,7 +146,8 @@ def _list_zip(path: Path) -> tuple[list[Entry], ZipStorage]:
 
 @lru_cache(maxsize=4)
 def _zip_stamps(path: Path, size: int, changed: int) -> Mapping[str, str]:
-    """The members of a zip file as it was when it had this size and time: one call asks for its splits one after another.
+    """The members of a zip file as it was when it had this size and time: one call asks for its
+    splits one after another.
 
     Of members with one name the last counts, which is also the one that is read.
     """

@@ -31,7 +31,9 @@ _LABEL_NAMES = ("labels", "y", "targets", "label", "target")
 
 @dataclass(frozen=True)
 class ArrayPlace:
-    """Where an array was read from: the file as it was when it was opened, and the array's name in it."""
+    """Where an array was read from: the file as it was when it was opened, and the array's name in
+    it.
+    """
 
     path: Path
     state: State | None
@@ -42,7 +44,8 @@ class ArrayPlace:
 class ArraySource:
     """A source of pictures that are rows of one array.
 
-    images: (N, H, W, C), perhaps memory-mapped; scale: its black and white; formats of values other than uint8 are scaled to bytes;
+    images: (N, H, W, C), perhaps memory-mapped.
+    scale: its black and white; formats of values other than uint8 are scaled to bytes.
     place: the file, if it is in one, so that a large file need not be read anew to know it again.
     """
 
@@ -60,7 +63,9 @@ class ArraySource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of all rows and labels; the first call reads every byte of an array that is not yet known."""
+        """The identity of all rows and labels; the first call reads every byte of an array that is
+        not yet known.
+        """
         if self.place is None:
             content = hash_rows(self.images)
         else:
@@ -78,7 +83,9 @@ class ArraySource:
         return f"row {index}"
 
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
-        """Return one picture as (H, W, C) uint8; raises UnreadableImage when its values fall outside the range of the others."""
+        """Return one picture as (H, W, C) uint8; raises UnreadableImage when its values fall
+        outside the range of the others.
+        """
         try:
             return fit_pixels(self.scale.to_bytes(self.images[index]), wanted)
         except ValueError as error:
@@ -86,7 +93,9 @@ class ArraySource:
 
     @property
     def ranges(self) -> ValueRanges:
-        """What means black and white, as it can be stated for other data; unknown for 8-bit values."""
+        """What means black and white, as it can be stated for other data; unknown for
+        8-bit values.
+        """
         if self.images.dtype in (np.uint8, np.bool_):
             return UNKNOWN
         return ValueRanges(**{kind_of(self.images.dtype): self.scale})
@@ -107,13 +116,17 @@ def build_array_source(
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
-    stated: what means black and white, measured where it is unknown. Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no known range or the labels do not match.
+    stated: what means black and white, measured where it is unknown.
+
+    Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no
+    known range or the labels do not match.
     """
     images = _to_batch_channels_last(array, name)
     scale = _scale_of(images, name, stated)
     if labels is not None and len(labels) != len(images):
         raise MaskwrightError(
-            f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one for each."
+            f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one"
+            " for each."
         )
     numbers, names = (
         _number(labels)
@@ -135,7 +148,9 @@ def build_array_source(
 def open_array_file(
     path: Path, *, split: str | None = None, stated: ValueRanges = UNKNOWN
 ) -> ArraySource:
-    """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`; `train_images` with a split)."""
+    """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`;
+    `train_images` with a split).
+    """
     state = file_state(path)
     try:
         if path.suffix.lower() == ".npy":
@@ -152,7 +167,8 @@ def open_array_file(
         if isinstance(error, MaskwrightError):
             raise
         raise MaskwrightError(
-            f"Cannot read the arrays of '{path}': {error}. Save it with numpy.save or numpy.savez, without objects."
+            f"Cannot read the arrays of '{path}': {error}. Save it with numpy.save or numpy.savez,"
+            " without objects."
         ) from error
 
 
@@ -186,7 +202,9 @@ def _open_npz(
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
-    """Find an array called like one of `names`, with the split before or after the name if there is one."""
+    """Find an array called like one of `names`, with the split before or after the name if there is
+    one.
+    """
     lower = {name.lower(): name for name in arrays}
     wanted = (
         names
@@ -200,12 +218,14 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
     """View an array as (N, H, W, C), or say why its layout cannot be told."""
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise MaskwrightError(
-            f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C, H, W)."
+            f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C,"
+            " H, W)."
         )
     if array.ndim == 3:
         if array.shape[2] in (3, 4):
             raise MaskwrightError(
-                f"'{name}' has shape {array.shape}: one color picture? Give it a first axis, array[None]."
+                f"'{name}' has shape {array.shape}: one color picture? Give it a first axis,"
+                " array[None]."
             )
         return array[..., None]
     try:
@@ -221,7 +241,9 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _scale_of(images: np.ndarray, name: str, stated: ValueRanges) -> ValueRange:
-    """The range stated for values of this kind, or measured over rows spread over the array; uint8 and bool need none."""
+    """The range stated for values of this kind, or measured over rows spread over the array; uint8
+    and bool need none.
+    """
     step = max(1, len(images) // _RANGE_SAMPLE)
     if images.dtype in (np.uint8, np.bool_) or images.dtype.kind not in "uif":
         return measure_range([images[::step]], f"'{name}'")
@@ -229,7 +251,9 @@ def _scale_of(images: np.ndarray, name: str, stated: ValueRanges) -> ValueRange:
 
 
 def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[str] | None]:
-    """Turn any labels into numbers from 0 and the names they stand for, in numeric or alphabetic order."""
+    """Turn any labels into numbers from 0 and the names they stand for, in numeric or alphabetic
+    order.
+    """
     if labels is None:
         return None, None
     return number_labels([str(label) for label in labels])
@@ -241,6 +265,7 @@ def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[st
         notes.append(f"The array {array.shape} was read as (N, C, H, W).")
     if array.dtype != np.uint8:
         notes.append(
-            f"Its {array.dtype} values were read as {scale} and are stored as bytes (--value-range LOW,HIGH states another range)."
+            f"Its {array.dtype} values were read as {scale} and are stored as bytes (--value-range"
+            " LOW,HIGH states another range)."
         )
     return tuple(notes)

@@ -1,4 +1,6 @@
-"""A look at some files of a source before any is used: values of more than 8 bits, pages, transparency, printer's colors."""
+"""A look at some files of a source before any is used: values of more than 8 bits, pages,
+transparency, printer's colors.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,16 @@ from maskwright.support.seeding import derive_seed
 
 _OF_EACH_ENDING = 64
 PAGED = frozenset({"tif", "tiff", "gif", "webp", "png", "apng", "avif"})
-"""Endings of files that may hold several pictures that are meant to be seen; other frames of a JPEG are previews and depth maps."""
+"""Endings of files that may hold several pictures that are meant to be seen; other frames of a JPEG
+are previews and depth maps.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What one file holds. kind: of values that a range is needed for, None for 8 bits; low and high: the least and the largest of them."""
+    """What one file holds. kind: of values that a range is needed for, None for 8 bits; low and
+    high: the least and the largest of them.
+    """
 
     kind: Kind | None = None
     low: float = 0
@@ -37,14 +43,18 @@ class Look:
 
 
 def look_at(keys: Sequence[str], read: Callable[[str], bytes]) -> list[Look]:
-    """Look at up to 64 files of each ending, spread over all, on all cores; files that cannot be read are reported when they are used."""
+    """Look at up to 64 files of each ending, spread over all, on all cores; files that cannot be
+    read are reported when they are used.
+    """
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         looks = pool.map(lambda key: _look(key, read), sample_keys(keys))
         return [look for look in looks if look is not None]
 
 
 def sample_keys(keys: Sequence[str]) -> list[str]:
-    """Up to 64 keys of each ending: one, drawn by a fixed seed, out of each of 64 equal stretches of them."""
+    """Up to 64 keys of each ending: one, drawn by a fixed seed, out of each of 64 equal stretches
+    of them.
+    """
     by_ending: dict[str, list[str]] = defaultdict(list)
     for key in keys:
         by_ending[_ending(key)].append(key)
@@ -57,7 +67,9 @@ def sample_keys(keys: Sequence[str]) -> list[str]:
 
 
 def count_pages(key: str, read: Callable[[str], bytes]) -> int:
-    """How many pages or frames a file has; 1 for a file that cannot be read, which is reported when it is used."""
+    """How many pages or frames a file has; 1 for a file that cannot be read, which is reported when
+    it is used.
+    """
     if _ending(key) not in PAGED:
         return 1
     try:
@@ -68,7 +80,9 @@ def count_pages(key: str, read: Callable[[str], bytes]) -> int:
 
 
 def measure_ranges(looks: Iterable[Look], stated: ValueRanges, name: str) -> ValueRanges:
-    """The stated ranges, and one for the values of each kind that was seen and not stated; raises MaskwrightError as `fit_range` does."""
+    """The stated ranges, and one for the values of each kind that was seen and not stated; raises
+    MaskwrightError as `fit_range` does.
+    """
     seen = [look for look in looks if look.kind is not None]
     found: dict[str, ValueRange] = {}
     for kind in ("integers", "floats"):
@@ -90,17 +104,19 @@ def describe_looks(
     ]
     if stated and not any(look.kind for look in looks):
         notes.append(
-            f"The value range {stated} has no effect on the {len(looks):,} files looked at: they hold 8-bit values, which stay as they are."
+            f"The value range {stated} has no effect on the {len(looks):,} files looked at: they"
+            " hold 8-bit values, which stay as they are."
         )
     paged = [look.pages for look in looks if look.pages > 1]
     if paged and not all_pages:
         notes.append(
-            f"{len(paged):,} {count} hold more than one page or frame (up to {max(paged):,}) and only the first is read; "
-            "--pages all reads each as a picture."
+            f"{len(paged):,} {count} hold more than one page or frame (up to {max(paged):,}) and"
+            " only the first is read; --pages all reads each as a picture."
         )
     if transparent := sum(look.transparent for look in looks):
         notes.append(
-            f"{transparent:,} {count} are transparent in places, which count as white unless 4 channels are asked for."
+            f"{transparent:,} {count} are transparent in places, which count as white unless 4"
+            " channels are asked for."
         )
     if cmyk := sum(look.cmyk for look in looks):
         notes.append(f"{cmyk:,} {count} are in CMYK; they become RGB without their color profiles.")
@@ -119,8 +135,8 @@ def _range_note(
     why = "as stated" if is_stated else "for all files; --value-range LOW,HIGH states another range"
     beyond = ", values beyond are cut off" if found.clip else ""
     return (
-        f"{len(some):,} {count} hold {words}, from {low:g} to {high:g}: {found.low:g} is read as black and {found.high:g} as white, "
-        f"in 256 levels{beyond} ({why})."
+        f"{len(some):,} {count} hold {words}, from {low:g} to {high:g}: {found.low:g} is read as"
+        f" black and {found.high:g} as white, in 256 levels{beyond} ({why})."
     )
 
 
@@ -142,12 +158,16 @@ def _look(key: str, read: Callable[[str], bytes]) -> Look | None:
 
 
 def _values_of(opened: Image.Image, data: bytes) -> np.ndarray | None:
-    """The values of a picture that a range is needed for; counting pages has moved nothing, so `opened` stands at the first."""
+    """The values of a picture that a range is needed for; counting pages has moved nothing, so
+    `opened` stands at the first.
+    """
     return read_deep(opened, lambda: open_page(data)).values if is_deep(opened) else None
 
 
 def _look_at_values(values: np.ndarray) -> Look:
-    """Least and largest value; raises ValueError for what is no picture, so that it does not count."""
+    """Least and largest value; raises ValueError for what is no picture, so that it
+    does not count.
+    """
     if values.dtype in (np.uint8, np.bool_):
         return Look()
     kind = kind_of(values.dtype)

@@ -35,10 +35,13 @@ class FolderStorage:
 def open_folder(
     root: Path, *, split: str | None = None, pattern: str | None = None
 ) -> PictureFiles:
-    """List the pictures below a folder; raises MaskwrightError when there are none or a folder may not be read."""
+    """List the pictures below a folder; raises MaskwrightError when there are none or a folder may
+    not be read.
+    """
     if _is_written(set(os.listdir(root)) if os.access(root, os.R_OK) else set()):
         raise MaskwrightError(
-            f"'{root}' is the folder of a run, not of pictures: its figures are nothing to learn from. Give the pictures."
+            f"'{root}' is the folder of a run, not of pictures: its figures are nothing to learn"
+            " from. Give the pictures."
         )
     return open_entries(
         _walk(root),
@@ -51,12 +54,16 @@ def open_folder(
 
 
 def _is_written(names: set[str]) -> bool:
-    """Whether a folder with these names in it was written by a run or by `prepare`: its figures are no pictures of the data."""
+    """Whether a folder with these names in it was written by a run or by `prepare`: its figures are
+    no pictures of the data.
+    """
     return {"run.json", "config.yaml"} <= names or {"store.json", "pixels.bin"} <= names
 
 
 def _walk(root: Path) -> Iterator[Entry]:
-    """Yield every file below the root, following links to folders once and passing over runs and stores that pictures may lie around."""
+    """Yield every file below the root, following links to folders once and passing over runs and
+    stores that pictures may lie around.
+    """
     seen: set[tuple[int, int]] = set()
     waiting = [root]
     while waiting:

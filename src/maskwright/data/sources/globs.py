@@ -1,4 +1,6 @@
-"""Patterns as a shell reads them: * ? [!a] inside one folder, ** across folders, {jpg,png} and {000..127}; in one place for all data."""
+"""Patterns as a shell reads them: * ? [!a] inside one folder, ** across folders, {jpg,png} and
+{000..127}; in one place for all data.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from wcmatch import glob
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB
 _AMONG_KEYS = _FLAGS | glob.CASE | glob.FORCEUNIX
 _MAGIC = re.compile(r"[*?\[{]")
-# ** beside other letters of a name spans folders too; wcmatch lets it span them only where it stands alone between slashes.
+# ** beside other letters of a name spans folders too; wcmatch lets it span them only where it
+# stands alone between slashes.
 _JOINED_STARS = re.compile(r"(?<=[^/])\*\*|\*\*(?=[^/])")
 _STARS_ANYWHERE = "{*,*/**/*}"
 
@@ -24,7 +27,9 @@ def is_pattern(text: str) -> bool:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """A test for keys with forward slashes; a plain folder name takes all that is below it. Case counts."""
+    """A test for keys with forward slashes; a plain folder name takes all that is below it. Case
+    counts.
+    """
     if not is_pattern(pattern):
         folder = pattern.rstrip("/")
         return lambda key: key == folder or key.startswith(f"{folder}/")
@@ -34,7 +39,9 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def format_braces(text: str) -> list[str]:
-    """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading zeros."""
+    """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading
+    zeros.
+    """
     return bracex.expand(text, keep_escapes=True, limit=0)
 
 

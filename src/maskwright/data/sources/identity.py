@@ -1,7 +1,9 @@
-"""The identity of pictures: it follows their content, names, order and labels, and neither their dates nor the place they lie in.
+"""The identity of pictures: it follows their content, names, order and labels, and neither their
+dates nor the place they lie in.
 
-A run that goes on, a store in the cache and cached features all trust it, so every byte counts. Reading every byte each time would be
-slow, so what was read is remembered under the size and the dates of its file: these decide what is read anew, never what is the same.
+A run that goes on, a store in the cache and cached features all trust it, so every byte counts.
+Reading every byte each time would be slow, so what was read is remembered under the size and the
+dates of its file: these decide what is read anew, never what is the same.
 """
 
 from __future__ import annotations
@@ -34,14 +36,18 @@ logger = logging.getLogger(__name__)
 def identity_of(
     contents: Iterable[str], labels: Sequence[int] | None, classes: Sequence[str] | None
 ) -> str:
-    """Hash what pictures are, in their order: a text for the content of each, their labels and the names of the classes."""
+    """Hash what pictures are, in their order: a text for the content of each, their labels and the
+    names of the classes.
+    """
     numbers = None if labels is None else list(labels)
     names = None if classes is None else list(classes)
     return hash_strings([FORMAT, *contents, repr(numbers), repr(names)])
 
 
 def stamp_bytes(data: bytes) -> str:
-    """The stamp of one file's content: size and CRC-32, which .zip files hold ready, so that a folder and its .zip are the same."""
+    """The stamp of one file's content: size and CRC-32, which .zip files hold ready, so that a
+    folder and its .zip are the same.
+    """
     return f"{len(data)}-{zlib.crc32(data):x}"
 
 
@@ -69,7 +75,8 @@ def _hash_block(rows: np.ndarray) -> str:
 
 
 def file_state(path: Path | str) -> State | None:
-    """Size, time of the last change, and time of the last change of the entry; None for a file that is not there.
+    """Size, time of the last change, and time of the last change of the entry; None for a file that
+    is not there.
 
     The last one moves even where a program sets the second back.
     """
@@ -86,10 +93,12 @@ def remembered(
     state: Callable[[str], State | None],
     stamp: Callable[[str], str],
 ) -> list[str]:
-    """The stamp of each name, read where it is not known for this state of its file; what was read is kept in the cache.
+    """The stamp of each name, read where it is not known for this state of its file; what was read
+    is kept in the cache.
 
-    place: the folder or file that the names lie in; state(name): of the file that holds it, see file_state; stamp(name): reads the
-    content, from several threads at once, and raises OSError when it cannot, which gives an empty stamp.
+    place: the folder or file that the names lie in; state(name): of the file that holds it, see
+        file_state; stamp(name): reads the content, from several threads at once, and raises OSError
+        when it cannot, which gives an empty stamp.
     """
     kept = _Remembered(place)
     parts = [names[at : at + _NAMES_AT_ONCE] for at in range(0, len(names), _NAMES_AT_ONCE)]
@@ -100,7 +109,9 @@ def remembered(
 
 
 class _Remembered:
-    """Stamps by name, each with the state that its file had, in one file of the cache for each place."""
+    """Stamps by name, each with the state that its file had, in one file of the cache for each
+    place.
+    """
 
     def __init__(self, place: Path) -> None:
         self._file = cache_folder() / "identity" / f"{hash_strings([str(place.resolve())])}.json"
@@ -146,5 +157,7 @@ class _Remembered:
 
 
 def _is_past(state: State) -> bool:
-    """Whether the file changed long enough ago: file systems' clocks tick slowly, and a second change in one tick shows nowhere."""
+    """Whether the file changed long enough ago: file systems' clocks tick slowly, and a second
+    change in one tick shows nowhere.
+    """
     return max(state[1:]) < time.time_ns() - _UNSURE_NS

@@ -1,4 +1,6 @@
-"""Labels as people write them in a column: numbered where they are classes, and said in a sentence where they are not."""
+"""Labels as people write them in a column: numbered where they are classes, and said in a sentence
+where they are not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """Class numbers (-1: none) and names of pictures, both None where the column holds no classes; notes say what is odd about it."""
+    """Class numbers (-1: none) and names of pictures, both None where the column holds no classes;
+    notes say what is odd about it.
+    """
 
     numbers: list[int] | None
     classes: list[str] | None
@@ -28,7 +32,9 @@ class LabelColumn:
 
 
 def number_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Number label names from 0 in their order: numeric if all are whole numbers, alphabetic otherwise; empty cells and NaN get -1."""
+    """Number label names from 0 in their order: numeric if all are whole numbers, alphabetic
+    otherwise; empty cells and NaN get -1.
+    """
     distinct = {name for name in names if not is_missing(name)}
     numeric = all(name.lstrip("-").isdigit() for name in distinct)
     classes = sorted(distinct, key=int) if numeric else sorted(distinct)
@@ -44,7 +50,8 @@ def is_missing(cell: str) -> bool:
 def read_column(names: Sequence[str], cells: Sequence[str], place: str) -> LabelColumn:
     """Number the labels of pictures, one cell each; place: the file, for the notes.
 
-    Pictures named with several labels, or with none, get -1. A column of several labels a cell, or of measurements, has no classes.
+    Pictures named with several labels, or with none, get -1. A column of several labels a cell, or
+    of measurements, has no classes.
     """
     cells, notes = _without_contradictions(names, cells, place)
     missing = sum(map(is_missing, cells))
@@ -56,7 +63,10 @@ def read_column(names: Sequence[str], cells: Sequence[str], place: str) -> Label
         return LabelColumn(None, None, (*notes, odd))
     if missing:
         notes += (
-            f"'{place}' has no label for {missing:,} of {len(cells):,} pictures; they count as unlabeled.",
+            (
+                f"'{place}' has no label for {missing:,} of {len(cells):,} pictures; they count as"
+                " unlabeled."
+            ),
         )
     numbers, classes = number_labels(cells)
     return LabelColumn(numbers, classes, notes)
@@ -81,7 +91,10 @@ def format_contradictions(found: dict[str, tuple[str, str]], place: str) -> tupl
     ]
     more = f" and {len(found) - _EXAMPLES:,} more" if len(found) > _EXAMPLES else ""
     return (
-        f"'{place}' names {len(found):,} pictures more than once with different labels, {', '.join(shown)}{more}; they count as unlabeled.",
+        (
+            f"'{place}' names {len(found):,} pictures more than once with different labels,"
+            f" {', '.join(shown)}{more}; they count as unlabeled."
+        ),
     )
 
 
@@ -94,7 +107,9 @@ def _without_contradictions(
 
 
 def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], place: str) -> str:
-    """Say so when cells such as `a|d` list labels: then one of the parts stands in other cells too."""
+    """Say so when cells such as `a|d` list labels: then one of the parts stands in
+    other cells too.
+    """
     for mark in "|;":
         split = {cell: [part.strip() for part in cell.split(mark)] for cell in set(cells)}
         uses: dict[str, int] = {}
@@ -109,9 +124,10 @@ def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], place: str) -
         if shared:
             many = [at for at, cell in enumerate(cells) if cell in shared]
             return (
-                f"'{place}' has several labels in one cell for {len(many):,} of {len(cells):,} pictures, for example "
-                f"'{cells[many[0]]}' for '{names[many[0]]}', and one class a picture is needed; write a column for each label and choose "
-                "one with --labels FILE:COLUMN."
+                f"'{place}' has several labels in one cell for {len(many):,} of {len(cells):,}"
+                f" pictures, for example '{cells[many[0]]}' for '{names[many[0]]}', and one class a"
+                " picture is needed; write a column for each label and choose one with --labels"
+                " FILE:COLUMN."
             )
     return ""
 
@@ -127,6 +143,7 @@ def _measurements(known: Sequence[str], place: str) -> str:
     except ValueError:
         return ""
     return (
-        f"'{place}' has {len(distinct):,} different numbers as labels of {len(known):,} pictures: measurements, not classes, which need several "
-        "pictures each. Write a column of classes (for example low, high) and choose it with --labels FILE:COLUMN."
+        f"'{place}' has {len(distinct):,} different numbers as labels of {len(known):,} pictures:"
+        " measurements, not classes, which need several pictures each. Write a column of classes"
+        " (for example low, high) and choose it with --labels FILE:COLUMN."
     )

@@ -1,4 +1,6 @@
-"""Layouts of data sets whose labels stand in text files beside the pictures: Tiny-ImageNet and DTD, in a folder or an archive."""
+"""Layouts of data sets whose labels stand in text files beside the pictures: Tiny-ImageNet and DTD,
+in a folder or an archive.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +74,8 @@ class _Place:
         """Raise MaskwrightError when a file names pictures that are not there."""
         if missing := [key for key in listed if key not in self.files]:
             raise MaskwrightError(
-                f"'{file}' of '{self.place}' names {len(missing):,} of {len(listed):,} pictures that are not there, for example "
-                f"'{missing[0]}'; unpack the data set again."
+                f"'{file}' of '{self.place}' names {len(missing):,} of {len(listed):,} pictures"
+                f" that are not there, for example '{missing[0]}'; unpack the data set again."
             )
 
 
@@ -86,9 +88,11 @@ def open_entries(
     split: str | None,
     pattern: str | None,
 ) -> PictureFiles:
-    """Build a source from the files of a folder or archive, by a known layout where there is one; as `collect` otherwise.
+    """Build a source from the files of a folder or archive, by a known layout where there is one;
+    as `collect` otherwise.
 
-    Raises MaskwrightError as `collect` does, and for files of labels and pictures that do not fit each other.
+    Raises MaskwrightError as `collect` does, and for files of labels and pictures that do not fit
+    each other.
     """
     listed = list(entries)
     for ending, read in ((_ANNOTATIONS, _read_tiny_imagenet), (_FIRST_LIST, _read_dtd)):
@@ -111,7 +115,9 @@ def _is_layout_file(key: str, ending: str) -> bool:
 
 
 def _read_tiny_imagenet(found: _Place, split: str | None) -> PictureFiles:
-    """Tiny-ImageNet-200: train/WNID/images/*, val/images/* with classes in val_annotations.txt, test/images/* without labels."""
+    """Tiny-ImageNet-200: train/WNID/images/*, val/images/* with classes in val_annotations.txt,
+    test/images/* without labels.
+    """
     train = found.pictures("train")
     splits = ("train", "val", *(("test",) if found.pictures("test") else ()))
     split = _chosen(split, splits, found.place)
@@ -119,7 +125,8 @@ def _read_tiny_imagenet(found: _Place, split: str | None) -> PictureFiles:
     known = sorted(set(wnids))
     if absent := [wnid for wnid in found.lines("wnids.txt") if wnid not in known]:
         raise MaskwrightError(
-            f"'wnids.txt' of '{found.place}' names {len(absent)} classes without a folder in train/, for example '{absent[0]}'."
+            f"'wnids.txt' of '{found.place}' names {len(absent)} classes without a folder in"
+            f" train/, for example '{absent[0]}'."
         )
     if split == "test":
         return found.source(found.pictures("test"), None, [], splits, split)
@@ -149,17 +156,21 @@ def _read_annotations(found: _Place, known: list[str]) -> tuple[list[str], list[
     found.refuse_missing(keys, _ANNOTATIONS)
     if strange := [wnid for wnid in wnids if wnid not in known]:
         raise MaskwrightError(
-            f"'{_ANNOTATIONS}' of '{found.place}' names the class '{strange[0]}', which train/ has no folder of."
+            f"'{_ANNOTATIONS}' of '{found.place}' names the class '{strange[0]}', which train/ has"
+            " no folder of."
         )
     if untold := sorted(set(found.pictures("val/images")) - set(keys)):
         raise MaskwrightError(
-            f"'{_ANNOTATIONS}' of '{found.place}' has no line for {len(untold):,} pictures, for example '{untold[0]}'."
+            f"'{_ANNOTATIONS}' of '{found.place}' has no line for {len(untold):,} pictures, for"
+            f" example '{untold[0]}'."
         )
     return keys, wnids
 
 
 def _names_of(wnids: list[str], lines: list[str]) -> list[str]:
-    """The first word of each class in words.txt, its number behind it where two classes share a word; the number alone without a line."""
+    """The first word of each class in words.txt, its number behind it where two classes share a
+    word; the number alone without a line.
+    """
     words = {
         wnid: text.split(",")[0].strip()
         for wnid, _, text in (line.partition("\t") for line in lines)
@@ -173,14 +184,17 @@ def _names_of(wnids: list[str], lines: list[str]) -> list[str]:
 
 
 def _read_dtd(found: _Place, split: str | None) -> PictureFiles:
-    """DTD: images/CLASS/*, partitions named by labels/train1.txt to test10.txt; `train` is partition 1, `train3` partition 3."""
+    """DTD: images/CLASS/*, partitions named by labels/train1.txt to test10.txt; `train` is
+    partition 1, `train3` partition 3.
+    """
     splits = tuple(name for name in ("train", "val", "test") if found.lines(f"labels/{name}1.txt"))
     wanted = split or "train"
     file = f"labels/{wanted if wanted[-1:].isdigit() else f'{wanted}1'}.txt"
     lines = found.lines(file)
     if not lines:
         raise MaskwrightError(
-            f"'{found.place}' has no split '{wanted}': there is no {file}. It has {', '.join(splits)}, and e.g. train2."
+            f"'{found.place}' has no split '{wanted}': there is no {file}. It has"
+            f" {', '.join(splits)}, and e.g. train2."
         )
     keys = [f"{found.root}images/{line}" for line in lines]
     found.refuse_missing(keys, file)

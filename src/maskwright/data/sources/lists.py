@@ -26,20 +26,23 @@ LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
 
 
 def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
-    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label and split; paths are relative to the list's
-    folder.
+    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label and
+    split; paths are relative to the list's folder.
 
-    Files that are missing are reported when they are read; raises MaskwrightError when none exists, and for a split that is not listed.
+    Files that are missing are reported when they are read; raises MaskwrightError when none exists,
+    and for a split that is not listed.
     """
     table = read_table(path)
     if split is not None and not table.splits():
         raise MaskwrightError(
-            f"The list '{path}' has no split '{split}': it has no column split; add one, or write a list for each."
+            f"The list '{path}' has no split '{split}': it has no column split; add one, or write a"
+            " list for each."
         )
     at = table.column(None, PATH_COLUMNS, 0)
     if at is None:
         raise MaskwrightError(
-            f"'{path}' has no column for the pictures (path, file or image); it has: {', '.join(table.columns or ())}."
+            f"'{path}' has no column for the pictures (path, file or image); it has:"
+            f" {', '.join(table.columns or ())}."
         )
     rows = [row for row in table.rows if not _is_taken_out(row[at], (path.parent / row[at]).exists)]
     table = dataclasses.replace(table, rows=rows or table.rows)
@@ -47,7 +50,8 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
     label_at = table.column(None, LABEL_COLUMNS, 1)
     if not any((path.parent / key).exists() for key in keys):
         raise MaskwrightError(
-            f"None of the {len(keys):,} files in '{path}' exists; the first is '{path.parent / keys[0]}'."
+            f"None of the {len(keys):,} files in '{path}' exists; the first is"
+            f" '{path.parent / keys[0]}'."
         )
     cells = [] if label_at is None else [row[label_at] for row in table.rows]
     column = read_column(keys, cells, str(path)) if cells else LabelColumn(None, None)
@@ -65,10 +69,15 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
 
 
 def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> PictureFiles:
-    """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column (a name, or a number from 1).
+    """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column
+    (a name, or a number from 1).
 
-    Files are matched by their path in the source, else by their name alone. split: the part to keep, by the file's column split. Raises
-    MaskwrightError for pictures without a line; an empty cell is no label, and columns without classes leave none, which notes tell.
+    Files are matched by their path in the source, else by their name alone.
+
+    split: the part to keep, by the file's column split.
+
+    Raises MaskwrightError for pictures without a line; an empty cell is no label, and columns
+    without classes leave none, which notes tell.
     """
     column = read_labels(source.keys, labels)
     labeled = dataclasses.replace(
@@ -91,12 +100,16 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
 
 
 def splits_in(labels: str) -> tuple[str, ...]:
-    """The splits that a label file tells in a column split, train first; none without such a column."""
+    """The splits that a label file tells in a column split, train first; none without such a
+    column.
+    """
     return _open_labels(labels)[0].splits()
 
 
 def check_names(keys: Sequence[str], labels: str, place: str) -> None:
-    """Raise MaskwrightError when a label file names pictures that are not among the keys of the whole data."""
+    """Raise MaskwrightError when a label file names pictures that are not among the keys of the
+    whole data.
+    """
     table, _ = _open_labels(labels)
     at = table.column(None, PATH_COLUMNS, 0)
     if at is None:
@@ -111,8 +124,8 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
     ]
     if unknown:
         raise MaskwrightError(
-            f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not in '{place}', for example "
-            f"'{unknown[0]}'; add them or take these lines out."
+            f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not"
+            f" in '{place}', for example '{unknown[0]}'; add them or take these lines out."
         )
 
 
@@ -137,7 +150,8 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
     if at is None or label_at is None:
         shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
         raise MaskwrightError(
-            f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one: FILE:COLUMN."
+            f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one:"
+            " FILE:COLUMN."
         )
     named, cells = [row[at] for row in table.rows], [row[label_at] for row in table.rows]
     double = contradictions(named, cells)
@@ -149,7 +163,8 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
     missing = [key for key, label in zip(keys, found, strict=True) if label is None]
     if missing:
         raise MaskwrightError(
-            f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for example '{missing[0]}'."
+            f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for"
+            f" example '{missing[0]}'."
         )
     read = read_column(keys, [label or "" for label in found], str(table.place))
     notes = (*format_contradictions(double, str(table.place)), *read.notes)
@@ -157,7 +172,9 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
 
 
 def _matched(keys: Sequence[str], table: Table, values: Sequence[str]) -> list[str | None]:
-    """The value of each picture, by its path or else by its name alone; None where the table has neither."""
+    """The value of each picture, by its path or else by its name alone; None where the table has
+    neither.
+    """
     at = table.column(None, PATH_COLUMNS, 0) or 0
     by_path = {row[at]: value for row, value in zip(table.rows, values, strict=True)}
     by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
@@ -182,5 +199,7 @@ def _unique_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _is_taken_out(key: str, is_there: Callable[[], bool]) -> bool:
-    """Whether a row was made a remark: its picture begins with # and is not there under that name."""
+    """Whether a row was made a remark: its picture begins with # and is not there under
+    that name.
+    """
     return key.startswith("#") and not is_there()

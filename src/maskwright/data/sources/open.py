@@ -1,4 +1,6 @@
-"""Any picture data behind one door, `open_source`: a folder, prepared store, array, archive, list, torchvision set, Python object."""
+"""Any picture data behind one door, `open_source`: a folder, prepared store, array, archive, list,
+torchvision set, Python object.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,9 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes when any picture, name or label does, or their order, and not with dates or places; the first call may
-        read everything."""
+        """A hash that changes when any picture, name or label does, or their order, and not with
+        dates or places; the first call may read everything.
+        """
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,19 +100,26 @@ def open_source(
 ) -> Source:
     """Open pictures, whatever they are kept in.
 
-    data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar file or a place inside one
-    (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset shards
-    (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered `shapes-textures:n=2000`;
-    a NumPy array, tensor, torch Dataset or Source. split: its train, val or test part.
-    labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column split, which then wins over folders.
-    root: where torchvision keeps its files. reading: which values mean black and white, and which pages of files are read. Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
+    data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar
+        file or a place inside one (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset
+        shards (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered
+        `shapes-textures:n=2000`; a NumPy array, tensor, torch Dataset or Source.
+    split: its train, val or test part.
+    labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column
+        split, which then wins over folders.
+    root: where torchvision keeps its files.
+    reading: which values mean black and white, and which pages of files are read.
+
+    Raises MaskwrightError when there is nothing to read, with what was found instead, and for a
     label file that leaves pictures out or names others.
     """
     return _read_so(_open_labeled(data, split, labels, root, reading), reading)
 
 
 def open_alike(places: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
-    """Open several places under one range of values, so that a picture means the same whichever of them it is named by."""
+    """Open several places under one range of values, so that a picture means the same whichever of
+    them it is named by.
+    """
     sources = [open_source(place, reading=reading) for place in places]
     measured = [source.ranges for source in sources if isinstance(source, Ranged)]
     shared = widest(measured)
@@ -120,7 +130,9 @@ def open_alike(places: Sequence[Any], reading: Reading = AS_FOUND) -> list[Sourc
 
 
 def value_range_of(source: Source) -> str | None:
-    """What means black and white in the values of a source, as `Reading` takes it; None where all have 8 bits."""
+    """What means black and white in the values of a source, as `Reading` takes it; None where all
+    have 8 bits.
+    """
     return (str(source.ranges) or None) if isinstance(source, Ranged) else None
 
 
@@ -130,13 +142,17 @@ def _read_so(source: Source, reading: Reading) -> Source:
         return read_as(source, reading)
     if reading.pages == "all":
         raise MaskwrightError(
-            f"'{source.name}' is no collection of picture files, so it has no pages; leave out --pages all."
+            f"'{source.name}' is no collection of picture files, so it has no pages; leave out"
+            " --pages all."
         )
     if isinstance(source, StoreSource) and reading.value_range not in (
         None,
         source.store.value_range,
     ):
-        note = f"The store '{source.store.folder}' holds 8-bit values already: the value range {reading.value_range} has no effect on it."
+        note = (
+            f"The store '{source.store.folder}' holds 8-bit values already: the value range"
+            f" {reading.value_range} has no effect on it."
+        )
         return replace(source, notes=(*source.notes, note))
     return source
 
@@ -161,7 +177,8 @@ def _open_labeled(
         return source.with_column(read_labels(source.keys, labels))
     if not isinstance(source, PictureFiles):
         raise MaskwrightError(
-            "Labels from a file need pictures with file names; this data is an array. Keep labels in a .npz file instead."
+            "Labels from a file need pictures with file names; this data is an array. Keep labels"
+            " in a .npz file instead."
         )
     if (
         isinstance(data, (str, os.PathLike)) and Path(data).exists()
@@ -193,7 +210,8 @@ def _open_object(data: Any, split: str | None, ranges: ValueRanges) -> Source:
 def _open_text(text: str, split: str | None, root: Path | None, ranges: ValueRanges) -> Source:
     if not text.strip():
         raise MaskwrightError(
-            "The data is an empty text; give a folder, file or name. The present folder is written '.'."
+            "The data is an empty text; give a folder, file or name. The present folder is written"
+            " '.'."
         )
     if text.startswith(_TORCHVISION):
         return open_torchvision(text.removeprefix(_TORCHVISION), split=split, root=root)
@@ -202,7 +220,8 @@ def _open_text(text: str, split: str | None, root: Path | None, ranges: ValueRan
     if is_shards(text):
         if split is not None:
             raise MaskwrightError(
-                f"Shards have no split '{split}'; name the shards of that split alone, e.g. train-{{000..127}}.tar."
+                f"Shards have no split '{split}'; name the shards of that split alone, e.g."
+                " train-{000..127}.tar."
             )
         return open_shards(text)
     path, pattern = _locate(text)
@@ -220,7 +239,8 @@ def _open_text(text: str, split: str | None, root: Path | None, ranges: ValueRan
     if kind in PICTURE_EXTENSIONS:
         return open_folder(path.parent, pattern=path.name)
     raise MaskwrightError(
-        f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list (.txt .csv)."
+        f"'{path}' is neither a folder, an archive (.zip .tar), an array (.npy .npz) nor a list"
+        " (.txt .csv)."
     )
 
 
@@ -240,7 +260,10 @@ def _hint(text: str, head: Path, rest: str) -> str:
     word, colon, name = text.partition(":")
     kinds = ("torchvision", "shapes-textures")
     if colon and difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.6):
-        return f" Did you mean '{difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.6)[0]}:{name}'?"
+        return (
+            " Did you mean"
+            f" '{difflib.get_close_matches(word.lower(), kinds, n=1, cutoff=0.6)[0]}:{name}'?"
+        )
     near = difflib.get_close_matches(rest.split("/")[0], _names_in(head), n=1, cutoff=0.6)
     return f" Did you mean '{head / near[0]}'?" if near else ""
 

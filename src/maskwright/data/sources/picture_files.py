@@ -1,4 +1,6 @@
-"""Many picture files in one place, a folder or an archive: their keys, labels read from the folders they sit in, splits."""
+"""Many picture files in one place, a folder or an archive: their keys, labels read from the folders
+they sit in, splits.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Storage(Protocol):
         ...
 
     def stamps(self, keys: Sequence[str]) -> list[str]:
-        """A stamp of each file's content, as stamp_bytes gives it; empty for a file that cannot be read."""
+        """A stamp of each file's content, as stamp_bytes gives it; empty for a file that cannot be
+        read.
+        """
         ...
 
 
@@ -62,11 +66,14 @@ class Storage(Protocol):
 class PictureFiles:
     """A source of picture files, each decoded when it is read.
 
-    sizes: (n, 2) heights and widths where an index knows them; values: what means black and white in files of other than 8 bits, by
-    default measured when first needed; measured_on: the files that it is measured on, of all splits; files and pages: the file and the
-    page, from 0, of each key where a file may hold several pictures; label_notes: what is odd about the labels, for whoever needs them;
-    they stand among the notes too.
-    The fingerprint follows from the other fields, so a copy with other keys, labels or values has its own.
+    sizes: (n, 2) heights and widths where an index knows them.
+    values: what means black and white in files of other than 8 bits, by default measured when first
+        needed.
+    measured_on: the files that it is measured on, of all splits; files and pages: the file and the
+        page, from 0, of each key where a file may hold several pictures.
+    label_notes: what is odd about the labels, for whoever needs them; they stand among the notes
+        too. The fingerprint follows from the other fields, so a copy with other keys, labels or
+        values has its own.
     """
 
     name: str
@@ -88,7 +95,9 @@ class PictureFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of these pictures under these names and labels; the first call reads every file that is not yet known."""
+        """The identity of these pictures under these names and labels; the first call reads every
+        file that is not yet known.
+        """
         stamps = self.storage.stamps(self.keys if self.files is None else self.files)
         contents = [f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True)]
         # The same file under another range gives other pixels.
@@ -111,7 +120,9 @@ class PictureFiles:
             raise UnreadableImage(key, str(error)) from error
 
     def size(self, index: int) -> tuple[int, int]:
-        """Return (height, width) of one picture as stored, reading no more than its header where the format allows."""
+        """Return (height, width) of one picture as stored, reading no more than its header where
+        the format allows.
+        """
         if self.sizes is not None:
             return int(self.sizes[index, 0]), int(self.sizes[index, 1])
         key = self.keys[index]
@@ -150,7 +161,8 @@ def collect(
     split: str | None,
     pattern: str | None,
 ) -> PictureFiles:
-    """Build a source from the files of a folder or archive: keep pictures, match the pattern, pick the split, read labels from folders.
+    """Build a source from the files of a folder or archive: keep pictures, match the pattern, pick
+    the split, read labels from folders.
 
     Raises MaskwrightError when no picture is left, saying what was found instead.
     """
@@ -189,7 +201,9 @@ def collect(
 def labels_from_folders(
     keys: Sequence[str], root: str, below_split: bool
 ) -> tuple[list[int] | None, list[str] | None]:
-    """Number the folder below `root` (and below the split) that each picture sits in; none when they sit loose or in one folder."""
+    """Number the folder below `root` (and below the split) that each picture sits in; none when
+    they sit loose or in one folder.
+    """
     parts = [key[len(root) :].split("/")[int(below_split) :] for key in keys]
     if any(len(part) < 2 for part in parts):
         return None, None
@@ -201,14 +215,18 @@ def labels_from_folders(
 
 
 def lone_folder(keys: Sequence[str]) -> str | None:
-    """The name of the one folder that all pictures lie in; None for loose pictures, several folders, and a folder named like a split."""
+    """The name of the one folder that all pictures lie in; None for loose pictures, several
+    folders, and a folder named like a split.
+    """
     shared = {key.rpartition("/")[0] for key in keys}
     name = PurePosixPath(shared.pop()).name if len(shared) == 1 else ""
     return name if name and _split_of(name) is None else None
 
 
 def find_splits(keys: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The top folders of the pictures, if they are all named like splits, and the folder above them."""
+    """The top folders of the pictures, if they are all named like splits, and the folder above
+    them.
+    """
     root = _shared_folder(list(keys))
     return _splits([key[len(root) :] for key in keys]), root
 
@@ -219,7 +237,9 @@ def extension(key: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Make a short name fit for a folder, in letters of any script: 'My Photos (2)' gives 'my-photos-2'."""
+    """Make a short name fit for a folder, in letters of any script: 'My Photos (2)' gives
+    'my-photos-2'.
+    """
     return (
         re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:40] or "data"
     )
@@ -237,7 +257,9 @@ def _hidden(key: str) -> bool:
 
 
 def _shared_folder(keys: list[str]) -> str:
-    """The folders that all keys begin with, up to a folder named like a split: 'photos/' in photos/a/1.jpg, photos/b/2.jpg."""
+    """The folders that all keys begin with, up to a folder named like a split: 'photos/' in
+    photos/a/1.jpg, photos/b/2.jpg.
+    """
     shared = keys[0].split("/")[:-1]
     for key in keys:
         folders = key.split("/")[:-1]

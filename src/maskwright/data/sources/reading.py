@@ -1,4 +1,6 @@
-"""How files are read: the values that mean black and white, and whether every page of a file is a picture."""
+"""How files are read: the values that mean black and white, and whether every page of a file is a
+picture.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ PAGES = ("first", "all")
 class Reading:
     """How numbers in files become pixels.
 
-    value_range: `LOW,HIGH`, what means black and white in values of other than 8 bits; None measures it over a sample of the source.
+    value_range: `LOW,HIGH`, what means black and white in values of other than 8 bits; None
+        measures it over a sample of the source.
     pages: the first page or frame of each file, or all of them, each as a picture.
     """
 
@@ -44,10 +47,11 @@ AS_FOUND = Reading()
 
 
 def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
-    """The same files read that way: one range for all of them, measured over all splits of their place, and perhaps every page.
+    """The same files read that way: one range for all of them, measured over all splits of their
+    place, and perhaps every page.
 
-    The fingerprint follows the range, so that a store of other pixels is not taken for these. Raises MaskwrightError for
-    values that fit no usual range.
+    The fingerprint follows the range, so that a store of other pixels is not taken for these.
+    Raises MaskwrightError for values that fit no usual range.
     """
     looks = look_at(source.measured_on or source.keys, source.read_bytes)
     stated = reading.ranges
@@ -59,14 +63,19 @@ def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
 
 
 def _with_all_pages(source: PictureFiles) -> PictureFiles:
-    """A picture for every page of every file; their names end in #page2, #page3 ..., before the extension."""
+    """A picture for every page of every file; their names end in #page2, #page3 ..., before the
+    extension.
+    """
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         counts = list(pool.map(lambda key: count_pages(key, source.read_bytes), source.keys))
     rows = [(at, page) for at, count in enumerate(counts) for page in range(count)]
     if len(rows) == len(counts):
         return source
     files = [source.keys[at] for at, _ in rows]
-    note = f"{len(rows):,} pages of {len(counts):,} files are read, each as a picture; all pages of a file stay in one part of a split."
+    note = (
+        f"{len(rows):,} pages of {len(counts):,} files are read, each as a picture; all pages of a"
+        " file stay in one part of a split."
+    )
     return replace(
         source,
         keys=[_page_key(source.keys[at], page) for at, page in rows],

@@ -1,4 +1,6 @@
-"""Many .tar files as one source, as WebDataset writes them (`photos-{000..127}.tar`): indexed once, then read in any order."""
+"""Many .tar files as one source, as WebDataset writes them (`photos-{000..127}.tar`): indexed once,
+then read in any order.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,9 @@ _Row = tuple[str, str, int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShardIndex:
-    """What one shard holds: names, where each picture's bytes lie, stamps of their content, heights and widths in pixels, labels
-    (-1: none), what is broken."""
+    """What one shard holds: names, where each picture's bytes lie, stamps of their content, heights
+    and widths in pixels, labels (-1: none), what is broken.
+    """
 
     path: Path
     names: np.ndarray
@@ -49,7 +52,9 @@ class ShardIndex:
 
 
 class ShardStorage:
-    """Reads pictures from the places that the indexes name; a file is open for one picture only, so threads and forks are safe."""
+    """Reads pictures from the places that the indexes name; a file is open for one picture only, so
+    threads and forks are safe.
+    """
 
     def __init__(
         self,
@@ -57,7 +62,9 @@ class ShardStorage:
         places: dict[str, tuple[int, int, int]],
         known: dict[str, str],
     ) -> None:
-        """places: for each key its shard's number, offset and length; known: the stamp of its content."""
+        """places: for each key its shard's number, offset and length; known: the stamp of its
+        content.
+        """
         self._paths = list(paths)
         self._places, self._known = places, known
 
@@ -80,7 +87,9 @@ def is_shards(text: str) -> bool:
 
 
 def expand(text: str) -> list[Path]:
-    """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named shard is not there."""
+    """Spell out braces ({000..127}, {a,b}) and patterns (*, ?); raises MaskwrightError when a named
+    shard is not there.
+    """
     spelled = [Path(one).expanduser() for one in format_braces(text)]
     if wrong := _RANGE_LEFT.search(str(spelled[0])):
         raise MaskwrightError(f"'{wrong[0]}' is no range of shards; write e.g. {{000..127}}.")
@@ -93,16 +102,19 @@ def expand(text: str) -> list[Path]:
     if missing:
         named = ", ".join(str(one) for one in missing[:_EXAMPLES])
         raise MaskwrightError(
-            f"{len(missing):,} of the {len(spelled):,} shards of '{text}' are not there, for example {named}."
+            f"{len(missing):,} of the {len(spelled):,} shards of '{text}' are not there, for"
+            f" example {named}."
         )
     return spelled
 
 
 def open_shards(text: str) -> PictureFiles:
-    """Open every shard that a text names as one source, in the order of the shards; labels come from `.cls` members or `label` in `.json`.
+    """Open every shard that a text names as one source, in the order of the shards; labels come
+    from `.cls` members or `label` in `.json`.
 
-    A shard is read once, to write its index into the cache; pictures with broken headers are left out and noted.
-    Raises MaskwrightError for shards that are missing, damaged, compressed or without pictures.
+    A shard is read once, to write its index into the cache; pictures with broken headers are left
+    out and noted. Raises MaskwrightError for shards that are missing, damaged, compressed or
+    without pictures.
     """
     paths = expand(text)
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
@@ -173,7 +185,8 @@ def _read_shard(path: Path) -> dict[str, np.ndarray]:
                 labels.update(_label(archive, member, kind, path))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise MaskwrightError(
-            f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one whole?"
+            f"Cannot read the shard '{path}': {error}. Shards are plain .tar files; is this one"
+            " whole?"
         ) from error
     names, stamps = [row[0] for row in rows], [row[1] for row in rows]
     numbers = np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, 4).T
@@ -207,7 +220,9 @@ def _add_picture(
 def _label(
     archive: tarfile.TarFile, member: tarfile.TarInfo, kind: str, path: Path
 ) -> dict[str, int]:
-    """The class number in a `.cls` member, or under `label` or `cls` in a `.json` one, where there is one."""
+    """The class number in a `.cls` member, or under `label` or `cls` in a `.json` one, where there
+    is one.
+    """
     content = archive.extractfile(member)
     assert content is not None
     text = content.read()
@@ -239,6 +254,7 @@ def _notes(paths: Sequence[Path], broken: Sequence[str]) -> tuple[str, ...]:
     lines = [f"{len(paths):,} shards, {paths[0].name} to {paths[-1].name}."]
     if broken:
         lines.append(
-            f"{len(broken):,} pictures with broken headers left out: {', '.join(broken[:_EXAMPLES])}."
+            f"{len(broken):,} pictures with broken headers left out:"
+            f" {', '.join(broken[:_EXAMPLES])}."
         )
     return tuple(lines)

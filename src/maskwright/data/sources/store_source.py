@@ -1,4 +1,6 @@
-"""A packed store as a source of pictures: what `maskwright prepare` wrote, named like any other data."""
+"""A packed store as a source of pictures: what `maskwright prepare` wrote, named like any other
+data.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from maskwright.data.store.packed import FACTS, PackedStore, open_packed
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoreSource:
-    """The pictures of a packed store, or of one of its splits; `pack` gives the store itself back instead of copying it."""
+    """The pictures of a packed store, or of one of its splits; `pack` gives the store itself back
+    instead of copying it.
+    """
 
     store: PackedStore
     name: str
@@ -58,7 +62,9 @@ class StoreSource:
         return int(self.store.heights[index]), int(self.store.widths[index])
 
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
-        """Return one picture as (H, W, C) uint8; raises UnreadableImage when the channels cannot be had."""
+        """Return one picture as (H, W, C) uint8; raises UnreadableImage when the channels cannot be
+        had.
+        """
         try:
             return fit_pixels(self.store.image(index).permute(1, 2, 0).numpy(), wanted)
         except ValueError as error:
@@ -82,7 +88,9 @@ def is_store(path: Path) -> bool:
 
 
 def open_store(path: Path, *, split: str | None = None) -> StoreSource:
-    """Open a packed store, or the pictures of one split of it; raises MaskwrightError when it is damaged or has no such split."""
+    """Open a packed store, or the pictures of one split of it; raises MaskwrightError when it is
+    damaged or has no such split.
+    """
     store = open_packed(path)
     name = slug(path.resolve().name)
     splits, root = find_splits(store.keys)

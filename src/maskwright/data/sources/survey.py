@@ -1,4 +1,6 @@
-"""What a source holds, in one line for people: how many pictures, which formats and sizes, gray or color, what is broken."""
+"""What a source holds, in one line for people: how many pictures, which formats and sizes, gray or
+color, what is broken.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _PREVIEW = Wanted(short_side=64)
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Facts about a source; sizes are (height, width), ordered by the number of pixels, over the `looked_at` pictures of a sample."""
+    """Facts about a source; sizes are (height, width), ordered by the number of pixels, over the
+    `looked_at` pictures of a sample.
+    """
 
     count: int
     formats: dict[str, int]
@@ -52,7 +56,10 @@ class Survey:
     def _sizes(self) -> str:
         if self.smallest == self.largest:
             return f"all {_format(self.smallest)}"
-        return f"{_format(self.smallest)} to {_format(self.largest)} (height x width), median {_format(self.median)}"
+        return (
+            f"{_format(self.smallest)} to {_format(self.largest)} (height x width), median"
+            f" {_format(self.median)}"
+        )
 
     def _colors(self) -> str:
         return (
@@ -61,7 +68,8 @@ class Survey:
 
 
 def survey(source: Source, sample: int | None = 256) -> Survey:
-    """Look at `sample` pictures spread evenly over a source (all when None), decoding each small.
+    """Look at `sample` pictures spread evenly over a source (all when None), decoding
+    each small.
 
     Raises MaskwrightError when none of them can be read.
     """
@@ -99,7 +107,10 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
 
 def nothing_readable(name: str, count: int, first: UnreadableImage) -> str:
     """The sentence for data of which no picture can be read."""
-    return f"None of the {count:,} pictures looked at in '{name}' can be read. The first: {first.key}: {first.reason}."
+    return (
+        f"None of the {count:,} pictures looked at in '{name}' can be read. The first: {first.key}:"
+        f" {first.reason}."
+    )
 
 
 def _is_gray(pixels: np.ndarray) -> bool:

@@ -1,4 +1,6 @@
-"""Text and CSV files as tables: rows of equal length, perhaps with names of columns, cut at tabs, semicolons, commas or blanks."""
+"""Text and CSV files as tables: rows of equal length, perhaps with names of columns, cut at tabs,
+semicolons, commas or blanks.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Table:
     place: Path
 
     def column(self, name: str | None, known: Sequence[str], fallback: int) -> int | None:
-        """Find a column by its name or number (from 1), else by a usual name, else the fallback if the file names no columns."""
+        """Find a column by its name or number (from 1), else by a usual name, else the fallback if
+        the file names no columns.
+        """
         width = len(self.rows[0])
         lower = [column.lower() for column in self.columns or ()]
         if name is not None:
@@ -35,7 +39,8 @@ class Table:
                 return int(name) - 1
             shown = ", ".join(self.columns or [f"1 to {width}"])
             raise MaskwrightError(
-                f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It has: {shown}."
+                f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It"
+                f" has: {shown}."
             )
         if self.columns is None:
             return fallback if fallback < width else None
@@ -81,9 +86,11 @@ def read_table(path: Path) -> Table:
 
 
 def _is_comment(line: str) -> bool:
-    """Whether a line is a remark: it begins with # and is not the row of a picture whose own name does, such as `#1.jpg,cat`.
+    """Whether a line is a remark: it begins with # and is not the row of a picture whose own name
+    does, such as `#1.jpg,cat`.
 
-    A row that somebody took out with a # looks the same; `open_list` tells it by the picture, which is not there.
+    A row that somebody took out with a # looks the same; `open_list` tells it by the picture, which
+    is not there.
     """
     if not line.startswith("#"):
         return False
@@ -92,7 +99,9 @@ def _is_comment(line: str) -> bool:
 
 
 def _cut(lines: list[str]) -> list[list[str]]:
-    """Split lines at tabs, semicolons or commas, whichever the first line has; else after a picture's name, where blanks follow it."""
+    """Split lines at tabs, semicolons or commas, whichever the first line has; else after a
+    picture's name, where blanks follow it.
+    """
     for mark in "\t;,":
         if mark in lines[0]:
             return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]

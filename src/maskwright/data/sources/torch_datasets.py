@@ -34,11 +34,15 @@ _PLAIN = frozenset({np.dtype(np.uint8), np.dtype(np.bool_)})
 
 @dataclass(frozen=True, eq=False)
 class DatasetSource:
-    """Pictures of a torch Dataset whose items are a picture, or a tuple that begins with a picture and perhaps an integer label.
+    """Pictures of a torch Dataset whose items are a picture, or a tuple that begins with a picture
+    and perhaps an integer label.
 
-    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C). A Dataset may have an attribute `fingerprint`, a text
-    that its owner changes whenever its pictures change: it then stands for them, and they are not read to know them again. stated: what
-    means black and white in values of other than 8 bits, measured over 64 items where it is unknown.
+    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C). A Dataset may
+    have an attribute `fingerprint`, a text that its owner changes whenever its pictures change: it
+    then stands for them, and they are not read to know them again.
+
+    stated: what means black and white in values of other than 8 bits, measured over 64 items where
+        it is unknown.
     """
 
     dataset: torch.utils.data.Dataset[Any]
@@ -84,16 +88,24 @@ class DatasetSource:
         known = (
             "its fingerprint stands for them all"
             if self._given_key is not None
-            else "so neither --resume nor the cache can know them again; give the Dataset an attribute fingerprint = 'NAME' that you "
-            "change when its pictures change, or leave random transforms to maskwright"
+            else (
+                "so neither --resume nor the cache can know them again; give the Dataset an"
+                " attribute fingerprint = 'NAME' that you change when its pictures change, or leave"
+                " random transforms to maskwright"
+            )
         )
         return (
-            f"The data set {self.name} gives other pictures each time it is asked: one draw of each is kept, and {known}.",
+            (
+                f"The data set {self.name} gives other pictures each time it is asked: one draw of"
+                f" each is kept, and {known}."
+            ),
         )
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of all items and labels, or of the owner's key and the labels; without a key every item is read."""
+        """The identity of all items and labels, or of the owner's key and the labels; without a key
+        every item is read.
+        """
         if self._given_key is None:
             contents = [content for content, _ in self._items]
         else:
@@ -105,7 +117,8 @@ class DatasetSource:
         key = getattr(self.dataset, "fingerprint", None)
         if key is not None and (not isinstance(key, str) or not key):
             raise MaskwrightError(
-                f"The attribute fingerprint of the data set {self.name} is a text that names its pictures; got {key!r}."
+                f"The attribute fingerprint of the data set {self.name} is a text that names its"
+                f" pictures; got {key!r}."
             )
         return key
 
@@ -117,7 +130,9 @@ class DatasetSource:
 
     @cached_property
     def _items(self) -> list[tuple[str, int | None]]:
-        """A hash of each picture, or why it is none, with its label; every item is read once, on all cores as packing does it."""
+        """A hash of each picture, or why it is none, with its label; every item is read once, on
+        all cores as packing does it.
+        """
         with ThreadPoolExecutor(cpu_count()) as pool:
             return list(pool.map(self._read_item, range(len(self))))
 
@@ -131,7 +146,9 @@ class DatasetSource:
 
     @cached_property
     def ranges(self) -> ValueRanges:
-        """What means black and white, as it can be stated for other data; unknown for 8-bit values."""
+        """What means black and white, as it can be stated for other data; unknown for
+        8-bit values.
+        """
         kinds = {self._array(index).dtype for index in self._sample()} - _PLAIN
         found = {kind_of(dtype): self._scale_of(dtype) for dtype in kinds}
         return ValueRanges(**found)
@@ -149,13 +166,16 @@ class DatasetSource:
 
     @cached_property
     def _labels_and_classes(self) -> tuple[list[int] | None, list[str] | None]:
-        """The label of every item, if the first has one; labels come with the items, so all are read once."""
+        """The label of every item, if the first has one; labels come with the items, so all are
+        read once.
+        """
         if not len(self) or _label_of(self.dataset[0]) is None:
             return None, None
         labels = [label for _, label in self._items]
         if None in labels:
             raise MaskwrightError(
-                f"Item {labels.index(None)} of the data set {self.name} has no label, but the first has one; give all or none."
+                f"Item {labels.index(None)} of the data set {self.name} has no label, but the first"
+                " has one; give all or none."
             )
         return number_labels([str(label) for label in labels])
 
@@ -168,7 +188,9 @@ class DatasetSource:
         return self._to_picture(self.dataset[index], index)
 
     def _to_picture(self, item: object, index: int) -> np.ndarray:
-        """The picture of one item as (H, W, C) numbers of any type; raises UnreadableImage when its layout cannot be told."""
+        """The picture of one item as (H, W, C) numbers of any type; raises UnreadableImage when its
+        layout cannot be told.
+        """
         picture = item[0] if isinstance(item, (tuple, list)) else item
         try:
             return self._to_array(picture, index)
@@ -186,7 +208,8 @@ class DatasetSource:
         if isinstance(picture, np.ndarray):
             return to_channels_last(picture)
         raise MaskwrightError(
-            f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a picture, array or tensor."
+            f"Item {index} of the data set {self.name} holds a {type(picture).__name__}, not a"
+            " picture, array or tensor."
         )
 
 
@@ -198,7 +221,9 @@ def _label_of(item: object) -> int | None:
 
 
 def _plain_mode(picture: Image.Image) -> Image.Image:
-    """A picture whose array means what it shows: deep values as they are, no transparency lost, palettes and CMYK as colors."""
+    """A picture whose array means what it shows: deep values as they are, no transparency lost,
+    palettes and CMYK as colors.
+    """
     if picture.mode in ("L", "RGB", "RGBA") or is_deep(picture):
         return picture
     if picture.mode == "1":

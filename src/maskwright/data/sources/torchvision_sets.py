@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Option:
-    """A number that may stand behind a set's name, `STL10?fold=3`, and torchvision's word for it; least and most are included."""
+    """A number that may stand behind a set's name, `STL10?fold=3`, and torchvision's word for it;
+    least and most are included.
+    """
 
     name: str
     word: str
@@ -31,7 +33,9 @@ class Option:
 
 @dataclass(frozen=True)
 class TorchvisionSet:
-    """How one torchvision class is asked for a split, where it keeps pictures and labels, and what it expects on disk."""
+    """How one torchvision class is asked for a split, where it keeps pictures and labels, and what
+    it expects on disk.
+    """
 
     splits: tuple[str, ...]
     images: str
@@ -104,11 +108,16 @@ TORCHVISION_SETS: dict[str, TorchvisionSet] = {
 def open_torchvision(
     name: str, *, split: str | None = None, root: Path | None = None
 ) -> ArraySource | PictureFiles:
-    """Open a torchvision data set by its class name, downloading it into `root` when it is not there.
+    """Open a torchvision data set by its class name, downloading it into `root` when it is not
+    there.
 
-    name: perhaps with an option, `STL10?fold=3` (one of the ten folds of 1,000 training pictures) or `DTD?partition=2`; split: one of the
-    set's own, the first (train) when None; root: $cache/torchvision when None. Raises MaskwrightError for an unknown name, option or
-    split, and when the files are neither there nor to be had, naming what to put where.
+    name: perhaps with an option, `STL10?fold=3` (one of the ten folds of 1,000 training pictures)
+        or `DTD?partition=2`.
+    split: one of the set's own, the first (train) when None.
+    root: $cache/torchvision when None.
+
+    Raises MaskwrightError for an unknown name, option or split, and when the files are neither
+    there nor to be had, naming what to put where.
     """
     name, _, told = name.partition("?")
     known = {each.lower(): each for each in TORCHVISION_SETS}
@@ -136,7 +145,9 @@ def open_torchvision(
 
 
 def _read_option(name: str, kind: TorchvisionSet, told: str) -> dict[str, int]:
-    """The option behind a set's name in torchvision's words; raises MaskwrightError for others and for numbers out of range."""
+    """The option behind a set's name in torchvision's words; raises MaskwrightError for others and
+    for numbers out of range.
+    """
     option = kind.option
     word, _, number = told.partition("=")
     if option is None:
@@ -147,7 +158,8 @@ def _read_option(name: str, kind: TorchvisionSet, told: str) -> dict[str, int]:
         or not option.least <= int(number) <= option.most
     ):
         raise MaskwrightError(
-            f"torchvision:{name} takes ?{option.name}={option.least} to {option.most}; got '?{told}'."
+            f"torchvision:{name} takes ?{option.name}={option.least} to {option.most}; got"
+            f" '?{told}'."
         )
     return {option.word: int(number)}
 

@@ -1,4 +1,6 @@
-"""Files beside the pictures that are not read: counted and named by their endings, so that nobody takes them for learned."""
+"""Files beside the pictures that are not read: counted and named by their endings, so that nobody
+takes them for learned.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _PACKED = frozenset({"zip", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar"})
 
 
 def describe_unread(keys: Iterable[str]) -> tuple[str, ...]:
-    """A note that counts files by ending, or nothing for files that only say something about the pictures."""
+    """A note that counts files by ending, or nothing for files that only say something about the
+    pictures.
+    """
     others = [key for key in keys if not _is_about(key)]
     if not others:
         return ()

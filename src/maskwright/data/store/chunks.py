@@ -1,4 +1,6 @@
-"""A file written in chunks with a journal beside it, so that a process killed at any moment loses one chunk at most."""
+"""A file written in chunks with a journal beside it, so that a process killed at any moment loses
+one chunk at most.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _VERIFY_CHUNKS = 8
 
 @dataclass(frozen=True)
 class Chunk:
-    """One line of the journal: what was written together, up to byte `end` of the file and up to item `stop` of what is read."""
+    """One line of the journal: what was written together, up to byte `end` of the file and up to
+    item `stop` of what is read.
+    """
 
     stop: int
     end: int
@@ -28,10 +32,14 @@ class Chunk:
 
 
 class ChunkedFile:
-    """A folder in which one file grows; opened again it goes on after the last whole chunk, unless the plan is another."""
+    """A folder in which one file grows; opened again it goes on after the last whole chunk, unless
+    the plan is another.
+    """
 
     def __init__(self, part: Path, name: str, plan: dict[str, Any]) -> None:
-        """part: the folder of the unfinished work; name: the file in it; plan: what is being made. Raises OSError."""
+        """part: the folder of the unfinished work; name: the file in it; plan: what is being made.
+        Raises OSError.
+        """
         self.part = part
         self._file = part / name
         if not (part / _PLAN).exists() or read_json(part / _PLAN) != plan:
@@ -92,7 +100,9 @@ class ChunkedFile:
 
 
 def damage(path: Path, facts: dict[str, Any]) -> str | None:
-    """Say how a finished file differs from its facts, or None: all chunks are checked up to 1 GiB, eight spread chunks beyond."""
+    """Say how a finished file differs from its facts, or None: all chunks are checked up to 1 GiB,
+    eight spread chunks beyond.
+    """
     have = path.stat().st_size if path.exists() else 0
     if have != facts["num_bytes"]:
         return f"{path.name} has {have:,} bytes instead of {facts['num_bytes']:,}"

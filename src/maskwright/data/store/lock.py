@@ -15,17 +15,20 @@ from maskwright.support.files import make_folder, way_out
 
 logger = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.2
-# what network file systems without locks answer: FUSE, Lustre mounted without flock, NFS without its lock service
+# what network file systems without locks answer: FUSE, Lustre mounted without flock, NFS without
+# its lock service
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file while the body runs, waiting while another process holds it; the system frees it when a process ends.
+    """Hold a lock file while the body runs, waiting while another process holds it; the system
+    frees it when a process ends.
 
-    Where the file system cannot lock, a file that exists only while somebody works is the lock (`NAME.held`): one that a process on
-    this machine left behind is seen through, one of another machine is waited for, and the warning names it. Raises MaskwrightError
-    when the folder cannot be made or written.
+    Where the file system cannot lock, a file that exists only while somebody works is the lock
+    (`NAME.held`): one that a process on this machine left behind is seen through, one of another
+    machine is waited for, and the warning names it. Raises MaskwrightError when the folder cannot
+    be made or written.
     """
     make_folder(path.parent)
     lock = _take(path)
@@ -41,7 +44,8 @@ def _take(path: Path) -> BaseFileLock:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise _refusal(path, error) from error
-    # not the same name: the real lock's file stays behind, and here a file that exists means that it is held
+    # not the same name: the real lock's file stays behind, and here a file that exists means that
+    # it is held
     held = path.with_name(f"{path.name}.held")
     try:
         return _wait_for(SoftFileLock(held), path, f" (if there is none, delete {held})")

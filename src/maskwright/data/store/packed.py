@@ -1,4 +1,6 @@
-"""The packed store: decoded pictures as bytes in one memory-mapped file, opened in an instant and shared by all workers."""
+"""The packed store: decoded pictures as bytes in one memory-mapped file, opened in an instant and
+shared by all workers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from maskwright.support.files import hash_strings, read_json
 
 FORMAT = 1
 READING = 2
-"""How files become pixels: raised whenever the same file is read as other pixels than before, so that no store of then is served."""
+"""How files become pixels: raised whenever the same file is read as other pixels than before, so
+that no store of then is served.
+"""
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
 _SCALE_SAMPLE = 2048
 logger = logging.getLogger(__name__)
@@ -48,12 +52,18 @@ class Live(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PackedStore:
-    """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in a file that is mapped into memory.
+    """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in
+    a file that is mapped into memory.
 
-    offsets, heights, widths: (N,) int64; labels: (N,) int64 or None; keys: the pictures' names in their source; skipped: what could
-    not be read while packing; live: decodes pictures anew instead of the file, offsets are then their places there; reading: see READING;
-    value_range: what meant black and white in values of other than 8 bits; pixel_hashes: (N,) int64, None in streams and in stores of
-    earlier versions, see `content`. Subsets share the file.
+    offsets, heights, widths: (N,) int64.
+    labels: (N,) int64 or None.
+    keys: the pictures' names in their source.
+    skipped: what could not be read while packing.
+    live: decodes pictures anew instead of the file, offsets are then their places there.
+    reading: see READING.
+    value_range: what meant black and white in values of other than 8 bits.
+    pixel_hashes: (N,) int64, None in streams and in stores of earlier versions, see `content`.
+        Subsets share the file.
     """
 
     folder: Path
@@ -77,7 +87,9 @@ class PackedStore:
         return len(self.offsets)
 
     def image(self, index: int) -> Tensor:
-        """One picture as uint8 (C, H, W), a view of the mapped file whose memory order is (H, W, C)."""
+        """One picture as uint8 (C, H, W), a view of the mapped file whose memory order is (H, W,
+        C).
+        """
         offset, height, width = self._places[index]
         if self.live is not None:
             return self.live.image(offset, (height, width))
@@ -88,10 +100,13 @@ class PackedStore:
         )
 
     def images(self, ids: Tensor) -> Tensor:
-        """Copy pictures of one size to uint8 (B, H, W, C) in one go; raises MaskwrightError when sizes differ."""
+        """Copy pictures of one size to uint8 (B, H, W, C) in one go; raises MaskwrightError when
+        sizes differ.
+        """
         if self.uniform_size is None:
             raise MaskwrightError(
-                "The pictures of this store have different sizes; take them one by one with image()."
+                "The pictures of this store have different sizes; take them one by one with"
+                " image()."
             )
         height, width = self.uniform_size
         one = height * width * self.channels
@@ -129,14 +144,18 @@ class PackedStore:
 
     @cached_property
     def content(self) -> Tensor | None:
-        """A hash (N,) int64 of each picture's pixels, equal for exact duplicates; None for a stream, which keeps no pixels."""
+        """A hash (N,) int64 of each picture's pixels, equal for exact duplicates; None for a
+        stream, which keeps no pixels.
+        """
         if self.live is not None or self.pixel_hashes is not None:
             return self.pixel_hashes
         pictures = (self.image(index).permute(1, 2, 0).numpy() for index in range(len(self)))
         return torch.tensor([hash_pixels(picture) for picture in pictures])
 
     def pixel_scale(self) -> PixelScale:
-        """Measure mean and standard deviation of each channel, in [0, 1], over up to 2,048 pictures spread evenly over the store."""
+        """Measure mean and standard deviation of each channel, in [0, 1], over up to 2,048 pictures
+        spread evenly over the store.
+        """
         total = torch.zeros(2, self.channels, dtype=torch.float64)
         count = 0
         for index in range(0, len(self), max(1, len(self) // _SCALE_SAMPLE)):
@@ -168,16 +187,19 @@ class PackedStore:
 
 
 def open_packed(folder: Path) -> PackedStore:
-    """Open a finished store, after checking its size and checksums (all chunks up to 1 GiB, eight spread chunks beyond).
+    """Open a finished store, after checking its size and checksums (all chunks up to 1 GiB, eight
+    spread chunks beyond).
 
-    Raises MaskwrightError when there is none, when it is damaged or when it was written in another format.
+    Raises MaskwrightError when there is none, when it is damaged or when it was written in another
+    format.
     """
     if not (folder / FACTS).exists():
         raise MaskwrightError(f"There is no packed store in '{folder}'.")
     facts = read_json(folder / FACTS)
     if facts.get("format") != FORMAT:
         raise MaskwrightError(
-            f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it and it is built again."
+            f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it"
+            " and it is built again."
         )
     how = damage(folder / PIXELS, facts)
     if how is not None:

@@ -1,7 +1,8 @@
-"""Who may see what: which pictures are trained on, held out and tested on is decided here, for every command.
+"""Who may see what: which pictures are trained on, held out and tested on is decided here, for
+every command.
 
-Windows and exact duplicates of a picture stay together. A picture's part depends on the names of the pictures, their labels and the
-seed, never on their order or on the machine.
+Windows and exact duplicates of a picture stay together. A picture's part depends on the names of
+the pictures, their labels and the seed, never on their order or on the machine.
 """
 
 from __future__ import annotations
@@ -25,28 +26,36 @@ FEWEST_TO_HOLD_OUT_FROM = 160
 
 @dataclass(frozen=True)
 class Holdout:
-    """A store cut in two: what is learned from, and what is held out, None where nothing could be."""
+    """A store cut in two: what is learned from, and what is held out, None where
+    nothing could be.
+    """
 
     train: PackedStore
     held: PackedStore | None
 
 
 def default_count(count: int) -> int:
-    """How many of `count` pictures are held out from training where nobody said: 5 %, at most 1,000, none of very few."""
+    """How many of `count` pictures are held out from training where nobody said: 5 %, at most
+    1,000, none of very few.
+    """
     return (
         0 if count < FEWEST_TO_HOLD_OUT_FROM else min(round(HELD_OUT_SHARE * count), MOST_HELD_OUT)
     )
 
 
 def hold_out(store: PackedStore, count: int, seed: int, *, spare_classes: bool = False) -> Holdout:
-    """Hold `count` pictures out from training; spread over the classes where there are labels, see `choose_held`."""
+    """Hold `count` pictures out from training; spread over the classes where there are labels, see
+    `choose_held`.
+    """
     return _cut(store, count, seed, "holdout", spare_classes)
 
 
 def set_test_apart(
     store: PackedStore, seed: int, share: float = TEST_SHARE, *, spare_classes: bool = True
 ) -> Holdout:
-    """Set a test part apart, a share of the whole; trainings and evaluations of the same pictures find the same one."""
+    """Set a test part apart, a share of the whole; trainings and evaluations of the same pictures
+    find the same one.
+    """
     return _cut(store, round(share * len(store)), seed, "test", spare_classes)
 
 
@@ -76,13 +85,19 @@ def choose_held(
     labels: Tensor | None = None,
     spare_classes: bool = False,
 ) -> Tensor:
-    """Choose pictures to hold out: (n,) booleans, True = held out. O(n log n) for any number of classes and groups.
+    """Choose pictures to hold out: (n,) booleans, True = held out. O(n log n) for any number of
+    classes and groups.
 
-    count: how many; chance: (n,) random int64, equal within a window's picture; groups: (n,) numbers of those that stay together; labels:
-    (n,), -1 for none. Classes get their shares by largest remainder, ties by chance, and keep a group in training while others can give.
-    spare_classes: always keep one, though fewer are held out then. Never more than `count` are held out, and fewer only where groups do
-    not fit: short by less than the largest group, and then every picture that stands alone is held out. If every group is larger than `count`, the
-    smallest is held out. Nothing is for a count below 1 or of n and more, or when all pictures are one group.
+    count: how many.
+    chance: (n,) random int64, equal within a window's picture.
+    groups: (n,) numbers of those that stay together.
+    labels: (n,), -1 for none. Classes get their shares by largest remainder, ties by chance, and
+        keep a group in training while others can give.
+    spare_classes: always keep one, though fewer are held out then. Never more than `count` are held
+        out, and fewer only where groups do not fit: short by less than the largest group, and then
+        every picture that stands alone is held out. If every group is larger than `count`, the
+        smallest is held out. Nothing is for a count below 1 or of n and more, or when all pictures
+        are one group.
     """
     held = np.zeros(len(chance), bool)
     if not 0 < count < len(chance):
@@ -95,7 +110,9 @@ def choose_held(
 
 @dataclass(frozen=True)
 class _Units:
-    """Groups as they are given away: pictures in each, its chance, and the number of its class, (g,) each."""
+    """Groups as they are given away: pictures in each, its chance, and the number of its class,
+    (g,) each.
+    """
 
     size: np.ndarray
     chance: np.ndarray
@@ -103,7 +120,9 @@ class _Units:
 
 
 def _units(chance: Tensor, groups: Tensor | None, labels: Tensor | None) -> _Units:
-    """A group has the chance and the class of its member with the lowest chance, whatever the order of the pictures."""
+    """A group has the chance and the class of its member with the lowest chance, whatever the order
+    of the pictures.
+    """
     luck = chance.numpy()
     known = np.zeros(len(luck), np.int64) if labels is None else labels.numpy()
     if groups is None:
@@ -114,7 +133,9 @@ def _units(chance: Tensor, groups: Tensor | None, labels: Tensor | None) -> _Uni
 
 
 def _renumber(labels: np.ndarray) -> np.ndarray:
-    """Class numbers from 0; those that lie close together are only shifted, which is much faster than sorting them."""
+    """Class numbers from 0; those that lie close together are only shifted, which is much faster
+    than sorting them.
+    """
     shifted = labels - labels.min()
     if shifted.max() < 2 * len(labels):
         return shifted
@@ -134,7 +155,8 @@ def _choose_units(count: int, units: _Units, spare_classes: bool) -> np.ndarray:
     held = (within <= quota[kind]) & ~is_last
     missing = count - int(size[held].sum())
     if missing:
-        # What no quota could give, because groups did not fit or classes are too small, comes from whoever has most to spare.
+        # What no quota could give, because groups did not fit or classes are too small, comes from
+        # whoever has most to spare.
         rest = (~held & ~is_last if spare_classes else ~held).nonzero()[0]
         rest = rest[np.lexsort((units.chance[order][rest], is_last[rest]))]
         held[_fill(rest, size, missing)] = True
@@ -146,7 +168,9 @@ def _choose_units(count: int, units: _Units, spare_classes: bool) -> np.ndarray:
 
 
 def _quotas(count: int, total: np.ndarray, can_give: np.ndarray, luck: np.ndarray) -> np.ndarray:
-    """Shares of `count` by largest remainder, (classes,); the classes that can give are served first, so sums may fall short."""
+    """Shares of `count` by largest remainder, (classes,); the classes that can give are served
+    first, so sums may fall short.
+    """
     exact = count * total
     quota = exact // total.sum()
     missing = count - int(quota.sum())
@@ -156,7 +180,9 @@ def _quotas(count: int, total: np.ndarray, can_give: np.ndarray, luck: np.ndarra
 
 
 def _fill(rest: np.ndarray, size: np.ndarray, missing: int) -> np.ndarray:
-    """Places of the groups, in this order, that fit into what is missing; then single pictures until it is full."""
+    """Places of the groups, in this order, that fit into what is missing; then single pictures
+    until it is full.
+    """
     fits = size[rest].cumsum() <= missing
     left = missing - int(size[rest][fits].sum())
     later = rest[~fits]
@@ -168,8 +194,11 @@ def hold_out_of_each_class(
 ) -> Tensor:
     """Choose a share of every class to tune on: (n,) labels give (n,) booleans, True = held out.
 
-    At least one picture of each class with two or more is held out and at least one stays; a class with one stays whole. groups: (n,)
-    numbers of pictures that stay together: then groups are counted instead, each under the label of its first picture.
+    At least one picture of each class with two or more is held out and at least one stays; a class
+    with one stays whole.
+
+    groups: (n,) numbers of pictures that stay together: then groups are counted instead, each under
+        the label of its first picture.
     """
     if groups is not None:
         _, first, own = np.unique(groups.numpy(), return_index=True, return_inverse=True)
@@ -195,6 +224,8 @@ def limited(store: PackedStore, limit: int | None, seed: int) -> PackedStore:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most so many of the numbers from 0 to count - 1, evenly spread, so that no class of a sorted store is passed over."""
+    """At most so many of the numbers from 0 to count - 1, evenly spread, so that no class of a
+    sorted store is passed over.
+    """
     places = torch.linspace(0, count - 1, min(most, count), dtype=torch.float64)
     return places.round().long().tolist()

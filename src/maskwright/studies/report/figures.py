@@ -1,4 +1,6 @@
-"""The figures of a report as SVG: arms with intervals, differences to the baseline, what accuracy cost, and how arms learned."""
+"""The figures of a report as SVG: arms with intervals, differences to the baseline, what accuracy
+cost, and how arms learned.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ _CURVES = {
     "knn_top1": ("k-NN accuracy", "Accuracy of k-NN on held-out pictures"),
     "val_loss": (
         "held-out loss, own masks",
-        "Loss on held-out pictures under each arm's own masks, which does not compare between policies",
+        (
+            "Loss on held-out pictures under each arm's own masks, which does not compare between"
+            " policies"
+        ),
     ),
 }
 LONGEST = 30
@@ -78,14 +83,17 @@ def interval_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
         drawn.append(
             Drawing(
                 svg,
-                f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before correction) from three seeds on.",
+                f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before"
+                " correction) from three seeds on.",
             )
         )
     return drawn
 
 
 def frontier_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
-    """Accuracy against compute, in every currency in which the arms differ; numbers are the arms in the order of the tables."""
+    """Accuracy against compute, in every currency in which the arms differ; numbers are the arms in
+    the order of the tables.
+    """
     drawn, labels = [], short_labels(record)
     for currency, label in _COSTS.items():
         costs = [(one, _mean_cost(record, one.arm, currency)) for one in finding.arms]
@@ -131,7 +139,9 @@ def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
 
 
 def short_labels(record: StudyRecord) -> dict[str, str]:
-    """Names of arms that leave room for the numbers: levels alone in a factorial plan, long ones cut, numbered where two are alike."""
+    """Names of arms that leave room for the numbers: levels alone in a factorial plan, long ones
+    cut, numbered where two are alike.
+    """
     cut = {
         arm.name: _cut(" · ".join(map(str, arm.levels.values())) or arm.name) for arm in record.arms
     }

@@ -1,4 +1,6 @@
-"""What to know before believing a report's answer: what is missing, what verdicts are worth, and where the numbers were made."""
+"""What to know before believing a report's answer: what is missing, what verdicts are worth, and
+where the numbers were made.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
         notes.append(f"{done} of {wanted} trials are done; the rest are listed below.")
     if silent := record.silent():
         notes.append(
-            f"Without a finished trial, so nothing is known of {'it' if len(silent) == 1 else 'them'}: {join_names(silent)}."
+            "Without a finished trial, so nothing is known of"
+            f" {'it' if len(silent) == 1 else 'them'}: {join_names(silent)}."
         )
     if len(record.seeds) < FEWEST_SEEDS:
         notes.append(f"Fewer than {FEWEST_SEEDS} seeds: no intervals and no verdicts.")
@@ -41,51 +44,63 @@ def notes_of(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:
     lines = {str(trial.settings.get("loss")) for trial in record.finished()} - {"None"}
     if len(lines) > 1:
         notes.append(
-            "Arms differ in their loss, so losses in the learning curves do not compare between all arms."
+            "Arms differ in their loss, so losses in the learning curves do not compare between all"
+            " arms."
         )
     return notes
 
 
 def rate_words(rates: Mapping[str, float]) -> str:
-    """Whether arms were trained at one learning rate; where not, a difference between them may be the rate's."""
+    """Whether arms were trained at one learning rate; where not, a difference between them may be
+    the rate's.
+    """
     if len(set(rates.values())) == 1:
         return f"All arms have the same learning rate, {next(iter(rates.values())):g}."
     told = join_names([f"{arm} {rate:g}" for arm, rate in rates.items()])
     return (
-        f"Arms differ in learning rate: {told}. Unless that is the question, a difference may be the rate's; `lr` in the plan's base, or "
-        "--lr, fixes one for all."
+        f"Arms differ in learning rate: {told}. Unless that is the question, a difference may be"
+        " the rate's; `lr` in the plan's base, or --lr, fixes one for all."
     )
 
 
 def _standing_notes(findings: Sequence[Finding]) -> list[str]:
-    """What verdicts are worth: one metric is the question, families are corrected by themselves, test pictures are fixed."""
+    """What verdicts are worth: one metric is the question, families are corrected by themselves,
+    test pictures are fixed.
+    """
     notes = []
     main = [finding.metric.name for finding in findings if finding.is_claim]
     if main and (others := len(findings) - 1):
         notes.append(
-            f"The main metric of the plan is {main[0]}, and only verdicts on it are claims. The other {others} are exploratory: p values "
-            "are corrected over the arms of one metric, not over metrics, so some of their differences are chance."
+            f"The main metric of the plan is {main[0]}, and only verdicts on it are claims. The"
+            f" other {others} are exploratory: p values are corrected over the arms of one metric,"
+            " not over metrics, so some of their differences are chance."
         )
     if any(finding.effects for finding in findings):
         notes.append(
-            "Effects of settings and comparisons of single arms are two families of tests; each is corrected by itself."
+            "Effects of settings and comparisons of single arms are two families of tests; each is"
+            " corrected by itself."
         )
     if any(one.difference for finding in findings for one in finding.arms):
         kept = any(one.over_pictures for finding in findings for one in finding.arms)
         notes.append(
             "Verdicts are over seeds on one set of test pictures, taken as it is. "
             + (
-                'How far another draw of pictures could move a difference is under "over test pictures", where answers were kept '
-                "picture by picture."
+                'How far another draw of pictures could move a difference is under "over test'
+                ' pictures", where answers were kept picture by picture.'
                 if kept
-                else "No answers were kept picture by picture, so how far another set could move a difference is not known."
+                else (
+                    "No answers were kept picture by picture, so how far another set could move a"
+                    " difference is not known."
+                )
             )
         )
     return notes
 
 
 def _measured_on(record: StudyRecord) -> list[str]:
-    """How many test pictures stand behind a probe, and what common masks are worth where arms cut pictures into other patches."""
+    """How many test pictures stand behind a probe, and what common masks are worth where arms cut
+    pictures into other patches.
+    """
     notes = []
     done = record.finished()
     counts = {
@@ -95,7 +110,8 @@ def _measured_on(record: StudyRecord) -> list[str]:
     for sizes in sorted({tuple(sorted(sizes)) for sizes in counts.values()}):
         names = [name for name, own in counts.items() if tuple(sorted(own)) == sizes]
         notes.append(
-            f"{' and '.join(names)}: shares of right answers on {' or '.join(f'{size:,}' for size in sizes)} test pictures."
+            f"{' and '.join(names)}: shares of right answers on"
+            f" {' or '.join(f'{size:,}' for size in sizes)} test pictures."
         )
     grids = {
         (str(trial.settings.get("image_size")), trial.settings.get("patch_size"))
@@ -105,8 +121,9 @@ def _measured_on(record: StudyRecord) -> list[str]:
     if len(grids) > 1 and any(metric.name.startswith(RECONSTRUCTION) for metric in record.metrics):
         told = ", ".join(f"{patch} of {size}" for size, patch in sorted(grids, key=str))
         notes.append(
-            f"Arms cut pictures into patches of other sizes ({told} pixels), and larger patches make larger holes of the same share: PSNR "
-            "under common masks compares arms of one grid only."
+            f"Arms cut pictures into patches of other sizes ({told} pixels), and larger patches"
+            " make larger holes of the same share: PSNR under common masks compares arms of one"
+            " grid only."
         )
     return notes
 
@@ -116,7 +133,9 @@ def _probes(trials: Sequence[TrialRecord]) -> list[str]:
 
 
 def budget_deviation(record: StudyRecord) -> float | None:
-    """The largest relative distance of a finished trial's compute from the budget; none without a budget."""
+    """The largest relative distance of a finished trial's compute from the budget; none without a
+    budget.
+    """
     if record.budget is None:
         return None
     currency, amount = record.budget["currency"], float(record.budget["amount"])

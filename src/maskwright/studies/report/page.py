@@ -1,4 +1,6 @@
-"""The report of a study: one HTML page that needs nothing else, the same in Markdown, and the record that both are made from."""
+"""The report of a study: one HTML page that needs nothing else, the same in Markdown, and the
+record that both are made from.
+"""
 
 from __future__ import annotations
 
@@ -96,11 +98,14 @@ def write_report(
     pictures: bool = True,
     kept: FromRuns | None = None,
 ) -> Path:
-    """Write report.html, report.md and study.json into a folder and return the page; works for unfinished studies too.
+    """Write report.html, report.md and study.json into a folder and return the page; works for
+    unfinished studies too.
 
-    runs: the study's folder, in which the run folders are (default: `folder`); learning curves, masks and reconstructions come from
-    them; pictures: whether to draw those; kept: what an earlier report had from run folders that are gone. A page that would be over
-    2 MB shows fewer pictures, or none and says so.
+    runs: the study's folder, in which the run folders are (default: `folder`); learning curves,
+        masks and reconstructions come from them.
+    pictures: whether to draw those.
+    kept: what an earlier report had from run folders that are gone. A page that would be over 2 MB
+        shows fewer pictures, or none and says so.
     """
     folder = Path(folder)
     report = build_report(record, Path(folder if runs is None else runs), pictures)

@@ -1,4 +1,6 @@
-"""What a report takes from the run folders of a study: rows of metrics, statistics of masks, and pictures masked and filled in."""
+"""What a report takes from the run folders of a study: rows of metrics, statistics of masks, and
+pictures masked and filled in.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class PictureRow:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Two grids over the same held-out pictures: each arm under its own masks, and every arm under one common mask; left_out: why not."""
+    """Two grids over the same held-out pictures: each arm under its own masks, and every arm under
+    one common mask; left_out: why not.
+    """
 
     own: Sequence[PictureRow] = ()
     common: Sequence[PictureRow] = ()
@@ -87,7 +91,9 @@ def read_mask_statistics(record: StudyRecord, folder: Path) -> dict[str, dict[st
 
 
 def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, dict[int, float]]]:
-    """What `maskwright diagnose RUN` left in the runs: arm -> "test: number" -> values by seed; the run itself is the first subject."""
+    """What `maskwright diagnose RUN` left in the runs: arm -> "test: number" -> values by seed; the
+    run itself is the first subject.
+    """
     found: dict[str, dict[str, dict[int, float]]] = {}
     for trial, place in _runs(record, folder):
         for file in sorted((place / "diagnose").glob("*.json")):
@@ -102,7 +108,9 @@ def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, d
 
 
 def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
-    """Mask and fill in the same held-out pictures with every arm, of the first seed that it has finished."""
+    """Mask and fill in the same held-out pictures with every arm, of the first seed that it has
+    finished.
+    """
     first = {trial.arm: (trial, place) for trial, place in reversed(_runs(record, folder))}
     arms = [arm.name for arm in record.arms if arm.name in first]
     if not arms:
@@ -148,7 +156,9 @@ class _ArmTiles:
 
 
 def _draw_arm(place: Path, count: int) -> _ArmTiles:
-    """The tiles of one run on held-out pictures of its own data, which are the same for all runs of one seed."""
+    """The tiles of one run on held-out pictures of its own data, which are the same for all runs of
+    one seed.
+    """
     run = open_run(place)
     loaded, settings = run.load(), run.settings
     grid = loaded.model.grid

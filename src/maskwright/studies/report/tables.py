@@ -1,4 +1,6 @@
-"""The tables of a report: design, verdicts, effects, compute, cross-policy reconstruction, masks and failures, as plain text cells."""
+"""The tables of a report: design, verdicts, effects, compute, cross-policy reconstruction, masks
+and failures, as plain text cells.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from maskwright.studies.record import Compute, StudyRecord
 from maskwright.studies.statistics import Difference, Sample, Values, summarize
 
 RECONSTRUCTION = "psnr "
-"""Numbers that begin so say how well hidden pixels were filled in under masks that are the same for all arms."""
+"""Numbers that begin so say how well hidden pixels were filled in under masks that are the same for
+all arms.
+"""
 _DIFFERENCE_HEAD = ("difference [95% paired t]", "p (Holm)", "seeds agreeing", "detectable")
 _CURRENCIES = {
     "steps": "steps",
@@ -27,7 +31,9 @@ _CURRENCIES = {
 
 @dataclass(frozen=True)
 class Table:
-    """A head and rows of text; kinds: a word per row for its color (baseline, better, worse, plain); shades: a weight per cell."""
+    """A head and rows of text; kinds: a word per row for its color (baseline, better, worse,
+    plain); shades: a weight per cell.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -106,7 +112,9 @@ def effects_table(finding: Finding) -> Table:
 
 
 def compute_table(record: StudyRecord) -> Table:
-    """What a trial of each arm spent in every currency, the mean over its finished trials; the matched one is marked."""
+    """What a trial of each arm spent in every currency, the mean over its finished trials; the
+    matched one is marked.
+    """
     matched = (record.budget or {}).get("currency")
     shown = [
         name for name in _CURRENCIES if any(_amounts(record, arm.name, name) for arm in record.arms)
@@ -125,7 +133,9 @@ def compute_table(record: StudyRecord) -> Table:
 
 
 def reconstruction_matrix(record: StudyRecord) -> Table | None:
-    """Trained with the arm of the row, filled in under the masks of the column: means over seeds; the best of a column is darkest."""
+    """Trained with the arm of the row, filled in under the masks of the column: means over seeds;
+    the best of a column is darkest.
+    """
     names = list(
         dict.fromkeys(
             name
@@ -172,16 +182,20 @@ def mask_table(statistics: Mapping[str, Mapping[str, float]]) -> Table | None:
 def other_table(
     record: StudyRecord, findings: Sequence[Finding], diagnostics: Mapping[str, Values]
 ) -> Table | None:
-    """Numbers beside the study's metrics, means over seeds with t intervals from three seeds on and without verdicts.
+    """Numbers beside the study's metrics, means over seeds with t intervals from three seeds on and
+    without verdicts.
 
-    diagnostics: arm -> name -> numbers by seed, joined with what trials carry that is neither a metric nor a reconstruction.
+    diagnostics: arm -> name -> numbers by seed, joined with what trials carry that is neither a
+        metric nor a reconstruction.
     """
     judged = {finding.metric.name for finding in findings}
     names = list(dict.fromkeys(name for trial in record.finished() for name in trial.numbers))
     names = [name for name in names if name not in judged and not name.startswith(RECONSTRUCTION)]
     found = {
-        arm.name: {name: record.numbers(name, arm.name) for name in names}
-        | dict(diagnostics.get(arm.name, {}))
+        arm.name: (
+            {name: record.numbers(name, arm.name) for name in names}
+            | dict(diagnostics.get(arm.name, {}))
+        )
         for arm in record.arms
     }
     found = {arm: numbers for arm, numbers in found.items() if any(numbers.values())}
@@ -199,9 +213,11 @@ def other_table(
         [
             arm,
             *(
-                format_interval(one[name].mean, one[name].interval, places[name])
-                if name in one
-                else "–"
+                (
+                    format_interval(one[name].mean, one[name].interval, places[name])
+                    if name in one
+                    else "–"
+                )
                 for name in names
             ),
         ]
@@ -261,7 +277,9 @@ def _difference_cells(one: Difference | None, decimals: int) -> list[str]:
 
 
 def _shade_columns(values: np.ndarray) -> list[list[float | None]]:
-    """Where each value stands between the least (0) and the largest (1) of its column; the first column holds names."""
+    """Where each value stands between the least (0) and the largest (1) of its column; the first
+    column holds names.
+    """
     low = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=0)
     high = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=0)
     span = np.where(high > low, high - low, 1.0)

@@ -1,4 +1,6 @@
-"""The answer of a report in sentences: what was shown, what was not, and what such a study would have shown."""
+"""The answer of a report in sentences: what was shown, what was not, and what such a study would
+have shown.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,18 @@ from maskwright.studies.statistics import (
 
 
 def answer_lines(findings: Sequence[Finding], baseline: str) -> list[str]:
-    """The answer to the study's question: what the main metric says, effects of a factorial plan first."""
+    """The answer to the study's question: what the main metric says, effects of a factorial plan
+    first.
+    """
     if not findings:
         return ["No trial has finished yet."]
     return [*effect_lines(findings[0]), *finding_lines(findings[0], baseline)]
 
 
 def finding_lines(finding: Finding, baseline: str) -> list[str]:
-    """One metric in sentences: which arms are better, which are worse, and what could not be shown."""
+    """One metric in sentences: which arms are better, which are worse, and what could
+    not be shown.
+    """
     shown = (BETTER, WORSE) if finding.is_claim else (HIGHER + EXPLORATORY, LOWER + EXPLORATORY)
     said = [_shown_line(finding, one, baseline) for word in shown for one in finding.named(word)]
     compared = [one for one in finding.arms if one.difference is not None]
@@ -48,15 +54,17 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
 
 
 def _floor_lines(finding: Finding) -> list[str]:
-    """Which arms are no better than random weights: that two such arms do not differ says nothing about what they were trained with."""
+    """Which arms are no better than random weights: that two such arms do not differ says nothing
+    about what they were trained with.
+    """
     some = [one for one in finding.arms if not one.has_learned]
     if not some or some[0].floor is None:
         return []
     floor, names = some[0].floor, join_names([one.arm for one in some])
     told = format_interval(floor.value, floor, finding.decimals)
     return [
-        f"Not shown to have learned more than random weights ({told} over test pictures) on this metric: {names}. That such arms do not "
-        "differ says nothing about how they were trained."
+        f"Not shown to have learned more than random weights ({told} over test pictures) on this"
+        f" metric: {names}. That such arms do not differ says nothing about how they were trained."
     ]
 
 
@@ -90,15 +98,17 @@ def _over_pictures(one: ArmFinding, decimals: int) -> str:
 
 
 def _reach(differences: Sequence[Difference | None], decimals: int) -> str:
-    """What such a study would have shown: the largest of the detectable differences, so that it holds for every one of them."""
+    """What such a study would have shown: the largest of the detectable differences, so that it
+    holds for every one of them.
+    """
     could = [one for one in differences if one is not None and one.detectable is not None]
     if not could:
         return ""
     most, count = max(one.detectable or 0.0 for one in could), could[0].comparisons
     corrected = f"after correction for {count} comparisons, " if count > 1 else ""
     return (
-        f"; had {'it' if len(could) == 1 else 'one of them'} truly differed by {most:.{decimals}f}, 80% of such studies would have shown it "
-        f"({corrected}at the spread over seeds seen here)"
+        f"; had {'it' if len(could) == 1 else 'one of them'} truly differed by {most:.{decimals}f},"
+        f" 80% of such studies would have shown it ({corrected}at the spread over seeds seen here)"
     )
 
 
@@ -108,7 +118,9 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def effect_lines(finding: Finding) -> list[str]:
-    """The answer of a factorial plan: what each setting does on average over all arms, and which effects could not be shown."""
+    """The answer of a factorial plan: what each setting does on average over all arms, and which
+    effects could not be shown.
+    """
     said, decimals = [], finding.decimals
     opening = "" if finding.is_claim else "Exploratory: "
     for name, one in finding.effects.items():

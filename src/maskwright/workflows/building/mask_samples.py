@@ -1,4 +1,6 @@
-"""Masks drawn for looking at them: as a training would draw them, with the training taken as done."""
+"""Masks drawn for looking at them: as a training would draw them, with the training
+taken as done.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ Attend = Callable[[str, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class MaskView:
-    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N) maps by name, attention by source, the
-    names of the pictures."""
+    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N)
+    maps by name, attention by source, the names of the pictures.
+    """
 
     images: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -106,7 +109,9 @@ def sample_masks(
     scale: PixelScale,
     attend: Attend | None = None,
 ) -> Tensor:
-    """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at most `draws`."""
+    """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at
+    most `draws`.
+    """
     if not policy.traits.needs:
         return draw_masks(policy, grid, ratio, draws, seed).is_masked
     chosen = store.subset(spread(len(store), draws))

@@ -58,7 +58,9 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
 
 
 def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
-    """Build the policy and refuse a ratio that leaves nothing to see or to predict at any time of the training."""
+    """Build the policy and refuse a ratio that leaves nothing to see or to predict at any time of
+    the training.
+    """
     schedule = parse_schedule(settings.mask.ratio)
     for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
         for draw in (0.0, 1.0):
@@ -66,8 +68,8 @@ def check_masks(settings: PretrainSettings, grid: Grid) -> Policy:
     policy = build_checked_policy(settings.mask.policy, grid, schedule)
     if "views" in policy.traits.needs and (settings.data.rotate or settings.data.vertical_flip):
         raise MaskwrightError(
-            f"Policy '{settings.mask.policy}' remembers places in the pictures, which turned or upside-down crops do not lead back to; "
-            "leave out --rotate and --vertical-flip."
+            f"Policy '{settings.mask.policy}' remembers places in the pictures, which turned or"
+            " upside-down crops do not lead back to; leave out --rotate and --vertical-flip."
         )
     return policy
 
@@ -79,7 +81,9 @@ def build_module(
     described: dict[str, Any],
     num_pictures: int,
 ) -> PretrainModule:
-    """Build everything that trains, with weights drawn from the seed; num_pictures: how many are trained on."""
+    """Build everything that trains, with weights drawn from the seed; num_pictures: how many are
+    trained on.
+    """
     config, train = model_config(settings), settings.train
     model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
     policy = initialized_policy(
@@ -113,7 +117,9 @@ def build_module(
 def initialized_policy(
     policy: Policy, grid: Grid, channels: int, seed: int, num_pictures: int
 ) -> Policy:
-    """Give the policies that keep a state their beginning: networks drawn from the seed whose scores are all equal, empty memories."""
+    """Give the policies that keep a state their beginning: networks drawn from the seed whose
+    scores are all equal, empty memories.
+    """
     rng = torch_generator(seed, "policy")
 
     def build_scorer(width: int, depth: int) -> Scorer:
@@ -140,6 +146,7 @@ def build_own_teacher(policy: Policy, model: MaskedAutoencoder) -> OwnTeacher | 
     }
     if len(guides) > 1:
         raise MaskwrightError(
-            "Policies guided by the run's own encoder share one average of it; give them the same decay and refresh."
+            "Policies guided by the run's own encoder share one average of it; give them the same"
+            " decay and refresh."
         )
     return OwnTeacher(model.config, model.grid, model.encoder, *guides.pop()) if guides else None

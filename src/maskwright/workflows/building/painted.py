@@ -1,4 +1,6 @@
-"""Masks as people paint them: white on black, strokes on a transparent layer, or a picture with the hole erased."""
+"""Masks as people paint them: white on black, strokes on a transparent layer, or a picture with the
+hole erased.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ _MOST_COLORED = 0.05
 def read_painted(file: Path) -> np.ndarray:
     """Read a picture of a mask to (h, w) booleans, True = hidden.
 
-    Without transparency white is hidden. With it, strokes of one color on a transparent layer are hidden, where the opaque part shows
-    a picture its erased part is, and black and white mean what they always mean. Raises MaskwrightError for a picture in colors.
+    Without transparency white is hidden. With it, strokes of one color on a transparent layer are
+    hidden, where the opaque part shows a picture its erased part is, and black and white mean what
+    they always mean. Raises MaskwrightError for a picture in colors.
     """
     with Image.open(file) as image:
         has_alpha = "A" in image.getbands() or "transparency" in image.info
@@ -57,5 +60,6 @@ def _by_layer(colors: np.ndarray, is_opaque: np.ndarray) -> np.ndarray:
 def _refuse_picture(colors: np.ndarray, file: Path) -> None:
     if float(((colors.max(2) - colors.min(2)) > _COLORED).mean()) > _MOST_COLORED:
         raise MaskwrightError(
-            f"'{file}' is a picture in colors, no mask: paint what is to be hidden white on black, or on a transparent layer, or erase it."
+            f"'{file}' is a picture in colors, no mask: paint what is to be hidden white on black,"
+            " or on a transparent layer, or erase it."
         )

@@ -26,7 +26,9 @@ GIVEN_OPTIONS = ("path", "cover", "choose")
 
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
-    """Build a policy for a grid and refuse settings that make no sense on it at the first or the last ratio."""
+    """Build a policy for a grid and refuse settings that make no sense on it at the first or the
+    last ratio.
+    """
     policy = build_policy(
         value,
         {
@@ -42,16 +44,20 @@ def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Sche
 
 
 def given_policy(call: Call, grid: Grid) -> Policy:
-    """Build `given(path="mask.png", cover="half", choose="by_chance")` by reading the file or folder it names."""
+    """Build `given(path="mask.png", cover="half", choose="by_chance")` by reading the file or
+    folder it names.
+    """
     options = plain({**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options})
     for name in options:
         if name not in GIVEN_OPTIONS:
             raise MaskwrightError(
-                f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has: path, cover, choose."
+                f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has:"
+                " path, cover, choose."
             )
     if "path" not in options:
         raise MaskwrightError(
-            "policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of them."
+            "policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of"
+            " them."
         )
     path, choose = Path(str(options["path"])), str(options.get("choose", "by_chance"))
     named = choose == "by_sample" and path.is_dir()
@@ -62,34 +68,42 @@ def given_policy(call: Call, grid: Grid) -> Policy:
     for name, part in zip(names, parts, strict=False):
         if len(part) != 1:
             raise MaskwrightError(
-                f"The mask '{name}' in '{path}' holds {len(part)} masks; by_sample takes one for each picture."
+                f"The mask '{name}' in '{path}' holds {len(part)} masks; by_sample takes one for"
+                " each picture."
             )
     return GivenPolicy(masks=torch.cat(parts), choose=choose, names=names)  # type: ignore[arg-type]
 
 
 def learned_policy(call: Call, grid: Grid) -> Policy:
-    """Build `learned(path="RUN/select/NAME")` from the scorer that `maskwright select` wrote there."""
+    """Build `learned(path="RUN/select/NAME")` from the scorer that `maskwright select`
+    wrote there.
+    """
     options = plain({**dict(zip(("path",), call.args, strict=False)), **call.options})
     for name in options:
         if name != "path":
             raise MaskwrightError(
-                f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has: path."
+                f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has:"
+                " path."
             )
     if "path" not in options:
         raise MaskwrightError(
-            "policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by: maskwright select RUN."
+            "policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by:"
+            " maskwright select RUN."
         )
     place = Path(str(options["path"]))
     file = place / "scorer.safetensors" if place.is_dir() else place
     if not file.exists():
         raise MaskwrightError(
-            f"There is no scorer at '{file}'. Train one: maskwright select RUN, then learned(path='RUN/select/NAME')."
+            f"There is no scorer at '{file}'. Train one: maskwright select RUN, then"
+            " learned(path='RUN/select/NAME')."
         )
     return SelectedPolicy(scorer=load_scorer(file, grid), grid=grid, origin=str(place))
 
 
 def read_masks(path: Path) -> list[np.ndarray]:
-    """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of either; boolean (n, H, W) each."""
+    """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of
+    either; boolean (n, H, W) each.
+    """
     return [_read_mask(file) for file in _mask_files(path)]
 
 
@@ -119,7 +133,8 @@ def _read_mask(file: Path) -> np.ndarray:
         raise MaskwrightError(f"Could not read the mask '{file}': {error}.") from error
     if array.ndim not in (2, 3):
         raise MaskwrightError(
-            f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks, height, width)."
+            f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks,"
+            " height, width)."
         )
     return array.reshape(-1, *array.shape[-2:])
 
@@ -141,7 +156,9 @@ _MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
 
 
 def policy_lines(policy: str | Sequence[str]) -> list[str]:
-    """The policies of a text or of a list; `all` stands for every one that is not made of others."""
+    """The policies of a text or of a list; `all` stands for every one that is not made
+    of others.
+    """
     lines = [str(line) for line in parts(policy)]
     if not lines:
         raise MaskwrightError(

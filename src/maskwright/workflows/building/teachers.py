@@ -1,4 +1,6 @@
-"""Encoders whose attention guides policies, opened by name: a run, a checkpoint, or any weights that can be loaded."""
+"""Encoders whose attention guides policies, opened by name: a run, a checkpoint, or any weights
+that can be loaded.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from maskwright.workflows.runs.locate import load_any_encoder
 
 
 def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:
-    """Open the encoder of a run, a weight file of any known format or a name such as timm:NAME as a teacher.
+    """Open the encoder of a run, a weight file of any known format or a name such as timm:NAME as a
+    teacher.
 
     Raises MaskwrightError when there is none.
     """
@@ -30,9 +33,12 @@ def open_teachers(policy: Policy) -> dict[str, Teacher]:
 
 
 def refuse_own(policy: Policy) -> None:
-    """Raise MaskwrightError when a policy asks for the run's own attention where there is no run."""
+    """Raise MaskwrightError when a policy asks for the run's own attention where there
+    is no run.
+    """
     if OWN in policy.traits.needed("attention"):
         raise MaskwrightError(
-            "guided(source='self') asks for the attention of the model in training, and there is none here; "
-            "use source='RUN' with a trained run or checkpoint, or source='prior' with a prepared store."
+            "guided(source='self') asks for the attention of the model in training, and there is"
+            " none here; use source='RUN' with a trained run or checkpoint, or source='prior' with"
+            " a prepared store."
         )

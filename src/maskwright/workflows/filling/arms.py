@@ -1,4 +1,6 @@
-"""The arms of a comparison: models (runs, checkpoints, epochs) under masks (policies at ratios), every model under the same masks."""
+"""The arms of a comparison: models (runs, checkpoints, epochs) under masks (policies at ratios),
+every model under the same masks.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +26,24 @@ _ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model of a comparison by its label and where it lies; it is loaded when its turn comes."""
+    """One model of a comparison by its label and where it lies; it is loaded when its
+    turn comes.
+    """
 
     label: str
     place: str
     hints: Hints = Hints()
 
     def load(self, like: LoadedModel | None = None) -> LoadedModel:
-        """Load it; raises MaskwrightError when its grid or channels are not those of the model it is compared with."""
+        """Load it; raises MaskwrightError when its grid or channels are not those of the model it
+        is compared with.
+        """
         loaded = load_any(self.place, self.hints)
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
-                f"Models side by side need the same patches; '{self.label}' has {_format(loaded)}, the first has {_format(like)}. "
-                "Compare runs of one --image-size, --patch-size and --channels."
+                f"Models side by side need the same patches; '{self.label}' has {_format(loaded)},"
+                f" the first has {_format(like)}. Compare runs of one --image-size, --patch-size"
+                " and --channels."
             )
         return loaded
 
@@ -50,7 +57,9 @@ class MaskChoice:
 
 
 def is_model(word: Any) -> bool:
-    """Whether a word on the command line names a run folder or a checkpoint rather than pictures."""
+    """Whether a word on the command line names a run folder or a checkpoint rather than
+    pictures.
+    """
     if not isinstance(word, (str, Path)):
         return False
     text, _ = split_hints(word)
@@ -67,7 +76,9 @@ def is_model(word: Any) -> bool:
 def find_models(
     runs: Sequence[str], epochs: str | Sequence[int] | None, hints: Hints
 ) -> list[Candidate]:
-    """Name the models of runs or checkpoints; epochs: `all` kept ones and the last, or some of them."""
+    """Name the models of runs or checkpoints; epochs: `all` kept ones and the last, or some of
+    them.
+    """
     labels = _labels([Path(split_hints(run)[0]) for run in runs])
     found: list[Candidate] = []
     for label, run in zip(labels, runs, strict=True):
@@ -85,7 +96,9 @@ def find_models(
 def choose_masks(
     policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel
 ) -> list[MaskChoice]:
-    """Cross policies with ratios, each a list or text as `parts` reads it; the run's own by default."""
+    """Cross policies with ratios, each a list or text as `parts` reads it; the run's own by
+    default.
+    """
     lines = _policies(policy, loaded)
     shares = [
         parse_schedule(part).at(1.0)
@@ -99,7 +112,9 @@ def choose_masks(
 def needed_maps(
     choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: bool = False
 ) -> tuple[str, ...]:
-    """The maps that the policies look at, each once; skip: pass over policies that cannot be built, which drawing will list."""
+    """The maps that the policies look at, each once; skip: pass over policies that cannot be built,
+    which drawing will list.
+    """
     found: set[str] = set()
     for choice in choices:
         try:
@@ -152,7 +167,8 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
     if epochs == ALL:
         if not places:
             raise MaskwrightError(
-                f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a timeline."
+                f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a"
+                " timeline."
             )
         return [
             *((f"epoch {epoch}", place) for epoch, place in places.items()),

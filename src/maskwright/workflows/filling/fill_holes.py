@@ -1,4 +1,6 @@
-"""Filling painted holes of pictures: the model beside fills that learn nothing, on one sheet, each filled picture as a PNG."""
+"""Filling painted holes of pictures: the model beside fills that learn nothing, on one sheet, each
+filled picture as a PNG.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def fill_holes(
     out: str | Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
-    """Fill the hole of every picture, measure it and other fills against the picture as given, and write what is to be seen."""
+    """Fill the hole of every picture, measure it and other fills against the picture as given, and
+    write what is to be seen.
+    """
     reporter = options.reporter
     chosen = choose_pictures(
         images, loaded, keep_whole=True, reading=options.reading, reporter=reporter
@@ -93,7 +97,8 @@ def fill_holes(
             path, sheet, numbers, list(zip(single_names(chosen.names, ""), pictures, strict=True))
         )
         reporter.say(
-            f"{count_pictures(len(filled))} filled into {folder}, --fit {how.fit}, --cover {how.cover}; compared with what was given:"
+            f"{count_pictures(len(filled))} filled into {folder}, --fit {how.fit}, --cover"
+            f" {how.cover}; compared with what was given:"
         )
         for line in format_scores(scores, options.seed):
             reporter.say(line)
@@ -102,7 +107,9 @@ def fill_holes(
 
 
 def _compare(scores: dict[str, PixelScores], seed: int) -> dict[str, Any]:
-    """The numbers of every fill, and by how much the model's PSNR exceeds the others', paired over pictures, ready for JSON."""
+    """The numbers of every fill, and by how much the model's PSNR exceeds the others', paired over
+    pictures, ready for JSON.
+    """
     leads = {
         label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL
     }
@@ -134,7 +141,9 @@ def _line(
     *,
     with_titles: bool,
 ) -> GridLine:
-    """Original and hole, then each fill and the error of the model's, seen close around the hole."""
+    """Original and hole, then each fill and the error of the model's, seen close around
+    the hole.
+    """
     truth, near = picture.float() / 255, _around(hole)
     titles = ["Picture", "Hole", *(label.capitalize() for label in fills)]
     tiles: list[np.ndarray | None] = [
@@ -170,7 +179,8 @@ def _notes(loaded: LoadedModel, how: HoleSettings, count: int, errors: bool) -> 
     return [
         Note(f"{ways[how.fit]}   |   cover {how.cover}   |   feather {how.feather} pixels{some}"),
         Note(
-            "PSNR over the hole, against the picture as given (no measure of how well damage was mended); fills shown close to the hole"
+            "PSNR over the hole, against the picture as given (no measure of how well damage was"
+            " mended); fills shown close to the hole"
         ),
         Note(DENORMALIZATION[_stats(loaded)]),
         *([Note(ERROR_NOTE)] if errors else []),

@@ -1,4 +1,6 @@
-"""What one model makes of pictures under given masks: rows to show and numbers, in one pass over the pictures."""
+"""What one model makes of pictures under given masks: rows to show and numbers, in one pass over
+the pictures.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Filled:
-    """One arm of a comparison: which model and policy, its masks, a row per picture, and a number per picture."""
+    """One arm of a comparison: which model and policy, its masks, a row per picture, and a number
+    per picture.
+    """
 
     label: str
     place: str
@@ -80,7 +84,9 @@ def fill_pictures(
 def fill_by_nothing(
     images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None
 ) -> dict[str, PixelScores]:
-    """The numbers of fills that learn nothing, on the same hidden pixels of (n, C, H, W) uint8 pictures."""
+    """The numbers of fills that learn nothing, on the same hidden pixels of (n, C, H, W) uint8
+    pictures.
+    """
     truth, hidden = images.float() / 255, hidden_pixels(mask, grid)
     return {
         name: score_pixels(fill, truth, hidden, distance)

@@ -1,4 +1,6 @@
-"""Every pixel of a picture predicted: masks are drawn until each patch was hidden twice, and the predictions averaged."""
+"""Every pixel of a picture predicted: masks are drawn until each patch was hidden twice, and the
+predictions averaged.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ MOST_LINES = 12
 
 @dataclass(frozen=True)
 class FullFill:
-    """Average (n, C, H, W) and standard deviation (n, H, W) of predictions in [0, 1]; forced: patches that only a last pass hid."""
+    """Average (n, C, H, W) and standard deviation (n, H, W) of predictions in [0, 1]; forced:
+    patches that only a last pass hid.
+    """
 
     average: Tensor
     deviation: Tensor
@@ -54,7 +58,10 @@ class FullFill:
             if self.forced
             else ""
         )
-        return f"{self.passes} passes: masks were drawn until each patch was hidden at least {TWICE} times{spared}"
+        return (
+            f"{self.passes} passes: masks were drawn until each patch was hidden at least {TWICE}"
+            f" times{spared}"
+        )
 
 
 def fill_all(
@@ -64,7 +71,9 @@ def fill_all(
     chosen: ChosenPictures,
     options: ReconstructOptions,
 ) -> FullFill:
-    """Predict every patch at least twice under masks of one policy and average what was predicted while hidden."""
+    """Predict every patch at least twice under masks of one policy and average what was predicted
+    while hidden.
+    """
     total = torch.zeros(chosen.images.shape, dtype=torch.float64)
     squared, times = torch.zeros_like(total), torch.zeros_like(total[:, :1])
     passes, forced = 0, 0
@@ -90,7 +99,9 @@ def fill_all(
 def _draws(
     loaded: LoadedModel, run: str, choice: MaskChoice, chosen: ChosenPictures, seed: int
 ) -> Iterator[tuple[PatchMask, int]]:
-    """Masks by the policy until each patch was hidden twice; what it never hides in 32 draws is hidden by force, and counted."""
+    """Masks by the policy until each patch was hidden twice; what it never hides in 32 draws is
+    hidden by force, and counted.
+    """
     times = torch.zeros(len(chosen.images), loaded.model.grid.num_patches, dtype=torch.int64)
     draw = 0
     while int(times.min()) < TWICE:
@@ -113,7 +124,9 @@ def _draws(
 
 
 def _hide_rarest(times: Tensor, mask: PatchMask) -> tuple[PatchMask, int]:
-    """A mask of the same count that hides first what was hidden least, as the given mask has it among equals."""
+    """A mask of the same count that hides first what was hidden least, as the given mask has it
+    among equals.
+    """
     order = (times * 2 - mask.is_masked.long()).argsort(dim=1, stable=True)
     hidden = torch.zeros_like(mask.is_masked).scatter_(1, order[:, : mask.num_masked], True)
     return PatchMask.from_is_masked(hidden), int((hidden & (times < TWICE)).sum())
@@ -127,7 +140,9 @@ def reconstruct_fully(
     path: Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
-    """Write the average of every picture, its uncertainty map, and both on a sheet with numbers over all pixels."""
+    """Write the average of every picture, its uncertainty map, and both on a sheet with numbers
+    over all pixels.
+    """
     full = fill_all(loaded, run, choice, chosen, options)
     truth = chosen.images.float() / 255
     distance, why_not = open_distance(options)
@@ -157,7 +172,8 @@ def reconstruct_fully(
     if path is not None:
         folder = save_outcome(path, sheet, numbers, _singles(full, chosen, averages))
         options.reporter.say(
-            f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and uncertainty maps in {folder}"
+            f"{count_pictures(len(truth))} reconstructed in full in {full}; averages and"
+            f" uncertainty maps in {folder}"
         )
         for line in format_scores({"average": scores}, options.seed):
             options.reporter.say(line)

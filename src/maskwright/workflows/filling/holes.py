@@ -1,4 +1,6 @@
-"""Holes that a person painted: read as pixel masks, white = hidden, one for all pictures or one for each by name."""
+"""Holes that a person painted: read as pixel masks, white = hidden, one for all pictures or one for
+each by name.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ def read_holes(
 ) -> list[Tensor]:
     """Return one (h, w) boolean hole for each picture, True = hidden, at the picture's own size.
 
-    mask: a picture or .npy file for all, a folder with one of each picture's name, or booleans (H, W) or (n, H, W). A hole of another
-    size is resampled by area. Raises MaskwrightError for a hole that hides nothing or everything, naming the picture.
+    mask: a picture or .npy file for all, a folder with one of each picture's name, or booleans (H,
+        W) or (n, H, W). A hole of another size is resampled by area.
+
+    Raises MaskwrightError for a hole that hides nothing or everything, naming the picture.
     """
     found = (
         _of_array(mask, len(names))
@@ -36,7 +40,8 @@ def read_holes(
     changed = sum(tuple(hole.shape) != size for hole, size in zip(found, sizes, strict=True))
     if changed:
         reporter.warn(
-            f"{changed} of {len(names)} holes have another size than their picture and were resampled by area."
+            f"{changed} of {len(names)} holes have another size than their picture and were"
+            " resampled by area."
         )
     for name, hole in zip(names, fitted, strict=True):
         if not hole.any() or hole.all():
@@ -55,7 +60,8 @@ def _of_array(mask: Any, count: int) -> list[Tensor]:
         return [holes] * count
     if holes.ndim != 3 or len(holes) != count:
         raise MaskwrightError(
-            f"Masks are (height, width) or one for each of {count} pictures; got shape {tuple(holes.shape)}."
+            f"Masks are (height, width) or one for each of {count} pictures; got shape"
+            f" {tuple(holes.shape)}."
         )
     return list(holes)
 
@@ -67,7 +73,8 @@ def _of_path(path: Path, names: Sequence[str]) -> list[Tensor]:
     missing = [name for name in names if Path(name).stem not in files]
     if missing:
         raise MaskwrightError(
-            f"The folder '{path}' has no mask for '{missing[0]}'; it needs {Path(missing[0]).stem}.png, white = hidden."
+            f"The folder '{path}' has no mask for '{missing[0]}'; it needs"
+            f" {Path(missing[0]).stem}.png, white = hidden."
         )
     return [_read(files[Path(name).stem]) for name in names]
 

@@ -1,4 +1,6 @@
-"""Filling a painted hole at the picture's own resolution: the model sees no hidden pixel, and no pixel outside the hole changes."""
+"""Filling a painted hole at the picture's own resolution: the model sees no hidden pixel, and no
+pixel outside the hole changes.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ _CHUNK = 64
 class HoleSettings:
     """How a hole of pixels is filled.
 
-    cover: a patch is hidden where `any`, `half` or `all` of it lies in the hole; hole pixels in patches that stay visible get a smooth
-    fill. fit: `resize` brings the whole picture to the model's size and the fill back up; `tile` slides the model's window over the
-    hole at full resolution, half overlapping and blended. feather: pixels over which the fill fades, inside the hole, into a smooth
-    continuation of what surrounds it.
+    cover: a patch is hidden where `any`, `half` or `all` of it lies in the hole; hole pixels in
+        patches that stay visible get a smooth fill.
+    fit: `resize` brings the whole picture to the model's size and the fill back up; `tile` slides
+        the model's window over the hole at full resolution, half overlapping and blended.
+    feather: pixels over which the fill fades, inside the hole, into a smooth continuation of what
+        surrounds it.
     """
 
     cover: Cover = "any"
@@ -52,7 +56,9 @@ def inpaint(
     device: torch.device,
     name: str = "picture",
 ) -> Tensor:
-    """Fill the hole (h, w) of a (C, h, w) uint8 picture; returns the same size and type, equal outside the hole bit for bit."""
+    """Fill the hole (h, w) of a (C, h, w) uint8 picture; returns the same size and type, equal
+    outside the hole bit for bit.
+    """
     is_hidden = hole[None, None]
     smooth = fill_pixels(picture[None].float() / 255, is_hidden).clamp(0, 1)
     fill = _by_resizing if how.fit == "resize" else _by_tiles
@@ -63,7 +69,9 @@ def inpaint(
 
 
 def feathered(hole: Tensor, feather: int) -> Tensor:
-    """(h, w) share of the model's fill: 0 outside the hole, rising to 1 over `feather` pixels inside it; the border is no edge."""
+    """(h, w) share of the model's fill: 0 outside the hole, rising to 1 over `feather` pixels
+    inside it; the border is no edge.
+    """
     inside = hole[None, None].float()
     total = inside.clone()
     for _ in range(feather):
@@ -75,7 +83,9 @@ def feathered(hole: Tensor, feather: int) -> Tensor:
 def fill_patches(
     loaded: LoadedModel, images: Tensor, is_masked: Tensor, device: torch.device
 ) -> Tensor:
-    """Let the model fill (n, C, H, W) images in [0, 1] under (n, N) masks whose counts may differ; returns composites in [0, 1]."""
+    """Let the model fill (n, C, H, W) images in [0, 1] under (n, N) masks whose counts may differ;
+    returns composites in [0, 1].
+    """
     model = loaded.model.to(device)
     out = images.clone()
     counts = is_masked.sum(1)
@@ -181,7 +191,8 @@ def _blend(
 
 def _too_large(name: str, height: int, width: int) -> MaskwrightError:
     return MaskwrightError(
-        f"The hole of '{name}' is larger than the model's {height}x{width} window can see around; use --fit resize."
+        f"The hole of '{name}' is larger than the model's {height}x{width} window can see around;"
+        " use --fit resize."
     )
 
 
@@ -194,7 +205,8 @@ def _check_patches(is_masked: Tensor, name: str, how: HoleSettings) -> None:
     hidden, total = int(is_masked.sum()), is_masked.shape[1]
     if hidden == total:
         raise MaskwrightError(
-            f"The mask for '{name}' touches all {total} patches, so the model sees nothing; use --cover half or all."
+            f"The mask for '{name}' touches all {total} patches, so the model sees nothing; use"
+            " --cover half or all."
         )
     if hidden == 0:
         raise MaskwrightError(

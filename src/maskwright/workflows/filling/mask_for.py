@@ -1,4 +1,6 @@
-"""Masks for pictures given to a finished run: by any policy, its own with what it has learned, guided by its own encoder where asked."""
+"""Masks for pictures given to a finished run: by any policy, its own with what it has learned,
+guided by its own encoder where asked.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ def mask_for(
     priors: Mapping[str, Tensor] | None = None,
     keys: Sequence[str] | None = None,
 ) -> PatchMask:
-    """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place: where the model came from; keys: the
-    pictures' names.
+    """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place:
+    where the model came from; keys: the pictures' names.
 
-    A policy that learned in that run scores with what it learned. Raises MaskwrightError for a policy that needs maps that are not given.
+    A policy that learned in that run scores with what it learned. Raises MaskwrightError for a
+    policy that needs maps that are not given.
     """
     grid, config = loaded.model.grid, loaded.model.config
     policy = initialized_policy(
@@ -69,7 +72,9 @@ def mask_for(
 
 
 def restore_learned(policy: Policy, place: str | Path) -> None:
-    """Load what the policies with weights learned in a run; memories of training pictures are of no use to other pictures and are left."""
+    """Load what the policies with weights learned in a run; memories of training pictures are of no
+    use to other pictures and are left.
+    """
     held = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
     if not any(True for _ in held.parameters()):
         return

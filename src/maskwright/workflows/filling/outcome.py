@@ -1,4 +1,6 @@
-"""What `reconstruct` returns, whatever it was asked: a sheet, pictures, numbers, and where they were written."""
+"""What `reconstruct` returns, whatever it was asked: a sheet, pictures, numbers, and where they
+were written.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +45,14 @@ class ReconstructOptions:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What came out: the sheet (H, W, 3) uint8, the names, the numbers as in the JSON, and where the sheet was written.
+    """What came out: the sheet (H, W, 3) uint8, the names, the numbers as in the JSON, and where
+    the sheet was written.
 
-    arms: models under masks, with their rows; pictures: (h, w, C) uint8, with a mask each picture with its hole filled, in full each
-    averaged reconstruction; deviation: in full, (H, W) standard deviation across draws; scores: numbers of the model and of fills that
-    learn nothing, by name.
+    arms: models under masks, with their rows.
+    pictures: (h, w, C) uint8, with a mask each picture with its hole filled, in full each averaged
+        reconstruction.
+    deviation: in full, (H, W) standard deviation across draws.
+    scores: numbers of the model and of fills that learn nothing, by name.
     """
 
     sheet: np.ndarray
@@ -81,7 +86,9 @@ class Reconstruction:
 def place_for(
     run: str, images: Any, out: str | Path | None, names: Sequence[str], suffix: str = ""
 ) -> Path | None:
-    """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays without `out`."""
+    """Where the sheet goes: `out`, or the run's folder of reconstructions; nowhere for arrays
+    without `out`.
+    """
     if out is not None:
         return png_place(out)
     if is_array(images):
@@ -95,7 +102,9 @@ def save_outcome(
     numbers: dict[str, Any],
     singles: Sequence[tuple[str, np.ndarray]] = (),
 ) -> Path | None:
-    """Write the sheet, a JSON beside it and single pictures in a folder of the sheet's name; returns that folder."""
+    """Write the sheet, a JSON beside it and single pictures in a folder of the sheet's name;
+    returns that folder.
+    """
     save_picture(path, sheet)
     write_json(path.with_suffix(".json"), numbers)
     folder = path.with_suffix("")
@@ -117,7 +126,9 @@ def single_names(names: Sequence[str], ending: str) -> list[str]:
 
 
 def format_scores(scores: dict[str, PixelScores], seed: int) -> list[str]:
-    """A table for people: a line per way of filling, means over pictures with 95% intervals, and the first one's lead over the others."""
+    """A table for people: a line per way of filling, means over pictures with 95% intervals, and
+    the first one's lead over the others.
+    """
     names = list(next(iter(scores.values())).columns())
     width = max(len(label) for label in ("filled by", *scores))
     lines = [
@@ -145,7 +156,9 @@ def to_array(picture: Tensor) -> np.ndarray:
 
 
 def open_distance(options: ReconstructOptions) -> tuple[Distance | None, str]:
-    """LPIPS by the weights asked for (`imagenet` or a file), or None with the reason why it is not measured."""
+    """LPIPS by the weights asked for (`imagenet` or a file), or None with the reason why it is not
+    measured.
+    """
     if options.lpips is None:
         return None, "not asked for (--lpips imagenet, or a file of AlexNet's weights)"
     try:

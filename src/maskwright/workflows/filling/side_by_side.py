@@ -1,4 +1,6 @@
-"""One grid of arms and pictures: models, policies, ratios and epochs side by side, every model under the same masks."""
+"""One grid of arms and pictures: models, policies, ratios and epochs side by side, every model
+under the same masks.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def draw_choices(
     skip: bool = False,
     reporter: Reporter,
 ) -> dict[MaskChoice, PatchMask]:
-    """Draw the masks of every choice once, by the first model; skip: leave out, and list, policies that cannot be used here."""
+    """Draw the masks of every choice once, by the first model; skip: leave out, and list, policies
+    that cannot be used here.
+    """
     masks: dict[MaskChoice, PatchMask] = {}
     for choice in choices:
         try:
@@ -99,9 +103,11 @@ def comparison_sheet(
     errors: bool = False,
     fresh: Sequence[str] = (),
 ) -> np.ndarray:
-    """Draw the grid: one policy gives a line per picture and ratio with a column per model; several give a column per policy.
+    """Draw the grid: one policy gives a line per picture and ratio with a column per model; several
+    give a column per policy.
 
-    errors: add maps of how wrong each pixel is, below each composite; fresh: policies that learn but have not.
+    errors: add maps of how wrong each pixel is, below each composite.
+    fresh: policies that learn but have not.
     """
     policies = list(dict.fromkeys(arm.policy for arm in arms))
     lines = (
@@ -156,7 +162,9 @@ def _by_model(arms: Sequence[Filled], names: Sequence[str], errors: bool) -> lis
 def _by_policy(
     arms: Sequence[Filled], names: Sequence[str], policies: Sequence[str], errors: bool
 ) -> list[GridLine]:
-    """A column per policy, the masked picture above what each model makes of it; many policies continue further down."""
+    """A column per policy, the masked picture above what each model makes of it; many policies
+    continue further down.
+    """
     ratios = list(dict.fromkeys(arm.ratio for arm in arms))
     labels = list(dict.fromkeys(arm.label for arm in arms))
     width = columns_that_fit(to_tile(arms[0].rows[0].original).shape[1], len(policies))
@@ -233,7 +241,8 @@ def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[N
     hidden = {f"{arm.mask.num_masked} of {arm.mask.num_patches}": None for arm in arms}
     notes = [
         Note(
-            f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for every model"
+            f"{told}hidden: {', '.join(hidden)} patches   |   seed {seed}   |   the same masks for"
+            " every model"
         )
     ]
     count, shown = len(arms[0].rows), len(pictures_shown(arms))
@@ -251,7 +260,9 @@ def _notes(arms: Sequence[Filled], policies: Sequence[str], seed: int) -> list[N
 
 
 def compare_arms(arms: Sequence[Filled], seed: int) -> list[dict[str, Any]]:
-    """The numbers of each arm with, from the second on, the paired difference to the first: its mean over pictures and interval."""
+    """The numbers of each arm with, from the second on, the paired difference to the first: its
+    mean over pictures and interval.
+    """
     rows = []
     for number, arm in enumerate(arms):
         row = arm.to_dict(seed)
@@ -266,7 +277,9 @@ def compare_arms(arms: Sequence[Filled], seed: int) -> list[dict[str, Any]]:
 def format_arms(
     arms: Sequence[Filled], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int
 ) -> list[str]:
-    """A table of the arms for people, means over pictures with 95% intervals, and what fills reach that learn nothing."""
+    """A table of the arms for people, means over pictures with 95% intervals, and what fills reach
+    that learn nothing.
+    """
     entries: list[tuple[str, PixelScores]] = [
         (_name(arm.label, arm.policy, arm.ratio), arm.scores) for arm in arms
     ]
@@ -278,7 +291,8 @@ def format_arms(
         ]
     width = max(len(name) for name, _ in entries)
     lines = [
-        f"  {'filled by | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26}  {'HF error':<28}  PSNR - first (paired)"
+        f"  {'filled by | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26} "
+        f" {'HF error':<28}  PSNR - first (paired)"
     ]
     for number, (name, scores) in enumerate(entries):
         cells = (

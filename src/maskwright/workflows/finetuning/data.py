@@ -1,4 +1,6 @@
-"""What a classifier learns from: labels numbered from 0, pictures held out, the model that begins, batches and numbers of the steps."""
+"""What a classifier learns from: labels numbered from 0, pictures held out, the model that begins,
+batches and numbers of the steps.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ from maskwright.workflows.settings.finetune_settings import FinetuneSettings
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneData:
-    """Everything that decides a training: complete settings, pictures with labels from 0, what was held out of them, seed and device."""
+    """Everything that decides a training: complete settings, pictures with labels from 0, what was
+    held out of them, seed and device.
+    """
 
     settings: FinetuneSettings
     train: PackedStore
@@ -44,17 +48,21 @@ class FinetuneData:
 
 
 def open_pictures(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
-    """Find and decode what to learn from and what to test on; raises MaskwrightError for test classes that train does not have."""
+    """Find and decode what to learn from and what to test on; raises MaskwrightError for test
+    classes that train does not have.
+    """
     found = find_labeled(asked, config, reporter)
     train, test = found.splits or ("", "")
     if found.unknown:
         raise MaskwrightError(
-            f"The split '{test}' of '{asked.data}' has {len(found.unknown)} classes that '{train}' does not have, for example "
-            f"'{found.unknown[0]}'; are class folders missing in '{train}'?"
+            f"The split '{test}' of '{asked.data}' has {len(found.unknown)} classes that '{train}'"
+            f" does not have, for example '{found.unknown[0]}'; are class folders missing in"
+            f" '{train}'?"
         )
     if found.absent:
         reporter.warn(
-            f"The split '{test}' of '{asked.data}' has no pictures of {len(found.absent)} classes, for example '{found.absent[0]}'."
+            f"The split '{test}' of '{asked.data}' has no pictures of {len(found.absent)} classes,"
+            f" for example '{found.absent[0]}'."
         )
     return found
 
@@ -62,13 +70,16 @@ def open_pictures(asked: LabeledSettings, config: ModelConfig, reporter: Reporte
 def build_finetune_data(
     train: PackedStore, settings: FinetuneSettings, seed: int, device: torch.device
 ) -> tuple[FinetuneData, Tensor]:
-    """Choose what was left open, number the classes from 0, and hold a part out where the best epoch is asked for.
+    """Choose what was left open, number the classes from 0, and hold a part out where the best
+    epoch is asked for.
 
-    Also returns the (K,) label that each class has in the stores. Raises MaskwrightError for fewer than two classes.
+    Also returns the (K,) label that each class has in the stores. Raises MaskwrightError for fewer
+    than two classes.
     """
     if train.labels is None:
         raise MaskwrightError(
-            "Fine-tuning needs labels and these pictures have none; use a folder with one sub-folder per class."
+            "Fine-tuning needs labels and these pictures have none; use a folder with one"
+            " sub-folder per class."
         )
     present = train.labels.unique()
     if len(present) < 2:
@@ -90,20 +101,25 @@ def build_finetune_data(
             store.subset((~is_held).nonzero()[:, 0]),
             store.subset(is_held.nonzero()[:, 0]),
         )
-    return FinetuneData(
-        settings=settings.fitted(len(store)),
-        train=store,
-        held=held,
-        classes=classes,
-        seed=seed,
-        device=device,
-    ), numbers
+    return (
+        FinetuneData(
+            settings=settings.fitted(len(store)),
+            train=store,
+            held=held,
+            classes=classes,
+            seed=seed,
+            device=device,
+        ),
+        numbers,
+    )
 
 
 def build_classifier(
     loaded: LoadedEncoder, finetune_data: FinetuneData, from_scratch: bool
 ) -> Classifier:
-    """A classifier with a fresh head on a copy of an encoder, or on random weights of the same shape."""
+    """A classifier with a fresh head on a copy of an encoder, or on random weights of the same
+    shape.
+    """
     pooling = finetune_data.settings.pooling
     model = Classifier(
         loaded.model.config,
@@ -143,9 +159,11 @@ def build_finetune_loader(
         augment,
         batch_size=settings.batch_size or 2,
         seed=finetune_data.seed,
-        workers=settings.workers
-        if settings.workers is not None
-        else pick_workers(finetune_data.device.type, cpu_count()),
+        workers=(
+            settings.workers
+            if settings.workers is not None
+            else pick_workers(finetune_data.device.type, cpu_count())
+        ),
         pin=finetune_data.device.type == "cuda",
         stronger=strong,
     )

@@ -1,4 +1,6 @@
-"""Training a classifier from an encoder and measuring it once, in the folder of a run or in none."""
+"""Training a classifier from an encoder and measuring it once, in the folder of a run
+or in none.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +50,12 @@ def measure_finetune(
     reporter: Reporter,
     from_scratch: bool = False,
 ) -> dict[str, Any]:
-    """Train a classifier from an encoder, or from random weights of its shape, and answer the test pictures once.
+    """Train a classifier from an encoder, or from random weights of its shape, and answer the test
+    pictures once.
 
-    The numbers of the two stores' labels mean the same classes; a test label that train lacks counts as wrong. Nothing is kept on disk
-    but what is returned, ready for JSON. Raises MaskwrightError without labels, with one class, and when somebody asks to stop.
+    The numbers of the two stores' labels mean the same classes; a test label that train lacks
+    counts as wrong. Nothing is kept on disk but what is returned, ready for JSON. Raises
+    MaskwrightError without labels, with one class, and when somebody asks to stop.
     """
     finetune_data, numbers = build_finetune_data(
         train, settings or FinetuneSettings(), seed, device
@@ -77,7 +81,9 @@ def fit_classifier(
     *,
     resume: bool,
 ) -> tuple[FinetuneModule, bool]:
-    """Train until the end or a request to stop; returns the module and whether it came to its end."""
+    """Train until the end or a request to stop; returns the module and whether it came
+    to its end.
+    """
     if finetune_data.device.type == "cpu":
         keep_freed_memory()
     settings = finetune_data.settings

@@ -13,7 +13,8 @@ def folds_of(data: str, fold: str) -> list[str]:
     """The data of one of STL-10's ten folds of 1,000 training pictures, or of `all`."""
     if not data.lower().startswith("torchvision:stl10"):
         raise MaskwrightError(
-            f"Folds are those of torchvision:STL10; '{data}' has none. Leave out --fold, or use --shots."
+            f"Folds are those of torchvision:STL10; '{data}' has none. Leave out --fold, or use"
+            " --shots."
         )
     if fold != "all" and not (fold.isdigit() and int(fold) < NUM_FOLDS):
         raise MaskwrightError(f"fold is 0 to {NUM_FOLDS - 1}, or all; got '{fold}'.")

@@ -24,7 +24,9 @@ from maskwright.workflows.runs.run_folder import RunFolder
 def chosen_model(
     finetune_data: FinetuneData, module: FinetuneModule, folder: RunFolder
 ) -> Classifier:
-    """The classifier to measure and keep: of the last epoch, or of the best on held-out pictures."""
+    """The classifier to measure and keep: of the last epoch, or of the best on held-out
+    pictures.
+    """
     if finetune_data.held is None:
         return module.answering
     model = load_encoder(folder.checkpoints / "best.ckpt").model
@@ -40,7 +42,9 @@ def report_answers(
     test: PackedStore,
     from_scratch: bool,
 ) -> dict[str, Any]:
-    """Answer the test pictures once; numbers with intervals, per class, and everything that decided them."""
+    """Answer the test pictures once; numbers with intervals, per class, and everything that decided
+    them.
+    """
     if test.labels is None:
         raise MaskwrightError(
             "The test pictures have no labels; name a labeled split with --test-split."
@@ -91,4 +95,7 @@ def format_answers(report: Mapping[str, Any]) -> str:
         for key, title in (("top1", "top-1"), ("top5", "top-5"))
         if (found := report.get(key)) is not None
     ]
-    return f"fine-tuned from {report['from']}: {' '.join(words)} on {report['num_test']:,} test pictures"
+    return (
+        f"fine-tuned from {report['from']}: {' '.join(words)} on {report['num_test']:,} test"
+        " pictures"
+    )

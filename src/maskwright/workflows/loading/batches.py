@@ -26,7 +26,9 @@ def build_batches(
     grid: tuple[int, int] | None = None,
     keys: bool = False,
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps and names that the policy and the loss look at."""
+    """The seeded loader of training batches for this process, with the maps and names that the
+    policy and the loss look at.
+    """
     rank, world = process_rank()
     data = settings.data
     changes = Changes(
@@ -88,5 +90,6 @@ def read_position(folder: RunFolder) -> dict[str, int]:
         )
     except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
         raise MaskwrightError(
-            f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint with --init."
+            f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint"
+            " with --init."
         ) from error

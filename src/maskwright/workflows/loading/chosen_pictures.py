@@ -1,4 +1,6 @@
-"""Pictures that a person names to be filled in: files, folders, arrays or a prepared store with its maps, at the model's size."""
+"""Pictures that a person names to be filled in: files, folders, arrays or a prepared store with its
+maps, at the model's size.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ MOST = 256
 
 @dataclass(frozen=True)
 class ChosenPictures:
-    """Names and (n, C, H, W) uint8 pictures at the model's size, with (n, N) maps by name; skipped: what could not be read, and why.
+    """Names and (n, C, H, W) uint8 pictures at the model's size, with (n, N) maps by name; skipped:
+    what could not be read, and why.
 
     whole: the pictures as they are, each (C, h, w) uint8, where they were asked for.
     """
@@ -51,10 +54,13 @@ def choose_pictures(
     reading: Reading | None = None,
     reporter: Reporter | None = None,
 ) -> ChosenPictures:
-    """Read at most 256 pictures, evenly spread over all, at the model's size (shrunk and center-cropped); unreadable ones are listed.
+    """Read at most 256 pictures, evenly spread over all, at the model's size (shrunk and
+    center-cropped); unreadable ones are listed.
 
-    maps: names of maps that come along when `images` is a prepared store; only_there: those of them that it has;
-    keep_whole: also keep the pictures at their own size; reading: how files are read (default: under the range of the model's run).
+    maps: names of maps that come along when `images` is a prepared store.
+    only_there: those of them that it has.
+    keep_whole: also keep the pictures at their own size.
+    reading: how files are read (default: under the range of the model's run).
     """
     named = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
     reading = reading or reading_for(loaded.settings)

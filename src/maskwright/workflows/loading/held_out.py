@@ -1,4 +1,6 @@
-"""What --val and --test-size ask for: how many pictures are held out or set apart, and how other held-out data fits to train."""
+"""What --val and --test-size ask for: how many pictures are held out or set apart, and how other
+held-out data fits to train.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from maskwright.support.reporting import Reporter
 
 
 def read_val(val: str | None) -> float | int | str | None:
-    """What --val says: a share below 1, a count, the place of other data, or None for the usual; raises MaskwrightError for others."""
+    """What --val says: a share below 1, a count, the place of other data, or None for the usual;
+    raises MaskwrightError for others.
+    """
     if val is None or Path(val).exists():
         return val
     try:
@@ -32,7 +36,9 @@ def read_val(val: str | None) -> float | int | str | None:
 
 
 def count_held(wanted: float | int | str | None, available: int) -> int:
-    """How many of the pictures at hand are held out; raises MaskwrightError where that is asked for and cannot be."""
+    """How many of the pictures at hand are held out; raises MaskwrightError where that is asked for
+    and cannot be.
+    """
     if wanted is None:
         return default_count(available)
     if isinstance(wanted, str) or wanted == 0:
@@ -42,14 +48,17 @@ def count_held(wanted: float | int | str | None, available: int) -> int:
         return count
     left = "none to hold out" if count < 1 else "none to train on"
     raise MaskwrightError(
-        f"--val {wanted:g} of {available:,} pictures leaves {left}; give another share such as 0.1, a smaller count, other data, or --val 0."
+        f"--val {wanted:g} of {available:,} pictures leaves {left}; give another share such as 0.1,"
+        " a smaller count, other data, or --val 0."
     )
 
 
 def check_held(
     val: str | None, held: PackedStore | None, available: int, reporter: Reporter
 ) -> None:
-    """Say, or refuse where it was asked for, that nothing could be held out because all pictures are the same one."""
+    """Say, or refuse where it was asked for, that nothing could be held out because all pictures
+    are the same one.
+    """
     if held is not None:
         return
     told = f"All {available:,} pictures show the same picture, so none is held out"
@@ -61,22 +70,28 @@ def check_held(
 def set_apart(
     store: PackedStore, test_size: float | None, reporter: Reporter
 ) -> tuple[PackedStore, PackedStore | None]:
-    """What may be trained on and the test part, the same for every seed and every arm; labels only spread it over the classes."""
+    """What may be trained on and the test part, the same for every seed and every arm; labels only
+    spread it over the classes.
+    """
     if not test_size:
         return store, None
     parts = set_test_apart(store, TEST_SEED, test_size, spare_classes=False)
     if parts.held is None:
         raise MaskwrightError(
-            f"--test-size {test_size:g} of {len(store):,} pictures leaves none for the test; give a larger share or more pictures."
+            f"--test-size {test_size:g} of {len(store):,} pictures leaves none for the test; give a"
+            " larger share or more pictures."
         )
     reporter.say(
-        f"{len(parts.held):,} pictures set apart for a test after the training (--test-size {test_size:g})"
+        f"{len(parts.held):,} pictures set apart for a test after the training (--test-size"
+        f" {test_size:g})"
     )
     return parts.train, parts.held
 
 
 def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> PackedStore:
-    """Other held-out data under the class numbers of train; without labels, and saying so, where k-NN could not be measured."""
+    """Other held-out data under the class numbers of train; without labels, and saying so, where
+    k-NN could not be measured.
+    """
     _tell_common(train, held, val, reporter)
     if train.labels is None:
         return held
@@ -93,5 +108,6 @@ def _tell_common(train: PackedStore, held: PackedStore, val: str, reporter: Repo
         return
     if common := int(torch.isin(held.content, train.content).sum()):
         reporter.warn(
-            f"{common:,} of the {len(held):,} pictures of '{val}' are also trained on (equal pixels), so its loss flatters."
+            f"{common:,} of the {len(held):,} pictures of '{val}' are also trained on (equal"
+            " pixels), so its loss flatters."
         )

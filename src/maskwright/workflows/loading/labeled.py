@@ -1,4 +1,6 @@
-"""Labeled pictures to learn from and to test on: splits found by name or held out, classes matched by name, a few per class."""
+"""Labeled pictures to learn from and to test on: splits found by name or held out, classes matched
+by name, a few per class.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,10 @@ TRAIN_NAMES = ("train", "training", "trainval")
 class LabeledSettings:
     """Which labeled pictures are asked for, in the words of the command line.
 
-    shots: `10%` of each class, or `5` pictures of each, to learn from; limit: most pictures of each split, or of the whole before a part
-    of it is held out; seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`; test_of: a run whose
-    set-apart pictures are the test part.
+    shots: `10%` of each class, or `5` pictures of each, to learn from.
+    limit: most pictures of each split, or of the whole before a part of it is held out.
+    seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`.
+    test_of: a run whose set-apart pictures are the test part.
     """
 
     data: str
@@ -79,7 +82,8 @@ def labeled_settings(
     pages: str | None = None,
     test_of: str | None = None,
 ) -> LabeledSettings:
-    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names other data.
+    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names
+    other data.
 
     Files are read under the range that the checkpoint was trained with, unless another is stated.
     """
@@ -103,10 +107,13 @@ def labeled_settings(
 
 @dataclass(frozen=True, kw_only=True)
 class Labeled:
-    """Two labeled stores under one numbering of classes, where they came from, and what a reader of the results should know.
+    """Two labeled stores under one numbering of classes, where they came from, and what a reader of
+    the results should know.
 
-    splits: the names of both, None when a part was held out; unknown: classes of the test split that train does not name; absent: classes
-    of train that the test split does not name; repeated: test pictures whose pixels are also in train, None where that cannot be seen.
+    splits: the names of both, None when a part was held out.
+    unknown: classes of the test split that train does not name.
+    absent: classes of train that the test split does not name.
+    repeated: test pictures whose pixels are also in train, None where that cannot be seen.
     """
 
     train: PackedStore
@@ -132,7 +139,9 @@ class Labeled:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Labeled sources that were found once, to be decoded at any size; test: None when a part of train is to be held out."""
+    """Labeled sources that were found once, to be decoded at any size; test: None when a part of
+    train is to be held out.
+    """
 
     asked: LabeledSettings
     train: Source
@@ -159,7 +168,9 @@ class Split:
         return seen if seen is not None and len(seen.test) and seen.is_of(self.asked.data) else None
 
     def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> Labeled:
-        """Decode both parts for models of this (height, width); raises MaskwrightError for fewer than two classes to learn."""
+        """Decode both parts for models of this (height, width); raises MaskwrightError for fewer
+        than two classes to learn.
+        """
         train, notes = self._labeled(packed(self.train, size, channels, reporter), self.train)
         unknown: tuple[str, ...] = ()
         absent: tuple[str, ...] = ()
@@ -201,7 +212,9 @@ class Split:
         return known, (*label_notes(source), *(told if left_out else ()))
 
     def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
-        """Hold a part out for testing: what the run set apart for it, else a seeded, stratified quarter."""
+        """Hold a part out for testing: what the run set apart for it, else a seeded, stratified
+        quarter.
+        """
         if self._apart is None:
             parts = set_test_apart(store, self.asked.seed)
         else:
@@ -212,10 +225,14 @@ class Split:
             why = (
                 "no class has two pictures that differ"
                 if self._apart is None
-                else f"none of those that {self.asked.test_of} set apart, or no others, are labeled here"
+                else (
+                    f"none of those that {self.asked.test_of} set apart, or no others, are labeled"
+                    " here"
+                )
             )
             raise MaskwrightError(
-                f"Nothing of '{self.asked.data}' can be held out for a test: {why}. Use more pictures, or data with a test split."
+                f"Nothing of '{self.asked.data}' can be held out for a test: {why}. Use more"
+                " pictures, or data with a test split."
             )
         train, test = self._few(parts.train), parts.held
         if self.asked.limit is None:
@@ -236,12 +253,15 @@ class Split:
 
 
 def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
-    """Find labeled pictures and decode them for models of one size; raises MaskwrightError as `find_split` and `Split.open` do."""
+    """Find labeled pictures and decode them for models of one size; raises MaskwrightError as
+    `find_split` and `Split.open` do.
+    """
     return find_split(asked, reporter).open(config.image_size, config.channels, reporter)
 
 
 def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Split:
-    """Find what to learn from and what to test on: splits by name, else a seeded, stratified quarter is the test part.
+    """Find what to learn from and what to test on: splits by name, else a seeded, stratified
+    quarter is the test part.
 
     Says what was decided while opening, where there is a reporter.
 
@@ -269,10 +289,13 @@ def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Spli
 
 
 def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
-    """The splits to learn from and to test on, or None to cut the whole; never one split for both."""
+    """The splits to learn from and to test on, or None to cut the whole; never one
+    split for both.
+    """
     if asked.test_split is not None and asked.test_split == asked.train_split:
         raise MaskwrightError(
-            f"--train-split and --test-split both name '{asked.test_split}', and a test on what was learned from says nothing; name two."
+            f"--train-split and --test-split both name '{asked.test_split}', and a test on what was"
+            " learned from says nothing; name two."
         )
     test = asked.test_split or next(
         (name for name in TEST_NAMES if name in known and name != asked.train_split), None
@@ -282,8 +305,8 @@ def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, s
     )
     if train is None and asked.test_split is not None:
         raise MaskwrightError(
-            f"'{asked.data}' has no split named train beside '{asked.test_split}' (it has {', '.join(known) or 'none'}); "
-            "say which to fit on by --train-split."
+            f"'{asked.data}' has no split named train beside '{asked.test_split}' (it has"
+            f" {', '.join(known) or 'none'}); say which to fit on by --train-split."
         )
     return None if train is None or test is None else (train, test)
 

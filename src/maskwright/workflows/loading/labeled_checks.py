@@ -1,4 +1,6 @@
-"""What is wrong or odd about labeled pictures, in sentences: no labels, one class, classes that one part lacks, equal pictures in both."""
+"""What is wrong or odd about labeled pictures, in sentences: no labels, one class, classes that one
+part lacks, equal pictures in both.
+"""
 
 from __future__ import annotations
 
@@ -28,36 +30,41 @@ def refuse_unlabeled(source: Source, data: str, split: str | None) -> None:
     folder = lone_folder([source.key(index) for index in range(len(source))])
     if folder is not None:
         raise MaskwrightError(
-            f"{where} has one folder of pictures only, '{folder}': one class, and at least two are needed. Add folders of other classes, "
-            "or pass --labels FILE.csv (file,label)."
+            f"{where} has one folder of pictures only, '{folder}': one class, and at least two are"
+            " needed. Add folders of other classes, or pass --labels FILE.csv (file,label)."
         )
     if split is not None:
         raise MaskwrightError(
-            f"{where} has no labels: it needs a sub-folder per class, at least two, or --labels FILE.csv "
-            "(file,label); --train-split and --test-split name other splits."
+            f"{where} has no labels: it needs a sub-folder per class, at least two, or --labels"
+            " FILE.csv (file,label); --train-split and --test-split name other splits."
         )
     raise MaskwrightError(
-        f"{where} has no class folders and no labels - fine for pretraining, but not here: pass --labels FILE.csv (file,label), or name "
-        "other pictures."
+        f"{where} has no class folders and no labels - fine for pretraining, but not here: pass"
+        " --labels FILE.csv (file,label), or name other pictures."
     )
 
 
 def check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str, ...]:
-    """Refuse one class; say which classes are too small to tune on, and which of test train never shows."""
+    """Refuse one class; say which classes are too small to tune on, and which of test train never
+    shows.
+    """
     present, counts = _labels(train).unique(return_counts=True)
     if len(present) < 2:
         raise MaskwrightError(
-            f"'{data}' has {len(present)} class to learn from, and at least two are needed; use other or more pictures."
+            f"'{data}' has {len(present)} class to learn from, and at least two are needed; use"
+            " other or more pictures."
         )
     notes = []
     if len(single := present[counts == 1]):
         notes.append(
-            f"{_named(single, train)} one train image, so nothing of that can be held out to tune on."
+            f"{_named(single, train)} one train image, so nothing of that can be held out to"
+            " tune on."
         )
     asked = _labels(test).unique()
     if len(strange := asked[~torch.isin(asked, present)]):
         notes.append(
-            f"{_named(strange, test)} test images but no train images, so all answers there are wrong."
+            f"{_named(strange, test)} test images but no train images, so all answers there are"
+            " wrong."
         )
     return tuple(notes)
 
@@ -71,13 +78,17 @@ def _named(labels: Tensor, store: PackedStore) -> str:
 
 
 def lacking(store: PackedStore, other: PackedStore) -> tuple[str, ...]:
-    """The classes of the other store that this one does not name; numbers count as names where there are none."""
+    """The classes of the other store that this one does not name; numbers count as names where
+    there are none.
+    """
     own = set(class_names(store))
     return tuple(name for name in class_names(other) if name not in own)
 
 
 def count_repeated(train: PackedStore, test: PackedStore) -> int | None:
-    """How many test pictures have the very pixels of one that is learned from; None for streams, which keep no pixels."""
+    """How many test pictures have the very pixels of one that is learned from; None for streams,
+    which keep no pixels.
+    """
     if train.content is None or test.content is None:
         return None
     return int(torch.isin(test.content, train.content).sum())
@@ -88,7 +99,10 @@ def format_repeated(repeated: int | None, test: PackedStore) -> tuple[str, ...]:
     if not repeated:
         return ()
     return (
-        f"{repeated:,} of {len(test):,} test pictures are also among those learned from (equal pixels), so the results flatter.",
+        (
+            f"{repeated:,} of {len(test):,} test pictures are also among those learned from (equal"
+            " pixels), so the results flatter."
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""From the words of the data settings to pictures ready to train on: found, decoded once, a part held out."""
+"""From the words of the data settings to pictures ready to train on: found, decoded once, a part
+held out.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,11 @@ from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels are scaled.
+    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels
+    are scaled.
 
-    test: those set apart for a test after the training, which never sees them; None unless test_size asks for it.
+    test: those set apart for a test after the training, which never sees them; None unless
+        test_size asks for it.
     """
 
     train: PackedStore
@@ -47,12 +51,16 @@ class Pictures:
 
     @property
     def fixed(self) -> PackedStore:
-        """Where fixed pictures for sheets and baselines come from: held out, or trained on when nothing is held out."""
+        """Where fixed pictures for sheets and baselines come from: held out, or trained on when
+        nothing is held out.
+        """
         return self.held if self.held is not None else self.train
 
 
 def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
-    """Open the data and say what was found; `source` is an object from Python, or None to open `settings.data`."""
+    """Open the data and say what was found; `source` is an object from Python, or None to open
+    `settings.data`.
+    """
     opened = open_source(
         settings.data if source is None else source,
         split=settings.split,
@@ -73,7 +81,9 @@ def reading_of(settings: DataSettings) -> Reading:
 def reading_for(
     own: Mapping[str, Any], value_range: str | None = None, pages: str | None = None
 ) -> Reading:
-    """How files are read for a model with these settings: as it was trained, so that its inputs mean the same, unless stated."""
+    """How files are read for a model with these settings: as it was trained, so that its inputs
+    mean the same, unless stated.
+    """
     check_one_of("pages", pages or "first", PAGES)
     return Reading(
         value_range=value_range or own.get("value_range"),
@@ -82,9 +92,11 @@ def reading_for(
 
 
 def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
-    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold a part out.
+    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold
+    a part out.
 
-    What --val asks for is checked before anything is decoded. Raises MaskwrightError where it leaves nothing to train on or to hold out.
+    What --val asks for is checked before anything is decoded. Raises MaskwrightError where it
+    leaves nothing to train on or to hold out.
     """
     size = parse_size(settings.image_size or 0)
     wanted = read_val(settings.val)
@@ -113,7 +125,8 @@ def _opened(
     store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
     _warn_of_skipped(store, reporter)
     reporter.say(
-        "Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an index of shards."
+        "Pictures are decoded anew each time (--stream); the cache keeps nothing of them but an"
+        " index of shards."
     )
     return store
 
@@ -128,8 +141,9 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
     reporter.finish()
     if isinstance(source, StoreSource) and max(size) > store.short_side:
         reporter.warn(
-            f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter side, so {size[0]}x{size[1]} enlarges "
-            f"them; prepare it again with --size {max(size)} or use a smaller --image-size."
+            f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter"
+            f" side, so {size[0]}x{size[1]} enlarges them; prepare it again with --size {max(size)}"
+            " or use a smaller --image-size."
         )
     _warn_of_skipped(store, reporter)
     return store
@@ -139,12 +153,15 @@ def _warn_of_skipped(store: PackedStore, reporter: Reporter) -> None:
     if store.skipped:
         named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
         reporter.warn(
-            f"{len(store.skipped)} unreadable pictures skipped: {named}{' ...' if len(store.skipped) > 5 else ''}"
+            f"{len(store.skipped)} unreadable pictures skipped:"
+            f" {named}{' ...' if len(store.skipped) > 5 else ''}"
         )
 
 
 def packing_side(size: tuple[int, int]) -> int:
-    """The short side that pictures are shrunk to before they are cropped to `size`: an eighth larger, tiny ones as they are."""
+    """The short side that pictures are shrunk to before they are cropped to `size`: an eighth
+    larger, tiny ones as they are.
+    """
     return max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
 
 
@@ -155,7 +172,9 @@ def eval_batches(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
-    """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as shares over a grid of patches."""
+    """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as
+    shares over a grid of patches.
+    """
     shares = build_shares(store, maps, grid)
     view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
     for start in range(0, len(store), batch_size):
@@ -176,5 +195,7 @@ def eval_batch(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
 ) -> Batch:
-    """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for come along."""
+    """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for
+    come along.
+    """
     return next(eval_batches(store.subset(spread(len(store), count)), size, count, maps, grid))

@@ -1,4 +1,6 @@
-"""What a run was trained on: written beside it, so that a later test can count the pictures it has seen and take those set apart."""
+"""What a run was trained on: written beside it, so that a later test can count the pictures it has
+seen and take those set apart.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ FILE = "seen.npz"
 
 @dataclass(frozen=True)
 class Seen:
-    """Hashes of the pictures that a run was trained on and of those it set apart for a test, each once, rising.
+    """Hashes of the pictures that a run was trained on and of those it set apart for a test, each
+    once, rising.
 
-    names, pixels, test: (n,) int64; names mean nothing in other data, so `data` says where they come from; pixels is empty for a stream.
+    names, pixels, test: (n,) int64; names mean nothing in other data, so `data` says where they
+        come from; pixels is empty for a stream.
     """
 
     data: str
@@ -35,7 +39,8 @@ class Seen:
     test: Tensor
 
     def count(self, store: PackedStore, data: str) -> int:
-        """How many pictures of a store the run was trained on: by their pixels, and by their files too where the data is the run's.
+        """How many pictures of a store the run was trained on: by their pixels, and by their files
+        too where the data is the run's.
 
         `row 5` is no such name: every split of an array has a row of that number.
         """
@@ -83,7 +88,9 @@ def read_seen(folder: Path) -> Seen | None:
 
 
 def test_apart(run: str | Path, own: Mapping[str, Any], data: str | None) -> str | None:
-    """The run's folder where it has set pictures of this data, its own by default, apart for a test."""
+    """The run's folder where it has set pictures of this data, its own by default, apart for a
+    test.
+    """
     seen = read_seen(place_of(run))
     is_own = seen is not None and seen.is_of(data or str(own.get("data")))
     return str(place_of(run)) if seen is not None and is_own and len(seen.test) else None
@@ -92,7 +99,8 @@ def test_apart(run: str | Path, own: Mapping[str, Any], data: str | None) -> str
 def tell_seen(
     run: str | Path, test: PackedStore, data: str, reporter: Reporter
 ) -> dict[str, Any] | None:
-    """How many test pictures a run was trained on, warned of and ready for JSON; None where no record tells.
+    """How many test pictures a run was trained on, warned of and ready for JSON; None where no
+    record tells.
 
     A run of an earlier version, trained on the same place, is warned of without a number.
     """
@@ -103,8 +111,9 @@ def tell_seen(
     count = seen.count(test, data)
     if count:
         reporter.warn(
-            f"{count:,} of {len(test):,} test pictures are among those that {place_of(run)} was trained on (without labels), so its results "
-            "flatter beside encoders that never saw them; train with --test-size 0.25, or test on other data."
+            f"{count:,} of {len(test):,} test pictures are among those that {place_of(run)} was"
+            " trained on (without labels), so its results flatter beside encoders that never saw"
+            " them; train with --test-size 0.25, or test on other data."
         )
     return {"test_pictures_trained_on": count, "of": len(test)}
 
@@ -116,7 +125,8 @@ def _tell_unknown(folder: Path, data: str, reporter: Reporter) -> None:
     place = own.get("data") if isinstance(own, Mapping) else None
     if place == data and not own.get("split"):
         reporter.warn(
-            f"{folder} was trained on '{data}' too and does not record which pictures; it may have seen test pictures (without labels)."
+            f"{folder} was trained on '{data}' too and does not record which pictures; it may have"
+            " seen test pictures (without labels)."
         )
 
 

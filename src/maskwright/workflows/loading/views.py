@@ -1,4 +1,6 @@
-"""Pictures of any kind as a model wants to see them: read one after another, shrunk, center-cropped, in batches of bytes."""
+"""Pictures of any kind as a model wants to see them: read one after another, shrunk,
+center-cropped, in batches of bytes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ BATCH = 64
 
 @dataclass
 class PictureBatches:
-    """The readable pictures of a source in order, `BATCH` at a time, each (n, C, H, W) uint8 with its indexes; never more in memory.
+    """The readable pictures of a source in order, `BATCH` at a time, each (n, C, H, W) uint8 with
+    its indexes; never more in memory.
 
     skipped: what could not be read so far.
     """
@@ -55,12 +58,16 @@ class PictureBatches:
 
 
 def wanted(config: ModelConfig) -> Wanted:
-    """How a model wants pictures from a source: its channels, shrunk as packing shrinks them, so that features are the same."""
+    """How a model wants pictures from a source: its channels, shrunk as packing shrinks them, so
+    that features are the same.
+    """
     return Wanted(channels=config.channels, short_side=packing_side(config.image_size))
 
 
 def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
-    """(H, W, C) uint8 pixels as (C, height, width) uint8 at the model's size: the largest centered box, resized."""
+    """(H, W, C) uint8 pixels as (C, height, width) uint8 at the model's size: the largest centered
+    box, resized.
+    """
     picture = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)
     sides = torch.tensor(picture.shape[1:])[:, None]
     boxes = evaluation_view(config.image_size).draw(
@@ -70,7 +77,8 @@ def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
 
 
 def batches_of(images: Any, config: ModelConfig, reading: Reading = AS_FOUND) -> Iterator[Tensor]:
-    """Batches of uint8 images at the model's size from an array (NCHW or NHWC, or one image), a Pillow image, a path or a list of those.
+    """Batches of uint8 images at the model's size from an array (NCHW or NHWC, or one image), a
+    Pillow image, a path or a list of those.
 
     reading: which values mean black and white, for those of other than 8 bits.
 
@@ -91,7 +99,9 @@ def batches_of(images: Any, config: ModelConfig, reading: Reading = AS_FOUND) ->
 
 
 def _items(images: Any) -> Iterable[Any]:
-    """The parts of what was given; a single image as an array gets a batch dimension, arrays in a list are each one image or a batch."""
+    """The parts of what was given; a single image as an array gets a batch dimension, arrays in a
+    list are each one image or a batch.
+    """
     if isinstance(images, (list, tuple)):
         return [part for item in images for part in _items(item)]
     if isinstance(images, (np.ndarray, Tensor)) and images.ndim == 3:

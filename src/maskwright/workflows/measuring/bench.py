@@ -1,4 +1,6 @@
-"""What every probe is handed: one frozen encoder, labeled pictures, and features that are made once, when first asked for."""
+"""What every probe is handed: one frozen encoder, labeled pictures, and features that are made
+once, when first asked for.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ from maskwright.workflows.measuring.feature_cache import FeatureCache, features_
 
 
 class Probe(Protocol):
-    """A way to measure an encoder, as a frozen dataclass of its options; one file and a line in `workflows/measuring/probes/catalog.py`.
+    """A way to measure an encoder, as a frozen dataclass of its options; one file and a line in
+    `workflows/measuring/probes/catalog.py`.
 
-    needs_encoder: whether it asks for more than pooled features, which raw pixels do not have; looks_at: what its accuracy speaks of,
-    in a few words for a table.
+    needs_encoder: whether it asks for more than pooled features, which raw pixels do not have.
+    looks_at: what its accuracy speaks of, in a few words for a table.
     """
 
     needs_encoder: ClassVar[bool]
@@ -48,7 +51,9 @@ class Pair(Generic[Values]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bench:
-    """One encoder under test: its name, itself (None: raw pixels shrunk to at most 16x16), the pictures, seed, device and listener."""
+    """One encoder under test: its name, itself (None: raw pixels shrunk to at most 16x16), the
+    pictures, seed, device and listener.
+    """
 
     name: str
     loaded: LoadedEncoder | None
@@ -68,7 +73,9 @@ class Bench:
 
     @cached_property
     def last_block(self) -> Pair[Features]:
-        """Pooled features of the last block alone, for published protocols that read nothing else."""
+        """Pooled features of the last block alone, for published protocols that read
+        nothing else.
+        """
         return self.features if self.readout == "last" else self._pair("last")
 
     @property
@@ -101,12 +108,15 @@ class Bench:
         return self.loaded is not None and self.loaded.model.config.class_token
 
     def pooling(self, wanted: str) -> str:
-        """The pooling asked for; raw pixels have only `mean`. Raises MaskwrightError for an encoder without the class token it needs."""
+        """The pooling asked for; raw pixels have only `mean`. Raises MaskwrightError for an encoder
+        without the class token it needs.
+        """
         if self.loaded is None:
             return "mean"
         if wanted in ("cls", "both") and not self.has_class_token:
             raise MaskwrightError(
-                f"Pooling '{wanted}' needs a class token and the encoder '{self.name}' has none; use mean."
+                f"Pooling '{wanted}' needs a class token and the encoder '{self.name}' has none;"
+                " use mean."
             )
         return wanted
 
@@ -124,7 +134,9 @@ class Bench:
         return Features(found.get("cls"), found["mean"], store.labels)
 
     def _format(self, readout: str) -> str:
-        """What distinguishes the features of one readout from those of another; raw pixels have one only."""
+        """What distinguishes the features of one readout from those of another; raw pixels have one
+        only.
+        """
         if self.loaded is None:
             return "pooled"
         return f"pooled {describe_readout(readout, self.loaded.model.config)}"

@@ -1,4 +1,6 @@
-"""The pictures of a diagnosis, decoded and cut to the size of each encoder: labeled ones and stimuli."""
+"""The pictures of a diagnosis, decoded and cut to the size of each encoder: labeled ones and
+stimuli.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from maskwright.workflows.loading.pictures import eval_batches, packed
 
 @dataclass(frozen=True, eq=False)
 class StorePictures:
-    """Pictures of a packed store, shrunk and center-cropped to one size, gone through in order as often as wanted."""
+    """Pictures of a packed store, shrunk and center-cropped to one size, gone through in order as
+    often as wanted.
+    """
 
     store: PackedStore
     size: tuple[int, int]
@@ -76,7 +80,9 @@ class Stimuli:
 
 
 def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_FOUND) -> Stimuli:
-    """Open cue-conflict pictures: those below `style-transfer/` alone where there is such a folder, as in Geirhos's repository."""
+    """Open cue-conflict pictures: those below `style-transfer/` alone where there is such a folder,
+    as in Geirhos's repository.
+    """
     source = open_source(data, reading=reading)
     keys = [source.key(index) for index in range(len(source))]
     inside = next(

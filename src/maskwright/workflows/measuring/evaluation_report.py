@@ -20,7 +20,9 @@ Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def format_results(results: Results) -> list[str]:
-    """One line per encoder for up to two probes; else a table with a row per probe, a column per encoder and top-1 in the cells."""
+    """One line per encoder for up to two probes; else a table with a row per probe, a column per
+    encoder and top-1 in the cells.
+    """
     probes = list(dict.fromkeys(probe for by_probe in results.values() for probe in by_probe))
     if len(probes) > 2:
         cells = [[_short(by_probe.get(probe)) for by_probe in results.values()] for probe in probes]
@@ -73,7 +75,8 @@ def _format(result: Mapping[str, Any]) -> str:
 def measure_differences(
     results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
 ) -> dict[str, Any]:
-    """Top-1 of every encoder minus the first one's, by probe, with a bootstrap interval over the same test images drawn for both.
+    """Top-1 of every encoder minus the first one's, by probe, with a bootstrap interval over the
+    same test images drawn for both.
 
     Left out where the images differ or a probe does not say which it got right.
     """
@@ -107,7 +110,8 @@ def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, float
 
 
 def save_figures(report: Mapping[str, Any], names: Sequence[str], place: Path) -> list[Path]:
-    """Write confusion and per-class accuracy of each probe and encoder (not the trivial ones), and accuracy by depth of all.
+    """Write confusion and per-class accuracy of each probe and encoder (not the trivial ones), and
+    accuracy by depth of all.
 
     place: what the names of the files begin with.
     """
@@ -117,7 +121,10 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], place: Path) -
         for probe, result in results[name].items():
             if "confusion" in result:
                 labels = _labels(result, classes)
-                title = f"{probe} of {name} on {report['data']}: top-1 {result['top1']['value']:.1%}, n = {result['num_test']:,}"
+                title = (
+                    f"{probe} of {name} on {report['data']}: top-1 {result['top1']['value']:.1%}, n"
+                    f" = {result['num_test']:,}"
+                )
                 figure = confusion_figure(read_rows(result["confusion"]), labels, title)
                 paths.append(Path(f"{place}-confusion-{slug(name)}-{slug(probe)}.png"))
                 write_atomic(paths[-1], _writer(to_png_bytes(figure)))

@@ -1,4 +1,6 @@
-"""Features on disk, so that a second look at the same weights and pictures does not run the encoder again."""
+"""Features on disk, so that a second look at the same weights and pictures does not run the encoder
+again.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,18 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """A folder of tensors by key; the files used longest ago go when all together pass `most_bytes`."""
+    """A folder of tensors by key; the files used longest ago go when all together pass
+    `most_bytes`.
+    """
 
     folder: Path
     reporter: Reporter
     most_bytes: int = MOST_BYTES
 
     def fetch(self, key: str, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """What was kept under a key, or else what `make` gives, kept from now on; says when it was there already."""
+        """What was kept under a key, or else what `make` gives, kept from now on; says when it was
+        there already.
+        """
         file = self.folder / f"{key}.safetensors"
         if file.exists():
             try:
@@ -70,7 +76,9 @@ class FeatureCache:
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        """Make room; several workers may do so at once, and a file that another has taken away is gone for all."""
+        """Make room; several workers may do so at once, and a file that another has taken away is
+        gone for all.
+        """
         known = [
             (file, facts) for file in self.folder.glob("*.safetensors") if (facts := _facts(file))
         ]
@@ -90,7 +98,9 @@ def _facts(file: Path) -> os.stat_result | None:
 
 
 def _mark_used(file: Path) -> None:
-    """Give a file the time of now. Path.touch would leave an empty file where another worker has just taken it away."""
+    """Give a file the time of now. Path.touch would leave an empty file where another worker has
+    just taken it away.
+    """
     with suppress(FileNotFoundError):
         os.utime(file)
 
@@ -111,7 +121,9 @@ def features_key(
     store: PackedStore,
     how: str,
 ) -> str:
-    """The name under which features are kept: weights, shape of the model, its pixel scale, pictures, and how they are made."""
+    """The name under which features are kept: weights, shape of the model, its pixel scale,
+    pictures, and how they are made.
+    """
     sides = (store.short_side, store.channels, store.reading, len(store))
     pictures = (store.fingerprint, *map(str, sides))
     return hash_strings(

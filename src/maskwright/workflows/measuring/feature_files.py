@@ -1,4 +1,6 @@
-"""Files of features, written piece by piece so that memory stays bounded: .npz for NumPy, .parquet for tables."""
+"""Files of features, written piece by piece so that memory stays bounded: .npz for NumPy, .parquet
+for tables.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class FeatureWriter(Protocol):
 
 
 def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
-    """The writer for a file's ending; scratch: a folder for what is not finished. Raises MaskwrightError for other endings."""
+    """The writer for a file's ending; scratch: a folder for what is not finished. Raises
+    MaskwrightError for other endings.
+    """
     if path.suffix not in ENDINGS:
         raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
     return NpzWriter(scratch, width) if path.suffix == ".npz" else ParquetWriter(scratch, width)

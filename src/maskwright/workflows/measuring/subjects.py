@@ -1,4 +1,6 @@
-"""The encoders that are measured side by side: runs, files, names and fresh weights, with trivial ones beside the first."""
+"""The encoders that are measured side by side: runs, files, names and fresh weights, with trivial
+ones beside the first.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ Measured = tuple[str, LoadedEncoder | None, ModelConfig]
 def load_subjects(
     runs: Sequence[str | Path], data: str | None, device: torch.device
 ) -> list[Subject]:
-    """Load each; `random` has the shape of the first of the others, or alone the one that a training on `data` would choose."""
+    """Load each; `random` has the shape of the first of the others, or alone the one that a
+    training on `data` would choose.
+    """
     given = {place: load_any_encoder(run) for place, run in enumerate(runs) if str(run) != RANDOM}
     first = next(iter(given.values()), None)
     loaded = [
@@ -60,7 +64,9 @@ def load_subjects(
 
 
 def name_runs(runs: Sequence[str | Path]) -> list[str]:
-    """A short name for each: `this encoder` for one alone, else the last part of its path, longer where two are alike."""
+    """A short name for each: `this encoder` for one alone, else the last part of its path, longer
+    where two are alike.
+    """
     if len(runs) == 1:
         return [ALONE]
     texts = [split_hints(run)[0] for run in runs]
@@ -83,7 +89,8 @@ def benches(
     reporter: Reporter,
     readout: str = DEFAULT_READOUT,
 ) -> Iterator[tuple[Bench, Labeled]]:
-    """One bench after another: every subject, then random weights and raw pixels in the size of the first.
+    """One bench after another: every subject, then random weights and raw pixels in the size of the
+    first.
 
     readout: which features are read, of random weights as of all others.
     """
@@ -126,8 +133,8 @@ def _warn_of_ranges(
     ]
     if other:
         reporter.warn(
-            f"Trained under another value range than the {asked.value_range or 'measured one'} of this evaluation: {', '.join(other)}; "
-            "measure them alone to see their own."
+            f"Trained under another value range than the {asked.value_range or 'measured one'} of"
+            f" this evaluation: {', '.join(other)}; measure them alone to see their own."
         )
 
 

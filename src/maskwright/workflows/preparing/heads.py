@@ -1,4 +1,6 @@
-"""What finds heads for the smart crop: the first detector that finds any in the pictures, or the one that was named."""
+"""What finds heads for the smart crop: the first detector that finds any in the pictures, or the
+one that was named.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,16 @@ from maskwright.support.reporting import Reporter
 HEADS = ("auto", "animeface", "cascade", "none")
 _LOOK_AT = 16
 _FOUND_ENOUGH = 0.25
-"""A detector that finds heads in a smaller share of the pictures mostly sees heads where none are."""
+"""A detector that finds heads in a smaller share of the pictures mostly sees heads
+where none are.
+"""
 _LEAST_FACE = 0.15
 """Smaller faces, as a share of a picture's shorter side, are mostly false alarms of the cascade."""
 
 
 def pick_finders(heads: str, source: Source, reporter: Reporter) -> tuple[tuple[Finder, ...], str]:
-    """The detectors for a word of HEADS or a cascade file, and how to call them; `auto` says what it chose.
+    """The detectors for a word of HEADS or a cascade file, and how to call them; `auto` says what
+    it chose.
 
     Raises MaskwrightError for an unknown word or a package that is missing.
     """
@@ -68,7 +73,8 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
     )
     if counts.get(best, 0) < _FOUND_ENOUGH * len(sample):
         reporter.say(
-            f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go where most stands out"
+            f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go"
+            " where most stands out"
         )
         return (), "saliency only"
     reporter.say(f"heads: with {best}; found in {len(sample)} pictures looked at: {spelled}")

@@ -15,14 +15,17 @@ def format_count(count: int) -> str:
 
 
 def training_flops(module: PretrainModule) -> int:
-    """Operations that all processes have spent so far: the analytic cost of every step, and what policy and loss cost besides."""
+    """Operations that all processes have spent so far: the analytic cost of every step, and what
+    policy and loss cost besides.
+    """
     totals = module.totals()
     looked_through = loss_flops(module) * totals["images"]
     return totals["model_flops"] + looked_through + totals["policy_flops"]
 
 
 def loss_flops(module: PretrainModule) -> int:
-    """Operations per image of the frozen networks that losses look through, counted on one blank picture.
+    """Operations per image of the frozen networks that losses look through, counted on one blank
+    picture.
 
     Two pictures go forward, and the way back to the pixels of one costs about as much as a third.
     """

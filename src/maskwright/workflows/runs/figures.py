@@ -13,7 +13,9 @@ OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pd
 
 
 def png_place(out: str | Path) -> Path:
-    """The file that a person's `--out` stands for, ending in .png; raises MaskwrightError for a folder or another format."""
+    """The file that a person's `--out` stands for, ending in .png; raises MaskwrightError for a
+    folder or another format.
+    """
     path = Path(out)
     if path.is_dir():
         raise MaskwrightError(

@@ -13,9 +13,11 @@ from maskwright.workflows.runs.run_folder import RunFolder, slug
 
 
 def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
-    """Load both halves of a model from a run folder (its last checkpoint), a file or folder of any known format, or `official:NAME`.
+    """Load both halves of a model from a run folder (its last checkpoint), a file or folder of any
+    known format, or `official:NAME`.
 
-    `PATH@heads=3,target=raw` tells what a file does not. Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
+    `PATH@heads=3,target=raw` tells what a file does not. Raises MaskwrightError for an encoder
+    alone; `load_any_encoder` takes those.
     """
     place, told = locate(path, hints)
     with offering_others(place):
@@ -23,14 +25,18 @@ def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
 
 
 def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEncoder:
-    """Load the encoder, with its decoder where there is one, of all that `load_any` takes, of encoders alone and of `timm:NAME`."""
+    """Load the encoder, with its decoder where there is one, of all that `load_any` takes, of
+    encoders alone and of `timm:NAME`.
+    """
     place, told = locate(path, hints)
     with offering_others(place):
         return load_encoder(place, told)
 
 
 def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
-    """The weights behind a run folder, file, folder or name, and what the user told about them; raises when nothing is there."""
+    """The weights behind a run folder, file, folder or name, and what the user told about them;
+    raises when nothing is there.
+    """
     text, behind = split_hints(path)
     told = (hints or Hints()).over(behind)
     if is_name(text):
@@ -52,7 +58,9 @@ def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
 
 
 def home_of(path: str | Path) -> Path:
-    """Where results about weights go: the run folder itself, a folder beside a file, or one named after a name."""
+    """Where results about weights go: the run folder itself, a folder beside a file, or one named
+    after a name.
+    """
     text, _ = split_hints(path)
     if is_name(text):
         return Path(slug(text))

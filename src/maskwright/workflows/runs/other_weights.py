@@ -1,4 +1,6 @@
-"""What else a run keeps when one of its own files is damaged: nobody can fetch again what this machine wrote."""
+"""What else a run keeps when one of its own files is damaged: nobody can fetch again what this
+machine wrote.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from maskwright.workflows.runs.run_folder import RunFolder
 
 @contextmanager
 def offering_others(place: Path | str) -> Iterator[None]:
-    """When a file of a run turns out to be broken, name the whole files of the same run instead of advising to fetch it again."""
+    """When a file of a run turns out to be broken, name the whole files of the same run instead of
+    advising to fetch it again.
+    """
     try:
         yield
     except BrokenFile as error:
@@ -32,7 +36,9 @@ def offering_others(place: Path | str) -> Iterator[None]:
 
 
 def whole_weights(run: RunFolder) -> list[Path]:
-    """The weight files of a run that are all there, checkpoints before exports, the newest of each first."""
+    """The weight files of a run that are all there, checkpoints before exports, the newest of each
+    first.
+    """
     checkpoints = [path for path in run.checkpoints.glob("*.ckpt") if zipfile.is_zipfile(path)]
     exports = [path for path in run.exported.glob("*.safetensors") if _is_whole(path)]
     return [*_newest_first(checkpoints), *_newest_first(exports)]
@@ -43,7 +49,9 @@ def _newest_first(paths: list[Path]) -> list[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a safetensors file has all that its header promises; opening it compares the sizes."""
+    """Whether a safetensors file has all that its header promises; opening it compares
+    the sizes.
+    """
     try:
         with safe_open(path, "pt") as file:
             return bool(file.keys())

@@ -51,7 +51,9 @@ class RunFolder:
         return read_json(self.status_file)
 
     def checkpoint(self, name: str = "last") -> Path:
-        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not kept."""
+        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not
+        kept.
+        """
         path = self.checkpoints / f"{name}.ckpt"
         if not path.exists():
             kept = (
@@ -81,7 +83,8 @@ class RunFolder:
                 file.write(json.dumps(_rounded(row)) + "\n")
         except OSError as error:
             raise MaskwrightError(
-                f"Could not write {self.metrics_file}: {error.strerror}. Free some space and add --resume."
+                f"Could not write {self.metrics_file}: {error.strerror}. Free some space and add"
+                " --resume."
             ) from error
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -105,13 +108,16 @@ class RunFolder:
         """Delete the folder of an earlier run; refuses a folder that no run has made."""
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists:
             raise MaskwrightError(
-                f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose another --out."
+                f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose"
+                " another --out."
             )
         if self.path.is_dir():
             shutil.rmtree(self.path)
 
     def forget_attempt(self) -> None:
-        """Take away the log of an attempt that ended before there was a run, so that the next one finds its place free."""
+        """Take away the log of an attempt that ended before there was a run, so that the next one
+        finds its place free.
+        """
         if not self.exists and [item.name for item in self.path.iterdir()] == [self.log_file.name]:
             self.log_file.unlink()
             self.path.rmdir()
@@ -128,7 +134,9 @@ class RunFolder:
 
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
-    """Write what is said meanwhile to the folder's train.log too; an attempt that ends before there is a run leaves no folder."""
+    """Write what is said meanwhile to the folder's train.log too; an attempt that ends before there
+    is a run leaves no folder.
+    """
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -145,7 +153,9 @@ def logged(folder: RunFolder) -> Iterator[None]:
 
 
 def make_way(folder: RunFolder, overwrite: bool) -> None:
-    """Delete an earlier run where that is wanted, else stop when a folder already holds one, naming both ways on."""
+    """Delete an earlier run where that is wanted, else stop when a folder already holds one, naming
+    both ways on.
+    """
     if overwrite:
         folder.clear()
     if folder.exists:
@@ -167,7 +177,9 @@ def make_way(folder: RunFolder, overwrite: bool) -> None:
 
 
 def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")) -> RunFolder:
-    """runs/<data>-<model>-<policy>, numbered from 2 where finished runs of that name are; an unfinished one is returned itself."""
+    """runs/<data>-<model>-<policy>, numbered from 2 where finished runs of that name are; an
+    unfinished one is returned itself.
+    """
     name = "-".join(slug(part) for part in (data, model, policy))
     number = 1
     while True:
@@ -179,7 +191,9 @@ def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")
 
 
 def slug(text: str) -> str:
-    """A short name for folders: letters of any script, digits and dots, words joined by underscores."""
+    """A short name for folders: letters of any script, digits and dots, words joined by
+    underscores.
+    """
     return re.sub(r"[^\w.]+|_+", "_", unicodedata.normalize("NFC", text)).strip("_.")[:40] or "data"
 
 

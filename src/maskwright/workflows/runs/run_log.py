@@ -18,9 +18,11 @@ HEARTBEAT_SECONDS = 5.0
 
 @dataclass
 class RunLog:
-    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds run.json.
+    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds
+    run.json.
 
-    watch: sees every row and says whether the training should stop, as a search does with settings that lead nowhere.
+    watch: sees every row and says whether the training should stop, as a search does with settings
+        that lead nowhere.
     """
 
     folder: RunFolder

@@ -1,4 +1,6 @@
-"""Whether the pictures of an interrupted run are still those that it began with: the same content, names, labels, order and parts."""
+"""Whether the pictures of an interrupted run are still those that it began with: the same content,
+names, labels, order and parts.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def facts_of_pictures(
 
 
 def parts_fingerprint(train: PackedStore, held: PackedStore | None) -> str:
-    """A hash of which pictures are trained on, in their order, and of those held out, which may be other data."""
+    """A hash of which pictures are trained on, in their order, and of those held out, which may be
+    other data.
+    """
     held_out = [] if held is None else [held.fingerprint, *held.keys]
     return hash_strings([str(len(train)), *train.keys, *held_out])
 
@@ -38,34 +42,41 @@ def check_same_data(
 ) -> None:
     """Raise MaskwrightError when the data is not what the run began with.
 
-    place: the data's name for people; way: what to do instead; changes: whether the data comes out otherwise each time it is read.
+    place: the data's name for people.
+    way: what to do instead.
+    changes: whether the data comes out otherwise each time it is read.
     """
     status = folder.status()
     if fingerprint == status.get("data_fingerprint", fingerprint):
         return
     if status.get("data_identity") != identity.FORMAT:
         raise MaskwrightError(
-            f"{folder} was begun by another version of maskwright, which knew its pictures otherwise, so it cannot be seen whether "
-            f"those in '{place}' are the same; {way}."
+            f"{folder} was begun by another version of maskwright, which knew its pictures"
+            f" otherwise, so it cannot be seen whether those in '{place}' are the same; {way}."
         )
     if changes:
         raise MaskwrightError(
-            f"The Dataset gives other pictures each time it is asked, so {folder} cannot go on with those that it began with; give the "
-            f"Dataset an attribute fingerprint = 'NAME' before a run begins. Now {way}."
+            f"The Dataset gives other pictures each time it is asked, so {folder} cannot go on with"
+            " those that it began with; give the Dataset an attribute fingerprint = 'NAME' before"
+            f" a run begins. Now {way}."
         )
     raise MaskwrightError(
-        f"The pictures in '{place}' have changed since {folder} began: a picture, a name, a label or their order is another; {way}."
+        f"The pictures in '{place}' have changed since {folder} began: a picture, a name, a label"
+        f" or their order is another; {way}."
     )
 
 
 def check_same_parts(
     train: PackedStore, held: PackedStore | None, folder: RunFolder, way: str
 ) -> None:
-    """Raise MaskwrightError when other pictures are trained on or held out than the run began with; what belongs to a picture by its
-    number, such as the memory of the policy `hard`, would go to another one."""
+    """Raise MaskwrightError when other pictures are trained on or held out than the run began with;
+    what belongs to a picture by its number, such as the memory of the policy `hard`, would go to
+    another one.
+    """
     began = folder.status().get("parts_fingerprint")
     if began is not None and began != parts_fingerprint(train, held):
         raise MaskwrightError(
-            f"{folder} was begun with other pictures to train on or to hold out than are chosen now (others can be read, the data of "
-            f"--val has changed, or this version chooses otherwise); {way}."
+            f"{folder} was begun with other pictures to train on or to hold out than are chosen now"
+            " (others can be read, the data of --val has changed, or this version chooses"
+            f" otherwise); {way}."
         )

@@ -1,4 +1,6 @@
-"""What a trained selection is worth: counts, composites beside random and block masks with the same number kept, sheet and curve."""
+"""What a trained selection is worth: counts, composites beside random and block masks with the same
+number kept, sheet and curve.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ from maskwright.workflows.settings.select_settings import SelectSettings
 MOST_MEASURED = 1000
 SHOWN = 4
 BLIND = "hidden patches influence nothing: the encoder sees kept patches alone"
-LEAKY = "the encoder sees every patch before the hidden ones are taken away, so kept features hold hidden content: not comparable"
+LEAKY = (
+    "the encoder sees every patch before the hidden ones are taken away, so kept features hold"
+    " hidden content: not comparable"
+)
 WORDS = {
     "selected": "by the scorer, as many as it wants",
     "random, same counts": "at random, as many of each picture as the scorer keeps",
@@ -66,7 +71,9 @@ def report_selection(
     pretrained: Mapping[str, Any],
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Measure without noise on at most 1,000 pictures, write report.json, sheet.png and curve.png, and say the result."""
+    """Measure without noise on at most 1,000 pictures, write report.json, sheet.png and curve.png,
+    and say the result.
+    """
     device = pick_device(chosen.device)
     model, grid = loaded.model.to(device), loaded.model.grid
     images = eval_images(pictures.fixed, pictures.size, MOST_MEASURED)
@@ -90,7 +97,10 @@ def report_selection(
         folder.path / "sheet.png", _sheet(images, logit, filled["selected"], grid, loaded, report)
     )
     _save_curve(folder, own_count / grid.num_patches)
-    where = f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it: --policy \"learned(path='{folder}')\""
+    where = (
+        f"Written to {folder}: report.json, sheet.png, curve.png, scorer.safetensors. Use it:"
+        f" --policy \"learned(path='{folder}')\""
+    )
     for line in (*format_report(report), where):
         reporter.say(line)
     return report
@@ -128,7 +138,10 @@ def _describe(
         },
         "left_out": dict(left_out),
         "differences": compare(filled, chosen.seed),
-        "interval": "95% bootstrap over pictures, paired for differences; errors of pixels in [0, 1] over the whole composite",
+        "interval": (
+            "95% bootstrap over pictures, paired for differences; errors of pixels in [0, 1] over"
+            " the whole composite"
+        ),
         "seed": chosen.seed,
         "made": now(),
         "versions": versions(),
@@ -143,7 +156,9 @@ def _describe_leaky(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
 def draw_kept(
     logit: Tensor, grid: Grid, own_count: int, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """(n, N) booleans of kept patches by how they were chosen, and why a way was left out; chance comes from each picture's own stream."""
+    """(n, N) booleans of kept patches by how they were chosen, and why a way was left out; chance
+    comes from each picture's own stream.
+    """
     ids, count = torch.arange(len(logit)), grid.num_patches
     selected = pick(logit)
     counts = selected.sum(1)
@@ -178,15 +193,17 @@ def format_report(report: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
     kept = report["kept"]
     lines = [
-        f"Kept: {kept['mean_share']:.1%} of {kept['num_patches']} patches, {kept['mean']:.1f} a picture "
-        f"(sd {kept['sd']:.1f}, {kept['min']} to {kept['max']}); {report['pictures']:,} pictures, no noise"
+        f"Kept: {kept['mean_share']:.1%} of {kept['num_patches']} patches, {kept['mean']:.1f} a"
+        f" picture (sd {kept['sd']:.1f}, {kept['min']} to {kept['max']}); {report['pictures']:,}"
+        " pictures, no noise"
     ]
     if not report["held_out_from_run"]:
         lines.append("  these pictures may be among those that the run was pretrained on")
     lines += [_format(name, one) for name, one in report["masks"].items()]
     if "as_trained" in report:
         lines.append(
-            "  as trained, where kept features have seen what is hidden (not comparable with the above):"
+            "  as trained, where kept features have seen what is hidden (not comparable with the"
+            " above):"
         )
         lines += [_format(name, one) for name, one in report["as_trained"]["masks"].items()]
     lines += [f"  {name}: left out. {why}" for name, why in report["left_out"].items()]
@@ -200,7 +217,10 @@ def format_report(report: Mapping[str, Any]) -> list[str]:
 
 def _format(name: str, one: Mapping[str, Any]) -> str:
     psnr = one["composite_psnr"]["value"]
-    return f"  {name:<24} kept {one['kept_share']:6.1%}   composite error {one['composite_mse']['value']:.5f}   PSNR {psnr:.2f} dB"
+    return (
+        f"  {name:<24} kept {one['kept_share']:6.1%}   composite error"
+        f" {one['composite_mse']['value']:.5f}   PSNR {psnr:.2f} dB"
+    )
 
 
 def _first(bits: Tensor, counts: Tensor) -> Tensor:
@@ -241,7 +261,8 @@ def _sheet(
                 filled.composite[place],
                 torch.sigmoid(logit[place]),
                 filled.is_kept[place],
-                f"kept {int(filled.is_kept[place].sum())} of {grid.num_patches}   composite PSNR {float(filled.psnr[place]):.1f} dB",
+                f"kept {int(filled.is_kept[place].sum())} of {grid.num_patches}   composite PSNR"
+                f" {float(filled.psnr[place]):.1f} dB",
             )
             for place in places.tolist()
         ]
@@ -254,7 +275,10 @@ def _sheet(
         ("Worst composites", rows(order[-count:])),
     ]
     notes = [
-        f"{len(images):,} pictures, no noise; mean kept {report['kept']['mean_share']:.1%}. Wanted: chance of keeping, black 0 to white 1.",
+        (
+            f"{len(images):,} pictures, no noise; mean kept {report['kept']['mean_share']:.1%}."
+            " Wanted: chance of keeping, black 0 to white 1."
+        ),
         f"Trained with encode {report['trained_with']['encode']}. Composites here: {BLIND}.",
     ]
     return selection_sheet(groups, grid, "What the scorer keeps", notes)

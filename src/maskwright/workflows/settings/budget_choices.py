@@ -1,7 +1,9 @@
-"""How a training learns most in the time it has: size, decoder, share predicted, crop and optimizer, from pictures, budget and device.
+"""How a training learns most in the time it has: size, decoder, share predicted, crop and
+optimizer, from pictures, budget and device.
 
-The rules for a CPU were measured on CIFAR-10 in minutes on two cores (docs/log.md): there a small model that sees many pictures
-learns more than a wide one that sees few. On other devices nothing was measured, and the settings of He et al. (2022) stay.
+The rules for a CPU were measured on CIFAR-10 in minutes on two cores (docs/log.md): there a small
+model that sees many pictures learns more than a wide one that sees few. On other devices nothing
+was measured, and the settings of He et al. (2022) stay.
 """
 
 from __future__ import annotations
@@ -16,14 +18,20 @@ from maskwright.workflows.settings.pretrain_settings import PretrainSettings, pa
 
 CPU_MODEL, LONG_CPU_MODEL = "vit_nano", "stl10_192x8"
 CORE_RATE = 40e9
-"""Operations per second and core at which small models train on a CPU with AMX (about 1,000 pictures of 32 pixels on two cores)."""
+"""Operations per second and core at which small models train on a CPU with AMX (about 1,000
+pictures of 32 pixels on two cores).
+"""
 LONG_RUN = 10_000_000
-"""Pictures that the small model sees before a wider one is chosen: far beyond what was compared, where the small one still led."""
+"""Pictures that the small model sees before a wider one is chosen: far beyond what was compared,
+where the small one still led.
+"""
 CPU_PREDICT, CPU_CROP_SCALE = 0.34, 0.4
 
 
 def choose_model(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """The size: on a CPU by the pictures that the budget lets the small model see, elsewhere by the pictures there are."""
+    """The size: on a CPU by the pictures that the budget lets the small model see, elsewhere by the
+    pictures there are.
+    """
     if settings.model.model is not None:
         if settings.model.model not in SIZES:
             raise unknown_name("model", settings.model.model, SIZES)
@@ -48,9 +56,11 @@ def _choose_cpu_model(settings: PretrainSettings, found: Found) -> Choice:
 
 
 def pictures_seen(settings: PretrainSettings, found: Found) -> float | None:
-    """About how many pictures the smallest model sees in the epochs or minutes given; None where neither is.
+    """About how many pictures the smallest model sees in the epochs or minutes given; None where
+    neither is.
 
-    Steps are left out: a study gives arms of unequal cost different numbers of them, and their models must stay equal.
+    Steps are left out: a study gives arms of unequal cost different numbers of them, and their
+    models must stay equal.
     """
     if settings.train.epochs is not None:
         return settings.train.epochs * found.count
@@ -61,7 +71,9 @@ def pictures_seen(settings: PretrainSettings, found: Found) -> float | None:
 
 
 def _operations_per_picture(settings: PretrainSettings) -> int:
-    """Of the smallest model at this size of picture and patch, a quarter of its patches visible and as many predicted."""
+    """Of the smallest model at this size of picture and patch, a quarter of its patches visible and
+    as many predicted.
+    """
     size, patch = SIZES[CPU_MODEL], settings.model.patch_size or 1
     height, width = parse_size(settings.data.image_size or 0)
     config = ModelConfig(
@@ -81,7 +93,9 @@ def _operations_per_picture(settings: PretrainSettings) -> int:
 
 
 def choose_decoder(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """The decoder: the one whose cost follows what is predicted on a CPU, the published one elsewhere."""
+    """The decoder: the one whose cost follows what is predicted on a CPU, the published one
+    elsewhere.
+    """
     if settings.model.decoder is not None:
         return []
     if found.device == "cpu":
@@ -100,7 +114,9 @@ def choose_predict(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def choose_crop_scale(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """The smallest crop: a short training does not exhaust the pictures, so milder crops teach it more."""
+    """The smallest crop: a short training does not exhaust the pictures, so milder crops teach it
+    more.
+    """
     if settings.data.crop_scale is not None:
         return []
     if found.device == "cpu":
@@ -111,7 +127,9 @@ def choose_crop_scale(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def choose_optimizer(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """Muon on a CPU, where it was measured; a rate that was given without an optimizer is taken for AdamW's."""
+    """Muon on a CPU, where it was measured; a rate that was given without an optimizer is taken for
+    AdamW's.
+    """
     train = settings.train
     if train.optimizer is not None:
         check_sharding(train.optimizer, settings.run.strategy)

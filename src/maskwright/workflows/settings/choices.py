@@ -1,4 +1,6 @@
-"""What a run does where the person said nothing: each choice fits the data and the machine, and says why."""
+"""What a run does where the person said nothing: each choice fits the data and the machine, and
+says why.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def choose_side(short_side: int, device: str) -> int:
 
 
 def choose_patch(height: int, width: int) -> int:
-    """The patch side that gives a grid of 8 to 14 patches along the shorter side and divides both."""
+    """The patch side that gives a grid of 8 to 14 patches along the shorter side and
+    divides both.
+    """
     short = min(height, width)
     least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
     return next(
@@ -139,16 +143,20 @@ def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def pictures_per_step(settings: PretrainSettings) -> int:
-    """Different pictures behind one optimizer step, over all processes: what the learning rate follows.
+    """Different pictures behind one optimizer step, over all processes: what the learning rate
+    follows.
 
-    Several masks of one picture are no new pictures, so they leave the rate alone, and arms that differ in them alone share it.
+    Several masks of one picture are no new pictures, so they leave the rate alone, and arms that
+    differ in them alone share it.
     """
     run, train = settings.run, settings.train
     return (train.batch_size or 1) * train.accumulate * run.devices * run.nodes
 
 
 def effective_batch(settings: PretrainSettings) -> int:
-    """Masked pictures behind one optimizer step, over all processes: what it costs; each mask of a picture counts."""
+    """Masked pictures behind one optimizer step, over all processes: what it costs; each mask of a
+    picture counts.
+    """
     return pictures_per_step(settings) * settings.mask.masks_per_image
 
 
@@ -162,7 +170,8 @@ def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
         Choice(
             "epochs",
             epochs,
-            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes for another length",
+            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes"
+            " for another length",
         )
     ]
 

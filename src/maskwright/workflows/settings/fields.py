@@ -1,4 +1,6 @@
-"""A dataclass field that carries its own help, so that one declaration serves the flag, the recipe and the Python argument."""
+"""A dataclass field that carries its own help, so that one declaration serves the flag, the recipe
+and the Python argument.
+"""
 
 from __future__ import annotations
 

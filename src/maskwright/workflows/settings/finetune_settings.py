@@ -37,7 +37,9 @@ _BATCHES_PER_EPOCH = 8
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
-    """How a classifier is trained from an encoder; the choices fit thousands of labeled pictures, not a million."""
+    """How a classifier is trained from an encoder; the choices fit thousands of labeled pictures,
+    not a million.
+    """
 
     epochs: float | None = setting(
         None, help="passes over the pictures (default: as many as show 150,000 pictures, 10 to 100)"
@@ -76,7 +78,10 @@ class FinetuneSettings:
     )
     choose: Literal["last", "held_out"] = setting(
         "last",
-        help="last: the last epoch is measured; held_out: the best epoch on a part of train that is held out",
+        help=(
+            "last: the last epoch is measured; held_out: the best epoch on a part of train that is"
+            " held out"
+        ),
     )
     held_out: float = setting(0.1, help="share of train that is held out with choose=held_out")
     precision: str | None = setting(
@@ -136,7 +141,8 @@ class FinetuneSettings:
 def build_finetune_settings(
     given: Mapping[str, Any], assignments: Iterable[str] = (), recipe: str | None = None
 ) -> FinetuneSettings:
-    """Checked settings from the section `finetune` of a recipe, `finetune.name=value` assignments and named values, later ones winning.
+    """Checked settings from the section `finetune` of a recipe, `finetune.name=value` assignments
+    and named values, later ones winning.
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
@@ -163,13 +169,16 @@ def build_finetune_settings(
     for name in merged:
         if name not in known:
             raise MaskwrightError(
-                f"Unknown setting '{name}'.{did_you_mean(name, known)} See: maskwright finetune --help."
+                f"Unknown setting '{name}'.{did_you_mean(name, known)} See: maskwright finetune"
+                " --help."
             )
     return FinetuneSettings(**{name: convert(known[name], value) for name, value in merged.items()})
 
 
 def _read_section(recipe: str) -> dict[str, Any]:
-    """The settings in a recipe; what a run's config.yaml says about its data and encoder is given anew."""
+    """The settings in a recipe; what a run's config.yaml says about its data and encoder is given
+    anew.
+    """
     read = read_recipe(recipe).get(SECTION)
     if not isinstance(read, Mapping):
         raise MaskwrightError(

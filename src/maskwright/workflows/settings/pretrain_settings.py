@@ -1,6 +1,8 @@
-"""Every setting of a pretraining run: sections of frozen dataclasses whose leaf names are the flags and the Python arguments.
+"""Every setting of a pretraining run: sections of frozen dataclasses whose leaf names are the flags
+and the Python arguments.
 
-Free of torch, so that help and mistakes answer at once. `None` means: chosen from the data and the machine (see choices.py).
+Free of torch, so that help and mistakes answer at once. `None` means: chosen from the data and the
+machine (see choices.py).
 """
 
 from __future__ import annotations
@@ -34,11 +36,17 @@ class DataSettings:
     )
     val: str | None = setting(
         None,
-        help="held-out data: a share such as 0.1, a count such as 500, or another DATA (default: 5%%, at most 1000)",
+        help=(
+            "held-out data: a share such as 0.1, a count such as 500, or another DATA (default:"
+            " 5%%, at most 1000)"
+        ),
     )
     test_size: float | None = setting(
         None,
-        help="share set apart for a test after the training, which never sees it; evaluate measures on it (default: none)",
+        help=(
+            "share set apart for a test after the training, which never sees it; evaluate measures"
+            " on it (default: none)"
+        ),
     )
     limit: int | None = setting(None, help="use only N pictures, chosen by chance from all")
     image_size: int | str | None = setting(
@@ -65,14 +73,20 @@ class DataSettings:
     workers: int | None = setting(None, help="processes that load pictures")
     value_range: str | None = setting(
         None,
-        help="values that mean black and white in files of other than 8 bits, as LOW,HIGH; values beyond are cut off; measured over a sample by default",
+        help=(
+            "values that mean black and white in files of other than 8 bits, as LOW,HIGH; values"
+            " beyond are cut off; measured over a sample by default"
+        ),
     )
     pages: Literal["first", "all"] = setting(
         "first", help="first: one picture of each file; all: each page of a TIFF and each frame"
     )
     stream: bool = setting(
         False,
-        help="decode pictures anew each time instead of keeping decoded ones in the cache; for data too large for it",
+        help=(
+            "decode pictures anew each time instead of keeping decoded ones in the cache; for data"
+            " too large for it"
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -102,7 +116,9 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """The transformer; a name from `maskwright list models` gives the sizes, single numbers change it."""
+    """The transformer; a name from `maskwright list models` gives the sizes, single numbers change
+    it.
+    """
 
     model: str | None = setting(None, help="a size by name, see: maskwright list models")
     patch_size: int | None = setting(None, help="side of a patch in pixels")
@@ -123,7 +139,9 @@ class ModelSettings:
     )
     target: Literal["raw", "normalized"] = setting(
         "normalized",
-        help="what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation",
+        help=(
+            "what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -150,7 +168,10 @@ class MaskSettings:
 
     policy: str | dict[str, Any] = setting(
         "random",
-        help="rule that picks the masked patches, e.g. random or 'block(size=2)'; see: maskwright list policies",
+        help=(
+            "rule that picks the masked patches, e.g. random or 'block(size=2)'; see: maskwright"
+            " list policies"
+        ),
     )
     ratio: float | str = setting(
         0.75,
@@ -176,7 +197,10 @@ class TrainSettings:
     minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
     loss: str = setting(
         "mse",
-        help="weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list losses",
+        help=(
+            "weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list"
+            " losses"
+        ),
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
     accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
@@ -185,7 +209,10 @@ class TrainSettings:
     )
     base_lr: float | None = setting(
         None,
-        help="learning rate for 256 pictures; it grows with the batch (adamw), or its square root (muon)",
+        help=(
+            "learning rate for 256 pictures; it grows with the batch (adamw), or its square root"
+            " (muon)"
+        ),
     )
     lr: float | None = setting(None, help="learning rate itself, instead of one for 256 pictures")
     min_lr: float = setting(0.0, help="learning rate at the end")

@@ -1,4 +1,6 @@
-"""Where settings come from: defaults, then a recipe file, then flags or arguments; a typo gets the nearest known name."""
+"""Where settings come from: defaults, then a recipe file, then flags or arguments; a typo gets the
+nearest known name.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSe
 def build_settings(
     recipe: str | None = None, assignments: Iterable[str] = (), **given: Any
 ) -> PretrainSettings:
-    """Merge a recipe (file or name), `section.name=value` assignments and named values, later ones winning, into checked settings.
+    """Merge a recipe (file or name), `section.name=value` assignments and named values, later ones
+    winning, into checked settings.
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
@@ -30,13 +33,16 @@ def build_settings(
     )
     if flat.get("data") is None:
         raise MaskwrightError(
-            "No data given. Say which pictures: maskwright pretrain PHOTOS, or pretrain(data='PHOTOS')."
+            "No data given. Say which pictures: maskwright pretrain PHOTOS, or"
+            " pretrain(data='PHOTOS')."
         )
     return PretrainSettings.from_flat(check_types(flat))
 
 
 def asked_for(recipe: str | None, assignments: Iterable[str]) -> dict[str, Any]:
-    """What a recipe and `section.name=value` assignments set, by leaf name; what is null in a recipe stays open."""
+    """What a recipe and `section.name=value` assignments set, by leaf name; what is null in a
+    recipe stays open.
+    """
     flat = flatten(read_recipe(recipe)) if recipe else {}
     return {
         name: value
@@ -46,7 +52,9 @@ def asked_for(recipe: str | None, assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier one, and base_lr an earlier lr."""
+    """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier
+    one, and base_lr an earlier lr.
+    """
     kept = dict(flat)
     for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
         if any(later.get(name) is not None for name in group):
@@ -99,7 +107,9 @@ def read_recipe_heading(name: str) -> str:
 
 
 def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn {section: {name: value}} into {name: value}; names without a section are accepted too."""
+    """Turn {section: {name: value}} into {name: value}; names without a section are
+    accepted too.
+    """
     flat: dict[str, Any] = {}
     for key, value in sections.items():
         if key in SECTIONS and isinstance(value, Mapping):
@@ -123,7 +133,9 @@ def canonical(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_types(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert values to the declared types ('3e-4' to a number, '20,50' to a list) or say which one does not fit."""
+    """Convert values to the declared types ('3e-4' to a number, '20,50' to a list) or say which one
+    does not fit.
+    """
     return {
         leaf.name: convert(leaf, flat[leaf.name]) for leaf in leaves(SECTIONS) if leaf.name in flat
     }
@@ -154,7 +166,8 @@ def convert(leaf: Leaf, value: Any) -> Any:
             else ""
         )
         raise MaskwrightError(
-            f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near} {leaf.help}."
+            f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near}"
+            f" {leaf.help}."
         ) from error
 
 
@@ -175,7 +188,8 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         section, dot, name = key.strip().partition(".")
         if not equals or not name or not dot:
             raise MaskwrightError(
-                f"--set takes section.name=value, e.g. model.decoder_depth=2; got '{text}'.{_place_of(name or section)}"
+                "--set takes section.name=value, e.g. model.decoder_depth=2; got"
+                f" '{text}'.{_place_of(name or section)}"
             )
         if section not in SECTIONS:
             raise unknown_name("section", section, SECTIONS, _place_of(name))
@@ -196,7 +210,8 @@ def _place_of(name: str) -> str:
 def _check_known(name: str, names: list[str], prefix: str = "") -> None:
     if name not in names:
         raise MaskwrightError(
-            f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain --help."
+            f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain"
+            " --help."
         )
 
 

@@ -1,4 +1,6 @@
-"""Every setting of training a scorer on a frozen run; free of torch, so that help and mistakes answer at once."""
+"""Every setting of training a scorer on a frozen run; free of torch, so that help and mistakes
+answer at once.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ class SelectSettings:
     split: str | None = setting(None, help="use this split of the data (default: the run's)")
     val: str | None = setting(
         None,
-        help="pictures to measure on: a share, a count or other data (default: the run's held-out part)",
+        help=(
+            "pictures to measure on: a share, a count or other data (default: the run's held-out"
+            " part)"
+        ),
     )
     limit: int | None = setting(
         None, help="use only the first N pictures in a seeded order (default: the run's)"
@@ -30,11 +35,17 @@ class SelectSettings:
     flip: bool = setting(True, help="mirror half of the pictures")
     encode: Literal["kept", "all"] = setting(
         "kept",
-        help="kept: hidden patches influence nothing; all: the encoder sees everything first, so what is kept has seen the rest",
+        help=(
+            "kept: hidden patches influence nothing; all: the encoder sees everything first, so"
+            " what is kept has seen the rest"
+        ),
     )
     mix: Literal["sample", "linear"] | None = setting(
         None,
-        help="sample: a patch is kept or not in each step; linear: kept by a share (default: sample for kept, linear for all)",
+        help=(
+            "sample: a patch is kept or not in each step; linear: kept by a share (default: sample"
+            " for kept, linear for all)"
+        ),
     )
     scorer: Literal["transformer", "cnn"] = setting("transformer", help="transformer or cnn")
     scorer_width: int = setting(192, help="width of the scorer")
@@ -70,7 +81,8 @@ class SelectSettings:
             )
         if self.encode == "kept" and self.mix == "linear":
             raise MaskwrightError(
-                "mix='linear' keeps a share of every patch, so none would be hidden from the encoder: use encode='all', or mix='sample'."
+                "mix='linear' keeps a share of every patch, so none would be hidden from the"
+                " encoder: use encode='all', or mix='sample'."
             )
         for name in ("crop", "encode", "scorer"):
             check_one_of(name, getattr(self, name), CHOICES[name])
@@ -117,7 +129,8 @@ CHOICES = {
 def build_select_settings(
     recipe: str | None, given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], SelectSettings]:
-    """Merge a recipe file and named values, later ones winning; returns what the recipe says besides (data) and the checked settings.
+    """Merge a recipe file and named values, later ones winning; returns what the recipe says
+    besides (data) and the checked settings.
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
@@ -136,7 +149,8 @@ def build_select_settings(
     for name in merged:
         if name not in known:
             raise MaskwrightError(
-                f"Unknown setting '{name}'.{did_you_mean(name, known)} See: maskwright select --help."
+                f"Unknown setting '{name}'.{did_you_mean(name, known)} See: maskwright select"
+                " --help."
             )
     return besides, SelectSettings(
         **{name: convert(known[name], value) for name, value in merged.items()}
@@ -147,6 +161,7 @@ def _read_section(recipe: str) -> dict[str, Any]:
     read = read_recipe(recipe)
     if not isinstance(read.get("select"), Mapping):
         raise MaskwrightError(
-            f"The recipe '{recipe}' has no section `select`; it is for: maskwright pretrain. Try --recipe select-cifar10."
+            f"The recipe '{recipe}' has no section `select`; it is for: maskwright pretrain. Try"
+            " --recipe select-cifar10."
         )
     return dict(read["select"])

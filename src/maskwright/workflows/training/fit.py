@@ -1,4 +1,6 @@
-"""The training itself: parts and callbacks put together, run, and the run folder left in a true state whatever happens."""
+"""The training itself: parts and callbacks put together, run, and the run folder left in a true
+state whatever happens.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def fit(
     joined: bool,
     watch: Callable[[Row], bool] | None = None,
 ) -> None:
-    """Train to the end, to a request to stop, or to an error; the state in run.json says which. watch: see RunLog."""
+    """Train to the end, to a request to stop, or to an error; the state in run.json says which.
+    watch: see RunLog.
+    """
     if resume:
         check_same_parts(pictures.train, pictures.held, folder, new_run(folder))
     device = pick_device(settings.run.device)
@@ -124,8 +128,9 @@ def _begin(
     held = 0 if pictures.held is None else len(pictures.held)
     grid = module.model.grid
     reporter.say(
-        f"{settings.model.model} with a {settings.model.decoder} decoder, {format_count(parameters)} parameters, {grid}; "
-        f"{len(pictures.train):,} pictures to train on, {held:,} held out; "
+        f"{settings.model.model} with a {settings.model.decoder} decoder,"
+        f" {format_count(parameters)} parameters, {grid}; {len(pictures.train):,} pictures to train"
+        f" on, {held:,} held out; "
         + (f"{clock.total_steps:,} steps" if clock.total_steps else f"{clock.minutes:g} minutes")
     )
     heading = f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"
@@ -202,7 +207,9 @@ def format_baselines(
 
 
 def averaging(settings: PretrainSettings) -> list[Any]:
-    """The callback that averages weights, when asked for; buffers, such as what a policy remembers, are kept as they are."""
+    """The callback that averages weights, when asked for; buffers, such as what a policy remembers,
+    are kept as they are.
+    """
     if not settings.train.ema:
         return []
     return [EMAWeightAveraging(decay=settings.train.ema, use_buffers=False)]
@@ -243,7 +250,8 @@ def _end(
     if stopped:
         folder.update_status(state="stopped", **spent)
         reporter.say(
-            f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume --out {folder}"
+            f"Stopped at step {step:,}; nothing is lost. Go on with: maskwright pretrain --resume"
+            f" --out {folder}"
         )
         return
     folder.update_status(
@@ -252,7 +260,8 @@ def _end(
         masks=show_masks(pictures, module, folder, "final", describe=True),
     )
     reporter.say(
-        f"Finished {step:,} steps in {format_time(clock.seconds)}. Look at {folder.samples}; {_export(folder)}"
+        f"Finished {step:,} steps in {format_time(clock.seconds)}. Look at {folder.samples};"
+        f" {_export(folder)}"
     )
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 

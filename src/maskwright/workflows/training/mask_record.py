@@ -1,4 +1,6 @@
-"""What a run keeps of its masks: a gallery on fixed pictures before and after, and the statistics of the masks it trained with."""
+"""What a run keeps of its masks: a gallery on fixed pictures before and after, and the statistics
+of the masks it trained with.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ DRAWS = 4
 def show_masks(
     pictures: Pictures, module: PretrainModule, folder: RunFolder, name: str, describe: bool = False
 ) -> dict[str, Any]:
-    """Save a gallery of several draws on fixed pictures under masks/; describe: beside how often the training masked each place.
+    """Save a gallery of several draws on fixed pictures under masks/; describe: beside how often
+    the training masked each place.
 
-    Returns the statistics of the latest masks of the training, also written to masks/statistics.json, when `describe` is set.
+    Returns the statistics of the latest masks of the training, also written to
+    masks/statistics.json, when `describe` is set.
     """
     masker, device = module.masker, module.device
     grid = masker.grid

@@ -1,4 +1,6 @@
-"""What is looked at while a run trains: held-out loss, trivial baselines, reconstructions of fixed pictures, k-NN."""
+"""What is looked at while a run trains: held-out loss, trivial baselines, reconstructions of fixed
+pictures, k-NN.
+"""
 
 from __future__ import annotations
 
@@ -92,9 +94,11 @@ class TrainingMonitor:
         )
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
-        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all policies share.
+        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all
+        policies share.
 
-        Weights are those of the end of the training, so that epochs compare; several terms are measured one by one too.
+        Weights are those of the end of the training, so that epochs compare; several terms are
+        measured one by one too.
         """
         assert self.pictures.held is not None
         sums: dict[str, float] = {}
@@ -143,7 +147,9 @@ class TrainingMonitor:
         return {}
 
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
-        """k-NN accuracy of held-out pictures among trained ones, on the features that `maskwright evaluate` reads."""
+        """k-NN accuracy of held-out pictures among trained ones, on the features that `maskwright
+        evaluate` reads.
+        """
         assert self.pictures.held is not None
         train, held = only_labeled(self.pictures.train), only_labeled(self.pictures.held)
         assert train is not None

@@ -1,4 +1,6 @@
-"""Starting a run from weights that exist: the parts that fit are copied, positions are resized, the rest is named."""
+"""Starting a run from weights that exist: the parts that fit are copied, positions are resized, the
+rest is named.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,13 @@ from maskwright.workflows.runs.locate import load_any_encoder
 
 
 def start_from(path: str, model: MaskedAutoencoder) -> str:
-    """Copy the weights of a run or checkpoint into a model; returns a sentence on what was copied.
+    """Copy the weights of a run or checkpoint into a model; returns a sentence on what
+    was copied.
 
-    path: whatever `load_any_encoder` takes. Positions are resized to this run's grid, the stem to its number of channels. Raises
-    MaskwrightError when the encoders differ in shape.
+    path: whatever `load_any_encoder` takes. Positions are resized to this run's grid, the stem to
+        its number of channels.
+
+    Raises MaskwrightError when the encoders differ in shape.
     """
     source = load_any_encoder(path, Hints(channels=model.config.channels)).model
     prefix = source.config.num_prefix
@@ -34,7 +39,8 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
     missing = [name for name in own if name.startswith("encoder.") and name not in fits]
     if missing:
         raise MaskwrightError(
-            f"The encoder in {path} does not fit this run's: {', '.join(missing[:3])} differ. Use the same model and patch size."
+            f"The encoder in {path} does not fit this run's: {', '.join(missing[:3])} differ. Use"
+            " the same model and patch size."
         )
     model.load_state_dict(fits, strict=False)
     fresh = len(own) - len(fits)

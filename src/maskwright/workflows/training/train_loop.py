@@ -1,4 +1,6 @@
-"""The course of a training in its run's folder: the same callbacks for every kind of module, resumed where it was stopped."""
+"""The course of a training in its run's folder: the same callbacks for every kind of module,
+resumed where it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,15 @@ from maskwright.workflows.runs.run_log import RunLog
 class TrainLoop:
     """What is said, looked at and kept while a module trains.
 
-    label: what the training is called at the screen; beside: what the loss is compared with; epochs: the length where it has one, for
-    the screen; tasks: due at the end of epochs; best, kept_as: see `EpochTasks`; keep: epochs whose checkpoints stay; save_minutes: between
-    writes of last.ckpt inside an epoch; more: asked for further numbers at each row; averaging: callbacks that average weights.
+    label: what the training is called at the screen.
+    beside: what the loss is compared with.
+    epochs: the length where it has one, for the screen.
+    tasks: due at the end of epochs.
+    best, kept_as: see `EpochTasks`.
+    keep: epochs whose checkpoints stay.
+    save_minutes: between writes of last.ckpt inside an epoch.
+    more: asked for further numbers at each row.
+    averaging: callbacks that average weights.
     """
 
     label: str
@@ -45,7 +53,9 @@ class TrainLoop:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """How a training ended: whether somebody asked it to stop, and the optimizer steps it has taken."""
+    """How a training ended: whether somebody asked it to stop, and the optimizer steps it has
+    taken.
+    """
 
     asked: bool
     step: int
@@ -61,7 +71,9 @@ def run_train_loop(
     *,
     resume: bool,
 ) -> LoopResult:
-    """Train by Lightning until the module's clock is over or somebody asks to stop; resume: from the last checkpoint."""
+    """Train by Lightning until the module's clock is over or somebody asks to stop; resume: from
+    the last checkpoint.
+    """
     folder, clock = run_log.folder, module.clock
     signals = StopSignals()
     with quiet_lightning():
@@ -95,7 +107,9 @@ def run_train_loop(
 
 
 def load_finished(folder: RunFolder, module: SteppedModule) -> bool:
-    """Whether the last checkpoint is of the end of the training, which was not put on record; the module then is as it ended."""
+    """Whether the last checkpoint is of the end of the training, which was not put on record; the
+    module then is as it ended.
+    """
     if module.clock.total_steps is None or read_position(folder)["step"] < module.clock.total_steps:
         return False
     checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)

@@ -1,4 +1,6 @@
-"""The attentive probe on a bench: patch tokens kept in memory where they fit, encoded again in every epoch where they don't."""
+"""The attentive probe on a bench: patch tokens kept in memory where they fit, encoded again in
+every epoch where they don't.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class AttentiveProbe:
 
 
 def token_set(bench: Bench, store: PackedStore, most_bytes: int = MOST_BYTES) -> TokenSet:
-    """Patch tokens of a store: half-precision in memory when they take at most `most_bytes`, else made anew for every batch."""
+    """Patch tokens of a store: half-precision in memory when they take at most `most_bytes`, else
+    made anew for every batch.
+    """
     encoder = bench.encoder
     config, grid = encoder.model.config, encoder.model.grid
     view = AugmentedPictures(store, evaluation_view(bench.image_size), 0)

@@ -1,4 +1,6 @@
-"""Every probe by name: where its class lives and a sentence about it. A new probe is one file, one line here and one test."""
+"""Every probe by name: where its class lives and a sentence about it. A new probe is one file, one
+line here and one test.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ PROBES: dict[str, Entry] = {
 
 
 def parse_probes(text: str, shots: str | None = None) -> dict[str, Probe]:
-    """Build the probes of a line such as `knn(k=5),linear`, each under the words that asked for it; shots (`1%,5`) adds few_shot probes.
+    """Build the probes of a line such as `knn(k=5),linear`, each under the words that asked for it;
+    shots (`1%,5`) adds few_shot probes.
 
     Raises MaskwrightError for an unknown probe or option, with the nearest known one.
     """

@@ -1,4 +1,6 @@
-"""Fine-tuning as a probe: all weights of a copy of the encoder are trained, so it says what the weights are worth as a start."""
+"""Fine-tuning as a probe: all weights of a copy of the encoder are trained, so it says what the
+weights are worth as a start.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,12 @@ from maskwright.workflows.settings.finetune_settings import FinetuneSettings
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneProbe:
-    """The recipe of `maskwright finetune` with its defaults but for these; beside random weights it is training from scratch.
+    """The recipe of `maskwright finetune` with its defaults but for these; beside random weights it
+    is training from scratch.
 
-    epochs: 0 takes as many as show 150,000 pictures, 10 to 100; base_lr: for 256 pictures; layer_decay: rate of a block over the one above.
+    epochs: 0 takes as many as show 150,000 pictures, 10 to 100.
+    base_lr: for 256 pictures.
+    layer_decay: rate of a block over the one above.
     """
 
     epochs: float = 0

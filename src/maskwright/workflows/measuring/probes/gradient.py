@@ -1,4 +1,6 @@
-"""Linear probes by gradient descent: the official recipe of MAE with augmentation, and a short one with Adam on cached features."""
+"""Linear probes by gradient descent: the official recipe of MAE with augmentation, and a short one
+with Adam on cached features.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,15 @@ FEW_STEPS = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class OfficialLinearProbe:
-    """The linear probe of He et al. (2022): LARS, augmentation, a frozen forward pass of all of train in every epoch, last epoch reported.
+    """The linear probe of He et al. (2022): LARS, augmentation, a frozen forward pass of all of
+    train in every epoch, last epoch reported.
 
-    batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published 16,384. A set too small for ten such
-    steps per epoch gets the largest power of two that gives ten, at the published rate: LARS moves weights by a fixed share per step, and
-    a rate cut down with the batch would leave them where they began (measured in docs/log.md). warmup: epochs. pooling: `cls` as
-    published, `mean` where there is no class token.
+    batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published
+        16,384. A set too small for ten such steps per epoch gets the largest power of two that
+        gives ten, at the published rate: LARS moves weights by a fixed share per step, and a rate
+        cut down with the batch would leave them where they began (measured in docs/log.md).
+    warmup: epochs.
+    pooling: `cls` as published, `mean` where there is no class token.
     """
 
     epochs: int = 90
@@ -100,27 +105,34 @@ class OfficialLinearProbe:
             []
             if pooling == self.pooling
             else [
-                "This encoder has no class token, so the official recipe saw the mean of the patches."
+                "This encoder has no class token, so the official recipe saw the mean of the"
+                " patches."
             ]
         )
         if not self.batch and batch < OFFICIAL_BATCH:
             notes.append(
-                f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the published rate."
+                f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the"
+                " published rate."
             )
         if steps * self.epochs < FEW_STEPS:
             notes.append(
-                f"The official recipe made {steps * self.epochs:,} steps instead of 7,000; read linear beside it."
+                f"The official recipe made {steps * self.epochs:,} steps instead of 7,000; read"
+                " linear beside it."
             )
         return notes
 
 
 def usual_batch(num_train: int) -> int:
-    """The published batch where it gives ten steps per epoch, else the largest power of two that does, at least 2."""
+    """The published batch where it gives ten steps per epoch, else the largest power of two that
+    does, at least 2.
+    """
     return min(OFFICIAL_BATCH, max(2, 1 << max(0, (num_train // 10).bit_length() - 1)))
 
 
 def augmented(bench: Bench, pooling: str, batch: int, labels: Tensor, epochs: int) -> Any:
-    """Epoch -> batches of pooled features of freshly cropped and flipped train pictures, with class numbers."""
+    """Epoch -> batches of pooled features of freshly cropped and flipped train pictures, with class
+    numbers.
+    """
     encoder = bench.encoder
     config = encoder.model.config
     loader = build_loader(
@@ -157,7 +169,9 @@ def augmented(bench: Bench, pooling: str, batch: int, labels: Tensor, epochs: in
 
 @dataclass(frozen=True, kw_only=True)
 class AdamLinearProbe:
-    """Batch norm and a linear layer trained with Adam on cached features, as small MAE repositories do (batch 128); nothing is tuned."""
+    """Batch norm and a linear layer trained with Adam on cached features, as small MAE repositories
+    do (batch 128); nothing is tuned.
+    """
 
     epochs: int = 50
     batch: int = 128

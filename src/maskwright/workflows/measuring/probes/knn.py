@@ -13,7 +13,9 @@ from maskwright.workflows.measuring.bench import Bench
 
 @dataclass(frozen=True, kw_only=True)
 class KnnProbe:
-    """See KnnSettings; pooling is `mean`, `cls` or `both`, and without a class token always `mean`."""
+    """See KnnSettings; pooling is `mean`, `cls` or `both`, and without a class token
+    always `mean`.
+    """
 
     k: int = 20
     temperature: float = 0.07

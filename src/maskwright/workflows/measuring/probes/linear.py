@@ -20,7 +20,9 @@ FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """See LinearProbeSettings; penalties, and with `best` the pooling, are chosen on a held-out share of train."""
+    """See LinearProbeSettings; penalties, and with `best` the pooling, are chosen on a held-out
+    share of train.
+    """
 
     pooling: str = "best"
     held_out: float = 0.2
@@ -52,7 +54,8 @@ class LinearProbe:
 
 @dataclass(frozen=True, kw_only=True)
 class LayersProbe:
-    """A linear probe after every block; the layer that answers is chosen, like its penalty, on a held-out share of train.
+    """A linear probe after every block; the layer that answers is chosen, like its penalty, on a
+    held-out share of train.
 
     pooling: `mean`, `cls` or `both` for all layers.
     """
@@ -67,7 +70,9 @@ class LayersProbe:
         self._settings("mean")
 
     def measure(self, bench: Bench) -> dict[str, Any]:
-        """The chosen layer's result, with the test accuracy of all of them in `by_layer` (a picture, not a choice)."""
+        """The chosen layer's result, with the test accuracy of all of them in `by_layer` (a
+        picture, not a choice).
+        """
         pair, settings = bench.layers, self._settings(bench.pooling(self.pooling))
         by_layer, results = [], []
         for layer in range(1, len(pair.train) + 1):
@@ -110,7 +115,9 @@ class LayersProbe:
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotProbe:
-    """A linear probe that sees few labels, drawn anew `draws` times; shots: `1%` of each train class, or `5` pictures of each."""
+    """A linear probe that sees few labels, drawn anew `draws` times; shots: `1%` of each train
+    class, or `5` pictures of each.
+    """
 
     shots: str = "1%"
     draws: int = 5
