@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from maskwright.cli.main import main
-from maskwright.studies.published import FromRuns, read_report
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.figures import Drawing
 from maskwright.studies.report.page import write_report
+from maskwright.studies.report.published import FromRuns, read_report
 from maskwright.studies.report.runs import PictureRow, Pictures, Tile
 from maskwright.studies.report.tables import Table
 from tests.studies.made_up import made_up_study, made_up_trial

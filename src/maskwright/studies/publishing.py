@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.design import PLAN
-from maskwright.studies.published import read_report
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.page import MARKDOWN, MOST_BYTES, RECORD, REPORT, write_report
+from maskwright.studies.report.published import read_report
 from maskwright.studies.trial import TRIALS
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter

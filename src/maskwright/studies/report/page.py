@@ -14,7 +14,6 @@ import yaml
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from maskwright.studies.findings import Finding, find, title_of
-from maskwright.studies.published import FromRuns
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.figures import (
     Drawing,
@@ -23,6 +22,7 @@ from maskwright.studies.report.figures import (
     learning_drawings,
 )
 from maskwright.studies.report.notes import notes_of, trial_facts
+from maskwright.studies.report.published import FromRuns
 from maskwright.studies.report.runs import (
     MOST_PICTURES,
     Pictures,

@@ -1,0 +1,1 @@
+"""Rules of the house: how the source is measured, and tests that keep it."""

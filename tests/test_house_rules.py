@@ -1,0 +1,102 @@
+"""The rules of the house hold for the source, and each rule finds an offender that is planted for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.house import rules
+
+SRC = Path(__file__).parent.parent / "src" / "maskwright"
+TREE = rules.read_tree(SRC)
+PER_FILE = [
+    rules.long_files,
+    rules.long_functions,
+    rules.wide_lines,
+    rules.banned_names,
+    rules.imports_inside_functions,
+    rules.missing_first_sentences,
+]
+
+
+@pytest.mark.parametrize("rule", PER_FILE, ids=lambda rule: rule.__name__)
+def test_every_file_keeps_the_rule(rule) -> None:
+    broken = [line for name, text in TREE.items() for line in rule(name, text)]
+    assert not broken, "\n".join(broken)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert not list(rules.import_circles(TREE))
+
+
+def test_no_families_import_each_other_in_a_circle() -> None:
+    assert not list(rules.package_circles(TREE))
+
+
+def test_lines_have_room_and_reasons_have_comments() -> None:
+    density = rules.measure_density(list(TREE.values()))
+    assert density.nodes_per_line <= rules.MOST_NODES_PER_LINE
+    assert density.comments_per_100 >= rules.FEWEST_COMMENTS_PER_100
+
+
+SENTENCE = '"""A sentence."""\n'
+
+
+@pytest.mark.parametrize(
+    ("rule", "offender"),
+    [
+        (rules.long_files, SENTENCE + "x = 1\n" * 250),
+        (rules.long_functions, "def f():\n" + "    x = 1\n" * 40),
+        (rules.wide_lines, "x = '" + "a" * 100 + "'"),
+        (rules.banned_names, "class Manager:\n    pass"),
+        (rules.banned_names, "def spell_time():\n    pass"),
+        (rules.banned_names, "for one in range(3):\n    pass"),
+        (rules.banned_names, "def f(lesson):\n    pass"),
+        (rules.imports_inside_functions, "def f():\n    from maskwright.data import loader"),
+        (rules.imports_inside_functions, "def f():\n    import maskwright.data"),
+        (rules.missing_first_sentences, "x = 1"),
+        (rules.missing_first_sentences, SENTENCE + "def public():\n    pass"),
+        (rules.missing_first_sentences, SENTENCE + "class Public:\n    '''no full stop'''"),
+    ],
+)
+def test_a_planted_offender_is_found(rule, offender: str) -> None:
+    assert len(list(rule("maskwright.planted", offender))) == 1
+
+
+@pytest.mark.parametrize("rule", PER_FILE, ids=lambda rule: rule.__name__)
+def test_an_innocent_file_is_left_alone(rule) -> None:
+    innocent = SENTENCE + "def public():\n    '''Say it.'''\n    import json\n    return json\n"
+    assert not list(rule("maskwright.planted", innocent))
+
+
+def test_a_drawer_is_found_by_its_file_name() -> None:
+    assert len(list(rules.banned_names("maskwright.utils", SENTENCE))) == 1
+
+
+def test_a_planted_circle_is_found_even_inside_a_function() -> None:
+    circle = {
+        "maskwright.data.a": "from maskwright.data import b",
+        "maskwright.data.b": "def f():\n    from maskwright.data.c import x",
+        "maskwright.data.c": "import maskwright.data.a",
+    }
+    assert len(list(rules.import_circles(circle))) == 1
+
+
+def test_a_planted_circle_of_families_is_found() -> None:
+    families = {
+        "maskwright.data.maps.x": "from maskwright.data.store.y import z",
+        "maskwright.data.store.y": "",
+        "maskwright.data.store.w": "from maskwright.data.maps.v import u",
+        "maskwright.data.maps.v": "",
+    }
+    assert not list(rules.import_circles(families))
+    assert len(list(rules.package_circles(families))) == 1
+
+
+def test_density_counts_nodes_comments_and_no_docstrings() -> None:
+    text = '"""A sentence.\n\nMore."""\n\n# a reason\nx = 1  # a surprise\ny = x\n'
+    density = rules.measure_density([text])
+    assert density.comments_per_100 == pytest.approx(100 * 2 / 5)
+    # Module, its docstring (2 nodes), and two assignments of three nodes each on two lines of code.
+    assert density.nodes_per_line == pytest.approx(9 / 2)
