@@ -35,3 +35,27 @@ def test_the_forward_pass_traces_without_a_break(decoder, num_predicted):
         warnings.simplefilter("ignore")
         traced = torch.compile(model, backend="eager", fullgraph=True)(images, mask)
     assert torch.equal(traced.values, model(images, mask).values)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_backward_pass_of_one_graph_gives_the_same_gradients(decoder):
+    model = MaskedAutoencoder(ModelConfig(**TINY, decoder=decoder))
+    images = torch.randn(2, 3, 8, 8, generator=torch_generator(0))
+    is_masked = torch.rand(2, 16, generator=torch_generator(1)).argsort(1) < 12
+    mask = PatchMask.from_is_masked(is_masked)
+
+    def gradients(forward):
+        model.zero_grad()
+        prediction = forward(images, mask)
+        (prediction.values - prediction.targets()).square().mean().backward()
+        return {
+            name: value.grad.clone()
+            for name, value in model.named_parameters()
+            if value.requires_grad
+        }
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = gradients(torch.compile(model, backend="aot_eager", fullgraph=True))
+    for name, gradient in gradients(model).items():
+        assert torch.allclose(traced[name], gradient, atol=1e-6), name

@@ -16,6 +16,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches import visible_count
 from maskwright.schedules import parse_schedule
 from maskwright.support.seeding import torch_generator
+from maskwright.support.shorthand import parse_sum
 from maskwright.training.masker import predicted_count
 from maskwright.workflows.settings.recipes import flatten, read_recipe, recipe_names
 from tests.conftest import draw_pictures
@@ -58,6 +59,11 @@ def test_a_recipe_trains_two_steps(name: str, pictures: Path, tmp_path: Path) ->
     terms = str(used["loss"]).count("*") + str(used["loss"]).startswith("mse +")
     if terms > 1:
         assert sum(column.startswith("loss_") for column in last) == terms
+        weighted = [
+            (part.call.name, parse_schedule(part.weight)) for part in parse_sum(used["loss"])
+        ]
+        expected = sum(weight.at(1.0) * last[f"loss_{term}"] for term, weight in weighted)
+        assert last["loss"] == pytest.approx(expected, rel=1e-3)
         assert sum(column.startswith("val_loss_") for column in run.metrics[-1]) >= terms
 
 

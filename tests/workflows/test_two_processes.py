@@ -4,6 +4,7 @@ up to rounding.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,15 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(
         float((remembered[0].float() - remembered[1].float()).abs().max()) < 4e-3
     )  # half precision
     assert (remembered[0] != -1).any()
+    counted = [
+        json.loads((tmp_path / f"run{devices}" / "run.json").read_text()) for devices in (1, 2)
+    ]
+    names = ("images", "encoder_tokens", "decoder_tokens", "model_flops", "training_flops")
+    assert {name: counted[0][name] for name in names} == {name: counted[1][name] for name in names}
+    for devices, status in zip((1, 2), counted, strict=True):
+        lines = (tmp_path / f"run{devices}" / "metrics.jsonl").read_text().splitlines()
+        last = [row for row in map(json.loads, lines) if "loss" in row][-1]
+        assert [last[name] for name in names[:4]] == [status[name] for name in names[:4]]
 
 
 def train(folder: Path, devices: int, batch: int, optimizer: str) -> None:

@@ -100,6 +100,15 @@ def test_a_batch_larger_than_the_data_is_made_smaller_and_said() -> None:
     assert any("larger than the data set" in choice.reason for choice in choices)
 
 
+def test_a_step_counts_no_batches_that_never_come() -> None:
+    settings, choices = choose(
+        build_settings(data="x", batch_size=64, accumulate=16), Found(300, 96, 3, "cpu", 2)
+    )
+    whole = complete(Found(300, 96, 3, "cpu", 2), batch_size=64, accumulate=4)
+    assert (settings.train.accumulate, settings.train.lr) == (4, whole.train.lr)
+    assert any("no more batches" in choice.reason for choice in choices)
+
+
 def test_two_processes_share_the_batch_in_the_learning_rate() -> None:
     for optimizer, factor in (("adamw", 2), ("muon", 2**0.5)):
         one = complete(batch_size=32, optimizer=optimizer)

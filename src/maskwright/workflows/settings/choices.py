@@ -43,6 +43,7 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
         choose_crop_scale,
         _batch_size,
         choose_optimizer,
+        _accumulate,
         _rate,
         _length,
         _compile,
@@ -130,6 +131,14 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
             )
         ]
     return []
+
+
+def _accumulate(settings: PretrainSettings, found: Found) -> list[Choice]:
+    """No more batches in a step than an epoch has: those that never come must not raise the learning rate."""
+    batches = max(1, found.count // found.processes // (settings.train.batch_size or 1))
+    if settings.train.accumulate <= batches:
+        return []
+    return [Choice("accumulate", batches, "an epoch has no more batches, and a step ends with it")]
 
 
 def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
