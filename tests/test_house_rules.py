@@ -1,4 +1,6 @@
-"""The rules of the house hold for the source, and each rule finds an offender that is planted for it."""
+"""The rules of the house hold for the source, and each rule finds an offender that is planted for
+it.
+"""
 
 from __future__ import annotations
 

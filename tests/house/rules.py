@@ -92,7 +92,9 @@ def wide_lines(name: str, text: str) -> Iterator[str]:
 
 
 def banned_names(name: str, text: str) -> Iterator[str]:
-    """Drawers (`utils`) as file or class names, and words of the old dialect as any defined name."""
+    """Drawers (`utils`) as file or class names, and words of the old dialect as any
+    defined name.
+    """
     if name.rsplit(".", 1)[-1] in BANNED_NAMES:
         yield f"{name}: a drawer's name; name the file by its purpose"
     for node in ast.walk(ast.parse(text)):
@@ -102,7 +104,9 @@ def banned_names(name: str, text: str) -> Iterator[str]:
         is_drawer = isinstance(node, ast.ClassDef) and defined.lower() in BANNED_NAMES
         if is_drawer or BANNED_WORDS.match(defined):
             at = getattr(node, "lineno", 0)
-            yield f"{name}:{at}: '{defined}' is no term of the field; see the glossary in docs/map.md"
+            yield (
+                f"{name}:{at}: '{defined}' is no term of the field; see the glossary in docs/map.md"
+            )
 
 
 def imports_inside_functions(name: str, text: str) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""A compiled run takes the steps of a run that is not: forward and backward are traced, and nothing of a step is left out."""
+"""A compiled run takes the steps of a run that is not: forward and backward are traced, and nothing
+of a step is left out.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> CompileCounterWithBackend:
-    """torch.compile with forward and backward graphs but without a C++ compiler; counts the graphs."""
+    """torch.compile with forward and backward graphs but without a C++ compiler; counts
+    the graphs.
+    """
     torch._dynamo.reset()
     counter = CompileCounterWithBackend("aot_eager")
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counter, fullgraph=True))

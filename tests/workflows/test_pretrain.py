@@ -229,7 +229,9 @@ def test_init_starts_from_the_weights_of_a_run(photos: Path, tmp_path: Path) -> 
     ids=str,
 )
 def test_variants_learn(photos: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
-    """What is known after training is known of pictures that were held out, under masks that all variants share."""
+    """What is known after training is known of pictures that were held out, under masks that all
+    variants share.
+    """
     length = {"epochs": 12, "lr": 5e-3, "warmup": 0.0, "knn_every": 0}
     run = maskwright.pretrain(photos, out=tmp_path / "run", **{**TINY, **length, **changes})
     held = [row["val_loss_random75"] for row in run.metrics if "val_loss_random75" in row]

@@ -134,7 +134,9 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def _accumulate(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """No more batches in a step than an epoch has: those that never come must not raise the learning rate."""
+    """No more batches in a step than an epoch has: those that never come must not raise the
+    learning rate.
+    """
     batches = max(1, found.count // found.processes // (settings.train.batch_size or 1))
     if settings.train.accumulate <= batches:
         return []
