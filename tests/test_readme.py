@@ -109,8 +109,6 @@ def test_a_command_line_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(place)
     words = shlex.split(line)
-    if "--resume" in words:
-        pytest.skip("needs a stopped run; tests/workflows/test_pretrain.py stops and resumes one")
     before = {path for path in place.rglob("*") if path.is_file()}
     ended = main([*words, *SMALLER.get(words[0], [])])
     said = capsys.readouterr()

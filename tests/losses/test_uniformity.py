@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.losses.predictions import draw, measure
 
-from maskwright.losses.uniformity import log_mean_potential
+from maskwright.losses.uniformity import Uniformity, log_mean_potential
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
@@ -74,30 +74,35 @@ def test_a_single_image_has_no_pairs():
 
 PROGRAM = """
 import os, sys, torch, torch.distributed as distributed
-from maskwright.losses.uniformity import Uniformity
-from tests.losses.predictions import draw
-import dataclasses
+from tests.losses.test_uniformity import measure_share
 torch.set_num_threads(1)
 rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-torch.manual_seed(0)
-layer = torch.nn.Linear(6, 5).double()
-latent = torch.randn(8, 3, 6, dtype=torch.float64)
-if world > 1:
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
-    layer = torch.nn.parallel.DistributedDataParallel(layer)
-own = latent[rank * 8 // world : (rank + 1) * 8 // world]
-prediction = dataclasses.replace(draw(batch=len(own)), latent=layer(own), num_prefix=0)
-value = Uniformity()(prediction, prediction.patches)
-value.backward()
-with torch.no_grad():  # only the first process measures, as it does for held-out pictures: nothing may wait for the other
-    alone = Uniformity()(prediction, prediction.patches) if rank == 0 else None
-inner = layer.module if world > 1 else layer
-torch.save([value.detach(), inner.weight.grad, inner.bias.grad], f"{folder}/{world}-{rank}.pt")
-if world > 1:
-    distributed.destroy_process_group()
+distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+measure_share(rank, world, folder)
+distributed.destroy_process_group()
 sys.stdout.flush(), sys.stderr.flush()
 os._exit(0)  # what counts is saved; torch's gloo threads now and then abort an interpreter that ends normally
 """
+
+
+def measure_share(rank, world, folder):
+    """Value and gradients that one process has of its part of the batch, put into a file."""
+    layer = torch.nn.Linear(6, 5).double()
+    rng = torch_generator(0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=rng, dtype=torch.float64))
+    latent = torch.randn(8, 3, 6, generator=rng, dtype=torch.float64)
+    outer = layer if world == 1 else torch.nn.parallel.DistributedDataParallel(layer)
+    own = latent[rank * 8 // world : (rank + 1) * 8 // world]
+    prediction = dataclasses.replace(draw(batch=len(own)), latent=outer(own), num_prefix=0)
+    value = Uniformity()(prediction, prediction.patches)
+    value.backward()
+    # only the first process measures, as it does for held-out pictures: nothing may wait for the other
+    if rank == 0:
+        with torch.no_grad():
+            Uniformity()(prediction, prediction.patches)
+    torch.save([value.detach(), layer.weight.grad, layer.bias.grad], f"{folder}/{world}-{rank}.pt")
 
 
 def test_two_processes_have_the_value_and_gradients_of_one_with_the_whole_batch(tmp_path):
@@ -110,13 +115,13 @@ def test_two_processes_have_the_value_and_gradients_of_one_with_the_whole_batch(
     }
     started = [
         subprocess.Popen(
-            [sys.executable, tmp_path / "program.py", str(rank), str(world), str(tmp_path)],
+            [sys.executable, tmp_path / "program.py", str(rank), "2", str(tmp_path)],
             env=environment,
             stderr=subprocess.PIPE,
         )
-        for world in (1, 2)
-        for rank in range(world)
+        for rank in range(2)
     ]
+    measure_share(0, 1, tmp_path)
     for process in started:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()[-3000:]
