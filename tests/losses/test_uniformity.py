@@ -98,7 +98,8 @@ def measure_share(rank, world, folder):
     prediction = dataclasses.replace(draw(batch=len(own)), latent=outer(own), num_prefix=0)
     value = Uniformity()(prediction, prediction.patches)
     value.backward()
-    # only the first process measures, as it does for held-out pictures: nothing may wait for the other
+    # only the first process measures, as it does for held-out pictures: nothing may wait for the
+    # other
     if rank == 0:
         with torch.no_grad():
             Uniformity()(prediction, prediction.patches)

@@ -93,7 +93,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_stopped_or_killed_run_resumes_to_the_same_weights(
     whole: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int, state: str
 ) -> None:
-    """The run that gets the signal has a process of its own; another one, the test's, goes on with it."""
+    """The run that gets the signal has a process of its own; another one, the test's, goes on with
+    it.
+    """
     out = f"part-{state}"
     with start(whole, "pictures.npy", "--out", out, "--epochs", "15", *WORDS) as part:
         wait_for_rows(whole / out, 10)
