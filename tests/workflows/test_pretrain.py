@@ -200,6 +200,19 @@ def test_gradient_accumulation_equals_one_larger_batch(photos: Path, tmp_path: P
     assert max(float((left[name] - right[name]).abs().max()) for name in left) < 1e-4
 
 
+def test_the_limit_of_the_gradient_reaches_the_run(photos: Path, tmp_path: Path) -> None:
+    """Norms here are about 1.5: a limit above them changes nothing, one below changes the weights but not the norm on record."""
+    options = {**TINY, "steps": 3, "lr": 1e-3, "warmup": 0.0}
+    none, high, low = (
+        maskwright.pretrain(photos, out=tmp_path / name, clip=clip, **options)
+        for name, clip in (("none", 0.0), ("high", 100.0), ("low", 1e-6))
+    )
+    assert same(weights(none), weights(high))
+    assert not same(weights(none), weights(low))
+    first = [run.metrics[0]["grad_norm"] for run in (none, low)]
+    assert first[0] == first[1] > 0.1
+
+
 def test_several_masks_per_image_differ_and_are_counted(photos: Path, tmp_path: Path) -> None:
     run = maskwright.pretrain(photos, out=tmp_path / "run", epochs=1, masks_per_image=3, **TINY)
     assert run.status["images"] == 3 * 32
