@@ -201,7 +201,9 @@ def test_gradient_accumulation_equals_one_larger_batch(photos: Path, tmp_path: P
 
 
 def test_the_limit_of_the_gradient_reaches_the_run(photos: Path, tmp_path: Path) -> None:
-    """Norms here are about 1.5: a limit above them changes nothing, one below changes the weights but not the norm on record."""
+    """Norms here are about 1.5: a limit above them changes nothing, one below changes the weights
+    but not the norm on record.
+    """
     options = {**TINY, "steps": 3, "lr": 1e-3, "warmup": 0.0}
     none, high, low = (
         maskwright.pretrain(photos, out=tmp_path / name, clip=clip, **options)
