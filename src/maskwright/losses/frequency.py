@@ -13,10 +13,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number, check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +36,8 @@ class FocalFrequencyError:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        check_choice("focal_frequency", "over", self.over, ("patch", "composite"))
-        check_number("focal_frequency", "alpha", self.alpha, 0)
+        check_one_of("over", self.over, ("patch", "composite"), owner="Loss 'focal_frequency'")
+        check_number("alpha", self.alpha, 0, owner="Loss 'focal_frequency'")
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
         if self.over == "composite":

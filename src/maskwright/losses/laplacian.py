@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_choice
 from maskwright.losses.term import Needs
 from maskwright.patches.mask import take
 from maskwright.patches.pixels import patchify
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ class LaplacianError:
     neighbors: Literal[4, 8] = 4
 
     def __post_init__(self) -> None:
-        check_choice("laplacian", "compare", self.compare, ("l1", "mse"))
-        check_choice("laplacian", "neighbors", self.neighbors, (4, 8))
+        check_one_of("compare", self.compare, ("l1", "mse"), owner="Loss 'laplacian'")
+        check_one_of("neighbors", self.neighbors, (4, 8), owner="Loss 'laplacian'")
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
         edges = laplacian(prediction.pixel_errors(), self.neighbors)

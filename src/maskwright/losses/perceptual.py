@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.pixels import PixelScale, unpatchify, widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number, check_one_of
 from maskwright.support.errors import MaskwrightError
 
 LAYERS: dict[str, dict[str, float]] = {
@@ -67,7 +67,7 @@ class PerceptualSettings:
     compare: Literal["l1", "mse"] = "l1"
 
     def __post_init__(self) -> None:
-        check_choice("perceptual", "compare", self.compare, ("l1", "mse"))
+        check_one_of("compare", self.compare, ("l1", "mse"), owner="Loss 'perceptual'")
         for name in ("extractor", "weights"):
             if not isinstance(getattr(self, name), str):
                 raise MaskwrightError(
@@ -75,7 +75,7 @@ class PerceptualSettings:
                     f" perceptual({name}='...'); got {getattr(self, name)}."
                 )
         for weight in self.layer_weights or ():
-            check_number("perceptual", "every layer weight", weight, 0)
+            check_number("every layer weight", weight, 0, owner="Loss 'perceptual'")
         if (
             self.layers is not None
             and self.layer_weights is not None

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.mask import take
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError
 
 Compare = Callable[[Tensor, Tensor], Tensor]
@@ -79,7 +79,7 @@ class SmoothAbsoluteError:
     floor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number("smooth_l1", "beta (l1 is its limit at 0)", self.beta, 1e-6)
+        check_number("beta (l1 is its limit at 0)", self.beta, 1e-6, owner="Loss 'smooth_l1'")
         _check("smooth_l1", self.visible, self.weight, self.floor)
 
     @property
@@ -127,8 +127,8 @@ def _mean(
 
 
 def _check(owner: str, visible: float, weight: str | None, floor: float) -> None:
-    check_number(owner, "visible", visible, 0)
-    check_number(owner, "floor", floor, 1e-6, 1)
+    check_number("visible", visible, 0, owner=f"Loss '{owner}'")
+    check_number("floor", floor, 1e-6, 1, owner=f"Loss '{owner}'")
     if weight is not None and not isinstance(weight, str):
         raise MaskwrightError(
             f"Loss '{owner}' needs weight to be the name of a map, as in"

@@ -13,10 +13,10 @@ import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number, check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +36,8 @@ class Uniformity:
     of: Literal["mean", "class"] = "mean"
 
     def __post_init__(self) -> None:
-        check_number("uniformity", "t", self.t, 1e-6)
-        check_choice("uniformity", "of", self.of, ("mean", "class"))
+        check_number("t", self.t, 1e-6, owner="Loss 'uniformity'")
+        check_one_of("of", self.of, ("mean", "class"), owner="Loss 'uniformity'")
 
     @property
     def needs(self) -> Needs:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskwright.masking.lattice import divide
-from maskwright.masking.options import read_count, read_flag
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_count, check_flag
 from maskwright.support.errors import MaskwrightError
 
 
@@ -27,8 +27,8 @@ class BlockPolicy:
     shift: bool = False
 
     def __post_init__(self) -> None:
-        read_count("block", "size", self.size)
-        read_flag("block", "shift", self.shift)
+        check_count("size", self.size, owner="Policy 'block'")
+        check_flag("shift", self.shift, owner="Policy 'block'")
 
     @property
     def traits(self) -> Traits:

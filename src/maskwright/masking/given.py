@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.learner import leaves
-from maskwright.masking.options import read_choice
 from maskwright.masking.policy import Policy, Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 
 Cover = Literal["any", "half", "all"]
@@ -40,7 +40,7 @@ class GivenPolicy:
     names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        read_choice("given", "choose", self.choose, ("by_chance", "by_sample"))
+        check_one_of("choose", self.choose, ("by_chance", "by_sample"), owner="Policy 'given'")
         if not isinstance(self.masks, Tensor) or self.masks.ndim != 2 or not self.masks.numel():
             raise MaskwrightError(
                 "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of"
@@ -170,7 +170,7 @@ def cover_patches(pixel_masks: Tensor, grid: Grid, cover: Cover = "half") -> Ten
     """Turn (S, H, W) pixel masks, True = masked, into (S, N) patch masks: masked where any, half or
     all of a patch is covered.
     """
-    read_choice("given", "cover", cover, ("any", "half", "all"))
+    check_one_of("cover", cover, ("any", "half", "all"), owner="Policy 'given'")
     share = measure_cover(pixel_masks.bool(), grid)
     return share > 1e-6 if cover == "any" else share >= {"half": 0.5, "all": 1.0}[cover] - 1e-6
 

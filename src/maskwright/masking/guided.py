@@ -11,10 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.options import read_choice, read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.ranks import rank
-from maskwright.support.checks import check_inside
+from maskwright.support.checks import check_count, check_inside, check_number, check_one_of
 
 LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 
@@ -46,10 +45,10 @@ class GuidedPolicy:
     refresh: int = 1
 
     def __post_init__(self) -> None:
-        read_choice("guided", "hide", self.hide, ("salient", "background"))
-        read_choice("guided", "predict", self.predict, ("random", "first"))
-        read_number("guided", "temperature", self.temperature, 0)
-        read_count("guided", "refresh", self.refresh)
+        check_one_of("hide", self.hide, ("salient", "background"), owner="Policy 'guided'")
+        check_one_of("predict", self.predict, ("random", "first"), owner="Policy 'guided'")
+        check_number("temperature", self.temperature, 0, owner="Policy 'guided'")
+        check_count("refresh", self.refresh, owner="Policy 'guided'")
         check_inside("hint", self.hint, 0, 1)
         check_inside("decay", self.decay, 0, 1)
 

@@ -15,11 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
-from maskwright.masking.options import read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import patchify
-from maskwright.support.checks import check_inside
+from maskwright.support.checks import check_count, check_inside, check_number
 
 PICTURE_IDS = (
     1 << 40
@@ -120,9 +119,9 @@ class PredictedHardPolicy(PolicySettings):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        read_count("predicted_hard", "width", self.width, 4)
-        read_count("predicted_hard", "depth", self.depth)
-        read_number("predicted_hard", "weight", self.weight, 0)
+        check_count("width", self.width, 4, owner="Policy 'predicted_hard'")
+        check_count("depth", self.depth, owner="Policy 'predicted_hard'")
+        check_number("weight", self.weight, 0, owner="Policy 'predicted_hard'")
 
     @property
     def traits(self) -> Traits:

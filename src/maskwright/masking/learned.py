@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from maskwright.masking.hard import expect
 from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
-from maskwright.masking.options import read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.schedules import Schedule, parse_schedule
+from maskwright.support.checks import check_count, check_number
 
 LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
@@ -44,9 +44,9 @@ class AdversarialPolicy(PolicySettings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "dial", parse_schedule(self.dial))
         for name, least in (("temperature", 1e-3), ("share_guard", 0), ("diversity_guard", 0)):
-            read_number("adversarial", name, getattr(self, name), least)
-        read_count("adversarial", "width", self.width, 4)
-        read_count("adversarial", "depth", self.depth)
+            check_number(name, getattr(self, name), least, owner="Policy 'adversarial'")
+        check_count("width", self.width, 4, owner="Policy 'adversarial'")
+        check_count("depth", self.depth, owner="Policy 'adversarial'")
 
     @property
     def traits(self) -> Traits:
@@ -108,9 +108,9 @@ class AdaptivePolicy(PolicySettings):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        read_number("adaptive", "weight", self.weight, 0)
-        read_count("adaptive", "width", self.width, 4)
-        read_count("adaptive", "depth", self.depth)
+        check_number("weight", self.weight, 0, owner="Policy 'adaptive'")
+        check_count("width", self.width, 4, owner="Policy 'adaptive'")
+        check_count("depth", self.depth, owner="Policy 'adaptive'")
 
     @property
     def traits(self) -> Traits:

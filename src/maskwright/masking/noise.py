@@ -15,9 +15,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from maskwright.masking.options import read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError
 
 LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and filters nothing
@@ -33,7 +33,7 @@ class RedNoise:
     sigma: float = 2.0
 
     def __post_init__(self) -> None:
-        read_number("red", "sigma", self.sigma, LEAST_SIGMA)
+        check_number("sigma", self.sigma, LEAST_SIGMA, owner="Policy 'red'")
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         _check_width("red", "sigma", self.sigma, grid)
@@ -53,7 +53,7 @@ class BlueNoise:
     sigma: float = 1.0
 
     def __post_init__(self) -> None:
-        read_number("blue", "sigma", self.sigma, LEAST_SIGMA)
+        check_number("sigma", self.sigma, LEAST_SIGMA, owner="Policy 'blue'")
 
     def score(self, scene: Scene) -> Tensor:
         white = _white(scene)
@@ -132,8 +132,8 @@ def _band(noise: Tensor, fine: float, coarse: float) -> Tensor:
 
 
 def _check_band(owner: str, fine: float, coarse: float) -> None:
-    read_number(owner, "fine", fine, LEAST_SIGMA)
-    read_number(owner, "coarse", coarse, LEAST_SIGMA)
+    check_number("fine", fine, LEAST_SIGMA, owner=f"Policy '{owner}'")
+    check_number("coarse", coarse, LEAST_SIGMA, owner=f"Policy '{owner}'")
     if fine >= coarse:
         raise MaskwrightError(
             f"Policy '{owner}' needs fine < coarse; got fine={fine:g} and coarse={coarse:g}."

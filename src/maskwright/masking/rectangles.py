@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.boxes import draw_boxes, draw_log_uniform
-from maskwright.masking.options import read_count, read_flag, read_range
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_count, check_flag, check_range
 from maskwright.support.errors import MaskwrightError
 
 MOST_RECTANGLES = 24
@@ -40,9 +40,11 @@ class RectanglesPolicy:
     roll: bool = False
 
     def __post_init__(self) -> None:
-        read_count("rectangles", "min_area", self.min_area)
-        object.__setattr__(self, "aspect", read_range("rectangles", "aspect", self.aspect))
-        read_flag("rectangles", "roll", self.roll)
+        check_count("min_area", self.min_area, owner="Policy 'rectangles'")
+        object.__setattr__(
+            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'rectangles'")
+        )
+        check_flag("roll", self.roll, owner="Policy 'rectangles'")
 
     @property
     def traits(self) -> Traits:
@@ -87,12 +89,18 @@ class MultiblockPolicy:
     roll: bool = False
 
     def __post_init__(self) -> None:
-        read_count("multiblock", "blocks", self.blocks)
-        read_flag("multiblock", "roll", self.roll)
-        object.__setattr__(self, "scale", read_range("multiblock", "scale", self.scale, most=1))
-        object.__setattr__(self, "aspect", read_range("multiblock", "aspect", self.aspect))
+        check_count("blocks", self.blocks, owner="Policy 'multiblock'")
+        check_flag("roll", self.roll, owner="Policy 'multiblock'")
         object.__setattr__(
-            self, "context", read_range("multiblock", "context", self.context, most=1)
+            self, "scale", check_range("scale", self.scale, most=1, owner="Policy 'multiblock'")
+        )
+        object.__setattr__(
+            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'multiblock'")
+        )
+        object.__setattr__(
+            self,
+            "context",
+            check_range("context", self.context, most=1, owner="Policy 'multiblock'"),
         )
 
     @property
@@ -133,8 +141,10 @@ class InverseBlockPolicy:
     roll: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "aspect", read_range("inverse_block", "aspect", self.aspect))
-        read_flag("inverse_block", "roll", self.roll)
+        object.__setattr__(
+            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'inverse_block'")
+        )
+        check_flag("roll", self.roll, owner="Policy 'inverse_block'")
 
     @property
     def traits(self) -> Traits:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.options import read_choice, read_number, read_share
 from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.quotas import (
     LEAST,
@@ -21,6 +20,8 @@ from maskwright.masking.quotas import (
     call_by_size,
     divide_patches,
 )
+from maskwright.schedules import parse_share
+from maskwright.support.checks import check_number, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
 BACKGROUND = "background"
@@ -57,9 +58,11 @@ class ForegroundPolicy:
 
     def __post_init__(self) -> None:
         if self.heavy is not None:
-            read_choice("foreground", "heavy", self.heavy, ("fg", "bg", "proportional"))
-        read_number("foreground", "softness", self.softness, 0)
-        if not 0 < read_number("foreground", "threshold", self.threshold, 0) <= 1:
+            check_one_of(
+                "heavy", self.heavy, ("fg", "bg", "proportional"), owner="Policy 'foreground'"
+            )
+        check_number("softness", self.softness, 0, owner="Policy 'foreground'")
+        if not 0 < check_number("threshold", self.threshold, 0, owner="Policy 'foreground'") <= 1:
             raise MaskwrightError(
                 "Policy 'foreground' needs threshold to be above 0 and at most 1; got"
                 f" {self.threshold}."
@@ -67,7 +70,9 @@ class ForegroundPolicy:
         self._check_together()
         for name in ("strength", "share"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, read_share("foreground", name, getattr(self, name)))
+                object.__setattr__(
+                    self, name, parse_share(name, getattr(self, name), owner="Policy 'foreground'")
+                )
 
     def score(self, scene: Scene) -> Tensor:
         shown = scene.prior("foreground")
@@ -152,12 +157,12 @@ class PartsPolicy:
             self,
             "weights",
             {
-                name: read_number("parts", f"the weight of {name}", one, 0)
+                name: check_number(f"the weight of {name}", one, 0, owner="Policy 'parts'")
                 for name, one in weights.items()
             },
         )
-        object.__setattr__(self, "whole", read_share("parts", "whole", self.whole))
-        read_number("parts", "power", self.power, 0.01)
+        object.__setattr__(self, "whole", parse_share("whole", self.whole, owner="Policy 'parts'"))
+        check_number("power", self.power, 0.01, owner="Policy 'parts'")
         object.__setattr__(self, "protect", _read_names("parts", "protect", self.protect))
         if self.protection is not None and not self.protect:
             raise MaskwrightError(
@@ -167,8 +172,10 @@ class PartsPolicy:
         object.__setattr__(
             self,
             "protection",
-            read_share(
-                "parts", "protection", "1->0" if self.protection is None else self.protection
+            parse_share(
+                "protection",
+                "1->0" if self.protection is None else self.protection,
+                owner="Policy 'parts'",
             ),
         )
 
@@ -218,7 +225,7 @@ class PartRatiosPolicy:
     def __post_init__(self) -> None:
         ratios = _read_mapping("part_ratios", "ratios", self.ratios)
         read = {
-            name: read_share("part_ratios", f"the ratio of {name}", ratio)
+            name: parse_share(f"the ratio of {name}", ratio, owner="Policy 'part_ratios'")
             for name, ratio in ratios.items()
         }
         object.__setattr__(self, "ratios", read)

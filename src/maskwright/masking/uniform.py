@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.lattice import divide
-from maskwright.masking.options import read_choice, read_count
 from maskwright.masking.policy import Scene, Traits
+from maskwright.support.checks import check_count, check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,8 @@ class GridPolicy:
     cell: int = 2
 
     def __post_init__(self) -> None:
-        read_choice("grid", "phase", self.phase, ("cell", "global"))
-        read_count("grid", "cell", self.cell, least=2)
+        check_one_of("phase", self.phase, ("cell", "global"), owner="Policy 'grid'")
+        check_count("cell", self.cell, least=2, owner="Policy 'grid'")
 
     def score(self, scene: Scene) -> Tensor:
         cells = divide(scene.grid, self.cell, scene.rng.fork("lattice"))
