@@ -1,7 +1,7 @@
 """Checks of single values at the door, each with a sentence that names the value and whose it is.
 
-Every check takes an `owner`, such as "Policy 'block'"; its sentence then begins with "Policy 'block'
-needs size to be". Without an owner it begins with the name of the value.
+Every check takes an `owner`, such as "Policy 'block'". Its sentence then begins with "Policy
+'block' needs size to be"; without an owner it begins with the name of the value.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def check_number(
 
 
 def check_flag(name: str, value: Any, *, owner: str | None = None) -> bool:
-    """Return True or False; anything else is refused, because 'no' in quotes would count as true."""
+    """Return True or False; raises MaskwrightError for anything else."""
+    # 'no' in quotes would count as true
     if not isinstance(value, bool):
         raise _refusal(owner, name, "is", "True or False", repr(value))
     return value
