@@ -1,4 +1,4 @@
-"""Geometry of patches: the grid, patches from pixels, visible and masked ids, positions. Torch only.
+"""Geometry of patches: the grid, patches from pixels, visible and masked ids. Torch only.
 
 Shape letters. Names of tensors here and in `masking`, `models` and `losses` may end in them.
 

@@ -139,24 +139,21 @@ def split(
 
     score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device
         synchronization).
-    num_visible: how many patches stay visible.
     num_predicted: how many masked patches the loss scores; all when None.
     predict: a "random" subset of them, or those masked "first", so that the masked patches with the
         smallest scores are ignored (thrown away, as AMT has it).
-    rng: one stream per image.
     """
     count = score_BN.shape[1]
     if not 0 < num_visible < count:
         raise MaskwrightError(
             f"Cannot keep {num_visible} of {count} patches visible; it takes 1 to {count - 1}."
         )
-    # reading a boolean from a GPU would make every step wait for it
     if score_BN.device.type == "cpu" and not are_scores(score_BN):
         raise NotAScore
     device = integer_device(score_BN.device)
     keys = _two_keys(score_BN.to(device), rng.bits(count).to(device))
 
-    # the smallest keys stay visible; topk needs no order, since ids are sorted by counting
+    # the smallest keys stay visible
     lowest_ids = keys.topk(num_visible, dim=1, largest=False, sorted=False).indices
     visible, masked = _sort_both(lowest_ids, count)
     if num_predicted is None:
