@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -37,12 +36,8 @@ class BlockPolicy:
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         """Refuse cells so large that not even one could be wholly masked and one wholly visible."""
         room = min(num_masked, grid.num_patches - num_masked)
-        if min(self.size, grid.rows) * min(self.size, grid.cols) > room:
-            fits = [
-                size
-                for size in range(1, math.isqrt(room * room) + 1)
-                if min(size, grid.rows) * min(size, grid.cols) <= room
-            ]
+        if _cell_area(self.size, grid) > room:
+            fits = [size for size in range(1, room + 1) if _cell_area(size, grid) <= room]
             raise MaskwrightError(
                 f"Policy 'block(size={self.size})' on a {grid.rows}x{grid.cols} grid with"
                 f" {num_masked} masked patches: the largest size is {max(fits)}."
@@ -50,7 +45,12 @@ class BlockPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         cells = divide(scene.grid, self.size, scene.rng.fork("lattice"), self.shift)
-        turn = scene.rng.bits(cells.num_cells).argsort(
-            1
-        )  # a permutation: two cells can never tie and share the last places
-        return turn.gather(1, cells.cell_ids.expand(scene.batch_size, -1)).float()
+        # a permutation: two cells can never tie and both be masked in part
+        turn = scene.rng.bits(cells.num_cells).argsort(1)  # (B, cells)
+        cell_ids = cells.cell_ids.expand(scene.batch_size, -1)  # (B, N)
+        return turn.gather(1, cell_ids).float()
+
+
+def _cell_area(size: int, grid: Grid) -> int:
+    """Patches of a cell of that size; a side longer than the grid ends there."""
+    return min(size, grid.rows) * min(size, grid.cols)

@@ -1,6 +1,4 @@
-"""Policies that spread the visible patches evenly: random (MAE) and regular grids (MAE "grid",
-UM-MAE).
-"""
+"""Policies that spread the visible patches evenly: random (MAE) and regular grids (UM-MAE)."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ from maskwright.support.checks import check_count, check_one_of
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPolicy:
-    """Mask patches uniformly at random (He et al. 2022): every score is equal and
-    chance decides.
-    """
+    """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides."""
 
     traits: ClassVar[Traits] = Traits()
 
@@ -29,14 +25,14 @@ class RandomPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class GridPolicy:
-    """Keep the same number of patches in every small cell, so that the visible ones form a regular
-    grid.
+    """Keep the same number of patches in every small cell, so that visible ones form a grid.
 
-    phase: "cell" draws the kept place anew in each cell (UM-MAE, Li et al. 2022), "global" once per
-        image (the grid of He et al. 2022).
-    cell: side of a cell in patches; one patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2).
-        At other ratios the places of a cell are masked one after the other in random order, and
-        chance decides inside the last round.
+    One patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2). At other ratios the positions in a
+    cell are masked one after the other in random order, and chance decides inside the last round.
+
+    phase: "cell" draws which patch stays anew in each cell (UM-MAE, Li et al. 2022), "global" once
+        per image (the grid of He et al. 2022).
+    cell: side of a cell in patches.
     """
 
     traits: ClassVar[Traits] = Traits()
@@ -49,7 +45,11 @@ class GridPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         cells = divide(scene.grid, self.cell, scene.rng.fork("lattice"))
-        orders = cells.num_cells if self.phase == "cell" else 1
-        turn = scene.rng.bits(orders, self.cell**2).argsort(-1).flatten(1)
-        place = cells.phase_ids + (cells.cell_ids * self.cell**2 if self.phase == "cell" else 0)
-        return turn.gather(1, place.expand(scene.batch_size, -1)).float()
+        area = self.cell**2
+        # an order of the positions of a cell: one for each cell, or one for all of an image
+        num_orders = cells.num_cells if self.phase == "cell" else 1
+        turn = scene.rng.bits(num_orders, area).argsort(-1).flatten(1)  # (B, orders * area)
+        index = cells.phase_ids
+        if self.phase == "cell":
+            index = index + cells.cell_ids * area
+        return turn.gather(1, index.expand(scene.batch_size, -1)).float()
