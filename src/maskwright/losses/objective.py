@@ -92,7 +92,11 @@ class Objective:
             if not isinstance(summand.weight, Constant)
         }
         terms = {name: value.detach() for name, value in values.items()}
-        return ObjectiveValue(total=total, terms=terms, weights=moving)
+        return ObjectiveValue(
+            total=total,
+            terms=terms,
+            weights=moving,
+        )
 
 
 def _check_weights(summands: Sequence[Summand]) -> None:

@@ -166,4 +166,8 @@ def finish_perceptual(
             "Loss 'perceptual' needs a network and the scale of the pixels: give build_objective"
             " scale=... and load_extractor=..."
         )
-    return PerceptualError(extractor=load_extractor(settings), scale=scale, settings=settings)
+    return PerceptualError(
+        extractor=load_extractor(settings),
+        scale=scale,
+        settings=settings,
+    )

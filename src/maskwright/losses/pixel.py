@@ -107,7 +107,11 @@ def _absolute(values: Tensor, targets: Tensor) -> Tensor:
 
 
 def _mean_cost(
-    prediction: Prediction, compare: Compare, visible: float, weight: str | None, floor: float
+    prediction: Prediction,
+    compare: Compare,
+    visible: float,
+    weight: str | None,
+    floor: float,
 ) -> Tensor:
     """The mean over predicted patches, and over visible ones where they have a weight."""
     hidden = compare(widen(prediction.values), prediction.targets())  # (B, K, P)
@@ -119,7 +123,11 @@ def _mean_cost(
 
 
 def _mean(
-    prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float
+    prediction: Prediction,
+    cost_BKP: Tensor,
+    ids_BK: Tensor,
+    weight: str | None,
+    floor: float,
 ) -> Tensor:
     """Mean over values, patches and images; with a map, patches count by it."""
     if weight is None:
@@ -132,7 +140,12 @@ def _mean(
     return (weighted_BK.sum(1) / counts_BK.sum(1)).mean()
 
 
-def _check(owner: str, visible: float, weight: str | None, floor: float) -> None:
+def _check(
+    owner: str,
+    visible: float,
+    weight: str | None,
+    floor: float,
+) -> None:
     check_number("visible", visible, 0, owner=f"Loss '{owner}'")
     check_number("floor", floor, 1e-6, 1, owner=f"Loss '{owner}'")
     if weight is not None and not isinstance(weight, str):

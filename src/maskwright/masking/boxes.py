@@ -42,7 +42,11 @@ def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) 
 
 
 def draw_boxes(
-    area: Tensor, aspect: tuple[float, float], chance: Tensor, grid: Grid, roll: bool
+    area: Tensor,
+    aspect: tuple[float, float],
+    chance: Tensor,
+    grid: Grid,
+    roll: bool,
 ) -> Boxes:
     """Draw rectangles of about the given area at uniform positions.
 

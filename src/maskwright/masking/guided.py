@@ -53,7 +53,11 @@ class GuidedPolicy:
     @property
     def traits(self) -> Traits:
         need = "prior:attention" if self.source == "prior" else f"attention:{self.source}"
-        return Traits(nested=self.hint == 0, predicts=self.predict, needs=frozenset({need}))
+        return Traits(
+            nested=self.hint == 0,
+            predicts=self.predict,
+            needs=frozenset({need}),
+        )
 
     def score(self, scene: Scene) -> Tensor:
         attention = scene.prior("attention") if self.source == "prior" else scene.look(self.source)

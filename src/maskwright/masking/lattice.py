@@ -26,7 +26,12 @@ class Cells:
     num_cells: int
 
 
-def divide(grid: Grid, size: int, rng: KeyedRng, shift: bool = False) -> Cells:
+def divide(
+    grid: Grid,
+    size: int,
+    rng: KeyedRng,
+    shift: bool = False,
+) -> Cells:
     """Divide a grid into size x size cells.
 
     A side that `size` does not divide is closed to a ring and the cells start at a random place on
@@ -45,7 +50,12 @@ def divide(grid: Grid, size: int, rng: KeyedRng, shift: bool = False) -> Cells:
     return Cells(cell_ids.flatten(1), phase_ids.flatten(1), down * across)
 
 
-def _coordinates(side: int, size: int, rng: KeyedRng, shift: bool) -> Tensor:
+def _coordinates(
+    side: int,
+    size: int,
+    rng: KeyedRng,
+    shift: bool,
+) -> Tensor:
     """(B or 1, side) coordinates along one side, moved round the ring where needed."""
     along = torch.arange(side, device=rng.device)[None]
     if not shift and side % size == 0:

@@ -148,7 +148,12 @@ def _check_band(owner: str, fine: float, coarse: float) -> None:
         )
 
 
-def _check_width(owner: str, name: str, sigma: float, grid: Grid) -> None:
+def _check_width(
+    owner: str,
+    name: str,
+    sigma: float,
+    grid: Grid,
+) -> None:
     # beyond half of the longer side the Gaussian covers the whole ring
     most = max(grid.rows, grid.cols) / 2
     if sigma > most:

@@ -164,7 +164,12 @@ def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:
     return [*names, BACKGROUND], torch.stack([*covers, background], dim=2).argmax(2)
 
 
-def check_names(owner: str, option: str, parts: Iterable[str], known: Sequence[str]) -> None:
+def check_names(
+    owner: str,
+    option: str,
+    parts: Iterable[str],
+    known: Sequence[str],
+) -> None:
     """Raise MaskwrightError when an option names a part that the data does not have."""
     for name in parts:
         if name not in known:

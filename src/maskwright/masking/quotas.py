@@ -46,7 +46,11 @@ def divide_patches(ids_BN: Tensor, num_parts: int, bits_BN: Tensor) -> Division:
     starts = (sizes.cumsum(1) - sizes).gather(1, ids_BN.gather(1, order))
     turn = torch.arange(1, ids_BN.shape[1] + 1, device=ids_BN.device) - starts
     turns = torch.empty_like(turn).scatter_(1, order, turn)
-    return Division(ids=ids_BN, sizes=sizes.float(), turns=turns.float())
+    return Division(
+        ids=ids_BN,
+        sizes=sizes.float(),
+        turns=turns.float(),
+    )
 
 
 def call_by_share(division: Division, shares_BP: Tensor) -> Tensor:
@@ -63,7 +67,12 @@ def call_by_share(division: Division, shares_BP: Tensor) -> Tensor:
     return torch.minimum(by_share, quota + others)
 
 
-def call_by_size(division: Division, offsets_BP: Tensor, before_BP: Tensor, whole: float) -> Tensor:
+def call_by_size(
+    division: Division,
+    offsets_BP: Tensor,
+    before_BP: Tensor,
+    whole: float,
+) -> Tensor:
     """(B, N) counts at which each patch is called for when parts are masked by size or one by one.
 
     Of k masked patches, a part of n of all N has (1 - whole) * k * n / N + whole * min(n, max(0, k

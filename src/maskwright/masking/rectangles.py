@@ -193,7 +193,12 @@ def _paint(layers_BRN: Tensor) -> Tensor:
     return (layers_BRN * worth[:, None]).amax(1)
 
 
-def _offsets(side: int, length: Tensor, chance: Tensor, roll: bool) -> Tensor:
+def _offsets(
+    side: int,
+    length: Tensor,
+    chance: Tensor,
+    roll: bool,
+) -> Tensor:
     """(B, side) distance of each coordinate from a random start, going round at the border.
 
     The start leaves room for `length`, or is any coordinate when rolled.

@@ -15,7 +15,11 @@ from maskwright.patches.prediction import Target
 
 
 def to_pixels(
-    values_BNP: Tensor, patches_BNP: Tensor, keep_BN: Tensor, grid: Grid, target: Target
+    values_BNP: Tensor,
+    patches_BNP: Tensor,
+    keep_BN: Tensor,
+    grid: Grid,
+    target: Target,
 ) -> Tensor:
     """Turn predictions of all patches, (B, N, P), into pixels in the model's numbers.
 
@@ -33,7 +37,12 @@ def to_pixels(
     return stats.restore(values)
 
 
-def compose(pixels_BNP: Tensor, patches_BNP: Tensor, keep_BN: Tensor, grid: Grid) -> Tensor:
+def compose(
+    pixels_BNP: Tensor,
+    patches_BNP: Tensor,
+    keep_BN: Tensor,
+    grid: Grid,
+) -> Tensor:
     """Images (B, C, H, W) of keep * true patch + (1 - keep) * prediction, keep in [0, 1]."""
     keep = keep_BN.float()[:, :, None]  # (B, N, 1)
     mixed = keep * patches_BNP.float() + (1 - keep) * pixels_BNP

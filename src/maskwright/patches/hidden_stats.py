@@ -10,7 +10,10 @@ from maskwright.patches.pixels import PatchStats
 
 
 def interpolate_stats(
-    known: PatchStats, ids_BV: Tensor, grid: Grid, keep_BV: Tensor | None = None
+    known: PatchStats,
+    ids_BV: Tensor,
+    grid: Grid,
+    keep_BV: Tensor | None = None,
 ) -> PatchStats:
     """Average known statistics for every patch, (B, N, 1), by a Gaussian of one patch width.
 

@@ -137,8 +137,7 @@ def split(
 
     Equal scores are decided by chance.
 
-    score_BN: (B, N) float, -inf allowed, NaN and +inf refused (checked where it costs no device
-        synchronization).
+    score_BN: float, -inf allowed, NaN and +inf refused (where that costs no synchronization).
     num_predicted: how many masked patches the loss scores; all when None.
     predict: a "random" subset of them, or those masked "first", so that the masked patches with the
         smallest scores are ignored (thrown away, as AMT has it).
@@ -158,10 +157,9 @@ def split(
     visible, masked = _sort_both(lowest_ids, count)
     if num_predicted is None:
         return PatchMask(visible, masked, masked).to(score_BN.device)
-    if not 0 < num_predicted <= masked.shape[1]:
-        raise MaskwrightError(
-            f"Cannot predict {num_predicted} of {masked.shape[1]} masked patches."
-        )
+    num_masked = masked.shape[1]
+    if not 0 < num_predicted <= num_masked:
+        raise MaskwrightError(f"Cannot predict {num_predicted} of {num_masked} masked patches.")
     if predict == "first":
         predicted = keys.topk(num_predicted, dim=1, sorted=False).indices.sort(1).values
     else:

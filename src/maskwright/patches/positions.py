@@ -33,7 +33,12 @@ def sincos_positions(grid: Grid, width: int, num_prefix: int = 0) -> Tensor:
     return torch.cat([torch.zeros(num_prefix, width), table])[None]
 
 
-def resize_positions(table: Tensor, old: Grid, new: Grid, num_prefix: int) -> Tensor:
+def resize_positions(
+    table: Tensor,
+    old: Grid,
+    new: Grid,
+    num_prefix: int,
+) -> Tensor:
     """Resample a (1, num_prefix + N, D) table from one grid to another; prefix rows stay.
 
     The patch rows are resampled in two dimensions, bicubic.

@@ -14,7 +14,13 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.shorthand import Call
 
 
-def check_one_of(name: str, value: Any, known: Sequence[Any], *, owner: str | None = None) -> None:
+def check_one_of(
+    name: str,
+    value: Any,
+    known: Sequence[Any],
+    *,
+    owner: str | None = None,
+) -> None:
     """Raise MaskwrightError unless `value` is one of the known words or numbers."""
     if value in known:
         return
@@ -24,7 +30,12 @@ def check_one_of(name: str, value: Any, known: Sequence[Any], *, owner: str | No
 
 
 def check_inside(
-    name: str, value: float, low: float, high: float, *, owner: str | None = None
+    name: str,
+    value: float,
+    low: float,
+    high: float,
+    *,
+    owner: str | None = None,
 ) -> None:
     """Raise MaskwrightError unless low <= value <= high."""
     if not low <= value <= high:
@@ -32,14 +43,24 @@ def check_inside(
 
 
 def check_at_least(
-    name: str, value: float | None, least: float, *, owner: str | None = None
+    name: str,
+    value: float | None,
+    least: float,
+    *,
+    owner: str | None = None,
 ) -> None:
     """Raise MaskwrightError when a number is given and below `least`."""
     if value is not None and value < least:
         raise _refusal(owner, name, "is", f"at least {least:g}", f"{value:g}")
 
 
-def check_count(name: str, value: Any, least: int = 1, *, owner: str | None = None) -> int:
+def check_count(
+    name: str,
+    value: Any,
+    least: int = 1,
+    *,
+    owner: str | None = None,
+) -> int:
     """Return a whole number of at least `least`; raises MaskwrightError for anything else."""
     # bool is a subclass of int, and size=True is a mistake
     is_whole = isinstance(value, int) and not isinstance(value, bool)
@@ -78,7 +99,11 @@ def check_flag(name: str, value: Any, *, owner: str | None = None) -> bool:
 
 
 def check_range(
-    name: str, value: Any, most: float = math.inf, *, owner: str | None = None
+    name: str,
+    value: Any,
+    most: float = math.inf,
+    *,
+    owner: str | None = None,
 ) -> tuple[float, float]:
     """Return (low, high) with 0 < low <= high <= most, written [low, high]."""
     is_pair = isinstance(value, (list, tuple)) and len(value) == 2
@@ -109,7 +134,12 @@ def read_words(name: str, value: object) -> tuple[str, ...]:
 
 
 def _refusal(
-    owner: str | None, name: str, verb: str, expected: str, shown: str, hint: str = ""
+    owner: str | None,
+    name: str,
+    verb: str,
+    expected: str,
+    shown: str,
+    hint: str = "",
 ) -> MaskwrightError:
     """Build the error: what is needed, what came, and what may have been meant."""
     begin = f"{name} {verb}"

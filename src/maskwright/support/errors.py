@@ -24,7 +24,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], more: str = "") -> MaskwrightError:
+def unknown_name(
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    more: str = "",
+) -> MaskwrightError:
     """Build the error for a name that is not in a catalog, with the nearest one and the list.
 
     kind: what the catalog holds, such as "policy".

@@ -21,7 +21,13 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None:
         """Something the person should know before trusting the result."""
 
-    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+    def progress(
+        self,
+        label: str,
+        done: float,
+        total: float,
+        detail: str,
+    ) -> None:
         """How far a long piece of work is; may be called at every step."""
 
     def finish(self) -> None:
@@ -49,7 +55,13 @@ class LogReporter:
     def warn(self, text: str) -> None:
         log.warning(text)
 
-    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+    def progress(
+        self,
+        label: str,
+        done: float,
+        total: float,
+        detail: str,
+    ) -> None:
         # called at every step: a new piece of work is shown at once, then now and again
         now = time.monotonic()
         last_label, last_time = self._last

@@ -31,7 +31,12 @@ def torch_generator(seed: int, *names: object) -> torch.Generator:
     return torch.Generator().manual_seed(derive_seed(seed, *names))
 
 
-def sample_rng(seed: int, epoch: int, sample_ids: Tensor, purpose: str = "mask") -> KeyedRng:
+def sample_rng(
+    seed: int,
+    epoch: int,
+    sample_ids: Tensor,
+    purpose: str = "mask",
+) -> KeyedRng:
     """Build the stream of each sample of a batch, by (seed, purpose, epoch, sample id) alone.
 
     The draws come on the device of `sample_ids`.

@@ -81,7 +81,12 @@ class Case:
         return self.mask(sample_ids, seed, epoch).is_masked
 
 
-def suited_cases(policy: Policy, grid: Grid, ratios: Sequence[float], draws: int) -> list[Case]:
+def suited_cases(
+    policy: Policy,
+    grid: Grid,
+    ratios: Sequence[float],
+    draws: int,
+) -> list[Case]:
     """The counts of masked patches that the policy accepts on a grid, rising.
 
     draws: pictures that a policy with a memory has to hold.
