@@ -15,9 +15,11 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class BlockPolicy:
-    """Mask size x size cells in random order (Xie et al. 2022); at most one cell of an image is
-    masked in part.
+    """Mask square cells in random order (Xie et al. 2022).
 
+    At most one cell of an image is masked in part.
+
+    size: side of a cell in patches.
     shift: also start the lattice of cells at a random place, its cells going on at the opposite
         border. Sides that `size` does not divide are shifted always, see `lattice.divide`.
     """

@@ -83,8 +83,10 @@ class ForegroundPolicy:
         """Refuse options that would have no effect beside others."""
         heavy_options = [name for name in ("heavy", "strength") if getattr(self, name) is not None]
         share_options = [name for name in ("strength", "share") if getattr(self, name) is not None]
+        # a share says all that heavy and strength say
         idle = heavy_options if self.share is not None else []
         if self.softness > 0:
+            # drawing by odds knows no shares and no threshold
             idle = idle + share_options
             if self.threshold != 0.5:
                 idle = [*idle, "threshold"]

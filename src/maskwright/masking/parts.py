@@ -62,6 +62,7 @@ class PartsPolicy:
         object.__setattr__(self, "whole", parse_share("whole", self.whole, owner=owner))
         check_number("power", self.power, 0.01, owner=owner)
         object.__setattr__(self, "protect", _read_names("parts", "protect", self.protect))
+        # a protection of nothing would silently have no effect
         if self.protection is not None and not self.protect:
             raise MaskwrightError(
                 "Policy 'parts' has a protection and no part to protect; name some: protect=[eyes,"

@@ -186,8 +186,9 @@ def missing_prior(name: str, known: Iterable[str]) -> MaskwrightError:
 
 @runtime_checkable
 class Policy(Protocol):
-    """A rule that scores patches. Implementations are frozen dataclasses whose fields are the
-    settings.
+    """A rule that scores patches.
+
+    Implementations are frozen dataclasses whose fields are the settings.
     """
 
     @property

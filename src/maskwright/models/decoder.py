@@ -33,6 +33,7 @@ class Decoder(nn.Module):
         ]
         self.blocks = nn.ModuleList(blocks)
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
+        # from tokens to the numbers of a patch
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:

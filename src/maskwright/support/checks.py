@@ -128,9 +128,9 @@ def read_word(name: str, value: object) -> str:
 
 def read_words(name: str, value: object) -> tuple[str, ...]:
     """Return several names as text; a single one may stand without a list."""
-    is_list = isinstance(value, Sequence) and not isinstance(value, str)
-    words = value if is_list else [value]  # type: ignore[assignment]
-    return tuple(read_word(name, word) for word in words)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(read_word(name, word) for word in value)
+    return (read_word(name, value),)
 
 
 def _refusal(

@@ -1,8 +1,7 @@
-"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`,
-`0.6*mse + 0.4*perceptual`, `{face: 3}`.
+"""The one-line grammar of policies, schedules and objectives.
 
-A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever
-executed.
+It has `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual` and `{face: 3}`. A line is parsed as
+a Python expression with `a->b` allowed as a value, and nothing in it is ever executed.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ def check_batch_mates(case: Case) -> None:
         "alone": torch.cat(singles),
         "in another batch": case.flags(others_first)[5:],
     }
+    # exactly: a score that differs in its last digit may already swap two patches
     for name, flags in again.items():
         assert torch.equal(together, flags), (
             f"{case}: a sample's mask changed when it came {name}; it may depend on its own stream"
@@ -95,6 +96,7 @@ def _draw_with_global_seed(case: Case, seed: int) -> tuple[Tensor, bool]:
         torch.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
+        # a policy that draws from one of them moves it
         before = _global_states()
         try:
             flags = case.flags(torch.arange(8))
