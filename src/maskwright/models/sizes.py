@@ -110,10 +110,7 @@ SIZES: dict[str, ModelSize] = {
         decoder_depth=4,
         decoder_heads=3,
         summary=(
-            (
-                "the CIFAR-10 model with a decoder as wide as its encoder: 32 pixels, patch size 2"
-                " or 4"
-            ),
+            "the CIFAR-10 model with a decoder as wide as its encoder: 32 pixels, patch size 2 or 4"
         ),
     ),
     "facade_256x12": ModelSize(
