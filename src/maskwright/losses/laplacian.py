@@ -73,6 +73,7 @@ class _Laplacian(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        # through `laplacian` itself, so that there is a second derivative, too
         return laplacian(slope, ctx.neighbors), None
 
 

@@ -66,6 +66,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         names = [summand.name for summand in self.summands]
+        # values are logged by name, so two terms of one name would hide each other
         if len(set(names)) != len(names) or not names:
             raise MaskwrightError(
                 "An objective needs different terms, at least one; got"

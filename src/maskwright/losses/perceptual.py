@@ -121,6 +121,7 @@ class PerceptualError:
     settings: PerceptualSettings = PerceptualSettings()
 
     def __post_init__(self) -> None:
+        # a network for color pictures has no use for two or four channels
         if self.scale.channels not in (1, 3):
             raise MaskwrightError(
                 "Loss 'perceptual' looks at gray or color pictures; these have"

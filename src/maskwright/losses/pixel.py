@@ -148,6 +148,7 @@ def _check(
 ) -> None:
     check_number("visible", visible, 0, owner=f"Loss '{owner}'")
     check_number("floor", floor, 1e-6, 1, owner=f"Loss '{owner}'")
+    # a bare number here was meant as a weight of the term, written 0.5*mse
     if weight is not None and not isinstance(weight, str):
         raise MaskwrightError(
             f"Loss '{owner}' needs weight to be the name of a map, as in"
