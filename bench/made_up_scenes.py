@@ -7,10 +7,10 @@ from __future__ import annotations
 import torch
 
 from maskwright.masking.catalog import build_policy
-from maskwright.masking.learner import PolicyContext, initialize_policy
 from maskwright.masking.mixture import rank
 from maskwright.masking.noise import RedNoise
 from maskwright.masking.policy import PARTS, Policy, Scene
+from maskwright.masking.stateful import PolicyContext, initialize_policy
 from maskwright.models.scorer import Scorer
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import visible_count

@@ -88,7 +88,7 @@ def main() -> None:
 
 def _drawing(policy: Policy, scene: Scene) -> Callable[[], object]:
     """A call that draws the masks of a scene of which nothing has been computed yet."""
-    fresh = replace(scene, found={})
+    fresh = replace(scene, cache={})
     return lambda: mask_scene(policy, fresh)
 
 

@@ -8,10 +8,11 @@ import torch
 from maskwright.masking.block import BlockPolicy
 from maskwright.masking.catalog import POLICIES, build_policy
 from maskwright.masking.given import GivenPolicy
-from maskwright.masking.mixture import BlendPolicy, ComplementPolicy, MixPolicy, MixturePolicy
+from maskwright.masking.mixture import BlendPolicy, MixturePolicy
 from maskwright.masking.policy import Policy
 from maskwright.masking.rectangles import RectanglesPolicy
 from maskwright.masking.uniform import RandomPolicy
+from maskwright.masking.wrappers import ComplementPolicy, MixPolicy
 from maskwright.schedules import Constant, Linear
 from maskwright.support.errors import MaskwrightError
 

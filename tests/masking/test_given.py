@@ -12,8 +12,8 @@ from maskwright.masking.given import (
     given_ratio,
     measure_cover,
 )
-from maskwright.masking.mixture import MixPolicy
 from maskwright.masking.policy import Scene, check_fits, mask_scene
+from maskwright.masking.wrappers import MixPolicy
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import visible_count
 from maskwright.support.errors import MaskwrightError

@@ -14,23 +14,24 @@ from torch import Tensor, nn
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.contract import check_policy
 from maskwright.masking.guided import GuidedPolicy
-from maskwright.masking.hard import PICTURE_IDS, LossMemory, picture_places
+from maskwright.masking.hard import LossMemory, picture_places
 from maskwright.masking.learned import likeness, share_divergence
-from maskwright.masking.learner import (
+from maskwright.masking.policy import Scene, Traits, mask_scene
+from maskwright.masking.stateful import (
     Feedback,
     PolicyContext,
     PolicySettings,
     flops_of,
     initialize_policy,
-    learners,
+    stateful_policies,
 )
-from maskwright.masking.policy import Scene, Traits, mask_scene
 from maskwright.models.scorer import Scorer
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import take
 from maskwright.patches.pixels import PixelScale
 from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.sample_ids import picture_ids
 from maskwright.support.seeding import sample_rng
 from maskwright.training.masker import Masker
 
@@ -68,7 +69,7 @@ def context(pictures: int = 8) -> PolicyContext:
 
 
 def built(line: str) -> Any:
-    (learner,) = learners(initialize_policy(build_policy(line), context()))
+    (learner,) = stateful_policies(initialize_policy(build_policy(line), context()))
     return learner
 
 
@@ -98,7 +99,7 @@ def test_at_temperature_one_patches_are_drawn_in_proportion_to_attention() -> No
             rng=sample_rng(0, 0, torch.arange(draws)),
             attention=lambda _: share.expand(draws, -1),
         )
-        two = replace(one, num_masked=2, found={})
+        two = replace(one, num_masked=2, cache={})
         policy = GuidedPolicy(hide=hide, temperature=1.0)  # type: ignore[arg-type]
         assert torch.allclose(mask_scene(policy, one).is_masked.float().mean(0), chance, atol=0.015)
         both = chance + torch.stack(
@@ -203,7 +204,7 @@ def test_several_masks_of_a_picture_are_remembered_together() -> None:
     shared = mask.is_masked.all(0)
     assert memory.memory[1][shared].eq(3).all()
     assert memory.memory[[0, 2]].eq(-1).all()
-    assert int(ids[1]) & PICTURE_IDS == 1
+    assert int(picture_ids(ids)[1]) == 1
 
 
 def test_losses_that_are_no_numbers_leave_no_trace_in_the_memory() -> None:
@@ -252,7 +253,7 @@ def test_the_predictor_learns_which_patches_cost_more() -> None:
     optimizer = torch.optim.AdamW(predictor.parameters(), 3e-3)
     values = []
     for step in range(120):
-        where = replace(scene(batch=32), found={}, rng=sample_rng(step, 0, torch.arange(32)))
+        where = replace(scene(batch=32), cache={}, rng=sample_rng(step, 0, torch.arange(32)))
         mask = mask_scene(build_policy("random"), where)
         loss = predictor.loss(feedback(where, mask, truth.gather(1, mask.predicted_ids)))
         assert loss is not None
@@ -335,7 +336,8 @@ def test_a_learner_has_only_the_methods_that_it_needs() -> None:
 
 def test_a_learner_that_never_learns_is_refused() -> None:
     with pytest.raises(
-        MaskwrightError, match=r"Misspelled keeps a state and never learns; give it a method weigh"
+        MaskwrightError,
+        match=r"Misspelled keeps a state and never learns; give it a method soft_mask",
     ):
         initialize_policy(Settings(Misspelled), context())
 
@@ -387,7 +389,7 @@ def test_adaptive_sampling_shows_what_came_back_badly() -> None:
     value = sampler.loss(feedback(where, mask, errors))
     assert value is not None
     before = (
-        torch.log_softmax(-where.found[("scores", id(sampler))], 1)
+        torch.log_softmax(-where.cache[("scores", id(sampler))], 1)
         .gather(1, mask.predicted_ids[:, :1])
         .mean()
     )

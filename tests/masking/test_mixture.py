@@ -8,10 +8,11 @@ import torch
 from maskwright.masking.block import BlockPolicy
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.given import GivenPolicy
-from maskwright.masking.mixture import BlendPolicy, ComplementPolicy, MixturePolicy
+from maskwright.masking.mixture import BlendPolicy, MixturePolicy
 from maskwright.masking.policy import check_fits
 from maskwright.masking.rectangles import InverseBlockPolicy
 from maskwright.masking.uniform import RandomPolicy
+from maskwright.masking.wrappers import ComplementPolicy
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 

@@ -59,12 +59,12 @@ def test_places_number_the_patches_of_each_part_in_the_order_of_their_bits() -> 
         torch.tensor([[1, 0, 1, 1, 0]]), 3, torch.tensor([[30, 20, 10, 40, 5]])
     )
     assert division.sizes.tolist() == [[2, 3, 0]]
-    assert division.places.tolist() == [[2, 2, 1, 3, 1]]
+    assert division.turns.tolist() == [[2, 2, 1, 3, 1]]
 
 
 def test_places_are_a_fair_draw() -> None:
     ids = torch.tensor([0, 0, 1, 1, 1]).expand(6000, 5)
-    places = divide_patches(ids, 2, sample_rng(0, 0, torch.arange(6000)).bits(5)).places
+    places = divide_patches(ids, 2, sample_rng(0, 0, torch.arange(6000)).bits(5)).turns
     assert torch.allclose(
         (places == 1).float().mean(0), torch.tensor([0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]), atol=0.03
     )
@@ -127,7 +127,7 @@ def test_calls_are_where_the_curve_of_the_part_gets_there(sizes, whole, offset, 
         division, torch.full((1, len(sizes)), offset), torch.tensor([before]), whole
     )
     for part, place, call in zip(
-        division.ids[0].tolist(), division.places[0].tolist(), calls[0].tolist(), strict=True
+        division.ids[0].tolist(), division.turns[0].tolist(), calls[0].tolist(), strict=True
     ):
         slow = bisect(place - offset, sizes[part], before[part], sum(sizes), whole)
         assert curve(call, sizes[part], before[part], sum(sizes), whole) == pytest.approx(

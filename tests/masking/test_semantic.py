@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.catalog import build_policy
+from maskwright.masking.foreground import ForegroundPolicy
+from maskwright.masking.parts import part_of_patches
 from maskwright.masking.policy import PARTS, Policy, Scene, mask_scene
-from maskwright.masking.semantic import ForegroundPolicy, part_of_patches
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import KeyedRng, sample_rng

@@ -11,15 +11,10 @@ from torch import Tensor
 
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.guided import GuidedPolicy
-from maskwright.masking.mixture import (
-    BlendPolicy,
-    ComplementPolicy,
-    MixPolicy,
-    MixturePolicy,
-    TurnsPolicy,
-)
+from maskwright.masking.mixture import BlendPolicy, MixturePolicy
 from maskwright.masking.policy import Policy, Scene, Traits, mask_scene
 from maskwright.masking.uniform import RandomPolicy
+from maskwright.masking.wrappers import ComplementPolicy, MixPolicy, TurnsPolicy
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import NotAScore
 from maskwright.support.seeding import sample_rng

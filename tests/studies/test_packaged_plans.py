@@ -7,8 +7,8 @@ from importlib.resources import files
 import pytest
 
 from maskwright.losses.objective import needs_of
-from maskwright.masking.learner import PolicySettings
 from maskwright.masking.policy import Policy
+from maskwright.masking.stateful import PolicySettings
 from maskwright.patches import Grid
 from maskwright.schedules import parse_schedule
 from maskwright.studies.factorial import contrasts

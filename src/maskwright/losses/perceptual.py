@@ -1,8 +1,7 @@
-"""The perceptual term: composite and true picture compared by the feature maps of a frozen network
-(Johnson et al. 2016).
+"""The perceptual term: composite and true picture compared by feature maps of a frozen network.
 
-This room builds no network: the term receives a finished extractor, as `build_objective` receives
-the function that loads one.
+Source: Johnson et al. 2016. This room builds no network: the term receives a finished extractor, as
+`build_objective` receives the function that loads one.
 """
 
 from __future__ import annotations
@@ -15,12 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.pixels import PixelScale, unpatchify, widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number, check_one_of
 from maskwright.support.errors import MaskwrightError
 
+# Layers compared when none are named, and their weights: vgg19 as in Wang et al. 2018 (pix2pixHD),
+# vgg16 as in Johnson et al. 2016.
 LAYERS: dict[str, dict[str, float]] = {
     "vgg19": {
         "relu1_1": 1 / 32,
@@ -31,13 +32,11 @@ LAYERS: dict[str, dict[str, float]] = {
     },
     "vgg16": {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
 }
-"""Layers compared when none are named, and their weights: vgg19 as in Wang et al. 2018 (pix2pixHD),
-vgg16 as in Johnson et al. 2016.
-"""
 
 
 class Extractor(Protocol):
-    """A frozen network: (B, 3, H, W) pixels in [0, 1] give one (B, C, h, w) map per compared layer.
+    """A frozen network: (B, 3, H, W) pixels in [0, 1] give one (B, C, h, w) map per layer.
+
     It normalizes the pixels itself.
     """
 
@@ -48,8 +47,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualSettings:
-    """What a user says about the perceptual term: `perceptual(extractor="vgg19",
-    weights="imagenet")`.
+    """The options of the perceptual term: `perceptual(extractor="vgg19", weights="imagenet")`.
 
     extractor: vgg19, vgg16, timm:NAME, or a .pt2 file (an exported program that maps pixels in [0,
         1] to a dict of named maps).
@@ -67,7 +65,7 @@ class PerceptualSettings:
     compare: Literal["l1", "mse"] = "l1"
 
     def __post_init__(self) -> None:
-        check_choice("perceptual", "compare", self.compare, ("l1", "mse"))
+        check_one_of("compare", self.compare, ("l1", "mse"), owner="Loss 'perceptual'")
         for name in ("extractor", "weights"):
             if not isinstance(getattr(self, name), str):
                 raise MaskwrightError(
@@ -75,26 +73,26 @@ class PerceptualSettings:
                     f" perceptual({name}='...'); got {getattr(self, name)}."
                 )
         for weight in self.layer_weights or ():
-            check_number("perceptual", "every layer weight", weight, 0)
-        if (
-            self.layers is not None
-            and self.layer_weights is not None
-            and len(self.layers) != len(self.layer_weights)
-        ):
+            check_number("every layer weight", weight, 0, owner="Loss 'perceptual'")
+        # without named layers their number is known only once the extractor is loaded
+        if self.layers is None or self.layer_weights is None:
+            return
+        if len(self.layers) != len(self.layer_weights):
             raise MaskwrightError(
                 f"Loss 'perceptual' has {len(self.layers)} layers and {len(self.layer_weights)}"
                 " layer_weights."
             )
 
     def layers_used(self) -> tuple[str | int, ...]:
-        """Names of the compared layers; none when the extractor has no default and gives all it
-        has.
-        """
-        return tuple(self.layers if self.layers is not None else LAYERS.get(self.extractor, ()))
+        """Names of the compared layers; none when the extractor gives all that it has."""
+        if self.layers is not None:
+            return tuple(self.layers)
+        return tuple(LAYERS.get(self.extractor, ()))
 
     def weights_of(self, count: int) -> tuple[float, ...]:
-        """One weight per compared layer: as given, as published for the default layers, else all
-        equal with sum 1.
+        """One weight for each of the compared layers.
+
+        They are as given, as published for the default layers, else all equal with sum 1.
         """
         if self.layer_weights is not None:
             return tuple(map(float, self.layer_weights))
@@ -108,14 +106,13 @@ LoadExtractor = Callable[[PerceptualSettings], Extractor]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PerceptualError:
-    """Weighted sum over layers of the mean difference between feature maps of the composite and of
-    the true picture.
+    """Weighted sum over layers of the mean difference between two feature maps.
 
-    The composite holds true pixels wherever nothing was predicted, so only predictions cost, also
-    where they do not fit their surroundings. It is not clipped to [0, 1], or overshooting pixels
-    would get no gradient. Normalized patches are put back with their own statistics, as for the
-    Laplacian term. Gray pictures are repeated to three channels. Feature maps are computed in the
-    precision of the run and compared in float32.
+    One is of the composite, one of the true picture. The composite holds true pixels wherever
+    nothing was predicted, so only predictions cost, also where they do not fit their surroundings.
+    It is not clipped to [0, 1], or overshooting pixels would get no gradient. Normalized patches
+    are put back with their own statistics, as for the Laplacian term. Gray pictures are repeated to
+    three channels. Feature maps are computed in the precision of the run and compared in float32.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -124,6 +121,7 @@ class PerceptualError:
     settings: PerceptualSettings = PerceptualSettings()
 
     def __post_init__(self) -> None:
+        # a network for color pictures has no use for two or four channels
         if self.scale.channels not in (1, 3):
             raise MaskwrightError(
                 "Loss 'perceptual' looks at gray or color pictures; these have"
@@ -133,34 +131,44 @@ class PerceptualError:
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
         truth = unpatchify(widen(prediction.patches), prediction.grid)
         self.extractor.to(truth.device)
+        # the true picture is no function of the model, so its maps need no graph
         with torch.no_grad():
-            wanted = self._features(truth)
-        found = self._features(truth + prediction.pixel_errors())
-        weights = self.settings.weights_of(len(found))
-        if len(weights) != len(found):
+            true_maps = self._features(truth)
+        composite_maps = self._features(truth + prediction.pixel_errors())
+
+        count = len(composite_maps)
+        weights = self.settings.weights_of(count)
+        if len(weights) != count:
             raise MaskwrightError(
-                f"Loss 'perceptual' has {len(weights)} layer_weights for {len(found)} layers."
+                f"Loss 'perceptual' has {len(weights)} layer_weights for {count} layers."
             )
         compare = F.l1_loss if self.settings.compare == "l1" else F.mse_loss
-        parts = [
-            weight * compare(widen(ours), widen(true))
-            for weight, ours, true in zip(weights, found, wanted, strict=True)
-        ]
+        parts = []
+        for weight, ours, true in zip(weights, composite_maps, true_maps, strict=True):
+            # float32: in half precision the mean over a map would be rounded
+            parts.append(weight * compare(widen(ours), widen(true)))
         return torch.stack(parts).sum()
 
     def _features(self, images: Tensor) -> Sequence[Tensor]:
-        return self.extractor(self.scale.to_unit(images).expand(-1, 3, -1, -1))
+        """The maps of each compared layer; gray pictures are repeated to three channels."""
+        pixels = self.scale.to_unit(images)
+        return self.extractor(pixels.expand(-1, 3, -1, -1))
 
 
 def finish_perceptual(
     settings: PerceptualSettings, scale: PixelScale | None, load_extractor: LoadExtractor | None
 ) -> PerceptualError:
-    """Load the extractor and make the term; raises MaskwrightError when there is nothing to load it
-    with.
+    """Load the extractor and build the term.
+
+    Raises MaskwrightError when there is nothing to load it with.
     """
     if scale is None or load_extractor is None:
         raise MaskwrightError(
             "Loss 'perceptual' needs a network and the scale of the pixels: give build_objective"
             " scale=... and load_extractor=..."
         )
-    return PerceptualError(extractor=load_extractor(settings), scale=scale, settings=settings)
+    return PerceptualError(
+        extractor=load_extractor(settings),
+        scale=scale,
+        settings=settings,
+    )

@@ -1,12 +1,15 @@
-"""Terms that compare predicted pixels with the target: mean over the values of a patch, then over
-predicted patches.
+"""Terms that compare predicted pixels with the target, by a mean over values and patches.
 
-Every term takes the same three options beside its own: visible: weight of the same mean over
-visible patches, added to that over predicted ones (0 costs nothing: they are not predicted then);
+Every term takes the same three options beside its own.
+
+visible: weight of the same mean over visible patches, added to that over predicted ones (0 costs
+    nothing: they are not predicted then).
 weight: name of a per-picture map, such as "foreground", whose values in [0, 1] say how much each
-patch counts; floor: how much a patch counts where that map is 0. Patch i counts floor + (1 - floor)
-* map_i, and each image's weights are made to average 1 over its predicted patches, so that a map
-moves attention between patches and never the size of the loss.
+    patch counts.
+floor: how much a patch counts where that map is 0.
+
+Patch i counts floor + (1 - floor) * map_i, and each image's weights are made to average 1 over its
+predicted patches, so that a map moves attention between patches and never the size of the loss.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.mask import take
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError
 
 Compare = Callable[[Tensor, Tensor], Tensor]
@@ -29,8 +32,9 @@ Compare = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError:
-    """Mean squared error at the predicted patches (He et al. 2022); a zero prediction of normalized
-    patches costs (P - 1) / P.
+    """Mean squared error at the predicted patches (He et al. 2022).
+
+    A zero prediction of normalized patches costs (P - 1) / P.
     """
 
     visible: float = 0.0
@@ -69,8 +73,9 @@ class AbsoluteError:
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothAbsoluteError:
-    """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it (SimMIM and
-    data2vec use such a loss).
+    """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it.
+
+    SimMIM and data2vec use such a loss.
     """
 
     beta: float = 1.0
@@ -79,7 +84,7 @@ class SmoothAbsoluteError:
     floor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_number("smooth_l1", "beta (l1 is its limit at 0)", self.beta, 1e-6)
+        check_number("beta (l1 is its limit at 0)", self.beta, 1e-6, owner="Loss 'smooth_l1'")
         _check("smooth_l1", self.visible, self.weight, self.floor)
 
     @property
@@ -102,33 +107,48 @@ def _absolute(values: Tensor, targets: Tensor) -> Tensor:
 
 
 def _mean_cost(
-    prediction: Prediction, compare: Compare, visible: float, weight: str | None, floor: float
+    prediction: Prediction,
+    compare: Compare,
+    visible: float,
+    weight: str | None,
+    floor: float,
 ) -> Tensor:
-    hidden = compare(widen(prediction.values), prediction.targets())
+    """The mean over predicted patches, and over visible ones where they have a weight."""
+    hidden = compare(widen(prediction.values), prediction.targets())  # (B, K, P)
     mean = _mean(prediction, hidden, prediction.mask.predicted_ids, weight, floor)
     if not visible:
         return mean
-    seen = compare(widen(prediction.seen_values()), prediction.seen_targets())
+    seen = compare(widen(prediction.seen_values()), prediction.seen_targets())  # (B, V, P)
     return mean + visible * _mean(prediction, seen, prediction.mask.visible_ids, weight, floor)
 
 
 def _mean(
-    prediction: Prediction, cost_BKP: Tensor, ids_BK: Tensor, weight: str | None, floor: float
+    prediction: Prediction,
+    cost_BKP: Tensor,
+    ids_BK: Tensor,
+    weight: str | None,
+    floor: float,
 ) -> Tensor:
-    """Mean over values, patches and images; with a map, patches count by it and images count the
-    same.
-    """
+    """Mean over values, patches and images; with a map, patches count by it."""
     if weight is None:
         return cost_BKP.mean()
-    counts_BK = floor + (1 - floor) * take(prediction.prior(weight)[:, :, None], ids_BK)[
-        :, :, 0
-    ].to(cost_BKP.dtype)
-    return ((cost_BKP.mean(2) * counts_BK).sum(1) / counts_BK.sum(1)).mean()
+    # the map at the ids, from floor to 1
+    map_BK = take(prediction.prior(weight)[:, :, None], ids_BK)[:, :, 0]
+    counts_BK = floor + (1 - floor) * map_BK.to(cost_BKP.dtype)
+    # a weighted mean within each image, then a plain one over images
+    weighted_BK = cost_BKP.mean(2) * counts_BK
+    return (weighted_BK.sum(1) / counts_BK.sum(1)).mean()
 
 
-def _check(owner: str, visible: float, weight: str | None, floor: float) -> None:
-    check_number(owner, "visible", visible, 0)
-    check_number(owner, "floor", floor, 1e-6, 1)
+def _check(
+    owner: str,
+    visible: float,
+    weight: str | None,
+    floor: float,
+) -> None:
+    check_number("visible", visible, 0, owner=f"Loss '{owner}'")
+    check_number("floor", floor, 1e-6, 1, owner=f"Loss '{owner}'")
+    # a bare number here was meant as a weight of the term, written 0.5*mse
     if weight is not None and not isinstance(weight, str):
         raise MaskwrightError(
             f"Loss '{owner}' needs weight to be the name of a map, as in"

@@ -1,6 +1,4 @@
-"""The contract of loss terms: what a term is, and what it may ask for beyond the
-predicted patches.
-"""
+"""The contract of loss terms: what a term is, and what it may need beyond predicted patches."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from maskwright.patches.prediction import Prediction
 
 @dataclass(frozen=True)
 class Needs:
-    """What a term asks for.
+    """What a term needs beyond predicted patches.
 
     visible: predictions of visible patches too (`Prediction.visible_values`).
     priors: names of per-picture maps (`Prediction.priors`).
@@ -31,25 +29,26 @@ class Needs:
     @classmethod
     def joined(cls, several: Iterable[Needs]) -> Needs:
         """All that any of them asks for."""
-        every = list(several)
+        every = list(several)  # an iterable may be gone through once only
         return cls(
-            visible=any(one.visible for one in every),
-            priors=frozenset().union(*(one.priors for one in every)),
-            class_token=any(one.class_token for one in every),
-            pairs=any(one.pairs for one in every),
+            visible=any(needs.visible for needs in every),
+            priors=frozenset().union(*(needs.priors for needs in every)),
+            class_token=any(needs.class_token for needs in every),
+            pairs=any(needs.pairs for needs in every),
         )
 
 
 class Term(Protocol):
-    """One summand: a prediction and the images (B, C, H, W) it came from give one number.
-    Implementations are frozen dataclasses.
+    """One summand: a prediction and its images (B, C, H, W) give one number.
+
+    Implementations are frozen dataclasses whose fields are the options.
     """
 
     @property
     def needs(self) -> Needs:
-        """What the term asks for: a `ClassVar` where no setting changes it, a property where one
-        does.
-        """
+        """What the term needs: a `ClassVar`, or a property where it depends on options."""
         ...
 
-    def __call__(self, prediction: Prediction, images: Tensor) -> Tensor: ...
+    def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
+        """The value, one number with a gradient."""
+        ...

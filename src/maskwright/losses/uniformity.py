@@ -1,6 +1,4 @@
-"""The uniformity term: embeddings of different images pushed apart on the sphere (Wang and Isola
-2020).
-"""
+"""The uniformity term: embeddings of different images pushed apart (Wang and Isola 2020)."""
 
 from __future__ import annotations
 
@@ -13,37 +11,41 @@ import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.losses.options import check_choice, check_number
 from maskwright.losses.term import Needs
 from maskwright.patches.pixels import widen
 from maskwright.patches.prediction import Prediction
+from maskwright.support.checks import check_number, check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Uniformity:
-    """log of the mean of exp(-t * squared distance) over all pairs of different images: 0 when all
-    embeddings are equal, -2 t at the least.
+    """log of the mean of exp(-t * squared distance) over all pairs of different images.
 
+    It is 0 when all embeddings are equal, and -2 t at the least. A single image has no pairs and
+    gives 0. Two masks of the same picture (masks_per_image) count as different images.
+
+    In training on several processes the pairs are those of the whole batch, and after the usual
+    averaging the gradients are those of one process that holds it all. Without gradients (held-out
+    loss) each process answers for its own images.
+
+    t: how local the repulsion is; larger looks at the nearest images only.
     of: `mean` of the visible patch tokens, or the `class` token; either is scaled to length 1 and
-        computed from the encoder's output. In training on several processes the pairs are those of
-        the whole batch, and after the usual averaging the gradients are those of one process that
-        holds it all. Without gradients (held-out loss) each process answers for its own images. A
-        single image has no pairs and gives 0. Two masks of the same picture (masks_per_image) count
-        as different images.
+        computed from the encoder's output.
     """
 
     t: float = 2.0
     of: Literal["mean", "class"] = "mean"
 
     def __post_init__(self) -> None:
-        check_number("uniformity", "t", self.t, 1e-6)
-        check_choice("uniformity", "of", self.of, ("mean", "class"))
+        check_number("t", self.t, 1e-6, owner="Loss 'uniformity'")
+        check_one_of("of", self.of, ("mean", "class"), owner="Loss 'uniformity'")
 
     @property
     def needs(self) -> Needs:
         return Needs(pairs=True, class_token=self.of == "class")
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
+        # exp of distances needs float32
         with torch.autocast(images.device.type, enabled=False):
             embeddings = F.normalize(widen(prediction.embedding(self.of)), dim=1)
             return log_mean_potential(_of_all_processes(embeddings), self.t)
@@ -53,42 +55,41 @@ def log_mean_potential(embeddings_BD: Tensor, t: float) -> Tensor:
     """log mean exp(-t |a - b|**2) over pairs of different rows, which have length 1."""
     count = embeddings_BD.shape[0]
     if count < 2:
-        return embeddings_BD.sum() * 0
-    squared = 2 - 2 * embeddings_BD @ embeddings_BD.T
+        return embeddings_BD.sum() * 0  # a zero that still has a gradient
+    # |a - b|**2 = 2 - 2 a.b for rows of length 1
+    squared = 2 - 2 * embeddings_BD @ embeddings_BD.T  # (B, B)
     itself = torch.eye(count, dtype=torch.bool, device=embeddings_BD.device)
-    return torch.logsumexp(
-        (-t * squared).masked_fill(itself, -torch.inf).flatten(), dim=0
-    ) - math.log(count * (count - 1))
+    exponents = (-t * squared).masked_fill(itself, -torch.inf)
+    return torch.logsumexp(exponents.flatten(), dim=0) - math.log(count * (count - 1))
 
 
 def _of_all_processes(embeddings: Tensor) -> Tensor:
-    """Embeddings of the whole batch in training; its backward adds up what every process asks of
-    these rows.
-
-    Only under gradients: held-out loss is measured by the first process alone, and a collective
-    call there would wait for ever.
-    """
-    if not (
-        torch.is_grad_enabled() and distributed.is_available() and distributed.is_initialized()
-    ):
+    """Embeddings of the whole batch in training; gradients of all processes are added up."""
+    # Held-out loss is measured by the first process alone, without gradients; a collective call
+    # there would wait for ever.
+    if not torch.is_grad_enabled():
+        return embeddings
+    if not (distributed.is_available() and distributed.is_initialized()):
         return embeddings
     gathered: Tensor = _Gather.apply(embeddings)
     return gathered
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes, in the order of their ranks; the gradient of a row is the sum of what
-    every process asks of it.
+    """Rows of all processes, in the order of their ranks.
+
+    The gradient of a row is the sum of its gradients in all processes.
     """
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor) -> Tensor:
-        parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, own.contiguous())
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous().clone()
+        total = gradients[0].contiguous().clone()  # the sum is written in place
         distributed.all_reduce(total)
+        # every process keeps what belongs to its own rows
         return total.chunk(distributed.get_world_size())[distributed.get_rank()]

@@ -1,3 +1,1 @@
-"""Masking policies: each looks at a scene and scores every patch; the larger score is
-masked first.
-"""
+"""Masking policies: each looks at a scene and scores every patch; the larger score goes first."""

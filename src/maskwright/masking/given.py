@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.learner import leaves
-from maskwright.masking.options import read_choice
 from maskwright.masking.policy import Policy, Scene, Traits
+from maskwright.masking.stateful import leaves
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 
 Cover = Literal["any", "half", "all"]
@@ -25,14 +25,15 @@ Cover = Literal["any", "half", "all"]
 class GivenPolicy:
     """Mask the patches of given masks first.
 
+    The count still comes from the ratio, exactly: too small a given mask is filled, too large a one
+    is cut, both by chance. `given_ratio` is the ratio at which neither happens.
+
     masks: (rows, cols) for every image, or (S, N) of which each image takes one; True (or the
         larger number) is masked first.
     choose: "by_chance" draws one of the S anew each time, "by_sample" takes the one of the
         picture's name, whatever part of the data it is in.
     names: of the S masks: the picture's path or file name with any ending, or for pictures in an
-        array `row 0`, `row 1` ... (the default). The count still comes from the ratio, exactly: too
-        small a given mask is filled, too large a one is cut, both by chance. `given_ratio` is the
-        ratio at which neither happens.
+        array `row 0`, `row 1` ... (the default).
     """
 
     masks: Tensor
@@ -40,7 +41,7 @@ class GivenPolicy:
     names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        read_choice("given", "choose", self.choose, ("by_chance", "by_sample"))
+        check_one_of("choose", self.choose, ("by_chance", "by_sample"), owner="Policy 'given'")
         if not isinstance(self.masks, Tensor) or self.masks.ndim != 2 or not self.masks.numel():
             raise MaskwrightError(
                 "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of"
@@ -53,6 +54,7 @@ class GivenPolicy:
                 f"Policy 'given' needs a name for each of its {len(self.masks)} masks; got"
                 f" {len(self.names)}."
             )
+        # endings do not count: a mask is often a PNG where its picture is a JPEG
         stems = Counter(map(_stem, self.names))
         if doubled := [stem for stem, count in stems.items() if count > 1]:
             raise MaskwrightError(
@@ -61,14 +63,15 @@ class GivenPolicy:
 
     @property
     def traits(self) -> Traits:
-        asks = self.choose == "by_sample" and (len(self.masks) > 1 or bool(self.names))
-        return Traits(uniform=False, needs=frozenset({"keys"} if asks else ()))
+        # one mask without a name is for every picture, whatever it is called
+        is_by_name = self.choose == "by_sample" and (len(self.masks) > 1 or bool(self.names))
+        return Traits(uniform=False, needs=frozenset({"keys"} if is_by_name else ()))
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         self._in_rows(grid)
 
     def score(self, scene: Scene) -> Tensor:
-        bank = self._in_rows(scene.grid).to(scene.device, torch.float32)
+        bank = self._in_rows(scene.grid).to(scene.device, torch.float32)  # (S, N)
         if len(bank) == 1 and not self.names:
             return bank.expand(scene.batch_size, -1)
         if self.choose == "by_chance":
@@ -78,12 +81,11 @@ class GivenPolicy:
                 "Policy 'given(choose='by_sample')' needs to know the name of each picture, and"
                 " there are no pictures here."
             )
-        return bank[torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)]
+        rows = torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)
+        return bank[rows]
 
     def check_pictures(self, keys: Iterable[str]) -> None:
-        """Raise MaskwrightError when one of these pictures has no mask of its own and masks go by
-        sample.
-        """
+        """Raise MaskwrightError when masks go by sample and a picture has none of its own."""
         if "keys" not in self.traits.needs:
             return
         owner: dict[int, str] = {}
@@ -96,8 +98,9 @@ class GivenPolicy:
                 )
 
     def row_of(self, key: str) -> int:
-        """Which of the masks belongs to a picture: by its path without ending, else by its name
-        alone; raises MaskwrightError.
+        """Which of the masks belongs to a picture, by its path without ending, else by its name.
+
+        Raises MaskwrightError when none does.
         """
         stem = _stem(key)
         row = self._rows.get(stem, self._rows_by_name.get(PurePosixPath(stem).name))
@@ -143,19 +146,17 @@ def _stem(key: str) -> str:
 
 
 def check_given(policy: Policy, keys: Sequence[str]) -> None:
-    """Raise MaskwrightError when masks that a policy takes by sample do not fit the pictures of
-    these names.
-    """
+    """Raise MaskwrightError when a policy's masks by sample do not fit pictures of these names."""
     for leaf in leaves(policy):
         if isinstance(leaf, GivenPolicy):
             leaf.check_pictures(keys)
 
 
 def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
-    """Return (S, N) float shares: how much of each patch's area a (S, H, W) pixel mask covers.
+    """Return (S, N) float shares: how much of each patch's area (S, H, W) pixel masks cover.
 
-    H and W need not be the image's nor divide; each pixel counts by the exact area it shares with
-    the patch.
+    H and W need not be the image's, and need not divide: each pixel counts by the exact area that
+    it shares with the patch.
     """
     if pixel_masks.ndim != 3 or not pixel_masks.numel():
         raise MaskwrightError(
@@ -163,26 +164,33 @@ def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
         )
     down = _overlap(grid.rows, pixel_masks.shape[1], pixel_masks.device)
     right = _overlap(grid.cols, pixel_masks.shape[2], pixel_masks.device)
+    # (rows, H) @ (S, H, W) @ (W, cols) -> (S, rows, cols) -> (S, N)
     return (down @ pixel_masks.double() @ right.T).flatten(1).float()
 
 
 def cover_patches(pixel_masks: Tensor, grid: Grid, cover: Cover = "half") -> Tensor:
-    """Turn (S, H, W) pixel masks, True = masked, into (S, N) patch masks: masked where any, half or
-    all of a patch is covered.
+    """Turn (S, H, W) pixel masks, True = masked, into (S, N) patch masks.
+
+    cover: how much of a patch has to be covered for it to be masked.
     """
-    read_choice("given", "cover", cover, ("any", "half", "all"))
+    check_one_of("cover", cover, ("any", "half", "all"), owner="Policy 'given'")
     share = measure_cover(pixel_masks.bool(), grid)
-    return share > 1e-6 if cover == "any" else share >= {"half": 0.5, "all": 1.0}[cover] - 1e-6
+    # 1e-6: shares are sums of areas, and a patch that is covered whole may come out just below 1
+    if cover == "any":
+        return share > 1e-6
+    return share >= {"half": 0.5, "all": 1.0}[cover] - 1e-6
 
 
 def given_ratio(masks: Tensor) -> float:
-    """Return the ratio that masks exactly what (S, N) or (rows, cols) boolean masks hold; of masks
-    that differ, their mean count.
+    """Return the ratio that masks exactly what (S, N) or (rows, cols) boolean masks hold.
 
-    Raises MaskwrightError when that masks nothing or everything.
+    Masks that differ count by their mean. Raises MaskwrightError when that masks nothing or
+    everything.
     """
     in_rows = masks.bool().flatten(1) if masks.ndim == 2 else masks.bool()[None]
-    count, total = round(float(in_rows.sum(1, dtype=torch.float64).mean())), in_rows.shape[1]
+    total = in_rows.shape[1]
+    # float64, since float32 cannot count beyond 2**24
+    count = round(float(in_rows.sum(1, dtype=torch.float64).mean()))
     if not 0 < count < total:
         raise MaskwrightError(
             f"The given mask hides {count} of {total} patches; it needs to leave some visible and"
@@ -192,10 +200,14 @@ def given_ratio(masks: Tensor) -> float:
 
 
 def _overlap(parts: int, pixels: int, device: torch.device) -> Tensor:
-    """(parts, pixels) share of each of `parts` equal stretches that each pixel makes up; rows sum
-    to 1.
+    """(parts, pixels) share of each of `parts` equal stretches that each pixel makes up.
+
+    Rows sum to 1.
     """
+    # a stretch and a pixel share what lies before both ends and behind both beginnings
     edges = torch.arange(parts + 1, device=device, dtype=torch.float64) * pixels / parts
     pixel = torch.arange(pixels, device=device, dtype=torch.float64)
-    shared = torch.minimum(edges[1:, None], pixel + 1) - torch.maximum(edges[:-1, None], pixel)
+    first_end = torch.minimum(edges[1:, None], pixel + 1)
+    last_begin = torch.maximum(edges[:-1, None], pixel)
+    shared = first_end - last_begin
     return shared.clamp(min=0) * parts / pixels

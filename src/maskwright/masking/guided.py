@@ -1,6 +1,4 @@
-"""Attention decides: what a vision transformer attends to is masked first, or last (AttMask, AMT,
-MST).
-"""
+"""Attention decides: what a transformer attends to is masked first, or last (AttMask, AMT, MST)."""
 
 from __future__ import annotations
 
@@ -11,30 +9,29 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from maskwright.masking.options import read_choice, read_count, read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.ranks import rank
-from maskwright.support.checks import check_inside
+from maskwright.support.checks import check_count, check_inside, check_number, check_one_of
 
 LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedPolicy:
-    """Mask the patches with the most attention (hide="salient") or the least
-    (hide="background").
+    """Mask the patches with the most attention, or the least.
 
     source: whose attention, "self" for an average of the run's own encoder, "prior" for the maps of
         a prepared store, else a run, a file or a model's name.
-    temperature: 0 ranks by attention, above it chance joins in, log(attention) / temperature +
+    hide: "salient" masks what is attended to most, "background" what is attended to least.
+    temperature: 0 ranks by attention; above it chance joins in, log(attention) / temperature +
         Gumbel noise, which at 1 draws patches one by one with chances in proportion to attention
         (without replacement).
     hint: of this share of patches that come first, as many as the ratio says are shown again
         (AttMask-Hint; 0.1 there).
     predict: "first" lets the loss score the patches masked first when not all are predicted, the
         others are thrown away (AMT).
-    decay, refresh: the run's own average keeps `decay` of itself per step and is renewed every
-        `refresh` steps.
+    decay: how much the run's own average keeps of itself per step.
+    refresh: steps between two renewals of that average.
     """
 
     source: str = "self"
@@ -46,43 +43,46 @@ class GuidedPolicy:
     refresh: int = 1
 
     def __post_init__(self) -> None:
-        read_choice("guided", "hide", self.hide, ("salient", "background"))
-        read_choice("guided", "predict", self.predict, ("random", "first"))
-        read_number("guided", "temperature", self.temperature, 0)
-        read_count("guided", "refresh", self.refresh)
-        check_inside("hint", self.hint, 0, 1)
-        check_inside("decay", self.decay, 0, 1)
+        check_one_of("hide", self.hide, ("salient", "background"), owner="Policy 'guided'")
+        check_one_of("predict", self.predict, ("random", "first"), owner="Policy 'guided'")
+        check_number("temperature", self.temperature, 0, owner="Policy 'guided'")
+        check_count("refresh", self.refresh, owner="Policy 'guided'")
+        check_inside("hint", self.hint, 0, 1, owner="Policy 'guided'")
+        check_inside("decay", self.decay, 0, 1, owner="Policy 'guided'")
 
     @property
     def traits(self) -> Traits:
         need = "prior:attention" if self.source == "prior" else f"attention:{self.source}"
-        return Traits(nested=self.hint == 0, predicts=self.predict, needs=frozenset({need}))
+        return Traits(
+            nested=self.hint == 0,
+            predicts=self.predict,
+            needs=frozenset({need}),
+        )
 
     def score(self, scene: Scene) -> Tensor:
-        attention = scene.checked(
-            (
-                scene.prior("attention") if self.source == "prior" else scene.look(self.source)
-            ).float()
-        )
-        wanted = attention if self.hide == "salient" else -attention
-        if self.temperature > 0:
-            share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST
-            sign = 1 if self.hide == "salient" else -1
-            wanted = sign * share.log() / self.temperature + scene.rng.fork("gumbel").gumbel(
-                scene.grid.num_patches
-            )
-        return self._show_hints(wanted, scene) if self.hint else wanted
+        attention = scene.prior("attention") if self.source == "prior" else scene.look(self.source)
+        attention = scene.checked(attention.float())  # (B, N)
 
-    def _show_hints(self, wanted: Tensor, scene: Scene) -> Tensor:
+        sign = 1 if self.hide == "salient" else -1
+        score = sign * attention
+        if self.temperature > 0:
+            # Gumbel noise on the log of shares draws patches without replacement
+            share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST
+            noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
+            score = sign * share.log() / self.temperature + noise
+        return self._show_hints(score, scene) if self.hint else score
+
+    def _show_hints(self, score: Tensor, scene: Scene) -> Tensor:
         """Send a random part of those that come first to the very end."""
+        # 1e-6: a share such as 0.29 of 100 patches is 28.999... in floating point
         count = scene.grid.num_patches
-        first = math.floor(self.hint * count + 1e-6)
-        shown = math.floor(self.hint * scene.num_masked + 1e-6)
-        ranks = rank(wanted, scene.rng.fork("ties"))
-        lot = torch.where(
-            ranks >= 1 - (first + 0.5) / count, scene.rng.fork("hint").uniform(count), -1.0
-        )
-        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(
-            1, lot.topk(shown, dim=1).indices, True
-        )
+        num_first = math.floor(self.hint * count + 1e-6)
+        num_shown = math.floor(self.hint * scene.num_masked + 1e-6)
+        ranks = rank(score, scene.rng.fork("ties"))
+
+        # a lot for each of the first patches; the largest lots are shown
+        is_first = ranks >= 1 - (num_first + 0.5) / count
+        lots = torch.where(is_first, scene.rng.fork("hint").uniform(count), -1.0)
+        shown_ids = lots.topk(num_shown, dim=1).indices
+        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(1, shown_ids, True)
         return torch.where(is_shown, -1.0, ranks)

@@ -1,5 +1,6 @@
-"""Hard patches first: what a picture's patches have cost so far decides, remembered or predicted
-(HPM, Wang et al. 2023).
+"""Hard patches first: what patches have cost so far, remembered or predicted (HPM).
+
+Source: Wang et al. 2023, "Hard Patches Mining for Masked Image Modeling".
 
 Masks that are hard always do harm (82.0 against 82.5 % in HPM's ablation), so chance chooses a
 share of the masked patches: the option `mix`, 0->0.5 where nothing else is said.
@@ -14,33 +15,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
-from maskwright.masking.options import read_count, read_number
 from maskwright.masking.policy import Scene, Traits
+from maskwright.masking.stateful import Feedback, PolicyContext, PolicySettings
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import patchify
-from maskwright.support.checks import check_inside
+from maskwright.support.checks import check_count, check_inside, check_number
+from maskwright.support.sample_ids import picture_ids
 
-PICTURE_IDS = (
-    1 << 40
-) - 1  # the part of a sample id that names the picture; the rest numbers its masks
-UNSEEN = -1.0
+UNSEEN = -1.0  # no loss is negative
+USUAL_MIX = "0->0.5"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HardPolicy(PolicySettings):
-    """Mask the patches of each picture that were hardest to predict when last seen; a memory of one
-    number per patch, no network.
+    """Mask the patches of each picture that were hardest to predict when last seen.
 
-    keep: how much of the remembered loss a new one leaves in place. Places never seen count as the
-        hardest, so that they are tried.
+    It keeps one number per patch of every picture and has no network. Patches never seen count as
+    the hardest, so that they are tried.
+
+    keep: how much of the remembered loss a new one leaves in place.
     """
 
-    usual_mix: ClassVar[str] = "0->0.5"
     keep: float = 0.5
 
     def __post_init__(self) -> None:
-        check_inside("keep", self.keep, 0, 1)
+        check_inside("keep", self.keep, 0, 1, owner="Policy 'hard'")
 
     @property
     def traits(self) -> Traits:
@@ -51,29 +50,28 @@ class HardPolicy(PolicySettings):
 
 
 class LossMemory(nn.Module):
-    """The loss of every picture's patches, on a grid laid over the whole picture, so that crops and
-    flips find their places again.
+    """The loss of every picture's patches, on a grid laid over the whole picture.
+
+    Crops and flips find their patches again on that grid.
     """
 
-    traits: ClassVar[Traits] = Traits(needs=frozenset({"views"}))
+    traits: ClassVar[Traits] = Traits(needs=frozenset({"views"}), usual_mix=USUAL_MIX)
     memory: Tensor
 
     def __init__(self, grid: Grid, num_pictures: int, keep: float) -> None:
         super().__init__()
-        self.grid, self.keep = grid, keep
-        self.register_buffer(
-            "memory", torch.full((num_pictures, grid.num_patches), UNSEEN, dtype=torch.float16)
-        )
+        self.grid = grid
+        self.keep = keep
+        # (pictures, N); half precision, because it is as large as the data has pictures
+        memory = torch.full((num_pictures, grid.num_patches), UNSEEN, dtype=torch.float16)
+        self.register_buffer("memory", memory)
 
     def score(self, scene: Scene) -> Tensor:
         """(B, N) remembered losses; chance alone decides for pictures that are not trained on."""
         if not scene.training or scene.sample_ids is None or scene.views is None:
             return torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
-        known = (
-            self.memory[scene.sample_ids & PICTURE_IDS]
-            .float()
-            .gather(1, picture_places(scene.views, self.grid))
-        )
+        remembered = self.memory[picture_ids(scene.sample_ids)].float()  # of the whole pictures
+        known = remembered.gather(1, picture_places(scene.views, self.grid))  # of what is shown
         return torch.where(known == UNSEEN, known.amax(1, keepdim=True) + 1, known)
 
     def observe(self, feedback: Feedback) -> None:
@@ -82,47 +80,55 @@ class LossMemory(nn.Module):
         A loss that is not finite is not remembered, one beyond half precision as the largest there
         is.
         """
-        scene, ids = feedback.scene, feedback.mask.predicted_ids
+        scene = feedback.scene
         if scene.sample_ids is None or scene.views is None:
             return
-        pictures = scene.sample_ids & PICTURE_IDS
-        places = picture_places(scene.views, self.grid).gather(1, ids)
-        old = self.memory[pictures].float()
+        pictures = picture_ids(scene.sample_ids)
+        # (B, K): where on its whole picture each predicted patch lies
+        places = picture_places(scene.views, self.grid).gather(1, feedback.mask.predicted_ids)
+        old = self.memory[pictures].float()  # (B, N)
+
+        # a crop that enlarges puts several patches on one place, so losses are added and counted
         errors = feedback.errors.float()  # (B, K)
         is_known = errors.isfinite()
         sums = torch.zeros_like(old).scatter_add_(1, places, errors.where(is_known, 0.0))
         counts = torch.zeros_like(old).scatter_add_(1, places, is_known.float())
-        same = (pictures[:, None] == pictures[None, :]).float()
+
         # Rows of one picture become equal, so that writing them twice is harmless; bfloat16
         # products would round what is kept.
+        same = (pictures[:, None] == pictures[None, :]).float()  # (B, B)
         with torch.autocast(old.device.type, enabled=False):
-            sums, counts = same @ sums, same @ counts
+            sums = same @ sums
+            counts = same @ counts
+
+        # the first loss of a patch is taken as it is, later ones are averaged in
         mean = sums / counts.clamp(min=1)
-        kept = torch.where(old == UNSEEN, mean, self.keep * old + (1 - self.keep) * mean)
-        most = torch.finfo(self.memory.dtype).max
-        new = torch.where(counts > 0, kept.clamp(max=most), old)
+        blended = self.keep * old + (1 - self.keep) * mean
+        updated = torch.where(old == UNSEEN, mean, blended)
+        largest = torch.finfo(self.memory.dtype).max
+        new = torch.where(counts > 0, updated.clamp(max=largest), old)
         self.memory[pictures] = new.to(self.memory.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedHardPolicy(PolicySettings):
-    """Mask the patches that a small network expects to be hard, which learns from each step which
-    of two patches cost more.
+    """Mask the patches that a small network expects to be hard.
+
+    The network learns from each step which of two patches cost more. It reads pixels; HPM predicts
+    from the features of an averaged encoder, at 2.5 times the cost of a step.
 
     width, depth: of the network, a transformer on all patches of the picture.
-    weight: of its loss beside the reconstruction's. HPM predicts from the features of an averaged
-        encoder instead, at 2.5 times the cost of a step; this network reads pixels.
+    weight: of its loss beside the reconstruction's.
     """
 
-    usual_mix: ClassVar[str] = "0->0.5"
     width: int = 64
     depth: int = 1
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        read_count("predicted_hard", "width", self.width, 4)
-        read_count("predicted_hard", "depth", self.depth)
-        read_number("predicted_hard", "weight", self.weight, 0)
+        check_count("width", self.width, 4, owner="Policy 'predicted_hard'")
+        check_count("depth", self.depth, owner="Policy 'predicted_hard'")
+        check_number("weight", self.weight, 0, owner="Policy 'predicted_hard'")
 
     @property
     def traits(self) -> Traits:
@@ -133,48 +139,65 @@ class PredictedHardPolicy(PolicySettings):
 
 
 class LossPredictor(nn.Module):
-    """Scores patches by the loss it expects, learned as an order: the harder of two patches should
-    score higher (relative loss of HPM).
+    """Scores patches by the loss it expects.
+
+    It learns an order: the harder of two patches should score higher (relative loss of HPM).
     """
 
-    traits: ClassVar[Traits] = Traits(uniform=False, needs=frozenset({"images"}))
+    traits: ClassVar[Traits] = Traits(
+        uniform=False,
+        needs=frozenset({"images"}),
+        usual_mix=USUAL_MIX,
+    )
 
     def __init__(self, scorer: nn.Module, weight: float) -> None:
         super().__init__()
-        self.scorer, self.weight = scorer, weight
+        self.scorer = scorer
+        self.weight = weight
 
     def score(self, scene: Scene) -> Tensor:
-        return expect(self, self.scorer, scene).detach()
+        return predict_scores(self, self.scorer, scene).detach()
 
     def loss(self, feedback: Feedback) -> Tensor:
         """Binary cross-entropy over all pairs of patches with different errors."""
-        expected = expect(self, self.scorer, feedback.scene).gather(1, feedback.mask.predicted_ids)
+        scores = predict_scores(self, self.scorer, feedback.scene)  # (B, N)
+        expected = scores.gather(1, feedback.mask.predicted_ids)  # (B, K)
+        # (B, K, K): a pair counts where its first patch cost more, and should score higher
         harder = (feedback.errors[:, :, None] > feedback.errors[:, None, :]).float()
         gap = expected[:, :, None] - expected[:, None, :]
-        return self.weight * (F.softplus(-gap) * harder).sum() / harder.sum().clamp(min=1)
+        costs = F.softplus(-gap) * harder
+        return self.weight * costs.sum() / harder.sum().clamp(min=1)
 
     def flops(self) -> int:
+        # forward and backward
         return 3 * self.scorer.flops()  # type: ignore[operator]
 
 
-def expect(owner: nn.Module, scorer: nn.Module, scene: Scene) -> Tensor:
+def predict_scores(owner: nn.Module, scorer: nn.Module, scene: Scene) -> Tensor:
     """(B, N) scores of a network for the whole image in float32, computed once per batch."""
 
     def compute() -> Tensor:
         with torch.autocast(scene.device.type, enabled=False):
-            return scorer(patchify(scene.pixels().float(), scene.grid.patch_size))
+            patches = patchify(scene.pixels().float(), scene.grid.patch_size)  # (B, N, P)
+            return scorer(patches)
 
+    # the score, the loss and the soft mask of one step use the same pass
     return scene.once(("scores", id(owner)), compute)
 
 
 def picture_places(views: Tensor, grid: Grid) -> Tensor:
-    """(B, N) places on a grid laid over the whole picture where the centers of the patches of a
-    view (B, 5) lie.
+    """(B, N) ids, on a grid laid over the whole picture, of where the patches of a view lie.
+
+    views: (B, 5) top, left, height, width as shares of the picture, and 1 where it was mirrored.
     """
     top, left, height, width, mirrored = views.unbind(1)
+    # centers of the patches, as shares of the view
     down = (torch.arange(grid.rows, device=views.device) + 0.5) / grid.rows
     right = (torch.arange(grid.cols, device=views.device) + 0.5) / grid.cols
     across = torch.where(mirrored[:, None] > 0.5, 1 - right, right)
-    rows = ((top[:, None] + height[:, None] * down) * grid.rows).long().clamp(0, grid.rows - 1)
-    cols = ((left[:, None] + width[:, None] * across) * grid.cols).long().clamp(0, grid.cols - 1)
+    # the same centers as shares of the picture, (B, rows) and (B, cols), and the cells they lie in
+    from_top = top[:, None] + height[:, None] * down
+    from_left = left[:, None] + width[:, None] * across
+    rows = (from_top * grid.rows).long().clamp(0, grid.rows - 1)
+    cols = (from_left * grid.cols).long().clamp(0, grid.cols - 1)
     return (rows[:, :, None] * grid.cols + cols[:, None, :]).flatten(1)

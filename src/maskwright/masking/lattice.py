@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,11 @@ from maskwright.support.seeding import KeyedRng
 
 @dataclass(frozen=True)
 class Cells:
-    """cell_ids and phase_ids, both (B or 1, N): the cell of each patch, and its place in that cell
-    counted row by row from 0.
+    """Square cells of patches.
+
+    cell_ids: (B or 1, N) the cell of each patch.
+    phase_ids: (B or 1, N) where in its cell each patch lies, counted row by row from 0.
+    num_cells: how many cells there are, those that reach past the border counted too.
     """
 
     cell_ids: Tensor
@@ -22,7 +26,12 @@ class Cells:
     num_cells: int
 
 
-def divide(grid: Grid, size: int, rng: KeyedRng, shift: bool = False) -> Cells:
+def divide(
+    grid: Grid,
+    size: int,
+    rng: KeyedRng,
+    shift: bool = False,
+) -> Cells:
     """Divide a grid into size x size cells.
 
     A side that `size` does not divide is closed to a ring and the cells start at a random place on
@@ -30,15 +39,25 @@ def divide(grid: Grid, size: int, rng: KeyedRng, shift: bool = False) -> Cells:
     cells fixed at one border would be masked less often than the others (by 1.5 points at 14x14,
     size 4, ratio 0.75); on a ring all positions are alike.
     """
-    rows = _places(grid.rows, size, rng.fork("rows"), shift)
-    cols = _places(grid.cols, size, rng.fork("cols"), shift)
-    across = -(-grid.cols // size)
-    cell_ids = rows[:, :, None] // size * across + cols[:, None, :] // size
-    phase_ids = rows[:, :, None] % size * size + cols[:, None, :] % size
-    return Cells(cell_ids.flatten(1), phase_ids.flatten(1), across * -(-grid.rows // size))
+    rows = _coordinates(grid.rows, size, rng.fork("rows"), shift)[:, :, None]
+    cols = _coordinates(grid.cols, size, rng.fork("cols"), shift)[:, None, :]
+    # rounded up: the last cell of a side may reach past its end
+    down = math.ceil(grid.rows / size)
+    across = math.ceil(grid.cols / size)
+    # (B or 1, rows, cols)
+    cell_ids = rows // size * across + cols // size
+    phase_ids = rows % size * size + cols % size
+    return Cells(cell_ids.flatten(1), phase_ids.flatten(1), down * across)
 
 
-def _places(side: int, size: int, rng: KeyedRng, shift: bool) -> Tensor:
+def _coordinates(
+    side: int,
+    size: int,
+    rng: KeyedRng,
+    shift: bool,
+) -> Tensor:
     """(B or 1, side) coordinates along one side, moved round the ring where needed."""
-    places = torch.arange(side, device=rng.device)[None]
-    return (places + rng.integers(0, side, 1)) % side if shift or side % size else places
+    along = torch.arange(side, device=rng.device)[None]
+    if not shift and side % size == 0:
+        return along
+    return (along + rng.integers(0, side, 1)) % side

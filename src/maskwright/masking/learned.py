@@ -1,6 +1,4 @@
-"""Policies that learn while the model does: an adversary that first helps (CL-MAE), and sampling by
-informativeness (AdaMAE).
-"""
+"""Policies that learn with the model: an adversary (CL-MAE), adaptive sampling (AdaMAE)."""
 
 from __future__ import annotations
 
@@ -10,19 +8,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from maskwright.masking.hard import expect
-from maskwright.masking.learner import Feedback, PolicyContext, PolicySettings
-from maskwright.masking.options import read_count, read_number
+from maskwright.masking.hard import predict_scores
 from maskwright.masking.policy import Scene, Traits
+from maskwright.masking.stateful import Feedback, PolicyContext, PolicySettings
 from maskwright.schedules import Schedule, parse_schedule
+from maskwright.support.checks import check_count, check_number
 
 LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialPolicy(PolicySettings):
-    """Learn which patches to mask from the reconstruction loss, first to make it small, later to
-    make it large (CL-MAE, Madan et al. 2024).
+    """Learn from the loss what to mask, first to lower it, later to raise it (CL-MAE).
+
+    Source: Madan et al. 2024. The loss reaches the policy through the visible tokens: a step costs
+    one pass of the small network more, not one of the model.
 
     dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary.
     temperature: of the Gumbel noise that draws masks.
@@ -30,8 +30,7 @@ class AdversarialPolicy(PolicySettings):
         share.
     diversity_guard: weight of the mean of exp(-distance / 10) over pairs of pictures, which grows
         as their chances become alike.
-    width, depth: of the network. The loss reaches the policy through the visible tokens: a step
-        costs one pass of the small network more, not one of the model.
+    width, depth: of the network.
     """
 
     dial: Any = "1->-1"
@@ -44,9 +43,9 @@ class AdversarialPolicy(PolicySettings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "dial", parse_schedule(self.dial))
         for name, least in (("temperature", 1e-3), ("share_guard", 0), ("diversity_guard", 0)):
-            read_number("adversarial", name, getattr(self, name), least)
-        read_count("adversarial", "width", self.width, 4)
-        read_count("adversarial", "depth", self.depth)
+            check_number(name, getattr(self, name), least, owner="Policy 'adversarial'")
+        check_count("width", self.width, 4, owner="Policy 'adversarial'")
+        check_count("depth", self.depth, owner="Policy 'adversarial'")
 
     @property
     def traits(self) -> Traits:
@@ -57,50 +56,52 @@ class AdversarialPolicy(PolicySettings):
 
 
 class Adversary(nn.Module):
-    """Draws masks by Gumbel top-k on its scores; the chance of a patch to be visible is the sigmoid
-    of minus its score.
+    """Draws masks by Gumbel top-k on its scores.
+
+    The chance of a patch to be visible is the sigmoid of minus its score.
     """
 
     traits: ClassVar[Traits] = LEARNED
 
     def __init__(self, scorer: nn.Module, settings: AdversarialPolicy) -> None:
         super().__init__()
-        self.scorer, self.settings = scorer, settings
+        self.scorer = scorer
+        self.settings = settings
 
     def score(self, scene: Scene) -> Tensor:
         noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
-        return expect(self, self.scorer, scene).detach() / self.settings.temperature + noise
+        scores = predict_scores(self, self.scorer, scene).detach()  # (B, N)
+        return scores / self.settings.temperature + noise
 
     def soft_mask(self, scene: Scene) -> Tensor:
-        keep = torch.sigmoid(-expect(self, self.scorer, scene))
+        keep = torch.sigmoid(-predict_scores(self, self.scorer, scene))
         dial: Schedule = self.settings.dial
         strength = dial.at(scene.progress)
-        return (
-            strength * keep + (1 - strength) * keep.detach()
-        )  # the value is `keep`, its gradient is multiplied by the dial
+        # the value is `keep`, and its gradient is multiplied by the dial
+        return strength * keep + (1 - strength) * keep.detach()
 
     def loss(self, feedback: Feedback) -> Tensor:
         """What keeps the policy from masking all, nothing, or the same everywhere."""
-        keep = torch.sigmoid(-expect(self, self.scorer, feedback.scene))
-        wanted = 1 - feedback.scene.num_masked / feedback.scene.grid.num_patches
-        return self.settings.share_guard * share_divergence(
-            keep, wanted
-        ) + self.settings.diversity_guard * likeness(keep)
+        keep = torch.sigmoid(-predict_scores(self, self.scorer, feedback.scene))
+        visible_share = 1 - feedback.scene.num_masked / feedback.scene.grid.num_patches
+        divergence = share_divergence(keep, visible_share)
+        settings = self.settings
+        return settings.share_guard * divergence + settings.diversity_guard * likeness(keep)
 
     def flops(self) -> int:
+        # forward and backward
         return 3 * self.scorer.flops()  # type: ignore[operator]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptivePolicy(PolicySettings):
-    """Learn which patches tell most and show those: what came back badly becomes likelier to be
-    visible (AdaMAE, Bandara et al. 2023).
+    """Learn which patches tell most, and show those (AdaMAE, Bandara et al. 2023).
 
-    The visible patches are drawn one by one without replacement by the network's softmax.
+    What came back badly becomes likelier to be visible: the opposite of `hard` and `guided`. The
+    visible patches are drawn one by one without replacement by the network's softmax.
 
     weight: of its loss, 1e-4 in the paper.
-    width, depth: of the network. The sign is the opposite of hard's and guided's: what is hard to
-        predict is shown.
+    width, depth: of the network.
     """
 
     weight: float = 1e-4
@@ -108,9 +109,9 @@ class AdaptivePolicy(PolicySettings):
     depth: int = 1
 
     def __post_init__(self) -> None:
-        read_number("adaptive", "weight", self.weight, 0)
-        read_count("adaptive", "width", self.width, 4)
-        read_count("adaptive", "depth", self.depth)
+        check_number("weight", self.weight, 0, owner="Policy 'adaptive'")
+        check_count("width", self.width, 4, owner="Policy 'adaptive'")
+        check_count("depth", self.depth, owner="Policy 'adaptive'")
 
     @property
     def traits(self) -> Traits:
@@ -127,43 +128,51 @@ class AdaptiveSampler(nn.Module):
 
     def __init__(self, scorer: nn.Module, weight: float) -> None:
         super().__init__()
-        self.scorer, self.weight = scorer, weight
+        self.scorer = scorer
+        self.weight = weight
 
     def score(self, scene: Scene) -> Tensor:
         noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
+        # Gumbel top-k draws without replacement; minus, because the largest score is masked
         return -(self._log_chances(scene).detach() + noise)
 
     def loss(self, feedback: Feedback) -> Tensor:
         """Minus the mean over hidden patches of log(chance of being visible) times the error."""
-        at_hidden = self._log_chances(feedback.scene).gather(1, feedback.mask.predicted_ids)
+        log_chances = self._log_chances(feedback.scene)  # (B, N)
+        at_hidden = log_chances.gather(1, feedback.mask.predicted_ids)  # (B, K)
         return -self.weight * (at_hidden * feedback.errors).mean()
 
     def flops(self) -> int:
+        # forward and backward
         return 3 * self.scorer.flops()  # type: ignore[operator]
 
     def _log_chances(self, scene: Scene) -> Tensor:
-        return torch.log_softmax(-expect(self, self.scorer, scene), dim=1)
+        """(B, N) log of each patch's chance of being drawn first."""
+        return torch.log_softmax(-predict_scores(self, self.scorer, scene), dim=1)
 
 
-def share_divergence(keep_BN: Tensor, wanted: float) -> Tensor:
-    """Mean over images of KL(wanted || mean chance of being visible) between coins; 0 when the mean
-    is the wanted share.
+def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
+    """Mean over images of KL(visible share || mean chance of being visible) between two coins.
+
+    It is 0 where the mean chance is the visible share.
     """
-    mean = keep_BN.mean(1).clamp(1e-6, 1 - 1e-6)
-    share = torch.tensor(wanted, device=keep_BN.device)
-    return (share * (share / mean).log() + (1 - share) * ((1 - share) / (1 - mean)).log()).mean()
+    mean = keep_BN.mean(1).clamp(1e-6, 1 - 1e-6)  # (B,), away from the poles of the logarithm
+    share = torch.tensor(visible_share, device=keep_BN.device)
+    heads = share * (share / mean).log()
+    tails = (1 - share) * ((1 - share) / (1 - mean)).log()
+    return (heads + tails).mean()
 
 
 def likeness(keep_BN: Tensor) -> Tensor:
-    """Mean of exp(-distance / 10) over pairs of images, from 0 to 1 when all chances are the same;
-    0 for a single image.
+    """Mean of exp(-distance / 10) over pairs of images: 1 when all their chances are the same.
+
+    A single image has no pairs and gives 0.
     """
     count = keep_BN.shape[0]
     if count < 2:
         return keep_BN.sum() * 0
-    # Differences are summed as they are made: neither (B, B, N) numbers are stored, nor is |a|^2 +
-    # |b|^2 - 2ab rounded, which
-    # for rows that are nearly alike is all error.
+    # Differences are summed as they are made: (B, B, N) numbers are not stored, and |a|^2 + |b|^2 -
+    # 2ab is not computed, whose rounding is all there is for rows that are nearly alike.
     distance_BB = torch.cdist(keep_BN, keep_BN, compute_mode="donot_use_mm_for_euclid_dist")
     pairs = torch.exp(-0.1 * distance_BB)
     return (pairs.sum() - pairs.diagonal().sum()) / (count * (count - 1))

@@ -1,13 +1,9 @@
-"""Policies made of policies: pick one per image, blend their rankings, leave a share to chance,
-swap or share out what is visible.
-"""
+"""Sums of policies: one of several picked per image, or the rankings of several added up."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any, ClassVar
 
 import torch
@@ -22,8 +18,10 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class _SumOfPolicies:
-    """Two or more policies with a weight each: a number or a schedule ("0->1"); equal weights when
-    left out.
+    """Two or more policies with a weight each.
+
+    parts: the policies.
+    weights: numbers or schedules ("0->1"); equal weights when left out.
     """
 
     kind: ClassVar[str]
@@ -56,153 +54,55 @@ class MixturePolicy(_SumOfPolicies):
     kind: ClassVar[str] = "mixture"
 
     def score(self, scene: Scene) -> Tensor:
+        # (B,) the part of each image: where a uniform number falls between the summed shares
         shares = torch.tensor(_shares(self.weights, scene.progress), device=scene.device)
-        picked = torch.searchsorted(
-            shares.cumsum(0)[:-1], scene.rng.fork("pick").uniform(), right=True
-        )
+        borders = shares.cumsum(0)[:-1]
+        picked = torch.searchsorted(borders, scene.rng.fork("pick").uniform(), right=True)
+
+        # every part scores every image, so that no image's chance depends on what others picked
+        scored = self._score_ordered(scene)
+        scores = torch.stack(scored, dim=1)  # (B, parts, N)
+        index = picked[:, None, None].expand(-1, 1, scores.shape[2])
+        return scores.gather(1, index)[:, 0]
+
+    def _score_ordered(self, scene: Scene) -> list[Tensor]:
+        """(B, N) scores of each part, in an order that means the same for all of them."""
         scored = _score_parts(self.parts, scene)
-        if self.traits.predicts == "first":
-            # The split of a batch knows one way to choose predicted patches, so parts that want
-            # another get no order to go by.
-            scored = [
-                (
-                    score
-                    if part.traits.predicts == "first"
-                    else without_order(score, scene.num_masked, scene.rng.fork(f"order {place}"))
-                )
-                for place, (part, score) in enumerate(zip(self.parts, scored, strict=True))
-            ]
-        scores = torch.stack(scored, dim=1)
-        return scores.gather(1, picked[:, None, None].expand(-1, 1, scores.shape[2]))[:, 0]
+        if self.traits.predicts != "first":
+            return scored
+        # The split of a batch knows one way to choose predicted patches, so parts that want
+        # another get no order to go by.
+        ordered = []
+        for index, (part, score) in enumerate(zip(self.parts, scored, strict=True)):
+            if part.traits.predicts != "first":
+                score = without_order(score, scene.num_masked, scene.rng.fork(f"order {index}"))
+            ordered.append(score)
+        return ordered
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlendPolicy(_SumOfPolicies):
-    """Add up the rankings of several policies, each patch's rank times the weight, so that every
-    image follows all of them a little.
+    """Add up the rankings of several policies, so that every image follows all of them a little.
 
-    Ranks, not scores, are added, because policies score on scales of their own; equal scores are
-    ranked by chance.
+    Ranks times weights, not scores, are added, because policies score on scales of their own. Equal
+    scores are ranked by chance.
     """
 
     kind: ClassVar[str] = "blend"
 
     def score(self, scene: Scene) -> Tensor:
         shares = _shares(self.weights, scene.progress)
-        ranks = [
-            rank(score, scene.rng.fork(f"ties {place}"))
-            for place, score in enumerate(_score_parts(self.parts, scene))
-        ]
-        return torch.stack([share * one for share, one in zip(shares, ranks, strict=True)]).sum(0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ChangeOfPolicy:
-    """One policy `of`, changed."""
-
-    of: Policy
-
-    def inner(self) -> tuple[Policy, ...]:
-        return (self.of,)
-
-    def with_inner(self, inner: Sequence[Policy]) -> Policy:
-        return replace(self, of=inner[0])  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MixPolicy(_ChangeOfPolicy):
-    """Let a policy choose a share of the masked patches and chance the others; written as an option
-    of any policy, guided(mix=0.5).
-
-    share: a number in [0, 1] or a schedule; at 0 the masks are random, at 1 the policy's own, and
-        floor(share * masked) patches are its choice in between (the easy-to-hard dial of HPM, Wang
-        et al. 2023).
-    """
-
-    share: Any = 1.0
-
-    def __post_init__(self) -> None:
-        share = parse_schedule(self.share)
-        for progress in (0.0, 0.5, 1.0):
-            if not 0 <= share.at(progress) <= 1:
-                raise MaskwrightError(
-                    "mix is the share of masked patches that the policy chooses, from 0 to 1; got"
-                    f" {share}."
-                )
-        object.__setattr__(self, "share", share)
-
-    @property
-    def traits(self) -> Traits:
-        return replace(self.of.traits, cell=None)
-
-    def check_grid(self, grid: Grid, num_masked: int) -> None:
-        check_fits(self.of, grid, num_masked)
-
-    def score(self, scene: Scene) -> Tensor:
-        chosen = math.floor(scene.num_masked * self.share.at(scene.progress) + 1e-6)
-        score = scene.checked(self.of.score(scene.forked("of")).float())
-        ranks = rank(score, scene.rng.fork("ties"))
-        return torch.where(ranks >= 1 - (chosen + 0.5) / scene.grid.num_patches, ranks, -1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComplementPolicy(_ChangeOfPolicy):
-    """Swap visible and masked: what the policy `of` would mask first stays visible longest, and
-    what it would mask last comes first.
-    """
-
-    @property
-    def traits(self) -> Traits:
-        return self.of.traits
-
-    def check_grid(self, grid: Grid, num_masked: int) -> None:
-        check_fits(self.of, grid, grid.num_patches - num_masked)
-
-    def score(self, scene: Scene) -> Tensor:
-        score = self.of.score(replace(scene, num_masked=scene.grid.num_patches - scene.num_masked))
-        return -score.clamp(min=torch.finfo(score.dtype).min)  # -inf, never first, becomes always
-
-
-@dataclass(frozen=True, kw_only=True)
-class TurnsPolicy(_ChangeOfPolicy):
-    """Give each mask of a picture in one step visible patches of its own, until every patch has
-    been visible once (as in DMJD).
-
-    The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes
-    the next stretch of it as visible. With one mask per picture, or where nothing numbers the
-    masks, it is the policy `of` itself.
-    """
-
-    @property
-    def traits(self) -> Traits:
-        return replace(self.of.traits, nested=False, cell=None)
-
-    def check_grid(self, grid: Grid, num_masked: int) -> None:
-        check_fits(self.of, grid, num_masked)
-
-    def score(self, scene: Scene) -> Tensor:
-        shared = (
-            scene if scene.picture_rng is None else scene.with_rng(scene.picture_rng.fork("turns"))
-        )
-        score = scene.checked(self.of.score(shared.forked("of")).float())
-        ranks = rank(score, shared.rng.fork("ties"))
-        if scene.mask_ids is None:
-            return ranks
-        count = scene.grid.num_patches
-        num_visible = count - scene.num_masked
-        moved = scene.mask_ids * num_visible / count
-        turned = (ranks - moved[:, None] + 1e-6).remainder(1.0)
-        # Masked patches keep the order of the shared ranking: "first" means what the policy `of`
-        # would mask first, in every turn.
-        return torch.where(turned < (num_visible - 0.5) / count, turned - 1, ranks)
+        weighted = []
+        for index, score in enumerate(_score_parts(self.parts, scene)):
+            ranks = rank(score, scene.rng.fork(f"ties {index}"))  # (B, N)
+            weighted.append(shares[index] * ranks)
+        return torch.stack(weighted).sum(0)
 
 
 def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
-    if (
-        not isinstance(parts, (list, tuple))
-        or len(parts) < 2
-        or not all(isinstance(part, Policy) for part in parts)
-    ):
+    """Two or more policies; raises MaskwrightError for anything else."""
+    is_list = isinstance(parts, (list, tuple)) and len(parts) >= 2
+    if not is_list or not all(isinstance(part, Policy) for part in parts):
         raise MaskwrightError(
             f"Policy '{owner}' needs two or more policies, as in {owner}(0.5*random + 0.5*block);"
             f" got {parts}."
@@ -213,41 +113,48 @@ def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
 def _read_weights(
     owner: str, parts: Sequence[Policy], weights: Sequence[Any]
 ) -> tuple[Schedule, ...]:
-    read = tuple(parse_schedule(weight) for weight in weights or [1.0] * len(parts))
-    if len(read) != len(parts):
+    """One schedule per part; raises MaskwrightError for another number or a negative weight."""
+    schedules = tuple(parse_schedule(weight) for weight in weights or [1.0] * len(parts))
+    if len(schedules) != len(parts):
         raise MaskwrightError(
-            f"Policy '{owner}' needs one weight per part; got {len(read)} weights for {len(parts)}"
-            " parts."
+            f"Policy '{owner}' needs one weight per part; got {len(schedules)} weights for"
+            f" {len(parts)} parts."
         )
+    # `_shares` raises, and better now than in the middle of a training
     for progress in (0.0, 0.5, 1.0):
-        _shares(read, progress)
-    return read
+        _shares(schedules, progress)
+    return schedules
 
 
 def _shares(weights: Sequence[Schedule], progress: float) -> list[float]:
     """Weights at this progress, made to sum to 1."""
     now = [weight.at(progress) for weight in weights]
-    if min(now) < 0 or sum(now) <= 0:
+    total = sum(now)
+    if min(now) < 0 or total <= 0:
         raise MaskwrightError(
             f"Weights of policies must not be negative nor all zero; at progress {progress:g} they"
             f" are {now}."
         )
-    return [weight / sum(now) for weight in now]
+    return [weight / total for weight in now]
 
 
 def _score_parts(parts: Sequence[Policy], scene: Scene) -> list[Tensor]:
-    return [
-        scene.checked(part.score(scene.forked(f"part {place}")).float())
-        for place, part in enumerate(parts)
-    ]
+    """(B, N) scores of each part, each with chance of its own."""
+    scored = []
+    for index, part in enumerate(parts):
+        score = part.score(scene.forked(f"part {index}")).float()
+        scored.append(scene.checked(score))
+    return scored
 
 
 def _join_traits(parts: Sequence[Policy]) -> Traits:
+    """What a sum can promise: only what all of its parts do, and it needs what any of them does."""
     every = [part.traits for part in parts]
-    needs: frozenset[str] = reduce(frozenset.union, (one.needs for one in every), frozenset())
+    is_first = any(traits.predicts == "first" for traits in every)
+    needs: frozenset[str] = frozenset().union(*(traits.needs for traits in every))
     return Traits(
-        uniform=all(one.uniform for one in every),
-        nested=all(one.nested for one in every),
-        predicts="first" if any(one.predicts == "first" for one in every) else "random",
+        uniform=all(traits.uniform for traits in every),
+        nested=all(traits.nested for traits in every),
+        predicts="first" if is_first else "random",
         needs=needs,
     )

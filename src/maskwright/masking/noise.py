@@ -1,9 +1,8 @@
-"""Colored noise: filtered white noise decides, so that masked patches clump, spread out or form
-bands (ColorMAE, Hinojosa et al. 2024).
+"""Colored noise: filtered white noise decides, so that masked patches clump or spread out.
 
-Each image filters its own noise. The grid is closed to a ring in both directions while filtering,
-because any other border treatment masks the border more or less often than the center; the price is
-that opposite borders look alike.
+ColorMAE, Hinojosa et al. 2024. Each image filters its own noise. The grid is closed to a ring in
+both directions while filtering, because any other border treatment masks the border more or less
+often than the center; the price is that opposite borders look alike.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from maskwright.masking.options import read_number
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError
 
 LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and filters nothing
@@ -25,15 +24,16 @@ LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and fil
 
 @dataclass(frozen=True, kw_only=True)
 class RedNoise:
-    """Mask large smooth regions: low-pass noise. sigma: width of the Gaussian in patches; larger
-    makes larger regions.
+    """Mask large smooth regions: low-pass noise.
+
+    sigma: width of the Gaussian in patches; larger makes larger regions.
     """
 
     traits: ClassVar[Traits] = Traits()
     sigma: float = 2.0
 
     def __post_init__(self) -> None:
-        read_number("red", "sigma", self.sigma, LEAST_SIGMA)
+        check_number("sigma", self.sigma, LEAST_SIGMA, owner="Policy 'red'")
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         _check_width("red", "sigma", self.sigma, grid)
@@ -45,15 +45,16 @@ class RedNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class BlueNoise:
-    """Mask so that no large region is all masked: high-pass noise. sigma: width in patches of the
-    Gaussian that is taken away.
+    """Mask so that no large region is all masked: high-pass noise.
+
+    sigma: width in patches of the Gaussian that is taken away.
     """
 
     traits: ClassVar[Traits] = Traits()
     sigma: float = 1.0
 
     def __post_init__(self) -> None:
-        read_number("blue", "sigma", self.sigma, LEAST_SIGMA)
+        check_number("sigma", self.sigma, LEAST_SIGMA, owner="Policy 'blue'")
 
     def score(self, scene: Scene) -> Tensor:
         white = _white(scene)
@@ -62,8 +63,9 @@ class BlueNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class GreenNoise:
-    """Mask clumps of a middle size: band-pass noise, between Gaussians of width `fine` and `coarse`
-    in patches.
+    """Mask clumps of a middle size: band-pass noise.
+
+    fine, coarse: widths in patches of the two Gaussians between which it lies.
     """
 
     traits: ClassVar[Traits] = Traits()
@@ -79,8 +81,11 @@ class GreenNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class PurpleNoise:
-    """Mask large regions and single patches but no middle sizes: band-stop noise, white less the
-    green of the same widths in patches.
+    """Mask large regions and single patches, but no middle sizes: band-stop noise.
+
+    It is white noise less the green noise of the same widths.
+
+    fine, coarse: widths in patches of the two Gaussians between which nothing is left.
     """
 
     traits: ClassVar[Traits] = Traits()
@@ -97,33 +102,36 @@ class PurpleNoise:
 
 @lru_cache(maxsize=64)
 def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
-    """(side, side) matrix that smooths a ring of `side` places with a Gaussian of width sigma; rows
-    and columns sum to 1.
+    """(side, side) matrix that smooths a ring of `side` coordinates with a Gaussian of width sigma.
+
+    Rows and columns sum to 1.
     """
-    places = torch.arange(side, device=device)
-    gaps = (places[:, None] - places[None, :]).abs()
+    # the shorter way round the ring
+    along = torch.arange(side, device=device)
+    gaps = (along[:, None] - along[None, :]).abs()
     gaps = torch.minimum(gaps, side - gaps)
-    turns = (
-        torch.arange(-2, 3, device=device) * side
-    )  # a wide Gaussian meets itself again after each turn of the ring
-    weights = torch.exp(-((gaps[..., None] + turns) / sigma).square() / 2).sum(-1)
+    # a wide Gaussian meets itself again after each turn of the ring
+    turns = torch.arange(-2, 3, device=device) * side
+    distances = gaps[..., None] + turns  # (side, side, 5)
+    weights = torch.exp(-(distances / sigma).square() / 2).sum(-1)
     return weights / weights.sum(1, keepdim=True)
 
 
 def _white(scene: Scene) -> Tensor:
-    """(B, rows, cols) white noise of mean zero, so that what a wide Gaussian leaves is not lost
-    beside a constant.
+    """(B, rows, cols) white noise of mean zero.
+
+    What a wide Gaussian leaves would be lost beside a constant.
     """
     white = scene.rng.normal(scene.grid.rows, scene.grid.cols)
     return white - white.mean((1, 2), keepdim=True)
 
 
 def _smooth(noise: Tensor, sigma: float) -> Tensor:
+    """(B, rows, cols) noise filtered by a Gaussian along rows and columns."""
     down = ring_gaussian(noise.shape[1], sigma, noise.device)
     right = ring_gaussian(noise.shape[2], sigma, noise.device)
-    with torch.autocast(
-        noise.device.type, enabled=False
-    ):  # bfloat16 products would tie patches and move masks with the precision
+    # bfloat16 products would tie patches and move masks with the precision
+    with torch.autocast(noise.device.type, enabled=False):
         return down @ noise @ right
 
 
@@ -132,15 +140,21 @@ def _band(noise: Tensor, fine: float, coarse: float) -> Tensor:
 
 
 def _check_band(owner: str, fine: float, coarse: float) -> None:
-    read_number(owner, "fine", fine, LEAST_SIGMA)
-    read_number(owner, "coarse", coarse, LEAST_SIGMA)
+    check_number("fine", fine, LEAST_SIGMA, owner=f"Policy '{owner}'")
+    check_number("coarse", coarse, LEAST_SIGMA, owner=f"Policy '{owner}'")
     if fine >= coarse:
         raise MaskwrightError(
             f"Policy '{owner}' needs fine < coarse; got fine={fine:g} and coarse={coarse:g}."
         )
 
 
-def _check_width(owner: str, name: str, sigma: float, grid: Grid) -> None:
+def _check_width(
+    owner: str,
+    name: str,
+    sigma: float,
+    grid: Grid,
+) -> None:
+    # beyond half of the longer side the Gaussian covers the whole ring
     most = max(grid.rows, grid.cols) / 2
     if sigma > most:
         raise MaskwrightError(

@@ -1,4 +1,13 @@
-"""The contract: a policy turns a Scene into a score per patch and does nothing else."""
+"""The contract: a policy turns a Scene into a score per patch and does nothing else.
+
+Letters of shapes, at the ends of names and in comments:
+
+    B   pictures of a batch
+    N   patches of a picture, numbered row by row from 0
+    V   visible patches, M masked ones, K predicted ones: N = V + M, K <= M
+    P   numbers of a patch (patch_size * patch_size * channels); in `quotas`, parts of a picture
+    D   width of a token
+"""
 
 from __future__ import annotations
 
@@ -15,7 +24,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import KeyedRng
 
 PARTS = "parts/"
-_UNREAD = "unread checks"  # where `Scene.found` keeps what `Scene.checked` did not wait for
+_UNREAD = "unread checks"  # where `Scene.cache` keeps what `Scene.checked` did not wait for
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Traits:
         the largest score ("first").
     needs: what it asks of a scene beyond the grid, among "images", "views", "keys",
         "attention:SOURCE" and "prior:NAME".
+    usual_mix: the option `mix` of a policy by name where the user gives none, a number or schedule.
     """
 
     uniform: bool = True
@@ -36,30 +46,35 @@ class Traits:
     cell: int | None = None
     predicts: Literal["random", "first"] = "random"
     needs: frozenset[str] = frozenset()
+    usual_mix: str | None = None
 
     def needed(self, kind: Literal["attention", "prior"]) -> tuple[str, ...]:
         """The sources of attention, or the names of priors, that are asked for."""
-        return tuple(
-            sorted(need.partition(":")[2] for need in self.needs if need.startswith(f"{kind}:"))
-        )
+        names = [need.partition(":")[2] for need in self.needs if need.startswith(f"{kind}:")]
+        return tuple(sorted(names))
 
 
 @dataclass(frozen=True)
 class Scene:
     """All that a policy may look at for one batch of B images.
 
-    num_masked is for quotas alone; rng has one stream per image; progress is the share of the
-    training done, in [0, 1];
-
-    training: whether this is a training step, where sample_ids (B,) name pictures of the training
-        data; images (B, C, H, W) are as the model will see them, after augmentation; priors map a
-        name to (B, N) maps in [0, 1] moved with the same crop and flip, with one "parts/NAME" for
-        each part; views (B, 5) say where in its picture an image was cut: top, left, height, width
-        as shares of the picture, and 1 where it was mirrored; attention(source) gives (B, N)
-        attention, computed when first asked; mask_ids (B,) number the masks that one picture gets
-        in a step, and picture_rng has one stream per picture, whatever the mask.
-    keys: the name of each of the B pictures in its data, for policies that need "keys"; found keeps
-        what was computed for this batch.
+    grid: how the patches are arranged.
+    num_masked: how many patches will be masked, for policies with quotas alone: the count is exact
+        whatever the scores are.
+    rng: one stream of chance per image.
+    progress: the share of the training that is done, in [0, 1].
+    training: whether this is a training step, whose sample_ids name pictures of the training data.
+    sample_ids: (B,) which picture, and which of its masks.
+    images: (B, C, H, W) as the model will see them, after augmentation.
+    priors: name -> (B, N) map in [0, 1], moved with the same crop and flip; "parts/NAME" for each
+        part.
+    views: (B, 5) where in its picture an image was cut: top, left, height, width as shares of the
+        picture, and 1 where it was mirrored.
+    attention: source -> (B, N) attention, computed when first asked for.
+    mask_ids: (B,) numbers of the masks that one picture gets in a step.
+    picture_rng: one stream of chance per picture, whatever the mask.
+    keys: the name of each of the B pictures in its data, for policies that need "keys".
+    cache: what was computed for this batch.
     """
 
     grid: Grid
@@ -75,7 +90,7 @@ class Scene:
     mask_ids: Tensor | None = None
     picture_rng: KeyedRng | None = None
     keys: Sequence[str] | None = None
-    found: dict[Any, Any] = field(default_factory=dict, repr=False)
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -86,12 +101,13 @@ class Scene:
         return self.rng.device
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """What `compute` returns, computed once for this batch however many parts of a policy ask;
-        key: hashable, one for each thing.
+        """What `compute` returns, computed once for this batch.
+
+        key: hashable, one for each thing; parts of a policy that use the same key share it.
         """
-        if key not in self.found:
-            self.found[key] = compute()
-        return self.found[key]
+        if key not in self.cache:
+            self.cache[key] = compute()
+        return self.cache[key]
 
     def prior(self, name: str) -> Tensor:
         """The (B, N) map of that name; raises MaskwrightError when the data has none."""
@@ -100,21 +116,23 @@ class Scene:
         return self.priors[name]
 
     def parts(self) -> dict[str, Tensor]:
-        """The (B, N) map of each part by its name; raises MaskwrightError when the data
-        has none.
+        """The (B, N) map of each part by its name.
+
+        Raises MaskwrightError when the data has none.
         """
-        found = {
+        parts = {
             name.removeprefix(PARTS): share
             for name, share in self.priors.items()
             if name.startswith(PARTS)
         }
-        if not found:
+        if not parts:
             raise missing_prior("parts", self.priors)
-        return found
+        return parts
 
     def look(self, source: str) -> Tensor:
-        """(B, N) attention of that source; raises MaskwrightError when the scene has no model to
-        ask.
+        """(B, N) attention of that source.
+
+        Raises MaskwrightError when the scene has no model to ask.
         """
         if self.attention is None:
             raise MaskwrightError(
@@ -131,24 +149,21 @@ class Scene:
         return self.images
 
     def checked(self, score: Tensor) -> Tensor:
-        """The same (B, N) scores; raises NotAScore where one is NaN or +inf, which a ranking would
-        hide.
+        """The same (B, N) scores; raises NotAScore where one is NaN or +inf.
 
-        On the CPU at once. Elsewhere reading the answer would make the program wait for the device,
-        so that answer is kept for `all_checks`.
+        A ranking would hide such a score, so whoever ranks asks first.
         """
         is_sound = are_scores(score)
         if score.device.type != "cpu":
-            self.found.setdefault(_UNREAD, []).append(is_sound)
+            # reading it now would make the program wait for the device: `all_checks` does later
+            self.cache.setdefault(_UNREAD, []).append(is_sound)
         elif not is_sound:
             raise NotAScore
         return score
 
     def all_checks(self) -> Tensor | None:
-        """One boolean on the device, whether all scores were found sound; None where nothing is
-        left to read.
-        """
-        unread = self.found.get(_UNREAD)
+        """Whether all scores were sound, one boolean on the device; None with nothing to read."""
+        unread = self.cache.get(_UNREAD)
         return torch.stack(unread).all() if unread else None
 
     def forked(self, name: str) -> Scene:
@@ -171,20 +186,20 @@ def missing_prior(name: str, known: Iterable[str]) -> MaskwrightError:
 
 @runtime_checkable
 class Policy(Protocol):
-    """A rule that scores patches. Implementations are frozen dataclasses whose fields are the
-    settings.
+    """A rule that scores patches.
+
+    Implementations are frozen dataclasses whose fields are the settings.
     """
 
     @property
     def traits(self) -> Traits:
-        """What the policy promises: a `ClassVar` where every setting keeps the promise, a property
-        where it depends on them.
-        """
+        """What the policy promises: a `ClassVar`, or a property where it depends on settings."""
         ...
 
     def score(self, scene: Scene) -> Tensor:
-        """Return (B, N) float scores; larger is masked first, equal scores are decided by chance,
-        -inf means never first.
+        """Return (B, N) float scores: larger is masked first.
+
+        Equal scores are decided by chance; -inf means never first.
         """
         ...
 
@@ -194,15 +209,14 @@ class GridBound(Protocol):
     """A policy that some grids or counts do not suit; one that suits all leaves this method out."""
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
-        """Raise MaskwrightError, saying what would fit, when the settings make no sense for this
-        grid and count.
-        """
+        """Raise MaskwrightError, saying what would fit, when grid or count do not suit."""
         ...
 
 
 def check_fits(policy: Policy, grid: Grid, num_masked: int) -> None:
-    """Raise MaskwrightError when the policy's settings do not suit this grid and count; call it
-    once before a run.
+    """Raise MaskwrightError when the policy's settings do not suit this grid and count.
+
+    It is called once, before a run.
     """
     if isinstance(policy, GridBound):
         policy.check_grid(grid, num_masked)
@@ -215,7 +229,9 @@ def mask_scene(policy: Policy, scene: Scene, num_predicted: int | None = None) -
     `scene.all_checks()`.
     """
     num_visible = scene.grid.num_patches - scene.num_masked
+    # scores and ties have streams of their own, so that a policy that draws more moves no tie
     score = scene.checked(policy.score(scene.forked("score")))
+    # a training step must not wait for the device; it reads all its checks at its end
     checks = None if scene.training else scene.all_checks()
     if checks is not None and not checks:
         raise NotAScore

@@ -9,13 +9,15 @@ from maskwright.support.seeding import KeyedRng
 
 
 def rank(score: Tensor, ties: KeyedRng) -> Tensor:
-    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest, equal scores in the
-    random order that `ties` gives.
+    """(B, N) ranks in [0, 1), multiples of 1 / N, the largest score highest.
 
-    It gives NaN a rank like any other, so whoever ranks scores that came from elsewhere asks
+    NaN gets a rank like any other, so whoever ranks scores that came from elsewhere asks
     `Scene.checked` first.
+
+    ties: draws the order of equal scores.
     """
     count = score.shape[1]
+    # a stable sort of shuffled scores leaves ties in their shuffled order
     shuffled = ties.bits(count).argsort(1)
     order = shuffled.gather(1, score.gather(1, shuffled).argsort(dim=1, stable=True))
     ladder = torch.arange(count, device=score.device, dtype=torch.float32) / count

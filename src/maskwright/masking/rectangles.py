@@ -1,6 +1,4 @@
-"""Free rectangles: many masked ones (BEiT, I-JEPA) or one that stays visible (CAPI), with exact
-counts.
-"""
+"""Free rectangles: many that are masked (BEiT, I-JEPA), or one that stays visible (CAPI)."""
 
 from __future__ import annotations
 
@@ -11,28 +9,27 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.boxes import draw_boxes, draw_log_uniform
-from maskwright.masking.options import read_count, read_flag, read_range
 from maskwright.masking.policy import Scene, Traits
 from maskwright.patches.grid import Grid
+from maskwright.support.checks import check_count, check_flag, check_range
 from maskwright.support.errors import MaskwrightError
 
-MOST_RECTANGLES = 24
-EXTRA_BLOCKS = 12
+MOST_RECTANGLES = 24  # almost always enough at usual ratios; chance fills what they leave open
+EXTRA_BLOCKS = 12  # behind the blocks that were asked for, until the count is reached
 
 
 @dataclass(frozen=True, kw_only=True)
 class RectanglesPolicy:
-    """Paint rectangles over each other until enough is masked (BEiT, Bao et al. 2022), but always
-    exactly enough.
+    """Paint rectangles over each other until exactly enough is masked (BEiT, Bao et al. 2022).
+
+    The last rectangle needed is masked in part, its patches chosen by chance; so are patches that
+    24 rectangles leave open.
 
     min_area: patches of the smallest rectangle; a rectangle's area is uniform between this and what
-        the earlier ones leave to be masked, taken as count / (1 + 2 * sum of their uniform draws):
-        the average with overlaps, which spares counting patches one rectangle at a time.
+        the earlier ones leave to be masked.
     aspect: range of height / width, log-uniform.
     roll: rectangles may go on at the opposite border, which masks every position equally often;
-        without it the center is masked far more often than the border, as in BEiT. The last
-        rectangle needed is masked in part, its patches chosen by chance; so are patches that 24
-        rectangles leave open.
+        without it the center is masked far more often than the border, as in BEiT.
     """
 
     min_area: int = 4
@@ -40,9 +37,11 @@ class RectanglesPolicy:
     roll: bool = False
 
     def __post_init__(self) -> None:
-        read_count("rectangles", "min_area", self.min_area)
-        object.__setattr__(self, "aspect", read_range("rectangles", "aspect", self.aspect))
-        read_flag("rectangles", "roll", self.roll)
+        check_count("min_area", self.min_area, owner="Policy 'rectangles'")
+        object.__setattr__(
+            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'rectangles'")
+        )
+        check_flag("roll", self.roll, owner="Policy 'rectangles'")
 
     @property
     def traits(self) -> Traits:
@@ -58,26 +57,28 @@ class RectanglesPolicy:
     def score(self, scene: Scene) -> Tensor:
         chance = scene.rng.uniform(MOST_RECTANGLES, 4)
         share = chance[..., 0]
-        left = scene.num_masked / (1 + 2 * (share.cumsum(1) - share))
-        area = self.min_area + share * (left - self.min_area).clamp(min=0)
-        return _paint(
-            draw_boxes(area, self.aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid)
-        )
+        # What earlier rectangles leave to be masked, as the average with overlaps. It spares
+        # counting patches one rectangle at a time.
+        drawn_before = share.cumsum(1) - share
+        remaining = scene.num_masked / (1 + 2 * drawn_before)
+        area = self.min_area + share * (remaining - self.min_area).clamp(min=0)
+        boxes = draw_boxes(area, self.aspect, chance[..., 1:], scene.grid, self.roll)
+        return _paint(boxes.cover(scene.grid))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultiblockPolicy:
-    """Mask several blocks of similar size and all that lies outside one large context block
-    (I-JEPA, Assran et al. 2023).
+    """Mask several blocks and all that lies outside one large context block (I-JEPA).
+
+    Masked first are the blocks in turn, then what is outside the context, then further blocks of
+    the same kind until the count is reached. Unlike the reference code of Assran et al. 2023, the
+    last row and column count, scale and aspect are independent, and no image looks at its batch.
 
     blocks: how many.
     scale: range of a block's share of the grid.
     aspect: range of height / width.
     context: range of the context block's share.
-    roll: blocks may go on at the opposite border, which masks every position equally often. Masked
-        first are the blocks in turn, then what is outside the context, then further blocks of the
-        same kind until the count is reached. Unlike the reference code: the last row and column
-        count, scale and aspect are independent, no image looks at its batch.
+    roll: blocks may go on at the opposite border, which masks every position equally often.
     """
 
     blocks: int = 4
@@ -87,91 +88,121 @@ class MultiblockPolicy:
     roll: bool = False
 
     def __post_init__(self) -> None:
-        read_count("multiblock", "blocks", self.blocks)
-        read_flag("multiblock", "roll", self.roll)
-        object.__setattr__(self, "scale", read_range("multiblock", "scale", self.scale, most=1))
-        object.__setattr__(self, "aspect", read_range("multiblock", "aspect", self.aspect))
-        object.__setattr__(
-            self, "context", read_range("multiblock", "context", self.context, most=1)
-        )
+        owner = "Policy 'multiblock'"
+        check_count("blocks", self.blocks, owner=owner)
+        check_flag("roll", self.roll, owner=owner)
+        scale = check_range("scale", self.scale, most=1, owner=owner)
+        aspect = check_range("aspect", self.aspect, owner=owner)
+        context = check_range("context", self.context, most=1, owner=owner)
+        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "aspect", aspect)
+        object.__setattr__(self, "context", context)
 
     @property
     def traits(self) -> Traits:
         return Traits(uniform=self.roll)
 
     def score(self, scene: Scene) -> Tensor:
-        count = self.blocks + EXTRA_BLOCKS
-        targets = self._cover(scene, "targets", count, self.scale, self.aspect)
-        outside = ~self._cover(scene, "context", 1, self.context, (1.0, 1.0))
+        # (B, R, N) layers, what is masked first in front
+        targets = self._targets(scene)
+        outside = ~self._context(scene)
         layers = torch.cat([targets[:, : self.blocks], outside, targets[:, self.blocks :]], dim=1)
         return _paint(layers)
+
+    def _targets(self, scene: Scene) -> Tensor:
+        """(B, blocks + extra ones, N) booleans of the blocks."""
+        chance = scene.rng.fork("targets").uniform(self.blocks + EXTRA_BLOCKS, 4)
+        return self._cover(scene, chance, self.scale, self.aspect)
+
+    def _context(self, scene: Scene) -> Tensor:
+        """(B, 1, N) booleans of the context block, a square one."""
+        chance = scene.rng.fork("context").uniform(1, 4)
+        return self._cover(scene, chance, self.context, (1.0, 1.0))
 
     def _cover(
         self,
         scene: Scene,
-        name: str,
-        count: int,
+        chance: Tensor,
         scale: tuple[float, float],
         aspect: tuple[float, float],
     ) -> Tensor:
-        chance = scene.rng.fork(name).uniform(count, 4)
-        area = (scale[0] + (scale[1] - scale[0]) * chance[..., 0]) * scene.grid.num_patches
-        return draw_boxes(area, aspect, chance[..., 1:], scene.grid, self.roll).cover(scene.grid)
+        """(B, R, N) patches inside rectangles; chance is (B, R, 4) uniform in [0, 1)."""
+        share = scale[0] + (scale[1] - scale[0]) * chance[..., 0]
+        area = share * scene.grid.num_patches
+        boxes = draw_boxes(area, aspect, chance[..., 1:], scene.grid, self.roll)
+        return boxes.cover(scene.grid)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InverseBlockPolicy:
     """Leave one rectangle visible and mask everything else (CAPI, Darcet et al. 2025).
 
+    Where no rectangle has exactly the visible count, the last column of a slightly larger one is
+    visible in part.
+
     aspect: range of height / width, drawn log-uniformly.
     roll: the rectangle may go on at the opposite border, which masks every position equally often;
-        without it the border is masked far more often than the center. Where no rectangle has
-        exactly the visible count, the last column of a slightly larger one is visible in part.
+        without it the border is masked far more often than the center.
     """
 
     aspect: tuple[float, float] = (0.5, 2.0)
     roll: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "aspect", read_range("inverse_block", "aspect", self.aspect))
-        read_flag("inverse_block", "roll", self.roll)
+        object.__setattr__(
+            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'inverse_block'")
+        )
+        check_flag("roll", self.roll, owner="Policy 'inverse_block'")
 
     @property
     def traits(self) -> Traits:
         return Traits(uniform=self.roll, nested=False)
 
     def score(self, scene: Scene) -> Tensor:
-        grid, visible = scene.grid, scene.grid.num_patches - scene.num_masked
+        grid = scene.grid
+        visible = grid.num_patches - scene.num_masked
         chance = scene.rng.uniform(5)
+
+        # the smallest rectangle of about this shape that holds the visible patches
         tall = torch.sqrt(visible * draw_log_uniform(chance[:, 0], *self.aspect)).round()
         height = tall.clamp(min=math.ceil(visible / grid.cols), max=min(grid.rows, visible))
         width = torch.ceil(visible / height)
-        down, right = (
-            _offsets(grid.rows, height, chance[:, 1], self.roll),
-            _offsets(grid.cols, width, chance[:, 2], self.roll),
-        )
-        inside = (down < height[:, None])[:, :, None] & (right < width[:, None])[:, None, :]
-        down = torch.where(
-            chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down
-        )  # the partial column lies at either end by chance
+
+        # (B, rows) and (B, cols): how far each row and column is from the rectangle's start
+        down = _offsets(grid.rows, height, chance[:, 1], self.roll)
+        right = _offsets(grid.cols, width, chance[:, 2], self.roll)
+        inside_rows = down < height[:, None]
+        inside_cols = right < width[:, None]
+        inside = inside_rows[:, :, None] & inside_cols[:, None, :]  # (B, rows, cols)
+
+        # the partial column lies at either end by chance
+        down = torch.where(chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down)
         right = torch.where(chance[:, 4:5] < 0.5, right, width[:, None] - 1 - right)
-        turn = (
-            right[:, None, :] * height[:, None, None] + down[:, :, None]
-        )  # counts along the columns of the rectangle
+        # number the patches along the columns of the rectangle; the first `visible` are shown
+        turn = right[:, None, :] * height[:, None, None] + down[:, :, None]
         return -(inside & (turn < visible)).flatten(1).float()
 
 
 def _paint(layers_BRN: Tensor) -> Tensor:
-    """(B, N) scores from (B, R, N) covers: a patch scores by the first layer that covers it, R for
-    the first and 0 for none.
+    """(B, N) scores from (B, R, N) covers: R for the first layer, 0 for a patch in none.
+
+    A patch scores by the first layer that covers it.
     """
-    worth = torch.arange(layers_BRN.shape[1], 0, -1, device=layers_BRN.device, dtype=torch.float32)
+    count = layers_BRN.shape[1]
+    worth = torch.arange(count, 0, -1, device=layers_BRN.device, dtype=torch.float32)
     return (layers_BRN * worth[:, None]).amax(1)
 
 
-def _offsets(side: int, length: Tensor, chance: Tensor, roll: bool) -> Tensor:
-    """(B, side) distance of each place from a start that leaves room for `length`, or from any
-    start when rolled.
+def _offsets(
+    side: int,
+    length: Tensor,
+    chance: Tensor,
+    roll: bool,
+) -> Tensor:
+    """(B, side) distance of each coordinate from a random start, going round at the border.
+
+    The start leaves room for `length`, or is any coordinate when rolled.
     """
-    start = torch.floor(chance * (side if roll else side - length + 1))
+    num_starts = side if roll else side - length + 1
+    start = torch.floor(chance * num_starts)
     return (torch.arange(side, device=chance.device) - start[:, None]) % side

@@ -1,5 +1,6 @@
-"""Masks by a scorer that was trained on a frozen masked autoencoder: what helps the reconstruction
-most stays visible longest.
+"""Masks by a trained scorer: what helps the reconstruction most stays visible longest.
+
+`maskwright select` trains it on a frozen masked autoencoder.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SelectedPolicy:
-    """Mask the patches that a trained scorer finds most dispensable first; the count comes from the
-    ratio, exactly.
+    """Mask the patches that a trained scorer finds most dispensable first.
+
+    The count comes from the ratio, exactly. The same picture always gets the same mask.
 
     scorer: (B, N, P) patches in the model's numbers to (B, N) scores, frozen here.
     grid: the grid it was built for.
-    origin: where it comes from. The same picture always gets the same mask.
+    origin: where it comes from, for errors.
     """
 
     traits: ClassVar[Traits] = Traits(uniform=False, needs=frozenset({"images"}))
@@ -40,5 +42,7 @@ class SelectedPolicy:
 
     def score(self, scene: Scene) -> Tensor:
         images = scene.pixels().to(scene.device)
+        patches = patchify(images, self.grid.patch_size).float()  # (B, N, P)
+        # float32, so that a mask does not depend on the precision of the run
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            return self.scorer.to(images.device)(patchify(images, self.grid.patch_size).float())
+            return self.scorer.to(images.device)(patches)

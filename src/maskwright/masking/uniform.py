@@ -1,6 +1,4 @@
-"""Policies that spread the visible patches evenly: random (MAE) and regular grids (MAE "grid",
-UM-MAE).
-"""
+"""Policies that spread the visible patches evenly: random (MAE) and regular grids (UM-MAE)."""
 
 from __future__ import annotations
 
@@ -11,15 +9,13 @@ import torch
 from torch import Tensor
 
 from maskwright.masking.lattice import divide
-from maskwright.masking.options import read_choice, read_count
 from maskwright.masking.policy import Scene, Traits
+from maskwright.support.checks import check_count, check_one_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPolicy:
-    """Mask patches uniformly at random (He et al. 2022): every score is equal and
-    chance decides.
-    """
+    """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides."""
 
     traits: ClassVar[Traits] = Traits()
 
@@ -29,14 +25,14 @@ class RandomPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class GridPolicy:
-    """Keep the same number of patches in every small cell, so that the visible ones form a regular
-    grid.
+    """Keep the same number of patches in every small cell, so that visible ones form a grid.
 
-    phase: "cell" draws the kept place anew in each cell (UM-MAE, Li et al. 2022), "global" once per
-        image (the grid of He et al. 2022).
-    cell: side of a cell in patches; one patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2).
-        At other ratios the places of a cell are masked one after the other in random order, and
-        chance decides inside the last round.
+    One patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2). At other ratios the positions in a
+    cell are masked one after the other in random order, and chance decides inside the last round.
+
+    phase: "cell" draws which patch stays anew in each cell (UM-MAE, Li et al. 2022), "global" once
+        per image (the grid of He et al. 2022).
+    cell: side of a cell in patches.
     """
 
     traits: ClassVar[Traits] = Traits()
@@ -44,12 +40,16 @@ class GridPolicy:
     cell: int = 2
 
     def __post_init__(self) -> None:
-        read_choice("grid", "phase", self.phase, ("cell", "global"))
-        read_count("grid", "cell", self.cell, least=2)
+        check_one_of("phase", self.phase, ("cell", "global"), owner="Policy 'grid'")
+        check_count("cell", self.cell, least=2, owner="Policy 'grid'")
 
     def score(self, scene: Scene) -> Tensor:
         cells = divide(scene.grid, self.cell, scene.rng.fork("lattice"))
-        orders = cells.num_cells if self.phase == "cell" else 1
-        turn = scene.rng.bits(orders, self.cell**2).argsort(-1).flatten(1)
-        place = cells.phase_ids + (cells.cell_ids * self.cell**2 if self.phase == "cell" else 0)
-        return turn.gather(1, place.expand(scene.batch_size, -1)).float()
+        area = self.cell**2
+        # an order of the positions of a cell: one for each cell, or one for all of an image
+        num_orders = cells.num_cells if self.phase == "cell" else 1
+        turn = scene.rng.bits(num_orders, area).argsort(-1).flatten(1)  # (B, orders * area)
+        index = cells.phase_ids
+        if self.phase == "cell":
+            index = index + cells.cell_ids * area
+        return turn.gather(1, index.expand(scene.batch_size, -1)).float()

@@ -1,6 +1,4 @@
-"""What an encoder attends to: the attention of its last block, or of every block, computed beside
-the block itself.
-"""
+"""What an encoder attends to: attention of its last block or of all, computed beside the block."""
 
 from __future__ import annotations
 
@@ -17,33 +15,34 @@ from maskwright.models.positional import Rotation, rotate
 
 
 def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
-    """(B, heads, N): how much each head of the last block attends to each patch, all patches
-    visible; each row sums to 1.
+    """(B, heads, N): how much each head of the last block attends to each patch.
 
-    The class token asks; without one, the mean over all patches asking. Attention paid to prefix
-    tokens is left out.
+    All patches are visible, and each row sums to 1. It is the attention of the class token; without
+    one, the mean over that of all patches. Attention to prefix tokens is left out.
     """
     tokens, rotation = encoder.begin(patches_BNP)
     blocks = [cast(Block, block) for block in encoder.blocks]
     for block in blocks[:-1]:
         tokens = block(tokens, rotation)
-    asking = slice(0, 1) if encoder.cls_token is not None else slice(encoder.num_prefix, None)
-    paid = _weights(blocks[-1], tokens, rotation, asking).mean(2)[:, :, encoder.num_prefix :]
-    return paid / paid.sum(-1, keepdim=True)
+    # the class token is the first, and patches stand behind all prefix tokens
+    has_class = encoder.cls_token is not None
+    queries = slice(0, 1) if has_class else slice(encoder.num_prefix, None)
+    weights = _weights(blocks[-1], tokens, rotation, queries)  # (B, heads, Q, T)
+    to_patches = weights.mean(2)[:, :, encoder.num_prefix :]
+    return to_patches / to_patches.sum(-1, keepdim=True)
 
 
 def attention_map(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
-    """(B, N) attention of the last block, the mean over heads (AttMask, Kakogeorgiou et
-    al. 2022).
-    """
+    """(B, N) attention of the last block, the mean over heads (Kakogeorgiou et al. 2022)."""
     return attention_by_head(encoder, patches_BNP).mean(1)
 
 
 def attention_by_layer(
     encoder: Encoder, patches_BNP: Tensor, visible_ids_BV: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Yield each block's attention (B, heads, T, T) from the first block to the last, T =
-    num_prefix + V tokens; each row sums to 1.
+    """Yield each block's attention (B, heads, T, T) from the first block to the last.
+
+    T = num_prefix + V tokens; each row sums to 1.
     """
     tokens, rotation = encoder.begin(patches_BNP, visible_ids_BV)
     for block in (cast(Block, block) for block in encoder.blocks):
@@ -52,8 +51,10 @@ def attention_by_layer(
 
 
 def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
-    """Yield the tokens (B, num_prefix + N, D) that enter the first block, those that leave each
-    block, and those after the final norm.
+    """Yield the tokens (B, num_prefix + N, D) layer by layer.
+
+    They are those that enter the first block, those that leave each block, and those after the
+    final norm.
     """
     tokens, rotation = encoder.begin(patches_BNP)
     yield tokens
@@ -63,14 +64,22 @@ def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
     yield encoder.norm(tokens)
 
 
-def _weights(block: Block, tokens_BTD: Tensor, rotation: Rotation | None, asking: slice) -> Tensor:
-    """(B, heads, Q, T) attention of a block for tokens as they enter it, from the tokens that ask
-    to all.
+def _weights(
+    block: Block,
+    tokens_BTD: Tensor,
+    rotation: Rotation | None,
+    rows: slice,
+) -> Tensor:
+    """(B, heads, Q, T) attention of a block for tokens as they enter it.
+
+    rows: which tokens are the queries; the keys are all.
     """
-    queries, keys, _ = split_heads(block.attn.qkv(block.norm1(tokens_BTD)), 3, block.attn.heads)
+    # the first half of the block once more: its own kernels keep no weights
+    packed = block.attn.qkv(block.norm1(tokens_BTD))
+    queries, keys, _ = split_heads(packed, 3, block.attn.heads)
     if rotation is not None:
-        queries, keys = rotate(queries, rotation), rotate(keys, rotation)
-    scores = (
-        queries[:, :, asking].float() @ keys.float().transpose(-2, -1) * queries.shape[-1] ** -0.5
-    )
-    return torch.softmax(scores, dim=-1)
+        queries = rotate(queries, rotation)
+        keys = rotate(keys, rotation)
+    # float32, since maps are compared and ranked
+    products = queries[:, :, rows].float() @ keys.float().transpose(-2, -1)
+    return torch.softmax(products * queries.shape[-1] ** -0.5, dim=-1)

@@ -1,6 +1,4 @@
-"""A classifier: the encoder with all patches visible, its tokens pooled, and one linear layer,
-under timm's names.
-"""
+"""A classifier: all patches encoded, tokens pooled, and one linear layer, under timm's names."""
 
 from __future__ import annotations
 
@@ -18,7 +16,9 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
 POOLINGS = ("mean", "cls")
-_HEAD_STD = 2e-5  # so small that the first answers are all alike and early gradients into the encoder tiny (He et al. 2022, official code)
+# So small that the first answers are all alike, and early gradients into the encoder tiny (official
+# code of He et al. 2022).
+_HEAD_STD = 2e-5
 
 
 class Classifier(ImageEncoder):
@@ -43,13 +43,13 @@ class Classifier(ImageEncoder):
                 "Pooling 'cls' needs a class token and this encoder has none; use pooling=mean."
             )
         rng = rng if rng is not None else torch_generator(0, "weights")
-        super().__init__(
-            dataclasses.replace(config, final_norm=False) if pooling == "mean" else config, rng
-        )
+        # a mean is normed after pooling and not before it, as in timm
+        if pooling == "mean":
+            config = dataclasses.replace(config, final_norm=False)
+        super().__init__(config, rng)
         self.pooling = pooling
-        self.fc_norm = (
-            build_norm(config.width, config.norm_eps) if pooling == "mean" else nn.Identity()
-        )
+        norm = build_norm(config.width, config.norm_eps) if pooling == "mean" else nn.Identity()
+        self.fc_norm = norm
         self.head = nn.utils.skip_init(nn.Linear, config.width, num_classes)
         nn.init.trunc_normal_(self.head.weight, std=_HEAD_STD, generator=rng)
         nn.init.zeros_(self.head.bias)
@@ -59,40 +59,42 @@ class Classifier(ImageEncoder):
         return self.head.out_features
 
     def classify(self, images: Tensor, shares_BL2: Tensor | None = None) -> Tensor:
-        """(B, K) scores of (B, C, H, W) images in the model's numbers; shares: see `draw_shares`,
-        for training alone.
+        """(B, classes) scores of (B, C, H, W) images in the model's numbers.
+
+        shares_BL2: see `draw_shares`, for training alone.
         """
         tokens, rotation = self.encoder.begin(patchify(images, self.grid.patch_size))
-        for place, block in enumerate(self.encoder.blocks):
-            tokens = block(
-                tokens, rotation, None, None if shares_BL2 is None else shares_BL2[:, place]
-            )
-        return self.head(self.fc_norm(self.pool(self.encoder.norm(tokens))))
+        for depth, block in enumerate(self.encoder.blocks):
+            shares_B2 = None if shares_BL2 is None else shares_BL2[:, depth]
+            tokens = block(tokens, rotation, None, shares_B2)
+        pooled = self.pool(self.encoder.norm(tokens))  # (B, D)
+        return self.head(self.fc_norm(pooled))
 
     def pool(self, tokens_BND: Tensor) -> Tensor:
-        return (
-            tokens_BND[:, 0]
-            if self.pooling == "cls"
-            else tokens_BND[:, self.config.num_prefix :].mean(1)
-        )
+        """(B, D): the class token, or the mean of the patch tokens."""
+        if self.pooling == "cls":
+            return tokens_BND[:, 0]
+        return tokens_BND[:, self.config.num_prefix :].mean(1)
 
 
 def draw_shares(chance_BL2: Tensor, drop_path: float) -> Tensor:
-    """Stochastic depth (Huang et al. 2016): (B, depth, 2) uniform numbers become 0 where an image
-    skips a branch, else 1 / (1 - rate).
+    """Stochastic depth (Huang et al. 2016): what each branch of each block is multiplied by.
 
-    The rate of a block rises linearly from 0 at the first to `drop_path` at the last.
+    (B, depth, 2) uniform numbers become 0 where an image skips a branch, else 1 / (1 - rate). The
+    rate of a block rises linearly from 0 at the first to `drop_path` at the last.
     """
     rates = torch.linspace(0, drop_path, chance_BL2.shape[1], device=chance_BL2.device)[:, None]
     return (chance_BL2 >= rates) / (1 - rates)
 
 
 def classifier_for(config: ModelConfig, state: Mapping[str, Tensor]) -> Classifier | None:
-    """The classifier that a state dict under our names was taken from, its weights not yet copied,
-    or None when there is no head.
+    """The classifier that a state dict under our names was taken from, or None without a head.
+
+    Its weights are not copied yet.
     """
     if "head.weight" not in state:
         return None
-    return Classifier(
-        config, state["head.weight"].shape[0], "mean" if "fc_norm.weight" in state else "cls"
-    )
+    num_classes = state["head.weight"].shape[0]
+    # the pooling is not stored: only a mean has a norm of its own
+    pooling = "mean" if "fc_norm.weight" in state else "cls"
+    return Classifier(config, num_classes, pooling)

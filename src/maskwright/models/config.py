@@ -1,5 +1,6 @@
-"""The shape of a model as plain data; free of torch, so that settings can be checked before
-anything heavy is imported.
+"""The shape of a model as plain data.
+
+It is free of torch, so that settings can be checked before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 
 POSITIONS = ("sincos", "learned", "rotary", "none")
@@ -20,15 +22,25 @@ TARGETS = ("raw", "normalized")
 class ModelConfig:
     """Everything that decides the parameters of a MaskedAutoencoder.
 
-    image_size: (height, width) in pixels, divisible by patch_size; channels of the image; width,
-        depth, heads of the encoder.
-    positions: one of POSITIONS; class_token and registers are the prefix tokens.
+    image_size: (height, width) in pixels, divisible by patch_size.
+    patch_size: side of a patch in pixels.
+    channels: of the image.
+    width, depth, heads: of the encoder.
+    mlp_ratio: width of the hidden layer of an MLP over the width of its block.
+    positions: one of POSITIONS.
+    class_token: whether the first prefix token is a class token.
+    registers: further prefix tokens (Darcet et al. 2024).
     decoder: `full` (He et al. 2022) or `cross` (masked queries attend to visible tokens, Fu et al.
         2024).
-    target: what is predicted, `raw` or per-patch `normalized` pixels. The last four are for weights
-        made elsewhere: norm_eps of every layer norm; layer_scale, the first value of a LayerScale
-        in each encoder block, or None for none (DINOv2 has it); final_norm and decoder_norm,
-        whether encoder and decoder end in a layer norm.
+    decoder_width, decoder_depth, decoder_heads: of the decoder.
+    target: what is predicted, `raw` or per-patch `normalized` pixels.
+
+    The last four are for weights made elsewhere.
+
+    norm_eps: of every layer norm.
+    layer_scale: the first value of a LayerScale in each encoder block, None for none (DINOv2 has
+        it).
+    final_norm, decoder_norm: whether encoder and decoder end in a layer norm.
     """
 
     image_size: tuple[int, int]
@@ -52,23 +64,22 @@ class ModelConfig:
     decoder_norm: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image_size", tuple(self.image_size))
-        for name, known in (("positions", POSITIONS), ("decoder", DECODERS), ("target", TARGETS)):
-            if getattr(self, name) not in known:
-                raise MaskwrightError(
-                    f"{name} is one of {', '.join(known)}; got '{getattr(self, name)}'."
-                )
-        for width, heads, whose in (
-            (self.width, self.heads, ""),
-            (self.decoder_width, self.decoder_heads, "decoder_"),
-        ):
-            if width % heads:
-                raise MaskwrightError(f"{whose}width {width} does not divide into {heads} heads.")
-            if self.positions in ("sincos", "rotary") and width % 4:
-                raise MaskwrightError(
-                    f"{self.positions} positions need {whose}width to be a multiple of 4; got"
-                    f" {width}."
-                )
+        object.__setattr__(self, "image_size", tuple(self.image_size))  # files have a list
+        check_one_of("positions", self.positions, POSITIONS)
+        check_one_of("decoder", self.decoder, DECODERS)
+        check_one_of("target", self.target, TARGETS)
+        self._check_width("width", self.width, self.heads)
+        self._check_width("decoder_width", self.decoder_width, self.decoder_heads)
+
+    def _check_width(self, name: str, width: int, heads: int) -> None:
+        """Refuse a width that heads or positions cannot share out."""
+        if width % heads:
+            raise MaskwrightError(f"{name} {width} does not divide into {heads} heads.")
+        # sine and cosine of row and column
+        if self.positions in ("sincos", "rotary") and width % 4:
+            raise MaskwrightError(
+                f"{self.positions} positions need {name} to be a multiple of 4; got {width}."
+            )
 
     @property
     def num_prefix(self) -> int:
@@ -79,6 +90,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        # a setting that is not understood may change what the weights mean
         known = {item.name for item in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise MaskwrightError(

@@ -1,5 +1,6 @@
-"""How many floating-point operations a step takes, counted from the shapes: what "matched compute"
-is measured in.
+"""How many floating-point operations a step takes, counted from the shapes.
+
+"Matched compute" is measured in them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from maskwright.models.config import ModelConfig
 
 @dataclass(frozen=True)
 class StepCost:
-    """Operations per image, a multiply-add counted as two; norms, activations and softmax are left
-    out, as is usual.
+    """Operations per image, a multiply-add counted as two.
+
+    Norms, activations and softmax are left out, as is usual.
     """
 
     encoder: int
@@ -30,47 +32,60 @@ class StepCost:
 
 def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> StepCost:
     """Count one image's step with that many visible and predicted patches."""
-    num_patches = (config.image_size[0] // config.patch_size) * (
-        config.image_size[1] // config.patch_size
-    )
+    width = config.decoder_width
     values = config.patch_size**2 * config.channels
     tokens = num_visible + config.num_prefix
-    encoder = num_visible * values * config.width + config.depth * count_block(
-        tokens, config.width, config.mlp_ratio
-    )
-    decoder = (
-        tokens * config.width * config.decoder_width + num_predicted * config.decoder_width * values
-    )
+
+    # patch embedding and blocks
+    encoder = num_visible * values * config.width
+    encoder += config.depth * count_block(tokens, config.width, config.mlp_ratio)
+
+    # from the encoder's width to the decoder's, then blocks, then pixels
+    decoder = tokens * config.width * width + num_predicted * width * values
     if config.decoder == "full":
-        decoder += config.decoder_depth * count_block(
-            num_patches + config.num_prefix, config.decoder_width, config.mlp_ratio
-        )
+        all_tokens = _num_patches(config) + config.num_prefix
+        block = count_block(all_tokens, width, config.mlp_ratio)
     else:
-        decoder += config.decoder_depth * _cross_block(
-            num_predicted, tokens, config.decoder_width, config.mlp_ratio
-        )
-    return StepCost(2 * encoder, 2 * decoder)
+        block = _cross_block(num_predicted, tokens, width, config.mlp_ratio)
+    decoder += config.decoder_depth * block
+    return StepCost(encoder=2 * encoder, decoder=2 * decoder)
 
 
 def count_look(config: ModelConfig) -> int:
-    """Operations of one look at an image for its last block's attention; of that block only
-    queries, keys and values are made.
-    """
-    num_patches = (config.image_size[0] // config.patch_size) * (
-        config.image_size[1] // config.patch_size
-    )
-    tokens, asking = num_patches + config.num_prefix, 1 if config.class_token else num_patches
+    """Operations of one look at an image for its last block's attention (`attention_map`)."""
+    num_patches = _num_patches(config)
+    tokens = num_patches + config.num_prefix
     embedding = num_patches * config.patch_size**2 * config.channels * config.width
     blocks = (config.depth - 1) * count_block(tokens, config.width, config.mlp_ratio)
-    return 2 * (embedding + blocks + 3 * tokens * config.width**2 + asking * tokens * config.width)
+    # of the last block only queries, keys and values are computed, and the queries' products
+    packed = 3 * tokens * config.width**2
+    num_queries = 1 if config.class_token else num_patches
+    products = num_queries * tokens * config.width
+    return 2 * (embedding + blocks + packed + products)
 
 
 def count_block(tokens: int, width: int, mlp_ratio: float) -> int:
     """Multiply-adds of a transformer block for one image."""
+    # queries, keys, values and output, then both layers of the MLP
     linear = tokens * width * width * (4 + 2 * mlp_ratio)
-    return round(linear) + 2 * tokens * tokens * width
+    # queries times keys, and weights times values
+    attention = 2 * tokens * tokens * width
+    return round(linear) + attention
 
 
-def _cross_block(queries: int, memory: int, width: int, mlp_ratio: float) -> int:
+def _cross_block(
+    queries: int,
+    memory: int,
+    width: int,
+    mlp_ratio: float,
+) -> int:
+    """Multiply-adds of a cross-attention block for one image."""
+    # queries and output of each query, its MLP, and keys and values of each memory token
     linear = width * width * (queries * (2 + 2 * mlp_ratio) + 2 * memory)
-    return round(linear) + 2 * queries * memory * width
+    attention = 2 * queries * memory * width
+    return round(linear) + attention
+
+
+def _num_patches(config: ModelConfig) -> int:
+    height, width = config.image_size
+    return (height // config.patch_size) * (width // config.patch_size)

@@ -1,6 +1,4 @@
-"""The full decoder: every position attends to every other, hidden ones start from a shared mask
-token (He et al. 2022).
-"""
+"""The full decoder (He et al. 2022): all tokens attend to all, hidden ones begin as mask tokens."""
 
 from __future__ import annotations
 
@@ -16,8 +14,9 @@ from maskwright.patches.mask import PatchMask, take
 
 
 class Decoder(nn.Module):
-    """Turns latent tokens into predicted patches; `decoder_` before a parameter's name gives its
-    official name.
+    """Turns latent tokens into predicted patches.
+
+    `decoder_` before a parameter's name gives its official name.
     """
 
     def __init__(self, config: ModelConfig, grid: Grid) -> None:
@@ -28,49 +27,52 @@ class Decoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
-        self.blocks = nn.ModuleList(
-            [
-                Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
-                for _ in range(config.decoder_depth)
-            ]
-        )
+        blocks = [
+            Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
+            for _ in range(config.decoder_depth)
+        ]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
+        # from tokens to the numbers of a patch
         self.pred = build_linear(width, config.patch_size**2 * config.channels)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`: (B, num_prefix + V, width) latent tokens
-        give (B, K, P) values.
+        """Predict the patches at `mask.predicted_ids`, (B, K, P).
 
-        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P). Tokens
-            stand as prefix, visible, masked: attention does not care about order once every token
-            knows its place.
+        latent_BTD: (B, num_prefix + V, width) tokens of the encoder.
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
         """
-        tokens = torch.cat(
-            [self._seen(latent_BTD, mask.visible_ids), self._hidden(mask.masked_ids)], dim=1
-        )
+        # prefix, visible, masked: attention does not care about order once positions are added
+        seen = self._seen(latent_BTD, mask.visible_ids)
+        hidden = self._hidden(mask.masked_ids)
+        tokens = torch.cat([seen, hidden], dim=1)  # (B, num_prefix + N, D)
         rotation = self._rotation(mask)
         for block in self.blocks:
             tokens = block(tokens, rotation)
-        hidden = tokens[:, -mask.num_masked :]
+
+        predicted = tokens[:, -mask.num_masked :]  # (B, M, D)
         if mask.predicted_ids.shape[1] < mask.num_masked:
-            hidden = take(
-                hidden,
-                torch.searchsorted(mask.masked_ids.contiguous(), mask.predicted_ids.contiguous()),
-            )
+            # where each predicted id stands among the masked ones, both ascending
+            masked_ids = mask.masked_ids.contiguous()
+            index = torch.searchsorted(masked_ids, mask.predicted_ids.contiguous())
+            predicted = take(predicted, index)  # (B, K, D)
         if visible:
-            hidden = torch.cat([hidden, tokens[:, self.num_prefix : -mask.num_masked]], dim=1)
-        return self.pred(self.norm(hidden))
+            again = tokens[:, self.num_prefix : -mask.num_masked]  # (B, V, D)
+            predicted = torch.cat([predicted, again], dim=1)
+        return self.pred(self.norm(predicted))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
-        """Predict every patch, (B, N, P), when the patches are kept in part: a token is keep *
-        embedded + (1 - keep) * mask token.
+        """Predict every patch, (B, N, P), when the patches are kept in part.
 
-        latent: (B, num_prefix + N, width), all patches in order; keep in [0, 1]. What is mixed has
-            the decoder's own width.
+        A token is keep * embedded + (1 - keep) * mask token, at the decoder's own width.
+
+        latent_BTD: (B, num_prefix + N, width), all patches in order.
+        keep_BN: in [0, 1].
         """
         prefix, embedded = self.embed(latent_BTD).tensor_split([self.num_prefix], dim=1)
-        keep = keep_BN[:, :, None].to(embedded.dtype)
-        tokens = torch.cat([prefix, keep * embedded + (1 - keep) * self.mask_token], dim=1)
+        keep = keep_BN[:, :, None].to(embedded.dtype)  # (B, N, 1)
+        mixed = keep * embedded + (1 - keep) * self.mask_token
+        tokens = torch.cat([prefix, mixed], dim=1)
         if self.pos_embed is not None:
             tokens = tokens + self.pos_embed
         rotation = None if self.rotary is None else self.rotary(None, self.num_prefix)
@@ -83,10 +85,10 @@ class Decoder(nn.Module):
         tokens = self.embed(latent_BTD)
         if self.pos_embed is None:
             return tokens
+        # the same prefix rows for every image, patch rows by the image's own ids
         prefix = self.pos_embed[:, : self.num_prefix].expand(tokens.shape[0], -1, -1)
-        return tokens + torch.cat(
-            [prefix, place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)], dim=1
-        )
+        patches = place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
+        return tokens + torch.cat([prefix, patches], dim=1)
 
     def _hidden(self, masked_ids_BM: Tensor) -> Tensor:
         """A mask token per hidden patch, with its position."""
@@ -95,6 +97,8 @@ class Decoder(nn.Module):
         return self.mask_token + place_rows(self.pos_embed, masked_ids_BM, self.num_prefix)
 
     def _rotation(self, mask: PatchMask) -> Rotation | None:
+        """The rotation of all tokens in the order in which they stand, or None."""
         if self.rotary is None:
             return None
-        return self.rotary(torch.cat([mask.visible_ids, mask.masked_ids], dim=1), self.num_prefix)
+        ids = torch.cat([mask.visible_ids, mask.masked_ids], dim=1)  # (B, N)
+        return self.rotary(ids, self.num_prefix)

@@ -1,6 +1,4 @@
-"""The encoder: visible patches in, latent tokens out, under the parameter names of timm and the
-official MAE.
-"""
+"""The encoder: visible patches in, latent tokens out, under the names of timm and official MAE."""
 
 from __future__ import annotations
 
@@ -16,8 +14,9 @@ from maskwright.patches.mask import take
 
 
 class PatchEmbed(nn.Module):
-    """The patch embedding, stored as a convolution (so that files fit timm) and applied as a linear
-    map to patches already cut out.
+    """The patch embedding: a linear map, applied to patches that are already cut out.
+
+    It is stored as a convolution, so that files fit timm.
     """
 
     def __init__(self, channels: int, patch_size: int, width: int) -> None:
@@ -28,9 +27,9 @@ class PatchEmbed(nn.Module):
 
     def forward(self, patches_BNP: Tensor) -> Tensor:
         """Map (B, N, P) patches in (row, column, channel) order to (B, N, width) tokens."""
-        return F.linear(
-            patches_BNP, self.proj.weight.permute(0, 2, 3, 1).flatten(1), self.proj.bias
-        )
+        # (width, C, p, p) -> (width, p, p, C) -> (width, P), in the order of `patchify`
+        weight = self.proj.weight.permute(0, 2, 3, 1).flatten(1)
+        return F.linear(patches_BNP, weight, self.proj.bias)
 
 
 class Encoder(nn.Module):
@@ -41,18 +40,17 @@ class Encoder(nn.Module):
         width = config.width
         self.num_prefix = config.num_prefix
         self.patch_embed = PatchEmbed(config.channels, config.patch_size, width)
+        # None where there is none, so that a state dict has no empty entries
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if config.class_token else None
-        self.reg_token = (
-            nn.Parameter(torch.zeros(1, config.registers, width)) if config.registers else None
-        )
+        registers = torch.zeros(1, config.registers, width)
+        self.reg_token = nn.Parameter(registers) if config.registers else None
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.heads)
-        self.blocks = nn.ModuleList(
-            [
-                Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale)
-                for _ in range(config.depth)
-            ]
-        )
+        blocks = [
+            Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale)
+            for _ in range(config.depth)
+        ]
+        self.blocks = nn.ModuleList(blocks)
         self.norm = build_norm(width, config.norm_eps) if config.final_norm else nn.Identity()
 
     def forward(
@@ -62,14 +60,13 @@ class Encoder(nn.Module):
         weights_BV: Tensor | None = None,
         gates_BTT: Tensor | None = None,
     ) -> Tensor:
-        """Encode the patches named by ids, or all; returns (B, num_prefix + V, width) after the
-        final norm.
+        """Encode visible patches, or all: (B, num_prefix + V, width) after the final norm.
 
-        Patches are picked before the embedding, so hidden pixels are never touched and cost
-        nothing.
-
-        weights: what each token is multiplied by once it knows its place, for policies that learn.
-        gates: how far each of the num_prefix + V tokens (rows) may look at each other one
+        patches_BNP: all patches of the images.
+        visible_ids_BV: ids of those to encode; all in order when None.
+        weights_BV: what each token is multiplied by once it has its position, for policies that
+            learn.
+        gates_BTT: how far each of the num_prefix + V tokens (rows) may look at each other one
             (columns), for numbers of visible patches that differ by image.
         """
         tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
@@ -83,12 +80,13 @@ class Encoder(nn.Module):
         visible_ids_BV: Tensor | None = None,
         weights_BV: Tensor | None = None,
     ) -> tuple[Tensor, Rotation | None]:
-        """The tokens (B, num_prefix + V, width) as the first block receives them, and the rotation
-        of all blocks.
-        """
+        """The tokens (B, num_prefix + V, D) of the first block, and the rotation of all blocks."""
+        # picked before the embedding, so hidden pixels are never touched and cost nothing
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
         tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
-        return tokens, None if self.rotary is None else self.rotary(visible_ids_BV, self.num_prefix)
+        if self.rotary is None:
+            return tokens, None
+        return tokens, self.rotary(visible_ids_BV, self.num_prefix)
 
     def _with_prefix(
         self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None, weights_BV: Tensor | None
@@ -98,12 +96,11 @@ class Encoder(nn.Module):
             tokens_BVD = tokens_BVD + place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
         if weights_BV is not None:
             tokens_BVD = tokens_BVD * weights_BV[:, :, None]
-        prefix: list[Tensor] = [
-            token for token in (self.cls_token, self.reg_token) if token is not None
-        ]
-        if not prefix:
+        prefix_tokens = [token for token in (self.cls_token, self.reg_token) if token is not None]
+        if not prefix_tokens:
             return tokens_BVD
-        first = torch.cat(prefix, dim=1)
+        # the class token first, then registers: (1, num_prefix, D)
+        prefix = torch.cat(prefix_tokens, dim=1)
         if self.pos_embed is not None:
-            first = first + self.pos_embed[:, : self.num_prefix]
-        return torch.cat([first.expand(tokens_BVD.shape[0], -1, -1), tokens_BVD], dim=1)
+            prefix = prefix + self.pos_embed[:, : self.num_prefix]
+        return torch.cat([prefix.expand(tokens_BVD.shape[0], -1, -1), tokens_BVD], dim=1)

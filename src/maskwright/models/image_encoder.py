@@ -1,6 +1,4 @@
-"""An encoder without a decoder: what a foreign file without one becomes, and all that features
-need.
-"""
+"""An encoder without a decoder: all that features need, and all that some files hold."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ from maskwright.support.seeding import torch_generator
 
 
 class ImageEncoder(nn.Module):
-    """Turns whole images into tokens, under the parameter names that MaskedAutoencoder has for its
-    encoder.
+    """Turns whole images into tokens.
 
-    The decoder's entries of the configuration mean nothing here.
+    Parameters have the names that they have in a MaskedAutoencoder. The decoder's entries of the
+    configuration mean nothing here.
 
     rng: as for MaskedAutoencoder.
     """
@@ -33,13 +31,15 @@ class ImageEncoder(nn.Module):
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
     def encode(self, images: Tensor) -> Tensor:
-        """Encode (B, C, H, W) images in the model's numbers: (B, num_prefix + N, width) in raster
-        order, without chance.
+        """Encode (B, C, H, W) images in the model's numbers: (B, num_prefix + N, width).
+
+        Patches are in raster order, and there is no chance in it.
         """
-        wanted = (self.config.channels, *self.grid.image_size)
-        if tuple(images.shape[1:]) != wanted:
+        shape = (self.config.channels, *self.grid.image_size)
+        if tuple(images.shape[1:]) != shape:
             raise MaskwrightError(
-                f"This encoder takes (B, {', '.join(map(str, wanted))}) images; got"
+                f"This encoder takes (B, {', '.join(map(str, shape))}) images; got"
                 f" {tuple(images.shape)}."
             )
-        return self.encoder(patchify(images, self.grid.patch_size))
+        patches = patchify(images, self.grid.patch_size)  # (B, N, P)
+        return self.encoder(patches)

@@ -6,24 +6,22 @@ import torch
 from torch import nn
 
 _TOKEN_STD = 0.02
+_TOKENS = ("cls_token", "reg_token", "mask_token", "pos_embed")
 
 
 def draw_weights(model: nn.Module, rng: torch.Generator) -> None:
-    """Set every trainable parameter: Xavier-uniform linear maps, zero biases, unit norms, tokens
-    and learned tables normal(0, 0.02).
+    """Set every trainable parameter.
 
-    The patch embedding counts as the linear map that it is (He et al. 2022). Fixed position tables
-    stay as they are.
+    Linear maps are Xavier-uniform, biases zero, tokens and learned tables normal(0, 0.02); norms
+    come as units. Fixed position tables stay as they are.
     """
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
+            # flattened, because the patch embedding counts as the linear map that it is
             nn.init.xavier_uniform_(module.weight.data.flatten(1), generator=rng)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for name, parameter in model.named_parameters():
-        kind = name.rpartition(".")[2]
-        if (
-            kind in ("cls_token", "reg_token", "mask_token", "pos_embed")
-            and parameter.requires_grad
-        ):
+        is_token = name.rpartition(".")[2] in _TOKENS
+        if is_token and parameter.requires_grad:
             nn.init.normal_(parameter, std=_TOKEN_STD, generator=rng)

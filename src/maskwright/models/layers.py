@@ -1,6 +1,4 @@
-"""The layers of a vision transformer under timm's parameter names: attention, cross-attention, MLP
-and their blocks.
-"""
+"""The layers of a vision transformer under timm's names: attention, MLP and their blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from maskwright.models.attention import attend, attend_gated, attend_packed, spl
 from maskwright.models.linear import build_linear
 from maskwright.models.positional import Rotation, rotate
 
-NORM_EPS = 1e-6
+NORM_EPS = 1e-6  # torch's own default is 1e-5
 
 
 def build_norm(width: int, eps: float = NORM_EPS) -> nn.LayerNorm:
@@ -21,9 +19,7 @@ def build_norm(width: int, eps: float = NORM_EPS) -> nn.LayerNorm:
 
 
 class LayerScale(nn.Module):
-    """A learned factor per channel on what a block adds to its input (Touvron et al. 2021), as in
-    DINOv2.
-    """
+    """A learned factor per channel on what a block adds (Touvron et al. 2021), as in DINOv2."""
 
     def __init__(self, width: int, first_value: float) -> None:
         super().__init__()
@@ -50,18 +46,23 @@ class Attention(nn.Module):
     def forward(
         self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None
     ) -> Tensor:
-        """gates: how far each token (row) may look at each other (column), see `attend_gated`."""
-        packed = self.qkv(tokens_BND)
+        """Let every token look at all others.
+
+        rotation: turns queries and keys, for rotary positions.
+        gates_BNN: how far each token (row) may look at each other (column), see `attend_gated`.
+        """
+        packed = self.qkv(tokens_BND)  # (B, N, 3 * D)
         if rotation is None and gates_BNN is None:
+            # the usual case has a faster backward pass on CPU
             return self.proj(attend_packed(packed, self.heads))
         queries, keys, values = split_heads(packed, 3, self.heads)
         if rotation is not None:
-            queries, keys = rotate(queries, rotation), rotate(keys, rotation)
-        mixed = (
-            attend(queries, keys, values)
-            if gates_BNN is None
-            else attend_gated(queries, keys, values, gates_BNN)
-        )
+            queries = rotate(queries, rotation)
+            keys = rotate(keys, rotation)
+        if gates_BNN is None:
+            mixed = attend(queries, keys, values)
+        else:
+            mixed = attend_gated(queries, keys, values, gates_BNN)
         return self.proj(mixed)
 
 
@@ -82,18 +83,20 @@ class CrossAttention(nn.Module):
         rotations: tuple[Rotation, Rotation] | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
-        """rotations: those of the queries and of the memory; gates: how far a query may look at a
-        token, see `attend_gated`.
+        """Let every query look at the memory.
+
+        rotations: those of the queries and of the memory.
+        gates_BKV: how far each query may look at each token, see `attend_gated`.
         """
         (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
         if rotations is not None:
-            queries, keys = rotate(queries, rotations[0]), rotate(keys, rotations[1])
-        mixed = (
-            attend(queries, keys, values)
-            if gates_BKV is None
-            else attend_gated(queries, keys, values, gates_BKV)
-        )
+            queries = rotate(queries, rotations[0])
+            keys = rotate(keys, rotations[1])
+        if gates_BKV is None:
+            mixed = attend(queries, keys, values)
+        else:
+            mixed = attend_gated(queries, keys, values, gates_BKV)
         return self.proj(mixed)
 
 
@@ -110,8 +113,9 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: attention, then MLP, each added to its input; `ls1` and `ls2`
-    are timm's names of the layer scales.
+    """A pre-norm transformer block: attention, then MLP, each added to its input.
+
+    `ls1` and `ls2` are timm's names of the layer scales.
     """
 
     def __init__(
@@ -137,23 +141,33 @@ class Block(nn.Module):
         gates_BNN: Tensor | None = None,
         shares_B2: Tensor | None = None,
     ) -> Tensor:
-        """shares: what attention and MLP of each image are multiplied by before they are added, for
-        stochastic depth.
+        """Pass tokens through attention and MLP.
+
+        rotation, gates_BNN: see `Attention`.
+        shares_B2: what attention and MLP of each image are multiplied by before they are added, for
+            stochastic depth.
         """
         attended = self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
-        tokens_BND = tokens_BND + (
-            attended if shares_B2 is None else attended * shares_B2[:, :1, None]
-        )
+        if shares_B2 is not None:
+            attended = attended * shares_B2[:, :1, None]  # (B, 1, 1)
+        tokens_BND = tokens_BND + attended
+
         mixed = self.ls2(self.mlp(self.norm2(tokens_BND)))
-        return tokens_BND + (mixed if shares_B2 is None else mixed * shares_B2[:, 1:, None])
+        if shares_B2 is not None:
+            mixed = mixed * shares_B2[:, 1:, None]
+        return tokens_BND + mixed
 
 
 class CrossBlock(nn.Module):
-    """A pre-norm block in which queries look at a memory and never at each other (CrossMAE, Fu et
-    al. 2024).
-    """
+    """A pre-norm block whose queries look at a memory and never at each other (Fu et al. 2024)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float = NORM_EPS) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        mlp_ratio: float,
+        eps: float = NORM_EPS,
+    ) -> None:
         super().__init__()
         self.norm1 = build_norm(width, eps)
         self.attn = CrossAttention(width, heads)
@@ -167,7 +181,7 @@ class CrossBlock(nn.Module):
         rotations: tuple[Rotation, Rotation] | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
-        queries_BKD = queries_BKD + self.attn(
-            self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV
-        )
+        """Pass queries through attention and MLP; rotations and gates as in `CrossAttention`."""
+        attended = self.attn(self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV)
+        queries_BKD = queries_BKD + attended
         return queries_BKD + self.mlp(self.norm2(queries_BKD))

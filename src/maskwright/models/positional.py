@@ -1,5 +1,4 @@
-"""Where a token is: tables added to tokens (sine-cosine, learned), rotations of queries and keys
-(rotary), or nothing.
+"""Where a token is: tables added to tokens, rotations of queries and keys (rotary), or nothing.
 
 Every kind answers for tokens given by their patch ids, because visible tokens travel without their
 neighbors.
@@ -16,7 +15,7 @@ from maskwright.patches.grid import Grid
 from maskwright.patches.positions import sincos_positions
 from maskwright.support.errors import MaskwrightError
 
-_ROTARY_BASE = 100.0
+_ROTARY_BASE = 100.0  # grids are short: texts, of thousands of tokens, take 10000
 
 
 class Rotation(NamedTuple):
@@ -26,11 +25,16 @@ class Rotation(NamedTuple):
     sine: Tensor
 
 
-def build_table(kind: str, grid: Grid, width: int, num_prefix: int) -> nn.Parameter | None:
-    """Build the (1, num_prefix + N, width) table added to tokens: fixed for `sincos`, trainable for
-    `learned`, None for the other kinds.
+def build_table(
+    kind: str,
+    grid: Grid,
+    width: int,
+    num_prefix: int,
+) -> nn.Parameter | None:
+    """Build the (1, num_prefix + N, width) table that is added to tokens.
 
-    Prefix rows of the fixed table are zero; a learned table is drawn by the model's initialization.
+    It is fixed for `sincos`, trainable for `learned`, None for the other kinds. Prefix rows of the
+    fixed table are zero; a learned table is drawn by the model's initialization.
     """
     if kind == "sincos":
         return nn.Parameter(sincos_positions(grid, width, num_prefix), requires_grad=False)
@@ -40,20 +44,18 @@ def build_table(kind: str, grid: Grid, width: int, num_prefix: int) -> nn.Parame
 
 
 def place_rows(table_1ND: Tensor, ids_BK: Tensor | None, num_prefix: int) -> Tensor:
-    """Rows of the table for the patches named by ids (B, K, D), or for all patches in order (1, N,
-    D).
-    """
-    places = table_1ND[0, num_prefix:]
-    return places[None] if ids_BK is None else nn.functional.embedding(ids_BK, places)
+    """Rows of the table for the patches at ids, (B, K, D), or for all in order, (1, N, D)."""
+    rows = table_1ND[0, num_prefix:]  # (N, D), without the prefix
+    return rows[None] if ids_BK is None else nn.functional.embedding(ids_BK, rows)
 
 
 class Rotary(nn.Module):
-    """Two-dimensional axial rotary positions (Su et al. 2021; Heo et al. 2024): attention depends
-    on coordinate differences alone.
+    """Two-dimensional axial rotary positions (Su et al. 2021; Heo et al. 2024).
 
-    Half of each head turns with the row, half with the column, at frequencies base**(-k / (d / 4)),
-    base 100; prefix tokens do not turn. The angles are rebuilt from the grid, so a state dict does
-    not hold them. Raises MaskwrightError unless d is a multiple of 4.
+    Attention depends on coordinate differences alone. Half of each head turns with the row, half
+    with the column, at frequencies base**(-k / (d / 4)), base 100; prefix tokens do not turn. The
+    angles are rebuilt from the grid, so a state dict does not hold them. Raises MaskwrightError
+    unless d is a multiple of 4.
     """
 
     cosine: Tensor
@@ -65,40 +67,46 @@ class Rotary(nn.Module):
             raise MaskwrightError(
                 f"Rotary positions need width / heads to be a multiple of 4; got {head_size}."
             )
-        frequencies = _ROTARY_BASE ** -(
-            torch.arange(head_size // 4, dtype=torch.float64) / (head_size // 4)
-        )
+        quarter = head_size // 4
+        frequencies = _ROTARY_BASE ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
+        # (N, d / 2): a quarter of the head turns with the row, a quarter with the column
         ids = torch.arange(grid.num_patches)
-        angles = torch.cat(
-            [
-                place.double()[:, None] * frequencies
-                for place in (ids // grid.cols, ids % grid.cols)
-            ],
-            dim=1,
-        )
+        row_angles = (ids // grid.cols).double()[:, None] * frequencies
+        col_angles = (ids % grid.cols).double()[:, None] * frequencies
+        angles = torch.cat([row_angles, col_angles], dim=1)
+        # both numbers of a pair (i, i + d/2) turn by the same angle
         doubled = torch.cat([angles, angles], dim=1)
         self.register_buffer("cosine", doubled.cos().float(), persistent=False)
         self.register_buffer("sine", doubled.sin().float(), persistent=False)
 
     def forward(self, ids_BK: Tensor | None, num_prefix: int) -> Rotation:
-        """The rotation of `num_prefix` unturned tokens followed by the patches named by ids (all in
-        order when None).
+        """The rotation of `num_prefix` tokens that do not turn, then of the patches at ids.
+
+        ids_BK: all patches in order when None.
         """
-        cosine, sine = (place_rows(table[None], ids_BK, 0) for table in (self.cosine, self.sine))
+        cosine = place_rows(self.cosine[None], ids_BK, 0)  # (B, K, d)
+        sine = place_rows(self.sine[None], ids_BK, 0)
+        # no turn is a cosine of 1 and a sine of 0
         still = cosine.new_ones(cosine.shape[0], num_prefix, cosine.shape[2])
         cosine = torch.cat([still, cosine], dim=1)
         sine = torch.cat([torch.zeros_like(still), sine], dim=1)
-        return Rotation(cosine[:, None], sine[:, None])
+        return Rotation(cosine[:, None], sine[:, None])  # one for all heads
 
 
-def build_rotary(kind: str, grid: Grid, width: int, heads: int) -> Rotary | None:
+def build_rotary(
+    kind: str,
+    grid: Grid,
+    width: int,
+    heads: int,
+) -> Rotary | None:
     """The rotary module when `kind` asks for it, else None."""
     return Rotary(grid, width // heads) if kind == "rotary" else None
 
 
 def rotate(tokens_BHNd: Tensor, rotation: Rotation) -> Tensor:
-    """Turn pairs (i, i + d/2) of each head by the token's angles; computed in the rotation's float
-    type, returned in the tokens' type.
+    """Turn pairs (i, i + d/2) of each head by the token's angles.
+
+    It is computed in the rotation's float type and returned in the tokens' type.
     """
     first, second = tokens_BHNd.chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)

@@ -1,5 +1,12 @@
-"""Geometry of patches: the grid, pixels in patches, the split into visible and masked, positions.
-Torch only.
+"""Geometry of patches: the grid, patches from pixels, visible and masked ids. Torch only.
+
+Shape letters. Names of tensors here and in `masking`, `models` and `losses` may end in them.
+
+    B   pictures of a batch
+    N   patches of a picture; V of them visible, M masked, K predicted (N = V + M, K <= M)
+    P   numbers of a patch: patch_size * patch_size * channels, in this order
+    D   width of a token; H attention heads, d the width of a head
+    C, H, W   channels, height and width of pictures
 """
 
 from maskwright.patches.grid import Grid

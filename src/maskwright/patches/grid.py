@@ -9,7 +9,11 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True)
 class Grid:
-    """A rows x cols arrangement of square patches; ids count row by row from 0."""
+    """A rows x cols arrangement of square patches; ids count row by row from 0.
+
+    rows, cols: patches down and across.
+    patch_size: side of a patch in pixels.
+    """
 
     rows: int
     cols: int
@@ -21,13 +25,14 @@ class Grid:
 
     @classmethod
     def of_image(cls, height: int, width: int, patch_size: int) -> Grid:
-        """Divide a height x width image; raises MaskwrightError with the nearest legal size when it
-        does not divide.
+        """Divide a height x width image into patches.
+
+        Raises MaskwrightError, with the nearest size that fits, when it does not divide.
         """
         if height % patch_size or width % patch_size or height < patch_size or width < patch_size:
-            legal = "x".join(
-                str(max(1, round(side / patch_size)) * patch_size) for side in (height, width)
-            )
+            # the nearest multiples of the patch size, but never nothing
+            nearest = [max(1, round(side / patch_size)) * patch_size for side in (height, width)]
+            legal = "x".join(map(str, nearest))
             raise MaskwrightError(
                 f"A {height}x{width} image does not divide into {patch_size}-pixel patches; use"
                 f" {legal}."

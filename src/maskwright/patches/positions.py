@@ -1,6 +1,4 @@
-"""Two-dimensional sine-cosine positions in the official MAE layout, and resizing of position tables
-to another grid.
-"""
+"""Sine-cosine positions in the official MAE layout, and position tables resized to another grid."""
 
 from __future__ import annotations
 
@@ -23,27 +21,40 @@ def sincos_positions(grid: Grid, width: int, num_prefix: int = 0) -> Tensor:
         raise MaskwrightError(
             f"Sine-cosine positions need a width that is a multiple of 4; got {width}."
         )
-    frequencies = 1.0 / 10000 ** (torch.arange(width // 4, dtype=torch.float64) / (width / 4))
+    # a quarter of the width each for sine and cosine of column and row
+    steps = torch.arange(width // 4, dtype=torch.float64) / (width / 4)
+    frequencies = 1.0 / 10000**steps
     ids = torch.arange(grid.num_patches)
     parts = []
-    for place in (ids % grid.cols, ids // grid.cols):
-        angles = place.double()[:, None] * frequencies
+    for coordinate in (ids % grid.cols, ids // grid.cols):
+        angles = coordinate.double()[:, None] * frequencies  # (N, width / 4)
         parts += [angles.sin(), angles.cos()]
-    table = torch.cat(parts, dim=1).float()
+    table = torch.cat(parts, dim=1).float()  # (N, width)
     return torch.cat([torch.zeros(num_prefix, width), table])[None]
 
 
-def resize_positions(table: Tensor, old: Grid, new: Grid, num_prefix: int) -> Tensor:
-    """Resample a (1, num_prefix + N, D) table from one grid to another in two dimensions (bicubic);
-    prefix rows stay.
+def resize_positions(
+    table: Tensor,
+    old: Grid,
+    new: Grid,
+    num_prefix: int,
+) -> Tensor:
+    """Resample a (1, num_prefix + N, D) table from one grid to another; prefix rows stay.
+
+    The patch rows are resampled in two dimensions, bicubic.
     """
     if (old.rows, old.cols) == (new.rows, new.cols):
         return table
-    prefix, places = table[:, :num_prefix], table[:, num_prefix:]
-    image = places.reshape(1, old.rows, old.cols, -1).permute(0, 3, 1, 2).float()
+    # the table as an image of D channels, (1, D, rows, cols)
+    prefix = table[:, :num_prefix]
+    image = table[:, num_prefix:].reshape(1, old.rows, old.cols, -1).permute(0, 3, 1, 2).float()
     resized = F.interpolate(
-        image, size=(new.rows, new.cols), mode="bicubic", antialias=True, align_corners=False
+        image,
+        size=(new.rows, new.cols),
+        mode="bicubic",
+        antialias=True,
+        align_corners=False,
     )
-    return torch.cat(
-        [prefix, resized.permute(0, 2, 3, 1).reshape(1, new.num_patches, -1).to(table.dtype)], dim=1
-    )
+    # and back to one row per patch, (1, N, D)
+    rows = resized.permute(0, 2, 3, 1).reshape(1, new.num_patches, -1)
+    return torch.cat([prefix, rows.to(table.dtype)], dim=1)

@@ -1,4 +1,7 @@
-"""What a masked autoencoder says about the hidden patches, and how it becomes a picture."""
+"""What a masked autoencoder predicts for the hidden patches, and how that becomes a picture.
+
+Letters of shapes are listed in `maskwright.patches`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
+from maskwright.patches.hidden_stats import interpolate_stats
 from maskwright.patches.mask import PatchMask, put, take
 from maskwright.patches.pixels import PatchStats, normalize_patches, patch_stats, unpatchify, widen
 from maskwright.support.errors import MaskwrightError
@@ -20,8 +24,11 @@ Stats = Literal["raw", "visible", "target"]
 
 @dataclass(frozen=True)
 class Picture:
-    """Reconstructed images (B, C, H, W) in the model's numbers, with the statistics that undid a
-    normalized target on record.
+    """Reconstructed images (B, C, H, W) in the model's numbers.
+
+    reconstruction: the predicted patches alone, zero elsewhere.
+    composite: the predicted patches among the true visible ones.
+    stats: the statistics that undid a normalized target; "raw" where nothing had to be undone.
     """
 
     reconstruction: Tensor
@@ -34,10 +41,14 @@ class Prediction:
     """Predicted patches beside everything a loss or a figure needs.
 
     values: (B, K, P) in the space of `target`, at `mask.predicted_ids`.
+    mask: which patches were visible, masked and predicted.
     patches: (B, N, P) the true pixels.
+    grid: how the patches are arranged.
     target: `raw` pixels or each patch `normalized` by its own mean and deviation.
-    latent: (B, prefix + V, D) encoder output, the class token first where there is one.
-    visible_values: (B, V, P) the same for visible patches, when asked for.
+    latent: (B, num_prefix + V, D) encoder output, the class token first where there is one.
+    num_prefix: class and register tokens before those of patches.
+    class_token: whether the first prefix token is a class token.
+    visible_values: (B, V, P) predictions of visible patches, where they were computed.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
     """
 
@@ -61,9 +72,11 @@ class Prediction:
         return self._targets_at(self.mask.visible_ids)
 
     def seen_values(self) -> Tensor:
-        """(B, V, P) predictions of visible patches; raises MaskwrightError when the model was not
-        asked for them.
+        """(B, V, P) predictions of visible patches.
+
+        Raises MaskwrightError where the model did not compute them.
         """
+        # computing them costs decoder time, so a model does it only for losses that need them
         if self.visible_values is None:
             raise MaskwrightError(
                 "This loss compares visible patches too, and they were not predicted; call"
@@ -83,7 +96,7 @@ class Prediction:
     def embedding(self, of: Literal["mean", "class"]) -> Tensor:
         """(B, D) one vector per image: the mean of the visible patch tokens, or the class token."""
         if of == "mean":
-            return self.latent[:, self.num_prefix :].mean(1)
+            return self.latent[:, self.num_prefix :].mean(1)  # (B, V, D) -> (B, D)
         if not self.class_token:
             raise MaskwrightError(
                 "This loss looks at the class token and the encoder has none; use the mean of the"
@@ -92,58 +105,59 @@ class Prediction:
         return self.latent[:, 0]
 
     def pixel_errors(self) -> Tensor:
-        """(B, C, H, W) composite minus true image in the model's numbers: zero outside predicted
-        patches.
+        """(B, C, H, W) composite minus true image in the model's numbers.
 
-        Normalized predictions are put back with the hidden patch's own statistics: for losses,
-        never for pictures that people judge.
+        It is zero outside predicted patches. Normalized predictions are put back with the hidden
+        patch's own statistics: for losses, never for pictures that people judge.
         """
-        ids, errors = self.mask.predicted_ids, widen(self.values) - self.targets()
+        ids = self.mask.predicted_ids
+        errors = widen(self.values) - self.targets()  # (B, K, P)
         if self.target == "normalized":
+            # the mean cancels in a difference, so only the deviation is put back
             errors = errors * patch_stats(take(self.patches, ids)).std
         blank = torch.zeros(self.patches.shape, dtype=errors.dtype, device=errors.device)
         return unpatchify(put(blank, ids, errors), self.grid)
 
     def to_picture(self, stats: Literal["visible", "target"] = "visible") -> Picture:
-        """Turn the prediction into images; patches that were not predicted keep their true pixels
-        in both pictures' visible part.
+        """Turn the prediction into images; the composite has true pixels where none were predicted.
 
-        stats: how a normalized target is undone - `visible` interpolates mean and deviation from
-            visible patches (nothing leaks), `target` uses the hidden patch's own statistics (an
-            oracle; label it so). A raw target needs neither.
+        stats: how a normalized target is undone. `visible` interpolates mean and deviation from
+            visible patches, so nothing leaks. `target` uses the hidden patch's own statistics,
+            which no model knows: say so wherever such a picture is shown. A raw target needs
+            neither.
         """
+        ids = self.mask.predicted_ids
         values, used = self._pixel_values(stats)
-        composite = put(self.patches.float(), self.mask.predicted_ids, values)
+        composite = put(self.patches.float(), ids, values)  # (B, N, P)
         blank = torch.zeros_like(self.patches, dtype=torch.float32)
-        alone = put(blank, self.mask.predicted_ids, values)
-        return Picture(unpatchify(alone, self.grid), unpatchify(composite, self.grid), used)
+        alone = put(blank, ids, values)
+        return Picture(
+            reconstruction=unpatchify(alone, self.grid),
+            composite=unpatchify(composite, self.grid),
+            stats=used,
+        )
 
     def _targets_at(self, ids_BK: Tensor) -> Tensor:
         truth = take(self.patches, ids_BK)
         return normalize_patches(truth) if self.target == "normalized" else widen(truth)
 
     def _pixel_values(self, stats: Literal["visible", "target"]) -> tuple[Tensor, Stats]:
+        """(B, K, P) predicted patches in pixels, and which statistics undid the normalization."""
+        values = self.values.float()
         if self.target == "raw":
-            return self.values.float(), "raw"
+            return values, "raw"
         known = patch_stats(self.patches)
-        source = known if stats == "target" else _interpolate(known, self.mask, self.grid)
-        ids = self.mask.predicted_ids
-        at_ids = PatchStats(take(source.mean, ids), take(source.std, ids))
-        return at_ids.restore(self.values.float()), stats
-
-
-def _interpolate(known: PatchStats, mask: PatchMask, grid: Grid) -> PatchStats:
-    """Guess every patch's statistics as an average over visible patches with Gaussian weights of
-    one patch width.
-
-    The softmax keeps the nearest visible patch in charge however far it is.
-    """
-    ids = torch.arange(grid.num_patches, device=mask.visible_ids.device)
-    places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
-    squared = torch.cdist(
-        places.expand(mask.visible_ids.shape[0], -1, -1), places[mask.visible_ids]
-    ).square()
-    weights = torch.softmax(-squared / 2, dim=-1)
-    return PatchStats(
-        weights @ take(known.mean, mask.visible_ids), weights @ take(known.std, mask.visible_ids)
-    )
+        if stats == "target":
+            everywhere = known
+        else:
+            # only what is visible may speak: anything else would leak the answer
+            ids = self.mask.visible_ids
+            visible = PatchStats(take(known.mean, ids), take(known.std, ids))
+            everywhere = interpolate_stats(visible, ids, self.grid)
+        # (B, N, 1) -> (B, K, 1)
+        predicted_ids = self.mask.predicted_ids
+        at_ids = PatchStats(
+            mean=take(everywhere.mean, predicted_ids),
+            std=take(everywhere.std, predicted_ids),
+        )
+        return at_ids.restore(values), stats

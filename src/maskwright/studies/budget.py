@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from maskwright.masking.learner import flops_of
+from maskwright.masking.stateful import flops_of
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
 from maskwright.patches import visible_count

@@ -1,12 +1,13 @@
-"""Catalogs: a plain dict from a name to where its class lives and a sentence about it; nothing is
-imported until it is used.
+"""Catalogs: from a name to where its class lives and a sentence about it.
+
+A catalog is a plain dict, and nothing in it is imported until it is used.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -16,19 +17,28 @@ from maskwright.support.shorthand import Call, plain
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a catalog: `module:Class` and what it is, in a few words."""
+    """One line of a catalog.
+
+    path: `module:Class`.
+    summary: what it is, in a few words.
+    examples: lines that show its options, run by the tests; the bare name where none are given.
+    """
 
     path: str
     summary: str
+    examples: tuple[str, ...] = field(default=(), kw_only=True)
 
     def load(self) -> Any:
+        """Import the class."""
         module, name = self.path.split(":")
         return getattr(import_module(module), name)
 
 
 def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
-    """Build the dataclass that a call names, e.g. `block(size=4)`; words among its options need no
-    quotes.
+    """Build the dataclass that a call names, such as `block(size=4)`.
+
+    kind: what the catalog holds, for errors.
+    call: bare words among its options stand for text.
 
     Raises MaskwrightError for an unknown name or option, with the nearest known one, and for a
     value the class refuses.
@@ -36,13 +46,15 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
     if call.name not in catalog:
         raise unknown_name(kind, call.name, catalog)
     cls = catalog[call.name].load()
+    # arguments without a name go to the fields in their order
     fields = [item.name for item in dataclasses.fields(cls) if item.init]
     if len(call.args) > len(fields):
         raise MaskwrightError(
             f"{kind} '{call.name}' takes {len(fields)} options ({', '.join(fields) or 'none'}); got"
             f" {call}."
         )
-    options = plain({**dict(zip(fields, call.args, strict=False)), **call.options})
+    positional = dict(zip(fields, call.args, strict=False))
+    options = plain({**positional, **call.options})
     for option in options:
         if option not in fields:
             raise MaskwrightError(
@@ -52,6 +64,6 @@ def build(kind: str, catalog: Mapping[str, Entry], call: Call) -> Any:
     try:
         return cls(**options)
     except MaskwrightError:
-        raise
+        raise  # it says already what is wrong
     except (TypeError, ValueError) as error:
         raise MaskwrightError(f"{kind} '{call}' does not fit: {error}.") from error

@@ -10,31 +10,27 @@ from pathlib import Path
 
 import torch
 
+from maskwright import __version__
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.processors import usable_count
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that is really there."""
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
-        name = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        # the first that is there, from the fastest to the slowest
+        name = next(kind for kind, is_present in present.items() if is_present)
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise MaskwrightError(
             f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps."
         ) from error
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
     if not present.get(device.type, False):
         raise MaskwrightError(f"Device '{name}' is not available here; use --device auto or cpu.")
     return device
@@ -42,8 +38,9 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @lru_cache
 def cpu_has_fast_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16): about 4x
-    float32 there, slower elsewhere.
+    """Whether this CPU multiplies bfloat16 matrices in hardware (AMX or AVX512-BF16).
+
+    It is about 4 times as fast as float32 there, and slower elsewhere.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text()
@@ -55,18 +52,16 @@ def cpu_has_fast_bf16() -> bool:
 def pick_precision(device: torch.device) -> str:
     """Choose Lightning's precision word for a device: bf16 where it is fast, else float32."""
     if device.type == "cuda":
-        return (
-            "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-        )
+        # older cards emulate bfloat16, slowly
+        in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if in_hardware else "16-mixed"
     if device.type == "cpu" and cpu_has_fast_bf16():
         return "bf16-mixed"
     return "32-true"
 
 
 def cpu_count() -> int:
-    """Number of CPU cores that this process may use: by its affinity, and by its
-    container's quota.
-    """
+    """Number of CPU cores that this process may use, by its affinity and its container's quota."""
     return usable_count()
 
 
@@ -78,11 +73,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes: Python, torch and this package's commit where it runs from a git
-    checkout.
-    """
-    from maskwright import __version__
-
+    """Versions of what computes: Python, torch, this package, and its commit in a git checkout."""
     return {
         "maskwright": __version__,
         "python": platform.python_version(),
@@ -92,11 +83,13 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> str:
+    """The commit of the checkout that this file lies in, or "unknown" for an installed package."""
     root = Path(__file__).resolve().parents[3]
+    # asked only in our own checkout: an installed package may lie inside someone else's
     if not (root / ".git").exists():
         return "unknown"
     try:
-        asked = subprocess.run(
+        answer = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],
             capture_output=True,
             text=True,
@@ -104,12 +97,11 @@ def _commit() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return asked.stdout.strip() or "unknown"
+    return answer.stdout.strip() or "unknown"
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory for the next step instead of giving it back to the system;
-    returns whether that was possible.
+    """Let glibc keep freed memory for the next step; returns whether that was possible.
 
     A training step frees and asks for the same large blocks again and again; with the default each
     new block costs page faults (measured in docs/log.md). Peak memory does not change. Only glibc
@@ -117,6 +109,7 @@ def keep_freed_memory() -> bool:
     """
     if platform.libc_ver()[0] != "glibc":
         return False
+    # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h: no block by mmap, and never give memory back
     mmap_max, trim_threshold = -4, -1
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1))

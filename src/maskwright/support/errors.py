@@ -7,28 +7,33 @@ from collections.abc import Iterable
 
 
 class MaskwrightError(ValueError):
-    """A mistake that the user can mend; the command line prints it as one sentence and exits with
-    code 2.
+    """A mistake that the user can mend.
+
+    The command line prints it as one sentence and exits with code 2.
     """
 
 
 class NotAtHand(MaskwrightError):
-    """Something that has to be fetched or installed first: nothing is wrong with what was asked
-    for.
-    """
+    """Something that has to be fetched or installed first; the request itself is right."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `" Did you mean 'block'?"` for the nearest known name, or nothing when
-    none is near.
-    """
+    """Return `" Did you mean 'block'?"` for the nearest known name, or "" when none is near."""
+    # below half of the letters in common, a guess confuses more than it helps
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], more: str = "") -> MaskwrightError:
-    """Build the error for a name that is not in a catalog, with the nearest known one and the whole
-    list.
+def unknown_name(
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    more: str = "",
+) -> MaskwrightError:
+    """Build the error for a name that is not in a catalog, with the nearest one and the list.
+
+    kind: what the catalog holds, such as "policy".
+    more: a last sentence, with a space before it.
     """
     known = list(known)
     return MaskwrightError(
@@ -37,11 +42,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str], more: str = "") -> 
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, in Python, on a GPU, or in PyTorch on a CPU, which
-    has no class of its own for it.
-    """
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
+    """Whether an error says that memory ran out: in Python, on a GPU, or in PyTorch on a CPU."""
+    if isinstance(error, MemoryError):
+        return True
+    # by name, because this module is free of torch
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    # PyTorch on a CPU has no class of its own for it
+    return "can't allocate memory" in str(error)

@@ -1,6 +1,4 @@
-"""How many processors this process may use: what the scheduler allows it, and the quota of its
-container. Free of torch.
-"""
+"""How many processors this process may use, by its scheduler and its container. Free of torch."""
 
 from __future__ import annotations
 
@@ -13,32 +11,36 @@ _ROOT = Path("/")
 
 
 def usable_count(root: Path = _ROOT) -> int:
-    """Processors that this process may keep busy; a quota of one and a half counts as two, as Java
-    and joblib have it.
+    """Processors that this process may keep busy.
 
-    root: where `proc` and `sys` lie. A container with `--cpus=2` sees all 64 processors of its
-        machine and gets the time of two.
+    A container with `--cpus=2` sees all 64 processors of its machine and gets the time of two. A
+    quota of one and a half counts as two, as Java and joblib have it.
+
+    root: where `proc` and `sys` lie.
     """
     quota = cgroup_quota(root)
     allowed = affinity_count()
-    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
+    if quota is None:
+        return allowed
+    return max(1, min(allowed, math.ceil(quota)))
 
 
 def affinity_count() -> int:
     """Processors that the scheduler may put this process on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # Linux; macOS and Windows have no such call
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cgroup_quota(root: Path = _ROOT) -> float | None:
-    """The smallest share of processors, in processors, that a Linux control group above this
-    process grants; None without a limit.
+    """The fewest processors that a control group grants this process; None without a limit.
 
     Both versions are read, and every group from the process's own upwards, because a limit holds
     for all that is below it. Source: docs.kernel.org, admin-guide/cgroup-v2.rst (cpu.max) and
     scheduler/sched-bwc.rst (cpu.cfs_quota_us).
     """
-    shares = [share for folder in _groups(root) if (share := _share(folder)) is not None]
-    return min(shares, default=None)
+    shares = [_share(folder) for folder in _groups(root)]
+    return min((share for share in shares if share is not None), default=None)
 
 
 def _groups(root: Path) -> Iterator[Path]:

@@ -1,6 +1,4 @@
-"""How long work speaks while it runs: sentences and progress, to a terminal, a log file
-or nobody.
-"""
+"""What long work says while it runs: sentences and progress, to a terminal, a log or nobody."""
 
 from __future__ import annotations
 
@@ -10,9 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 log = logging.getLogger("maskwright")
-log.addHandler(
-    logging.NullHandler()
-)  # or Python prints every warning a second time where nobody listens
+# Without a handler Python prints every warning on standard error, beside what a reporter shows.
+log.addHandler(logging.NullHandler())
 
 
 class Reporter(Protocol):
@@ -24,7 +21,13 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None:
         """Something the person should know before trusting the result."""
 
-    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+    def progress(
+        self,
+        label: str,
+        done: float,
+        total: float,
+        detail: str,
+    ) -> None:
         """How far a long piece of work is; may be called at every step."""
 
     def finish(self) -> None:
@@ -32,19 +35,19 @@ class Reporter(Protocol):
 
 
 class LogReporter:
-    """Speaks through `logging`, progress as a plain line every few seconds; shown on standard error
-    where nobody set up logging.
-    """
+    """Speaks through `logging`, progress as a plain line every few seconds."""
 
     def __init__(self, seconds: float = 10.0, visible: bool = True) -> None:
-        """visible: set up plain output when the program has none, as a notebook or a
-        script hasn't.
+        """Set up plain output on standard error where the program has none.
+
+        seconds: between two lines of progress.
+        visible: whether to set up output at all.
         """
         if visible and not _is_shown():
             log.addHandler(logging.StreamHandler())
             log.setLevel(logging.INFO)
         self._seconds = seconds
-        self._last = ("", 0.0)
+        self._last = ("", 0.0)  # what was shown last, and when
 
     def say(self, text: str) -> None:
         log.info(text)
@@ -52,34 +55,41 @@ class LogReporter:
     def warn(self, text: str) -> None:
         log.warning(text)
 
-    def progress(self, label: str, done: float, total: float, detail: str) -> None:
+    def progress(
+        self,
+        label: str,
+        done: float,
+        total: float,
+        detail: str,
+    ) -> None:
+        # called at every step: a new piece of work is shown at once, then now and again
         now = time.monotonic()
-        if self._last[0] != label or now - self._last[1] >= self._seconds:
+        last_label, last_time = self._last
+        if last_label != label or now - last_time >= self._seconds:
             self._last = (label, now)
-            log.info("%s %d%%  %s", label, round(100 * done / max(total, 1e-9)), detail)
+            percent = round(100 * done / max(total, 1e-9))
+            log.info("%s %d%%  %s", label, percent, detail)
 
     def finish(self) -> None:
         self._last = ("", 0.0)
 
 
 def _is_shown() -> bool:
-    """Whether a handler of this package's log or of one above it shows it to somebody; files and
-    the silent one do not.
-    """
-    place: logging.Logger | None = log
-    while place is not None:
-        if any(
-            not isinstance(handler, (logging.NullHandler, logging.FileHandler))
-            for handler in place.handlers
-        ):
+    """Whether a handler of this package's log, or of a log above it, shows lines to somebody."""
+    silent = (logging.NullHandler, logging.FileHandler)
+    # lines go up from log to log until one does not pass them on
+    logger: logging.Logger | None = log
+    while logger is not None:
+        if not all(isinstance(handler, silent) for handler in logger.handlers):
             return True
-        place = place.parent if place.propagate else None
+        logger = logger.parent if logger.propagate else None
     return False
 
 
 def write_log_file(path: Path) -> logging.Handler:
-    """Send everything the package logs to a file with times; the caller removes the handler when
-    the work ends.
+    """Send everything that the package logs to a file, with times.
+
+    The caller removes the handler when the work ends.
     """
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))

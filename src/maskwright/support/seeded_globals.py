@@ -1,6 +1,4 @@
-"""Seeded chance for libraries that draw from Python's and NumPy's global generators and know no
-other way.
-"""
+"""Seeded chance for libraries that can only draw from Python's and NumPy's global generators."""
 
 from __future__ import annotations
 
@@ -13,17 +11,19 @@ import numpy as np
 
 @contextmanager
 def seeded_globals() -> Iterator[Callable[[int], None]]:
-    """Give a function that seeds both global generators; afterwards they are as they were, as if
-    nothing had been drawn.
+    """Give a function that seeds both global generators.
+
+    Afterwards they are as they were, as if nothing had been drawn.
     """
-    python, numpy = random.getstate(), np.random.get_state()
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()
     try:
         yield _seed
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
 def _seed(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # NumPy takes 32 bits and refuses more

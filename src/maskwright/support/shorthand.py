@@ -1,8 +1,7 @@
-"""The one-line grammar of policies, schedules and objectives: `block(size=4)`, `0.5->0.75`,
-`0.6*mse + 0.4*perceptual`, `{face: 3}`.
+"""The one-line grammar of policies, schedules and objectives.
 
-A line is parsed as a Python expression with `a->b` allowed as a value, and nothing in it is ever
-executed.
+It has `block(size=4)`, `0.5->0.75`, `0.6*mse + 0.4*perceptual` and `{face: 3}`. A line is parsed as
+a Python expression with `a->b` allowed as a value, and nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 
+# What Python cannot read as it stands: ramps of numbers, and keywords used as words (of=class).
+# Texts in quotes match first, so that nothing inside them is changed.
 _NUMBER = r"(-?\d*\.?\d+(?:e-?\d+)?)"
 _KEYWORDS = "|".join(word for word in kwlist if word not in ("True", "False", "None"))
-_WORD = (  # of=class: a word that Python keeps for itself
-    rf"(?<=[=\[,:])\s*({_KEYWORDS})(?=\s*[,)\]}}])"
-)
+_WORD = rf"(?<=[=\[,:])\s*({_KEYWORDS})(?=\s*[,)\]}}])"
 _QUOTED_OR_NOT_PYTHON = re.compile(rf"('[^']*'|\"[^\"]*\")|{_NUMBER}\s*->\s*{_NUMBER}|{_WORD}")
 
 
@@ -33,10 +32,9 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        shown = [_show(value) for value in self.args] + [
-            f"{key}={_show(value)}" for key, value in self.options.items()
-        ]
-        return f"{self.name}({', '.join(shown)})" if shown else self.name
+        arguments = [_show(value) for value in self.args]
+        arguments += [f"{key}={_show(value)}" for key, value in self.options.items()]
+        return f"{self.name}({', '.join(arguments)})" if arguments else self.name
 
     def __repr__(self) -> str:
         return str(self)  # what a person typed, as errors show it
@@ -51,11 +49,10 @@ class Weighted:
 
 
 def plain(value: Any) -> Any:
-    """Read bare names as text, so that `hide=salient` means `hide='salient'`, inside lists and
-    mappings too.
+    """Read bare names as text, so that `hide=salient` means `hide='salient'`.
 
-    Whoever wants a call for an option (a policy inside a policy) builds it before asking; a call
-    with arguments stays a call.
+    Names inside lists and mappings are read so, too. Whoever wants a call for an option (a policy
+    inside a policy) builds it before asking; a call with arguments stays a call.
     """
     match value:
         case Call(name=name, args=(), options=options) if not options:
@@ -68,10 +65,10 @@ def plain(value: Any) -> Any:
 
 
 def parse_value(text: str) -> Any:
-    """Parse one line to a number, a string such as '0.5->0.75', a Call, a list of Weighted for a
-    sum or a product, or a dict.
+    """Parse one line: a number, a text, a Call, a list of Weighted for a sum, a list or a dict.
 
-    Raises MaskwrightError when the line does not follow the grammar.
+    A ramp such as 0.5->0.75 comes out as text. Raises MaskwrightError when the line does not follow
+    the grammar.
     """
     quoted = _QUOTED_OR_NOT_PYTHON.sub(_quote, text.strip())
     try:
@@ -85,18 +82,23 @@ def parse_value(text: str) -> Any:
 
 
 def split_list(text: str) -> list[str]:
-    """The parts of a list, separated by commas or semicolons: `random; block(size=2, phase=1)` has
-    two, brackets and quotes hold together.
+    """The parts of a list, separated by commas or semicolons.
+
+    Brackets and quotes hold together: `random; block(size=2, phase=1)` has two parts.
     """
-    parts, start, depth, quote = [], 0, 0, ""
-    for place, letter in enumerate(text):
+    parts = []
+    start = 0
+    depth = 0  # of brackets
+    quote = ""  # the open quotation mark
+    for index, letter in enumerate(text):
         if quote:
-            quote = "" if letter == quote else quote
+            if letter == quote:
+                quote = ""
         elif letter in "'\"":
             quote = letter
         elif letter in ",;" and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
+            parts.append(text[start:index])
+            start = index + 1
         else:
             depth += (letter in "([{") - (letter in ")]}")
     stripped = (part.strip() for part in [*parts, text[start:]])
@@ -104,9 +106,7 @@ def split_list(text: str) -> list[str]:
 
 
 def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
-    """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4} to a list of
-    weighted calls.
-    """
+    """Parse `block(size=4)`, `0.5*random + 0.5*block` or {name: block} to weighted calls."""
     if isinstance(value, Mapping):
         options = dict(value)
         if "name" not in options:
@@ -121,11 +121,11 @@ def parse_sum(value: str | Mapping[str, Any]) -> list[Weighted]:
 
 
 def _quote(match: re.Match[str]) -> str:
-    """What Python can read in place of a text in quotes (itself), a ramp of numbers, or
-    a keyword.
-    """
+    """What Python can read in place of a text in quotes, a ramp of numbers, or a keyword."""
     quoted, start, end, keyword = match.groups()
-    return quoted or (f"'{keyword}'" if keyword else f"'{start}->{end}'")
+    if quoted:
+        return str(quoted)
+    return f"'{keyword}'" if keyword else f"'{start}->{end}'"
 
 
 class _Unreadable(Exception):
@@ -133,6 +133,7 @@ class _Unreadable(Exception):
 
 
 def _value(node: ast.expr) -> Any:
+    """The value of an expression; what is not listed here is refused, and nothing is executed."""
     match node:
         case ast.Constant(value=value):
             return value
@@ -140,14 +141,12 @@ def _value(node: ast.expr) -> Any:
             return -value
         case ast.Name(id=name):
             return Call(name)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if all(
-            word.arg for word in keywords
-        ):
-            return Call(
-                name,
-                tuple(map(_value, args)),
-                {str(word.arg): _value(word.value) for word in keywords},
-            )
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+            # `**options` comes as a keyword without a name
+            if not all(word.arg for word in keywords):
+                raise _Unreadable
+            options = {str(word.arg): _value(word.value) for word in keywords}
+            return Call(name, tuple(map(_value, args)), options)
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item) for item in items]
         case ast.Dict(keys=keys, values=values):
@@ -168,24 +167,32 @@ def _key(node: ast.expr | None) -> str:
 
 
 def _terms(node: ast.expr) -> list[Weighted]:
+    """The summands of a sum, of a product, or of a single name."""
     match node:
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _terms(left) + _terms(right)
         case ast.BinOp(op=ast.Mult(), left=left, right=right):
-            weight, call = _value(left), _value(right)
+            weight = _value(left)
+            call = _value(right)
             if isinstance(weight, (int, float, str, Call)) and isinstance(call, Call):
-                return [Weighted(weight if isinstance(weight, (int, float)) else str(weight), call)]
+                # a weight that is no number is the text of a schedule
+                number_or_text = weight if isinstance(weight, (int, float)) else str(weight)
+                return [Weighted(number_or_text, call)]
         case ast.Name() | ast.Call():
             return [Weighted(1.0, _value(node))]
     raise _Unreadable
 
 
 def _show(value: Any) -> str:
+    """A value as a person would write it."""
     if isinstance(value, str):
         return value if "->" in value else repr(value)
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_show_key(key)}: {_show(one)}' for key, one in value.items())}}}"
-    return f"[{', '.join(map(_show, value))}]" if isinstance(value, (list, tuple)) else str(value)
+        items = [f"{_show_key(key)}: {_show(item)}" for key, item in value.items()]
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_show, value))}]"
+    return str(value)
 
 
 def _show_key(key: str) -> str:

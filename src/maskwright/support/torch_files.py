@@ -1,6 +1,4 @@
-"""Writing tensors atomically, as torch or safetensors files, so that a full disk is one sentence
-and costs nothing.
-"""
+"""Tensors written atomically, as torch or safetensors files; a full disk is one sentence."""
 
 from __future__ import annotations
 
@@ -27,6 +25,7 @@ def write_torch(path: Path | str, content: Any) -> None:
             with temporary.open("wb") as file:
                 torch.save(content, file)
         except RuntimeError as error:
+            # the full disk stands behind torch's error; `write_atomic` turns it into a sentence
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
@@ -37,8 +36,9 @@ def write_torch(path: Path | str, content: Any) -> None:
 def write_safetensors(
     path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a safetensors file, whole or not at all; raises MaskwrightError when the
-    disk is full.
+    """Write a safetensors file, whole or not at all.
+
+    Raises MaskwrightError when the disk is full.
     """
     data = save(dict(tensors), metadata=None if metadata is None else dict(metadata))
 

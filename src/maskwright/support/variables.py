@@ -1,6 +1,4 @@
-"""Environment variables: what they ask for, and what is left in them. The only file that knows
-them, and free of torch.
-"""
+"""Environment variables, read and written: the only file that knows them, and free of torch."""
 
 from __future__ import annotations
 
@@ -10,18 +8,17 @@ from pathlib import Path
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.processors import affinity_count, usable_count
 
-SPINS = "2000"
+SPINS = "2000"  # times an OpenMP thread looks for work before it sleeps
 
 
 def cache_folder() -> Path:
-    """Return the folder for rebuildable files: $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright,
-    else ~/.cache/maskwright.
+    """Return the folder for files that can be made again.
 
-    Raises MaskwrightError when none of the three is known, as in a container whose user has no
-    home.
+    It is $MASKWRIGHT_CACHE, else $XDG_CACHE_HOME/maskwright, else ~/.cache/maskwright. Raises
+    MaskwrightError when none of the three is known, as in a container whose user has no home.
     """
-    if chosen := os.environ.get("MASKWRIGHT_CACHE"):
-        return Path(chosen)
+    if ours := os.environ.get("MASKWRIGHT_CACHE"):
+        return Path(ours)
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return Path(shared) / "maskwright"
     try:
@@ -42,10 +39,11 @@ def is_in_cache(path: Path | str) -> bool:
 
 
 def process_rank() -> tuple[int, int]:
-    """(rank, world size) as told by the launcher; (0, 1) for a single process."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))), int(
-        os.environ.get("WORLD_SIZE", 1)
-    )
+    """(rank, world size) as the launcher has set them; (0, 1) for a single process."""
+    # Lightning's own launcher sets the local rank alone
+    rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))
+    world_size = os.environ.get("WORLD_SIZE", 1)
+    return int(rank), int(world_size)
 
 
 def quiet_trackers() -> None:
@@ -54,47 +52,38 @@ def quiet_trackers() -> None:
 
 
 def tracker_mode() -> str:
-    """What WANDB_MODE says; offline when it says nothing, so that nothing leaves the machine
-    unasked.
-    """
+    """What WANDB_MODE says; offline by default, so that nothing leaves the machine unasked."""
     return os.environ.get("WANDB_MODE", "offline")
 
 
 def join_folder(path: Path) -> None:
-    """Tell processes that are started from this one which run folder they belong to."""
+    """Leave the run folder to processes that are started from this one."""
     os.environ["MASKWRIGHT_RUN"] = str(path)
 
 
 def joined_folder() -> Path | None:
-    """The run folder that the first process has settled, when this is another process of the same
-    run.
-    """
+    """The run folder that the first process has chosen; None in the first process itself."""
     rank, _ = process_rank()
-    return (
-        Path(os.environ["MASKWRIGHT_RUN"]) if rank > 0 and "MASKWRIGHT_RUN" in os.environ else None
-    )
+    folder = os.environ.get("MASKWRIGHT_RUN")
+    return Path(folder) if rank > 0 and folder is not None else None
 
 
 def wait_briefly() -> None:
-    """Let waiting OpenMP threads sleep soon, not spin, unless the user says otherwise: beside busy
-    programs this halves a step.
+    """Let waiting OpenMP threads sleep soon, not spin, unless the user says otherwise.
 
-    It has to be said before torch is loaded.
+    Beside busy programs this halves the time of a step. It works only before torch is loaded.
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def limit_threads() -> None:
-    """Let torch use as many threads as the container's share of processors, unless the user says
-    otherwise.
+    """Let torch use as many threads as the container has processors, unless the user chose.
 
     torch counts the processors of the machine: 64 threads on a share of two wait for each other
-    most of the time. It has to be said before torch is loaded.
+    most of the time. It works only before torch is loaded.
     """
     allowed = usable_count()
-    if (
-        allowed < affinity_count()
-        and not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys()
-    ):
+    is_set = {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & os.environ.keys()
+    if allowed < affinity_count() and not is_set:
         os.environ["OMP_NUM_THREADS"] = str(allowed)

@@ -11,11 +11,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from maskwright.masking.learner import Feedback, HasLoss, HasMemory, HasSoftMask, flops_of, learners
 from maskwright.masking.policy import Policy, Scene, mask_scene
+from maskwright.masking.stateful import (
+    Feedback,
+    HasLoss,
+    HasMemory,
+    HasSoftMask,
+    flops_of,
+    stateful_policies,
+)
 from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
 from maskwright.schedules import Schedule
+from maskwright.support.sample_ids import picture_ids
 from maskwright.support.seeding import derive_seed, sample_rng
 from maskwright.training.monitor import MaskMonitor
 from maskwright.training.teachers import OwnTeacher, Teacher
@@ -64,7 +72,7 @@ class Masker(nn.Module):
         self.ratio, self.grid, self.scale = ratio, grid, scale
         self.seed, self.predict, self.ratio_levels = seed, predict, ratio_levels
         self.own_teacher, self._teachers = own_teacher, dict(teachers or {})
-        self.learners = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
+        self.learners = nn.ModuleList(stateful_policies(policy))  # type: ignore[arg-type]
         self.monitor = MaskMonitor(grid.num_patches)
         self.spent = {"teacher_tokens": 0, "policy_flops": 0}  # a training puts its own counts here
         self._unobserved: list[
@@ -94,9 +102,7 @@ class Masker(nn.Module):
             picture_rng=(
                 None
                 if shown.mask_ids is None
-                else sample_rng(
-                    self.seed, epoch, shown.sample_ids - (shown.mask_ids << 40), "picture"
-                )
+                else sample_rng(self.seed, epoch, picture_ids(shown.sample_ids), "picture")
             ),
         )
 
@@ -198,7 +204,7 @@ def _seen_by_all(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feed
             views=_gathered(scene.views, gather),
             images=None,
             attention=None,
-            found={},
+            cache={},
         ),
         PatchMask(
             *(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))

@@ -14,6 +14,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, PixelScale, Prediction
+from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizers import find_optimizer
@@ -107,7 +108,7 @@ class PretrainModule(SteppedModule):
         mask_ids = torch.arange(repeats, device=ids.device).repeat_interleave(len(ids))
         return Shown(
             images=images.repeat(repeats, 1, 1, 1),
-            sample_ids=ids.repeat(repeats) + (mask_ids << 40),
+            sample_ids=join_sample_ids(ids.repeat(repeats), mask_ids),
             mask_ids=mask_ids,
             priors={name: share.repeat(repeats, 1) for name, share in batch.priors.items()},
             views=batch.views.repeat(repeats, 1),

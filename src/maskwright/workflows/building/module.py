@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from maskwright.masking.guided import GuidedPolicy
-from maskwright.masking.learner import PolicyContext, initialize_policy, leaves
 from maskwright.masking.policy import Policy
+from maskwright.masking.stateful import PolicyContext, initialize_policy, leaves
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.scorer import Scorer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.masking.learner import learners
+from maskwright.masking.stateful import stateful_policies
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
@@ -141,7 +141,7 @@ def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, .
         rule = initialized_policy(
             build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1
         )
-        if choice.policy != own and any(True for _ in learners(rule)):
+        if choice.policy != own and any(True for _ in stateful_policies(rule)):
             found[choice.policy] = None
     return tuple(found)
 

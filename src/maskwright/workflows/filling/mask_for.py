@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from maskwright.masking.learner import learners
 from maskwright.masking.policy import Policy
+from maskwright.masking.stateful import stateful_policies
 from maskwright.models.attention_map import attention_map
 from maskwright.patches import PatchMask, patchify
 from maskwright.schedules import Constant
@@ -75,7 +75,7 @@ def restore_learned(policy: Policy, place: str | Path) -> None:
     """Load what the policies with weights learned in a run; memories of training pictures are of no
     use to other pictures and are left.
     """
-    held = nn.ModuleList(learners(policy))  # type: ignore[arg-type]
+    held = nn.ModuleList(stateful_policies(policy))  # type: ignore[arg-type]
     if not any(True for _ in held.parameters()):
         return
     weights = open_weights(locate(place)[0]).state

@@ -1,5 +1,8 @@
-"""Policies that keep a state: what they are told at the beginning, what they learn from, and how
-composed policies hold them.
+"""Policies that keep a state: their settings, what they learn from, how others contain them.
+
+A stateful policy comes in two parts. `PolicySettings` is what a user writes, a frozen dataclass
+like any policy. Before a run, `initialize_policy` builds the `StatefulPolicy` of it, an `nn.Module`
+that scores, learns and is saved with the model.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ from maskwright.support.errors import MaskwrightError
 class PolicyContext:
     """Where a policy will work.
 
-    grid;
-
-    num_pictures: how many are trained on; build_scorer(width, depth): makes a network from patches
-        (B, N, P) in the model's numbers to one score (B, N), with fresh weights.
+    grid: how the patches of its pictures are arranged.
+    num_pictures: how many pictures are trained on.
+    build_scorer: (width, depth) to a network with fresh weights that maps patches (B, N, P) in the
+        model's numbers to one score (B, N).
     """
 
     grid: Grid
@@ -34,8 +37,11 @@ class PolicyContext:
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a training step found out; errors (B, K): mean squared error of each predicted patch in
-    the target's space, detached.
+    """What a training step found out.
+
+    scene: what the policy scored.
+    mask: the mask that was drawn.
+    errors: (B, K) mean squared error of each predicted patch in the target's space, detached.
     """
 
     scene: Scene
@@ -44,9 +50,7 @@ class Feedback:
 
 
 class PolicySettings(ABC):
-    """The settings of a policy that keeps a state; `build` makes the policy itself, and until then
-    nothing is scored.
-    """
+    """The settings of a policy that keeps a state; `build` makes the policy itself."""
 
     @property
     @abstractmethod
@@ -59,17 +63,17 @@ class PolicySettings(ABC):
 
     def score(self, scene: Scene) -> Tensor:
         """Refuse: settings have no state to score with."""
-        raise AssertionError(f"{self} has no state yet; call settle(policy, surroundings) first.")
+        raise AssertionError(
+            f"{self} has no state yet; call initialize_policy(policy, context) first."
+        )
 
 
 @runtime_checkable
 class StatefulPolicy(Policy, Protocol):
-    """A policy with a state: an `nn.Module` whose parameters and buffers are saved, resumed and
-    moved with the model's.
+    """A policy with a state: an `nn.Module` that is saved, resumed and moved with the model.
 
-    What it does with that state is told by the methods it has: `soft_mask` (see `HasSoftMask`),
-    `loss` (`HasLoss`), `observe` (`HasMemory`), one or more of these, and `flops` (`HasFlops`)
-    where it has a network; those that say nothing are left out.
+    It has one or more of the methods `soft_mask` (see `HasSoftMask`), `loss` (`HasLoss`) and
+    `observe` (`HasMemory`), and `flops` (`HasFlops`) where it has a network.
     """
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,18 +83,20 @@ class StatefulPolicy(Policy, Protocol):
 
 @runtime_checkable
 class HasSoftMask(Protocol):
-    """A learner that the reconstruction's loss reaches."""
+    """A stateful policy that the gradient of the reconstruction's loss reaches."""
 
     def soft_mask(self, scene: Scene) -> Tensor | None:
-        """(B, N) soft choices with a gradient: kept tokens are multiplied by 1 + soft -
-        soft.detach(), so the loss reaches the policy.
+        """(B, N) soft choices with a gradient, or None.
+
+        Visible tokens are multiplied by 1 + soft - soft.detach(): the value is 1, and the gradient
+        is that of the soft choice.
         """
         ...
 
 
 @runtime_checkable
 class HasLoss(Protocol):
-    """A learner with a loss of its own."""
+    """A stateful policy with a loss of its own."""
 
     def loss(self, feedback: Feedback) -> Tensor | None:
         """The policy's own term of the objective, one number, or None."""
@@ -99,7 +105,7 @@ class HasLoss(Protocol):
 
 @runtime_checkable
 class HasMemory(Protocol):
-    """A learner that remembers."""
+    """A stateful policy that remembers."""
 
     def observe(self, feedback: Feedback) -> None:
         """Remember what a step found out; feedback comes from all processes."""
@@ -108,7 +114,7 @@ class HasMemory(Protocol):
 
 @runtime_checkable
 class HasFlops(Protocol):
-    """A learner whose network costs operations that a budget counts."""
+    """A stateful policy whose network costs operations that a budget counts."""
 
     def flops(self) -> int:
         """Operations that the policy's own network takes per image and training step."""
@@ -129,10 +135,11 @@ class ComposedPolicy(Protocol):
 
 
 def initialize_policy(policy: Policy, context: PolicyContext) -> Policy:
-    """Build every blueprint inside a policy, so that it can score."""
+    """Build every stateful policy inside a policy, so that it can score."""
     if isinstance(policy, PolicySettings):
         return _checked(policy.build(context))
     if isinstance(policy, ComposedPolicy):
+        # a composition has no state itself: its parts are built and put back in
         return policy.with_inner([initialize_policy(part, context) for part in policy.inner()])
     return policy
 
@@ -146,22 +153,22 @@ def leaves(policy: Policy) -> Iterator[Policy]:
         yield policy
 
 
-def learners(policy: Policy) -> Iterator[StatefulPolicy]:
+def stateful_policies(policy: Policy) -> Iterator[StatefulPolicy]:
     """The policies with a state inside a policy, or the policy itself."""
     return (leaf for leaf in leaves(policy) if isinstance(leaf, StatefulPolicy))
 
 
-def flops_of(learners: Iterable[object]) -> int:
-    """Operations that the networks of learners take together per image and training step."""
-    return sum(learner.flops() for learner in learners if isinstance(learner, HasFlops))
+def flops_of(policies: Iterable[object]) -> int:
+    """Operations that the networks of policies take together per image and training step."""
+    return sum(policy.flops() for policy in policies if isinstance(policy, HasFlops))
 
 
-def _checked(learner: StatefulPolicy) -> StatefulPolicy:
-    """The same learner; a method with a misspelled name would otherwise never be called."""
-    if not isinstance(learner, HasSoftMask | HasLoss | HasMemory):
-        name = type(learner).__name__
+def _checked(policy: StatefulPolicy) -> StatefulPolicy:
+    """The same policy; a method with a misspelled name would otherwise never be called."""
+    if not isinstance(policy, HasSoftMask | HasLoss | HasMemory):
+        name = type(policy).__name__
         raise MaskwrightError(
-            f"{name} keeps a state and never learns; give it a method weigh(scene), loss(feedback)"
-            " or observe(feedback)."
+            f"{name} keeps a state and never learns; give it a method soft_mask(scene),"
+            " loss(feedback) or observe(feedback)."
         )
-    return learner
+    return policy

@@ -1,0 +1,68 @@
+"""The promise that every position is masked equally often, tested by counting."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from maskwright.masking.contract.cases import CHUNK, Case
+from maskwright.patches.grid import Grid
+
+# Chance that a sound policy fails the count of one grid, all positions of that grid together.
+FALSE_ALARM = 1e-3
+
+
+def check_uniform(case: Case, draws: int) -> None:
+    """Every position, row, column and the border is masked as often as the ratio says.
+
+    The bound is shared out over all of them (Bonferroni).
+    """
+    regions = _regions(case.grid)  # (N, R)
+    counts = []
+    for start in range(0, draws, CHUNK):
+        ids = torch.arange(start, min(start + CHUNK, draws))
+        counts.append(case.flags(ids).double() @ regions)
+    masked_in_region = torch.cat(counts)  # (draws, R)
+
+    # how far the mean count of each region is off, beyond what chance explains
+    mean = masked_in_region.mean(0)
+    sizes = regions.sum(0)
+    expected = sizes * case.num_masked / case.grid.num_patches
+    error = masked_in_region.std(0) / math.sqrt(draws)
+    bound = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * regions.shape[1]))
+    excess = (mean - expected).abs() - bound * error - 1e-9
+
+    worst = int(excess.argmax())
+    share = float(mean[worst] / sizes[worst])
+    ratio = case.num_masked / case.grid.num_patches
+    assert excess[worst] <= 0, (
+        f"{case}: {_region_name(case.grid, worst)} is masked in {share:.3f} of {draws} draws and"
+        f" should be in {ratio:.3f}; declare traits uniform=False if that is meant."
+    )
+
+
+def _regions(grid: Grid) -> Tensor:
+    """(N, N + rows + cols + 1) indicators of each position, row, column and the border."""
+    ids = torch.arange(grid.num_patches)
+    row = ids // grid.cols
+    col = ids % grid.cols
+    on_border = (row == 0) | (row == grid.rows - 1) | (col == 0) | (col == grid.cols - 1)
+    in_row = row[:, None] == torch.arange(grid.rows)
+    in_col = col[:, None] == torch.arange(grid.cols)
+    itself = torch.eye(grid.num_patches)
+    return torch.cat([itself, in_row, in_col, on_border[:, None]], dim=1).double()
+
+
+def _region_name(grid: Grid, index: int) -> str:
+    """What the column of that index in `_regions` stands for."""
+    if index < grid.num_patches:
+        return f"the patch in row {index // grid.cols}, column {index % grid.cols}"
+    index -= grid.num_patches
+    if index < grid.rows:
+        return f"row {index}"
+    if index < grid.rows + grid.cols:
+        return f"column {index - grid.rows}"
+    return "the border"
