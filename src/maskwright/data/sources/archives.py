@@ -55,7 +55,7 @@ def open_archive(
     listing = Listing(
         keys=keys,
         storage=storage,
-        place=str(path),
+        location=str(path),
         name=slug(path.name.split(".")[0]),  # without both endings of .tar.gz
         split=split,
         pattern=pattern,

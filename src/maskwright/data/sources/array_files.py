@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
-from maskwright.data.sources.arrays import ArrayPlace, ArraySource, build_array_source
+from maskwright.data.sources.arrays import ArrayLocation, ArraySource, build_array_source
 from maskwright.data.sources.file_names import extension
 from maskwright.data.sources.folder_splits import SPLITS
 from maskwright.data.sources.identity import State, file_state
@@ -55,7 +56,7 @@ def _open_npy(
     if split is not None:
         raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
     images = np.lib.format.open_memmap(path, mode="r")
-    return build_array_source(images, path.stem, place=ArrayPlace(path, state), stated=stated)
+    return build_array_source(images, path.stem, location=ArrayLocation(path, state), stated=stated)
 
 
 def _open_npz(
@@ -65,6 +66,7 @@ def _open_npz(
     state: State | None,
     stated: ValueRanges,
 ) -> ArraySource:
+    # Splits are those that have pictures; a file without any is one whole.
     splits = tuple(name for name in SPLITS if _find(arrays, _IMAGE_NAMES, name))
     if split is None and splits:
         split = splits[0]
@@ -80,15 +82,16 @@ def _open_npz(
             f"'{path}' has no array named {missing}; it holds {content or 'nothing'}."
         )
     label_name = _find(arrays, _LABEL_NAMES, split)
+    # A column of labels, (N, 1) -> (N,).
     labels = None if label_name is None else arrays[label_name].reshape(-1).tolist()
-    return build_array_source(
+    source = build_array_source(
         arrays[name],
         path.stem,
         labels=labels,
-        splits=splits,
-        place=ArrayPlace(path, state, name),
+        location=ArrayLocation(path, state, name),
         stated=stated,
     )
+    return replace(source, splits=splits)
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:

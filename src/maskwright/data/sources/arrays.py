@@ -29,7 +29,7 @@ _RANGE_SAMPLE = 2048  # rows, spread evenly; reading all of a large file would t
 
 
 @dataclass(frozen=True)
-class ArrayPlace:
+class ArrayLocation:
     """Where an array was read from.
 
     path: the file.
@@ -49,7 +49,7 @@ class ArraySource:
     name: a short name fit for a folder.
     images: (N, H, W, C), perhaps memory-mapped.
     scale: the values that mean black and white; others than uint8 are scaled to bytes.
-    place: the file, if it is in one: a large file that is known need not be hashed again.
+    location: the file, if it is in one: a large file that is known need not be hashed again.
     labels: (N,) class numbers, or None.
     classes: the name of each class, or None.
     notes: sentences for people about how the array was read.
@@ -59,7 +59,7 @@ class ArraySource:
     name: str
     images: np.ndarray
     scale: ValueRange
-    place: ArrayPlace | None = None
+    location: ArrayLocation | None = None
     labels: list[int] | None = None
     classes: list[str] | None = None
     notes: tuple[str, ...] = ()
@@ -74,12 +74,16 @@ class ArraySource:
 
         The first call reads every byte of an array that is not yet known.
         """
-        if self.place is None:
+        if self.location is None:
             content = hash_rows(self.images)
         else:
-            path, state = self.place.path, self.place.state
+            # The state is that of the opening: what the file becomes later is not what was read.
+            location = self.location
             [content] = remembered(
-                path, [self.place.name], lambda _: state, lambda _: hash_rows(self.images)
+                location.path,
+                [location.name],
+                lambda _: location.state,
+                lambda _: hash_rows(self.images),
             )
         # The same numbers under another range are other pictures.
         scale = f"{self.scale}, cut" if self.scale.clip else str(self.scale)
@@ -106,7 +110,7 @@ class ArraySource:
         return ValueRanges(**{kind_of(self.images.dtype): self.scale})
 
     def size(self, index: int) -> tuple[int, int]:
-        return self.images.shape[1], self.images.shape[2]
+        return self.images.shape[1], self.images.shape[2]  # all rows of an array have one size
 
 
 def build_array_source(
@@ -115,8 +119,7 @@ def build_array_source(
     *,
     labels: Sequence[int] | None = None,
     classes: list[str] | None = None,
-    splits: tuple[str, ...] = (),
-    place: ArrayPlace | None = None,
+    location: ArrayLocation | None = None,
     stated: ValueRanges = UNKNOWN,
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
@@ -124,14 +127,14 @@ def build_array_source(
     name: what messages call them; the source's name is made of it.
     labels: one of any kind for each picture, or None.
     classes: the names of the classes, where labels are class numbers already.
-    splits: the splits that can be chosen.
-    place: the file that the array was read from, if any.
+    location: the file that the array was read from, if any.
     stated: what means black and white, measured where it is unknown.
 
     Raises MaskwrightError for arrays that are no pictures and labels that do not match.
     """
     images = _to_batch_channels_last(array, name)
     scale = _scale_of(images, name, stated)
+    # Class names without labels name nothing.
     numbers: list[int] | None = None
     if labels is not None:
         if len(labels) != len(images):
@@ -142,11 +145,10 @@ def build_array_source(
         name=slug(name),
         images=images,
         scale=scale,
-        place=place,
+        location=location,
         labels=numbers,
         classes=None if numbers is None else classes,
         notes=_notes(array, images, scale),
-        splits=splits,
     )
 
 
@@ -195,7 +197,9 @@ def _number(labels: Sequence[int | str], classes: list[str] | None) -> tuple[lis
 
 
 def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[str, ...]:
+    """What people should know of how an array was understood."""
     notes = []
+    # Only an array whose channels were moved has another shape.
     if array.ndim == 4 and images.shape != array.shape:
         notes.append(f"The array {array.shape} was read as (N, C, H, W).")
     if array.dtype != np.uint8:

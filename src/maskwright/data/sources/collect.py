@@ -9,7 +9,7 @@ from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension
 from maskwright.data.sources.folder_splits import find_splits, labels_from_folders, pick_split
 from maskwright.data.sources.globs import matcher
 from maskwright.data.sources.picture_files import PictureFiles, Storage
-from maskwright.data.sources.unread_files import describe_unread, nothing_found
+from maskwright.data.sources.unread_files import describe_unread, no_pictures_message
 from maskwright.support.errors import MaskwrightError
 
 
@@ -19,7 +19,7 @@ class Listing:
 
     keys: paths inside, with forward slashes.
     storage: where their bytes are.
-    place: the folder or archive, for messages.
+    location: the folder or archive, for messages.
     name: a short name for the source.
     split: train, val or test; None for all.
     pattern: a folder or glob pattern inside; None for all.
@@ -27,7 +27,7 @@ class Listing:
 
     keys: Sequence[str]
     storage: Storage
-    place: str
+    location: str
     name: str
     split: str | None
     pattern: str | None
@@ -39,6 +39,7 @@ def collect(listing: Listing) -> PictureFiles:
     It keeps pictures, matches the pattern, picks the split and reads labels from folders. Raises
     MaskwrightError when no picture is left, saying what is there instead.
     """
+    # Sorted, since file systems and archives list their files in any order.
     visible = sorted(key for key in listing.keys if not _is_hidden(key))
     if listing.pattern is None:
         matching = visible
@@ -47,8 +48,9 @@ def collect(listing: Listing) -> PictureFiles:
         matching = [key for key in visible if is_match(key)]
     pictures = [key for key in matching if extension(key) in PICTURE_EXTENSIONS]
     if not pictures:
-        raise MaskwrightError(nothing_found(listing.place, listing.pattern, matching))
+        raise MaskwrightError(no_pictures_message(listing.location, listing.pattern, matching))
 
+    # Splits are looked for among all pictures, and classes below the chosen split.
     splits, root = find_splits(pictures)
     keys, notes = pictures, ()
     if splits or listing.split is not None:
@@ -73,10 +75,10 @@ def _pick(
     """The pictures of the chosen split, or all, and a note that says which."""
     names = " and ".join(f"{folder}/" for folder in splits)
     if listing.split is None:
-        return pictures, (f"'{listing.place}' holds {names}: using all; choose one with split.",)
-    folder = pick_split(listing.split, splits, listing.place)
+        return pictures, (f"'{listing.location}' holds {names}: using all; choose one with split.",)
+    folder = pick_split(listing.split, splits, listing.location)
     keys = [key for key in pictures if key.startswith(f"{root}{folder}/")]
-    return keys, (f"'{listing.place}' holds {names}: using {folder}/.",)
+    return keys, (f"'{listing.location}' holds {names}: using {folder}/.",)
 
 
 def _is_hidden(key: str) -> bool:

@@ -101,6 +101,7 @@ def measure_ranges(looks: Iterable[Look], stated: ValueRanges, name: str) -> Val
     seen = [look for look in looks if look.kind is not None]
     measured: dict[str, ValueRange] = {}
     for kind in KINDS:
+        # What is stated is not measured, and a kind that was not seen has no range.
         of_kind = [look for look in seen if look.kind == kind]
         if of_kind and getattr(stated, kind) is None:
             low = min(look.low for look in of_kind)
@@ -121,6 +122,7 @@ def describe_looks(
     """
     count = f"of the {len(looks):,} files looked at"
     notes = []
+    # A note for each kind of values that is scaled.
     for kind in KINDS:
         of_kind = [look for look in looks if look.kind == kind]
         value_range: ValueRange | None = getattr(ranges, kind)
@@ -170,6 +172,7 @@ def _look(key: str, read: Callable[[str], bytes]) -> Look | None:
         if _ending(key) == "npy":
             return _look_at_values(np.load(BytesIO(data), allow_pickle=False))
         with tiff_complaints(), open_page(data) as opened:
+            # None of this needs the pixels; only deep values are decoded.
             pages = int(getattr(opened, "n_frames", 1)) if _ending(key) in PAGED else 1
             transparent = opened.has_transparency_data
             cmyk = opened.mode == "CMYK"

@@ -52,7 +52,7 @@ def open_folder(
     listing = Listing(
         keys=list(_walk(root)),
         storage=FolderStorage(root),
-        place=str(root),
+        location=str(root),
         name=slug(root.resolve().name),
         split=split,
         pattern=pattern,

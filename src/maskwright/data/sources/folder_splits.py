@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from maskwright.support.errors import MaskwrightError
 
+# The usual names of folders that hold a split.
 SPLITS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation"),
@@ -31,7 +32,7 @@ def order_splits(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (order.index(_split_of(name) or ""), name)))
 
 
-def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
+def pick_split(split: str, splits: tuple[str, ...], location: str) -> str:
     """The top folder that a split's name stands for.
 
     Raises MaskwrightError when there is none.
@@ -44,7 +45,7 @@ def pick_split(split: str, splits: tuple[str, ...], place: str) -> str:
         reason = f"its splits are {', '.join(splits)}"
     else:
         reason = "its top folders are not named train, val or test"
-    raise MaskwrightError(f"'{place}' has no split '{split}': {reason}.")
+    raise MaskwrightError(f"'{location}' has no split '{split}': {reason}.")
 
 
 def labels_from_folders(
@@ -54,6 +55,7 @@ def labels_from_folders(
 
     None for both when pictures sit loose or all in one folder.
     """
+    # The folders below the root, without the split's, and the file's name last.
     skipped = 1 if below_split else 0
     parts = [key[len(root) :].split("/")[skipped:] for key in keys]
     if any(len(part) < 2 for part in parts):

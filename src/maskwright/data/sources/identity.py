@@ -95,7 +95,7 @@ def file_state(path: Path | str) -> State | None:
 
 
 def remembered(
-    place: Path,
+    location: Path,
     names: Sequence[str],
     state: Callable[[str], State | None],
     stamp: Callable[[str], str],
@@ -104,13 +104,13 @@ def remembered(
 
     What was read is kept in the cache.
 
-    place: the folder or file that the names lie in.
+    location: the folder or file that the names lie in.
     names: of the pictures.
     state: gives the state of the file that holds a name; see `file_state`.
     stamp: reads the content of a name, from several threads at once. It raises OSError when it
         cannot, which gives an empty stamp.
     """
-    memory = _StampCache(place)
+    memory = _StampCache(location)
     parts = [names[at : at + _NAMES_AT_ONCE] for at in range(0, len(names), _NAMES_AT_ONCE)]
     with ThreadPoolExecutor(cpu_count()) as pool:
         stamps = list(pool.map(lambda part: memory.stamps(part, state, stamp), parts))
@@ -121,8 +121,9 @@ def remembered(
 class _StampCache:
     """Stamps by name, each with the state of its file, in one cache file for each place."""
 
-    def __init__(self, place: Path) -> None:
-        self._file = cache_folder() / "identity" / f"{hash_strings([str(place.resolve())])}.json"
+    def __init__(self, location: Path) -> None:
+        name = hash_strings([str(location.resolve())])
+        self._file = cache_folder() / "identity" / f"{name}.json"
         self._known = self._read()
         self._new: dict[str, list[object]] = {}
 

@@ -40,6 +40,7 @@ def number_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
     The order is numeric if all are whole numbers, alphabetic otherwise.
     """
     distinct = {name for name in names if not is_missing(name)}
+    # As numbers, 10 comes after 9 and not after 1.
     numeric = all(name.lstrip("-").isdigit() for name in distinct)
     classes = sorted(distinct, key=int) if numeric else sorted(distinct)
     number = {name: index for index, name in enumerate(classes)}
@@ -51,7 +52,7 @@ def is_missing(cell: str) -> bool:
     return cell.strip().lower() in _NO_LABEL
 
 
-def read_column(names: Sequence[str], cells: Sequence[str], place: str) -> LabelColumn:
+def read_column(names: Sequence[str], cells: Sequence[str], location: str) -> LabelColumn:
     """Number the labels of pictures.
 
     Pictures named with several labels, or with none, get -1. A column of several labels a cell, or
@@ -59,20 +60,20 @@ def read_column(names: Sequence[str], cells: Sequence[str], place: str) -> Label
 
     names: of the pictures.
     cells: one for each picture.
-    place: the file, for the notes.
+    location: the file, for the notes.
     """
-    cells, notes = _without_contradictions(names, cells, place)
+    cells, notes = _without_contradictions(names, cells, location)
     known = [cell for cell in cells if not is_missing(cell)]
     # What cannot be classes is said in a sentence, and the pictures stay without labels.
-    reason = _several_in_a_cell(names, cells, place) or _measurements(known, place)
+    reason = _several_in_a_cell(names, cells, location) or _measurements(known, location)
     if not known:
-        reason = f"'{place}' has no label for any of {len(cells):,} pictures."
+        reason = f"'{location}' has no label for any of {len(cells):,} pictures."
     if reason:
         return LabelColumn(None, None, (*notes, reason))
     missing = len(cells) - len(known)
     if missing:
         note = (
-            f"'{place}' has no label for {missing:,} of {len(cells):,} pictures; they count as"
+            f"'{location}' has no label for {missing:,} of {len(cells):,} pictures; they count as"
             " unlabeled."
         )
         notes = (*notes, note)
@@ -82,6 +83,7 @@ def read_column(names: Sequence[str], cells: Sequence[str], place: str) -> Label
 
 def contradictions(names: Sequence[str], cells: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The names that stand with two different labels, with both labels."""
+    # The first label of each name, and the first that differs from it.
     first: dict[str, str] = {}
     pairs: dict[str, tuple[str, str]] = {}
     for name, cell in zip(names, cells, strict=True):
@@ -90,7 +92,7 @@ def contradictions(names: Sequence[str], cells: Sequence[str]) -> dict[str, tupl
     return pairs
 
 
-def format_contradictions(pairs: dict[str, tuple[str, str]], place: str) -> tuple[str, ...]:
+def format_contradictions(pairs: dict[str, tuple[str, str]], location: str) -> tuple[str, ...]:
     """A sentence that names pictures with several labels, if there are any."""
     if not pairs:
         return ()
@@ -99,22 +101,22 @@ def format_contradictions(pairs: dict[str, tuple[str, str]], place: str) -> tupl
         examples.append(f"{name} as '{label}' and as '{other}'")
     more = f" and {len(pairs) - _EXAMPLES:,} more" if len(pairs) > _EXAMPLES else ""
     note = (
-        f"'{place}' names {len(pairs):,} pictures more than once with different labels,"
+        f"'{location}' names {len(pairs):,} pictures more than once with different labels,"
         f" {', '.join(examples)}{more}; they count as unlabeled."
     )
     return (note,)
 
 
 def _without_contradictions(
-    names: Sequence[str], cells: Sequence[str], place: str
+    names: Sequence[str], cells: Sequence[str], location: str
 ) -> tuple[list[str], tuple[str, ...]]:
     """The cells, empty where a name stands with several labels, and a note that says so."""
     pairs = contradictions(names, cells)
     clean = ["" if name in pairs else cell for name, cell in zip(names, cells, strict=True)]
-    return clean, format_contradictions(pairs, place)
+    return clean, format_contradictions(pairs, location)
 
 
-def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], place: str) -> str:
+def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], location: str) -> str:
     """A sentence where cells such as `a|d` list labels; otherwise nothing."""
     for mark in "|;":
         lists = _cells_with_lists(cells, mark)
@@ -122,7 +124,7 @@ def _several_in_a_cell(names: Sequence[str], cells: Sequence[str], place: str) -
             continue
         rows = [row for row, cell in enumerate(cells) if cell in lists]
         return (
-            f"'{place}' has several labels in one cell for {len(rows):,} of {len(cells):,}"
+            f"'{location}' has several labels in one cell for {len(rows):,} of {len(cells):,}"
             f" pictures, for example '{cells[rows[0]]}' for '{names[rows[0]]}', and one class a"
             " picture is needed; write a column for each label and choose one with --labels"
             " FILE:COLUMN."
@@ -146,19 +148,20 @@ def _cells_with_lists(cells: Sequence[str], mark: str) -> set[str]:
     return lists
 
 
-def _measurements(known: Sequence[str], place: str) -> str:
+def _measurements(known: Sequence[str], location: str) -> str:
     """A sentence where labels are numbers that nearly all differ; otherwise nothing."""
     distinct = set(known)
     # Classes have two pictures or more on average.
     if len(distinct) < _FEWEST_NUMBERS or 2 * len(distinct) <= len(known):
         return ""
+    # A single word among numbers makes them classes.
     try:
         for cell in distinct:
             float(cell)
     except ValueError:
         return ""
     return (
-        f"'{place}' has {len(distinct):,} different numbers as labels of {len(known):,} pictures:"
-        " measurements, not classes, which need several pictures each. Write a column of classes"
-        " (for example low, high) and choose it with --labels FILE:COLUMN."
+        f"'{location}' has {len(distinct):,} different numbers as labels of {len(known):,}"
+        " pictures: measurements, not classes, which need several pictures each. Write a column of"
+        " classes (for example low, high) and choose it with --labels FILE:COLUMN."
     )

@@ -31,12 +31,13 @@ class _Layout:
     root: str
 
     @property
-    def place(self) -> str:
-        return self.listing.place
+    def location(self) -> str:
+        return self.listing.location
 
     def pictures(self, folder: str) -> list[str]:
         """The keys of the pictures below a folder of the layout, sorted."""
         start = f"{self.root}{folder}/"
+        # A set has no order, so the keys are sorted.
         below = [key for key in self.files if key.startswith(start)]
         return sorted(key for key in below if extension(key) in PICTURE_EXTENSIONS)
 
@@ -47,7 +48,7 @@ class _Layout:
         try:
             text = self.listing.storage.read_bytes(f"{self.root}{file}").decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise MaskwrightError(f"Cannot read '{file}' of '{self.place}': {error}.") from error
+            raise MaskwrightError(f"Cannot read '{file}' of '{self.location}': {error}.") from error
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def source(
@@ -64,7 +65,7 @@ class _Layout:
             storage=self.listing.storage,
             labels=labels,
             classes=None if labels is None else classes,
-            notes=(f"'{self.place}' is laid out in {', '.join(splits)}: using {split}.",),
+            notes=(f"'{self.location}' is laid out in {', '.join(splits)}: using {split}.",),
             splits=splits,
         )
 
@@ -72,7 +73,7 @@ class _Layout:
         """Raise MaskwrightError when a file names pictures that are not there."""
         if missing := [key for key in keys if key not in self.files]:
             raise MaskwrightError(
-                f"'{file}' of '{self.place}' names {len(missing):,} of {len(keys):,} pictures"
+                f"'{file}' of '{self.location}' names {len(missing):,} of {len(keys):,} pictures"
                 f" that are not there, for example '{missing[0]}'; unpack the data set again."
             )
 
@@ -86,6 +87,7 @@ def open_listing(listing: Listing) -> PictureFiles:
     # Whoever gives a pattern chooses pictures alone, and labels come from their folders.
     if listing.pattern is not None:
         return collect(listing)
+    # The data set may lie in a folder of its own inside an archive.
     for marker, read in ((_ANNOTATIONS, _read_tiny_imagenet), (_FIRST_LIST, _read_dtd)):
         marked = next((key for key in listing.keys if _is_marker(key, marker)), None)
         if marked is not None:
@@ -111,12 +113,12 @@ def _read_tiny_imagenet(layout: _Layout, split: str | None) -> PictureFiles:
     train_wnids = [_folder_below(key, f"{layout.root}train/") for key in train]
     known = sorted(set(train_wnids))
     splits = ("train", "val", *(("test",) if layout.pictures("test") else ()))
-    split = _choose_split(split, splits, layout.place)
+    split = _choose_split(split, splits, layout.location)
 
     # Part of a data set, half unpacked, would number its classes otherwise.
     if absent := [wnid for wnid in layout.lines("wnids.txt") if wnid not in known]:
         raise MaskwrightError(
-            f"'wnids.txt' of '{layout.place}' names {len(absent)} classes without a folder in"
+            f"'wnids.txt' of '{layout.location}' names {len(absent)} classes without a folder in"
             f" train/, for example '{absent[0]}'."
         )
     if split == "test":
@@ -138,7 +140,7 @@ def _read_annotations(layout: _Layout, known: list[str]) -> tuple[list[str], lis
         rows.append(line.split("\t") if "\t" in line else line.split())
     if not rows or min(map(len, rows)) < 2:
         raise MaskwrightError(
-            f"'{_ANNOTATIONS}' of '{layout.place}' has a line without a picture and its class."
+            f"'{_ANNOTATIONS}' of '{layout.location}' has a line without a picture and its class."
         )
     keys = [f"{layout.root}val/images/{row[0]}" for row in rows]
     wnids = [row[1] for row in rows]
@@ -147,13 +149,13 @@ def _read_annotations(layout: _Layout, known: list[str]) -> tuple[list[str], lis
     layout.refuse_missing(keys, _ANNOTATIONS)
     if strange := [wnid for wnid in wnids if wnid not in known]:
         raise MaskwrightError(
-            f"'{_ANNOTATIONS}' of '{layout.place}' names the class '{strange[0]}', which train/ has"
-            " no folder of."
+            f"'{_ANNOTATIONS}' of '{layout.location}' names the class '{strange[0]}', which"
+            " train/ has no folder of."
         )
     if unlisted := sorted(set(layout.pictures("val/images")) - set(keys)):
         raise MaskwrightError(
-            f"'{_ANNOTATIONS}' of '{layout.place}' has no line for {len(unlisted):,} pictures, for"
-            f" example '{unlisted[0]}'."
+            f"'{_ANNOTATIONS}' of '{layout.location}' has no line for {len(unlisted):,} pictures,"
+            f" for example '{unlisted[0]}'."
         )
     return keys, wnids
 
@@ -185,7 +187,7 @@ def _read_dtd(layout: _Layout, split: str | None) -> PictureFiles:
     lines = layout.lines(file)
     if not lines:
         raise MaskwrightError(
-            f"'{layout.place}' has no split '{split}': there is no {file}. It has"
+            f"'{layout.location}' has no split '{split}': there is no {file}. It has"
             f" {', '.join(splits)}, and e.g. train2."
         )
     keys = [f"{layout.root}images/{line}" for line in lines]
@@ -197,10 +199,10 @@ def _read_dtd(layout: _Layout, split: str | None) -> PictureFiles:
     return layout.source(keys, labels, classes, splits, split)
 
 
-def _choose_split(split: str | None, splits: tuple[str, ...], place: str) -> str:
+def _choose_split(split: str | None, splits: tuple[str, ...], location: str) -> str:
     if split is not None and split not in splits:
         raise MaskwrightError(
-            f"'{place}' has no split '{split}': its splits are {', '.join(splits)}."
+            f"'{location}' has no split '{split}': its splits are {', '.join(splits)}."
         )
     return split or splits[0]
 

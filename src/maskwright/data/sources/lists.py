@@ -106,7 +106,7 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
         return labeled
     table, _ = _open_labels(labels)
     split_of_each = _matched(source.keys, table, table.split_of_each())
-    return _part(labeled, split, split_of_each, str(table.place))
+    return _part(labeled, split, split_of_each, str(table.path))
 
 
 def splits_in(labels: str) -> tuple[str, ...]:
@@ -115,12 +115,12 @@ def splits_in(labels: str) -> tuple[str, ...]:
     return table.splits()
 
 
-def check_names(keys: Sequence[str], labels: str, place: str) -> None:
+def check_names(keys: Sequence[str], labels: str, location: str) -> None:
     """Raise MaskwrightError when a label file names pictures that are not in the data.
 
     keys: of the whole data, all splits.
     labels: the label file, as in `with_labels`.
-    place: the data, for the message.
+    location: the data, for the message.
     """
     table, _ = _open_labels(labels)
     at = table.column(None, PATH_COLUMNS, 0)
@@ -136,16 +136,16 @@ def check_names(keys: Sequence[str], labels: str, place: str) -> None:
             unknown.append(path)
     if unknown:
         raise MaskwrightError(
-            f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not"
-            f" in '{place}', for example '{unknown[0]}'; add them or take these lines out."
+            f"'{table.path}' names {len(unknown):,} of {len(table.rows):,} pictures that are not"
+            f" in '{location}', for example '{unknown[0]}'; add them or take these lines out."
         )
 
 
 def _part(
-    source: PictureFiles, split: str, split_of_each: Sequence[str | None], place: str
+    source: PictureFiles, split: str, split_of_each: Sequence[str | None], location: str
 ) -> PictureFiles:
     """The pictures of one split; class numbers stay those of the whole."""
-    name = pick_split(split, source.splits, place)
+    name = pick_split(split, source.splits, location)
     indexes = [index for index, of_picture in enumerate(split_of_each) if of_picture == name]
     labels = source.labels
     return dataclasses.replace(
@@ -163,7 +163,7 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
     if at is None or label_at is None:
         columns = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
         raise MaskwrightError(
-            f"'{table.place}' needs a column file and a column label; it has: {columns}. Choose"
+            f"'{table.path}' needs a column file and a column label; it has: {columns}. Choose"
             " one: FILE:COLUMN."
         )
     # The file may name a picture several times. With different labels it counts as unlabeled.
@@ -176,11 +176,11 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
     missing = [key for key, label in zip(keys, matched, strict=True) if label is None]
     if missing:
         raise MaskwrightError(
-            f"'{table.place}' has no label for {len(missing):,} of {len(matched):,} pictures, for"
+            f"'{table.path}' has no label for {len(missing):,} of {len(matched):,} pictures, for"
             f" example '{missing[0]}'."
         )
-    read = read_column(keys, [label or "" for label in matched], str(table.place))
-    notes = (*format_contradictions(pairs, str(table.place)), *read.notes)
+    read = read_column(keys, [label or "" for label in matched], str(table.path))
+    notes = (*format_contradictions(pairs, str(table.path)), *read.notes)
     return dataclasses.replace(read, notes=notes)
 
 

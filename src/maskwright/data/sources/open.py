@@ -49,19 +49,19 @@ def open_source(
     return _apply_reading(_open_labeled(data, labels, options), reading)
 
 
-def open_alike(places: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
+def open_alike(locations: Sequence[Any], reading: Reading = AS_FOUND) -> list[Source]:
     """Open several places under one range of values.
 
     A picture then means the same whichever of the places it is named by.
     """
-    sources = [open_source(place, reading=reading) for place in places]
+    sources = [open_source(location, reading=reading) for location in locations]
     measured = [source.ranges for source in sources if isinstance(source, Ranged)]
     shared = widest(measured)
     if all(ranges == shared for ranges in measured if ranges):
         return sources
     # Some place was measured narrower than the others: open all again under the widest range.
     alike = replace(reading, value_range=str(shared))
-    return [open_source(place, reading=alike) for place in places]
+    return [open_source(location, reading=alike) for location in locations]
 
 
 def value_range_of(source: Source) -> str | None:

@@ -81,6 +81,7 @@ class PictureFiles:
 
         The first call reads every file that is not yet known.
         """
+        # Names belong to the pictures: labels and splits may come from them.
         stamps = self.storage.stamps(self.keys if self.files is None else self.files)
         contents = [f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True)]
         # The same file under another range gives other pixels.

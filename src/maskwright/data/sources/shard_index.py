@@ -133,6 +133,7 @@ def _add_picture(archive: tarfile.TarFile, member: tarfile.TarInfo, content: _Co
     try:
         height, width = picture_size(data, member.name)
     except UnreadableImage:
+        # One broken picture among millions is no reason to refuse all.
         content.broken.append(member.name)
         return
     row = _Row(
@@ -155,6 +156,7 @@ def _add_label(text: bytes, name: str, path: Path, content: _Content) -> None:
         if extension(name) == "cls":
             label = int(text)
         else:
+            # What describes a picture may say anything; only two words mean its class.
             facts = json.loads(text)
             label = next((facts[word] for word in ("label", "cls") if word in facts), None)
     except (ValueError, TypeError) as error:

@@ -81,6 +81,7 @@ class StoreSource:
 
     def with_column(self, column: LabelColumn) -> StoreSource:
         """The same pictures with other labels."""
+        # The pixels are shared; only what is said about them changes.
         store = replace(
             self.store,
             labels=None if column.numbers is None else torch.tensor(column.numbers),

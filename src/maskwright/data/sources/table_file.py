@@ -27,12 +27,12 @@ class Table:
 
     rows: the cells of each row.
     columns: the names of the columns; None if the file gives none.
-    place: the file.
+    path: the file.
     """
 
     rows: list[list[str]]
     columns: list[str] | None
-    place: Path
+    path: Path
 
     def column(self, name: str | None, known: Sequence[str], fallback: int) -> int | None:
         """The index of a column; None when there is none.
@@ -46,11 +46,12 @@ class Table:
         if name is not None:
             if name.lower() in lower:
                 return lower.index(name.lower())
+            # A number counts as a name first: a column may be called 5.
             if name.isdigit() and 1 <= int(name) <= width:
                 return int(name) - 1
             columns = ", ".join(self.columns or [f"1 to {width}"])
             raise MaskwrightError(
-                f"'{self.place}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It"
+                f"'{self.path}' has no column '{name}'.{did_you_mean(name, self.columns or ())} It"
                 f" has: {columns}."
             )
         if self.columns is None:
@@ -86,6 +87,7 @@ def read_table(path: Path) -> Table:
     if not is_picture and any(cell.lower() in PATH_COLUMNS for cell in first):
         columns, rows = first, rows[1:]
     width = len(first)
+    # A line with more or fewer cells has its labels in other columns.
     for row in rows:
         if len(row) != width:
             raise MaskwrightError(

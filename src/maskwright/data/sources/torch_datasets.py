@@ -74,7 +74,7 @@ class DatasetSource:
             raise UnreadableImage(self.key(index), str(error)) from error
 
     def size(self, index: int) -> tuple[int, int]:
-        return self.read(index).shape[:2]
+        return self.read(index).shape[:2]  # an item has no header to read it from
 
     @property
     def labels(self) -> list[int] | None:
@@ -157,6 +157,7 @@ class DatasetSource:
         return ValueRanges(**measured)
 
     def _scale_of(self, dtype: np.dtype) -> ValueRange:
+        # Items of several types share one measured range, so that brightness stays comparable.
         if dtype in _PLAIN:
             return self._scale
         return getattr(self.stated, kind_of(dtype)) or self._scale

@@ -52,6 +52,7 @@ _MNIST = TorchvisionSet(
     on_disk="the four *-ubyte files in {name}/raw/",
     split_by="train",
 )
+# By the names of torchvision's classes.
 TORCHVISION_SETS: dict[str, TorchvisionSet] = {
     "CIFAR10": TorchvisionSet(
         splits=("train", "test"),

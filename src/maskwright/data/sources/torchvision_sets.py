@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +131,15 @@ def _from_arrays(opened: _Opened) -> ArraySource:
     labels = torch.as_tensor(getattr(opened.dataset, kind.labels)).tolist()
     is_labeled = bool(labels) and min(labels) >= 0  # -1 stands for STL10's unlabeled part
     has_classes = opened.name in _WITH_CLASSES
-    return build_array_source(
+    # The train split, which is the default, goes by the name of the whole.
+    title = opened.title if opened.split == "train" else f"{opened.title} {opened.split}"
+    source = build_array_source(
         images,
-        opened.title if opened.split == "train" else f"{opened.title} {opened.split}",
+        title,
         labels=labels if is_labeled else None,
         classes=list(opened.dataset.classes) if has_classes else None,
-        splits=kind.splits,
     )
+    return replace(source, splits=kind.splits)
 
 
 def _from_files(opened: _Opened) -> PictureFiles:

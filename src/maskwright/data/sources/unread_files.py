@@ -34,18 +34,18 @@ def describe_unread(keys: Iterable[str]) -> tuple[str, ...]:
     return (f"Not read: {counts}{more}; {advice}.",)
 
 
-def nothing_found(place: str, pattern: str | None, keys: Sequence[str]) -> str:
+def no_pictures_message(location: str, pattern: str | None, keys: Sequence[str]) -> str:
     """The sentence for a place without a picture, with what is there instead."""
-    where = f"'{place}'" + (f" matching '{pattern}'" if pattern else "")
+    where = f"'{location}'" + (f" matching '{pattern}'" if pattern else "")
     if not keys:
         return f"No pictures found in {where}: there are no files. Check the path."
     # A folder of shards is the likeliest mistake, then one of .zip files.
     endings = {_ending(key) for key in keys}
     advice = "Convert them, for example to png"
     if "tar" in endings:
-        advice = f"Name them by a pattern: '{place.rstrip('/')}/*.tar'"
+        advice = f"Name them by a pattern: '{location.rstrip('/')}/*.tar'"
     elif "zip" in endings:
-        advice = f"Name one of them: {place.rstrip('/')}/NAME.zip"
+        advice = f"Name one of them: {location.rstrip('/')}/NAME.zip"
     counts, _ = _count_endings(keys, _MOST_INSTEAD)
     return (
         f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {counts}). {advice}, or"
