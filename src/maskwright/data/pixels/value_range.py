@@ -105,7 +105,8 @@ class ValueRanges:
             if known is not None:
                 strict = "" if known.clip else ",strict"
                 # Ten digits bring every float32 back as it was.
-                parts.append(f"{kind}={known.low:.10g},{known.high:.10g}{strict}")
+                bounds = f"{known.low:.10g},{known.high:.10g}"
+                parts.append(f"{kind}={bounds}{strict}")
         return ";".join(parts)
 
     @classmethod
@@ -163,7 +164,8 @@ def measure_range(arrays: Iterable[np.ndarray], name: str) -> ValueRange:
     kind: Kind = "integers"
     for array in arrays:
         if array.dtype == np.uint8:
-            low, high = min(low, 0), max(high, 255)
+            low = min(low, 0)
+            high = max(high, 255)
         elif array.dtype.kind in "buif" and array.size:
             low = np.fmin(low, array.min())
             high = np.fmax(high, array.max())
@@ -207,7 +209,8 @@ def _parse_range(numbers: str, text: str) -> ValueRange:
     parts = [part.strip() for part in numbers.split(",")]
     strict = parts[2:] == ["strict"]
     try:
-        low, high = map(float, parts[:2] if strict else parts)
+        bounds = parts[:2] if strict else parts
+        low, high = map(float, bounds)
     except ValueError as error:
         raise _unknown(text) from error
     if not -np.inf < low < high < np.inf:

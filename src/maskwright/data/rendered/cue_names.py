@@ -86,7 +86,10 @@ def read_cues(keys: Sequence[str], table: str | None = None) -> list[Cues]:
 def read_categories(path: str) -> dict[str, str]:
     """Read a CSV file of class,category; a class with an empty category takes no part."""
     rows = _rows(path, ("class", "category"))
-    return {row["class"].strip(): row["category"].strip() for row in rows}
+    categories = {}
+    for row in rows:
+        categories[row["class"].strip()] = row["category"].strip()
+    return categories
 
 
 def usual_categories(more: Mapping[str, str]) -> dict[str, str]:
@@ -109,7 +112,9 @@ def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
             " texture."
         )
     # Pictures go by their path, or by their name alone where the table knows no such path.
-    by_path = {row[column]: Cues(row["shape"].strip(), row["texture"].strip()) for row in rows}
+    by_path: dict[str, Cues] = {}
+    for row in rows:
+        by_path[row[column]] = Cues(row["shape"].strip(), row["texture"].strip())
     by_name = {Path(name).name: cues for name, cues in by_path.items()}
     matched = [by_path.get(key, by_name.get(Path(key).name)) for key in keys]
     missing = [key for key, cues in zip(keys, matched, strict=True) if cues is None]

@@ -147,7 +147,8 @@ class ShapesTexturesSource:
         # Every part has a stream of its own, so that a setting of one part moves no other. The
         # names of the streams belong to the pictures: with others all pictures would change.
         rng = self._rng(torch.tensor([index]))
-        share, side, step, texture = rng.fork("ground").uniform(4)[0].tolist()
+        chances = rng.fork("ground").uniform(4)[0]
+        share, side, step, texture = chances.tolist()
 
         # The ground is lighter or darker than middle gray by half to all of `figure`, and the
         # silhouette lies on the other side of it.
@@ -176,7 +177,9 @@ class ShapesTexturesSource:
         ground = np.zeros((size, size))
         if plan.ground_texture is not None:
             ground = render_surface(TEXTURES[plan.ground_texture], plan.ground_mapping, size)
-        return compose(self.mask(plan), paint(surface, plan.colors), paint(ground, plan.ground))
+        painted_figure = paint(surface, plan.colors)
+        painted_ground = paint(ground, plan.ground)
+        return compose(self.mask(plan), painted_figure, painted_ground)
 
     def mask(self, plan: PicturePlan) -> np.ndarray:
         """(size, size) share of each pixel inside the silhouette."""

@@ -57,7 +57,9 @@ class ShapesTextures:
         """Pictures of a split."""
         if split == "train":
             return self.n
-        return max(1, self.n // 4) if self.test is None else self.test
+        if self.test is not None:
+            return self.test
+        return max(1, self.n // 4)
 
 
 def read_settings(text: str) -> ShapesTextures:

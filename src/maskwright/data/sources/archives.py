@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from maskwright.data.sources.collect import Listing
 from maskwright.data.sources.file_names import slug
-from maskwright.data.sources.identity import file_state, remembered, stamp_bytes
+from maskwright.data.sources.identity import cached_stamps, file_state, stamp_bytes
 from maskwright.data.sources.layouts import open_listing
 from maskwright.data.sources.picture_files import PictureFiles, Storage
 from maskwright.data.sources.source_kind import LocatedPath, SourceKind
@@ -132,7 +132,7 @@ class TarStorage:
         # A tar holds no checksums of its members, so their bytes are read. Stamps are remembered
         # as long as the archive stays as it is.
         state = file_state(self._path)
-        return remembered(
+        return cached_stamps(
             self._path, keys, lambda key: state, lambda key: stamp_bytes(self.read_bytes(key))
         )
 

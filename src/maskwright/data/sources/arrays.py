@@ -20,7 +20,7 @@ from maskwright.data.pixels.value_range import (
     measure_range,
 )
 from maskwright.data.sources.file_names import slug
-from maskwright.data.sources.identity import State, hash_rows, identity_of, remembered
+from maskwright.data.sources.identity import State, cached_stamps, hash_rows, identity_of
 from maskwright.data.sources.label_column import number_labels
 from maskwright.data.sources.source_kind import OpenOptions, SourceKind
 from maskwright.support.errors import MaskwrightError
@@ -79,7 +79,7 @@ class ArraySource:
         else:
             # The state is that of the opening: what the file becomes later is not what was read.
             location = self.location
-            [content] = remembered(
+            [content] = cached_stamps(
                 location.path,
                 [location.name],
                 lambda _: location.state,

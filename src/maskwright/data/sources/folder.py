@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maskwright.data.sources.collect import Listing
 from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension, slug
-from maskwright.data.sources.identity import file_state, remembered, stamp_file
+from maskwright.data.sources.identity import cached_stamps, file_state, stamp_file
 from maskwright.data.sources.layouts import open_listing
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.data.sources.source_kind import LocatedPath, OpenOptions, SourceKind
@@ -27,7 +27,7 @@ class FolderStorage:
 
     def stamps(self, keys: Sequence[str]) -> list[str]:
         root = str(self.root)  # joining texts is several times faster than joining Paths
-        return remembered(
+        return cached_stamps(
             self.root,
             keys,
             lambda key: file_state(os.path.join(root, key)),

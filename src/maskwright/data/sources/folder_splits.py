@@ -29,7 +29,11 @@ def order_splits(names: set[str]) -> tuple[str, ...]:
     if not all(map(_split_of, names)):
         return ()
     order = list(SPLITS)
-    return tuple(sorted(names, key=lambda name: (order.index(_split_of(name) or ""), name)))
+
+    def position(name: str) -> tuple[int, str]:
+        return order.index(_split_of(name) or ""), name
+
+    return tuple(sorted(names, key=position))
 
 
 def pick_split(split: str, splits: tuple[str, ...], location: str) -> str:
@@ -78,7 +82,11 @@ def lone_folder(keys: Sequence[str]) -> str | None:
 
 
 def _split_of(folder: str) -> str | None:
-    return next((split for split, names in SPLITS.items() if folder.lower() in names), None)
+    """The split that a folder is named like; None for other names."""
+    for split, names in SPLITS.items():
+        if folder.lower() in names:
+            return split
+    return None
 
 
 def _shared_folder(keys: list[str]) -> str:
@@ -91,12 +99,19 @@ def _shared_folder(keys: list[str]) -> str:
         folders = key.split("/")[:-1]
         shared = shared[: _count_equal(shared, folders)]
     # A shared folder called `train` is the split itself, and splits are looked for below the root.
-    depth = next((at for at, folder in enumerate(shared) if _split_of(folder)), len(shared))
-    return "".join(f"{folder}/" for folder in shared[:depth])
+    root = ""
+    for folder in shared:
+        if _split_of(folder):
+            break
+        root += f"{folder}/"
+    return root
 
 
 def _count_equal(left: list[str], right: list[str]) -> int:
     """How many folders two paths begin with together."""
-    pairs = enumerate(zip(left, right, strict=False))
-    differing = (at for at, (a, b) in pairs if a != b)
-    return next(differing, min(len(left), len(right)))
+    count = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

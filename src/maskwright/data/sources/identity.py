@@ -68,17 +68,20 @@ def hash_rows(array: np.ndarray) -> str:
     rows = max(1, _BLOCK // max(1, array[:1].nbytes))
     if len(array) <= rows:
         return _hash_block(array)
-    # NumPy and hashlib let other threads run meanwhile.
     starts = range(0, len(array), rows)
+    blocks_of_rows = (array[start : start + rows] for start in starts)
+    # Threads are enough: hashlib lets the others run while it hashes.
     with ThreadPoolExecutor(cpu_count()) as pool:
-        blocks = pool.map(lambda start: _hash_block(array[start : start + rows]), starts)
+        blocks = pool.map(_hash_block, blocks_of_rows)
         return hash_strings([str(array.shape), *blocks])
 
 
 def _hash_block(rows: np.ndarray) -> str:
-    digest = hashlib.blake2b(f"{rows.shape} {rows.dtype} ".encode(), digest_size=16)
+    head = f"{rows.shape} {rows.dtype} "
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
     # As plain bytes, whatever the type and strides are.
-    digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    flat = np.ascontiguousarray(rows).reshape(-1)
+    digest.update(flat.view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -94,7 +97,7 @@ def file_state(path: Path | str) -> State | None:
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-def remembered(
+def cached_stamps(
     location: Path,
     names: Sequence[str],
     state: Callable[[str], State | None],
@@ -119,7 +122,7 @@ def remembered(
 
 
 class _StampCache:
-    """Stamps by name, each with the state of its file, in one cache file for each place."""
+    """Stamps by name, each with the state of its file, in one cache file for each location."""
 
     def __init__(self, location: Path) -> None:
         name = hash_strings([str(location.resolve())])

@@ -99,7 +99,8 @@ def format_contradictions(pairs: dict[str, tuple[str, str]], location: str) -> t
     examples = []
     for name, (label, other) in list(pairs.items())[:_EXAMPLES]:
         examples.append(f"{name} as '{label}' and as '{other}'")
-    more = f" and {len(pairs) - _EXAMPLES:,} more" if len(pairs) > _EXAMPLES else ""
+    left = len(pairs) - _EXAMPLES
+    more = f" and {left:,} more" if left > 0 else ""
     note = (
         f"'{location}' names {len(pairs):,} pictures more than once with different labels,"
         f" {', '.join(examples)}{more}; they count as unlabeled."
@@ -137,7 +138,7 @@ def _cells_with_lists(cells: Sequence[str], mark: str) -> set[str]:
 
     The mark may belong to a class's name. It parts labels if a part stands in other cells too.
     """
-    parts_of = {cell: [part.strip() for part in cell.split(mark)] for cell in set(cells)}
+    parts_of = {cell: list(map(str.strip, cell.split(mark))) for cell in set(cells)}
     uses: Counter[str] = Counter()
     for parts in parts_of.values():
         uses.update(set(parts))

@@ -193,9 +193,10 @@ def _read_dtd(layout: _Layout, split: str | None) -> PictureFiles:
     keys = [f"{layout.root}images/{line}" for line in lines]
     layout.refuse_missing(keys, file)
     # Classes come from the folders, so that every partition numbers them alike.
-    folders = [_folder_below(key, f"{layout.root}images/") for key in layout.pictures("images")]
-    classes = sorted(set(folders))
-    labels = [classes.index(line.split("/")[0]) for line in lines]
+    images = f"{layout.root}images/"
+    classes = sorted({_folder_below(key, images) for key in layout.pictures("images")})
+    folders = [line.split("/")[0] for line in lines]
+    labels = [classes.index(folder) for folder in folders]
     return layout.source(keys, labels, classes, splits, split)
 
 

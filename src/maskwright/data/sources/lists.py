@@ -42,7 +42,8 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
     label_at = table.column(None, LABEL_COLUMNS, 1)
     column = LabelColumn(None, None)
     if label_at is not None:
-        column = read_column(keys, [row[label_at] for row in table.rows], str(path))
+        cells = [row[label_at] for row in table.rows]
+        column = read_column(keys, cells, str(path))
     source = PictureFiles(
         name=slug(path.stem),
         keys=keys,
@@ -53,7 +54,9 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         notes=column.notes,
         label_notes=column.notes,
     )
-    return source if split is None else _part(source, split, table.split_of_each(), str(path))
+    if split is None:
+        return source
+    return _part(source, split, table.split_of_each(), str(path))
 
 
 def _listed_pictures(table: Table, path: Path) -> tuple[Table, list[str]]:
@@ -187,7 +190,8 @@ def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
 def _matched(keys: Sequence[str], table: Table, values: Sequence[str]) -> list[str | None]:
     """The value of each picture, by its path or else by its name alone; None without either."""
     at = table.column(None, PATH_COLUMNS, 0) or 0
-    by_path = {row[at]: value for row, value in zip(table.rows, values, strict=True)}
+    paths = [row[at] for row in table.rows]
+    by_path = dict(zip(paths, values, strict=True))
     # A name counts only if it is the only one of its kind, in the table and among the pictures.
     by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
     named = {key: name for name, key in _unique_names(keys).items()}

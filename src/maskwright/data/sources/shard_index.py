@@ -152,6 +152,7 @@ def _add_label(text: bytes, name: str, path: Path, content: _Content) -> None:
 
     Members of other content add nothing.
     """
+    label: object
     try:
         if extension(name) == "cls":
             label = int(text)

@@ -56,7 +56,8 @@ class Survey:
     def __str__(self) -> str:
         parts = [self._counts(), self._sizes(), self._colors()]
         if self.classes:
-            parts.append(f"{len(self.classes)} classes ({_shortened(self.classes)})")
+            names = _shortened(self.classes)
+            parts.append(f"{len(self.classes)} classes ({names})")
         line = ", ".join(parts)
         if self.unreadable:
             line += f"; {len(self.unreadable):,} unreadable skipped"
@@ -65,8 +66,9 @@ class Survey:
         return line
 
     def _counts(self) -> str:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.formats.items())
-        return f"found {self.count:,} image{'s' * (self.count != 1)} ({kinds})"
+        formats = ", ".join(f"{ending} {count:,}" for ending, count in self.formats.items())
+        noun = "image" if self.count == 1 else "images"
+        return f"found {self.count:,} {noun} ({formats})"
 
     def _sizes(self) -> str:
         if self.smallest == self.largest:
@@ -106,7 +108,8 @@ def survey(source: Source, sample: int | None = 256) -> Survey:
     sizes = [look.size for look in looks]
     sizes.sort(key=lambda size: (size[0] * size[1], size))
     # Rows of an array and items of a Dataset have no ending.
-    formats = Counter(extension(source.key(index)) or "array" for index in range(len(source)))
+    keys = map(source.key, range(len(source)))
+    formats = Counter(extension(key) or "array" for key in keys)
     return Survey(
         count=len(source),
         formats=dict(formats.most_common()),
@@ -150,7 +153,8 @@ def _is_gray(pixels: np.ndarray) -> bool:
     """Whether a picture has one channel, or three that are equal up to the noise of compression."""
     if pixels.shape[2] != 3:
         return pixels.shape[2] == 1
-    spread = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
+    brightest = pixels.max(axis=2).astype(np.int16)
+    spread = brightest - pixels.min(axis=2)
     return bool(spread.max() <= _NOISE)
 
 

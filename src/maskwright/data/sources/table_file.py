@@ -56,12 +56,19 @@ class Table:
             )
         if self.columns is None:
             return fallback if fallback < width else None
-        return next((lower.index(usual) for usual in known if usual in lower), None)
+        return self._find(known)
+
+    def _find(self, known: Sequence[str]) -> int | None:
+        """The index of the first usual name that the file gives to a column."""
+        lower = [column.lower() for column in self.columns or ()]
+        for name in known:
+            if name in lower:
+                return lower.index(name)
+        return None
 
     def split_of_each(self) -> list[str]:
         """What the column split says of each row; an empty list without such a column."""
-        lower = [column.lower() for column in self.columns or ()]
-        at = next((lower.index(usual) for usual in _SPLIT_COLUMNS if usual in lower), None)
+        at = self._find(_SPLIT_COLUMNS)
         return [] if at is None else [row[at] for row in self.rows]
 
     def splits(self) -> tuple[str, ...]:
@@ -85,7 +92,8 @@ def read_table(path: Path) -> Table:
     first = rows[0]
     is_picture = extension(first[0]) in PICTURE_EXTENSIONS
     if not is_picture and any(cell.lower() in PATH_COLUMNS for cell in first):
-        columns, rows = first, rows[1:]
+        columns = first
+        rows = rows[1:]
     width = len(first)
     # A line with more or fewer cells has its labels in other columns.
     for row in rows:
@@ -106,7 +114,8 @@ def _is_comment(line: str) -> bool:
     """
     if not line.startswith("#"):
         return False
-    first = re.split(r"[\t;,]", line, maxsplit=1)[0].strip().strip('"')
+    cells = re.split(r"[\t;,]", line, maxsplit=1)
+    first = cells[0].strip().strip('"')
     return line[1:2].isspace() or extension(first) not in PICTURE_EXTENSIONS
 
 
@@ -114,7 +123,11 @@ def _cut(lines: list[str]) -> list[list[str]]:
     """Split lines at tabs, semicolons or commas, whichever the first line has, else at blanks."""
     for mark in "\t;,":
         if mark in lines[0]:
-            return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+            rows = csv.reader(lines, delimiter=mark)
+            return [list(map(str.strip, row)) for row in rows]
     # The name of a picture may hold blanks: a line that ends as a picture does is one name.
-    whole = [line.strip() for line in lines]
-    return [[line] if extension(line) in PICTURE_EXTENSIONS else line.split() for line in whole]
+    rows_of_words = []
+    for line in map(str.strip, lines):
+        is_name = extension(line) in PICTURE_EXTENSIONS
+        rows_of_words.append([line] if is_name else line.split())
+    return rows_of_words

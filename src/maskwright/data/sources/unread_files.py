@@ -36,7 +36,9 @@ def describe_unread(keys: Iterable[str]) -> tuple[str, ...]:
 
 def no_pictures_message(location: str, pattern: str | None, keys: Sequence[str]) -> str:
     """The sentence for a place without a picture, with what is there instead."""
-    where = f"'{location}'" + (f" matching '{pattern}'" if pattern else "")
+    where = f"'{location}'"
+    if pattern:
+        where += f" matching '{pattern}'"
     if not keys:
         return f"No pictures found in {where}: there are no files. Check the path."
     # A folder of shards is the likeliest mistake, then one of .zip files.
@@ -55,10 +57,14 @@ def no_pictures_message(location: str, pattern: str | None, keys: Sequence[str])
 
 def _count_endings(keys: Sequence[str], most: int) -> tuple[str, int]:
     """How many files there are of the most frequent endings, and how many others there are."""
-    counts = Counter(f".{_ending(key)}" if _ending(key) else "without extension" for key in keys)
-    frequent = counts.most_common(most)
-    words = ", ".join(f"{count:,} {ending}" for ending, count in frequent)
-    return words, len(keys) - sum(count for _, count in frequent)
+    counts = Counter(map(_ending, keys))
+    left = len(keys)
+    words = []
+    for ending, count in counts.most_common(most):
+        name = f".{ending}" if ending else "without extension"
+        words.append(f"{count:,} {name}")
+        left -= count
+    return ", ".join(words), left
 
 
 def _is_about(key: str) -> bool:
