@@ -52,7 +52,8 @@ def collect(listing: Listing) -> PictureFiles:
 
     # Splits are looked for among all pictures, and classes below the chosen split.
     splits, root = find_splits(pictures)
-    keys, notes = pictures, ()
+    keys = pictures
+    notes: tuple[str, ...] = ()
     if splits or listing.split is not None:
         keys, notes = _pick(listing, pictures, splits, root)
     labels, classes = labels_from_folders(keys, root, bool(splits))

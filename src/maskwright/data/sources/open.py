@@ -113,7 +113,7 @@ def _open_labeled(data: Any, labels: str | None, options: OpenOptions) -> Source
     # A pattern or a place inside an archive is a part on purpose: there the label file may name
     # other pictures. Everywhere else all that it names must be in the whole data.
     if isinstance(data, (str, os.PathLike)) and Path(data).exists():
-        whole = source
+        whole: Source = source
         if by_folder.split is not None:
             whole = _open_data(data, replace(options, split=None))
         assert isinstance(whole, PictureFiles)
