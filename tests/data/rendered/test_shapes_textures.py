@@ -11,7 +11,7 @@ from maskwright.data.rendered.cue_names import read_cues
 from maskwright.data.rendered.drawing import SHAPES, TEXTURES, render_mask, render_surface
 from maskwright.data.rendered.shapes_textures import (
     PAIRS,
-    Plan,
+    PicturePlan,
     ShapesTexturesSource,
     open_shapes_textures,
 )
@@ -82,7 +82,7 @@ def test_labels_are_what_was_asked_for(labels: str, count: int) -> None:
 
 def test_textures_have_one_mean_and_nearly_one_contrast() -> None:
     source = open_shapes_textures("shapes-textures:n=1")
-    heights = [render_surface(name, source.plan(0).weave, 64) for name in TEXTURES]
+    heights = [render_surface(name, source.plan(0).mapping, 64) for name in TEXTURES]
     assert all(abs(height.mean()) < 0.03 for height in heights)
     deviations = [height.std() for height in heights]
     assert max(deviations) / min(deviations) < 1.25
@@ -108,7 +108,7 @@ def test_crop_brings_the_silhouette_nearer() -> None:
     assert sum(borders[1]) > 15
 
 
-def silhouette_oracle(source: ShapesTexturesSource, plan: Plan) -> int:
+def silhouette_oracle(source: ShapesTexturesSource, plan: PicturePlan) -> int:
     """Reads the silhouette alone: which outline, laid where this one lies, covers it best."""
     seen = source.mask(plan)
     covers = [render_mask(name, plan.pose, source.settings.size) for name in SHAPES]
@@ -119,13 +119,15 @@ def silhouette_oracle(source: ShapesTexturesSource, plan: Plan) -> int:
     )
 
 
-def surface_oracle(source: ShapesTexturesSource, plan: Plan) -> int:
+def surface_oracle(source: ShapesTexturesSource, plan: PicturePlan) -> int:
     """Reads pixels inside the silhouette alone: which surface, lying as this one lies, goes with
     them best.
     """
     inside = source.mask(plan) == 1
     gray = source.render(plan).mean(2)[inside]
-    heights = [render_surface(name, plan.weave, source.settings.size)[inside] for name in TEXTURES]
+    heights = [
+        render_surface(name, plan.mapping, source.settings.size)[inside] for name in TEXTURES
+    ]
     return int(np.argmax([abs(np.corrcoef(gray, height)[0, 1]) for height in heights]))
 
 

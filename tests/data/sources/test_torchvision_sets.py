@@ -14,7 +14,7 @@ import pytest
 from torchvision.datasets import CIFAR10, DTD, STL10
 
 from maskwright.data.sources.open import open_source
-from maskwright.data.sources.torchvision_sets import TORCHVISION_SETS
+from maskwright.data.sources.torchvision_classes import TORCHVISION_SETS
 from maskwright.support.errors import MaskwrightError
 
 rng = np.random.default_rng(0)

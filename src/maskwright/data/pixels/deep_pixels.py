@@ -1,5 +1,6 @@
-"""Pictures whose values have more than 8 bits: 10 to 16 bits in PNG and TIFF, signed, 32 bits,
-floats; all bits of each value are kept.
+"""Pictures whose values have more than 8 bits, all of which are kept.
+
+10 to 16 bits in PNG and TIFF, signed values, 32 bits and floats.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from PIL import Image
 
 from maskwright.data.pixels.value_range import ValueRanges
 
-_ORIENTATION = 0x0112
-_BITS, _PLANAR, _SAMPLE_FORMAT = 258, 284, 339
+_ORIENTATION = 0x0112  # EXIF's tag
+# Tags of TIFF: BitsPerSample and SampleFormat, whose value 2 means signed whole numbers.
+_BITS = 258
+_SAMPLE_FORMAT = 339
+_UNSIGNED = 1
 _SIGNED = 2
+# Endings of Pillow's raw modes: 16 bits with the large (B) or the small (L) byte first.
 _OTHER_BYTE = {"16B": "16L", "16L": "16B"}
 _NATIVE = "16L" if sys.byteorder == "little" else "16B"
 
@@ -36,19 +41,22 @@ class DeepPicture:
 
     def to_image(self, ranges: ValueRanges) -> Image.Image:
         """An 8-bit picture under a range; raises ValueError for values that it does not hold."""
-        image = Image.fromarray(ranges.of(self.values.dtype).to_bytes(self.values))
+        value_range = ranges.of(self.values.dtype)
+        image = Image.fromarray(value_range.to_bytes(self.values))
         if self.alpha is not None:
+            alpha = Image.fromarray(self.alpha)
             mode = "LA" if image.mode == "L" else "RGBA"
-            image = Image.merge(mode, [*image.split(), Image.fromarray(self.alpha)])
+            image = Image.merge(mode, [*image.split(), alpha])
+        # The picture is turned later, as one of 8 bits is.
         image.getexif()[_ORIENTATION] = self.orientation
         return image
 
 
 def is_deep(opened: Image.Image) -> bool:
-    """Whether a picture has more than 8 bits a value, or signed ones, told from its
-    header alone.
-    """
-    return opened.mode.startswith("I") or opened.mode == "F" or _is_signed(opened) or _is_16(opened)
+    """Whether a picture has more than 8 bits a value, or signed ones, by its header alone."""
+    # Pillow's own modes of more than 8 bits are I, I;16 and F; others hide behind modes of 8.
+    is_open = opened.mode.startswith("I") or opened.mode == "F"
+    return is_open or _is_signed(opened) or _is_16(opened)
 
 
 def read_deep(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPicture:
@@ -58,49 +66,66 @@ def read_deep(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPict
     """
     if _is_16(opened):
         return _read_color(opened, again)
-    values = np.asarray(opened)
+    values = np.asarray(opened)  # (H, W)
+    is_32 = opened.mode == "I" and _tag(opened, _BITS) == 32
     if _is_signed(opened):
         values = values.view(np.int8)
-    elif opened.mode == "I" and _tag(opened, _BITS) == 32 and _tag(opened, _SAMPLE_FORMAT) == 1:
+    elif is_32 and _tag(opened, _SAMPLE_FORMAT) == _UNSIGNED:
         values = values.view(np.uint32)  # Pillow has no unsigned 32-bit mode
     elif opened.mode.startswith("I;16"):
         values = values.astype(np.uint16)  # of either byte order
     return DeepPicture(
-        values=values, alpha=_keyed_out(opened, values), orientation=_orientation(opened)
+        values=values,
+        alpha=_keyed_out(opened, values),
+        orientation=_orientation(opened),
     )
 
 
 def _read_color(opened: Image.Image, again: Callable[[], Image.Image]) -> DeepPicture:
-    """Put together 16-bit color, of which Pillow keeps one byte: decoding again with the byte order
-    turned round gives the other.
+    """Put together 16-bit color, of which Pillow keeps one byte.
+
+    Decoding again with the byte order turned round gives the other.
     """
-    if _raw_mode(opened) in ("R", "G", "B", "A") or opened.mode not in ("RGB", "RGBA", "RGBX"):
-        # Pillow reads planes of 16 bits as if they had 8, and has no second byte of other modes.
+    # Pillow reads planes of 16 bits as if they had 8, and has no second byte of other modes.
+    is_plane = _raw_mode(opened) in ("R", "G", "B", "A")
+    if is_plane or opened.mode not in ("RGB", "RGBA", "RGBX"):
         raise ValueError(
             f"it holds 16-bit values in a form that cannot be read whole ({opened.mode}); "
             "save it as 16-bit gray, RGB or RGBA with interleaved colors"
         )
     swapped: Any = again()
-    raw = _raw_mode(swapped)
+    raw = _raw_mode(swapped)  # such as RGB;16B; N at the end means the machine's own order
     order = raw[-3:].replace("16N", _NATIVE)
-    swapped.tile = [_arranged(tile, raw[:-3] + _OTHER_BYTE[order]) for tile in swapped.tile]
-    high, low = np.asarray(opened), np.asarray(swapped)
-    values = (high[:, :, :3].astype(np.uint16) << 8) | low[:, :, :3]
-    alpha = high[:, :, 3] if opened.mode == "RGBA" else _keyed_out(opened, values)
-    return DeepPicture(values=values, alpha=alpha, orientation=_orientation(opened))
+    other = raw[:-3] + _OTHER_BYTE[order]
+    swapped.tile = [_arranged(tile, other) for tile in swapped.tile]
+    high = np.asarray(opened)  # (H, W, 3 or 4) larger bytes
+    low = np.asarray(swapped)  # (H, W, 3 or 4) smaller bytes
+    large = high[:, :, :3].astype(np.uint16)
+    values = (large << 8) | low[:, :, :3]  # (H, W, 3) uint16
+    if opened.mode == "RGBA":
+        alpha: np.ndarray | None = high[:, :, 3]  # 8 bits are enough for alpha
+    else:
+        alpha = _keyed_out(opened, values)
+    return DeepPicture(
+        values=values,
+        alpha=alpha,
+        orientation=_orientation(opened),
+    )
 
 
 def _arranged(tile: Any, raw: str) -> Any:
     """One strip or tile of a file, its bytes taken in another arrangement."""
-    return tile._replace(args=raw if isinstance(tile.args, str) else (raw, *tile.args[1:]))
+    if isinstance(tile.args, str):
+        return tile._replace(args=raw)
+    return tile._replace(args=(raw, *tile.args[1:]))
 
 
 def _keyed_out(opened: Image.Image, values: np.ndarray) -> np.ndarray | None:
     """(H, W) uint8, 0 where a PNG names one value as transparent; None without such a value."""
-    key = opened.info.get("transparency")
+    key = opened.info.get("transparency")  # bytes where a palette has an alpha for each color
     if not isinstance(key, (int, tuple)):
         return None
-    same = values == np.array(key)
+    same = values == np.array(key)  # (H, W) or (H, W, 3)
     hidden = same.all(axis=2) if same.ndim == 3 else same
     return np.where(hidden, 0, 255).astype(np.uint8)
 
@@ -109,9 +134,10 @@ def _is_16(opened: Image.Image) -> bool:
     """Whether 16-bit values stand behind a mode of Pillow that holds 8."""
     if opened.mode.startswith("I"):
         return False
-    return ";16" in _raw_mode(opened) or (
-        opened.format == "TIFF" and _tag(opened, _BITS) == 16 and opened.mode != "F"
-    )
+    if ";16" in _raw_mode(opened):
+        return True
+    # Planes of a TIFF do not say so in their raw mode. Only a TIFF has the tag.
+    return opened.mode != "F" and _tag(opened, _BITS) == 16
 
 
 def _is_signed(opened: Image.Image) -> bool:
@@ -119,22 +145,26 @@ def _is_signed(opened: Image.Image) -> bool:
 
 
 def _raw_mode(opened: Image.Image) -> str:
-    """How the bytes of a file are arranged, in Pillow's words; empty once it is decoded and for
-    pictures in memory.
+    """How the bytes of a file are arranged, in Pillow's words.
+
+    Empty once it is decoded, and for pictures in memory.
     """
     tiles = getattr(opened, "tile", None)
     args = tiles[0].args if tiles else ""
-    found = args[0] if isinstance(args, tuple) and args else args
-    return found if isinstance(found, str) else ""
+    # Some plugins give the raw mode alone, others a tuple that begins with it.
+    raw = args[0] if isinstance(args, tuple) and args else args
+    return raw if isinstance(raw, str) else ""
 
 
 def _tag(opened: Image.Image, number: int) -> int | None:
     """The first value of a TIFF tag; None for other formats."""
     tags = getattr(opened, "tag_v2", None)
-    found = None if tags is None or opened.format != "TIFF" else tags.get(number)
-    if isinstance(found, tuple):
-        return int(found[0]) if found else None
-    return None if found is None else int(found)
+    if tags is None or opened.format != "TIFF":
+        return None
+    value = tags.get(number)
+    if isinstance(value, tuple):  # a value for each band
+        value = value[0] if value else None
+    return None if value is None else int(value)
 
 
 def _orientation(opened: Image.Image) -> int:

@@ -1,5 +1,6 @@
-"""What a cue-conflict picture shows, read from its name as Geirhos et al. (2019) wrote them or from
-a table; and names of categories.
+"""What a cue-conflict picture shows, and names of categories.
+
+It is read from the picture's name, as Geirhos et al. (2019) wrote them, or from a table.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from pathlib import Path
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
+# cat/cat1-elephant2.png: a cat's outline (drawing 1) with an elephant's surface (photograph 2).
 _NAME = re.compile(
-    r"(?:.*/)?(?P<shape_id>(?P<shape>[A-Za-z_]+)\d*)-(?P<texture_id>(?P<texture>[A-Za-z_]+)\d*)\.[A-Za-z0-9]+"
+    r"(?:.*/)?"
+    r"(?P<shape_id>(?P<shape>[A-Za-z_]+)\d*)"
+    r"-(?P<texture_id>(?P<texture>[A-Za-z_]+)\d*)"
+    r"\.[A-Za-z0-9]+"
 )
 _FILE_COLUMNS = ("file", "path", "image", "filename")
 SIXTEEN = (
@@ -41,10 +46,12 @@ _TINY_IMAGENET = {
 
 @dataclass(frozen=True)
 class Cues:
-    """What one picture shows: the category its outline is of and the one its surface is of.
+    """What one picture shows.
 
-    shape_id, texture_id: which drawing and which surface it was made of, such as cat3; empty when
-        that is not known.
+    shape: the category that its outline is of.
+    texture: the category that its surface is of.
+    shape_id: the drawing that it was made of, such as cat3; empty when that is not known.
+    texture_id: the surface that it was made of; empty when that is not known.
     """
 
     shape: str
@@ -54,16 +61,17 @@ class Cues:
 
 
 def read_cues(keys: Sequence[str], table: str | None = None) -> list[Cues]:
-    """The cues of each picture: from `<shape><i>-<texture><j>.ext`, or from a CSV file with columns
-    file, shape and texture.
+    """The cues of each picture.
 
-    Raises MaskwrightError, naming the first few, when names do not parse or the table lacks
-    pictures.
+    keys: names of the pictures, `<shape><i>-<texture><j>.ext` where there is no table.
+    table: a CSV file with columns file, shape and texture, or None.
+
+    Raises MaskwrightError, with an example, when names do not parse or the table lacks pictures.
     """
     if table is not None:
         return _from_table(keys, table)
-    found = [_NAME.fullmatch(key) for key in keys]
-    wrong = [key for key, match in zip(keys, found, strict=True) if match is None]
+    matches = [_NAME.fullmatch(key) for key in keys]
+    wrong = [key for key, match in zip(keys, matches, strict=True) if match is None]
     if wrong:
         raise MaskwrightError(
             f"{len(wrong):,} of {len(keys):,} cue-conflict names do not parse, for example"
@@ -72,25 +80,27 @@ def read_cues(keys: Sequence[str], table: str | None = None) -> list[Cues]:
             " Give the folder that holds them alone, or a CSV of file,shape,texture:"
             " cue-conflict(cues='FILE.csv')."
         )
-    return [Cues(**match.groupdict()) for match in found if match is not None]
+    return [Cues(**match.groupdict()) for match in matches if match is not None]
 
 
 def read_categories(path: str) -> dict[str, str]:
     """Read a CSV file of class,category; a class with an empty category takes no part."""
     rows = _rows(path, ("class", "category"))
-    return {row["class"].strip(): row["category"].strip() for row in rows}
+    categories = {}
+    for row in rows:
+        categories[row["class"].strip()] = row["category"].strip()
+    return categories
 
 
 def usual_categories(more: Mapping[str, str]) -> dict[str, str]:
-    """The other names of the sixteen categories, in sets of photographs that are often used, with
-    further ones beside them.
+    """The category of each class that is one of the sixteen under another name.
+
+    more: further ones, which win over those of often used sets of photographs.
     """
-    by_number = {
-        number: category
-        for category, numbers in _TINY_IMAGENET.items()
-        for number in numbers.split()
-    }
-    return {**OTHER_NAMES, **by_number, **more}
+    by_wnid: dict[str, str] = {}
+    for category, wnids in _TINY_IMAGENET.items():
+        by_wnid |= dict.fromkeys(wnids.split(), category)
+    return {**OTHER_NAMES, **by_wnid, **more}
 
 
 def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
@@ -101,24 +111,28 @@ def _from_table(keys: Sequence[str], table: str) -> list[Cues]:
             f"'{table}' has no column for the pictures; it needs the columns file, shape and"
             " texture."
         )
-    by_path = {row[column]: Cues(row["shape"].strip(), row["texture"].strip()) for row in rows}
+    # Pictures go by their path, or by their name alone where the table knows no such path.
+    by_path: dict[str, Cues] = {}
+    for row in rows:
+        by_path[row[column]] = Cues(row["shape"].strip(), row["texture"].strip())
     by_name = {Path(name).name: cues for name, cues in by_path.items()}
-    found = [by_path.get(key, by_name.get(Path(key).name)) for key in keys]
-    missing = [key for key, cues in zip(keys, found, strict=True) if cues is None]
+    matched = [by_path.get(key, by_name.get(Path(key).name)) for key in keys]
+    missing = [key for key, cues in zip(keys, matched, strict=True) if cues is None]
     if missing:
         raise MaskwrightError(
             f"'{table}' has no line for {len(missing):,} of {len(keys):,} pictures, for example"
             f" '{missing[0]}'."
         )
-    return [cues for cues in found if cues is not None]
+    return [cues for cues in matched if cues is not None]
 
 
 def _rows(path: str, needed: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file by their columns; raises MaskwrightError without the needed ones."""
     try:
+        # Excel writes a mark before the first letter (utf-8-sig).
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(
-                csv.DictReader(line for line in file if line.strip() and not line.startswith("#"))
-            )
+            lines = [line for line in file if line.strip() and not line.startswith("#")]
+        rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise MaskwrightError(f"Cannot read the table '{path}': {error}.") from error
     if not rows:
@@ -126,14 +140,11 @@ def _rows(path: str, needed: Sequence[str]) -> list[dict[str, str]]:
             f"The table '{path}' has no line below its header; it needs the columns"
             f" {', '.join(needed)}."
         )
+    # A line that is too short has None in its last columns.
     for name in needed:
         if any(row.get(name) is None for row in rows):
             raise MaskwrightError(
                 f"'{path}' lacks the column '{name}' in some line.{did_you_mean(name, rows[0])} It"
-                f" has: {_columns(rows)}."
+                f" has: {', '.join(map(str, rows[0]))}."
             )
     return rows
-
-
-def _columns(rows: Sequence[Mapping[str, str]]) -> str:
-    return ", ".join(str(name) for name in rows[0])

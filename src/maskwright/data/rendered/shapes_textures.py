@@ -1,12 +1,13 @@
-"""Rendered silhouettes with procedural surfaces as a source of pictures: two cues under exact
-control, nothing to download.
+"""Rendered silhouettes with procedural surfaces as a source of pictures.
+
+Two cues under exact control, and nothing to download.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import torch
@@ -18,102 +19,65 @@ from maskwright.data.rendered.drawing import (
     TEXTURES,
     Colors,
     Pose,
-    Weave,
+    TextureMapping,
     compose,
     draw_colors,
+    draw_mapping,
     draw_pose,
-    draw_weave,
     paint,
     render_mask,
     render_surface,
 )
-from maskwright.support.checks import check_at_least, check_inside, check_one_of
-from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.data.rendered.shapes_textures_settings import (
+    PREFIX,
+    ShapesTextures,
+    read_settings,
+)
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
-from maskwright.support.seeding import sample_rng
+from maskwright.support.seeding import KeyedRng, sample_rng
 
-PREFIX = "shapes-textures"
 PAIRS: dict[str, str] = dict(zip(TEXTURES, SHAPES, strict=True))
 """The shape that each texture goes with where cues agree."""
-_VERSION = 1
+_VERSION = 1  # of the rendering; another one gives the same settings other pictures
 _SPLITS = ("train", "test")
-_LABELS = ("shape", "texture", "both")
-_CUES = ("free", "agree", "conflict")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShapesTextures:
-    """What is rendered.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PicturePlan:
+    """All that chance decided about one picture.
 
-    n, test: pictures of the train and of the test split (test: a quarter of n when None).
-    size: side in pixels.
-    labels: shape, texture or both.
-    cues: free (independent), agree (each shape has its own texture) or conflict (never its own).
-    background: share of pictures whose background has a texture too, drawn by itself.
-    crop: how much closer the camera may come, 0 to 0.9.
-    contrast: of the textures, 0 leaves plain silhouettes.
-    figure: difference in brightness of figure and ground, 0 to 1.
-    turn: degrees that a silhouette may turn either way.
-    """
-
-    n: int = 2000
-    test: int | None = None
-    size: int = 64
-    labels: str = "shape"
-    cues: str = "free"
-    background: float = 0.0
-    crop: float = 0.0
-    contrast: float = 1.0
-    figure: float = 1.0
-    turn: float = 30.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_at_least("n", self.n, 1)
-        check_at_least("test", self.test, 1)
-        check_at_least("size", self.size, 8)
-        check_one_of("labels", self.labels, _LABELS)
-        check_one_of("cues", self.cues, _CUES)
-        for name, most in (
-            ("background", 1.0),
-            ("crop", 0.9),
-            ("contrast", 1.0),
-            ("figure", 1.0),
-            ("turn", 180.0),
-        ):
-            check_inside(name, getattr(self, name), 0.0, most)
-
-    def count(self, split: str) -> int:
-        """Pictures of a split."""
-        return (
-            self.n
-            if split == "train"
-            else self.test
-            if self.test is not None
-            else max(1, self.n // 4)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """All that chance decided about one picture; shape and texture are numbers in SHAPES and
-    TEXTURES.
+    shape: number in SHAPES.
+    texture: number in TEXTURES.
+    pose: where the silhouette lies.
+    mapping: how its surface lies.
+    colors: of its surface.
+    ground: colors of the background.
+    ground_texture: number in TEXTURES; None for a plain background.
+    ground_mapping: how the background's surface lies.
     """
 
     shape: int
     texture: int
     pose: Pose
-    weave: Weave
+    mapping: TextureMapping
     colors: Colors
     ground: Colors
     ground_texture: int | None
-    ground_weave: Weave
+    ground_mapping: TextureMapping
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShapesTexturesSource:
-    """The pictures of one split, rendered when they are read; a picture depends on (options, seed,
-    split, index) alone.
+    """The pictures of one split, rendered when they are read.
+
+    A picture depends on its settings, the split and its index alone.
+
+    settings: what is rendered.
+    split: train or test.
+    name: a short name fit for a folder.
+    notes: sentences about what was decided while opening; none.
+    splits: the splits that can be chosen.
     """
 
     settings: ShapesTextures
@@ -128,13 +92,14 @@ class ShapesTexturesSource:
     @cached_property
     def cue_numbers(self) -> tuple[list[int], list[int]]:
         """The shape and the texture of every picture."""
-        rng = sample_rng(self.settings.seed, 0, torch.arange(len(self)), f"{PREFIX} {self.split}")
+        rng = self._rng(torch.arange(len(self)))
         shapes = rng.fork("shape").integers(0, len(SHAPES))
         others = rng.fork("texture")
         match self.settings.cues:
             case "agree":
                 textures = shapes
             case "conflict":
+                # A step of at least 1 around the circle of textures never comes back to the own.
                 textures = (shapes + others.integers(1, len(TEXTURES))) % len(TEXTURES)
             case _:
                 textures = others.integers(0, len(TEXTURES))
@@ -144,16 +109,15 @@ class ShapesTexturesSource:
     def labels(self) -> list[int]:
         shapes, textures = self.cue_numbers
         if self.settings.labels == "both":
-            return [
-                shape * len(TEXTURES) + texture
-                for shape, texture in zip(shapes, textures, strict=True)
-            ]
+            pairs = zip(shapes, textures, strict=True)
+            return [shape * len(TEXTURES) + texture for shape, texture in pairs]
         return shapes if self.settings.labels == "shape" else textures
 
     @property
     def classes(self) -> list[str]:
         if self.settings.labels == "both":
-            return [f"{shape}-{texture}" for shape in SHAPES for texture in TEXTURES]
+            # In the order of the numbers above: all textures of the first shape, then the next.
+            return [f"{shape}-{texture}" for shape, texture in product(SHAPES, TEXTURES)]
         return list(SHAPES if self.settings.labels == "shape" else TEXTURES)
 
     @property
@@ -161,11 +125,11 @@ class ShapesTexturesSource:
         return hash_strings([f"{PREFIX} {_VERSION}", self.split, str(self.settings)])
 
     def key(self, index: int) -> str:
-        """The name in the manner of Geirhos et al. (2019), so that a cue-conflict test
-        can read it.
-        """
-        shape, texture = (numbers[index] for numbers in self.cue_numbers)
-        return f"{SHAPES[shape]}/{SHAPES[shape]}{index}-{TEXTURES[texture]}{index}.png"
+        """The name, which a cue-conflict test can read, as of Geirhos et al. (2019)."""
+        shapes, textures = self.cue_numbers
+        shape = SHAPES[shapes[index]]
+        texture = TEXTURES[textures[index]]
+        return f"{shape}/{shape}{index}-{texture}{index}.png"
 
     def size(self, index: int) -> tuple[int, int]:
         return self.settings.size, self.settings.size
@@ -177,79 +141,68 @@ class ShapesTexturesSource:
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
-    def plan(self, index: int) -> Plan:
+    def plan(self, index: int) -> PicturePlan:
         """Decide everything about one picture."""
-        options = self.settings
-        rng = sample_rng(options.seed, 0, torch.tensor([index]), f"{PREFIX} {self.split}")
-        share, side, step, texture = rng.fork("ground").uniform(4)[0].tolist()
-        level = 0.5 + (0.5 if side < 0.5 else -0.5) * options.figure * (0.5 + 0.5 * step)
-        colors = draw_colors(rng.fork("colors"), options.contrast, 0.5 - 0.3 * (level - 0.5))
-        return Plan(
-            shape=self.cue_numbers[0][index],
-            texture=self.cue_numbers[1][index],
-            pose=draw_pose(rng.fork("pose"), options.turn, options.crop),
-            weave=draw_weave(rng.fork("weave")),
-            colors=colors,
-            ground=draw_colors(
-                rng.fork("ground colors"), options.contrast, 0.5 + 0.6 * (level - 0.5)
-            ),
-            ground_texture=int(texture * len(TEXTURES)) if share < options.background else None,
-            ground_weave=draw_weave(rng.fork("ground weave")),
+        settings = self.settings
+        # Every part has a stream of its own, so that a setting of one part moves no other. The
+        # names of the streams belong to the pictures: with others all pictures would change.
+        rng = self._rng(torch.tensor([index]))
+        chances = rng.fork("ground").uniform(4)[0]
+        share, side, step, texture = chances.tolist()
+
+        # The ground is lighter or darker than middle gray by half to all of `figure`, and the
+        # silhouette lies on the other side of it.
+        direction = 0.5 if side < 0.5 else -0.5
+        level = 0.5 + direction * settings.figure * (0.5 + 0.5 * step)
+        figure_gray = 0.5 - 0.3 * (level - 0.5)
+        ground_gray = 0.5 + 0.6 * (level - 0.5)
+
+        shapes, textures = self.cue_numbers
+        has_texture = share < settings.background
+        return PicturePlan(
+            shape=shapes[index],
+            texture=textures[index],
+            pose=draw_pose(rng.fork("pose"), settings.turn, settings.crop),
+            mapping=draw_mapping(rng.fork("weave")),
+            colors=draw_colors(rng.fork("colors"), settings.contrast, figure_gray),
+            ground=draw_colors(rng.fork("ground colors"), settings.contrast, ground_gray),
+            ground_texture=int(texture * len(TEXTURES)) if has_texture else None,
+            ground_mapping=draw_mapping(rng.fork("ground weave")),
         )
 
-    def render(self, plan: Plan) -> np.ndarray:
+    def render(self, plan: PicturePlan) -> np.ndarray:
         """(size, size, 3) bytes of a plan."""
         size = self.settings.size
-        figure = paint(render_surface(TEXTURES[plan.texture], plan.weave, size), plan.colors)
-        plain = np.zeros((size, size))
-        ground = (
-            plain
-            if plan.ground_texture is None
-            else render_surface(TEXTURES[plan.ground_texture], plan.ground_weave, size)
-        )
-        return compose(self.mask(plan), figure, paint(ground, plan.ground))
+        surface = render_surface(TEXTURES[plan.texture], plan.mapping, size)
+        ground = np.zeros((size, size))
+        if plan.ground_texture is not None:
+            ground = render_surface(TEXTURES[plan.ground_texture], plan.ground_mapping, size)
+        painted_figure = paint(surface, plan.colors)
+        painted_ground = paint(ground, plan.ground)
+        return compose(self.mask(plan), painted_figure, painted_ground)
 
-    def mask(self, plan: Plan) -> np.ndarray:
+    def mask(self, plan: PicturePlan) -> np.ndarray:
         """(size, size) share of each pixel inside the silhouette."""
         return render_mask(SHAPES[plan.shape], plan.pose, self.settings.size)
 
+    def _rng(self, indexes: torch.Tensor) -> KeyedRng:
+        """A stream of chance for each picture."""
+        return sample_rng(self.settings.seed, 0, indexes, f"{PREFIX} {self.split}")
+
 
 def open_shapes_textures(text: str, split: str | None = None) -> ShapesTexturesSource:
-    """Open `shapes-textures` or `shapes-textures:n=2000,size=64,cues=conflict`; split: train (all
-    that is meant when None) or test.
+    """Open rendered pictures.
+
+    text: `shapes-textures` or `shapes-textures:n=2000,size=64,cues=conflict`.
+    split: train or test; train when None.
     """
     settings = read_settings(text.removeprefix(PREFIX).removeprefix(":"))
     if split is not None and split not in _SPLITS:
-        raise MaskwrightError(f"{PREFIX} has no split '{split}'; it has {' and '.join(_SPLITS)}.")
+        splits = " and ".join(_SPLITS)
+        raise MaskwrightError(f"{PREFIX} has no split '{split}'; it has {splits}.")
     return ShapesTexturesSource(settings=settings, split=split or "train")
 
 
 def is_shapes_textures(text: str) -> bool:
     """Whether a text asks for rendered pictures."""
     return text == PREFIX or text.startswith(f"{PREFIX}:")
-
-
-def read_settings(text: str) -> ShapesTextures:
-    """Read `n=2000,size=64,cues=conflict`; raises MaskwrightError for an unknown option or a value
-    that does not fit.
-    """
-    kinds = {item.name: item.default for item in dataclasses.fields(ShapesTextures)}
-    options: dict[str, int | float | str] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = (word.strip() for word in part.partition("="))
-        if not equals or name not in kinds:
-            raise MaskwrightError(
-                f"{PREFIX} has no option '{part}'.{did_you_mean(name, kinds)} Write"
-                f" {PREFIX}:n=2000,size=64; it has: {', '.join(kinds)}."
-            )
-        options[name] = _convert(name, value, kinds[name])
-    return ShapesTextures(**options)  # type: ignore[arg-type]
-
-
-def _convert(name: str, value: str, default: object) -> int | float | str:
-    if isinstance(default, str):
-        return value
-    try:
-        return float(value) if isinstance(default, float) else int(value)
-    except ValueError as error:
-        raise MaskwrightError(f"{PREFIX}: {name} is a number; got '{value}'.") from error

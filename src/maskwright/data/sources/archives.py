@@ -18,13 +18,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Any
 
-from maskwright.data.sources.identity import file_state, remembered, stamp_bytes
-from maskwright.data.sources.layouts import open_entries
-from maskwright.data.sources.picture_files import Entry, PictureFiles, slug
+from maskwright.data.sources.collect import Listing
+from maskwright.data.sources.file_names import slug
+from maskwright.data.sources.identity import cached_stamps, file_state, stamp_bytes
+from maskwright.data.sources.layouts import open_listing
+from maskwright.data.sources.picture_files import PictureFiles, Storage
+from maskwright.data.sources.source_kind import LocatedPath, SourceKind
 from maskwright.data.sources.whole_tar import describe_samples, whole_members
 from maskwright.support.errors import MaskwrightError
 
 ZIP_ENDINGS = (".zip",)
+# A member that is encrypted raises RuntimeError.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, EOFError)
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -36,31 +41,40 @@ def is_archive(path: Path) -> bool:
 def open_archive(
     path: Path, *, split: str | None = None, pattern: str | None = None
 ) -> PictureFiles:
-    """List the pictures inside an archive; raises MaskwrightError when it is damaged or
-    holds none.
+    """List the pictures inside an archive.
+
+    Raises MaskwrightError when it is damaged or holds none.
     """
+    is_zip = path.name.lower().endswith(ZIP_ENDINGS)
     try:
-        entries, storage = (
-            _list_zip(path) if path.name.lower().endswith(ZIP_ENDINGS) else _list_tar(path)
-        )
+        keys, storage = _list_zip(path) if is_zip else _list_tar(path)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise MaskwrightError(
             f"Cannot read the archive '{path}': {error}. Is it whole? Copy or download it again."
         ) from error
-    stem = path.name.split(".")[0]
-    opened = open_entries(
-        entries, storage, place=str(path), name=slug(stem), split=split, pattern=pattern
+    listing = Listing(
+        keys=keys,
+        storage=storage,
+        location=str(path),
+        name=slug(path.name.split(".")[0]),  # without both endings of .tar.gz
+        split=split,
+        pattern=pattern,
     )
-    several = () if isinstance(storage, ZipStorage) else describe_samples(opened.keys)
-    return replace(opened, notes=opened.notes + several)
+    source = open_listing(listing)
+    # A .tar may be a WebDataset shard, whose samples may hold several pictures.
+    sample_notes = () if is_zip else describe_samples(source.keys)
+    return replace(source, notes=source.notes + sample_notes)
 
 
 class OncePerProcess:
-    """Opens a file when a process first needs it: forked workers must not share a file position."""
+    """Opens a file when a process first needs it.
+
+    Forked workers of a loader must not share a file position.
+    """
 
     def __init__(self, opener: Callable[[], Any]) -> None:
         self._opener = opener
-        self._process = -1
+        self._process = -1  # no process has this number
         self._opened: Any = None
         self.lock = threading.Lock()
 
@@ -71,6 +85,7 @@ class OncePerProcess:
             self._process = os.getpid()
         return self._opened
 
+    # Neither an open file nor a lock can be pickled for a spawned worker; it opens its own.
     def __getstate__(self) -> dict[str, Any]:
         return {"opener": self._opener}
 
@@ -97,38 +112,32 @@ class ZipStorage:
         try:
             with self._file.lock:
                 return self._file.get().read(key)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            RuntimeError,
-            KeyError,
-            EOFError,
-        ) as error:  # RuntimeError: the member is encrypted
+        except _ZIP_ERRORS as error:
             raise OSError(f"damaged or locked in the archive ({error})") from error
 
 
 class TarStorage:
-    """Reads members of a tar file by their place in it; a compressed one is unpacked to a temporary
-    file first, having no random access.
+    """Reads members of a tar file by their offset.
+
+    A compressed one has no random access, so it is unpacked to a temporary file first.
     """
 
-    def __init__(self, path: Path, places: dict[str, tuple[int, int]]) -> None:
-        """places: for each key, the offset and the size of its bytes in the plain tar file."""
+    def __init__(self, path: Path, spans: dict[str, tuple[int, int]]) -> None:
+        """spans: for each key, the offset and the size of its bytes in the plain tar file."""
         self._path = path
         self._file = OncePerProcess(partial(_open_plain_tar, path))
-        self._places = places
+        self._spans = spans
 
     def stamps(self, keys: Sequence[str]) -> list[str]:
-        """Known again as long as the archive stays as it is; its own dates and places of members
-        would change when it is packed anew.
-        """
+        # A tar holds no checksums of its members, so their bytes are read. Stamps are remembered
+        # as long as the archive stays as it is.
         state = file_state(self._path)
-        return remembered(
+        return cached_stamps(
             self._path, keys, lambda key: state, lambda key: stamp_bytes(self.read_bytes(key))
         )
 
     def read_bytes(self, key: str) -> bytes:
-        offset, size = self._places[key]
+        offset, size = self._spans[key]
         with self._file.lock:
             file = self._file.get()
             file.seek(offset)
@@ -138,33 +147,31 @@ class TarStorage:
         return data
 
 
-def _list_zip(path: Path) -> tuple[list[Entry], ZipStorage]:
+def _list_zip(path: Path) -> tuple[list[str], Storage]:
     facts = path.stat()
     known = _zip_stamps(path, facts.st_size, facts.st_mtime_ns)
-    return [Entry(key) for key in known], ZipStorage(path, known)
+    return list(known), ZipStorage(path, known)
 
 
 @lru_cache(maxsize=4)
 def _zip_stamps(path: Path, size: int, changed: int) -> Mapping[str, str]:
-    """The members of a zip file as it was when it had this size and time: one call asks for its
-    splits one after another.
+    """The stamp of each member of a zip file, as it was when it had this size and time.
 
-    Of members with one name the last counts, which is also the one that is read.
+    It is cached because one command opens the splits of a file one after another. Of members with
+    one name the last counts, which is also the one that is read.
     """
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
     return {member.filename: f"{member.file_size}-{member.CRC:x}" for member in members}
 
 
-def _list_tar(path: Path) -> tuple[list[Entry], TarStorage]:
+def _list_tar(path: Path) -> tuple[list[str], Storage]:
     mode = "r:" if path.name.lower().endswith(".tar") else "r:*"
-    members = [member for _, member in whole_members(path, mode)]
-    places = {_plain(member.name): (member.offset_data, member.size) for member in members}
-    return [Entry(key) for key in places], TarStorage(path, places)
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("./")
+    spans: dict[str, tuple[int, int]] = {}
+    for _, member in whole_members(path, mode):
+        # `tar -cf x.tar .` begins every name with ./, which patterns and labels do not.
+        spans[member.name.removeprefix("./")] = (member.offset_data, member.size)
+    return list(spans), TarStorage(path, spans)
 
 
 def _open_plain_tar(path: Path) -> IO[bytes]:
@@ -172,12 +179,23 @@ def _open_plain_tar(path: Path) -> IO[bytes]:
     if name.endswith(".tar"):
         return path.open("rb")
     plain = tempfile.TemporaryFile()  # noqa: SIM115 (closed by OncePerProcess)
-    with _opener(name)(path, "rb") as packed:
-        shutil.copyfileobj(packed, plain, 1 << 20)
+    with _decompressor(name)(path, "rb") as packed:
+        shutil.copyfileobj(packed, plain, 1 << 20)  # 1 MiB at a time, so that memory stays small
     return plain
 
 
-def _opener(name: str) -> Any:
+def _decompressor(name: str) -> Any:
     if name.endswith(("bz2", "tbz2")):
         return bz2.open
     return lzma.open if name.endswith("xz") else gzip.open
+
+
+ARCHIVE = SourceKind(
+    name="archive",
+    noun="an archive (.zip .tar)",
+    takes=LocatedPath,
+    accepts=lambda located: is_archive(located.path),
+    open=lambda located, options: open_archive(
+        located.path, split=options.split, pattern=located.pattern
+    ),
+)

@@ -1,14 +1,14 @@
-"""Pictures in one array: a .npy or .npz file, a NumPy array or a tensor."""
+"""Pictures that are the rows of one array: a NumPy array or a tensor."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.pixels.pixel_values import channels_come_last, fit_pixels
@@ -19,20 +19,22 @@ from maskwright.data.pixels.value_range import (
     kind_of,
     measure_range,
 )
-from maskwright.data.sources.identity import State, file_state, hash_rows, identity_of, remembered
+from maskwright.data.sources.file_names import slug
+from maskwright.data.sources.identity import State, cached_stamps, hash_rows, identity_of
 from maskwright.data.sources.label_column import number_labels
-from maskwright.data.sources.picture_files import SPLITS, slug
+from maskwright.data.sources.source_kind import OpenOptions, SourceKind
 from maskwright.support.errors import MaskwrightError
 
-_RANGE_SAMPLE = 2048
-_IMAGE_NAMES = ("images", "x", "data", "imgs", "pictures")
-_LABEL_NAMES = ("labels", "y", "targets", "label", "target")
+_RANGE_SAMPLE = 2048  # rows, spread evenly; reading all of a large file would take minutes
 
 
 @dataclass(frozen=True)
-class ArrayPlace:
-    """Where an array was read from: the file as it was when it was opened, and the array's name in
-    it.
+class ArrayLocation:
+    """Where an array was read from.
+
+    path: the file.
+    state: of the file when it was opened; None if it was not there.
+    name: of the array in the file; empty where the file is one array.
     """
 
     path: Path
@@ -44,15 +46,20 @@ class ArrayPlace:
 class ArraySource:
     """A source of pictures that are rows of one array.
 
+    name: a short name fit for a folder.
     images: (N, H, W, C), perhaps memory-mapped.
-    scale: its black and white; formats of values other than uint8 are scaled to bytes.
-    place: the file, if it is in one, so that a large file need not be read anew to know it again.
+    scale: the values that mean black and white; others than uint8 are scaled to bytes.
+    location: the file, if it is in one: a large file that is known need not be hashed again.
+    labels: (N,) class numbers, or None.
+    classes: the name of each class, or None.
+    notes: sentences for people about how the array was read.
+    splits: the splits that can be chosen.
     """
 
     name: str
     images: np.ndarray
     scale: ValueRange
-    place: ArrayPlace | None = None
+    location: ArrayLocation | None = None
     labels: list[int] | None = None
     classes: list[str] | None = None
     notes: tuple[str, ...] = ()
@@ -63,28 +70,32 @@ class ArraySource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of all rows and labels; the first call reads every byte of an array that is
-        not yet known.
+        """The identity of all rows and labels.
+
+        The first call reads every byte of an array that is not yet known.
         """
-        if self.place is None:
+        if self.location is None:
             content = hash_rows(self.images)
         else:
-            path, state = self.place.path, self.place.state
-            [content] = remembered(
-                path, [self.place.name], lambda _: state, lambda _: hash_rows(self.images)
+            # The state is that of the opening: what the file becomes later is not what was read.
+            location = self.location
+            [content] = cached_stamps(
+                location.path,
+                [location.name],
+                lambda _: location.state,
+                lambda _: hash_rows(self.images),
             )
-        return identity_of(
-            [content, f"{self.scale}{', cut' if self.scale.clip else ''}"],
-            self.labels,
-            self.classes,
-        )
+        # The same numbers under another range are other pictures.
+        scale = f"{self.scale}, cut" if self.scale.clip else str(self.scale)
+        return identity_of([content, scale], self.labels, self.classes)
 
     def key(self, index: int) -> str:
         return f"row {index}"
 
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
-        """Return one picture as (H, W, C) uint8; raises UnreadableImage when its values fall
-        outside the range of the others.
+        """Return one picture as (H, W, C) uint8.
+
+        Raises UnreadableImage when its values fall outside the range of the others.
         """
         try:
             return fit_pixels(self.scale.to_bytes(self.images[index]), wanted)
@@ -93,15 +104,13 @@ class ArraySource:
 
     @property
     def ranges(self) -> ValueRanges:
-        """What means black and white, as it can be stated for other data; unknown for
-        8-bit values.
-        """
+        """What means black and white, as other data can state it; unknown for 8-bit values."""
         if self.images.dtype in (np.uint8, np.bool_):
             return UNKNOWN
         return ValueRanges(**{kind_of(self.images.dtype): self.scale})
 
     def size(self, index: int) -> tuple[int, int]:
-        return self.images.shape[1], self.images.shape[2]
+        return self.images.shape[1], self.images.shape[2]  # all rows of an array have one size
 
 
 def build_array_source(
@@ -110,108 +119,37 @@ def build_array_source(
     *,
     labels: Sequence[int] | None = None,
     classes: list[str] | None = None,
-    splits: tuple[str, ...] = (),
-    place: ArrayPlace | None = None,
+    location: ArrayLocation | None = None,
     stated: ValueRanges = UNKNOWN,
 ) -> ArraySource:
     """Make a source of an array (N, H, W), (N, H, W, C) or (N, C, H, W) of any number type.
 
+    name: what messages call them; the source's name is made of it.
+    labels: one of any kind for each picture, or None.
+    classes: the names of the classes, where labels are class numbers already.
+    location: the file that the array was read from, if any.
     stated: what means black and white, measured where it is unknown.
 
-    Raises MaskwrightError when it is empty, when its layout is ambiguous, when its values have no
-    known range or the labels do not match.
+    Raises MaskwrightError for arrays that are no pictures and labels that do not match.
     """
     images = _to_batch_channels_last(array, name)
     scale = _scale_of(images, name, stated)
-    if labels is not None and len(labels) != len(images):
-        raise MaskwrightError(
-            f"'{name}' has {len(images):,} pictures and {len(labels):,} labels; there must be one"
-            " for each."
-        )
-    numbers, names = (
-        _number(labels)
-        if classes is None
-        else (None if labels is None else [int(label) for label in labels], classes)
-    )
+    # Class names without labels name nothing.
+    numbers: list[int] | None = None
+    if labels is not None:
+        if len(labels) != len(images):
+            counts = f"{len(images):,} pictures and {len(labels):,} labels"
+            raise MaskwrightError(f"'{name}' has {counts}; there must be one for each.")
+        numbers, classes = _number(labels, classes)
     return ArraySource(
         name=slug(name),
         images=images,
         scale=scale,
-        place=place,
+        location=location,
         labels=numbers,
-        classes=names if numbers is not None else None,
+        classes=None if numbers is None else classes,
         notes=_notes(array, images, scale),
-        splits=splits,
     )
-
-
-def open_array_file(
-    path: Path, *, split: str | None = None, stated: ValueRanges = UNKNOWN
-) -> ArraySource:
-    """Open a .npy array (memory-mapped) or the arrays of a .npz file (`images`, perhaps `labels`;
-    `train_images` with a split).
-    """
-    state = file_state(path)
-    try:
-        if path.suffix.lower() == ".npy":
-            if split is not None:
-                raise MaskwrightError(f"'{path}' is one array and has no split '{split}'.")
-            whole = np.lib.format.open_memmap(path, mode="r")
-            return build_array_source(
-                whole, path.stem, place=ArrayPlace(path, state), stated=stated
-            )
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            arrays = {name: opened[name] for name in opened.files}
-        return _open_npz(arrays, path, split, state, stated)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, MaskwrightError):
-            raise
-        raise MaskwrightError(
-            f"Cannot read the arrays of '{path}': {error}. Save it with numpy.save or numpy.savez,"
-            " without objects."
-        ) from error
-
-
-def _open_npz(
-    arrays: Mapping[str, np.ndarray],
-    path: Path,
-    split: str | None,
-    state: State | None,
-    stated: ValueRanges,
-) -> ArraySource:
-    splits = tuple(name for name in SPLITS if _find(arrays, _IMAGE_NAMES, name))
-    if split is None and splits:
-        split = splits[0]
-    names = {name.lower(): name for name in arrays}
-    found = _find(arrays, _IMAGE_NAMES, split)
-    if found is None and split is None:
-        large = [name for name, array in arrays.items() if array.ndim in (3, 4)]
-        found = large[0] if len(large) == 1 else None
-    if found is None:
-        held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        wanted = f"'{split}_images'" if split else "'images'"
-        raise MaskwrightError(
-            f"'{path}' has no array named {wanted}; it holds {held or 'nothing'}."
-        )
-    labels = _find(arrays, _LABEL_NAMES, split)
-    values = None if labels is None else arrays[names[labels.lower()]].reshape(-1).tolist()
-    place = ArrayPlace(path, state, found)
-    return build_array_source(
-        arrays[found], path.stem, labels=values, splits=splits, place=place, stated=stated
-    )
-
-
-def _find(arrays: Mapping[str, np.ndarray], names: Sequence[str], split: str | None) -> str | None:
-    """Find an array called like one of `names`, with the split before or after the name if there is
-    one.
-    """
-    lower = {name.lower(): name for name in arrays}
-    wanted = (
-        names
-        if split is None
-        else [form for name in names for form in (f"{split}_{name}", f"{name}_{split}")]
-    )
-    return next((lower[name] for name in wanted if name in lower), None)
 
 
 def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
@@ -222,6 +160,7 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
             " H, W)."
         )
     if array.ndim == 3:
+        # (N, H, W), unless the last axis is as long as colors are.
         if array.shape[2] in (3, 4):
             raise MaskwrightError(
                 f"'{name}' has shape {array.shape}: one color picture? Give it a first axis,"
@@ -229,38 +168,38 @@ def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
             )
         return array[..., None]
     try:
-        return (
-            array
-            if channels_come_last(array.shape[1], array.shape[3])
-            else np.moveaxis(array, 1, 3)
-        )
+        is_last = channels_come_last(array.shape[1], array.shape[3])
     except ValueError as error:
         raise MaskwrightError(
             f"'{name}' has shape {array.shape}: {error}, (N, H, W, C)."
         ) from error
+    return array if is_last else np.moveaxis(array, 1, 3)  # (N, C, H, W) -> (N, H, W, C)
 
 
 def _scale_of(images: np.ndarray, name: str, stated: ValueRanges) -> ValueRange:
-    """The range stated for values of this kind, or measured over rows spread over the array; uint8
-    and bool need none.
-    """
+    """The range stated for values of this kind, or measured over rows spread over the array."""
+    is_plain = images.dtype in (np.uint8, np.bool_)
+    is_number = images.dtype.kind in "uif"
+    if is_number and not is_plain:
+        stated_range: ValueRange | None = getattr(stated, kind_of(images.dtype))
+        if stated_range is not None:
+            return stated_range
+    # Plain types have one range, and what is no number is refused there.
     step = max(1, len(images) // _RANGE_SAMPLE)
-    if images.dtype in (np.uint8, np.bool_) or images.dtype.kind not in "uif":
-        return measure_range([images[::step]], f"'{name}'")
-    return getattr(stated, kind_of(images.dtype)) or measure_range([images[::step]], f"'{name}'")
+    return measure_range([images[::step]], f"'{name}'")
 
 
-def _number(labels: Sequence[int | str] | None) -> tuple[list[int] | None, list[str] | None]:
-    """Turn any labels into numbers from 0 and the names they stand for, in numeric or alphabetic
-    order.
-    """
-    if labels is None:
-        return None, None
+def _number(labels: Sequence[int | str], classes: list[str] | None) -> tuple[list[int], list[str]]:
+    """Class numbers and the names of the classes; labels are numbered where no names are given."""
+    if classes is not None:
+        return [int(label) for label in labels], classes
     return number_labels([str(label) for label in labels])
 
 
 def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[str, ...]:
+    """What people should know of how an array was understood."""
     notes = []
+    # Only an array whose channels were moved has another shape.
     if array.ndim == 4 and images.shape != array.shape:
         notes.append(f"The array {array.shape} was read as (N, C, H, W).")
     if array.dtype != np.uint8:
@@ -269,3 +208,16 @@ def _notes(array: np.ndarray, images: np.ndarray, scale: ValueRange) -> tuple[st
             " LOW,HIGH states another range)."
         )
     return tuple(notes)
+
+
+def _open_tensor(tensor: torch.Tensor, options: OpenOptions) -> ArraySource:
+    return build_array_source(tensor.detach().cpu().numpy(), "tensor", stated=options.ranges)
+
+
+NUMPY_ARRAY = SourceKind(
+    name="NumPy array",
+    noun="an array",
+    takes=np.ndarray,
+    open=lambda array, options: build_array_source(array, "array", stated=options.ranges),
+)
+TENSOR = SourceKind(name="tensor", noun="a tensor", takes=torch.Tensor, open=_open_tensor)

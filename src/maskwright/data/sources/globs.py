@@ -1,5 +1,6 @@
-"""Patterns as a shell reads them: * ? [!a] inside one folder, ** across folders, {jpg,png} and
-{000..127}; in one place for all data.
+"""Patterns as a shell reads them, in one place for all data.
+
+* ? [!a] match inside one folder, ** across folders; {jpg,png} and {000..127} are written out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from pathlib import Path
 import bracex
 from wcmatch import glob
 
-# A pattern with more spellings than wcmatch's limit of 1,000 (shards of a large set) is meant so.
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB
+# Shards of a large set stand for more names than the 1,000 that wcmatch and bracex allow.
+_NO_LIMIT = 0
+# Keys have forward slashes and tell upper from lower case on every system.
 _AMONG_KEYS = _FLAGS | glob.CASE | glob.FORCEUNIX
 _MAGIC = re.compile(r"[*?\[{]")
 # ** beside other letters of a name spans folders too; wcmatch lets it span them only where it
@@ -27,25 +30,26 @@ def is_pattern(text: str) -> bool:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """A test for keys with forward slashes; a plain folder name takes all that is below it. Case
-    counts.
+    """A test for keys with forward slashes, in which case counts.
+
+    A plain folder name takes all that is below it.
     """
     if not is_pattern(pattern):
         folder = pattern.rstrip("/")
         return lambda key: key == folder or key.startswith(f"{folder}/")
-    spelled = _JOINED_STARS.sub(_STARS_ANYWHERE, pattern.rstrip("/"))
-    compiled = glob.compile(spelled, flags=_AMONG_KEYS, limit=0)
+    portable = _JOINED_STARS.sub(_STARS_ANYWHERE, pattern.rstrip("/"))
+    compiled = glob.compile(portable, flags=_AMONG_KEYS, limit=_NO_LIMIT)
     return lambda key: bool(compiled.match(key))
 
 
 def format_braces(text: str) -> list[str]:
-    """All spellings of a text with {first..last} and {one,two} in it; numbers keep their leading
-    zeros.
-    """
-    return bracex.expand(text, keep_escapes=True, limit=0)
+    """All texts that {first..last} and {a,b} in a text stand for; leading zeros stay."""
+    return bracex.expand(text, keep_escapes=True, limit=_NO_LIMIT)
 
 
 def matching_files(texts: Iterable[str]) -> list[Path]:
     """The files that match any of the patterns, each once, sorted."""
-    found = {Path(match) for text in texts for match in glob.glob(text, flags=_FLAGS, limit=0)}
-    return sorted(found)
+    files: set[Path] = set()
+    for text in texts:
+        files.update(map(Path, glob.glob(text, flags=_FLAGS, limit=_NO_LIMIT)))
+    return sorted(files)

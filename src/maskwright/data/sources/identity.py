@@ -1,5 +1,4 @@
-"""The identity of pictures: it follows their content, names, order and labels, and neither their
-dates nor the place they lie in.
+"""The identity of pictures: their content, names, order and labels, not their dates or place.
 
 A run that goes on, a store in the cache and cached features all trust it, so every byte counts.
 Reading every byte each time would be slow, so what was read is remembered under the size and the
@@ -16,6 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,12 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json, write_text
 from maskwright.support.variables import cache_folder
 
+# Of what is hashed; stamps that were remembered under another format are read again.
 FORMAT = "2"
-_BLOCK = 1 << 25
-_NAMES_AT_ONCE = 64
-_UNSURE_NS = 2_000_000_000
+_BLOCK = 1 << 25  # 32 MiB an array block: large enough for all cores, small enough for memory
+_NAMES_AT_ONCE = 64  # names a task of the pool; one name each would cost more than the reading
+_UNSURE_NS = 2_000_000_000  # FAT counts in steps of two seconds, the coarsest of file systems
+# Size, time of the last change of the content, time of the last change of the entry.
 State = tuple[int, int, int]
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,11 @@ logger = logging.getLogger(__name__)
 def identity_of(
     contents: Iterable[str], labels: Sequence[int] | None, classes: Sequence[str] | None
 ) -> str:
-    """Hash what pictures are, in their order: a text for the content of each, their labels and the
-    names of the classes.
+    """Hash what pictures are, in their order.
+
+    contents: a text for the content of each.
+    labels: the class number of each, or None.
+    classes: the names of the classes, or None.
     """
     numbers = None if labels is None else list(labels)
     names = None if classes is None else list(classes)
@@ -45,8 +50,9 @@ def identity_of(
 
 
 def stamp_bytes(data: bytes) -> str:
-    """The stamp of one file's content: size and CRC-32, which .zip files hold ready, so that a
-    folder and its .zip are the same.
+    """The stamp of one file's content: size and CRC-32.
+
+    A .zip file holds both ready for its members, so a folder and its .zip are the same.
     """
     return f"{len(data)}-{zlib.crc32(data):x}"
 
@@ -63,22 +69,26 @@ def hash_rows(array: np.ndarray) -> str:
     if len(array) <= rows:
         return _hash_block(array)
     starts = range(0, len(array), rows)
+    blocks_of_rows = (array[start : start + rows] for start in starts)
+    # Threads are enough: hashlib lets the others run while it hashes.
     with ThreadPoolExecutor(cpu_count()) as pool:
-        blocks = pool.map(lambda start: _hash_block(array[start : start + rows]), starts)
+        blocks = pool.map(_hash_block, blocks_of_rows)
         return hash_strings([str(array.shape), *blocks])
 
 
 def _hash_block(rows: np.ndarray) -> str:
-    digest = hashlib.blake2b(f"{rows.shape} {rows.dtype} ".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data)
+    head = f"{rows.shape} {rows.dtype} "
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    # As plain bytes, whatever the type and strides are.
+    flat = np.ascontiguousarray(rows).reshape(-1)
+    digest.update(flat.view(np.uint8).data)
     return digest.hexdigest()
 
 
 def file_state(path: Path | str) -> State | None:
-    """Size, time of the last change, and time of the last change of the entry; None for a file that
-    is not there.
+    """What tells whether a file has changed; None for a file that is not there.
 
-    The last one moves even where a program sets the second back.
+    The time of the entry moves even where a program sets the time of the content back.
     """
     try:
         facts = os.stat(path)
@@ -87,34 +97,36 @@ def file_state(path: Path | str) -> State | None:
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-def remembered(
-    place: Path,
+def cached_stamps(
+    location: Path,
     names: Sequence[str],
     state: Callable[[str], State | None],
     stamp: Callable[[str], str],
 ) -> list[str]:
-    """The stamp of each name, read where it is not known for this state of its file; what was read
-    is kept in the cache.
+    """The stamp of each name, read where it is not known for this state of its file.
 
-    place: the folder or file that the names lie in; state(name): of the file that holds it, see
-        file_state; stamp(name): reads the content, from several threads at once, and raises OSError
-        when it cannot, which gives an empty stamp.
+    What was read is kept in the cache.
+
+    location: the folder or file that the names lie in.
+    names: of the pictures.
+    state: gives the state of the file that holds a name; see `file_state`.
+    stamp: reads the content of a name, from several threads at once. It raises OSError when it
+        cannot, which gives an empty stamp.
     """
-    kept = _Remembered(place)
+    memory = _StampCache(location)
     parts = [names[at : at + _NAMES_AT_ONCE] for at in range(0, len(names), _NAMES_AT_ONCE)]
     with ThreadPoolExecutor(cpu_count()) as pool:
-        found = list(pool.map(lambda part: kept.stamps(part, state, stamp), parts))
-    kept.write()
-    return [one for part in found for one in part]
+        stamps = list(pool.map(lambda part: memory.stamps(part, state, stamp), parts))
+    memory.write()
+    return list(chain.from_iterable(stamps))
 
 
-class _Remembered:
-    """Stamps by name, each with the state that its file had, in one file of the cache for each
-    place.
-    """
+class _StampCache:
+    """Stamps by name, each with the state of its file, in one cache file for each location."""
 
-    def __init__(self, place: Path) -> None:
-        self._file = cache_folder() / "identity" / f"{hash_strings([str(place.resolve())])}.json"
+    def __init__(self, location: Path) -> None:
+        name = hash_strings([str(location.resolve())])
+        self._file = cache_folder() / "identity" / f"{name}.json"
         self._known = self._read()
         self._new: dict[str, list[object]] = {}
 
@@ -131,33 +143,35 @@ class _Remembered:
         if state is not None and known is not None and known[:-1] == list(state):
             return str(known[-1])
         try:
-            found = read(name)
+            stamp = read(name)
         except OSError:
             return ""  # reported when the picture itself is read
+        # A file that changed just now may change again without its dates showing it.
         if state is not None and _is_past(state):
-            self._new[name] = [*state, found]
-        return found
+            self._new[name] = [*state, stamp]
+        return stamp
 
     def write(self) -> None:
         """Keep what was read; a cache that cannot be written costs time, not the run."""
         if not self._new:
             return
-        kept = {"format": FORMAT, "files": {**self._known, **self._new}}
+        content = {"format": FORMAT, "files": {**self._known, **self._new}}
         try:
-            write_text(self._file, json.dumps(kept))
+            write_text(self._file, json.dumps(content))
         except MaskwrightError as error:
             logger.info("The pictures are read anew each time to know them again: %s", error)
 
     def _read(self) -> dict[str, list[object]]:
         try:
-            kept = read_json(self._file) if self._file.exists() else {}
+            content = read_json(self._file) if self._file.exists() else {}
         except (MaskwrightError, OSError):
-            return {}  # damaged: what it said is read again
-        return kept["files"] if kept.get("format") == FORMAT else {}
+            return {}  # damaged: the pictures are read again
+        return content["files"] if content.get("format") == FORMAT else {}
 
 
 def _is_past(state: State) -> bool:
-    """Whether the file changed long enough ago: file systems' clocks tick slowly, and a second
-    change in one tick shows nowhere.
+    """Whether a file changed long enough ago.
+
+    File systems' clocks tick slowly, and a second change within one tick shows nowhere.
     """
     return max(state[1:]) < time.time_ns() - _UNSURE_NS

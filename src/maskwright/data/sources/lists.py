@@ -1,24 +1,23 @@
-"""Text and CSV files that name pictures, or give labels to pictures found elsewhere."""
+"""Text and CSV files that name pictures, or give labels to pictures that lie elsewhere."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from maskwright.data.sources.file_names import extension, slug
 from maskwright.data.sources.folder import FolderStorage
+from maskwright.data.sources.folder_splits import pick_split
 from maskwright.data.sources.label_column import (
     LabelColumn,
     contradictions,
     format_contradictions,
     read_column,
 )
-from maskwright.data.sources.picture_files import (
-    PictureFiles,
-    pick_split,
-    slug,
-)
+from maskwright.data.sources.picture_files import PictureFiles
+from maskwright.data.sources.source_kind import LocatedPath, SourceKind
 from maskwright.data.sources.table_file import LABEL_COLUMNS, PATH_COLUMNS, Table, read_table
 from maskwright.support.errors import MaskwrightError
 
@@ -26,11 +25,10 @@ LIST_ENDINGS = (".txt", ".lst", ".csv", ".tsv")
 
 
 def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
-    """Open a list of pictures: a path a line, or columns path/file/image and perhaps label and
-    split; paths are relative to the list's folder.
+    """Open a list of pictures: a path a line, or columns path, label and perhaps split.
 
-    Files that are missing are reported when they are read; raises MaskwrightError when none exists,
-    and for a split that is not listed.
+    Paths are relative to the list's folder. Files that are missing are reported when they are read.
+    Raises MaskwrightError when none exists, and for a split that is not listed.
     """
     table = read_table(path)
     if split is not None and not table.splits():
@@ -38,24 +36,15 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
             f"The list '{path}' has no split '{split}': it has no column split; add one, or write a"
             " list for each."
         )
-    at = table.column(None, PATH_COLUMNS, 0)
-    if at is None:
-        raise MaskwrightError(
-            f"'{path}' has no column for the pictures (path, file or image); it has:"
-            f" {', '.join(table.columns or ())}."
-        )
-    rows = [row for row in table.rows if not _is_taken_out(row[at], (path.parent / row[at]).exists)]
-    table = dataclasses.replace(table, rows=rows or table.rows)
-    keys = [row[at] for row in table.rows]
+    table, keys = _listed_pictures(table, path)
+    # Labels of all pictures are read before a split is taken, so that its classes are numbered as
+    # those of the whole list.
     label_at = table.column(None, LABEL_COLUMNS, 1)
-    if not any((path.parent / key).exists() for key in keys):
-        raise MaskwrightError(
-            f"None of the {len(keys):,} files in '{path}' exists; the first is"
-            f" '{path.parent / keys[0]}'."
-        )
-    cells = [] if label_at is None else [row[label_at] for row in table.rows]
-    column = read_column(keys, cells, str(path)) if cells else LabelColumn(None, None)
-    listed = PictureFiles(
+    column = LabelColumn(None, None)
+    if label_at is not None:
+        cells = [row[label_at] for row in table.rows]
+        column = read_column(keys, cells, str(path))
+    source = PictureFiles(
         name=slug(path.stem),
         keys=keys,
         storage=FolderStorage(path.parent),
@@ -65,19 +54,44 @@ def open_list(path: Path, *, split: str | None = None) -> PictureFiles:
         notes=column.notes,
         label_notes=column.notes,
     )
-    return listed if split is None else _part(listed, split, table.split_of_each(), str(path))
+    if split is None:
+        return source
+    return _part(source, split, table.split_of_each(), str(path))
+
+
+def _listed_pictures(table: Table, path: Path) -> tuple[Table, list[str]]:
+    """The rows that name pictures, and their keys; raises MaskwrightError without any."""
+    at = table.column(None, PATH_COLUMNS, 0)
+    if at is None:
+        raise MaskwrightError(
+            f"'{path}' has no column for the pictures (path, file or image); it has:"
+            f" {', '.join(table.columns or ())}."
+        )
+    # A row that begins with # is a remark, unless a picture has that name.
+    rows = [
+        row for row in table.rows if not row[at].startswith("#") or (path.parent / row[at]).exists()
+    ]
+    table = dataclasses.replace(table, rows=rows or table.rows)
+    keys = [row[at] for row in table.rows]
+    if not any((path.parent / key).exists() for key in keys):
+        raise MaskwrightError(
+            f"None of the {len(keys):,} files in '{path}' exists; the first is"
+            f" '{path.parent / keys[0]}'."
+        )
+    return table, keys
 
 
 def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> PictureFiles:
-    """Label the pictures of a source from a file: 'labels.csv', or 'labels.csv:hair' for one column
-    (a name, or a number from 1).
+    """Label the pictures of a source from a file.
 
-    Files are matched by their path in the source, else by their name alone.
+    Files are matched by their path in the source, else by their name alone. An empty cell is no
+    label. A column without classes leaves the pictures unlabeled, with a note.
 
-    split: the part to keep, by the file's column split.
+    source: the pictures.
+    labels: 'labels.csv', or 'labels.csv:hair' for one column (a name, or a number from 1).
+    split: the part to keep, by the file's column split; None for all.
 
-    Raises MaskwrightError for pictures without a line; an empty cell is no label, and columns
-    without classes leave none, which notes tell.
+    Raises MaskwrightError for pictures without a line.
     """
     column = read_labels(source.keys, labels)
     labeled = dataclasses.replace(
@@ -87,102 +101,106 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
         notes=(*source.notes, *column.notes),
         label_notes=column.notes,
     )
-    named = splits_in(labels)
-    if not named:
+    splits = splits_in(labels)
+    if not splits:
         return labeled
-    labeled = dataclasses.replace(labeled, splits=named)
+    labeled = dataclasses.replace(labeled, splits=splits)
     if split is None:
         return labeled
     table, _ = _open_labels(labels)
-    return _part(
-        labeled, split, _matched(source.keys, table, table.split_of_each()), str(table.place)
-    )
+    split_of_each = _matched(source.keys, table, table.split_of_each())
+    return _part(labeled, split, split_of_each, str(table.path))
 
 
 def splits_in(labels: str) -> tuple[str, ...]:
-    """The splits that a label file tells in a column split, train first; none without such a
-    column.
-    """
-    return _open_labels(labels)[0].splits()
+    """The splits in a label file's column split, train first; none without such a column."""
+    table, _ = _open_labels(labels)
+    return table.splits()
 
 
-def check_names(keys: Sequence[str], labels: str, place: str) -> None:
-    """Raise MaskwrightError when a label file names pictures that are not among the keys of the
-    whole data.
+def check_names(keys: Sequence[str], labels: str, location: str) -> None:
+    """Raise MaskwrightError when a label file names pictures that are not in the data.
+
+    keys: of the whole data, all splits.
+    labels: the label file, as in `with_labels`.
+    location: the data, for the message.
     """
     table, _ = _open_labels(labels)
     at = table.column(None, PATH_COLUMNS, 0)
     if at is None:
-        return  # told when the labels are read
-    paths, names = set(keys), set(_unique_names(keys))
-    unknown = [
-        row[at]
-        for row in table.rows
-        if row[at] not in paths
-        and PurePosixPath(row[at]).name not in names
-        and not row[at].startswith("#")
-    ]
+        return  # reported when the labels are read
+    paths = set(keys)
+    names = set(_unique_names(keys))
+    unknown = []
+    for row in table.rows:
+        path = row[at]
+        is_known = path in paths or PurePosixPath(path).name in names
+        if not is_known and not path.startswith("#"):  # a remark names no picture
+            unknown.append(path)
     if unknown:
         raise MaskwrightError(
-            f"'{table.place}' names {len(unknown):,} of {len(table.rows):,} pictures that are not"
-            f" in '{place}', for example '{unknown[0]}'; add them or take these lines out."
+            f"'{table.path}' names {len(unknown):,} of {len(table.rows):,} pictures that are not"
+            f" in '{location}', for example '{unknown[0]}'; add them or take these lines out."
         )
 
 
 def _part(
-    source: PictureFiles, split: str, split_of_each: Sequence[str | None], place: str
+    source: PictureFiles, split: str, split_of_each: Sequence[str | None], location: str
 ) -> PictureFiles:
     """The pictures of one split; class numbers stay those of the whole."""
-    chosen = pick_split(split, source.splits, place)
-    kept = [at for at, one in enumerate(split_of_each) if one == chosen]
+    name = pick_split(split, source.splits, location)
+    indexes = [index for index, of_picture in enumerate(split_of_each) if of_picture == name]
+    labels = source.labels
     return dataclasses.replace(
         source,
-        keys=[source.keys[at] for at in kept],
-        labels=None if source.labels is None else [source.labels[at] for at in kept],
+        keys=[source.keys[index] for index in indexes],
+        labels=None if labels is None else [labels[index] for index in indexes],
     )
 
 
 def read_labels(keys: Sequence[str], labels: str) -> LabelColumn:
-    """The labels of these pictures from a file, as in with_labels."""
+    """The labels of these pictures from a file, as in `with_labels`."""
     table, column = _open_labels(labels)
     at = table.column(None, PATH_COLUMNS, 0)
     label_at = table.column(column, LABEL_COLUMNS, 1)
     if at is None or label_at is None:
-        shown = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
+        columns = ", ".join(table.columns or [f"1 to {len(table.rows[0])}"])
         raise MaskwrightError(
-            f"'{table.place}' needs a column file and a column label; it has: {shown}. Choose one:"
-            " FILE:COLUMN."
+            f"'{table.path}' needs a column file and a column label; it has: {columns}. Choose"
+            " one: FILE:COLUMN."
         )
-    named, cells = [row[at] for row in table.rows], [row[label_at] for row in table.rows]
-    double = contradictions(named, cells)
-    found = _matched(
-        keys,
-        table,
-        ["" if name in double else cell for name, cell in zip(named, cells, strict=True)],
-    )
-    missing = [key for key, label in zip(keys, found, strict=True) if label is None]
+    # The file may name a picture several times. With different labels it counts as unlabeled.
+    names = [row[at] for row in table.rows]
+    cells = [row[label_at] for row in table.rows]
+    pairs = contradictions(names, cells)
+    clean = ["" if name in pairs else cell for name, cell in zip(names, cells, strict=True)]
+
+    matched = _matched(keys, table, clean)
+    missing = [key for key, label in zip(keys, matched, strict=True) if label is None]
     if missing:
         raise MaskwrightError(
-            f"'{table.place}' has no label for {len(missing):,} of {len(found):,} pictures, for"
+            f"'{table.path}' has no label for {len(missing):,} of {len(matched):,} pictures, for"
             f" example '{missing[0]}'."
         )
-    read = read_column(keys, [label or "" for label in found], str(table.place))
-    notes = (*format_contradictions(double, str(table.place)), *read.notes)
+    read = read_column(keys, [label or "" for label in matched], str(table.path))
+    notes = (*format_contradictions(pairs, str(table.path)), *read.notes)
     return dataclasses.replace(read, notes=notes)
 
 
 def _matched(keys: Sequence[str], table: Table, values: Sequence[str]) -> list[str | None]:
-    """The value of each picture, by its path or else by its name alone; None where the table has
-    neither.
-    """
+    """The value of each picture, by its path or else by its name alone; None without either."""
     at = table.column(None, PATH_COLUMNS, 0) or 0
-    by_path = {row[at]: value for row, value in zip(table.rows, values, strict=True)}
+    paths = [row[at] for row in table.rows]
+    by_path = dict(zip(paths, values, strict=True))
+    # A name counts only if it is the only one of its kind, in the table and among the pictures.
     by_name = {name: by_path[path] for name, path in _unique_names(by_path).items()}
     named = {key: name for name, key in _unique_names(keys).items()}
     return [by_path.get(key, by_name.get(named.get(key, ""))) for key in keys]
 
 
 def _open_labels(labels: str) -> tuple[Table, str | None]:
+    """The table of `FILE` or `FILE:COLUMN`, and the column."""
+    # A file may have a colon in its name, and on Windows its path does.
     if Path(labels).exists():
         return read_table(Path(labels)), None
     file, _, column = labels.rpartition(":")
@@ -198,8 +216,10 @@ def _unique_names(paths: Iterable[str]) -> dict[str, str]:
     return {name: path for name, path in names if count[name] == 1}
 
 
-def _is_taken_out(key: str, is_there: Callable[[], bool]) -> bool:
-    """Whether a row was made a remark: its picture begins with # and is not there under
-    that name.
-    """
-    return key.startswith("#") and not is_there()
+LIST_FILE = SourceKind(
+    name="list",
+    noun="a list (.txt .csv)",
+    takes=LocatedPath,
+    accepts=lambda located: f".{extension(located.path.name)}" in LIST_ENDINGS,
+    open=lambda located, options: open_list(located.path, split=options.split),
+)

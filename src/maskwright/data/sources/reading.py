@@ -1,14 +1,14 @@
-"""How files are read: the values that mean black and white, and whether every page of a file is a
-picture.
-"""
+"""How files are read: what means black and white, and whether every page is a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Literal
+
+import numpy as np
 
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
@@ -47,12 +47,13 @@ AS_FOUND = Reading()
 
 
 def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
-    """The same files read that way: one range for all of them, measured over all splits of their
-    place, and perhaps every page.
+    """The same files read that way.
 
-    The fingerprint follows the range, so that a store of other pixels is not taken for these.
-    Raises MaskwrightError for values that fit no usual range.
+    One range holds for all of them, measured over all splits of their place. The fingerprint
+    follows the range, so that a store of other pixels is not taken for these. Raises
+    MaskwrightError for values that fit no usual range.
     """
+    # The look serves twice: it measures, and it tells people what their files hold.
     looks = look_at(source.measured_on or source.keys, source.read_bytes)
     stated = reading.ranges
     ranges = measure_ranges(looks, stated, f"the files of '{source.name}'")
@@ -63,34 +64,33 @@ def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
 
 
 def _with_all_pages(source: PictureFiles) -> PictureFiles:
-    """A picture for every page of every file; their names end in #page2, #page3 ..., before the
-    extension.
-    """
+    """A picture for every page of every file; names hold #page2, #page3 ... before the ending."""
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         counts = list(pool.map(lambda key: count_pages(key, source.read_bytes), source.keys))
-    rows = [(at, page) for at, count in enumerate(counts) for page in range(count)]
-    if len(rows) == len(counts):
+    pages = list(chain.from_iterable(range(count) for count in counts))
+    if len(pages) == len(counts):
         return source
-    files = [source.keys[at] for at, _ in rows]
+    # The index of the file that each page is in: a file of three pages stands there three times.
+    file_of = np.repeat(np.arange(len(counts)), counts).tolist()
+    files = [source.keys[index] for index in file_of]
+    labels = source.labels
     note = (
-        f"{len(rows):,} pages of {len(counts):,} files are read, each as a picture; all pages of a"
+        f"{len(pages):,} pages of {len(counts):,} files are read, each as a picture; all pages of a"
         " file stay in one part of a split."
     )
     return replace(
         source,
-        keys=[_page_key(source.keys[at], page) for at, page in rows],
+        keys=[_page_key(file, page) for file, page in zip(files, pages, strict=True)],
         files=files,
-        pages=[page for _, page in rows],
-        labels=None if source.labels is None else _taken(source.labels, rows),
+        pages=pages,
+        labels=None if labels is None else [labels[index] for index in file_of],
         notes=(*source.notes, note),
         sizes=None,  # pages of one file may differ
     )
 
 
-def _taken(labels: Sequence[int], rows: Sequence[tuple[int, int]]) -> list[int]:
-    return [labels[at] for at, _ in rows]
-
-
 def _page_key(key: str, page: int) -> str:
+    if page == 0:
+        return key  # the first page goes by the name of its file
     path = PurePosixPath(key)
-    return str(path.with_name(f"{path.stem}#page{page + 1}{path.suffix}")) if page else key
+    return str(path.with_name(f"{path.stem}#page{page + 1}{path.suffix}"))

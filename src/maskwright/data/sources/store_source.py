@@ -1,6 +1,4 @@
-"""A packed store as a source of pictures: what `maskwright prepare` wrote, named like any other
-data.
-"""
+"""A packed store, which `maskwright prepare` wrote, as a source of pictures."""
 
 from __future__ import annotations
 
@@ -13,15 +11,24 @@ import torch
 from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
 from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
+from maskwright.data.sources.file_names import slug
+from maskwright.data.sources.folder_splits import find_splits, pick_split
 from maskwright.data.sources.label_column import LabelColumn
-from maskwright.data.sources.picture_files import find_splits, pick_split, slug
+from maskwright.data.sources.source_kind import LocatedPath, SourceKind
 from maskwright.data.store.packed import FACTS, PackedStore, open_packed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoreSource:
-    """The pictures of a packed store, or of one of its splits; `pack` gives the store itself back
-    instead of copying it.
+    """The pictures of a packed store, or of one of its splits.
+
+    `pack` gives the store itself back instead of copying it.
+
+    store: the pictures.
+    name: a short name fit for a folder.
+    notes: sentences for people about what was decided while opening.
+    splits: the splits that can be chosen.
+    label_notes: those of the notes that are about the labels.
     """
 
     store: PackedStore
@@ -52,8 +59,8 @@ class StoreSource:
     @property
     def ranges(self) -> ValueRanges:
         """What meant black and white in the files that the store was written of."""
-        told = self.store.value_range
-        return UNKNOWN if told is None else ValueRanges.parse(told)
+        written = self.store.value_range
+        return UNKNOWN if written is None else ValueRanges.parse(written)
 
     def key(self, index: int) -> str:
         return self.store.keys[index]
@@ -62,16 +69,19 @@ class StoreSource:
         return int(self.store.heights[index]), int(self.store.widths[index])
 
     def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
-        """Return one picture as (H, W, C) uint8; raises UnreadableImage when the channels cannot be
-        had.
+        """Return one picture as (H, W, C) uint8.
+
+        Raises UnreadableImage when its channels cannot become the wanted ones.
         """
+        pixels = self.store.image(index).permute(1, 2, 0).numpy()  # (C, H, W) -> (H, W, C)
         try:
-            return fit_pixels(self.store.image(index).permute(1, 2, 0).numpy(), wanted)
+            return fit_pixels(pixels, wanted)
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
     def with_column(self, column: LabelColumn) -> StoreSource:
         """The same pictures with other labels."""
+        # The pixels are shared; only what is said about them changes.
         store = replace(
             self.store,
             labels=None if column.numbers is None else torch.tensor(column.numbers),
@@ -88,16 +98,35 @@ def is_store(path: Path) -> bool:
 
 
 def open_store(path: Path, *, split: str | None = None) -> StoreSource:
-    """Open a packed store, or the pictures of one split of it; raises MaskwrightError when it is
-    damaged or has no such split.
+    """Open a packed store, or the pictures of one split of it.
+
+    Raises MaskwrightError when it is damaged or has no such split.
     """
     store = open_packed(path)
     name = slug(path.resolve().name)
     splits, root = find_splits(store.keys)
     if split is None:
         return StoreSource(store=store, name=name, splits=splits)
+    # Names of pictures in a store are paths, which still begin with the folder of their split.
     folder = f"{root}{pick_split(split, splits, str(path))}/"
-    ids = [at for at, key in enumerate(store.keys) if key.startswith(folder)]
+    indexes = [index for index, key in enumerate(store.keys) if key.startswith(folder)]
     return StoreSource(
-        store=store.subset(ids), name=name, splits=splits, notes=(f"'{path}': using {folder}.",)
+        store=store.subset(indexes),
+        name=name,
+        splits=splits,
+        notes=(f"'{path}': using {folder}.",),
     )
+
+
+def _is_whole_store(located: LocatedPath) -> bool:
+    # A pattern asks for picture files, and a store holds none.
+    return located.pattern is None and located.path.is_dir() and is_store(located.path)
+
+
+STORE = SourceKind(
+    name="store",
+    noun="a folder",
+    takes=LocatedPath,
+    accepts=_is_whole_store,
+    open=lambda located, options: open_store(located.path, split=options.split),
+)

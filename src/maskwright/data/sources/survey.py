@@ -1,5 +1,6 @@
-"""What a source holds, in one line for people: how many pictures, which formats and sizes, gray or
-color, what is broken.
+"""What a source holds, in one line for people.
+
+How many pictures, which formats and sizes, gray or color, and what is broken.
 """
 
 from __future__ import annotations
@@ -10,17 +11,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
-from maskwright.data.sources.open import Source
-from maskwright.data.sources.picture_files import extension
+from maskwright.data.sources.file_names import extension
+from maskwright.data.sources.source import Source
 from maskwright.support.errors import MaskwrightError
 
-_PREVIEW = Wanted(short_side=64)
+_PREVIEW = Wanted(short_side=64)  # enough to tell gray from color, and quick to decode
+_NOISE = 4  # levels that JPEG puts between the channels of a gray picture
+_MOST_CLASSES = 4  # named in the line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Facts about a source; sizes are (height, width), ordered by the number of pixels, over the
-    `looked_at` pictures of a sample.
+    """Facts about a source.
+
+    Sizes are (height, width), ordered by the number of pixels.
+
+    count: pictures of the source.
+    formats: how many there are of each ending.
+    looked_at: pictures of the sample that the facts below are from.
+    smallest: size of the smallest.
+    median: size of the one in the middle.
+    largest: size of the largest.
+    channels: the most that any picture has.
+    gray: whether all pictures are.
+    num_labels: how many labels there are; None for unlabeled data.
+    classes: the name of each class, or None.
+    unreadable: pictures of the sample that cannot be used.
+    notes: sentences about what was decided while opening.
     """
 
     count: int
@@ -37,21 +54,21 @@ class Survey:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = [self._found(), self._sizes(), self._colors()]
+        parts = [self._counts(), self._sizes(), self._colors()]
         if self.classes:
-            parts.append(f"{len(self.classes)} classes ({_shortened(self.classes)})")
+            names = _shortened(self.classes)
+            parts.append(f"{len(self.classes)} classes ({names})")
         line = ", ".join(parts)
         if self.unreadable:
             line += f"; {len(self.unreadable):,} unreadable skipped"
-        return line + (
-            f" (sizes and colors from {self.looked_at:,} of them)"
-            if self.looked_at < self.count
-            else ""
-        )
+        if self.looked_at < self.count:
+            line += f" (sizes and colors from {self.looked_at:,} of them)"
+        return line
 
-    def _found(self) -> str:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.formats.items())
-        return f"found {self.count:,} image{'s' * (self.count != 1)} ({kinds})"
+    def _counts(self) -> str:
+        formats = ", ".join(f"{ending} {count:,}" for ending, count in self.formats.items())
+        noun = "image" if self.count == 1 else "images"
+        return f"found {self.count:,} {noun} ({formats})"
 
     def _sizes(self) -> str:
         if self.smallest == self.largest:
@@ -62,47 +79,66 @@ class Survey:
         )
 
     def _colors(self) -> str:
-        return (
-            "gray" if self.gray else "color" if self.channels == 3 else f"{self.channels} channels"
-        )
+        if self.gray:
+            return "gray"
+        return "color" if self.channels == 3 else f"{self.channels} channels"
 
 
 def survey(source: Source, sample: int | None = 256) -> Survey:
-    """Look at `sample` pictures spread evenly over a source (all when None), decoding
-    each small.
+    """Look at pictures spread evenly over a source, decoding each small.
+
+    source: the pictures.
+    sample: how many to look at; None for all.
 
     Raises MaskwrightError when none of them can be read.
     """
-    count = len(source)
-    step = 1 if sample is None else max(1, count // sample)
-    indexes = range(0, count, step)
-    sizes, shapes, unreadable = [], [], []
+    step = 1 if sample is None else max(1, len(source) // sample)
+    looks: list[_Look] = []
+    unreadable: list[UnreadableImage] = []
     with quiet_pillow():
-        for index in indexes:
+        for index in range(0, len(source), step):
             try:
-                pixels = source.read(index, _PREVIEW)
-                sizes.append(source.size(index))
-                shapes.append((pixels.shape[2], _is_gray(pixels)))
+                looks.append(_look(source, index))
             except UnreadableImage as error:
                 unreadable.append(error)
-    if not sizes:
-        raise MaskwrightError(nothing_readable(source.name, len(indexes), unreadable[0]))
+    looked_at = len(looks) + len(unreadable)
+    if not looks:
+        raise MaskwrightError(nothing_readable(source.name, looked_at, unreadable[0]))
+
+    sizes = [look.size for look in looks]
     sizes.sort(key=lambda size: (size[0] * size[1], size))
-    kinds = Counter(extension(source.key(index)) or "array" for index in range(count))
+    # Rows of an array and items of a Dataset have no ending.
+    keys = map(source.key, range(len(source)))
+    formats = Counter(extension(key) or "array" for key in keys)
     return Survey(
-        count=count,
-        formats=dict(kinds.most_common()),
-        looked_at=len(indexes),
+        count=len(source),
+        formats=dict(formats.most_common()),
+        looked_at=looked_at,
         smallest=sizes[0],
         median=sizes[len(sizes) // 2],
         largest=sizes[-1],
-        channels=max(channels for channels, _ in shapes),
-        gray=all(gray for _, gray in shapes),
+        channels=max(look.channels for look in looks),
+        gray=all(look.gray for look in looks),
         num_labels=None if source.labels is None else len(source.labels),
         classes=None if source.classes is None else tuple(source.classes),
         unreadable=tuple(unreadable),
         notes=source.notes,
     )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One picture of the sample: its size as stored, its channels, and whether it is gray."""
+
+    size: tuple[int, int]
+    channels: int
+    gray: bool
+
+
+def _look(source: Source, index: int) -> _Look:
+    # Decoding first: a header may promise a picture that is broken behind it.
+    pixels = source.read(index, _PREVIEW)
+    return _Look(source.size(index), pixels.shape[2], _is_gray(pixels))
 
 
 def nothing_readable(name: str, count: int, first: UnreadableImage) -> str:
@@ -117,8 +153,9 @@ def _is_gray(pixels: np.ndarray) -> bool:
     """Whether a picture has one channel, or three that are equal up to the noise of compression."""
     if pixels.shape[2] != 3:
         return pixels.shape[2] == 1
-    spread = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
-    return bool(spread.max() <= 4)
+    brightest = pixels.max(axis=2).astype(np.int16)
+    spread = brightest - pixels.min(axis=2)
+    return bool(spread.max() <= _NOISE)
 
 
 def _format(size: tuple[int, int]) -> str:
@@ -126,4 +163,5 @@ def _format(size: tuple[int, int]) -> str:
 
 
 def _shortened(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+    more = " ..." if len(names) > _MOST_CLASSES else ""
+    return ", ".join(names[:_MOST_CLASSES]) + more

@@ -21,27 +21,31 @@ from maskwright.data.pixels.value_range import (
     kind_of,
     measure_range,
 )
+from maskwright.data.sources.file_names import slug
 from maskwright.data.sources.identity import hash_rows, identity_of
 from maskwright.data.sources.label_column import number_labels
-from maskwright.data.sources.picture_files import slug
+from maskwright.data.sources.source_kind import SourceKind
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 
-_SAMPLE = 64
-_TWICE = 8
+_SAMPLE = 64  # items that a range is measured on
+_TWICE = 8  # items that are read twice, to see whether they change
 _PLAIN = frozenset({np.dtype(np.uint8), np.dtype(np.bool_)})
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetSource:
-    """Pictures of a torch Dataset whose items are a picture, or a tuple that begins with a picture
-    and perhaps an integer label.
+    """Pictures of a torch Dataset.
 
-    A picture is a PIL image, or an array or tensor (H, W), (C, H, W) or (H, W, C). A Dataset may
-    have an attribute `fingerprint`, a text that its owner changes whenever its pictures change: it
-    then stands for them, and they are not read to know them again.
+    An item is a picture, or a tuple of a picture and perhaps an integer label. A picture is a PIL
+    image, or an array or tensor (H, W), (C, H, W) or (H, W, C).
 
-    stated: what means black and white in values of other than 8 bits, measured over 64 items where
+    A Dataset may have an attribute `fingerprint`, a text that its owner changes whenever its
+    pictures change. It then stands for them, and they are not read to know them again.
+
+    dataset: the Dataset.
+    splits: the splits that can be chosen; none.
+    stated: what means black and white in values of other than 8 bits; measured over 64 items where
         it is unknown.
     """
 
@@ -70,7 +74,7 @@ class DatasetSource:
             raise UnreadableImage(self.key(index), str(error)) from error
 
     def size(self, index: int) -> tuple[int, int]:
-        return self.read(index).shape[:2]
+        return self.read(index).shape[:2]  # an item has no header to read it from
 
     @property
     def labels(self) -> list[int] | None:
@@ -85,26 +89,25 @@ class DatasetSource:
         """What a person should know of a Dataset whose pictures are drawn by chance."""
         if not self.changes:
             return ()
-        known = (
-            "its fingerprint stands for them all"
-            if self._given_key is not None
-            else (
+        if self._given_key is not None:
+            identity = "its fingerprint stands for them all"
+        else:
+            identity = (
                 "so neither --resume nor the cache can know them again; give the Dataset an"
                 " attribute fingerprint = 'NAME' that you change when its pictures change, or leave"
                 " random transforms to maskwright"
             )
+        note = (
+            f"The data set {self.name} gives other pictures each time it is asked: one draw of"
+            f" each is kept, and {identity}."
         )
-        return (
-            (
-                f"The data set {self.name} gives other pictures each time it is asked: one draw of"
-                f" each is kept, and {known}."
-            ),
-        )
+        return (note,)
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of all items and labels, or of the owner's key and the labels; without a key
-        every item is read.
+        """The identity of all items and labels; every item is read.
+
+        Where the owner gave a key, it stands for the items.
         """
         if self._given_key is None:
             contents = [content for content, _ in self._items]
@@ -125,13 +128,15 @@ class DatasetSource:
     @cached_property
     def changes(self) -> bool:
         """Whether items come out otherwise when they are read a second time; a few are tried."""
-        some = self._sample()[:: max(1, _SAMPLE // _TWICE)]
-        return any(self._read_item(index) != self._read_item(index) for index in some)
+        step = max(1, _SAMPLE // _TWICE)
+        indexes = self._sample()[::step]
+        return any(self._read_item(index) != self._read_item(index) for index in indexes)
 
     @cached_property
     def _items(self) -> list[tuple[str, int | None]]:
-        """A hash of each picture, or why it is none, with its label; every item is read once, on
-        all cores as packing does it.
+        """A hash of each picture, or why it is none, with its label.
+
+        Every item is read once, on all cores as packing does it.
         """
         with ThreadPoolExecutor(cpu_count()) as pool:
             return list(pool.map(self._read_item, range(len(self))))
@@ -139,21 +144,20 @@ class DatasetSource:
     def _read_item(self, index: int) -> tuple[str, int | None]:
         item = self.dataset[index]
         try:
-            content = hash_rows(self._to_picture(item, index)[None])
+            content = hash_rows(self._to_picture(item, index)[None])  # a batch of one
         except UnreadableImage as error:
             content = str(error)
         return content, _label_of(item)
 
     @cached_property
     def ranges(self) -> ValueRanges:
-        """What means black and white, as it can be stated for other data; unknown for
-        8-bit values.
-        """
-        kinds = {self._array(index).dtype for index in self._sample()} - _PLAIN
-        found = {kind_of(dtype): self._scale_of(dtype) for dtype in kinds}
-        return ValueRanges(**found)
+        """What means black and white, as other data can state it; unknown for 8-bit values."""
+        dtypes = {self._array(index).dtype for index in self._sample()} - _PLAIN
+        measured = {kind_of(dtype): self._scale_of(dtype) for dtype in dtypes}
+        return ValueRanges(**measured)
 
     def _scale_of(self, dtype: np.dtype) -> ValueRange:
+        # Items of several types share one measured range, so that brightness stays comparable.
         if dtype in _PLAIN:
             return self._scale
         return getattr(self.stated, kind_of(dtype)) or self._scale
@@ -166,11 +170,10 @@ class DatasetSource:
 
     @cached_property
     def _labels_and_classes(self) -> tuple[list[int] | None, list[str] | None]:
-        """The label of every item, if the first has one; labels come with the items, so all are
-        read once.
-        """
+        """The label of every item, if the first has one."""
         if not len(self) or _label_of(self.dataset[0]) is None:
             return None, None
+        # Labels come with the items, so all are read once.
         labels = [label for _, label in self._items]
         if None in labels:
             raise MaskwrightError(
@@ -188,14 +191,15 @@ class DatasetSource:
         return self._to_picture(self.dataset[index], index)
 
     def _to_picture(self, item: object, index: int) -> np.ndarray:
-        """The picture of one item as (H, W, C) numbers of any type; raises UnreadableImage when its
-        layout cannot be told.
+        """The picture of one item as (H, W, C) numbers of any type.
+
+        Raises UnreadableImage when its layout is ambiguous.
         """
         picture = item[0] if isinstance(item, (tuple, list)) else item
         try:
             return self._to_array(picture, index)
         except MaskwrightError:
-            raise
+            raise  # what is no picture at all is an error of the whole data set
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
@@ -214,18 +218,28 @@ class DatasetSource:
 
 
 def _label_of(item: object) -> int | None:
-    labeled = (
-        isinstance(item, (tuple, list)) and len(item) > 1 and isinstance(item[1], (int, np.integer))
-    )
-    return int(item[1]) if labeled else None  # type: ignore[index]
+    """The second entry of an item, where it is a class number."""
+    if not isinstance(item, (tuple, list)) or len(item) < 2:
+        return None
+    label = item[1]
+    return int(label) if isinstance(label, (int, np.integer)) else None
 
 
 def _plain_mode(picture: Image.Image) -> Image.Image:
-    """A picture whose array means what it shows: deep values as they are, no transparency lost,
-    palettes and CMYK as colors.
+    """A picture whose array means what it shows.
+
+    Deep values stay as they are, no transparency is lost, palettes and CMYK become colors.
     """
     if picture.mode in ("L", "RGB", "RGBA") or is_deep(picture):
         return picture
-    if picture.mode == "1":
+    if picture.mode == "1":  # one bit a pixel
         return picture.convert("L")
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+TORCH_DATASET = SourceKind(
+    name="torch Dataset",
+    noun="a torch Dataset",
+    takes=torch.utils.data.Dataset,
+    open=lambda dataset, options: DatasetSource(dataset, stated=options.ranges),
+)

@@ -3,124 +3,65 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from maskwright.data.sources.arrays import ArraySource, build_array_source
+from maskwright.data.sources.file_names import slug
 from maskwright.data.sources.folder import FolderStorage
-from maskwright.data.sources.picture_files import PictureFiles, slug
+from maskwright.data.sources.picture_files import PictureFiles
+from maskwright.data.sources.source_kind import OpenOptions, SourceKind
+from maskwright.data.sources.torchvision_classes import TORCHVISION_SETS, TorchvisionSet
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.variables import cache_folder
 
+_PREFIX = "torchvision:"
 logger = logging.getLogger(__name__)
 
 
+# Arrays whose class names torchvision knows; SVHN's are its digits.
+_WITH_CLASSES = ("CIFAR10", "CIFAR100", "STL10", "MNIST", "FashionMNIST")
+
+
 @dataclass(frozen=True)
-class Option:
-    """A number that may stand behind a set's name, `STL10?fold=3`, and torchvision's word for it;
-    least and most are included.
+class _Opened:
+    """A torchvision data set as it was opened.
+
+    dataset: torchvision's object.
+    name: of its class.
+    title: the name, with the option if one was chosen.
+    split: the split that was opened.
     """
 
+    dataset: Any
     name: str
-    word: str
-    least: int
-    most: int
+    title: str
+    split: str
 
-
-@dataclass(frozen=True)
-class TorchvisionSet:
-    """How one torchvision class is asked for a split, where it keeps pictures and labels, and what
-    it expects on disk.
-    """
-
-    splits: tuple[str, ...]
-    images: str
-    labels: str
-    on_disk: str
-    kind: Literal["array", "files"] = "array"
-    split_by: Literal["train", "split"] = "split"
-    option: Option | None = None
-
-
-_CIFAR_SPLITS = ("train", "test")
-_MNIST_FILES = "the four *-ubyte files in {name}/raw/"
-TORCHVISION_SETS: dict[str, TorchvisionSet] = {
-    "CIFAR10": TorchvisionSet(
-        _CIFAR_SPLITS,
-        "data",
-        "targets",
-        "cifar-10-batches-py/ (from cifar-10-python.tar.gz)",
-        split_by="train",
-    ),
-    "CIFAR100": TorchvisionSet(
-        _CIFAR_SPLITS,
-        "data",
-        "targets",
-        "cifar-100-python/ (from cifar-100-python.tar.gz)",
-        split_by="train",
-    ),
-    "STL10": TorchvisionSet(
-        ("train", "test", "unlabeled", "train+unlabeled"),
-        "data",
-        "labels",
-        "stl10_binary/ (from stl10_binary.tar.gz)",
-        option=Option("fold", "folds", 0, 9),
-    ),
-    "SVHN": TorchvisionSet(
-        ("train", "test", "extra"), "data", "labels", "train_32x32.mat and test_32x32.mat"
-    ),
-    "MNIST": TorchvisionSet(_CIFAR_SPLITS, "data", "targets", _MNIST_FILES, split_by="train"),
-    "FashionMNIST": TorchvisionSet(
-        _CIFAR_SPLITS, "data", "targets", _MNIST_FILES, split_by="train"
-    ),
-    "DTD": TorchvisionSet(
-        ("train", "val", "test"),
-        "_image_files",
-        "_labels",
-        "dtd/dtd/ (from dtd-r1.0.1.tar.gz)",
-        "files",
-        option=Option("partition", "partition", 1, 10),
-    ),
-    "Food101": TorchvisionSet(
-        ("train", "test"), "_image_files", "_labels", "food-101/ (from food-101.tar.gz)", "files"
-    ),
-    "Flowers102": TorchvisionSet(
-        ("train", "val", "test"),
-        "_image_files",
-        "_labels",
-        "flowers-102/ (with jpg/, imagelabels.mat, setid.mat)",
-        "files",
-    ),
-    "OxfordIIITPet": TorchvisionSet(
-        ("trainval", "test"),
-        "_images",
-        "_labels",
-        "oxford-iiit-pet/ (with images/ and annotations/)",
-        "files",
-    ),
-}
+    @property
+    def kind(self) -> TorchvisionSet:
+        return TORCHVISION_SETS[self.name]
 
 
 def open_torchvision(
     name: str, *, split: str | None = None, root: Path | None = None
 ) -> ArraySource | PictureFiles:
-    """Open a torchvision data set by its class name, downloading it into `root` when it is not
-    there.
+    """Open a torchvision data set by its class name, downloading it when it is not there.
 
     name: perhaps with an option, `STL10?fold=3` (one of the ten folds of 1,000 training pictures)
         or `DTD?partition=2`.
     split: one of the set's own, the first (train) when None.
-    root: $cache/torchvision when None.
+    root: where its files are; $cache/torchvision when None.
 
     Raises MaskwrightError for an unknown name, option or split, and when the files are neither
     there nor to be had, naming what to put where.
     """
-    name, _, told = name.partition("?")
-    known = {each.lower(): each for each in TORCHVISION_SETS}
+    name, _, option = name.partition("?")
+    known = {key.lower(): key for key in TORCHVISION_SETS}
     if name.lower() not in known:
         raise unknown_name("torchvision set", name, TORCHVISION_SETS)
     name = known[name.lower()]
@@ -131,48 +72,44 @@ def open_torchvision(
             f"torchvision:{name} has no split '{split}'; it has {', '.join(kind.splits)}."
         )
     folder = cache_folder() / "torchvision" if root is None else root
-    dataset = _load(name, kind, split, folder, _read_option(name, kind, told) if told else {})
-    title = (
-        name
-        if not told or (kind.kind == "array" and split == "test")
-        else f"{name} {told.replace('=', ' ')}"
-    )
-    return (
-        _from_arrays(dataset, name, title, kind, split)
-        if kind.kind == "array"
-        else _from_files(dataset, name, title, kind, split)
-    )
+    arguments = _read_option(name, kind, option) if option else {}
+    dataset = _load(name, split, folder, arguments)
+    # The test pictures of STL10 are the same for every fold, so their name has no fold.
+    is_shared = kind.kind == "array" and split == "test"
+    title = name if not option or is_shared else f"{name} {option.replace('=', ' ')}"
+    opened = _Opened(dataset, name, title, split)
+    return _from_arrays(opened) if kind.kind == "array" else _from_files(opened)
 
 
-def _read_option(name: str, kind: TorchvisionSet, told: str) -> dict[str, int]:
-    """The option behind a set's name in torchvision's words; raises MaskwrightError for others and
-    for numbers out of range.
+def _read_option(name: str, kind: TorchvisionSet, text: str) -> dict[str, int]:
+    """The option behind a set's name, as torchvision's argument.
+
+    Raises MaskwrightError for others and for numbers out of range.
     """
     option = kind.option
-    word, _, number = told.partition("=")
+    word, _, number = text.partition("=")
     if option is None:
-        raise MaskwrightError(f"torchvision:{name} takes no options; got '?{told}'.")
-    if (
-        word != option.name
-        or not number.isdigit()
-        or not option.least <= int(number) <= option.most
-    ):
+        raise MaskwrightError(f"torchvision:{name} takes no options; got '?{text}'.")
+    is_number = word == option.name and number.isdigit()
+    if not is_number or not option.least <= int(number) <= option.most:
         raise MaskwrightError(
             f"torchvision:{name} takes ?{option.name}={option.least} to {option.most}; got"
-            f" '?{told}'."
+            f" '?{text}'."
         )
     return {option.word: int(number)}
 
 
-def _load(name: str, kind: TorchvisionSet, split: str, root: Path, more: dict[str, int]) -> Any:
+def _load(name: str, split: str, root: Path, arguments: dict[str, int]) -> Any:
     """Build the torchvision object from the files in `root`, or download them first."""
     from torchvision import datasets
 
-    options: dict[str, Any] = (
-        {"train": split == "train"} if kind.split_by == "train" else {"split": split}
-    )
-    options |= more
+    kind = TORCHVISION_SETS[name]
+    options: dict[str, Any] = {"split": split}
+    if kind.split_by == "train":
+        options = {"train": split == "train"}
+    options |= arguments
     build = getattr(datasets, name)
+    # What is there is used as it is, so that no network is needed.
     try:
         return build(str(root), download=False, **options)
     except (RuntimeError, OSError) as error:
@@ -188,42 +125,51 @@ def _load(name: str, kind: TorchvisionSet, split: str, root: Path, more: dict[st
         ) from error
 
 
-def _from_arrays(
-    dataset: Any, name: str, title: str, kind: TorchvisionSet, split: str
-) -> ArraySource:
-    images, labels = (
-        np.asarray(getattr(dataset, kind.images)),
-        torch.as_tensor(getattr(dataset, kind.labels)).tolist(),
+def _from_arrays(opened: _Opened) -> ArraySource:
+    kind = opened.kind
+    images = np.asarray(getattr(opened.dataset, kind.images))
+    labels = torch.as_tensor(getattr(opened.dataset, kind.labels)).tolist()
+    is_labeled = bool(labels) and min(labels) >= 0  # -1 stands for STL10's unlabeled part
+    has_classes = opened.name in _WITH_CLASSES
+    # The train split, which is the default, goes by the name of the whole.
+    title = opened.title if opened.split == "train" else f"{opened.title} {opened.split}"
+    source = build_array_source(
+        images,
+        title,
+        labels=labels if is_labeled else None,
+        classes=list(opened.dataset.classes) if has_classes else None,
     )
-    labelled = bool(labels) and min(labels) >= 0  # torchvision writes -1 for STL10's unlabeled part
-    classes = (
-        list(dataset.classes)
-        if name in ("CIFAR10", "CIFAR100", "STL10", "MNIST", "FashionMNIST")
-        else None
-    )
-    title = title if split == "train" else f"{title} {split}"
-    return build_array_source(
-        images, title, labels=labels if labelled else None, classes=classes, splits=kind.splits
-    )
+    return replace(source, splits=kind.splits)
 
 
-def _from_files(
-    dataset: Any, name: str, title: str, kind: TorchvisionSet, split: str
-) -> PictureFiles:
-    paths = [Path(path) for path in getattr(dataset, kind.images)]
-    root = Path(dataset.root)
-    keys = [path.relative_to(root).as_posix() for path in paths]
-    labels = [int(label) for label in getattr(dataset, kind.labels)]
-    classes = (
-        [str(label) for label in range(max(labels) + 1)]
-        if name == "Flowers102"
-        else list(dataset.classes)
-    )
+def _from_files(opened: _Opened) -> PictureFiles:
+    kind = opened.kind
+    paths = [Path(path) for path in getattr(opened.dataset, kind.images)]
+    root = Path(opened.dataset.root)
+    labels = [int(label) for label in getattr(opened.dataset, kind.labels)]
+    if opened.name == "Flowers102":  # its classes have numbers only
+        classes = [str(label) for label in range(max(labels) + 1)]
+    else:
+        classes = list(opened.dataset.classes)
     return PictureFiles(
-        name=slug(title),
-        keys=keys,
+        name=slug(opened.title),
+        keys=[path.relative_to(root).as_posix() for path in paths],
         storage=FolderStorage(root),
         labels=labels,
         classes=classes,
         splits=kind.splits,
     )
+
+
+def _open_named(text: str, options: OpenOptions) -> ArraySource | PictureFiles:
+    return open_torchvision(text.removeprefix(_PREFIX), split=options.split, root=options.root)
+
+
+TORCHVISION_SET = SourceKind(
+    name="torchvision set",
+    noun="a torchvision set",
+    takes=str,
+    accepts=lambda text: text.startswith(_PREFIX),
+    open=_open_named,
+    prefix=_PREFIX.removesuffix(":"),
+)

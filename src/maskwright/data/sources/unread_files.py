@@ -1,5 +1,6 @@
-"""Files beside the pictures that are not read: counted and named by their endings, so that nobody
-takes them for learned.
+"""Files beside the pictures that are not read, counted by their endings.
+
+Nobody shall believe that something was learned from them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 _LOOKED_FOR = "jpg jpeg png webp bmp gif tif npy ..."
-_MOST_NAMED = 6
+_MOST_NAMED = 6  # endings in a note
+_MOST_INSTEAD = 4  # endings in the message for a place without pictures
 _ABOUT = frozenset(
     {"txt", "csv", "tsv", "lst", "json", "jsonl", "xml", "yaml", "yml", "toml", "cfg", "ini"}
     | {"md", "rst", "html", "htm", "pdf", "log", "db", "py", "ipynb", "sh", "cls", "url", "md5"}
@@ -20,41 +22,49 @@ _PACKED = frozenset({"zip", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar"})
 
 
 def describe_unread(keys: Iterable[str]) -> tuple[str, ...]:
-    """A note that counts files by ending, or nothing for files that only say something about the
-    pictures.
-    """
+    """A note that counts files by ending, without those that only describe the pictures."""
     others = [key for key in keys if not _is_about(key)]
     if not others:
         return ()
-    packed = any(_ending(key) in _PACKED for key in others)
-    way = "convert what holds pictures, for example to png" + (
-        ", and unpack archives or name one as the data" if packed else ""
-    )
-    return (f"Not read: {_counted(others, _MOST_NAMED)}; {way}.",)
+    advice = "convert what holds pictures, for example to png"
+    if any(_ending(key) in _PACKED for key in others):
+        advice += ", and unpack archives or name one as the data"
+    counts, left = _count_endings(others, _MOST_NAMED)
+    more = f" and {left:,} others" if left else ""
+    return (f"Not read: {counts}{more}; {advice}.",)
 
 
-def nothing_found(place: str, pattern: str | None, keys: Sequence[str]) -> str:
+def no_pictures_message(location: str, pattern: str | None, keys: Sequence[str]) -> str:
     """The sentence for a place without a picture, with what is there instead."""
-    where = f"'{place}'" + (f" matching '{pattern}'" if pattern else "")
+    where = f"'{location}'"
+    if pattern:
+        where += f" matching '{pattern}'"
     if not keys:
         return f"No pictures found in {where}: there are no files. Check the path."
+    # A folder of shards is the likeliest mistake, then one of .zip files.
     endings = {_ending(key) for key in keys}
-    way = "Convert them, for example to png"
+    advice = "Convert them, for example to png"
     if "tar" in endings:
-        way = f"Name them by a pattern: '{place.rstrip('/')}/*.tar'"
+        advice = f"Name them by a pattern: '{location.rstrip('/')}/*.tar'"
     elif "zip" in endings:
-        way = f"Name one of them: {place.rstrip('/')}/NAME.zip"
+        advice = f"Name one of them: {location.rstrip('/')}/NAME.zip"
+    counts, _ = _count_endings(keys, _MOST_INSTEAD)
     return (
-        f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {_counted(keys, 4)}). "
-        f"{way}, or give another place."
+        f"No pictures found in {where} (looked for {_LOOKED_FOR}; found {counts}). {advice}, or"
+        " give another place."
     )
 
 
-def _counted(keys: Iterable[str], most: int) -> str:
-    counts = Counter(f".{_ending(key)}" if _ending(key) else "without extension" for key in keys)
-    named = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(most))
-    left = sum(counts.values()) - sum(count for _, count in counts.most_common(most))
-    return named + (f" and {left:,} others" if left and most == _MOST_NAMED else "")
+def _count_endings(keys: Sequence[str], most: int) -> tuple[str, int]:
+    """How many files there are of the most frequent endings, and how many others there are."""
+    counts = Counter(map(_ending, keys))
+    left = len(keys)
+    words = []
+    for ending, count in counts.most_common(most):
+        name = f".{ending}" if ending else "without extension"
+        words.append(f"{count:,} {name}")
+        left -= count
+    return ", ".join(words), left
 
 
 def _is_about(key: str) -> bool:

@@ -1,5 +1,6 @@
-"""Listing a .tar whose end is checked, since tarfile takes a cut header for the end; and the
-samples that its members belong to.
+"""Listing a .tar whose end is checked, and the samples that its members belong to.
+
+Python's tarfile takes a header that is cut off for the end of the archive.
 """
 
 from __future__ import annotations
@@ -9,21 +10,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_BLOCK = 512
+_BLOCK = 512  # bytes; everything in a .tar is a multiple of it
 
 
 class WholeMember(tarfile.TarInfo):
-    """A member of an archive; `tarfile.open(..., tarinfo=WholeMember)` raises where tarfile would
-    stop without a word.
+    """A member of an archive that raises where tarfile would stop without a word.
+
+    Use it as `tarfile.open(..., tarinfo=WholeMember)`.
     """
 
     @classmethod
-    def fromtarfile(
-        cls, tarfile: tarfile.TarFile
-    ) -> WholeMember:  # the name of the parameter is tarfile's own
-        """Read the next header; raises tarfile.ReadError unless it is a header or the mark of the
-        end.
-        """
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> WholeMember:  # tarfile's name for it
+        """Read the next header; raises _Cut unless it is a header or the mark of the end."""
         try:
             return super().fromtarfile(tarfile)
         except END:
@@ -35,6 +33,7 @@ class WholeMember(tarfile.TarInfo):
             ) from error
 
 
+# What tarfile raises inside for two blocks of zeros, and for all that is no header.
 END = tarfile.EOFHeaderError  # type: ignore[attr-defined]
 DAMAGED = (
     tarfile.EmptyHeaderError,  # type: ignore[attr-defined]
@@ -44,7 +43,7 @@ DAMAGED = (
 
 
 class _Cut(Exception):
-    """Not one of tarfile's own, which it would swallow."""
+    """An archive that is cut: no error of tarfile's own, which it would swallow."""
 
 
 def whole_members(path: Path, mode: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
@@ -54,7 +53,7 @@ def whole_members(path: Path, mode: str) -> Iterator[tuple[tarfile.TarFile, tarf
     glued behind it.
     """
     try:
-        with tarfile.open(path, mode, tarinfo=WholeMember) as archive:  # type: ignore[call-overload]
+        with _open_tar(path, mode) as archive:
             for member in archive:
                 if member.isreg():
                     yield archive, member
@@ -63,10 +62,19 @@ def whole_members(path: Path, mode: str) -> Iterator[tuple[tarfile.TarFile, tarf
         raise tarfile.ReadError(str(error)) from error
 
 
+def _open_tar(path: Path, mode: str) -> tarfile.TarFile:
+    # mypy knows the modes as literals only; whoever calls this closes the archive.
+    archive: tarfile.TarFile = tarfile.open(  # type: ignore[call-overload] # noqa: SIM115
+        path, mode, tarinfo=WholeMember
+    )
+    return archive
+
+
 def _refuse_more(archive: tarfile.TarFile) -> None:
-    """Behind the mark of the end there are zeros alone; tarfile never looks there."""
+    """Raise tarfile.ReadError unless only zeros follow the mark of the end."""
+    # tarfile never looks there, so pictures of an archive glued on would be lost without a word.
     file = archive.fileobj
-    assert file is not None
+    assert file is not None  # the archive is open
     while block := file.read(128 * _BLOCK):
         if block.strip(b"\0"):
             raise tarfile.ReadError(
@@ -76,27 +84,22 @@ def _refuse_more(archive: tarfile.TarFile) -> None:
 
 
 def sample_of(name: str) -> str:
-    """What the members of one WebDataset sample share: the path up to the first dot of the file
-    name.
-    """
+    """What members of one WebDataset sample share: the path up to the file name's first dot."""
     folder, _, file = name.rpartition("/")
     return f"{folder}/{file.split('.')[0]}"
 
 
 def describe_samples(pictures: Sequence[str]) -> tuple[str, ...]:
-    """A note where samples hold several pictures (0.png and 0.seg.png), each of which counts as a
-    picture of its own.
-    """
+    """A note where samples hold several pictures, such as 0.png and 0.seg.png."""
     count = Counter(map(sample_of, pictures))
     several = [name for name in pictures if count[sample_of(name)] > 1]
     if not several:
         return ()
     example = [name for name in several if sample_of(name) == sample_of(several[0])]
     samples = sum(number > 1 for number in count.values())
-    return (
-        (
-            f"{samples:,} of {len(count):,} samples hold several pictures, such as"
-            f" {' and '.join(example[:2])}: each counts as a picture of its own, masks too. To"
-            " leave some out, write shards without them."
-        ),
+    note = (
+        f"{samples:,} of {len(count):,} samples hold several pictures, such as"
+        f" {' and '.join(example[:2])}: each counts as a picture of its own, masks too. To"
+        " leave some out, write shards without them."
     )
+    return (note,)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from maskwright.data.classes import class_names
+from maskwright.data.sources.folder_splits import lone_folder
 from maskwright.data.sources.open import Source
-from maskwright.data.sources.picture_files import PictureFiles, lone_folder
+from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError

@@ -1,0 +1,93 @@
+"""What `shapes-textures` renders, and how it is written: `shapes-textures:n=2000,cues=conflict`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.support.errors import MaskwrightError, did_you_mean
+
+PREFIX = "shapes-textures"
+LABELS = ("shape", "texture", "both")
+CUES = ("free", "agree", "conflict")
+# Settings that lie between 0 and a largest value.
+_LARGEST = {"background": 1.0, "crop": 0.9, "contrast": 1.0, "figure": 1.0, "turn": 180.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapesTextures:
+    """What is rendered.
+
+    n: pictures of the train split.
+    test: pictures of the test split; a quarter of n when None.
+    size: side in pixels.
+    labels: shape, texture or both.
+    cues: free (independent), agree (each shape has its own texture) or conflict (never its own).
+    background: share of pictures whose background has a texture too, drawn by itself.
+    crop: how much closer the camera may come, 0 to 0.9.
+    contrast: of the textures, 0 leaves plain silhouettes.
+    figure: difference in brightness of figure and ground, 0 to 1.
+    turn: degrees that a silhouette may turn either way.
+    seed: of everything that is drawn by chance.
+    """
+
+    n: int = 2000
+    test: int | None = None
+    size: int = 64
+    labels: str = "shape"
+    cues: str = "free"
+    background: float = 0.0
+    crop: float = 0.0
+    contrast: float = 1.0
+    figure: float = 1.0
+    turn: float = 30.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_at_least("n", self.n, 1)
+        check_at_least("test", self.test, 1)
+        check_at_least("size", self.size, 8)
+        check_one_of("labels", self.labels, LABELS)
+        check_one_of("cues", self.cues, CUES)
+        for name, largest in _LARGEST.items():
+            check_inside(name, getattr(self, name), 0.0, largest)
+
+    def count(self, split: str) -> int:
+        """Pictures of a split."""
+        if split == "train":
+            return self.n
+        if self.test is not None:
+            return self.test
+        return max(1, self.n // 4)
+
+
+def read_settings(text: str) -> ShapesTextures:
+    """Read `n=2000,size=64,cues=conflict`.
+
+    Raises MaskwrightError for an unknown option or a value that does not fit.
+    """
+    defaults = {item.name: item.default for item in dataclasses.fields(ShapesTextures)}
+    options: dict[str, int | float | str] = {}
+    for part in text.split(","):
+        if not part.strip():
+            continue
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if not equals or name not in defaults:
+            raise MaskwrightError(
+                f"{PREFIX} has no option '{part.strip()}'.{did_you_mean(name, defaults)} Write"
+                f" {PREFIX}:n=2000,size=64; it has: {', '.join(defaults)}."
+            )
+        options[name] = _convert(name, value.strip(), defaults[name])
+    return ShapesTextures(**options)  # type: ignore[arg-type]
+
+
+def _convert(name: str, value: str, default: object) -> int | float | str:
+    """The value of an option, as text, float or whole number like its default."""
+    if isinstance(default, str):
+        return value
+    try:
+        return float(value) if isinstance(default, float) else int(value)
+    except ValueError as error:
+        raise MaskwrightError(f"{PREFIX}: {name} is a number; got '{value}'.") from error

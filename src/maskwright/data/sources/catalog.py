@@ -1,0 +1,81 @@
+"""The kinds of sources, in the order in which they are tried: one line each."""
+
+from __future__ import annotations
+
+from maskwright.data.rendered.shapes_textures import (
+    PREFIX,
+    is_shapes_textures,
+    open_shapes_textures,
+)
+from maskwright.data.sources.archives import ARCHIVE
+from maskwright.data.sources.array_files import ARRAY_FILE
+from maskwright.data.sources.arrays import NUMPY_ARRAY, TENSOR
+from maskwright.data.sources.folder import FOLDER, PICTURE_FILE
+from maskwright.data.sources.lists import LIST_FILE
+from maskwright.data.sources.shards import SHARDS
+from maskwright.data.sources.source import Source
+from maskwright.data.sources.source_kind import LocatedPath, SourceKind
+from maskwright.data.sources.store_source import STORE
+from maskwright.data.sources.torch_datasets import TORCH_DATASET
+from maskwright.data.sources.torchvision_sets import TORCHVISION_SET
+
+# The room of rendered pictures lies below this one and knows no kinds, so its entry is made here.
+_SHAPES_TEXTURES = SourceKind(
+    name="shapes-textures",
+    noun="rendered shapes with textures",
+    takes=str,
+    accepts=is_shapes_textures,
+    open=lambda text, options: open_shapes_textures(text, options.split),
+    prefix=PREFIX,
+)
+_GIVEN_SOURCE = SourceKind(
+    name="source",
+    noun="a Source",
+    takes=Source,
+    open=lambda source, options: source,
+)
+
+# The first kind that matches opens the data, so the order matters.
+SOURCES: tuple[SourceKind, ...] = (
+    # Names come first: a name need not exist on disk, and looking for it there would fail.
+    TORCHVISION_SET,
+    _SHAPES_TEXTURES,
+    # `photos-{000..127}.tar` is a name too. As a path it would be a folder and a pattern, and the
+    # folder of shards would be searched for picture files.
+    SHARDS,
+    # Every store is a folder, so a folder may only come after it.
+    STORE,
+    # What is a folder on disk is read as one, even if its name ends in .zip or .npy.
+    FOLDER,
+    ARCHIVE,
+    # .npy is an ending of single pictures as well: one file named alone holds an array of them.
+    ARRAY_FILE,
+    LIST_FILE,
+    PICTURE_FILE,
+    # A Python object may be a Source and a Dataset; as a Source it says more about itself.
+    _GIVEN_SOURCE,
+    NUMPY_ARRAY,
+    TENSOR,
+    TORCH_DATASET,
+)
+
+
+def find_kind(data: object) -> SourceKind | None:
+    """The first kind that matches a text, a located path or a Python object; None without one."""
+    return next((kind for kind in SOURCES if kind.matches(data)), None)
+
+
+def path_nouns() -> list[str]:
+    """What messages call the kinds of files and folders, each noun once."""
+    named = [kind.noun for kind in SOURCES if kind.takes is LocatedPath]
+    return list(dict.fromkeys(named))  # a store and a folder share theirs
+
+
+def object_nouns() -> list[str]:
+    """What messages call the kinds of Python objects."""
+    return [kind.noun for kind in SOURCES if kind.takes not in (str, LocatedPath)]
+
+
+def prefixes() -> list[str]:
+    """The words that a name of some kind begins with."""
+    return [kind.prefix for kind in SOURCES if kind.prefix]
