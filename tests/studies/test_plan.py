@@ -98,10 +98,8 @@ def test_a_study_takes_more_seeds_but_no_other_plan(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
     join_and_keep(build_plan(plan_values, "tiny"), tmp_path)
-    assert join_and_keep(build_plan({**plan_values, "seeds": [7]}, "tiny"), tmp_path).seeds == (
-        0,
-        7,
-    )
+    more = build_plan({**plan_values, "seeds": [7]}, "tiny")
+    assert join_and_keep(more, tmp_path).seeds == (0, 7)
     with pytest.raises(MaskwrightError, match="differs in budget"):
         join_and_keep(build_plan({**plan_values, "budget": {"steps": 3}}, "tiny"), tmp_path)
 
