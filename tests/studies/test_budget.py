@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import maskwright
 from maskwright.data.sources.open import open_source
 from maskwright.models.cost import count_step
-from maskwright.studies.budget import Budget, planned, price_step, spent
+from maskwright.studies.budget import Budget, spent
+from maskwright.studies.pricing import planned, price_step
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
 from maskwright.workflows.building.module import build_module, model_config

@@ -5,7 +5,9 @@ left out.
 import pytest
 from scipy import stats
 
-from maskwright.studies.findings import decimals_for, find, format_findings, format_interval
+from maskwright.studies.findings import find
+from maskwright.studies.findings_text import format_findings
+from maskwright.studies.number_text import decimals_for, format_interval
 from maskwright.studies.record import Arm, Metric
 from maskwright.studies.report.words import finding_lines
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial

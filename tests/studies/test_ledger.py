@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from maskwright.studies.ledger import MOST_ATTEMPTS, Ledger
+from maskwright.studies.ledger import Ledger
+from maskwright.studies.ledger_entries import MOST_ATTEMPTS
 from maskwright.studies.record import TrialRecord
 from maskwright.studies.storage import Pulse
 from maskwright.support.errors import MaskwrightError

@@ -12,7 +12,8 @@ from maskwright.masking.stateful import PolicySettings
 from maskwright.patches import Grid
 from maskwright.schedules import parse_schedule
 from maskwright.studies.factorial import contrasts
-from maskwright.studies.plan import plan_names, read_plan
+from maskwright.studies.plan import read_plan
+from maskwright.studies.plan_files import plan_names
 from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.settings.pretrain_settings import parse_size
 

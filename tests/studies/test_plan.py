@@ -10,10 +10,10 @@ import yaml
 
 from maskwright.data.maps.priors import parse_priors
 from maskwright.diagnostics.catalog import build_diagnostics
-from maskwright.studies.design import Design, keep_lengths, keep_plan, open_plan
+from maskwright.studies.design import Design, join_plan, keep_lengths, keep_plan, open_plan
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
-from maskwright.studies.plan import build_plan, parse_seeds, plan_policies, read_plan
+from maskwright.studies.plan import StudyPlan, build_plan, parse_seeds, plan_policies, read_plan
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from maskwright.workflows.building.policies import policy_lines
@@ -69,6 +69,13 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def join_and_keep(plan: StudyPlan, folder: Path) -> StudyPlan:
+    """As a study does with its plan."""
+    joined = join_plan(plan, folder)
+    keep_plan(joined, folder)
+    return joined
+
+
 @pytest.mark.parametrize(("change", "message"), MISTAKES)
 def test_a_mistake_in_a_plan_is_told_in_a_sentence(
     plan_values: dict[str, Any], change: dict[str, Any], message: str
@@ -82,7 +89,7 @@ def test_a_plan_file_reads_back_from_the_studys_folder(
 ) -> None:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(plan_values))
     plan = read_plan(tmp_path / "tiny.yaml")
-    kept = keep_plan(plan, tmp_path / "study")
+    kept = join_and_keep(plan, tmp_path / "study")
     assert open_plan(tmp_path / "study") == kept
     assert kept.base["split"] == "train", "pictures of the test split must not be trained on"
 
@@ -90,10 +97,11 @@ def test_a_plan_file_reads_back_from_the_studys_folder(
 def test_a_study_takes_more_seeds_but_no_other_plan(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
-    keep_plan(build_plan(plan_values, "tiny"), tmp_path)
-    assert keep_plan(build_plan({**plan_values, "seeds": [7]}, "tiny"), tmp_path).seeds == (0, 7)
+    join_and_keep(build_plan(plan_values, "tiny"), tmp_path)
+    more = build_plan({**plan_values, "seeds": [7]}, "tiny")
+    assert join_and_keep(more, tmp_path).seeds == (0, 7)
     with pytest.raises(MaskwrightError, match="differs in budget"):
-        keep_plan(build_plan({**plan_values, "budget": {"steps": 3}}, "tiny"), tmp_path)
+        join_and_keep(build_plan({**plan_values, "budget": {"steps": 3}}, "tiny"), tmp_path)
 
 
 def test_policies_on_the_command_line_make_the_same_plan_as_a_file(

@@ -7,15 +7,9 @@ import pytest
 from scipy import stats
 
 from maskwright.studies.factorial import contrasts, measure_effects
-from maskwright.studies.statistics import (
-    bootstrap_over_seeds,
-    compare_to_baseline,
-    detectable_difference,
-    holm,
-    judge,
-    summarize,
-    t_interval,
-)
+from maskwright.studies.power import detectable_difference
+from maskwright.studies.samples import bootstrap_over_seeds, summarize, t_interval
+from maskwright.studies.statistics import compare_to_baseline, holm, judge
 from maskwright.support.errors import MaskwrightError
 
 STUDIES = 2000

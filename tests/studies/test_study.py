@@ -17,7 +17,7 @@ import yaml
 
 import maskwright
 from maskwright.cli.main import main
-from maskwright.studies.design import keep_plan
+from maskwright.studies.design import join_plan, keep_plan
 from maskwright.studies.measuring import measure_run
 from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.record import StudyRecord
@@ -170,7 +170,9 @@ def test_a_worker_killed_with_kill_9_loses_nothing_and_nothing_runs_twice(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
     plan, out = written(plan_values, tmp_path, budget={"steps": 40}, seeds=1), tmp_path / "study"
-    values = keep_plan(read_plan(plan), out).written
+    joined = join_plan(read_plan(plan), out)
+    keep_plan(joined, out)
+    values = joined.written
     assert build_plan(values, "tiny").keys == [("random", 0), ("block", 0)]
     job = Job(folder=out, lengths={"random": {"steps": 10}, "block": {"steps": 40}}, pulse=QUICK)
     with job.open(build_plan(values, "tiny")) as ledger:
@@ -263,7 +265,8 @@ def test_seeds_and_budget_on_the_command_line_stand_for_the_plans_own(
         == 0
     )
     assert "2 arms, 2 seeds, matched at 3 steps" in capsys.readouterr().out
-    keep_plan(read_plan(written(plan_values, tmp_path, budget={"steps": 3.0}, seeds=2)), out)
+    longer = read_plan(written(plan_values, tmp_path, budget={"steps": 3.0}, seeds=2))
+    keep_plan(join_plan(longer, out), out)
     plan = str(written(plan_values, tmp_path))
     assert (
         main(["study", plan, "--seeds", "2", "--budget", "steps=3", "--dry-run", "--out", str(out)])
@@ -315,7 +318,9 @@ def test_a_worker_whose_starter_was_killed_takes_no_trial(
     """The starter is really dead; that a worker takes these trials while its starter lives is seen
     in the test of kill -9.
     """
-    values = keep_plan(read_plan(written(plan_values, tmp_path)), tmp_path / "study").written
+    joined = join_plan(read_plan(written(plan_values, tmp_path)), tmp_path / "study")
+    keep_plan(joined, tmp_path / "study")
+    values = joined.written
     plan = build_plan(values, "tiny")
     steps = {"steps": 2}
     job = Job(folder=tmp_path / "study", lengths={"random": steps, "block": steps}, pulse=QUICK)

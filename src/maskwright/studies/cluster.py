@@ -1,6 +1,4 @@
-"""Workers on a cluster: submitit hands them to SLURM, or to processes of this machine to try that
-out.
-"""
+"""Workers on a cluster: submitit hands them to SLURM, or to processes here to try that out."""
 
 from __future__ import annotations
 
@@ -22,36 +20,34 @@ def work_on_cluster(job: Job, launcher: str, reporter: Reporter) -> None:
         of submitit's executor, or `local(...)`.
     """
     call = read_launcher(launcher)
+    # submitit picks SLURM by itself where it finds it, unless "local" is named.
     submitit = _import_submitit()
     executor = submitit.AutoExecutor(
         folder=str(job.folder / "submitit"), cluster="local" if call.name == "local" else None
     )
     try:
-        executor.update_parameters(
-            **{"name": "maskwright", "timeout_min": 24 * 60, **plain(call.options)}
-        )
+        # A day: long enough for most arms, and a requeued worker goes on where it was.
+        defaults = {"name": "maskwright", "timeout_min": 24 * 60}
+        executor.update_parameters(**{**defaults, **plain(call.options)})
     except (NameError, TypeError, ValueError) as error:
         raise MaskwrightError(
             f"The launcher '{launcher}' does not fit submitit: {error}."
         ) from error
-    submitted = [executor.submit(work_alone, job) for _ in range(job.workers)]
-    reporter.say(
-        f"Submitted {len(submitted)} workers as jobs {', '.join(one.job_id for one in submitted)};"
-        " this watches them"
-    )
-    watch_workers(
-        job,
-        [
-            Started(f"job {one.job_id}", partial(_works, one), partial(_died, one))
-            for one in submitted
-        ],
-        reporter,
-    )
+    # All workers get the same job; the ledger hands the trials out.
+    jobs = [executor.submit(work_alone, job) for _ in range(job.workers)]
+    names = ", ".join(submitted.job_id for submitted in jobs)
+    reporter.say(f"Submitted {len(jobs)} workers as jobs {names}; this watches them")
+    workers = [
+        Started(f"job {submitted.job_id}", partial(_works, submitted), partial(_died, submitted))
+        for submitted in jobs
+    ]
+    watch_workers(job, workers, reporter)
 
 
 def read_launcher(text: str) -> Call:
     """Read `slurm(...)`; raises MaskwrightError for another launcher."""
     call = parse_value(text)
+    # Parameters of a launcher are named, because submitit knows them by name.
     if not isinstance(call, Call) or call.args:
         raise MaskwrightError(
             f"A launcher is slurm or slurm(slurm_partition='gpu', timeout_min=240); got '{text}'."
@@ -66,11 +62,13 @@ def _works(job: Any) -> bool:
 
 
 def _died(job: Any) -> str | None:
+    """What killed a job; the last line of a traceback says it."""
     error = job.exception()
     return None if error is None else str(error).strip().splitlines()[-1]
 
 
 def _import_submitit() -> Any:
+    """submitit, an optional extra."""
     try:
         import submitit
     except ImportError as error:

@@ -1,5 +1,6 @@
-"""What `maskwright compare` measures where nobody said: probes need labels, and pictures filled in
-need some that are not trained on.
+"""What `maskwright compare` measures by default.
+
+Probes need labels, and pictures that are filled in must not have been trained on.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ HELD_OUT = 5
 def measure_what_there_is(
     data: str, given: Mapping[str, Any], reporter: Reporter
 ) -> dict[str, Any]:
-    """The settings to add to a comparison of pictures without labels: no probes, and enough
-    pictures held out; nothing for others.
+    """The settings to add to a comparison of pictures without labels.
 
-    given: settings of the comparison, which win; whoever asks for probes or other labeled pictures
-        gets what they asked for.
+    They are no probes, and enough pictures held out; nothing for other comparisons.
+
+    given: settings of the comparison, which win: explicit probes or labeled pictures are kept.
     """
     measuring = dict(given.get("evaluate") or {})
-    is_asked = {"probes", "data", "labels", "main"} & measuring.keys() or given.get("labels")
-    if is_asked or not measuring.get("masks", True):
+    names_probes = {"probes", "data", "labels", "main"} & measuring.keys() or given.get("labels")
+    # Without masks too there would be nothing left to measure.
+    if names_probes or not measuring.get("masks", True):
         return {}
+    # Opened once here to look for labels; the plan opens it again with its own settings.
     source = open_source(data, split=given.get("split"))
     if _has_labels(source, data):
         return {}
@@ -39,8 +42,9 @@ def measure_what_there_is(
     )
     added: dict[str, Any] = {"evaluate": {**measuring, "probes": []}}
     if given.get("val") is None and not set(source.splits) & set(TEST_NAMES):
-        wanted = int(measuring.get("pictures") or MeasureSettings().pictures)
-        count = max(1, min(len(source) // HELD_OUT, wanted))
+        # No more than will be measured, and never most of a small collection.
+        most = int(measuring.get("pictures") or MeasureSettings().pictures)
+        count = max(1, min(len(source) // HELD_OUT, most))
         reporter.say(f"{count} pictures are held out to be filled in (--val for another number)")
         added["val"] = str(count)
     return added

@@ -1,5 +1,6 @@
-"""The cross-policy matrix: every arm's model fills in pictures under every arm's masks, which tells
-habit from skill.
+"""The cross-policy matrix: every model fills in pictures under every arm's masks.
+
+It tells habit from skill: a model that is good under its own masks alone has learned them.
 """
 
 from __future__ import annotations
@@ -7,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from maskwright.studies.measures import CROSS, MeasureSettings
+from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.measuring import cross_policies
+from maskwright.studies.metrics import PSNR
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.studies.trial import RECORD
@@ -19,26 +21,27 @@ from maskwright.support.reporting import Reporter
 def add_cross(
     record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
 ) -> StudyRecord:
-    """The record with numbers `psnr of masks by ARM` in every finished trial whose run lies on this
-    machine, from the disk where known.
+    """The record with numbers `psnr of masks by ARM` in every finished trial.
+
+    Trials count whose run lies on this machine; what an earlier call measured is read from disk.
     """
     trials = {trial.key: trial for trial in record.trials}
-    for seed in record.seeds:
+    for number, seed in enumerate(record.seeds):
+        # Within one seed only: another seed holds out other pictures.
         runs = {
             trial.arm: folder / trial.run
             for trial in record.finished()
             if trial.seed == seed and trial.run is not None
         }
         runs = {arm: run for arm, run in runs.items() if (run / "run.json").exists()}
-        reporter.progress(
-            "cross-policy matrix", record.seeds.index(seed), len(record.seeds), f"seed {seed}"
-        )
-        for (arm, masks), decibels in _matrix(folder, seed, runs, measures, reporter).items():
+        reporter.progress("cross-policy matrix", number, len(record.seeds), f"seed {seed}")
+        matrix = _matrix(folder, seed, runs, measures, reporter)
+        for (arm, masks), decibels in matrix.items():
             trial = trials[arm, seed]
-            trials[arm, seed] = replace(
-                trial, numbers={**trial.numbers, f"{CROSS}{masks}": decibels}
-            )
+            numbers = {**trial.numbers, PSNR.crossed_name(masks): decibels}
+            trials[arm, seed] = replace(trial, numbers=numbers)
     reporter.finish()
+    # The order of the trials stays as it was.
     return replace(record, trials=tuple(trials[trial.key] for trial in record.trials))
 
 
@@ -47,15 +50,14 @@ def _matrix(
 ) -> dict[tuple[str, str], float]:
     """The matrix of one seed, measured once for the same set of runs."""
     file = folder / "cross" / f"seed{seed}.json"
-    made = {arm: _stamp(run) for arm, run in runs.items()}
-    if file.exists() and (kept := read_json(file))["runs"] == made:
+    stamps = {arm: _stamp(run) for arm, run in runs.items()}
+    if file.exists() and (kept := read_json(file))["runs"] == stamps:
         return {(model, masks): value for model, masks, value in kept["psnr"]}
-    found = cross_policies(runs, measures, QuietStream(reporter)) if runs else {}
-    write_json(
-        file,
-        {"runs": made, "psnr": [[model, masks, value] for (model, masks), value in found.items()]},
-    )
-    return found
+    matrix = cross_policies(runs, measures, QuietStream(reporter)) if runs else {}
+    # JSON has no pairs as keys, so the matrix is kept as rows.
+    rows = [[model, masks, value] for (model, masks), value in matrix.items()]
+    write_json(file, {"runs": stamps, "psnr": rows})
+    return matrix
 
 
 def _stamp(run: Path) -> str:

@@ -1,6 +1,4 @@
-"""A study's folder made ready: the plan kept in it, the data looked at once, and what each arm will
-cost.
-"""
+"""A study made ready: the plan kept in its folder, the arms checked, what each will cost."""
 
 from __future__ import annotations
 
@@ -12,32 +10,35 @@ from typing import Any
 from maskwright.data.sources.open import open_source
 from maskwright.data.sources.reading import Reading
 from maskwright.data.store.splits import TEST_SHARE
-from maskwright.studies.budget import planned, price_step
-from maskwright.studies.plan import StudyPlan, build_plan, dump_plan, named
+from maskwright.studies.plan import StudyPlan, build_plan, dump_plan
 from maskwright.studies.preflight import check_measuring
+from maskwright.studies.pricing import StepPrice, planned, price_step
 from maskwright.studies.progress import QuietStream
-from maskwright.studies.record import Compute
+from maskwright.studies.record import Arm, Compute
 from maskwright.support.errors import MaskwrightError, NotAtHand
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import TEST_NAMES
 from maskwright.workflows.loading.pictures import Pictures, load
 from maskwright.workflows.pretrain import complete
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import read_recipe
 
 PLAN, LENGTHS = "plan.yaml", "lengths.json"
 NOT_AT_HAND = "not at hand"
+"""Stands in lengths.json for an arm that cannot run here, before the reason."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """What has been decided for all trials: the length of each arm's training as settings, and what
-    it is expected to cost.
+    """What has been decided for all trials.
 
     An arm whose weights or packages are missing here has its reason under NOT_AT_HAND instead of a
     length; its trials fail with it.
 
-    rates: the learning rate of each arm, at its highest.
+    lengths: arm -> the settings that say how long it is trained.
+    costs: arm -> what it is expected to cost.
+    rates: arm -> its learning rate, at its highest.
     """
 
     lengths: Mapping[str, Mapping[str, Any]]
@@ -45,63 +46,63 @@ class Design:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
-def keep_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """Write the plan into the study's folder, joined with what the folder holds; see
-    `join_plan`.
-    """
-    plan = join_plan(plan, folder)
+def keep_plan(plan: StudyPlan, folder: Path) -> None:
+    """Write a plan that `join_plan` gave into the study's folder."""
     write_text(folder / PLAN, dump_plan(plan))
-    return plan
 
 
 def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
-    """The plan with a training split where the data has a test split, and with the seeds that the
-    folder's plan has already.
+    """The plan with its test pictures spared, and with the seeds that its folder has already.
 
-    Raises MaskwrightError when the folder holds another study; more seeds for the same study are
-    welcome.
+    More seeds for the same study are welcome. Raises MaskwrightError when the folder holds another
+    study.
     """
     plan = _spare_test(plan)
     file = folder / PLAN
-    if file.exists():
-        kept = read_recipe(str(file))
-        before = build_plan(kept, plan.name)
-        changed = [
-            key
-            for key in sorted({*kept, *plan.written} - {"seeds", "budget"})
-            if kept.get(key) != plan.written.get(key)
-        ]
-        if before.budget != plan.budget:  # which may be spelled in two ways
-            changed.append("budget")
-        if changed:
-            raise MaskwrightError(
-                f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another"
-                " --out."
-            )
-        seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
-        plan = named(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
-    return plan
+    if not file.exists():
+        return plan
+    held = read_recipe(str(file))
+    # The plan that the folder holds, to be compared with the one that is asked for.
+    before = build_plan(held, plan.name)
+    changed = [
+        key
+        for key in sorted({*held, *plan.written} - {"seeds", "budget"})
+        if held.get(key) != plan.written.get(key)
+    ]
+    # Compared as values: steps=3 and {steps: 3.0} are the same budget.
+    if before.budget != plan.budget:
+        changed.append("budget")
+    if changed:
+        raise MaskwrightError(
+            f"'{folder}' holds a study that differs in {', '.join(changed)}; choose another --out."
+        )
+    # Seeds of the folder come first, so that the order of its trials stays.
+    seeds = tuple(dict.fromkeys([*before.seeds, *plan.seeds]))
+    return replace(plan, seeds=seeds, written={**plan.written, "seeds": list(seeds)})
 
 
 def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
-    """Hold on to the lengths with which a study began, so that trials of another day, or of another
-    version, are as long as the first.
+    """Hold on to the lengths with which a study began.
+
+    Trials of another day, or of another version, are then as long as the first.
     """
     file = folder / LENGTHS
     if not file.exists():
         write_json(file, design.lengths)
         return design
-    kept = read_json(file)
-    late = [name for name in kept if NOT_AT_HAND in kept[name]]
-    kept.update({name: design.lengths[name] for name in late})
+    lengths = read_json(file)
+    # What was missing on the first day may have been fetched since.
+    late = [name for name in lengths if NOT_AT_HAND in lengths[name]]
+    lengths.update({name: design.lengths[name] for name in late})
     if late:
-        write_json(file, kept)
-    if kept != design.lengths:
+        write_json(file, lengths)
+    # Another version may price a step differently; trials must stay comparable all the same.
+    if lengths != design.lengths:
         reporter.warn(
             "This version would give the arms other lengths; the study goes on with those it began"
             f" with ({file})."
         )
-    return replace(design, lengths=kept)
+    return replace(design, lengths=lengths)
 
 
 def open_plan(folder: Path) -> StudyPlan:
@@ -112,29 +113,21 @@ def open_plan(folder: Path) -> StudyPlan:
 
 
 def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
-    """Complete every arm's settings, decode the pictures and price the arms, so that mistakes are
-    told before anything trains.
+    """Complete every arm's settings, decode the pictures and price the arms.
+
+    Raises MaskwrightError for a mistake in an arm, before anything trains.
     """
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
     rates: dict[str, float] = {}
-    opened: dict[Any, Pictures] = {}
-    checked: set[Any] = set()
+    preparer = _ArmPreparer(plan, QuietStream(reporter))
     known: dict[str, str] = {}
     for number, arm in enumerate(plan.arms):
         reporter.progress("price", number, len(plan.arms), arm.name)
         try:
-            settings, source = complete(
-                plan.settings(arm, plan.seeds[0]), None, QuietStream(reporter)
-            )
-            pictures = opened.get(settings.data) or load(
-                settings.data, source, settings.train.seed, QuietStream(reporter)
-            )
-            price = price_step(settings, pictures)
-            if (place := (settings.data, settings.model.patch_size)) not in checked:
-                check_measuring(plan.measures, settings, source, pictures, QuietStream(reporter))
-                checked.add(place)
+            prepared = preparer.prepare(arm)
         except NotAtHand as error:
+            # Without the baseline there is nothing to compare with.
             if arm.name == plan.baseline:
                 raise
             reporter.warn(f"Arm '{arm.name}' cannot run here; the others go on without it. {error}")
@@ -142,33 +135,75 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
             continue
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
-        opened[settings.data] = pictures
+        settings = prepared.settings
+        # Complete settings show twins that are written in two ways.
         if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
             reporter.warn(
                 f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal;"
                 " was a change forgotten?"
             )
-        lengths[arm.name], costs[arm.name] = planned(settings, pictures, price, plan.budget)
+        length, cost = planned(settings, prepared.pictures, prepared.price, plan.budget)
+        lengths[arm.name] = length
+        costs[arm.name] = cost
         rates[arm.name] = float(settings.train.lr or 0)
     reporter.finish()
     return Design(lengths, costs, rates)
 
 
-def _spare_test(plan: StudyPlan) -> StudyPlan:
-    """Keep what arms are tested on out of their training: the test split where the data has one,
-    else a quarter of the pictures.
+@dataclass(frozen=True)
+class _PreparedArm:
+    """An arm that can be trained: its complete settings, its pictures, what a step costs."""
 
-    A plan that names a split or a test_size itself, or measures nothing on its own pictures, stays
-    as it is.
+    settings: PretrainSettings
+    pictures: Pictures
+    price: StepPrice
+
+
+class _ArmPreparer:
+    """Prepares arms one after another; arms of the same data share its decoded pictures."""
+
+    def __init__(self, plan: StudyPlan, reporter: Reporter) -> None:
+        self._plan = plan
+        self._reporter = reporter
+        self._loaded: dict[Any, Pictures] = {}
+        self._checked: set[Any] = set()
+
+    def prepare(self, arm: Arm) -> _PreparedArm:
+        """Complete, load, price and check one arm."""
+        plan = self._plan
+        reporter = self._reporter
+        settings, source = complete(plan.settings(arm, plan.seeds[0]), None, reporter)
+        pictures = self._loaded.get(settings.data)
+        if pictures is None:
+            pictures = load(settings.data, source, settings.train.seed, reporter)
+        price = price_step(settings, pictures)
+        # Whether arms can be measured depends on their data and their grid alone.
+        key = (settings.data, settings.model.patch_size)
+        if key not in self._checked:
+            check_measuring(plan.measures, settings, source, pictures, reporter)
+            self._checked.add(key)
+        # Kept only now: arms that cannot be trained should not hold pictures in memory.
+        self._loaded[settings.data] = pictures
+        return _PreparedArm(settings, pictures, price)
+
+
+def _spare_test(plan: StudyPlan) -> StudyPlan:
+    """Keep what arms are tested on out of their training.
+
+    That is the test split where the data has one, else a quarter of the pictures. A plan that names
+    a split or a test_size itself, or measures nothing on its own pictures, stays as it is.
     """
     if plan.base.get("split") is not None or plan.base.get("test_size") is not None:
         return plan
-    known = open_source(plan.data, reading=Reading(value_range=plan.base.get("value_range"))).splits
-    if "train" in known and any(name in known for name in TEST_NAMES):
+    reading = Reading(value_range=plan.base.get("value_range"))
+    splits = open_source(plan.data, reading=reading).splits
+    measures = plan.measures
+    if "train" in splits and any(name in splits for name in TEST_NAMES):
         spared: dict[str, Any] = {"split": "train"}
-    elif plan.measures.data is None and (plan.measures.probes or plan.measures.diagnostics):
+    elif measures.data is None and (measures.probes or measures.diagnostics):
         spared = {"test_size": TEST_SHARE}
     else:
         return plan
+    # Written too: workers on other machines read the plan from its file.
     written = {**plan.written, "base": {**plan.written.get("base", {}), **spared}}
-    return named(plan, base={**plan.base, **spared}, written=written)
+    return replace(plan, base={**plan.base, **spared}, written=written)

@@ -1,10 +1,8 @@
-"""Whose effect is it: main effects and interactions of the settings of a full factorial plan, seed
-by seed.
-"""
+"""Whose effect is it: main effects and interactions of a full factorial plan, seed by seed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
@@ -20,8 +18,10 @@ Cells = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of arms: what a change of one setting does on average, or how much two changes
-    depend on each other.
+    """A weighted sum of arms: the effect of one setting, or the interaction of two.
+
+    name: `factor=level`, or two of them with an x between.
+    weights: arm -> weight; those of a contrast sum to zero.
     """
 
     name: str
@@ -37,86 +37,75 @@ def measure_effects(
     interaction is the difference that one change makes to the effect of the other. Only seeds of
     which every arm is finished count, so all effects use the same trials.
     """
+    # A contrast needs a number of every arm, so a seed that one arm lacks is left out.
     seeds = set.intersection(*(set(values.get(arm, {})) for arm in cells))
     if not seeds:
         raise MaskwrightError(
             "No seed has finished in every arm of the factorial plan, so its effects cannot be told"
             " apart."
         )
-    return judge(
-        {
-            contrast.name: {
-                seed: sum(weight * values[arm][seed] for arm, weight in contrast.weights.items())
-                for seed in seeds
-            }
-            for contrast in contrasts(cells)
-        },
-        larger_is_better,
-        is_claim,
-    )
+    # Each contrast becomes one number per seed, so the effects are tested as paired differences.
+    effects: dict[str, dict[int, float]] = {}
+    for contrast in contrasts(cells):
+        effects[contrast.name] = {
+            seed: sum(weight * values[arm][seed] for arm, weight in contrast.weights.items())
+            for seed in seeds
+        }
+    return judge(effects, larger_is_better, is_claim)
 
 
 def contrasts(cells: Cells) -> list[Contrast]:
-    """The contrasts of a full factorial plan. Raises MaskwrightError when a combination of levels
-    has no arm, or more than one.
+    """The contrasts of a full factorial plan, main effects first.
+
+    Raises MaskwrightError when a combination of levels has no arm, or more than one.
     """
     levels = _levels(cells)
     _check_full(cells, levels)
-    mains = [
-        Contrast(name, weights)
-        for factor in levels
-        for name, weights in _steps(cells, factor, levels[factor])
+    steps = {factor: _steps(cells, factor, levels[factor]) for factor in levels}
+    mains = [step for factor in levels for step in steps[factor]]
+    # Every change of one factor with every change of each later one.
+    interactions = [
+        _cross(first, second)
+        for first_factor, second_factor in combinations(levels, 2)
+        for first, second in product(steps[first_factor], steps[second_factor])
     ]
-    return [
-        *mains,
-        *(
-            _cross(first, second)
-            for one, two in combinations(levels, 2)
-            for first, second in _pairs(cells, levels, one, two)
-        ),
-    ]
+    return [*mains, *interactions]
 
 
 def _levels(cells: Cells) -> dict[str, list[Any]]:
-    """Each factor's levels in the order in which they first appear; the first is what the others
-    are compared with.
+    """Each factor's levels in the order of their first appearance.
+
+    The first is what the others are compared with. Factors of a single level have no effect.
     """
-    found: dict[str, list[Any]] = {}
+    levels: dict[str, list[Any]] = {}
     for cell in cells.values():
         for factor, level in cell.items():
-            known = found.setdefault(factor, [])
+            known = levels.setdefault(factor, [])
             if level not in known:
                 known.append(level)
-    return {factor: known for factor, known in found.items() if len(known) > 1}
+    return {factor: known for factor, known in levels.items() if len(known) > 1}
 
 
-def _steps(cells: Cells, factor: str, levels: list[Any]) -> Iterator[tuple[str, dict[str, float]]]:
+def _steps(cells: Cells, factor: str, levels: list[Any]) -> list[Contrast]:
     """For each level but the first: the mean of its arms minus the mean of the first level's."""
+    low = [arm for arm, cell in cells.items() if cell[factor] == levels[0]]
+    steps = []
     for level in levels[1:]:
         high = [arm for arm, cell in cells.items() if cell[factor] == level]
-        low = [arm for arm, cell in cells.items() if cell[factor] == levels[0]]
-        yield (
-            f"{factor}={level}",
-            {**dict.fromkeys(high, 1 / len(high)), **dict.fromkeys(low, -1 / len(low))},
-        )
-
-
-def _pairs(
-    cells: Cells, levels: Mapping[str, list[Any]], one: str, two: str
-) -> Iterator[tuple[Contrast, Contrast]]:
-    for first, second in product(_steps(cells, one, levels[one]), _steps(cells, two, levels[two])):
-        yield Contrast(*first), Contrast(*second)
+        weights = {**dict.fromkeys(high, 1 / len(high)), **dict.fromkeys(low, -1 / len(low))}
+        steps.append(Contrast(f"{factor}={level}", weights))
+    return steps
 
 
 def _cross(first: Contrast, second: Contrast) -> Contrast:
-    """The interaction of two steps: on the arms that both weigh, signs multiplied, each corner
-    averaged.
-    """
+    """The interaction of two steps: the difference that one makes to the effect of the other."""
+    # High-high and low-low count for it, high-low and low-high against it.
     signs = {
         arm: float(np.sign(first.weights[arm] * second.weights[arm]))
         for arm in first.weights
         if arm in second.weights
     }
+    # Other factors give each of the four corners several arms, which are averaged.
     corner = len(signs) / 4
     return Contrast(
         f"{first.name} x {second.name}", {arm: sign / corner for arm, sign in signs.items()}
@@ -124,10 +113,13 @@ def _cross(first: Contrast, second: Contrast) -> Contrast:
 
 
 def _check_full(cells: Cells, levels: Mapping[str, list[Any]]) -> None:
+    """Refuse a plan in which a combination of levels is missing, or there twice."""
+    # As text, because levels may be lists or mappings, which no set can hold.
     combos = [tuple(str(cell.get(factor)) for factor in levels) for cell in cells.values()]
-    wanted = {tuple(map(str, combo)) for combo in product(*levels.values())}
-    if not levels or len(combos) != len(set(combos)) or set(combos) != wanted:
+    expected = {tuple(map(str, combo)) for combo in product(*levels.values())}
+    is_full = len(combos) == len(set(combos)) and set(combos) == expected
+    if not levels or not is_full:
         raise MaskwrightError(
             "Main effects need a full factorial plan, one arm for each combination of"
-            f" {', '.join(levels) or 'levels'}: {len(wanted)} combinations, {len(combos)} arms."
+            f" {', '.join(levels) or 'levels'}: {len(expected)} combinations, {len(combos)} arms."
         )

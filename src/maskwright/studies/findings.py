@@ -1,10 +1,7 @@
-"""What a study found: for each metric the arms, their differences to the baseline and the verdict,
-as values and as lines to print.
-"""
+"""What a study found: for each metric its arms, their differences to the baseline, the verdicts."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,15 +9,19 @@ import numpy as np
 
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.studies.factorial import measure_effects
+from maskwright.studies.number_text import decimals_for
 from maskwright.studies.record import Metric, StudyRecord
-from maskwright.studies.statistics import Difference, Sample, compare_to_baseline, summarize
+from maskwright.studies.samples import Sample, summarize
+from maskwright.studies.statistics import Difference, compare_to_baseline
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmFinding:
-    """One arm under one metric: its numbers by seed, and its difference to the baseline where it
-    has one.
+    """One arm under one metric.
 
+    values: its numbers by seed.
+    sample: what they are like: mean, spread, intervals.
+    difference: to the baseline, where it has one.
     over_pictures: the mean difference on the same test pictures with its bootstrap interval, seeds
         taken as they are; where answers were kept per picture.
     pictures: how many those are.
@@ -37,19 +38,23 @@ class ArmFinding:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the mean is above what random weights may reach; not known counts as yes. For
-        metrics of which more is better.
+        """Whether the mean is above what random weights may reach; not known counts as yes.
+
+        Only for metrics of which more is better: floors are measured for no others.
         """
+        # Above the whole interval: a mean inside it may be random weights' as well.
         return self.floor is None or self.sample.mean > self.floor.high
 
     @property
     def verdict(self) -> str:
+        """What is said of the arm, in a few words."""
         return "baseline" if self.difference is None else self.difference.verdict
 
     @property
     def pictures_tell(self) -> bool:
-        """Whether another draw of as many test pictures would leave the sign of the difference; not
-        known counts as yes.
+        """Whether other test pictures would leave the sign of the difference.
+
+        Not known counts as yes.
         """
         seen = self.over_pictures
         return seen is None or not seen.low <= 0 <= seen.high
@@ -57,8 +62,11 @@ class ArmFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One metric of a study with every arm that has a finished trial, and the effects of a
-    factorial plan.
+    """One metric of a study.
+
+    arms: every arm that has a finished trial, in the order of the plan.
+    effects: those of a factorial plan, by name.
+    has_baseline: whether the baseline is among the arms.
     """
 
     metric: Metric
@@ -68,137 +76,69 @@ class Finding:
 
     @property
     def is_claim(self) -> bool:
-        """Whether verdicts on this metric are claims: those of the main metric, which the plan
-        named before its trials ran.
-        """
+        """Whether verdicts are claims: on the metric that the plan named before its trials ran."""
         return self.metric.main
+
+    @property
+    def standing(self) -> str:
+        """What verdicts on this metric are worth, in two words."""
+        return "main metric" if self.is_claim else "exploratory"
 
     @property
     def decimals(self) -> int:
         """Decimals that show two digits of the spread."""
+        samples = [arm.sample for arm in self.arms]
         return decimals_for(
-            [one.sample.deviation for one in self.arms], [one.sample.mean for one in self.arms]
+            [sample.deviation for sample in samples], [sample.mean for sample in samples]
         )
 
     @property
     def change_decimals(self) -> int:
-        """Decimals that show two digits of the spread of differences, which pairing makes smaller;
-        at most three more than for means.
+        """Decimals that show two digits of the spread of differences.
+
+        Pairing makes that spread smaller; at most three more than for means.
         """
-        changes = [one.difference.sample for one in self.arms if one.difference is not None]
-        own = (
-            decimals_for([one.deviation for one in changes], [one.mean for one in changes])
-            if any(one.deviation for one in changes)
-            else 0
-        )
-        return max(self.decimals, min(own, self.decimals + 3))
+        changes = [arm.difference.sample for arm in self.arms if arm.difference is not None]
+        # Without a spread (one seed) differences get the decimals of means.
+        spreads = [change.deviation for change in changes]
+        if not any(spreads):
+            return self.decimals
+        finer = decimals_for(spreads, [change.mean for change in changes])
+        return max(self.decimals, min(finer, self.decimals + 3))
 
     def named(self, verdict: str) -> list[ArmFinding]:
         """The arms of one verdict, largest difference first."""
-        some = [
-            one
-            for one in self.arms
-            if one.difference is not None and one.difference.verdict == verdict
-        ]
+        # The baseline has a verdict of its own and no difference.
+        arms = [arm for arm in self.arms if arm.difference and arm.verdict == verdict]
         return sorted(
-            some, key=lambda one: -abs(one.difference.sample.mean) if one.difference else 0.0
+            arms, key=lambda arm: -abs(arm.difference.sample.mean) if arm.difference else 0.0
         )
 
 
 def find(record: StudyRecord) -> list[Finding]:
-    """Judge every metric of which a trial has a number, the main ones first; waiting and failed
-    trials have none.
+    """Judge every metric of which a trial has a number, the main one first.
+
+    Waiting and failed trials have none.
     """
-    findings = [
-        _judge_metric(record, metric)
-        for metric in sorted(record.metrics, key=lambda metric: not metric.main)
-    ]
+    # A stable sort: exploratory metrics keep the order of the plan.
+    metrics = sorted(record.metrics, key=lambda metric: not metric.main)
+    findings = [_judge_metric(record, metric) for metric in metrics]
     return [finding for finding in findings if finding.arms]
 
 
-def format_findings(record: StudyRecord) -> list[str]:
-    """The verdict tables as lines of text, for a console."""
-    lines: list[str] = []
-    for finding in find(record):
-        lines += [f"{title_of(finding.metric)} ({way_words(finding.metric)}; {standing(finding)})"]
-        width = max(len(one.arm) for one in finding.arms)
-        for one in finding.arms:
-            cells = [
-                f"  {one.arm:<{width}}",
-                f"{format_interval(one.sample.mean, one.sample.interval, finding.decimals):<26}",
-            ]
-            if one.difference is not None:
-                change = one.difference.sample
-                cells.append(
-                    f"{format_interval(change.mean, change.interval, finding.change_decimals, signed=True):<28}"
-                )
-                cells.append(
-                    "" if one.difference.holm is None else f"p {compare_p(one.difference.holm)}"
-                )
-            cells.append(one.verdict)
-            lines.append("  ".join(cell for cell in cells if cell).rstrip())
-    if lines and (silent := record.silent()):
-        lines.append(f"no finished trial: {', '.join(silent)}")
-    return lines or ["No trial has finished yet, so there is nothing to compare."]
-
-
-def standing(finding: Finding) -> str:
-    """What verdicts on a metric are worth, in two words."""
-    return "main metric" if finding.is_claim else "exploratory"
-
-
-def way_words(metric: Metric) -> str:
-    """Which way is better."""
-    return f"{'larger' if metric.larger_is_better else 'smaller'} is better"
-
-
-def title_of(metric: Metric) -> str:
-    """A metric's name with its unit."""
-    return f"{metric.name} ({metric.unit})" if metric.unit else metric.name
-
-
-def format_interval(
-    mean: float, interval: Interval | None, decimals: int, signed: bool = False
-) -> str:
-    """A mean with its interval: 0.512 [0.498, 0.526]."""
-    plus = "+" if signed else ""
-    value = f"{mean:{plus}.{decimals}f}"
-    return (
-        value
-        if interval is None
-        else f"{value} [{interval.low:{plus}.{decimals}f}, {interval.high:{plus}.{decimals}f}]"
-    )
-
-
-def compare_p(p: float) -> str:
-    """A p value behind the letter p: `= 0.012`, or `< 0.001`."""
-    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"
-
-
-def decimals_for(spreads: Sequence[float | None], means: Sequence[float]) -> int:
-    """How many decimals show two digits of the typical spread, or three of the mean where there is
-    no spread; six at most.
-    """
-    known = [spread for spread in spreads if spread]
-    typical, digits = (
-        (float(np.median(known)), 1)
-        if known
-        else (max((abs(mean) for mean in means), default=1.0) or 1.0, 2)
-    )
-    return int(np.clip(digits - math.floor(math.log10(typical)), 0, 6))
-
-
 def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
+    """Compare the arms by one metric."""
     values = {arm.name: record.numbers(metric.name, arm.name) for arm in record.arms}
     values = {arm: numbers for arm, numbers in values.items() if numbers}
-    has_baseline = record.baseline in values
-    differences = (
-        compare_to_baseline(values, record.baseline, metric.larger_is_better, metric.main)
-        if has_baseline
-        else {}
-    )
+    # All arms at once, because the correction runs over all comparisons of a metric.
+    differences: Mapping[str, Difference] = {}
+    if record.baseline in values:
+        differences = compare_to_baseline(
+            values, record.baseline, metric.larger_is_better, metric.main
+        )
     arms = []
     for arm, numbers in values.items():
+        # Over test pictures too, where answers were kept: the other source of chance.
         answers = _paired_answers(record, metric.name, arm)
         arms.append(
             ArmFinding(
@@ -215,12 +155,13 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
         metric=metric,
         arms=arms,
         effects=_effects(record, metric, values),
-        has_baseline=has_baseline,
+        has_baseline=record.baseline in values,
     )
 
 
 def _floor(record: StudyRecord, metric: Metric, arm: str) -> Interval | None:
     """What random weights of the arm's shape reach."""
+    # Studies of older versions have no floors.
     known = record.floors.get(arm, {}).get(metric.name)
     return None if known is None else Interval(known["value"], known["low"], known["high"])
 
@@ -230,32 +171,45 @@ def _effects(
 ) -> Mapping[str, Difference]:
     """Effects of a factorial plan, once a seed has finished in every arm."""
     cells = {arm.name: arm.levels for arm in record.arms}
-    complete = (
-        all(cells.values())
-        and len(cells) > 1
-        and set(values) == set(cells)
-        and bool(set.intersection(*map(set, values.values())))
-    )
-    return measure_effects(values, cells, metric.larger_is_better, metric.main) if complete else {}
+    is_factorial = len(cells) > 1 and all(cells.values())
+    if not is_factorial or set(values) != set(cells):
+        return {}
+    # Effects use the seeds that all arms share, and there may be none yet.
+    if not set.intersection(*(set(numbers) for numbers in values.values())):
+        return {}
+    return measure_effects(values, cells, metric.larger_is_better, metric.main)
 
 
 def _paired_answers(record: StudyRecord, metric: str, arm: str) -> np.ndarray:
-    """Mean difference (n,) of each test picture over the seeds that both arms have; empty for the
-    baseline and where none were kept.
+    """Mean difference (n,) of each test picture over the seeds that both arms have.
+
+    Empty for the baseline and where no answers were kept.
     """
+    nothing = np.zeros(0)
     if arm == record.baseline:
-        return np.zeros(0)
-    ours, base = ({trial.seed: trial.per_image[metric] for trial in record.finished(name) if metric in trial.per_image}
-                  for name in (arm, record.baseline))  # fmt: skip
-    pairs = [
-        (_flags(ours[seed]), _flags(base[seed]))
-        for seed in sorted(set(ours) & set(base))
-        if len(ours[seed]) == len(base[seed])
-    ]
-    if not pairs or len({len(one) for one, _ in pairs}) > 1 or not len(pairs[0][0]):
-        return np.zeros(0)
-    return np.mean([one - other for one, other in pairs], axis=0)
+        return nothing
+    answers = _answers(record, metric, arm)
+    base = _answers(record, metric, record.baseline)
+    shared = [seed for seed in sorted(set(answers) & set(base)) if _fit(answers[seed], base[seed])]
+    # Pictures can be averaged over seeds only where every seed was tested on as many.
+    if len({len(answers[seed]) for seed in shared}) != 1 or not len(answers[shared[0]]):
+        return nothing
+    return np.mean([answers[seed] - base[seed] for seed in shared], axis=0)
+
+
+def _answers(record: StudyRecord, metric: str, arm: str) -> dict[int, np.ndarray]:
+    """Right (1) or wrong (0) per test picture (n,), by seed."""
+    return {
+        trial.seed: _flags(trial.per_image[metric])
+        for trial in record.finished(arm)
+        if metric in trial.per_image
+    }
+
+
+def _fit(answers: np.ndarray, others: np.ndarray) -> bool:
+    return len(answers) == len(others)
 
 
 def _flags(text: str) -> np.ndarray:
+    """Text of 0 and 1 as numbers (n,)."""
     return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64) - ord("0")

@@ -1,5 +1,6 @@
-"""What random weights reach under a study's probes: an encoder that is no better has learned
-nothing that the probe could see.
+"""What random weights reach under a study's probes.
+
+An encoder that is no better has learned nothing that the probe could see.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.studies.measures import MEASURE_SEED, MeasureSettings
+from maskwright.studies.metrics import PROBE_METRICS
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.support.errors import MaskwrightError
@@ -19,38 +21,53 @@ from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.measuring.subjects import RANDOM
 
 FILE = "random_weights.json"
-_SHAPE = ("image_size", "channels", "model", "patch_size", "width", "depth", "heads", "positions", "class_token", "registers")  # fmt: skip
+_SHAPE = (
+    "image_size",
+    "channels",
+    "model",
+    "patch_size",
+    "width",
+    "depth",
+    "heads",
+    "positions",
+    "class_token",
+    "registers",
+)
+"""Settings that shape an encoder: arms that agree in them share one measurement."""
 
 Floor = Mapping[str, Mapping[str, float]]
-"""Metric -> value, low and high: a 95% bootstrap interval over test pictures."""
+"""Metric -> value, low and high of a 95% bootstrap interval over test pictures."""
 
 
 def add_floors(
     record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
 ) -> StudyRecord:
-    """The record with what random weights of each arm's shape reach, measured once per shape and
-    kept in the study's folder.
+    """The record with what random weights of each arm's shape reach.
+
+    They are measured once per shape and kept in the study's folder.
 
     Probes that train the encoder itself are left out: from random weights they are a training from
     scratch, a question of its own.
     """
+    # Without such probes there is no floor to measure.
     probes = measures.frozen_probes()
     if not probes:
         return record
     kept: dict[str, Any] = read_json(folder / FILE) if (folder / FILE).exists() else {}
     floors: dict[str, Floor] = {}
     for arm in record.arms:
+        # Any finished trial will do: it lends its shape and settings, not its weights.
         trial = next(iter(record.finished(arm.name)), None)
         if trial is None or trial.run is None:
             continue
+        # The key in the file, in words that a reader of the file understands.
         shape = ", ".join(f"{name} {trial.settings.get(name)}" for name in _SHAPE)
         if shape not in kept and (folder / trial.run / "run.json").exists():
             reporter.progress("random weights", len(kept), len(kept) + 1, arm.name)
             try:
                 kept[shape] = _measure(folder / trial.run, trial, probes, measures, reporter)
-            except (
-                MaskwrightError
-            ) as error:  # the trials are done, and their report must not be lost for this
+            except MaskwrightError as error:
+                # The trials are done, and their report must not be lost for this.
                 reporter.warn(f"Random weights could not be measured beside the arms: {error}")
                 continue
             write_json(folder / FILE, kept)
@@ -67,9 +84,8 @@ def _measure(
     measures: MeasureSettings,
     reporter: Reporter,
 ) -> Floor:
-    """Random weights in the shape of a run, on the pictures and with the settings that its own
-    probes had.
-    """
+    """Measure random weights in the shape of a run, as its own weights were measured."""
+    # RANDOM has the shape of the encoder before it, which is measured too but not used.
     results: dict[str, Any] = evaluate(
         [run, RANDOM],
         measures.data,
@@ -82,4 +98,9 @@ def _measure(
         seed=MEASURE_SEED,
         reporter=QuietStream(reporter),
     )
-    return {f"{name} top1": dict(result["top1"]) for name, result in results[RANDOM].items()}
+    floor: dict[str, Mapping[str, float]] = {}
+    for probe, result in results[RANDOM].items():
+        for kind in PROBE_METRICS:
+            if kind.key in result:
+                floor[kind.name(probe)] = dict(kind.read(result))
+    return floor

@@ -1,6 +1,4 @@
-"""How trials are measured: probes on labeled pictures, and holes filled in under masks that are the
-same for all arms.
-"""
+"""How trials are measured: by probes, and by pictures filled in under common masks."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
+from maskwright.studies.metrics import FILL_METRICS, PROBE_METRICS
 from maskwright.studies.record import Metric
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
@@ -21,19 +20,19 @@ from maskwright.workflows.settings.fields import Leaf, leaves, setting
 from maskwright.workflows.settings.recipes import convert
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
-FILLED = {"psnr": (True, "dB"), "ssim": (True, ""), "high_frequency": (False, "")}
-"""What can be said of a picture that was filled in: whether larger is better, and the unit."""
+"""Scattered, clustered and regular holes, so that no arm is measured at its own habit alone."""
 LISTS = ("probes", "masks", "filled", "diagnostics")
+"""Fields that are lists of text, which may be empty."""
 MEASURE_SEED = 0
-CROSS = "psnr of masks by "
+"""All arms are measured under one seed, so that they see the same masks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureSettings:
     """What is measured after each training.
 
-    main names the one metric whose verdicts are claims; by default the last probe, or the first
-    common mask without probes.
+    main: the one metric whose verdicts are claims, by default that of the last probe, or that of
+        the first common mask where there are no probes.
     """
 
     data: str | None = setting(None, help="labeled pictures for the probes, by default the study's")
@@ -54,14 +53,16 @@ class MeasureSettings:
 
     @classmethod
     def parse(cls, value: Any) -> MeasureSettings:
-        """Read the `evaluate` section of a plan; raises MaskwrightError for unknown keys and values
-        of another type.
+        """Read the `evaluate` section of a plan.
+
+        Raises MaskwrightError for unknown keys and values of another type.
         """
         if not isinstance(value, Mapping):
             raise MaskwrightError(
                 "`evaluate` in a study plan is a mapping such as {probes: [knn], limit: 2000};"
                 f" got {value!r}."
             )
+        # A misspelled key must not be ignored: it would measure something else in silence.
         known = {leaf.name: leaf for leaf in leaves({"evaluate": cls})}
         for key in value:
             if key not in known:
@@ -69,16 +70,19 @@ class MeasureSettings:
                     f"Unknown key 'evaluate.{key}'.{did_you_mean(str(key), known)} Known:"
                     f" {', '.join(known)}."
                 )
-        given = {name: one for name, one in value.items() if one is not None or name in LISTS}
-        own = {str(name): _typed(known[name], one) for name, one in given.items()}
-        built = cls(**own)
-        built.check()
-        return built
+        # Nothing said means the default, but an empty list means "none of these".
+        fields = {
+            str(name): _typed(known[name], written)
+            for name, written in value.items()
+            if written is not None or name in LISTS
+        }
+        measures = cls(**fields)
+        measures.check()
+        return measures
 
     def check(self) -> None:
-        """Refuse features, probes, masks and a main metric that there are not, and counts of
-        nothing.
-        """
+        """Refuse unknown features, probes, masks and metrics, and counts below what is needed."""
+        # Cheap checks of single fields first; none of them touches a file.
         find_readout(self.features)
         check_at_least("evaluate.limit", self.limit, 2)
         check_at_least("evaluate.pictures", self.pictures, 1)
@@ -86,13 +90,14 @@ class MeasureSettings:
         for mask in self.masks:
             read_mask(mask)
         for name in self.filled:
-            if name not in FILLED:
+            if name not in FILL_METRICS:
                 raise MaskwrightError(
-                    f"Unknown number '{name}' in evaluate.filled.{did_you_mean(name, FILLED)}"
-                    f" Known: {', '.join(FILLED)}."
+                    f"Unknown number '{name}' in evaluate.filled."
+                    f"{did_you_mean(name, FILL_METRICS)} Known: {', '.join(FILL_METRICS)}."
                 )
         if self.diagnostics:
             build_diagnostics(",".join(self.diagnostics))
+        # Last, because the names of metrics need probes and masks that can be read.
         names = [metric.name for metric in self.metrics()]
         if not names:
             raise MaskwrightError(
@@ -106,25 +111,36 @@ class MeasureSettings:
 
     def metrics(self) -> tuple[Metric, ...]:
         """What trials are compared by, the main one marked."""
+        # Under their names in results, whatever spaces the plan has.
         probes = [
-            Metric(name=f"{name} top1", larger_is_better=True, unit="share", where=probe.looks_at)
+            kind.metric(name, probe.looks_at)
             for name, probe in self._parsed_probes().items()
+            for kind in PROBE_METRICS
         ]
-        filled = [_filled_metric(name, mask) for name in self.filled for mask in self.masks]
-        found = [*probes, *filled]
-        main = self.main or (probes[-1].name if probes else filled[0].name if filled else None)
-        return tuple(Metric(**{**vars(metric), "main": metric.name == main}) for metric in found)
+        filled = [FILL_METRICS[key].metric(masks) for key in self.filled for masks in self._masks()]
+        main = self.main
+        if main is None and probes:
+            # The first metric of the last probe, which is the strongest one by custom.
+            main = probes[-len(PROBE_METRICS)].name
+        elif main is None and filled:
+            main = filled[0].name
+        return tuple(replace(metric, main=metric.name == main) for metric in (*probes, *filled))
+
+    def _masks(self) -> list[str]:
+        """The common masks, written in one way."""
+        return [format_mask(read_mask(mask)) for mask in self.masks]
 
     def _parsed_probes(self) -> dict[str, Probe]:
-        """The probes under the names that results carry, which are spelled in one way; raises
-        MaskwrightError for unknown ones and options.
+        """The probes by the names that results carry, written in one way.
+
+        Raises MaskwrightError for unknown probes and options.
         """
         return parse_probes(", ".join(self.probes)) if self.probes else {}
 
     def frozen_probes(self) -> list[str]:
         """The probes that leave the encoder as it is, in the words of the plan."""
         parsed = zip(self.probes, self._parsed_probes().values(), strict=True)
-        return [words for words, probe in parsed if probe.looks_at.startswith("frozen")]
+        return [text for text, probe in parsed if probe.looks_at.startswith("frozen")]
 
     @property
     def main_metric(self) -> Metric:
@@ -133,31 +149,22 @@ class MeasureSettings:
 
 
 def _typed(leaf: Leaf, value: Any) -> Any:
-    """A value of the section in the type of its field; lists are lists of text, also written as one
-    text.
-    """
+    """A value of the section in the type of its field; a list may also be one text."""
     if leaf.name in LISTS:
         return tuple(str(part) for part in parts(value or []))
     return convert(replace(leaf, name=f"{leaf.section}.{leaf.name}"), value)
 
 
-def filled_name(name: str, mask: str) -> str:
-    """The metric of pictures filled in under a common mask: `psnr random 0.75`."""
-    choice = read_mask(mask)
-    return f"{name} {choice.policy} {choice.ratio:g}"
-
-
-def _filled_metric(name: str, mask: str) -> Metric:
-    larger_is_better, unit = FILLED[name]
-    where = "whole pictures" if name == "ssim" else "hidden pixels"
-    return Metric(
-        name=filled_name(name, mask), larger_is_better=larger_is_better, unit=unit, where=where
-    )
+def format_mask(choice: MaskChoice) -> str:
+    """Write `block(size=2) 0.75`, which `read_mask` reads back."""
+    return f"{choice.policy} {choice.ratio:g}"
 
 
 def read_mask(text: str) -> MaskChoice:
     """Read `block(size=2) 0.75`: a policy and the share it hides."""
+    # The ratio is the last word: a policy may have spaces inside its parentheses.
     policy, _, ratio = text.strip().rpartition(" ")
+    # What is no number becomes a ratio that is refused below.
     try:
         share = float(ratio)
     except ValueError:

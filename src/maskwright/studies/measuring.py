@@ -1,6 +1,4 @@
-"""Measuring a finished run for its study: the same pictures, masks and probe settings for every
-arm.
-"""
+"""Measuring a finished run for its study: the same pictures, masks and probes for every arm."""
 
 from __future__ import annotations
 
@@ -15,9 +13,15 @@ from maskwright.data.loader import Batch
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.reconstruction import ReconstructionResult, measure_reconstruction
-from maskwright.patches import PatchMask
+from maskwright.patches import Grid, PatchMask
 from maskwright.schedules import parse_schedule
-from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, filled_name, read_mask
+from maskwright.studies.measures import (
+    MEASURE_SEED,
+    MeasureSettings,
+    format_mask,
+    read_mask,
+)
+from maskwright.studies.metrics import FILL_METRICS, PROBE_METRICS, PSNR
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -40,17 +44,23 @@ from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers by metric, and right or wrong per test picture where a probe tells."""
+    """What was measured of one run.
+
+    numbers: metric name -> value.
+    per_image: metric name -> text of 0 and 1, right or wrong per test picture.
+    """
 
     numbers: dict[str, float]
     per_image: dict[str, str]
 
 
 def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
-    """All that the plan asks of one run."""
-    numbers, per_image = _measure_probes(run, measures, reporter)
+    """Measure all that the plan lists of one run."""
+    # Each part opens the run's model again, so none can leave something behind in it.
+    probed = _measure_probes(run, measures, reporter)
     _diagnose(run, measures, reporter)
-    return Measured({**numbers, **_measure_filled(run, measures, reporter)}, per_image)
+    filled = _measure_filled(run, measures, reporter)
+    return Measured({**probed.numbers, **filled}, probed.per_image)
 
 
 def held_pictures(
@@ -60,9 +70,8 @@ def held_pictures(
     grid: tuple[int, int],
     reporter: Reporter,
 ) -> Batch:
-    """Pictures that the run was not trained on: of the test split where there is one, else of what
-    the run held out.
-    """
+    """Pictures that the run was not trained on, as one batch with the maps that are needed."""
+    # Opened and split as the training did it, so that what it held out is known again.
     source, _ = find(settings.data, None, reporter)
     pictures = load(settings.data, source, settings.train.seed, reporter)
     return eval_batch(
@@ -73,13 +82,15 @@ def held_pictures(
 def held_store(
     settings: PretrainSettings, source: Source, pictures: Pictures, reporter: Reporter
 ) -> PackedStore:
-    """Where the pictures come from that are filled in; raises MaskwrightError for data that leaves
-    none over.
+    """The pictures to fill in: the test split where there is one, else what the run held out.
+
+    Raises MaskwrightError for data that leaves none over.
     """
-    test = next(
-        (name for name in TEST_NAMES if name in source.splits and name != settings.data.split), None
-    )
+    test_names = [name for name in TEST_NAMES if name in source.splits]
+    test = next((name for name in test_names if name != settings.data.split), None)
+    # A run that named no split was trained on all of them, the test split too.
     if test is not None and settings.data.split is not None:
+        # Read as the training pictures were: same range of values, same pages.
         opened = open_source(
             settings.data.data,
             split=test,
@@ -98,14 +109,15 @@ def held_store(
 
 
 def draw_common(
-    loaded: LoadedModel, place: str | Path, choice: MaskChoice, batch: Batch
+    loaded: LoadedModel, run: str | Path, choice: MaskChoice, batch: Batch
 ) -> PatchMask:
-    """The masks of a choice on a batch, the same for every model of that grid unless the policy
-    itself has learned.
+    """The masks of a choice on a batch.
+
+    They are the same for every model of that grid, unless the policy itself has learned.
     """
     return mask_for(
         loaded,
-        place,
+        run,
         choice.policy,
         choice.ratio,
         batch.images,
@@ -124,12 +136,10 @@ def fill(
     )
 
 
-def _measure_probes(
-    run: Run, measures: MeasureSettings, reporter: Reporter
-) -> tuple[dict[str, float], dict[str, str]]:
+def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
+    """Every metric of every probe, with the answers per picture where a probe keeps them."""
     if not measures.probes:
-        return {}, {}
-    settings = run.settings
+        return Measured({}, {})
     results: dict[str, Any] = evaluate(
         run.path,
         measures.data,
@@ -139,22 +149,26 @@ def _measure_probes(
         baselines=False,
         figures=False,
         limit=measures.limit,
-        device=settings.run.device,
+        device=run.settings.run.device,
         seed=MEASURE_SEED,
         reporter=reporter,
     )
-    own = next(iter(results.values()))
-    numbers = {f"{probe} top1": float(result["top1"]["value"]) for probe, result in own.items()}
-    return numbers, {
-        f"{probe} top1": result["correct"] for probe, result in own.items() if "correct" in result
-    }
+    numbers: dict[str, float] = {}
+    per_image: dict[str, str] = {}
+    # The run is the only encoder that was measured; its results go by probe.
+    for probe, result in next(iter(results.values())).items():
+        for kind in PROBE_METRICS:
+            if kind.key in result:
+                numbers[kind.name(probe)] = float(kind.read(result)["value"])
+            if kind.answers in result:
+                per_image[kind.name(probe)] = result[kind.answers]
+    return Measured(numbers, per_image)
 
 
 def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
-    """Ask the run the plan's questions; the answers stay in RUN/diagnose, where the report finds
-    them.
-    """
+    """Run the plan's diagnostics; the report reads their answers in RUN/diagnose."""
     if measures.diagnostics:
+        # Without baselines: arms are compared with each other.
         diagnose(
             run.path,
             measures.data,
@@ -171,53 +185,58 @@ def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
 
 
 def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
+    """Fill in the held-out pictures under every common mask; metric name -> mean."""
     if not measures.masks:
         return {}
-    loaded, settings = run.load(), run.settings
+    # One batch for all masks, so that they are compared on the same pictures.
+    loaded = run.load()
+    settings = run.settings
     choices = [read_mask(mask) for mask in measures.masks]
     grid = (loaded.model.grid.rows, loaded.model.grid.cols)
     batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
     device = pick_device(settings.run.device)
     numbers: dict[str, float] = {}
-    for text, choice in zip(measures.masks, choices, strict=True):
+    for choice in choices:
+        # Filled in once per mask, however many numbers are read of the result.
         result = fill(loaded, batch, draw_common(loaded, run.path, choice, batch), device)
-        numbers |= {
-            filled_name(name, text): float(getattr(result, name).mean()) for name in measures.filled
-        }
+        for key in measures.filled:
+            kind = FILL_METRICS[key]
+            numbers[kind.name(format_mask(choice))] = kind.mean(result)
     return numbers
 
 
 def cross_policies(
     runs: dict[str, Path], measures: MeasureSettings, reporter: Reporter
 ) -> dict[tuple[str, str], float]:
-    """PSNR of every arm's model under every arm's own masks, (model's arm, masks' arm) -> decibels,
-    for the runs of one seed.
+    """PSNR of every arm's model under every arm's masks, for the runs of one seed.
 
-    Masks are drawn by the run they belong to, with what its policy learned; arms of other grids
+    Masks are drawn by the run they belong to, with what its policy learned. Arms of other grids
     cannot share them and are left out.
+
+    Returns (the model's arm, the masks' arm) -> decibels.
     """
+    # All models of a seed at once in memory: each fills in under every arm's masks.
     opened = {arm: open_run(path) for arm, path in runs.items()}
     loaded = {arm: run.load() for arm, run in opened.items()}
-    found: dict[tuple[str, str], float] = {}
+    decibels: dict[tuple[str, str], float] = {}
     for arm, run in opened.items():
-        own = loaded[arm]
-        choice = MaskChoice(
-            str(own.settings["policy"]), parse_schedule(own.settings["ratio"]).at(1.0)
-        )
-        batch = held_pictures(
-            run.settings,
-            measures.pictures,
-            needed_maps([choice], own),
-            (own.model.grid.rows, own.model.grid.cols),
-            reporter,
-        )
-        mask = draw_common(own, run.path, choice, batch)
-        for other, model in loaded.items():
-            if (model.model.grid, model.model.config.channels) == (
-                own.model.grid,
-                own.model.config.channels,
-            ):
-                found[other, arm] = float(
-                    fill(model, batch, mask, pick_device(run.settings.run.device)).psnr.mean()
-                )
-    return found
+        # The arm's own masks at the ratio where its training ended.
+        owner = loaded[arm]
+        policy = str(owner.settings["policy"])
+        schedule = parse_schedule(owner.settings["ratio"])
+        choice = MaskChoice(policy, schedule.at(1.0))
+        maps = needed_maps([choice], owner)
+        grid = (owner.model.grid.rows, owner.model.grid.cols)
+        batch = held_pictures(run.settings, measures.pictures, maps, grid, reporter)
+        mask = draw_common(owner, run.path, choice, batch)
+        device = pick_device(run.settings.run.device)
+        # Every model that cuts pictures into the same patches fills in these masks.
+        for other, candidate in loaded.items():
+            if _shape(candidate) == _shape(owner):
+                decibels[other, arm] = PSNR.mean(fill(candidate, batch, mask, device))
+    return decibels
+
+
+def _shape(loaded: LoadedModel) -> tuple[Grid, int]:
+    """What two models must have in common to fill in the same pictures."""
+    return loaded.model.grid, loaded.model.config.channels

@@ -1,6 +1,4 @@
-"""Trials mirrored to trackers that a laboratory already uses: MLflow, Weights & Biases or
-TensorBoard.
-"""
+"""Trials sent to the trackers that a laboratory already uses: MLflow, W&B or TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,9 +9,10 @@ from maskwright.studies.record import TrialRecord
 from maskwright.training.trackers import TRACKERS
 
 
-def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialRecord) -> None:
-    """Send a trial's settings, numbers and compute to each tracker; MLflow gets one database for
-    the whole study.
+def mirror_trial(names: Sequence[str], study: Path, trial: Path, record: TrialRecord) -> None:
+    """Send a trial's settings, numbers and compute to each tracker.
+
+    study, trial: their folders; MLflow gets one database for the whole study.
     """
     settings = {
         "study": record.study,
@@ -23,16 +22,16 @@ def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialR
         **record.settings,
     }
     numbers = {name: float(value) for name, value in record.numbers.items()}
+    # What is not known of the compute is left out, since trackers take numbers only.
     if record.compute is not None:
         known = {f"compute/{name}": value for name, value in vars(record.compute).items()}
         numbers |= {name: float(value) for name, value in known.items() if value is not None}
+    step = record.compute.steps if record.compute else 0
     for name in names:
-        home = folder if name == "mlflow" else place
-        tracker = TRACKERS[name][0](home, f"{record.arm} seed {record.seed}", settings)
-        tracker.numbers(
-            {_plain(key): value for key, value in numbers.items()},
-            record.compute.steps if record.compute else 0,
-        )
+        folder = study if name == "mlflow" else trial
+        # One run of the tracker per trial, closed at once.
+        tracker = TRACKERS[name][0](folder, f"{record.arm} seed {record.seed}", settings)
+        tracker.numbers({_plain(key): value for key, value in numbers.items()}, step)
         tracker.close()
 
 

@@ -1,13 +1,9 @@
-"""What a study compares: a question, arms or factors, seeds, a budget and how trials are measured,
-read from YAML or from flags.
-"""
+"""What a study compares: a question, arms or factors, seeds, a budget, how trials are measured."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +12,11 @@ import yaml
 from maskwright.studies.budget import Budget
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
+from maskwright.studies.plan_files import KEYS, read_plan_file
 from maskwright.studies.plan_values import parse_seeds, read_mapping, read_text
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
-from maskwright.support.yaml_text import read_yaml
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -33,30 +29,22 @@ from maskwright.workflows.settings.recipes import (
     read_recipe,
 )
 
-KEYS = (
-    "name",
-    "question",
-    "data",
-    "recipe",
-    "base",
-    "arms",
-    "factors",
-    "baseline",
-    "seeds",
-    "budget",
-    "evaluate",
-    "search",
-)
 OWNED = {"seed": "seeds", "out": "the study's folder"}
+"""Settings of pretrain that no arm may set, with what decides them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyPlan:
-    """A study before it runs; written: the plan as plain values, which `read_plan` reads back.
+    """A study before it runs.
 
-    arms: the variants in order, the baseline among them.
+    data: the pictures, as pretrain takes them.
     base: the flat settings that all arms share.
+    arms: the variants in order, the baseline among them.
+    baseline: the name of the arm that the others are compared with.
+    budget: what every trial may spend; None: each as much as its settings say.
+    measures: how trials are measured.
     ranges: what a search may change.
+    written: the plan as plain values, which `build_plan` reads back.
     """
 
     name: str
@@ -72,78 +60,63 @@ class StudyPlan:
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def settings(self, arm: Arm, seed: int, **more: Any) -> PretrainSettings:
-        """The settings of one trial: base, then the arm, then its seed and what the
-        study decides.
-        """
-        own = override(self.base, canonical(arm.settings))
-        return build_settings(None, (), **{**override(own, more), "data": self.data, "seed": seed})
+        """The settings of one trial: base, then the arm, then what the study decides."""
+        settings = override(override(self.base, canonical(arm.settings)), more)
+        return build_settings(None, (), **{**settings, "data": self.data, "seed": seed})
 
     @property
     def keys(self) -> list[tuple[str, int]]:
-        """Every trial by arm and seed, one seed of all arms after another, so that a stopped study
-        is balanced.
-        """
+        """Every trial by arm and seed."""
+        # One seed of all arms after another, so that a study that was stopped is balanced.
         return [(arm.name, seed) for seed in self.seeds for arm in self.arms]
 
     def arm(self, name: str) -> Arm:
+        """The arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
 
 
 def read_plan(path: str | Path, data: str | None = None, **given: Any) -> StudyPlan:
-    """Read a plan from a YAML file or, by name, from those that come with the package; data and
-    given (seeds ...) win over it.
+    """Read a plan from a YAML file or, by name, from those that come with the package.
+
+    data, given: instead of the plan's (seeds ...), as if it said so.
 
     Raises MaskwrightError for unknown keys and settings, with the nearest known one.
     """
-    values = _read_yaml(path)
-    if data is not None:
-        values["data"] = data
-    return build_plan(
-        {**values, **{name: value for name, value in given.items() if value is not None}},
-        Path(path).stem,
-    )
+    values = read_plan_file(path)
+    changes = {"data": data, **given}
+    # What was not given stays as the file says.
+    values.update({name: value for name, value in changes.items() if value is not None})
+    return build_plan(values, Path(path).stem)
 
 
-def plan_names() -> list[str]:
-    """Names of the plans that come with the package."""
-    place = files("maskwright") / "recipes" / "studies"
-    return (
-        sorted(
-            item.name.removesuffix(".yaml")
-            for item in place.iterdir()
-            if item.name.endswith(".yaml")
-        )
-        if place.is_dir()
-        else []
-    )
+def plan_policies(data: str, policies: str | Iterable[str], **settings: Any) -> StudyPlan:
+    """The plan of `maskwright compare`: one arm per policy.
 
-
-def plan_policies(data: str, policies: str | Iterable[str], **rest: Any) -> StudyPlan:
-    """The plan of `maskwright compare`: one arm per policy; rest: seeds, budget, evaluate, recipe
-    and any setting of pretrain.
+    settings: keys of a plan (seeds, budget, evaluate, recipe) and any setting of pretrain.
     """
+    # Commas inside parentheses belong to a policy's options.
     names = parts(policies) if isinstance(policies, str) else [str(policy) for policy in policies]
     if len(set(names)) < 2:
         raise MaskwrightError(
             f"A comparison needs two different policies or more; got '{policies}'. See: maskwright"
             " list policies."
         )
-    own = {name: value for name, value in rest.items() if name in KEYS and value is not None}
-    base = {name: value for name, value in rest.items() if name not in KEYS and value is not None}
-    question = f"Which policy is better on {Path(data).name}: {', '.join(names)}?"
+    # What is no key of a plan is a setting that all arms share.
+    given = {name: value for name, value in settings.items() if value is not None}
     values = {
-        "question": question,
+        "question": f"Which policy is better on {Path(data).name}: {', '.join(names)}?",
         "data": data,
-        "base": base,
+        "base": {name: value for name, value in given.items() if name not in KEYS},
         "arms": {name: {"policy": name} for name in names},
-        **own,
+        **{name: value for name, value in given.items() if name in KEYS},
     }
     return build_plan(values, slug(f"compare-{Path(data).stem}"))
 
 
 def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
-    """Check plain values and build the plan; name: what the study is called where it
-    does not say.
+    """Check plain values and build the plan.
+
+    name: what the study is called where the values do not say.
     """
     for key in values:
         if key not in KEYS:
@@ -151,35 +124,30 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
                 f"Unknown key '{key}' in a study plan.{did_you_mean(str(key), KEYS)} Known:"
                 f" {', '.join(KEYS)}."
             )
+    # First what arms are made of: recipe and base, then data, which base may name too.
     base = _base(values)
-    data = read_text("data", values.get("data")) or base.pop("data", None)
-    if data is None:
-        raise MaskwrightError(
-            "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN"
-            " --data FOLDER."
-        )
+    data = _data(values, base)
     arms = _arms(values, base)
-    baseline = read_text("baseline", values.get("baseline")) or arms[0].name
-    called = slug(read_text("name", values.get("name")) or name)
-    if baseline not in [arm.name for arm in arms]:
-        raise unknown_name("baseline arm", baseline, [arm.name for arm in arms])
+    name = slug(read_text("name", values.get("name")) or name)
+    budget = values.get("budget")
     plan = StudyPlan(
-        name=called,
+        name=name,
         question=(read_text("question", values.get("question")) or "").strip(),
-        data=str(data),
+        data=data,
         base=base,
         arms=arms,
-        baseline=baseline,
+        baseline=_baseline(values, arms),
         seeds=parse_seeds(values.get("seeds", 3)),
-        budget=None if values.get("budget") is None else Budget.parse(values["budget"]),
+        budget=None if budget is None else Budget.parse(budget),
         measures=MeasureSettings.parse(values.get("evaluate") or {}),
         ranges=parse_ranges(read_mapping("search", values.get("search") or {})),
         written={
             **{key: values[key] for key in KEYS if key in values},
-            "name": called,
-            "data": str(data),
+            "name": name,
+            "data": data,
         },
     )
+    # Only a whole plan can build its arms' settings, so these checks come last.
     _check(plan)
     return plan
 
@@ -189,53 +157,57 @@ def dump_plan(plan: StudyPlan) -> str:
     return yaml.safe_dump(dict(plan.written), sort_keys=False, allow_unicode=True)
 
 
-def _read_yaml(path: str | Path) -> dict[str, Any]:
-    place = Path(path)
-    if not place.suffix and not place.is_file():
-        if str(path) not in plan_names():
-            raise unknown_name(
-                "study plan", str(path), plan_names(), " A path to a .yaml file works too."
-            )
-        place = Path(str(files("maskwright") / "recipes" / "studies" / f"{path}.yaml"))
-    try:
-        read = read_yaml(place.read_text(encoding="utf-8"))
-    except MaskwrightError as error:
-        raise MaskwrightError(f"In the study plan '{path}' {error}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MaskwrightError(f"Could not read the study plan '{path}': {error}") from error
-    if not isinstance(read, dict):
-        raise MaskwrightError(
-            f"The study plan '{path}' must be a YAML mapping with keys such as {', '.join(KEYS)}."
-        )
-    return read
-
-
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all arms share: a recipe, then `base`."""
     named_recipe = read_text("recipe", values.get("recipe"))
+    # The plan's own base wins over the recipe that it names.
     recipe = flatten(read_recipe(named_recipe)) if named_recipe else {}
     base = override(recipe, flatten(read_mapping("base", values.get("base") or {})))
     _refuse_owned(base, "base")
     try:
+        # Types are checked here, where the message can name `base`; arms are checked later.
         check_types({name: value for name, value in base.items() if value is not None})
     except MaskwrightError as error:
         raise MaskwrightError(f"In `base`, {error}") from error
     return base
 
 
+def _data(values: Mapping[str, Any], base: dict[str, Any]) -> str:
+    """Where the pictures are; taken out of base, because the study decides it for all arms."""
+    data = read_text("data", values.get("data")) or base.pop("data", None)
+    if data is None:
+        raise MaskwrightError(
+            "The plan names no data; add `data: FOLDER` to it, or give it: maskwright study PLAN"
+            " --data FOLDER."
+        )
+    return str(data)
+
+
+def _baseline(values: Mapping[str, Any], arms: Sequence[Arm]) -> str:
+    """The arm that the others are compared with, by default the first."""
+    names = [arm.name for arm in arms]
+    baseline = read_text("baseline", values.get("baseline")) or names[0]
+    if baseline not in names:
+        raise unknown_name("baseline arm", baseline, names)
+    return baseline
+
+
 def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]:
+    """The variants, as they are listed or as factors cross."""
+    # One of the two, so that it is clear what the arms are.
     if ("arms" in values) == ("factors" in values):
         raise MaskwrightError(
             "A study plan has either `arms` (name: settings) or `factors` (setting: list of"
             " values)."
         )
     if "factors" in values:
+        # Factors see the base, because a level may add to what it says.
         arms = cross_factors(read_mapping("factors", values["factors"]), base)
     else:
         written = read_mapping("arms", values["arms"])
         arms = [
-            Arm(name=str(name), settings=flatten(read_mapping(f"arms.{name}", own or {})))
-            for name, own in written.items()
+            Arm(name=str(name), settings=flatten(read_mapping(f"arms.{name}", settings or {})))
+            for name, settings in written.items()
         ]
     if len(arms) < 2:
         raise MaskwrightError(f"A study compares two arms or more; got {len(arms)}.")
@@ -245,36 +217,28 @@ def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]
 
 
 def _check(plan: StudyPlan) -> None:
-    """Build every arm's settings once, so that a typo is told before anything runs; two arms must
-    differ in their folders' names too.
-    """
+    """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
         try:
             plan.settings(arm, plan.seeds[0])
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
-    if plan.budget is not None:
-        for arm in plan.arms:
-            lengths = [
-                name
-                for name in ("epochs", "steps", "minutes")
-                if arm.settings.get(name) is not None
-            ]
-            if lengths:
+    if plan.budget is None:
+        return
+    # Two rulers of one length: the budget decides how long each arm is trained.
+    for arm in plan.arms:
+        for name in ("epochs", "steps", "minutes"):
+            if arm.settings.get(name) is not None:
                 raise MaskwrightError(
-                    f"Arm '{arm.name}' sets {lengths[0]}, which the budget decides; leave out one"
-                    " of the two."
+                    f"Arm '{arm.name}' sets {name}, which the budget decides; leave out one of the"
+                    " two."
                 )
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:
+    """Refuse settings that the study decides itself, such as the seed."""
     for name, owner in OWNED.items():
         if settings.get(name) is not None:
             raise MaskwrightError(
                 f"{where} sets {name}, which a study decides itself (see {owner})."
             )
-
-
-def named(plan: StudyPlan, **changes: Any) -> StudyPlan:
-    """The same plan with some fields changed."""
-    return dataclasses.replace(plan, **changes)

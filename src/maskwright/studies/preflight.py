@@ -1,5 +1,6 @@
-"""Asks before anything trains whether a finished arm could be measured: labels, pictures to fill
-in, masks that fit its grid.
+"""Checks before anything trains that a finished arm could be measured.
+
+It needs labels, pictures to fill in, and masks that fit its grid.
 """
 
 from __future__ import annotations
@@ -25,19 +26,24 @@ def check_measuring(
     pictures: Pictures,
     reporter: Reporter,
 ) -> None:
-    """Raise MaskwrightError, saying what to change in the plan, where a trial of these complete
-    settings would train in vain.
+    """Refuse complete settings under which a trial would train in vain.
+
+    Raises MaskwrightError, which says what to change in the plan.
     """
+    # Labels first: they are what is most often missing.
     if measures.probes:
         _check_labels(measures, settings)
     if measures.masks:
-        _check_masks(
-            measures, settings, held_store(settings, source, pictures, reporter), pictures.size
-        )
+        store = held_store(settings, source, pictures, reporter)
+        _check_masks(measures, settings, store, pictures.size)
 
 
 def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None:
-    labels = measures.labels or (settings.data.labels if measures.data is None else None)
+    """Find the labeled pictures as the probes will."""
+    # The study's own label file speaks of the study's own pictures alone.
+    labels = measures.labels
+    if labels is None and measures.data is None:
+        labels = settings.data.labels
     try:
         find_split(
             LabeledSettings(
@@ -61,15 +67,14 @@ def _check_masks(
 ) -> None:
     """Build every common mask's policy on the arm's grid, and find the maps that it looks at."""
     grid = Grid.of_image(*size, settings.model.patch_size or 1)
+    # Priors that common masks look at must be there for these pictures too.
     maps: set[str] = set()
     for mask in measures.masks:
         choice = read_mask(mask)
         try:
-            maps.update(
-                build_checked_policy(choice.policy, grid, Constant(choice.ratio)).traits.needed(
-                    "prior"
-                )
-            )
+            policy = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
+            maps.update(policy.traits.needed("prior"))
         except MaskwrightError as error:
             raise MaskwrightError(f"The common mask '{mask}' cannot be drawn: {error}") from error
+    # One picture tells whether the maps are there.
     eval_batch(store, size, 1, sorted(maps), (grid.rows, grid.cols))

@@ -12,19 +12,22 @@ from maskwright.training.recorder import format_time
 
 
 class StudyProgress:
-    """Speaks for a trial that runs inside a study: its sentences go to the log, its progress
-    becomes a part of the study's.
+    """The reporter of a trial that runs inside a study.
+
+    Its sentences go to the log, and its progress becomes a part of the study's.
     """
 
     def __init__(
         self, reporter: Reporter, plan: StudyPlan, records: Sequence[TrialRecord], what: str
     ) -> None:
-        self._reporter, self._what = reporter, what
+        self._reporter = reporter
+        self._what = what
         self._total = len(plan.keys)
+        # The mean time of those that have ended is the guess for those to come.
         ended = [record for record in records if record.state in ("done", "failed")]
-        self._ended, self._each = len(ended), _mean_seconds(ended)
+        self._ended = len(ended)
+        self._each = _mean_seconds(ended)
         self._running = sum(record.state == "running" for record in records)
-        self._mark = {metric.name: metric for metric in plan.measures.metrics() if metric.main}
 
     def say(self, text: str) -> None:
         log.info(text)
@@ -34,46 +37,50 @@ class StudyProgress:
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         """Progress of one step of the trial; only its training moves the bar."""
+        # Decoding and measuring have bars of their own, which start at zero again.
         share = done / max(total, 1e-9) if label == "pretrain" else 0.0
         self._reporter.progress(
             "study",
             self._ended + share,
             self._total,
-            f"{self._told_so_far()}; {self._what}: {detail or label}",
+            f"{self._counts()}; {self._what}: {detail or label}",
         )
 
     def show(self, begun: float = 0.0) -> None:
-        """Progress of workers that run elsewhere; begun: how many trials their unfinished trainings
-        amount to.
+        """Progress of workers that run elsewhere.
+
+        begun: how many trials their unfinished trainings amount to.
         """
-        detail = f"{self._told_so_far()}; {self._running} running by {self._what}"
+        detail = f"{self._counts()}; {self._running} running by {self._what}"
         self._reporter.progress("study", self._ended + begun, self._total, detail)
 
     def finish(self) -> None:
         """The trial's steps end silently; the study's bar goes on."""
 
-    def told(self, record: TrialRecord) -> None:
+    def say_ended(self, record: TrialRecord) -> None:
         """Say in a line how a trial ended."""
         self._reporter.finish()
         if record.state == "failed":
             self._reporter.warn(f"{record.arm}, seed {record.seed} failed: {record.error}")
             return
+        # Every metric in one line, the same for all trials.
         numbers = "  ".join(f"{name} {value:.3f}" for name, value in record.numbers.items())
         self._reporter.say(f"{record.arm}, seed {record.seed}: {numbers}")
 
-    def _told_so_far(self) -> str:
-        left = self._total - self._ended
-        ahead = (
-            f", about {format_time(left * self._each / max(1, self._running))} left"
-            if self._each
-            else ""
-        )
-        return f"trial {min(self._ended + 1, self._total)} of {self._total}{ahead}"
+    def _counts(self) -> str:
+        """Which trial of how many, and the time that is left once a trial has ended."""
+        text = f"trial {min(self._ended + 1, self._total)} of {self._total}"
+        if not self._each:
+            return text
+        # Several workers share what is left.
+        seconds = (self._total - self._ended) * self._each / max(1, self._running)
+        return f"{text}, about {format_time(seconds)} left"
 
 
 class QuietStream:
-    """Lets warnings and progress through and keeps the rest to the log, where parts of a study
-    would repeat themselves.
+    """A reporter that lets warnings and progress through and keeps the rest to the log.
+
+    Parts of a study would repeat themselves otherwise.
     """
 
     def __init__(self, reporter: Reporter) -> None:
@@ -93,11 +100,11 @@ class QuietStream:
 
 
 def _mean_seconds(records: Sequence[TrialRecord]) -> float | None:
-    spans = [
-        (
-            datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)
-        ).total_seconds()
-        for record in records
-        if record.state == "done" and record.started and record.ended
-    ]
+    """How long a trial took; None before one is done."""
+    spans = []
+    for record in records:
+        # A failed trial ends early and would make the guess too short.
+        if record.state == "done" and record.started and record.ended:
+            start, end = map(datetime.fromisoformat, (record.started, record.ended))
+            spans.append((end - start).total_seconds())
     return sum(spans) / len(spans) if spans else None

@@ -1,6 +1,4 @@
-"""A finished study's report in the form to keep under git or to show: without the paths of this
-machine.
-"""
+"""A finished study's report in the form to keep under git: without the paths of this machine."""
 
 from __future__ import annotations
 
@@ -16,23 +14,28 @@ from maskwright.studies.trial import TRIALS
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 
-_PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
+# An absolute path, but not the tail of an address (https://...) or of a relative path.
+_PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 
 
 def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
-    """Write the report of a finished study's folder to another folder, free of this machine's
-    paths, and return its page.
+    """Write a finished study's report to another folder, free of this machine's paths.
 
-    study: a study's folder, or a published report, which is made anew as this version writes it,
-        also in its own place: numbers, words and figures from study.json, and what had come from
-        run folders (curves, pictures, masks, diagnostics) from the page as it is. Warns of a file
-        over 2 MB, which is too much for git.
+    A published report may be made anew as this version writes it, also in its own place. Numbers,
+    words and figures come from study.json, and what had come from run folders (curves, pictures,
+    masks, diagnostics) from the page as it is. Warns of a file over 2 MB, which is too much for
+    git.
 
-    Raises MaskwrightError for a folder without a study, or with trials to run.
+    study: a study's folder, or a published report.
+    place: the folder to write to.
+
+    Returns the page. Raises MaskwrightError for a folder without a study, or with trials to run.
     """
     reporter = reporter or LogReporter()
-    study, place = Path(study), Path(place)
-    record = StudyRecord.from_dict(_without_places(_finished(study).to_dict()))
+    study = Path(study)
+    place = Path(place)
+    record = StudyRecord.from_dict(_without_paths(_finished(study).to_dict()))
+    # A published report has no plan to run and no trials.
     is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()
     if place.resolve() == study.resolve() and not is_report:
         raise MaskwrightError(
@@ -40,9 +43,11 @@ def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None =
             " place."
         )
     is_whole = is_report and (study / REPORT).exists() and (study / MARKDOWN).exists()
+    # Read before anything is written, because the new report may replace the old one.
     kept = read_report(study / REPORT, study / MARKDOWN) if is_whole else None
     page = write_report(record, place, runs=study, kept=kept)
     for name in (REPORT, MARKDOWN, RECORD):
+        # A report that is too large is written all the same, but not in silence.
         size = (place / name).stat().st_size
         reporter.say(f"{place / name}  {size / 1e6:.2f} MB")
         if size > MOST_BYTES:
@@ -75,12 +80,12 @@ def _finished(study: Path) -> StudyRecord:
     return record
 
 
-def _without_places(value: Any) -> Any:
-    """The same plain values with the folders of absolute paths taken away: `/home/me/photos`
-    becomes `photos`.
-    """
+def _without_paths(value: Any) -> Any:
+    """The same plain values with absolute paths cut down: `/home/me/photos` becomes `photos`."""
     if isinstance(value, str):
-        return _PLACE.sub(r"\1", value)
+        return _PATH.sub(r"\1", value)
     if isinstance(value, dict):
-        return {_without_places(key): _without_places(one) for key, one in value.items()}
-    return [_without_places(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {_without_paths(key): _without_paths(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_paths(item) for item in value]
+    return value

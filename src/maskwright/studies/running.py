@@ -16,17 +16,18 @@ from maskwright.training.trackers import check_trackers
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSettings:
-    """How a study is run; the signature of `maskwright.study` and `maskwright.compare` beside what
-    they compare.
+    """How a study is run: what `maskwright.study` and `maskwright.compare` take beside a plan.
 
     out: the study's folder, studies/NAME by default.
-    workers: processes of this machine, or jobs of a cluster with launcher="slurm(...)".
+    workers: processes of this machine, or jobs of a cluster where there is a launcher.
+    launcher: `slurm(...)` with the parameters of submitit.
     ledger: `postgresql://...` to share the work with other machines.
     rebuild: make the ledger anew from the trials' folders.
     retry_failed: run those that failed again.
     dry_run: only say what each arm will cost.
     search: instead of the arms, try this many settings inside the plan's ranges.
     track: also send every trial to these trackers.
+    pulse: how often workers say that they live.
     """
 
     out: str | Path | None = None
@@ -41,7 +42,9 @@ class RunningSettings:
     pulse: Pulse = Pulse()
 
     def __post_init__(self) -> None:
+        # All of it is checked here, because workers would find mistakes hours later.
         check_trackers(self.track)
+        # Read only to see whether it can be read; the cluster reads it again.
         if self.launcher is not None:
             read_launcher(self.launcher)
         if self.workers < 1:
@@ -56,9 +59,11 @@ NAMES = tuple(field.name for field in dataclasses.fields(RunningSettings))
 
 
 def read_running(given: Mapping[str, Any]) -> RunningSettings:
-    """Settings from names and values, None meaning not given; raises MaskwrightError for an unknown
-    name, with the nearest known one.
+    """Settings from names and values, None meaning not given.
+
+    Raises MaskwrightError for an unknown name, with the nearest known one.
     """
+    # A misspelled name must not be ignored: a study may run for days.
     for name in given:
         if name not in NAMES:
             raise MaskwrightError(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.budget import format_compute
+from maskwright.studies.budget import COMPUTE_HEAD, compute_rows
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.comparison import measure_what_there_is
 from maskwright.studies.crossing import add_cross
@@ -19,7 +19,8 @@ from maskwright.studies.design import (
     keep_lengths,
     keep_plan,
 )
-from maskwright.studies.findings import find, format_findings
+from maskwright.studies.findings import find
+from maskwright.studies.findings_text import format_findings
 from maskwright.studies.floors import add_floors
 from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
 from maskwright.studies.record import StudyRecord, TrialRecord
@@ -28,11 +29,11 @@ from maskwright.studies.report.page import write_report
 from maskwright.studies.report.words import answer_lines
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
-from maskwright.studies.table import format_table
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.text_table import format_table
 
 
 def study(
@@ -44,18 +45,18 @@ def study(
     reporter: Reporter | None = None,
     **running: Any,
 ) -> StudyRecord:
-    """Run the trials of a plan (a YAML file, or the name of one that comes with the package) that
-    are missing, and compare the arms.
+    """Run the trials of a plan that are missing, and compare the arms.
 
-    data, seeds, budget: instead of the plan's, as if it said so; running: names of
-        `RunningSettings`, such as out, workers or dry_run. Returns the record, which study.json
-        holds.
+    plan: a YAML file, or the name of a plan that comes with the package.
+    data, seeds, budget: instead of the plan's, as if it said so.
+    reporter: hears what happens.
+    running: names of `RunningSettings`, such as out, workers or dry_run.
 
-    Raises MaskwrightError for bad plans.
+    Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
-    return run_plan(
-        read_plan(plan, data, seeds=seeds, budget=budget), read_running(running), reporter
-    )
+    # What is given here wins over the file.
+    study_plan = read_plan(plan, data, seeds=seeds, budget=budget)
+    return run_plan(study_plan, read_running(running), reporter)
 
 
 def compare(
@@ -65,20 +66,23 @@ def compare(
     seeds: Any = 5,
     budget: Any = None,
     reporter: Reporter | None = None,
-    **rest: Any,
+    **settings: Any,
 ) -> StudyRecord:
-    """Compare policies on pictures at the same compute: `maskwright.compare("photos",
-    "random,block(size=2)", budget="steps=500")`.
+    """Compare policies on pictures at the same compute.
 
-    budget: steps, images, tokens, flops or minutes and an amount; rest: names of `RunningSettings`
-        (out, workers ...), of measuring (evaluate={...}) and of pretrain (model, ratio ...). The
-        verdict is about evaluate's `main`, by default the last probe, or how well pictures are
-        filled in under the first common mask where there are no labels for probes.
+    As in `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`. The verdict
+    is about evaluate's `main`: by default the last probe, or how well pictures are filled in under
+    the first common mask where there are no labels for probes.
+
+    budget: an amount of steps, images, tokens, flops or minutes.
+    settings: names of `RunningSettings` (out, workers ...), of measuring (evaluate={...}) and of
+        pretrain (model, ratio ...).
     """
     reporter = reporter or LogReporter()
-    running = read_running({name: rest.pop(name) for name in NAMES if name in rest})
-    rest |= measure_what_there_is(str(data), rest, reporter)
-    plan = plan_policies(str(data), policies, seeds=seeds, budget=budget, **rest)
+    # Three kinds of settings come in one bag: running, the plan's keys, pretrain's.
+    running = read_running({name: settings.pop(name) for name in NAMES if name in settings})
+    settings |= measure_what_there_is(str(data), settings, reporter)
+    plan = plan_policies(str(data), policies, seeds=seeds, budget=budget, **settings)
     return run_plan(plan, running, reporter)
 
 
@@ -87,22 +91,25 @@ def run_plan(
 ) -> StudyRecord:
     """Run the missing trials of a plan; see `study`."""
     reporter = reporter or LogReporter()
+    # The one place where the plan meets what its folder holds.
     folder = running.folder(plan.name)
     plan = join_plan(plan, folder)
-    design = design_study(
-        plan, reporter
-    )  # a mistake ends here, before the folder is bound to this plan
+    # A mistake ends here, before the folder is bound to this plan.
+    design = design_study(plan, reporter)
     if running.dry_run:
         _say_design(plan, design, folder, reporter)
         return _record(plan, {})
-    plan = keep_plan(plan, folder)
+
+    keep_plan(plan, folder)
     design = keep_lengths(design, folder, reporter)
     _say_design(plan, design, folder, reporter)
     job = _job(folder, running, design.lengths)
     if running.search is not None:
+        # A search prices each of its trials by itself.
         with replace(job, lengths={}).open(plan) as opened:
             search_settings(plan, folder, opened, running.search, reporter)
         return collect(plan, job)
+
     _run_missing(plan, job, running, reporter)
     return _conclude(plan, collect(plan, job), folder, reporter)
 
@@ -129,6 +136,7 @@ def _record(plan: StudyPlan, known: Mapping[tuple[str, int], TrialRecord]) -> St
 
 
 def _job(folder: Path, running: RunningSettings, lengths: Mapping[str, Mapping[str, Any]]) -> Job:
+    """What workers have to know; an absolute folder, because they may start elsewhere."""
     return Job(
         folder=folder.resolve(),
         lengths=lengths,
@@ -140,12 +148,15 @@ def _job(folder: Path, running: RunningSettings, lengths: Mapping[str, Mapping[s
 
 
 def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: Reporter) -> None:
+    """Fill the queue and let workers empty it, in this process, in others or on a cluster."""
     with job.open(plan) as ledger:
+        # The trials' folders are the truth, the ledger is only a record of them.
         if running.rebuild:
             count = ledger.rebuild(kept_records(job.folder), plan.measures.main_metric.name)
             reporter.say(f"The ledger was made anew from {count} trials on disk")
         ledger.enqueue(plan.keys, retry_failed=running.retry_failed)
         waiting = sum(record.state == "waiting" for record in ledger.records())
+    # Closed before workers start: SQLite connections do not go to other processes.
     reporter.say(f"{len(plan.keys)} trials, {waiting} of them to run")
     if running.launcher is not None:
         work_on_cluster(job, running.launcher, reporter)
@@ -162,13 +173,15 @@ def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporte
         f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched};"
         f" {folder})"
     )
-    for line in format_table(*format_compute(design.costs)):
+    # The price of every arm side by side, so that an unfair comparison is seen.
+    for line in format_table(compute_rows(design.costs), head=COMPUTE_HEAD, numbers=True):
         reporter.say(line)
     if design.rates:
         reporter.say(rate_words(design.rates))
     reporter.say(
         f"Verdicts are about {plan.measures.main_metric.name}; other metrics are exploratory"
     )
+    # The only budget that is not the same amount of work on another day.
     if plan.budget is not None and plan.budget.currency == "minutes":
         reporter.warn(
             "minutes depend on what else this machine does; flops, tokens, images and steps do not"
@@ -179,22 +192,20 @@ def _conclude(
     plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Reporter
 ) -> StudyRecord:
     """Measure across policies, write study.json and say how the arms compare."""
-    if (
-        plan.measures.cross
-        and plan.measures.masks
-        and not any(trial.state in ("waiting", "running") for trial in record.trials)
-    ):
+    left = sum(trial.state in ("waiting", "running") for trial in record.trials)
+    failed = sum(trial.state == "failed" for trial in record.trials)
+    # The matrix needs every model, so it waits until no trial is to run any more.
+    if plan.measures.cross and plan.measures.masks and not left:
         record = add_cross(record, folder, plan.measures, reporter)
     record = add_floors(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
     for line in [*format_findings(record), *_format_answer(record)]:
         reporter.say(line)
-    failed = [trial for trial in record.trials if trial.state == "failed"]
+    # What is missing comes last, where it is not overlooked.
     if failed:
         reporter.warn(
-            f"{len(failed)} of {len(record.trials)} trials failed; --retry-failed runs them again"
+            f"{failed} of {len(record.trials)} trials failed; --retry-failed runs them again"
         )
-    left = sum(trial.state in ("waiting", "running") for trial in record.trials)
     if left:
         reporter.warn(
             f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
@@ -205,11 +216,10 @@ def _conclude(
 
 
 def _refuse_failure(record: StudyRecord, folder: Path) -> None:
-    """Raise MaskwrightError for a study that has ended and knows nothing, because every trial of it
-    failed.
-    """
+    """Raise MaskwrightError for a study of which every trial has failed."""
     if not record.trials or any(trial.state != "failed" for trial in record.trials):
         return
+    # The first reason is shown; trials that failed for the same reason count once.
     reasons = list(dict.fromkeys(trial.error for trial in record.trials))
     others = len(reasons) - 1
     more = f" (and {others} other reason{'s' * (others > 1)})" if others else ""

@@ -1,6 +1,4 @@
-"""Workers: each claims a trial, runs it, puts its record down and claims the next, until none is
-left.
-"""
+"""Workers: each claims a trial, runs it, puts its record down and claims the next."""
 
 from __future__ import annotations
 
@@ -29,13 +27,19 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.runs.run_folder import RunFolder
 
 _PATIENCE = 2.0
+"""Seconds between two looks into the ledger: soon enough for people, seldom enough for SQLite."""
 ENDED = ("done", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a worker has to know: plain values, so that it can be sent to another process or
-    machine.
+    """What a worker has to know, as plain values that can be sent to another machine.
+
+    folder: the study's folder.
+    lengths: arm -> the settings that say how long it is trained.
+    ledger: the address of a database; None: SQLite in the folder.
+    track: trackers that every trial is sent to.
+    workers: how many share the work.
     """
 
     folder: Path
@@ -54,12 +58,14 @@ class Job:
 
 
 def work(job: Job, reporter: Reporter) -> int:
-    """Run trials until none waits and none runs elsewhere, whose worker may yet die; returns how
-    many were run here.
+    """Run trials until none waits and none runs elsewhere; returns how many were run here.
 
-    A worker whose starter is gone ends its trial and takes no other.
+    The worker of a trial that runs elsewhere may yet die, so this one waits for it. A worker whose
+    starter is gone ends its trial and takes no other.
     """
-    plan, count = open_plan(job.folder), 0
+    # From the folder, since a worker elsewhere has nothing but the job.
+    plan = open_plan(job.folder)
+    count = 0
     with job.open(plan) as ledger:
         while not _left_alone():
             claim = ledger.claim()
@@ -86,39 +92,41 @@ def _run_claimed(
     progress = StudyProgress(reporter, plan, ledger.records(), f"{claim.arm}, seed {claim.seed}")
     with ledger.beating(claim):
         try:
-            record = run_trial(
-                plan, job.folder, claim.arm, claim.seed, job.lengths[claim.arm], progress
-            )
+            length = job.lengths[claim.arm]
+            record = run_trial(plan, job.folder, claim.arm, claim.seed, length, progress)
         except (KeyboardInterrupt, TrialStopped):
+            # Given back at once: another worker need not wait until this one counts as silent.
             ledger.release(claim)
             raise KeyboardInterrupt from None
+    # Not where another worker's result counts: that one has sent it.
     if ledger.finish(claim, record, plan.measures.main_metric.name):
-        mirror_trial(
-            job.track, job.folder, trial_folder(job.folder, plan, claim.arm, claim.seed), record
-        )
-    progress.told(record)
+        trial = trial_folder(job.folder, plan, claim.arm, claim.seed)
+        mirror_trial(job.track, job.folder, trial, record)
+    progress.say_ended(record)
 
 
 def work_together(job: Job, reporter: Reporter) -> None:
-    """Start several workers on this machine and show how far they are; a worker that dies leaves
-    its trial to the others.
+    """Start several workers on this machine and show how far they are.
+
+    A worker that dies leaves its trial to the others.
     """
+    # Spawned, not forked: CUDA and threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    workers = [
+    processes = [
         context.Process(target=work_alone, args=(job,), name=f"worker {number + 1}")
         for number in range(job.workers)
     ]
-    for worker in workers:
-        worker.start()
+    for process in processes:
+        process.start()
+    workers = [
+        Started(process.name, process.is_alive, partial(_died, process)) for process in processes
+    ]
     try:
-        watch_workers(
-            job,
-            [Started(worker.name, worker.is_alive, partial(_died, worker)) for worker in workers],
-            reporter,
-        )
+        watch_workers(job, workers, reporter)
     except KeyboardInterrupt:
-        for worker in workers:
-            worker.join()  # the signal reached them too; they write a checkpoint and give their trials back
+        # The signal reached the workers too; they write a checkpoint and give their trials back.
+        for process in processes:
+            process.join()
         raise
 
 
@@ -128,6 +136,7 @@ def _died(worker: SpawnProcess) -> str | None:
 
 def work_alone(job: Job) -> None:
     """The whole life of one worker process."""
+    # Workers on one CPU share its cores, or they would slow each other down.
     if not torch.cuda.is_available():
         torch.set_num_threads(max(1, cpu_count() // job.workers))
     try:
@@ -138,8 +147,11 @@ def work_alone(job: Job) -> None:
 
 @dataclass(frozen=True)
 class Started:
-    """A worker that was started somewhere: its name, whether it works still, and what killed it, if
-    something did.
+    """A worker that was started somewhere.
+
+    name: what messages call it.
+    is_alive: whether it works still.
+    cause: what killed it, or None.
     """
 
     name: str
@@ -150,56 +162,53 @@ class Started:
 def watch_workers(job: Job, workers: Sequence[Started], reporter: Reporter) -> None:
     """Show the ledger's progress until all workers have ended; warns of those that died."""
     plan = open_plan(job.folder)
-    mourned: set[str] = set()
+    dead: set[str] = set()
     with job.open(plan) as ledger:
-        told = {record.key for record in ledger.records() if record.state in ENDED}
+        # What had ended before is no news.
+        reported = {record.key for record in ledger.records() if record.state in ENDED}
         while True:
-            alive, records = any(worker.is_alive() for worker in workers), ledger.records()
+            # Workers before records: what the last one wrote before its end is then seen too.
+            is_any_alive = any(worker.is_alive() for worker in workers)
+            records = ledger.records()
             progress = StudyProgress(reporter, plan, records, f"{job.workers} workers")
             for record in records:
-                if record.state in ENDED and record.key not in told:
-                    told.add(record.key)
-                    progress.told(record)
-            progress.show(
-                sum(
-                    _share_done(plan, job, record)
-                    for record in records
-                    if record.state == "running"
-                )
-            )
-            for worker in workers:
-                if (
-                    not worker.is_alive()
-                    and worker.name not in mourned
-                    and (cause := worker.cause()) is not None
-                ):
-                    mourned.add(worker.name)
-                    reporter.warn(
-                        f"{worker.name} died ({cause}); its trial goes to another after"
-                        f" {job.pulse.grace} s"
-                    )
-            if not alive:
+                if record.state in ENDED and record.key not in reported:
+                    reported.add(record.key)
+                    progress.say_ended(record)
+            running = [record for record in records if record.state == "running"]
+            progress.show(sum(_share_done(plan, job, record) for record in running))
+            _report_dead(job, workers, dead, reporter)
+            if not is_any_alive:
                 break
             time.sleep(min(_PATIENCE, job.pulse.interval))
     reporter.finish()
-    if _unfinished(records) and len(mourned) == len(workers):
+    if _unfinished(records) and len(dead) == len(workers):
         raise MaskwrightError(
             "All workers died; what is done is kept. Repeat the command to go on, with fewer"
             " --workers if memory is short."
         )
 
 
+def _report_dead(job: Job, workers: Sequence[Started], dead: set[str], reporter: Reporter) -> None:
+    """Warn once of every worker that died, and note its name."""
+    for worker in workers:
+        if worker.is_alive() or worker.name in dead:
+            continue
+        # One that has ended by itself has no cause of death.
+        if (cause := worker.cause()) is not None:
+            dead.add(worker.name)
+            reporter.warn(
+                f"{worker.name} died ({cause}); its trial goes to another after {job.pulse.grace} s"
+            )
+
+
 def _share_done(plan: StudyPlan, job: Job, record: TrialRecord) -> float:
-    """How much of a running trial's training is done, as its run folder says where that is on this
-    machine.
-    """
+    """How much of a running trial's training is done; 0 where its run is on another machine."""
     run = RunFolder(trial_folder(job.folder, plan, record.arm, record.seed) / "run")
     status = run.status() if run.exists else {}
-    return (
-        min(1.0, status.get("step", 0) / status["total_steps"])
-        if status.get("total_steps")
-        else 0.0
-    )
+    if not status.get("total_steps"):
+        return 0.0
+    return min(1.0, status.get("step", 0) / status["total_steps"])
 
 
 def _unfinished(records: Sequence[TrialRecord]) -> bool:

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
 
-from maskwright.studies.findings import find, format_findings
+from maskwright.studies.findings import find
+from maskwright.studies.findings_text import format_findings
 from maskwright.studies.record import Arm, StudyRecord
 from maskwright.studies.report.figures import short_labels
 from maskwright.studies.report.page import MOST_BYTES, write_report

@@ -1,6 +1,4 @@
-"""The figures of a report as SVG: arms with intervals, differences to the baseline, what accuracy
-cost, and how arms learned.
-"""
+"""The figures of a report as SVG: arms, differences, what accuracy cost, how arms learned."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.evaluation.metrics import Interval
-from maskwright.studies.findings import ArmFinding, Finding, title_of
+from maskwright.studies.findings import ArmFinding, Finding
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.tables import amount, kind_of
 from maskwright.visual.study import Cost, Dot, frontier_plot, interval_plot, learning_plot
@@ -29,12 +27,11 @@ _CURVES = {
     "knn_top1": ("k-NN accuracy", "Accuracy of k-NN on held-out pictures"),
     "val_loss": (
         "held-out loss, own masks",
-        (
-            "Loss on held-out pictures under each arm's own masks, which does not compare between"
-            " policies"
-        ),
+        "Loss on held-out pictures under each arm's own masks, which does not compare between"
+        " policies",
     ),
 }
+"""Columns of metrics.jsonl, the best one first: label of the axis, and caption."""
 LONGEST = 30
 """Letters of an arm's name in a figure; tables carry names in full."""
 APART = 0.02
@@ -51,100 +48,100 @@ class Drawing:
 
 def interval_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
     """The arms' means and, where there is a baseline, their differences to it."""
-    title, baseline, labels = title_of(finding.metric), record.baseline, short_labels(record)
+    title = finding.metric.title
+    baseline = record.baseline
+    labels = short_labels(record)
     means = [
-        _dot(one, labels, one.sample.mean, one.sample.interval, list(one.values.values()))
-        for one in finding.arms
+        _dot(arm, labels, arm.sample.mean, arm.sample.interval, list(arm.values.values()))
+        for arm in finding.arms
     ]
-    drawn = [
+    drawings = [
         Drawing(
             to_svg(interval_plot(means, title), f"Means of {title} by arm"),
             "Means over seeds, with 95% t intervals from three seeds on; small dots are seeds.",
         )
     ]
-    base = next((one.values for one in finding.arms if one.arm == baseline), {})
-    changes = [
-        _dot(
-            one,
-            labels,
-            change.mean,
-            change.interval,
-            [one.values[seed] - base[seed] for seed in change.seeds],
-        )
-        for one, change in (
-            (one, one.difference.sample) for one in finding.arms if one.difference is not None
-        )
-    ]
+    # Differences stand in a figure of their own, because pairing makes them far more exact.
+    base = next((arm.values for arm in finding.arms if arm.arm == baseline), {})
+    changes = []
+    for arm in finding.arms:
+        if arm.difference is not None:
+            change = arm.difference.sample
+            points = [arm.values[seed] - base[seed] for seed in change.seeds]
+            changes.append(_dot(arm, labels, change.mean, change.interval, points))
     if changes:
-        svg = to_svg(
-            interval_plot(changes, f"{title}, arm minus baseline", zero=True),
-            f"Differences of {title} to {baseline} by arm",
-        )
-        drawn.append(
+        figure = interval_plot(changes, f"{title}, arm minus baseline", zero=True)
+        drawings.append(
             Drawing(
-                svg,
+                to_svg(figure, f"Differences of {title} to {baseline} by arm"),
                 f"Differences to {baseline}, paired by seed, with 95% paired t intervals (before"
                 " correction) from three seeds on.",
             )
         )
-    return drawn
+    return drawings
 
 
 def frontier_drawings(record: StudyRecord, finding: Finding) -> list[Drawing]:
-    """Accuracy against compute, in every currency in which the arms differ; numbers are the arms in
-    the order of the tables.
+    """The metric against compute, in every currency in which the arms differ.
+
+    Numbers in a figure are the arms in the order of the tables.
     """
-    drawn, labels = [], short_labels(record)
+    drawings = []
+    labels = short_labels(record)
+    metric = finding.metric
     for currency, label in _COSTS.items():
-        costs = [(one, _mean_cost(record, one.arm, currency)) for one in finding.arms]
-        known = [
-            Cost(dot=_dot(one, labels, one.sample.mean, one.sample.interval, ()), spent=spent)
-            for one, spent in costs
-            if spent is not None
-        ]
-        if len(known) < 2 or max(one.spent for one in known) <= (1 + APART) * min(
-            one.spent for one in known
-        ):
+        costs = []
+        for arm in finding.arms:
+            spent = _mean_cost(record, arm.arm, currency)
+            if spent is not None:
+                dot = _dot(arm, labels, arm.sample.mean, arm.sample.interval, ())
+                costs.append(Cost(dot=dot, spent=spent))
+        # Matched arms have no frontier in the currency that they were matched in.
+        spends = [cost.spent for cost in costs]
+        if len(costs) < 2 or max(spends) <= (1 + APART) * min(spends):
             continue
-        figure = frontier_plot(
-            known, label, title_of(finding.metric), finding.metric.larger_is_better
-        )
-        names = ", ".join(
-            f"{number} {cost.dot.label}" for number, cost in enumerate(known, start=1)
-        )
-        drawn.append(
+        figure = frontier_plot(costs, label, metric.title, metric.larger_is_better)
+        names = [f"{number} {cost.dot.label}" for number, cost in enumerate(costs, start=1)]
+        drawings.append(
             Drawing(
-                to_svg(figure, f"{title_of(finding.metric)} against {label}"),
-                f"{names}. The line joins arms that none beats in both.",
+                to_svg(figure, f"{metric.title} against {label}"),
+                f"{', '.join(names)}. The line joins arms that none beats in both.",
             )
         )
-    return drawn
+    return drawings
 
 
 def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     """How each arm learned, the mean over its seeds, against the compute spent so far."""
-    drawn, labels = [], short_labels(record)
+    drawings = []
+    labels = short_labels(record)
+    # One axis for all arms, so FLOPs only where every trial has counted them.
     by_flops = all(trial.compute is not None and trial.compute.flops for trial in record.finished())
     for key, (label, words) in _CURVES.items():
-        curves = {
-            labels[arm.name]: _curve(record, rows, arm.name, key, by_flops) for arm in record.arms
-        }
-        curves = {name: points for name, points in curves.items() if len(points) > 1}
+        curves = {}
+        for arm in record.arms:
+            points = _curve(record, rows, arm.name, key, by_flops)
+            # A single point is no curve.
+            if len(points) > 1:
+                curves[labels[arm.name]] = points
         if curves:
             figure = learning_plot(curves, "TFLOPs of training" if by_flops else "step", label)
-            drawn.append(
-                Drawing(to_svg(figure, f"{label} over training"), f"{words}; means over seeds.")
-            )
-    return drawn[:2]
+            svg = to_svg(figure, f"{label} over training")
+            drawings.append(Drawing(svg, f"{words}; means over seeds."))
+    # The losses under own masks are a makeshift where the better columns are missing.
+    return drawings[:2]
 
 
 def short_labels(record: StudyRecord) -> dict[str, str]:
-    """Names of arms that leave room for the numbers: levels alone in a factorial plan, long ones
-    cut, numbered where two are alike.
+    """Names of arms that leave room for the numbers.
+
+    A factorial plan's arms go by their levels alone. Long names are cut, and numbered where two
+    are alike.
     """
-    cut = {
-        arm.name: _cut(" · ".join(map(str, arm.levels.values())) or arm.name) for arm in record.arms
-    }
+    # Short names first, since cutting may make two of them alike.
+    cut = {}
+    for arm in record.arms:
+        cut[arm.name] = _cut(" · ".join(map(str, arm.levels.values())) or arm.name)
     taken = list(cut.values())
     return {
         name: f"{number} {label}" if taken.count(label) > 1 else label
@@ -157,26 +154,27 @@ def _cut(text: str) -> str:
 
 
 def _dot(
-    one: ArmFinding,
+    arm: ArmFinding,
     labels: Mapping[str, str],
     mean: float,
     interval: Interval | None,
     points: Sequence[float],
 ) -> Dot:
-    low, high = (interval.low, interval.high) if interval else (None, None)
+    """An arm in a figure: a value with its interval, and the points that it is the mean of."""
     return Dot(
-        label=labels[one.arm],
+        label=labels[arm.arm],
         mean=mean,
-        low=low,
-        high=high,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
         points=points,
-        kind=kind_of(one.verdict),
+        kind=kind_of(arm.verdict),
     )
 
 
 def _mean_cost(record: StudyRecord, arm: str, currency: str) -> float | None:
-    found = [amount(trial.compute, currency) for trial in record.finished(arm)]
-    known = [value for value in found if value is not None]
+    """What the finished trials of an arm spent; None where that is not known."""
+    amounts = [amount(trial.compute, currency) for trial in record.finished(arm)]
+    known = [value for value in amounts if value is not None]
     return float(np.mean(known)) if known else None
 
 
@@ -184,16 +182,19 @@ def _curve(
     record: StudyRecord, rows: Rows, arm: str, key: str, by_flops: bool
 ) -> list[tuple[float, float]]:
     """Mean over seeds at every step that all of the arm's finished trials have."""
+    # Trials of which no run folder is at hand have no rows.
     trials = [trial for trial in record.finished(arm) if rows.get(trial.key)]
     series = [
         {int(row["step"]): float(row[key]) for row in rows[trial.key] if row.get(key) is not None}
         for trial in trials
     ]
-    steps = sorted(set.intersection(*map(set, series))) if series else []
-    compute = trials[0].compute if trials else None
-    price = (
-        compute.flops / compute.steps / 1e12
-        if by_flops and compute is not None and compute.flops and compute.steps
-        else 1.0
-    )
-    return [(step * price, float(np.mean([one[step] for one in series]))) for step in steps]
+    if not series:
+        return []
+    # One trial may have been measured at other steps than the rest.
+    steps = sorted(set.intersection(*map(set, series)))
+    # Steps cost the same throughout a training, near enough for an axis.
+    price = 1.0
+    compute = trials[0].compute
+    if by_flops and compute is not None and compute.flops and compute.steps:
+        price = compute.flops / compute.steps / 1e12
+    return [(step * price, float(np.mean([values[step] for values in series]))) for step in steps]

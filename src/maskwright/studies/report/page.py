@@ -1,6 +1,4 @@
-"""The report of a study: one HTML page that needs nothing else, the same in Markdown, and the
-record that both are made from.
-"""
+"""The report of a study: a page that needs nothing else, the same in Markdown, and the record."""
 
 from __future__ import annotations
 
@@ -13,13 +11,20 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from maskwright.studies.findings import Finding, find, title_of
+from maskwright.studies.findings import Finding, find
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.figures import (
     Drawing,
     frontier_drawings,
     interval_drawings,
     learning_drawings,
+)
+from maskwright.studies.report.measured_tables import (
+    effects_table,
+    mask_table,
+    other_table,
+    reconstruction_matrix,
+    verdict_table,
 )
 from maskwright.studies.report.notes import notes_of, trial_facts
 from maskwright.studies.report.published import FromRuns
@@ -31,17 +36,7 @@ from maskwright.studies.report.runs import (
     read_mask_statistics,
     read_rows,
 )
-from maskwright.studies.report.tables import (
-    Table,
-    compute_table,
-    design_table,
-    effects_table,
-    failure_table,
-    mask_table,
-    other_table,
-    reconstruction_matrix,
-    verdict_table,
-)
+from maskwright.studies.report.tables import Table, compute_table, design_table, failure_table
 from maskwright.studies.report.words import (
     answer_lines,
     effect_lines,
@@ -58,7 +53,13 @@ MOST_BYTES = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSection:
-    """One metric of the report: its verdicts, figures, and effects where the plan is factorial."""
+    """One metric of the report.
+
+    name: the metric with its unit.
+    words: with its source and direction too.
+    said: what was found, in sentences.
+    effects: those of a factorial plan.
+    """
 
     name: str
     words: str
@@ -70,7 +71,20 @@ class MetricSection:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that the templates show."""
+    """Everything that the templates show.
+
+    made: when.
+    answer: the answer to the study's question, in sentences.
+    notes: what to know before believing it.
+    sections: one per metric, the main one first.
+    frontier: the main metric against compute.
+    curves: how arms learned.
+    matrix: every model under every arm's masks.
+    masks: statistics of the masks that arms trained with.
+    others: numbers without verdicts.
+    plan: the plan as YAML.
+    facts: commits, versions, hardware.
+    """
 
     record: StudyRecord
     made: str
@@ -98,19 +112,22 @@ def write_report(
     pictures: bool = True,
     kept: FromRuns | None = None,
 ) -> Path:
-    """Write report.html, report.md and study.json into a folder and return the page; works for
-    unfinished studies too.
+    """Write report.html, report.md and study.json into a folder and return the page.
+
+    Works for unfinished studies too. A page that would be over 2 MB shows fewer pictures, or none
+    and says so.
 
     runs: the study's folder, in which the run folders are (default: `folder`); learning curves,
         masks and reconstructions come from them.
-    pictures: whether to draw those.
-    kept: what an earlier report had from run folders that are gone. A page that would be over 2 MB
-        shows fewer pictures, or none and says so.
+    pictures: whether to draw reconstructions.
+    kept: what an earlier report had from run folders that are gone.
     """
     folder = Path(folder)
     report = build_report(record, Path(folder if runs is None else runs), pictures)
+    # FromRuns has the names of fields of Report.
     if kept is not None:
         report = replace(report, **vars(kept))
+    # The page first: an error in it leaves the old report whole.
     page = _render_small(report)
     record.save(folder / RECORD)
     write_text(folder / MARKDOWN, _render("report.md", report))
@@ -120,8 +137,10 @@ def write_report(
 
 def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Report:
     """Judge the record and draw its figures."""
+    # Judged once: sentences, tables and figures must agree.
     findings = find(record)
     rows = read_rows(record, runs)
+    # The main metric comes first, and only it is drawn against compute.
     main = findings[0] if findings else None
     return Report(
         record=record,
@@ -145,7 +164,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
 
 def _section(record: StudyRecord, finding: Finding) -> MetricSection:
     return MetricSection(
-        name=title_of(finding.metric),
+        name=finding.metric.title,
         words=title_words(finding),
         said=[*effect_lines(finding), *finding_lines(finding, record.baseline)],
         verdicts=verdict_table(finding),
@@ -156,28 +175,28 @@ def _section(record: StudyRecord, finding: Finding) -> MetricSection:
 
 def _render_small(report: Report) -> str:
     """The page with as many pictures as fit."""
+    # Fewer pictures are better than none.
     for count in (MOST_PICTURES, 2, 1):
         page = _render("report.html", replace(report, pictures=report.pictures.first(count)))
         if len(page.encode()) <= MOST_BYTES:
             return page
-    return _render(
-        "report.html",
-        replace(
-            report,
-            pictures=Pictures(left_out=["The pictures would make this page larger than 2 MB."]),
-        ),
-    )
+    # Figures alone are never that large, so without pictures any page fits.
+    left_out = Pictures(left_out=["The pictures would make this page larger than 2 MB."])
+    return _render("report.html", replace(report, pictures=left_out))
 
 
 def _render(name: str, report: Report) -> str:
     """Fill one of the templates that come with the package."""
 
+    # Templates lie in studies/pages, which is part of the package.
     def read(template: str) -> str:
         return (files("maskwright.studies") / "pages" / template).read_text(encoding="utf-8")
 
+    # Markdown is no HTML: escaping would show there as it stands.
     environment = Environment(
         loader=FunctionLoader(read),
         autoescape=name.endswith(".html"),
+        # a misspelled name in a template is an error, not an empty place
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,6 +1,4 @@
-"""Reading a report back: what came from run folders, which are gone, so that the page can be made
-anew from study.json.
-"""
+"""Reading a report back: what came from run folders that are gone, to make the page anew."""
 
 from __future__ import annotations
 
@@ -15,6 +13,7 @@ from maskwright.studies.report.runs import PictureRow, Pictures, Tile
 from maskwright.studies.report.tables import Table
 
 MASKS, OTHERS = "Statistics of the training masks", "Diagnostics and other measurements"
+# These follow the templates in studies/pages, so a change there needs one here.
 _FIGURE = re.compile(r"<figure>(.*?)<figcaption>(.*?)</figcaption></figure>", re.DOTALL)
 _ROW = re.compile(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', re.DOTALL)
 _TILE = re.compile(r'<td(?: colspan="(\d+)")?><img src="([^"]*)" alt="[^"]*">(.*?)</td>', re.DOTALL)
@@ -23,9 +22,7 @@ _NOT_ESCAPED = re.compile(r"(?<!\\)\|")
 
 @dataclass(frozen=True)
 class FromRuns:
-    """The parts of a report that only run folders can give: learning curves, pictures, tables of
-    masks and of diagnostics.
-    """
+    """The parts of a report that only run folders can give; names are those of `Report`."""
 
     curves: list[Drawing]
     pictures: Pictures
@@ -34,15 +31,16 @@ class FromRuns:
 
 
 def read_report(page: Path, markdown: Path) -> FromRuns:
-    """Read these parts from report.html and report.md, as the templates of this package
-    wrote them.
-    """
-    html, text = page.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8")
-    learning = _section(html, "learning")
+    """Read these parts from report.html and report.md, as this package wrote them."""
+    html = page.read_text(encoding="utf-8")
+    text = markdown.read_text(encoding="utf-8")
+    figures = _FIGURE.findall(_section(html, "learning"))
     own, common = (list(_tiles(html, label)) for label in ("Own masks", "Common masks"))
+    # The page tells only whether pictures are small enough to be shown with sharp pixels.
+    pixels = 64 if "tiles sharp" in html else 65
     return FromRuns(
-        curves=[Drawing(svg, unescape(words)) for svg, words in _FIGURE.findall(learning)],
-        pictures=Pictures(own, common, _left_out(html), 64 if "tiles sharp" in html else 65),
+        curves=[Drawing(svg, unescape(caption)) for svg, caption in figures],
+        pictures=Pictures(own, common, _left_out(html), pixels),
         masks=_table(text, MASKS),
         others=_table(text, OTHERS),
     )
@@ -50,13 +48,14 @@ def read_report(page: Path, markdown: Path) -> FromRuns:
 
 def _section(html: str, name: str) -> str:
     """One section of the page, or nothing where it has none."""
-    found = re.search(rf'<section id="{name}">(.*?)</section>', html, re.DOTALL)
-    return found[1] if found else ""
+    match = re.search(rf'<section id="{name}">(.*?)</section>', html, re.DOTALL)
+    return match[1] if match else ""
 
 
 def _tiles(html: str, label: str) -> Iterator[PictureRow]:
     """The rows of a grid of pictures."""
     grid = re.search(rf'aria-label="{label}">(.*?)</table>', html, re.DOTALL)
+    # A grid that the page does not have gives no rows.
     for name, cells in _ROW.findall(grid[1] if grid else ""):
         tiles = [
             Tile(unescape(uri), unescape(words), int(span or 1))
@@ -73,14 +72,16 @@ def _left_out(html: str) -> list[str]:
 
 def _table(text: str, title: str) -> Table | None:
     """A table of the Markdown report under its title."""
-    _, found, after = text.partition(f"## {title}\n")
+    _, heading, after = text.partition(f"## {title}\n")
     lines = [line for line in after.split("\n## ")[0].splitlines() if line.startswith("|")]
-    if not found or len(lines) < 3:
+    if not heading or len(lines) < 3:
         return None
+    # The second line is the rule under the head.
     head, _, *rows = (_cells(line) for line in lines)
     return Table(head, rows)
 
 
 def _cells(line: str) -> list[str]:
+    """The cells of a line; a pipe inside a cell is written with a backslash."""
     inside = _NOT_ESCAPED.split(line.strip())[1:-1]
     return [cell.strip().replace("\\|", "|") for cell in inside]

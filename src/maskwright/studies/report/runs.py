@@ -1,6 +1,4 @@
-"""What a report takes from the run folders of a study: rows of metrics, statistics of masks, and
-pictures masked and filled in.
-"""
+"""What a report takes from the run folders of a study: metrics, mask statistics, pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.masking.policy import Policy
 from maskwright.patches import PatchMask
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.studies.record import StudyRecord, TrialRecord
@@ -33,14 +30,21 @@ from maskwright.workflows.run import open_run
 from maskwright.workflows.runs.run_folder import RunFolder
 
 COMMON = ("random", 0.75)
+"""Policy and ratio of the masks under which all arms are shown."""
 SEED = 0
 MOST_PICTURES = 4
 MOST_TILES = 260
+"""About as many as a page of 2 MB can hold; many arms show fewer pictures each."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture as a data URI with what it shows; span: how many columns it stands over."""
+    """A picture of the grid.
+
+    uri: the picture itself, as a data URI.
+    words: what it shows.
+    span: how many columns it stands over.
+    """
 
     uri: str
     words: str
@@ -57,8 +61,12 @@ class PictureRow:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Two grids over the same held-out pictures: each arm under its own masks, and every arm under
-    one common mask; left_out: why not.
+    """Two grids over the same held-out pictures.
+
+    own: each arm under its own masks.
+    common: every arm under the same masks.
+    left_out: why pictures are missing.
+    pixels: the longer side of the pictures.
     """
 
     own: Sequence[PictureRow] = ()
@@ -68,85 +76,71 @@ class Pictures:
 
     def first(self, count: int) -> Pictures:
         """The same grids with fewer pictures."""
-        own = [
-            PictureRow(row.name, row.tiles[: 2 * count // max(tile.span for tile in row.tiles)])
-            for row in self.own
-        ]
-        return replace(
-            self, own=own, common=[PictureRow(row.name, row.tiles[:count]) for row in self.common]
-        )
+        own = []
+        for row in self.own:
+            # A picture takes two columns there: one wide tile, or masked beside filled in.
+            tiles = 2 * count // max(tile.span for tile in row.tiles)
+            own.append(PictureRow(row.name, row.tiles[:tiles]))
+        common = [PictureRow(row.name, row.tiles[:count]) for row in self.common]
+        return replace(self, own=own, common=common)
 
 
 def read_rows(record: StudyRecord, folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
     """Rows of metrics.jsonl of every finished trial whose run folder is at hand."""
-    return {trial.key: RunFolder(place).metrics() for trial, place in _runs(record, folder)}
+    return {trial.key: RunFolder(run).metrics() for trial, run in _runs(record, folder)}
 
 
 def read_mask_statistics(record: StudyRecord, folder: Path) -> dict[str, dict[str, float]]:
     """Statistics of the masks that each arm trained with, the mean over its runs."""
-    found: dict[str, list[Mapping[str, float]]] = {}
-    for trial, place in _runs(record, folder):
-        found.setdefault(trial.arm, []).append(RunFolder(place).status().get("masks") or {})
-    return {arm: _mean_of(some) for arm, some in found.items() if any(some)}
+    statistics: dict[str, list[Mapping[str, float]]] = {}
+    for trial, run in _runs(record, folder):
+        masks = RunFolder(run).status().get("masks") or {}
+        statistics.setdefault(trial.arm, []).append(masks)
+    return {arm: _mean_of(runs) for arm, runs in statistics.items() if any(runs)}
 
 
 def read_diagnostics(record: StudyRecord, folder: Path) -> dict[str, dict[str, dict[int, float]]]:
-    """What `maskwright diagnose RUN` left in the runs: arm -> "test: number" -> values by seed; the
-    run itself is the first subject.
-    """
-    found: dict[str, dict[str, dict[int, float]]] = {}
-    for trial, place in _runs(record, folder):
-        for file in sorted((place / "diagnose").glob("*.json")):
+    """What `maskwright diagnose RUN` left in the runs: arm -> "test: number" -> values by seed."""
+    diagnostics: dict[str, dict[str, dict[int, float]]] = {}
+    for trial, run in _runs(record, folder):
+        for file in sorted((run / "diagnose").glob("*.json")):
+            # The run itself is the first subject; others are baselines.
             subject = read_json(file)["findings"][0]
             for name, number in subject["numbers"].items():
+                # Some numbers have an interval, which is not used over seeds.
                 value = number["value"] if isinstance(number, dict) else number
                 if value is not None:
-                    found.setdefault(trial.arm, {}).setdefault(
-                        f"{subject['diagnostic']}: {name}", {}
-                    )[trial.seed] = float(value)
-    return found
+                    by_name = diagnostics.setdefault(trial.arm, {})
+                    by_seed = by_name.setdefault(f"{subject['diagnostic']}: {name}", {})
+                    by_seed[trial.seed] = float(value)
+    return diagnostics
 
 
 def draw_pictures(record: StudyRecord, folder: Path) -> Pictures:
-    """Mask and fill in the same held-out pictures with every arm, of the first seed that it has
-    finished.
-    """
-    first = {trial.arm: (trial, place) for trial, place in reversed(_runs(record, folder))}
+    """Mask and fill in the same held-out pictures with every arm."""
+    # Of each arm the first seed that it has finished.
+    first = {trial.arm: run for trial, run in reversed(_runs(record, folder))}
     arms = [arm.name for arm in record.arms if arm.name in first]
     if not arms:
         return Pictures(
             left_out=["The run folders are not beside this report, so no pictures are drawn."]
         )
+    # Three tiles per arm and picture: masked, filled in, filled in under common masks.
     count = max(1, min(MOST_PICTURES, MOST_TILES // (3 * len(arms))))
-    own: list[PictureRow] = []
-    common: list[PictureRow] = []
+    drawn: dict[str, _ArmTiles] = {}
     left_out: list[str] = []
-    pixels = 0
     for arm in arms:
         try:
-            drawn = _draw_arm(first[arm][1], count)
+            drawn[arm] = _draw_arm(first[arm], count)
         except MaskwrightError as error:
             left_out.append(f"{arm}: {str(error).replace(str(folder), '.')}")
-            continue
-        if not own:
-            own.append(PictureRow("pictures", [replace(tile, span=2) for tile in drawn.whole]))
-            common += [
-                PictureRow("pictures", drawn.whole),
-                PictureRow("common masks", drawn.common_masked),
-            ]
-        own.append(
-            PictureRow(
-                arm,
-                [tile for both in zip(drawn.masked, drawn.filled, strict=True) for tile in both],
-            )
-        )
-        common.append(PictureRow(arm, drawn.common_filled))
-        pixels = max(pixels, drawn.pixels)
-    return Pictures(own, common, left_out, pixels)
+    return _arrange(drawn, left_out)
 
 
 @dataclass(frozen=True)
 class _ArmTiles:
+    """The tiles of one arm, one per picture in each list."""
+
     whole: list[Tile]
     masked: list[Tile]
     filled: list[Tile]
@@ -155,21 +149,41 @@ class _ArmTiles:
     pixels: int
 
 
-def _draw_arm(place: Path, count: int) -> _ArmTiles:
-    """The tiles of one run on held-out pictures of its own data, which are the same for all runs of
-    one seed.
-    """
-    run = open_run(place)
-    loaded, settings = run.load(), run.settings
+def _arrange(drawn: Mapping[str, _ArmTiles], left_out: list[str]) -> Pictures:
+    """The two grids: on top the pictures, which are the same for all arms, then a row per arm."""
+    own: list[PictureRow] = []
+    common: list[PictureRow] = []
+    for arm, tiles in drawn.items():
+        if not own:
+            own.append(PictureRow("pictures", [replace(tile, span=2) for tile in tiles.whole]))
+            common.append(PictureRow("pictures", tiles.whole))
+            common.append(PictureRow("common masks", tiles.common_masked))
+        pairs = zip(tiles.masked, tiles.filled, strict=True)
+        own.append(PictureRow(arm, [tile for pair in pairs for tile in pair]))
+        common.append(PictureRow(arm, tiles.common_filled))
+    pixels = max((tiles.pixels for tiles in drawn.values()), default=0)
+    return Pictures(own, common, left_out, pixels)
+
+
+def _draw_arm(folder: Path, count: int) -> _ArmTiles:
+    """The tiles of one run on held-out pictures, which are the same for all runs of one seed."""
+    run = open_run(folder)
+    quiet = LogReporter(visible=False)
+    loaded = run.load()
+    settings = run.settings
     grid = loaded.model.grid
-    line, ratio = str(settings.mask.policy), parse_schedule(settings.mask.ratio).at(1.0)
-    maps = _needed(build_checked_policy(line, grid, Constant(ratio)))
-    source, _ = find(settings.data, None, LogReporter(visible=False))
-    fixed = load(settings.data, source, settings.train.seed, LogReporter(visible=False)).fixed
+    # The arm's own masks at the ratio where its training ended.
+    line = str(settings.mask.policy)
+    ratio = parse_schedule(settings.mask.ratio).at(1.0)
+    policy = build_checked_policy(line, grid, Constant(ratio))
+    maps = tuple(policy.traits.needed("prior"))
+    # Pictures that the training held out for looking at, with what its masks look at.
+    source, _ = find(settings.data, None, quiet)
+    fixed = load(settings.data, source, settings.train.seed, quiet).fixed
     batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, (grid.rows, grid.cols))
     images = batch.images
-    own = mask_for(loaded, place, line, ratio, images, SEED, batch.priors, batch.keys)
-    common = mask_for(loaded, place, *COMMON, images, SEED)
+    own = mask_for(loaded, folder, line, ratio, images, SEED, batch.priors, batch.keys)
+    common = mask_for(loaded, folder, *COMMON, images, SEED)
     masked, filled = _tiles(loaded, images, own)
     common_masked, common_filled = _tiles(loaded, images, common)
     whole = [Tile(to_data_uri(to_rgb(image.float() / 255)), "as it is") for image in images]
@@ -178,12 +192,14 @@ def _draw_arm(place: Path, count: int) -> _ArmTiles:
 
 def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[Tile], list[Tile]]:
     """Each picture masked and filled in, with its PSNR over hidden pixels."""
+    # Denormalized by visible patches, so that nothing of what is hidden leaks in.
     rows, result, _ = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
+    # Gray pictures get three equal channels, of others the first three are shown: (B, 3, H, W).
     shown = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
-    grays = [
-        gray_out(shown[n], mask.is_masked[n].cpu(), loaded.model.grid) for n in range(len(images))
-    ]
-    masked = [Tile(to_data_uri((gray * 255).round().astype(np.uint8)), "masked") for gray in grays]
+    masked = []
+    for image, is_masked in zip(shown, mask.is_masked, strict=True):
+        gray = gray_out(image, is_masked.cpu(), loaded.model.grid)
+        masked.append(Tile(to_data_uri((gray * 255).round().astype(np.uint8)), "masked"))
     filled = [
         Tile(to_data_uri(to_rgb(row.composite)), f"{float(decibels):.1f} dB")
         for row, decibels in zip(rows, result.psnr, strict=True)
@@ -191,25 +207,20 @@ def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[T
     return masked, filled
 
 
-def _needed(policy: Policy) -> tuple[str, ...]:
-    return tuple(policy.traits.needed("prior"))
-
-
 def _runs(record: StudyRecord, folder: Path) -> list[tuple[TrialRecord, Path]]:
     """Finished trials whose run folders exist, in the order of the seeds."""
-    trials = [
-        trial
-        for trial in record.finished()
-        if trial.run is not None and RunFolder(folder / trial.run).exists
-    ]
-    return [
-        (trial, folder / str(trial.run)) for trial in sorted(trials, key=lambda trial: trial.seed)
-    ]
+    runs = []
+    for trial in sorted(record.finished(), key=lambda trial: trial.seed):
+        # A published report has the record without the runs.
+        if trial.run is not None and RunFolder(folder / trial.run).exists:
+            runs.append((trial, folder / trial.run))
+    return runs
 
 
-def _mean_of(some: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for numbers in some for name in numbers)
-    return {
-        name: float(torch.tensor([float(one[name]) for one in some if name in one]).mean())
-        for name in names
-    }
+def _mean_of(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each statistic over the runs that have it."""
+    means = {}
+    for name in dict.fromkeys(name for numbers in runs for name in numbers):
+        values = [float(numbers[name]) for numbers in runs if name in numbers]
+        means[name] = float(torch.tensor(values).mean())
+    return means
