@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from maskwright.cli.commands import COMMANDS
+from maskwright.cli.commands import run_command
 from maskwright.cli.console import print_error, show_notes
+from maskwright.cli.endings import stop
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.files import way_out
@@ -38,13 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = build_parser(words).parse(words)
         if parsed is None:
             return 0
-        COMMANDS[parsed.command].run(parsed.options)
+        return run_command(parsed.command, parsed.options)
     except (MaskwrightError, UsageError) as error:
         print_error(str(error))
         return 2
     except KeyboardInterrupt:
-        print_error("interrupted.")
-        return 130
+        return stop()
     except BrokenPipeError:
         return 1
     except OSError as error:
@@ -60,7 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " --batch-size or model."
         )
         return 2
-    return 0
 
 
 def _format_refusal(error: OSError) -> str | None:

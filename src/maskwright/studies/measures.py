@@ -17,8 +17,8 @@ from maskwright.workflows.building.policies import parts
 from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.measuring.bench import Probe
 from maskwright.workflows.measuring.probes.catalog import parse_probes
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import Leaf, leaves, setting
-from maskwright.workflows.settings.recipes import convert
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 FILLED = {"psnr": (True, "dB"), "ssim": (True, ""), "high_frequency": (False, "")}

@@ -15,11 +15,14 @@ from maskwright.studies.report.published import read_report
 from maskwright.studies.trial import TRIALS
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.study_settings import PublishSettings
 
 _PLACE = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 
 
-def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
+@takes(PublishSettings, "study", "place")
+def publish(settings: PublishSettings, reporter: Reporter | None = None) -> Path:
     """Write the report of a finished study's folder to another folder, free of this machine's
     paths, and return its page.
 
@@ -31,7 +34,7 @@ def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None =
     Raises MaskwrightError for a folder without a study, or with trials to run.
     """
     reporter = reporter or LogReporter()
-    study, place = Path(study), Path(place)
+    study, place = Path(settings.study), Path(settings.place)
     record = StudyRecord.from_dict(_without_places(_finished(study).to_dict()))
     is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()
     if place.resolve() == study.resolve() and not is_report:

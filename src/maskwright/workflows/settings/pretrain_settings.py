@@ -26,7 +26,9 @@ class DataSettings:
     """Which pictures, and how they are cut."""
 
     data: str = setting(
-        help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME"
+        help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME",
+        positional=True,
+        metavar="DATA",
     )
     split: str | None = setting(
         None, help="use this split of the data (train, test, unlabeled ...)"
@@ -38,7 +40,7 @@ class DataSettings:
         None,
         help=(
             "held-out data: a share such as 0.1, a count such as 500, or another DATA (default:"
-            " 5%%, at most 1000)"
+            " 5%, at most 1000)"
         ),
     )
     test_size: float | None = setting(

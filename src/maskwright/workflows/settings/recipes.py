@@ -7,15 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
 
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
-from maskwright.support.shorthand import split_list
 from maskwright.support.yaml_text import read_yaml
-from maskwright.workflows.settings.fields import Leaf, leaves
+from maskwright.workflows.settings.conversion import convert
+from maskwright.workflows.settings.fields import leaves
 from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSettings
 
 
@@ -141,40 +140,6 @@ def check_types(flat: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def convert(leaf: Leaf, value: Any) -> Any:
-    """Convert one value to the type of its setting."""
-    if isinstance(value, str) and list in (
-        getattr(part, "__origin__", None)
-        for part in (leaf.type, *getattr(leaf.type, "__args__", ()))
-    ):
-        value = split_list(value.strip().removeprefix("[").removesuffix("]"))
-    value = str(value) if isinstance(value, Path) else value
-    if (
-        isinstance(value, str)
-        and {str, dict} <= set(map(_plain, get_args(leaf.type)))
-        and not value.lstrip().startswith("{")
-    ):
-        return value  # parts(weights={eyes: 3}) would be read as a YAML mapping
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--value", type=leaf.type)
-    try:
-        return parser.parse_object({"value": value}).value
-    except (ArgumentError, TypeError) as error:
-        near = (
-            did_you_mean(str(value), map(str, get_args(leaf.type)))
-            if get_origin(leaf.type) is Literal
-            else ""
-        )
-        raise MaskwrightError(
-            f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near}"
-            f" {leaf.help}."
-        ) from error
-
-
-def _plain(kind: Any) -> Any:
-    return get_origin(kind) or kind
-
-
 def dump_recipe(settings: PretrainSettings, heading: str) -> str:
     """Write settings as a recipe that repeats the run, opening with a comment."""
     comment = "".join(f"# {line}\n" for line in heading.splitlines())
@@ -213,22 +178,3 @@ def _check_known(name: str, names: list[str], prefix: str = "") -> None:
             f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain"
             " --help."
         )
-
-
-def _type_words(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, get_args(kind)))
-    words = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-        dict: "a mapping",
-        list: "a list",
-    }
-    parts = (
-        [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)]
-        if not isinstance(kind, type)
-        else [kind]
-    )
-    return " or ".join(words.get(getattr(part, "__origin__", part), str(part)) for part in parts)

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
-from maskwright.workflows.settings.recipes import convert, read_recipe
+from maskwright.workflows.settings.recipes import read_recipe
 
 
 @dataclass(frozen=True, kw_only=True)

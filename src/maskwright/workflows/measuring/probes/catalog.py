@@ -11,7 +11,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import Call, parse_value, split_list
 from maskwright.workflows.measuring.bench import Probe
 
-_PLACE = "maskwright.workflows.probing"
+_PLACE = "maskwright.workflows.measuring.probes"
 PROBES: dict[str, Entry] = {
     "knn": Entry(
         f"{_PLACE}.knn:KnnProbe", "the nearest train pictures by cosine vote, the protocol of DINO"

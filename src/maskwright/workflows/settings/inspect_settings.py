@@ -1,0 +1,15 @@
+"""Every setting of `maskwright inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskwright.workflows.settings.fields import setting
+from maskwright.workflows.settings.shared_settings import RUN_HELP, TargetSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectSettings(TargetSettings):
+    """What is described."""
+
+    path: str = setting(help=RUN_HELP, positional=True, metavar="CKPT_OR_RUN")
