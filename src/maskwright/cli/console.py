@@ -38,6 +38,7 @@ class ConsoleReporter:
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         now = time.monotonic()
+        # A terminal gets a bar at every step; a log file a line now and then.
         if self.console.is_terminal:
             self._draw(label, done, total, detail, now)
         if self._last[0] != label or (
@@ -56,6 +57,7 @@ class ConsoleReporter:
         self._last = ("", float("-inf"), "")
 
     def _draw(self, label: str, done: float, total: float, detail: str, now: float) -> None:
+        # Ten times a second is all that an eye can follow; the last step is always drawn.
         if now - self._drawn < 0.1 and done < total:
             return
         self._drawn = now
@@ -88,6 +90,7 @@ def show_notes() -> None:
     """Let the warnings of the data room reach the person at the screen; a second call changes
     nothing.
     """
+    # The data room has no reporter, so its warnings come through logging.
     data = logging.getLogger("maskwright.data")
     if not any(isinstance(handler, _Notes) for handler in data.handlers):
         data.addHandler(_Notes())

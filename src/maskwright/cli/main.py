@@ -17,6 +17,7 @@ from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.files import way_out
 from maskwright.support.variables import is_in_cache, limit_threads, wait_briefly
 
+# What the person at the screen can mend: a full disk, a locked folder.
 REFUSALS = (
     errno.EACCES,
     errno.EPERM,
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return stop()
     except BrokenPipeError:
+        # `maskwright list models | head` has closed its end: nobody is left to hear a sentence.
         return 1
     except OSError as error:
         if (refused := _format_refusal(error)) is None:
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(refused)
         return 2
     except (MemoryError, RuntimeError) as error:
+        # PyTorch reports memory that ran out on a CPU as a plain RuntimeError.
         if not is_out_of_memory(error):
             raise
         print_error(
@@ -66,7 +69,8 @@ def _format_refusal(error: OSError) -> str | None:
     """A sentence on a place that cannot be read or written; None for errors that are not the
     place's.
     """
-    named = isinstance(error.filename, (str, bytes))  # some calls know a file by its number alone
+    # Some calls know a file by its number alone.
+    named = isinstance(error.filename, (str, bytes))
     place = os.fsdecode(error.filename) if named else ""
     where = f": '{place}'" if named else ""
     if named and is_in_cache(place):

@@ -33,6 +33,7 @@ class WordParser(argparse.ArgumentParser):
     """argparse that raises instead of exiting and suggests the nearest known word."""
 
     def error(self, message: str) -> NoReturn:
+        # argparse names an unknown command in a sentence of its own.
         wrong = re.search(r"invalid choice: '([^\s']+)", message)
         near = did_you_mean(wrong[1], COMMANDS) if wrong else ""
         raise UsageError(f"{message}.{near} See: {self.prog} --help")
@@ -49,6 +50,7 @@ class WordParser(argparse.ArgumentParser):
             return None
         given = {name: value for name, value in vars(parsed).items() if value is not None}
         command = given.pop("command")
+        # A word that is left over is a typing error, so it is never ignored.
         if unknown:
             raise UsageError(_describe_unknown(command, unknown[0]))
         return Parsed(command, given)
@@ -83,6 +85,7 @@ def build_parser(words: Sequence[str] = ()) -> WordParser:
         dest="command", metavar="COMMAND", required=True, parser_class=WordParser
     )
     for name, command in COMMANDS.items():
+        # Flags of the other commands would cost time and show nothing.
         is_asked = name in words[:1]
         subparser = subparsers.add_parser(
             name,
@@ -138,9 +141,11 @@ def _details(leaf: Leaf) -> dict[str, Any]:
 
 def _help(leaf: Leaf) -> str:
     """The help of a setting with its default, where it has one that says something."""
+    # argparse formats helps with %.
     text = leaf.help.replace("%", "%%")
     if leaf.required or leaf.default is None or leaf.default is False or leaf.default in ("", []):
         return text
+    # What a recipe may give has no default to show.
     if leaf.positional and leaf.section:
         return text
     default = ",".join(leaf.default) if isinstance(leaf.default, list) else leaf.default

@@ -9,11 +9,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from inspect import Parameter
-from typing import Any
+from typing import Any, TypeVar
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import Leaf, leaves
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Arguments:
 
         Raises MaskwrightError for what is missing or does not fit.
         """
+        # Aliases are other names of the same setting.
         own = list(leaves({"": self.own}))
         names = {name: leaf for leaf in own for name in (leaf.name, *leaf.aliases)}
         values = {
@@ -60,21 +63,23 @@ def arguments_of(declared: type[Any] | Arguments) -> Arguments:
 
 def takes(
     declared: type[Any] | Arguments, *by_position: str
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Turn `body(settings, reporter=..., **rest)` into the public function of a command.
 
     by_position: settings that Python callers may give without a name.
     """
     arguments = arguments_of(declared)
 
-    def decorate(body: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(body: Callable[..., Result]) -> Callable[..., Result]:
+        # Behind the settings stand what the command line does not give, such as the reporter.
         _, *beside = inspect.signature(body).parameters.values()
         is_open = any(item.kind is Parameter.VAR_KEYWORD for item in beside)
         extras = [item for item in beside if item.kind is not Parameter.VAR_KEYWORD]
         signature = _signature(arguments.leaves, by_position, extras, body)
 
         @functools.wraps(body)
-        def call(*values: Any, **given: Any) -> Any:
+        def call(*values: Any, **given: Any) -> Result:
+            # What belongs to the call is converted; what a recipe may hold is merged by the body.
             named = _name_values(body.__name__, by_position, values, given)
             passed = {item.name: named.pop(item.name) for item in extras if item.name in named}
             settings, others = arguments.read(body.__name__, named)

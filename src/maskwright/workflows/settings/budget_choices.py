@@ -16,16 +16,17 @@ from maskwright.training.optimizers import check_sharding
 from maskwright.workflows.settings.choice import Choice, Found
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 
-CPU_MODEL, LONG_CPU_MODEL = "vit_nano", "stl10_192x8"
+CPU_MODEL = "vit_nano"
+LONG_CPU_MODEL = "stl10_192x8"
+# Operations per second and core at which small models train on a CPU with AMX (about 1,000 pictures
+# of 32 pixels on two cores).
 CORE_RATE = 40e9
-"""Operations per second and core at which small models train on a CPU with AMX (about 1,000
-pictures of 32 pixels on two cores).
-"""
+# Pictures that the small model sees before a wider one is chosen: far beyond what was compared,
+# where the small one still led.
 LONG_RUN = 10_000_000
-"""Pictures that the small model sees before a wider one is chosen: far beyond what was compared,
-where the small one still led.
-"""
-CPU_PREDICT, CPU_CROP_SCALE = 0.34, 0.4
+# A third predicted and milder crops taught most in the same minutes.
+CPU_PREDICT = 0.34
+CPU_CROP_SCALE = 0.4
 
 
 def choose_model(settings: PretrainSettings, found: Found) -> list[Choice]:
@@ -36,6 +37,7 @@ def choose_model(settings: PretrainSettings, found: Found) -> list[Choice]:
         if settings.model.model not in SIZES:
             raise unknown_name("model", settings.model.model, SIZES)
         return []
+    # Few CPUs see enough pictures to fill a wide model.
     if found.device == "cpu":
         return [_choose_cpu_model(settings, found)]
     if found.count < 50_000:
@@ -62,6 +64,7 @@ def pictures_seen(settings: PretrainSettings, found: Found) -> float | None:
     Steps are left out: a study gives arms of unequal cost different numbers of them, and their
     models must stay equal.
     """
+    # Epochs fix the number; minutes only with a guess of the speed.
     if settings.train.epochs is not None:
         return settings.train.epochs * found.count
     if settings.train.minutes is None:
@@ -88,6 +91,7 @@ def _operations_per_picture(settings: PretrainSettings) -> int:
         decoder_depth=size.decoder_depth,
         decoder_heads=size.decoder_heads,
     )
+    # A ratio of 0.75 leaves a quarter visible.
     quarter = max(1, (height // patch) * (width // patch) // 4)
     return count_step(config, quarter, quarter).training
 
@@ -134,6 +138,7 @@ def choose_optimizer(settings: PretrainSettings, found: Found) -> list[Choice]:
     if train.optimizer is not None:
         check_sharding(train.optimizer, settings.run.strategy)
         return []
+    # Muon's rates are several times AdamW's, so a given rate must not change its meaning.
     if train.lr is not None or train.base_lr is not None:
         reason = (
             "a learning rate was given, which is taken for AdamW's; --optimizer muon has another"

@@ -25,14 +25,18 @@ __all__ = [
     "effective_batch",
 ]
 
+# Usual sides of pictures, largest first.
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
+# Sheets of reconstructions that a person still looks through.
 KEEPABLE_SAMPLES = 10
+# Pictures seen from which torch.compile wins back the time that it takes.
 WORTH_COMPILING = 2_000_000
 
 
 def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
     """Fill every open setting; returns the complete settings and what was chosen."""
     choices: list[Choice] = []
+    # In this order: a later rule reads what an earlier one has chosen.
     for rule in (
         _image_size,
         _channels,
@@ -67,6 +71,7 @@ def choose_geometry(
 
 def choose_side(short_side: int, device: str) -> int:
     """The largest usual side that neither enlarges the pictures nor is too much for the device."""
+    # Larger pictures make a step too slow on a CPU.
     most = 96 if device == "cpu" else 224
     return next(
         (side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4)
@@ -78,6 +83,7 @@ def choose_patch(height: int, width: int) -> int:
     divides both.
     """
     short = min(height, width)
+    # Larger pictures bear finer grids: 14 patches a side as ViT-B/16 has at 224 pixels.
     least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
     return next(
         (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
@@ -111,6 +117,7 @@ def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+    # Each process gets its share of the pictures and needs a whole batch of them.
     share = found.count // found.processes
     if settings.train.batch_size is None:
         usual = 128 if found.device == "cpu" else 256
@@ -164,6 +171,7 @@ def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
     train = settings.train
     if train.epochs is not None or train.steps is not None or train.minutes is not None:
         return []
+    # Pictures seen in a usual training; a CPU sees a hundred times fewer.
     wanted = 200_000 if found.device == "cpu" else 20_000_000
     epochs = float(min(400, max(10, round(wanted / found.count))))
     return [
@@ -191,6 +199,7 @@ def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
 
 
 def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:
+    # Steps and minutes know no number of epochs beforehand.
     epochs = settings.train.epochs or KEEPABLE_SAMPLES
     pace = max(1, round(epochs / KEEPABLE_SAMPLES))
     chosen = []

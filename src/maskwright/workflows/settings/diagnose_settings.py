@@ -25,6 +25,7 @@ class DiagnoseSettings(SplitSettings, ReadingSettings, DeviceSettings, SeedSetti
         help="labeled pictures, as for evaluate --data (default: the data of the first run)",
         metavar="DATA",
     )
+    # The questions, and pictures that some of them need.
     tests: str = setting(
         "lowpass,highpass",
         help=(
@@ -40,6 +41,7 @@ class DiagnoseSettings(SplitSettings, ReadingSettings, DeviceSettings, SeedSetti
     textures: str | None = setting(
         None, help="labeled pictures of textures for the test texture", metavar="PLACE"
     )
+    # What is done beside it.
     baselines: bool = setting(True, help="also ask random weights and raw pixels")
     out: str | None = setting(
         None,

@@ -20,7 +20,9 @@ class EmbedSettings(FeatureSettings, ReadingSettings, DeviceSettings):
 
     run: Any = setting(help=RUN_HELP, positional=True, metavar="RUN")
     data: Any = setting(help="pictures, as for pretrain", positional=True, metavar="DATA")
+    # What is written of each picture.
     out: str = setting("features.npz", help="file to write, .npz or .parquet")
     pooling: str = setting("mean", help="mean of the patch tokens, cls (the class token) or both")
+    # Which pictures.
     split: str | None = setting(None, help="use this split of the data")
     labels: str | None = setting(None, help="CSV file of file,label")

@@ -30,6 +30,7 @@ class EvaluateSettings(
     data: str | None = setting(
         None, help="labeled pictures, as for pretrain (default: the run's data)"
     )
+    # What is measured.
     probe: str = setting(
         "knn,linear",
         help="what to measure, with options: knn(k=5),linear; maskwright list probes has all",
@@ -41,6 +42,7 @@ class EvaluateSettings(
             " 1%,5"
         ),
     )
+    # What is done beside it.
     baselines: bool = setting(True, help="also measure random weights and raw pixels")
     figures: bool = setting(True, help="also draw confusions, and accuracy by depth")
     cache: bool = setting(True, help="keep features for the next time")

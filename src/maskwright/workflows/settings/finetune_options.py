@@ -27,6 +27,7 @@ class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettin
 
     run: str | None = setting(None, help=RUN_HELP, positional=True, metavar="RUN")
     data: str | None = setting(None, help="labeled pictures, as for pretrain")
+    # How many labeled pictures.
     shots: int | str | None = setting(
         None,
         help=(
@@ -39,6 +40,7 @@ class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettin
     )
     from_scratch: bool = setting(False, help="the same from random weights")
     out: str | None = setting(None, help="folder of the run (default: runs/<data>-<run>-finetune)")
+    # Settings beside the flags.
     recipe: str | None = setting(
         None,
         help=(
@@ -53,6 +55,7 @@ class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettin
         metavar="finetune.NAME=VALUE",
         flag="set",
     )
+    # A run that is there.
     resume: bool = setting(
         False, help="go on with the interrupted run in --out exactly where it stopped"
     )

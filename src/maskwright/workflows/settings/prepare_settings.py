@@ -26,6 +26,7 @@ class PrepareSettings(ReadingSettings, DeviceSettings, SeedSettings):
         metavar="DATA",
     )
     out: str | None = setting(None, help="folder for the store", metavar="STORE")
+    # How pictures are cut.
     size: int | None = setting(
         None,
         help=(
@@ -41,6 +42,7 @@ class PrepareSettings(ReadingSettings, DeviceSettings, SeedSettings):
     heads: str = setting(
         "auto", help="what finds heads: auto, animeface, cascade, a cascade .xml, or none"
     )
+    # What is made beside them.
     priors: Any = setting(
         "",
         help=(
@@ -48,6 +50,7 @@ class PrepareSettings(ReadingSettings, DeviceSettings, SeedSettings):
             " parts(from='parts.csv')\"; see: maskwright list priors"
         ),
     )
+    # Which pictures, and how they are read.
     channels: int | None = setting(None, help="1 for gray, 3 for color; as found by default")
     split: str | None = setting(None, help="use this split of the data")
     labels: str | None = setting(None, help="CSV file of file,label")

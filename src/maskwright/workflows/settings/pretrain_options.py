@@ -15,6 +15,7 @@ from maskwright.workflows.settings.recipes import build_settings
 class PretrainOptions:
     """Where settings come from, and what happens to a run that is there."""
 
+    # Settings beside the flags, each winning over the one before.
     recipe: str | None = setting(
         None,
         help="settings from a .yaml file, a RUN/config.yaml or a recipe's name; flags win over it",
@@ -26,6 +27,7 @@ class PretrainOptions:
         metavar="SECTION.NAME=VALUE",
         flag="set",
     )
+    # A run that is there.
     resume: bool = setting(False, help="go on with an interrupted run exactly where it stopped")
     overwrite: bool = setting(False, help="delete the run in --out and start again")
 

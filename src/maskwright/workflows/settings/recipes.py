@@ -26,6 +26,7 @@ def build_settings(
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
+    # Later sources win: the recipe, then --set, then flags and named arguments.
     flat = override(
         asked_for(recipe, assignments),
         canonical({name: value for name, value in given.items() if value is not None}),
@@ -54,6 +55,7 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
     """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier
     one, and base_lr an earlier lr.
     """
+    # 20 epochs in a recipe and --minutes 5 would be two lengths; so would a rate in two forms.
     kept = dict(flat)
     for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
         if any(later.get(name) is not None for name in group):
@@ -68,6 +70,7 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
 def read_recipe(name: str) -> dict[str, Any]:
     """Read a YAML recipe from a path, or by name from those that come with the package."""
     path = Path(name)
+    # A bare word is the name of a recipe of the package, unless there is such a file.
     if not path.suffix and not path.is_file():
         known = recipe_names()
         if name not in known:
@@ -111,6 +114,7 @@ def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for key, value in sections.items():
+        # `data: photos` is the setting of that name, `data: {data: photos}` the section.
         if key in SECTIONS and isinstance(value, Mapping):
             names = [leaf.name for leaf in leaves({key: SECTIONS[key]})]
             for name in value:
@@ -151,6 +155,7 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for text in assignments:
         key, equals, value = text.partition("=")
         section, dot, name = key.strip().partition(".")
+        # Whoever leaves out the section gets its name.
         if not equals or not name or not dot:
             raise MaskwrightError(
                 "--set takes section.name=value, e.g. model.decoder_depth=2; got"

@@ -36,6 +36,7 @@ class ReconstructSettings(TargetSettings, ReadingSettings, DeviceSettings, SeedS
     out: str | None = setting(
         None, help="PNG to write (default: <RUN>/reconstructions/<first image>.png)"
     )
+    # Masks; several of anything stand side by side.
     policy: Any = setting(
         None,
         help=(
@@ -54,6 +55,7 @@ class ReconstructSettings(TargetSettings, ReadingSettings, DeviceSettings, SeedS
             "all, or e.g. 20,50: the checkpoints that a run kept (pretrain --keep), side by side"
         ),
     )
+    # What is shown and measured.
     errors: bool = setting(False, help="also show how wrong each pixel is")
     full: bool = setting(
         False, help="predict every pixel: average many masks, and show how far they disagree"
@@ -69,7 +71,7 @@ class ReconstructSettings(TargetSettings, ReadingSettings, DeviceSettings, SeedS
         ),
         group=HOLE,
     )
-    # Typed by what it is handed to, which names the words it knows in its own sentence.
+    # Checked by the painted hole itself, which names the words that it knows.
     cover: Any = setting(
         None,
         help="hide a patch when any, half or all of it lies in the hole (default: any)",
@@ -88,7 +90,8 @@ class ReconstructSettings(TargetSettings, ReadingSettings, DeviceSettings, SeedS
         help="pixels over which the fill fades in, inside the hole (default: 4)",
         group=HOLE,
     )
-    stats: str = setting(
+    # How predictions become pixels.
+    stats: Any = setting(
         "visible",
         help="how normalized predictions are shown: visible (no leak) or target (oracle)",
     )

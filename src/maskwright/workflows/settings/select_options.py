@@ -27,6 +27,7 @@ class SelectOptions:
     recipe: str | None = setting(
         None, help="settings from the section `select` of a .yaml file; flags win over it"
     )
+    # A training that is there.
     resume: bool = setting(False, help="go on with an interrupted training")
     overwrite: bool = setting(
         False, help="delete the earlier training of that name and start again"

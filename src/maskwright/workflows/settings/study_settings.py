@@ -26,6 +26,7 @@ class RunStudySettings:
         None, help="the study's folder (default: studies/NAME)", metavar="FOLDER"
     )
     workers: int = setting(1, help="processes of this machine that share the trials")
+    # Where the work is done.
     launcher: str | None = setting(
         None,
         help=(
@@ -40,6 +41,7 @@ class RunStudySettings:
             " SQLite in the study's folder)"
         ),
     )
+    # What happens to trials that are there.
     rebuild: bool = setting(
         False, help="make the ledger anew from the trials' folders, while no worker runs"
     )
@@ -94,7 +96,7 @@ class CompareSettings(RunStudySettings):
         None, help="settings that all arms share, from a .yaml file or a recipe's name"
     )
     name: str | None = setting(None, help="what the study is called")
-    # A plan holds only what was said, so what is measured has no defaults here.
+    # A plan holds only what was said, so these have no defaults here.
     probes: Any = setting(
         None,
         help=(
