@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from maskwright.cli.commands import run_command
-from maskwright.cli.console import print_error, show_notes
-from maskwright.cli.endings import stop
+from maskwright.cli.completion import FLAG, write_completion
+from maskwright.cli.console import print_error, print_text, show_notes
+from maskwright.cli.endings import DONE, stop
 from maskwright.cli.parser import UsageError, build_parser
 from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.files import way_out
@@ -37,9 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_notes()
     try:
+        if words[:1] == [FLAG]:
+            print_text(write_completion(" ".join(words[1:])))
+            return DONE
         parsed = build_parser(words).parse(words)
         if parsed is None:
-            return 0
+            return DONE
         return run_command(parsed.command, parsed.options)
     except (MaskwrightError, UsageError) as error:
         print_error(str(error))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -50,6 +50,7 @@ class WordParser(argparse.ArgumentParser):
             return None
         given = {name: value for name, value in vars(parsed).items() if value is not None}
         command = given.pop("command")
+        given.pop("print_completion", None)
         # A word that is left over is a typing error, so it is never ignored.
         if unknown:
             raise UsageError(_describe_unknown(command, unknown[0]))
@@ -70,10 +71,12 @@ def _describe_unknown(command: str, word: str) -> str:
     return f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help"
 
 
-def build_parser(words: Sequence[str] = ()) -> WordParser:
-    """Build the whole command line; only the command in question gets its flags, so that help stays
-    quick.
+def build_parser(words: Iterable[str] = ()) -> WordParser:
+    """Build the whole command line.
+
+    words: what was typed; only the commands in it get their flags, so that help stays quick.
     """
+    asked = set(words)
     parser = WordParser(
         prog="maskwright",
         description=DESCRIPTION,
@@ -81,12 +84,16 @@ def build_parser(words: Sequence[str] = ()) -> WordParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"maskwright {__version__}")
+    # Shown here for the help alone: main answers it before anything is parsed.
+    parser.add_argument(
+        "--print-completion", metavar="SHELL", help="print a tab completion for bash, zsh or tcsh"
+    )
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=WordParser
     )
     for name, command in COMMANDS.items():
         # Flags of the other commands would cost time and show nothing.
-        is_asked = name in words[:1]
+        is_asked = name in asked
         subparser = subparsers.add_parser(
             name,
             help=command.summary,
