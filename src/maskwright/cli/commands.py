@@ -49,9 +49,9 @@ def run_command(name: str, given: dict[str, Any]) -> int:
     """Check the options of a command, run its workflow and return the exit code."""
     command, arguments = COMMANDS[name], find_arguments(name)
     # A mistake answers here, before the seconds that importing torch takes.
-    own, others = arguments.read(name, given)
+    options, others = arguments.read(name, given)
     if arguments.check is not None:
-        arguments.check(own, others)
+        arguments.check(options, others)
     workflow = _import(command.workflow)
     if "reporter" in signature(workflow).parameters:
         given = {**given, "reporter": ConsoleReporter()}

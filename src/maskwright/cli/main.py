@@ -75,10 +75,10 @@ def _format_refusal(error: OSError) -> str | None:
     """
     # Some calls know a file by its number alone.
     named = isinstance(error.filename, (str, bytes))
-    place = os.fsdecode(error.filename) if named else ""
-    where = f": '{place}'" if named else ""
-    if named and is_in_cache(place):
-        return f"{error.strerror}{where}. {way_out(place)}"
+    path = os.fsdecode(error.filename) if named else ""
+    where = f": '{path}'" if named else ""
+    if named and is_in_cache(path):
+        return f"{error.strerror}{where}. {way_out(path)}"
     if error.errno not in REFUSALS:
         return None
     return f"{error.strerror}{where}. Choose another place, or make room or give permission there."

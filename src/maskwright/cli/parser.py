@@ -76,7 +76,7 @@ def build_parser(words: Iterable[str] = ()) -> WordParser:
 
     words: what was typed; only the commands in it get their flags, so that help stays quick.
     """
-    asked = set(words)
+    typed = set(words)
     parser = WordParser(
         prog="maskwright",
         description=DESCRIPTION,
@@ -93,15 +93,15 @@ def build_parser(words: Iterable[str] = ()) -> WordParser:
     )
     for name, command in COMMANDS.items():
         # Flags of the other commands would cost time and show nothing.
-        is_asked = name in asked
+        is_typed = name in typed
         subparser = subparsers.add_parser(
             name,
             help=command.summary,
             description=command.description,
-            usage=_usage(name) if is_asked else None,
+            usage=_usage(name) if is_typed else None,
             allow_abbrev=False,
         )
-        if is_asked:
+        if is_typed:
             add_flags(subparser, find_arguments(name).leaves)
     return parser
 

@@ -65,7 +65,8 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
             f" {named}{' ...' if len(batches.skipped) > 5 else ''}"
         )
     reporter.say(
-        f"{count:,} vectors of {width} numbers ({settings.features}, {settings.pooling}) written to {path}"
+        f"{count:,} vectors of {width} numbers ({settings.features}, {settings.pooling})"
+        f" written to {path}"
     )
     return Embedded(path, count, width, len(batches.skipped))
 

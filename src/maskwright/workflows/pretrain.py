@@ -28,7 +28,7 @@ from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.runs.same_pictures import check_same_data, new_run
 from maskwright.workflows.settings.arguments import takes
-from maskwright.workflows.settings.choices import Found, choose
+from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_options import PRETRAIN, PretrainOptions
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import asked_for, build_settings, flatten, read_recipe
@@ -137,7 +137,7 @@ def complete(
         # Kept with the weights: whatever they are shown later is read under the same range.
         settings = settings.with_values(value_range=value_range_of(opened))
     processes = settings.run.devices * settings.run.nodes
-    facts = Found(
+    facts = Facts(
         len(opened),
         min(found.median),
         1 if found.gray else found.channels,

@@ -70,9 +70,9 @@ def test_positions_are_counted_as_python_does() -> None:
 
 
 def test_settings_of_a_recipe_are_left_to_the_body() -> None:
-    arguments = Arguments(Bake, rest=tuple(leaves({"oven": Bake})))
-    own, others = arguments.read("bake", {"flour": "rye", "heat": "230"})
-    assert (own, others) == (Bake(flour="rye"), {"heat": "230"})
+    arguments = Arguments(Bake, sections=tuple(leaves({"oven": Bake})))
+    options, others = arguments.read("bake", {"flour": "rye", "heat": "230"})
+    assert (options, others) == (Bake(flour="rye"), {"heat": "230"})
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -22,19 +22,19 @@ Result = TypeVar("Result")
 class Arguments:
     """All arguments of a command.
 
-    own: dataclass of settings that belong to one call.
-    rest: settings that a recipe may hold too; the workflow merges the two itself.
+    options: dataclass of settings that belong to one call.
+    sections: settings that a recipe may hold too; the workflow merges the two itself.
     check: looks at both before the workflow, and with it torch, is imported.
     """
 
-    own: type[Any]
-    rest: tuple[Leaf, ...] = ()
+    options: type[Any]
+    sections: tuple[Leaf, ...] = ()
     check: Callable[[Any, dict[str, Any]], object] | None = None
 
     @property
     def leaves(self) -> list[Leaf]:
         """Every argument, those of the call first."""
-        return [*leaves({"": self.own}), *self.rest]
+        return [*leaves({"": self.options}), *self.sections]
 
     def read(self, command: str, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The settings of the call, converted and checked, and the values for all other names.
@@ -42,18 +42,18 @@ class Arguments:
         Raises MaskwrightError for what is missing or does not fit.
         """
         # Aliases are other names of the same setting.
-        own = list(leaves({"": self.own}))
-        names = {name: leaf for leaf in own for name in (leaf.name, *leaf.aliases)}
+        options = list(leaves({"": self.options}))
+        names = {name: leaf for leaf in options for name in (leaf.name, *leaf.aliases)}
         values = {
             names[name].name: convert(names[name], value)
             for name, value in given.items()
             if name in names and value is not None
         }
-        for leaf in own:
+        for leaf in options:
             if leaf.required and leaf.name not in values:
                 raise MaskwrightError(f"{command} needs {leaf.words[0]}: {leaf.help}.")
         others = {name: value for name, value in given.items() if name not in names}
-        return self.own(**values), others
+        return self.options(**values), others
 
 
 def arguments_of(declared: type[Any] | Arguments) -> Arguments:

@@ -12,12 +12,12 @@ from maskwright.workflows.settings.budget_choices import (
     choose_optimizer,
     choose_predict,
 )
-from maskwright.workflows.settings.choice import Choice, Found
+from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 
 __all__ = [
     "Choice",
-    "Found",
+    "Facts",
     "choose",
     "choose_geometry",
     "choose_patch",
@@ -33,7 +33,7 @@ KEEPABLE_SAMPLES = 10
 WORTH_COMPILING = 2_000_000
 
 
-def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
+def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, list[Choice]]:
     """Fill every open setting; returns the complete settings and what was chosen."""
     choices: list[Choice] = []
     # In this order: a later rule reads what an earlier one has chosen.
@@ -52,7 +52,7 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
         _compile,
         _pace,
     ):
-        for choice in rule(settings, found):
+        for choice in rule(settings, facts):
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
     return settings, choices
@@ -90,25 +90,25 @@ def choose_patch(height: int, width: int) -> int:
     )
 
 
-def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _image_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.data.image_size is not None:
         return []
-    side = choose_side(found.short_side, found.device)
-    limit = "no enlarging" if side >= found.short_side // 2 else f"usual on {found.device}"
+    side = choose_side(facts.short_side, facts.device)
+    limit = "no enlarging" if side >= facts.short_side // 2 else f"usual on {facts.device}"
     return [
         Choice(
-            "image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}"
+            "image_size", side, f"the median picture's shorter side is {facts.short_side}; {limit}"
         )
     ]
 
 
-def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _channels(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.data.channels is not None:
         return []
-    return [Choice("channels", found.channels, "as found in the pictures")]
+    return [Choice("channels", facts.channels, "as found in the pictures")]
 
 
-def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _patch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.model.patch_size is not None:
         return []
     height, width = parse_size(settings.data.image_size or 0)
@@ -116,16 +116,16 @@ def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 
-def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _batch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     # Each process gets its share of the pictures and needs a whole batch of them.
-    share = found.count // found.processes
+    share = facts.count // facts.processes
     if settings.train.batch_size is None:
-        usual = 128 if found.device == "cpu" else 256
+        usual = 128 if facts.device == "cpu" else 256
         size = max(1, min(usual, share // 4 or share))
         why = (
-            f"usual on {found.device}"
+            f"usual on {facts.device}"
             if size == usual
-            else f"a quarter of the {found.count:,} pictures"
+            else f"a quarter of the {facts.count:,} pictures"
         )
         return [Choice("batch_size", size, why)]
     if settings.train.batch_size > share:
@@ -133,13 +133,13 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
             Choice(
                 "batch_size",
                 max(1, share),
-                f"the batch asked for is larger than the data set ({found.count:,} pictures)",
+                f"the batch asked for is larger than the data set ({facts.count:,} pictures)",
             )
         ]
     return []
 
 
-def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _rate(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.train.lr is not None:
         return []
     batch = pictures_per_step(settings)
@@ -167,28 +167,28 @@ def effective_batch(settings: PretrainSettings) -> int:
     return pictures_per_step(settings) * settings.mask.masks_per_image
 
 
-def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _length(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     train = settings.train
     if train.epochs is not None or train.steps is not None or train.minutes is not None:
         return []
     # Pictures seen in a usual training; a CPU sees a hundred times fewer.
-    wanted = 200_000 if found.device == "cpu" else 20_000_000
-    epochs = float(min(400, max(10, round(wanted / found.count))))
+    seen = 200_000 if facts.device == "cpu" else 20_000_000
+    epochs = float(min(400, max(10, round(seen / facts.count))))
     return [
         Choice(
             "epochs",
             epochs,
-            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes"
+            f"about {epochs * facts.count:,.0f} pictures seen; give --epochs, --steps or --minutes"
             " for another length",
         )
     ]
 
 
-def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _compile(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.run.compile is not None:
         return []
-    seen = (settings.train.epochs or 0) * found.count
-    worth = found.device == "cuda" and seen >= WORTH_COMPILING
+    seen = (settings.train.epochs or 0) * facts.count
+    worth = facts.device == "cuda" and seen >= WORTH_COMPILING
     return [
         Choice(
             "compile",
@@ -198,13 +198,13 @@ def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
     ]
 
 
-def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     # Steps and minutes know no number of epochs beforehand.
     epochs = settings.train.epochs or KEEPABLE_SAMPLES
     pace = max(1, round(epochs / KEEPABLE_SAMPLES))
-    chosen = []
+    choices = []
     if settings.run.sample_every is None:
-        chosen.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
+        choices.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
     if settings.run.knn_every is None:
-        chosen.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
-    return chosen
+        choices.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
+    return choices

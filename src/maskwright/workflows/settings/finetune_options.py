@@ -68,5 +68,5 @@ def check_finetune(options: FinetuneOptions, settings: dict[str, Any]) -> None:
 
 
 FINETUNE = Arguments(
-    FinetuneOptions, rest=tuple(leaves({SECTION: FinetuneSettings})), check=check_finetune
+    FinetuneOptions, sections=tuple(leaves({SECTION: FinetuneSettings})), check=check_finetune
 )

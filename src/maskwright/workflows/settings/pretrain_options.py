@@ -39,4 +39,4 @@ def check_pretrain(options: PretrainOptions, settings: dict[str, Any]) -> None:
         build_settings(options.recipe, options.assignments, **settings)
 
 
-PRETRAIN = Arguments(PretrainOptions, rest=tuple(leaves(SECTIONS)), check=check_pretrain)
+PRETRAIN = Arguments(PretrainOptions, sections=tuple(leaves(SECTIONS)), check=check_pretrain)

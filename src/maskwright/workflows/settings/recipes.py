@@ -56,15 +56,15 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
     one, and base_lr an earlier lr.
     """
     # 20 epochs in a recipe and --minutes 5 would be two lengths; so would a rate in two forms.
-    kept = dict(flat)
+    merged = dict(flat)
     for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
         if any(later.get(name) is not None for name in group):
-            kept = {
+            merged = {
                 name: value
-                for name, value in kept.items()
+                for name, value in merged.items()
                 if name not in group or name == "base_lr"
             }
-    return {**kept, **later}
+    return {**merged, **later}
 
 
 def read_recipe(name: str) -> dict[str, Any]:
@@ -169,12 +169,12 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _place_of(name: str) -> str:
     """The full name of a setting, where one is called so."""
-    places = [
+    names = [
         f"{key}.{name}"
         for key in SECTIONS
         if name in {leaf.name for leaf in leaves({key: SECTIONS[key]})}
     ]
-    return f" Did you mean '{places[0]}'?" if places else ""
+    return f" Did you mean '{names[0]}'?" if names else ""
 
 
 def _check_known(name: str, names: list[str], prefix: str = "") -> None:

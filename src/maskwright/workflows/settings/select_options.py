@@ -40,5 +40,5 @@ def check_select(options: SelectOptions, settings: dict[str, Any]) -> None:
 
 
 SELECT = Arguments(
-    SelectOptions, rest=tuple(leaves({"select": SelectSettings})), check=check_select
+    SelectOptions, sections=tuple(leaves({"select": SelectSettings})), check=check_select
 )

@@ -169,5 +169,5 @@ class PublishSettings:
 # What a comparison chooses for each trial, and what it says itself, is no setting of its arms.
 _TAKEN = {"seed", "policy", *(item.name for item in fields(CompareSettings))}
 COMPARE = Arguments(
-    CompareSettings, rest=tuple(leaf for leaf in leaves(SECTIONS) if leaf.name not in _TAKEN)
+    CompareSettings, sections=tuple(leaf for leaf in leaves(SECTIONS) if leaf.name not in _TAKEN)
 )
