@@ -53,6 +53,7 @@ def run_command(name: str, given: dict[str, Any]) -> int:
     if arguments.check is not None:
         arguments.check(options, others)
     workflow = _import(command.workflow)
+    # What only answers a question, such as `list`, reports nothing on its way.
     if "reporter" in signature(workflow).parameters:
         given = {**given, "reporter": ConsoleReporter()}
     return command.end(workflow(**given))
@@ -70,6 +71,7 @@ def _import(path: str) -> Any:
 
 
 COMMANDS: dict[str, Command] = {
+    # Learn without labels.
     "pretrain": Command(
         "learn from pictures by masking patches",
         "Pretrain a masked autoencoder on pictures. Only DATA is required; the rest is chosen to"
@@ -85,6 +87,7 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.prepare_settings:PrepareSettings",
         f"{WORKFLOWS}.prepare:prepare",
     ),
+    # Measure what was learned.
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
         "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side,"
@@ -107,6 +110,7 @@ COMMANDS: dict[str, Command] = {
         f"{WORKFLOWS}.finetune:finetune",
         end_finetune,
     ),
+    # Look at it, and carry it elsewhere.
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
         "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios"
@@ -139,6 +143,7 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.select_options:SELECT",
         f"{WORKFLOWS}.select:select",
     ),
+    # Compare many trainings at the same compute.
     "compare": Command(
         "find out which policy is better for your pictures, at the same compute",
         "Pretrain with each policy under several seeds, all with the same budget, measure them in"
@@ -160,6 +165,7 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.study_settings:PublishSettings",
         f"{STUDIES}.publishing:publish",
     ),
+    # Find the way around.
     "list": Command(
         "list policies, models, recipes, losses, probes, diagnostics and more",
         "What can be named where.",

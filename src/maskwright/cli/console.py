@@ -24,7 +24,9 @@ class ConsoleReporter:
     def __init__(self, seconds: float = 15.0) -> None:
         """seconds: time between plain progress lines where there is no terminal."""
         self.console = Console(highlight=False, soft_wrap=True)
-        self._seconds, self._last = seconds, ("", float("-inf"), "")
+        self._seconds = seconds
+        # Label, time and detail of the last plain line.
+        self._last = ("", float("-inf"), "")
         self._drawn = float("-inf")
         self._live: Live | None = None
 
@@ -41,6 +43,7 @@ class ConsoleReporter:
         # A terminal gets a bar at every step; a log file a line now and then.
         if self.console.is_terminal:
             self._draw(label, done, total, detail, now)
+        # The same detail again says that nothing has moved.
         if self._last[0] != label or (
             now - self._last[1] >= self._seconds and detail != self._last[2]
         ):
@@ -68,6 +71,7 @@ class ConsoleReporter:
             Text(f"{done / max(total, 1e-9):4.0%}"),
             Text(detail),
         )
+        # The bar appears with the first progress and ends with `finish`.
         if self._live is None:
             self._live = Live(row, console=self.console, transient=False, auto_refresh=False)
             self._live.start()

@@ -79,6 +79,7 @@ def _format_refusal(error: OSError) -> str | None:
     where = f": '{path}'" if named else ""
     if named and is_in_cache(path):
         return f"{error.strerror}{where}. {way_out(path)}"
+    # Anything else is a fault of ours and keeps its traceback.
     if error.errno not in REFUSALS:
         return None
     return f"{error.strerror}{where}. Choose another place, or make room or give permission there."
@@ -86,6 +87,7 @@ def _format_refusal(error: OSError) -> str | None:
 
 def console_main() -> None:
     """Entry point of the `maskwright` script."""
+    # Both have to happen before torch is imported.
     wait_briefly()
     limit_threads()
     sys.exit(main())

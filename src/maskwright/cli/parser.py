@@ -66,6 +66,7 @@ def _describe_unknown(command: str, word: str) -> str:
             f"'{word}' is one word too many: {command} takes"
             f" {taken or 'no words beside its flags'}. See: maskwright {command} --help"
         )
+    # --epoch=3 is looked up by its name alone.
     word = word.split("=")[0]
     known = [name for leaf in flags if not leaf.positional for name in leaf.words]
     return f"Unknown argument '{word}'.{did_you_mean(word, known)} See: maskwright {command} --help"
@@ -108,6 +109,7 @@ def build_parser(words: Iterable[str] = ()) -> WordParser:
 
 def add_flags(parser: argparse.ArgumentParser, flags: Sequence[Leaf]) -> None:
     """Give a parser a flag for each setting, under the headings of their groups."""
+    # Flags without a group stand under argparse's own heading.
     groups: dict[str, Any] = {"": parser}
     for leaf in flags:
         # Settings of a recipe stand under the heading of their section.
@@ -139,6 +141,7 @@ def _details(leaf: Leaf) -> dict[str, Any]:
         return details if leaf.required else {**details, "nargs": "?"}
     details["dest"] = leaf.name
     if leaf.is_switch and leaf.default is False:
+        # None means not given, so that a recipe may still decide.
         return {**details, "action": "store_const", "const": True}
     if leaf.is_switch:
         return {**details, "action": argparse.BooleanOptionalAction}

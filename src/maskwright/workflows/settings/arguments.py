@@ -49,6 +49,7 @@ class Arguments:
             for name, value in given.items()
             if name in names and value is not None
         }
+        # A dataclass would raise TypeError for what is missing, without a word on what it is.
         for leaf in options:
             if leaf.required and leaf.name not in values:
                 raise MaskwrightError(f"{command} needs {leaf.words[0]}: {leaf.help}.")
@@ -89,6 +90,7 @@ def takes(
                 )
             return body(settings, **passed, **others)
 
+        # Editors, notebooks and `help` read these two.
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.__doc__ = _document(body, arguments.leaves)
         return call
@@ -125,12 +127,14 @@ def _signature(
 ) -> inspect.Signature:
     """The signature that editors and `help` show."""
     by_name = {leaf.name: leaf for leaf in known}
+    # Python wants what may be given by position in front.
     order = [*by_position, *(name for name in by_name if name not in by_position)]
     parameters = []
     for name in order:
         leaf = by_name[name]
         is_positional = name in by_position
         default = leaf.default
+        # What a recipe may give need not be given here.
         if default is MISSING:
             default = Parameter.empty if leaf.required else None
         parameters.append(

@@ -33,6 +33,7 @@ def convert(leaf: Leaf, value: Any) -> Any:
 
     Raises MaskwrightError for a value that does not fit.
     """
+    # Arrays, data sets and lists of runs are looked at by the workflow itself.
     if leaf.type is Any:
         return value
     members = _members(leaf.type)
@@ -55,6 +56,7 @@ def _convert_text(text: str, members: list[Any]) -> Any:
     if dict in map(_plain, members):
         # parts(weights={eyes: 3}) is a policy and no mapping, so only an opening brace counts.
         return read_yaml(text) if text.lstrip().startswith("{") else text
+    # int before float, so that 96 stays a whole number.
     for kind in (int, float):
         if kind in members:
             try:
@@ -67,6 +69,7 @@ def _convert_text(text: str, members: list[Any]) -> Any:
 def _simplify(value: Any, members: list[Any]) -> Any:
     """Plain Python values in place of paths, numbers of numpy, iterables and words such as yes."""
     kinds = [_plain(member) for member in members]
+    # Lists are written as 20,50 or [20, 50], and any iterable of Python is one.
     if list in kinds and isinstance(value, str):
         return split_list(value.strip().removeprefix("[").removesuffix("]"))
     if list in kinds and isinstance(value, Iterable):
@@ -94,6 +97,7 @@ def _plain(kind: Any) -> Any:
 
 def _sentence(leaf: Leaf, value: Any, members: list[Any]) -> str:
     """What is wrong with a value, what is expected, and the nearest word where words are."""
+    # A word that is nearly right gets the right one; a type gets its plain name.
     choices = [choice for kind in members if _plain(kind) is Literal for choice in get_args(kind)]
     near = did_you_mean(str(value), map(str, choices)) if choices else ""
     expected = [str(choice) for choice in choices]

@@ -87,6 +87,7 @@ class DataSettings:
     )
 
     def __post_init__(self) -> None:
+        # Errors come here, before any picture is opened.
         if self.image_size is not None:
             parse_size(self.image_size)
         check_one_of("crop", self.crop, ("random", "center", "stretch"))
@@ -122,4 +123,5 @@ def parse_size(value: int | str) -> tuple[int, int]:
         raise MaskwrightError(
             f"An image size is a number such as 96 or HEIGHTxWIDTH such as 224x336; got '{value}'."
         )
+    # One number is the side of a square.
     return sides[0], sides[-1]

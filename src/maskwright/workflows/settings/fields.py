@@ -82,6 +82,7 @@ class Leaf:
         """How it is written on the command line, e.g. --image-size."""
         if self.positional:
             return [self.name]
+        # The first word is the one that help and errors name.
         names = (self.flag or self.name, *self.aliases)
         return [f"--{name.replace('_', '-')}" for name in names]
 
@@ -91,6 +92,7 @@ def leaves(sections: dict[str, Any]) -> Iterator[Leaf]:
     for section, cls in sections.items():
         types = get_type_hints(cls)
         fields = {item.name: item for item in dataclasses.fields(cls)}
+        # dataclasses.fields lists inherited ones first, which would put --device above --data.
         for name in _declared(cls):
             item = fields[name]
             default = (

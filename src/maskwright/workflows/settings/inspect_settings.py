@@ -12,4 +12,5 @@ from maskwright.workflows.settings.shared_settings import RUN_HELP, TargetSettin
 class InspectSettings(TargetSettings):
     """What is described."""
 
+    # Foreign files say little about themselves, so `target` may be added.
     path: str = setting(help=RUN_HELP, positional=True, metavar="CKPT_OR_RUN")

@@ -11,6 +11,7 @@ from maskwright.workflows.settings.fields import setting
 class ListSettings:
     """What is listed."""
 
+    # Optional: without a name the names themselves are listed.
     what: str | None = setting(
         None,
         help=(

@@ -84,6 +84,7 @@ class MaskSettings:
     masks_per_image: int = setting(1, help="different masks for each loaded picture in one step")
 
     def __post_init__(self) -> None:
+        # Parsed for its errors only; the training parses it again when it needs the values.
         parse_schedule(self.ratio)
         if self.predict is not None:
             check_inside("predict", self.predict, 0, 1)

@@ -51,6 +51,7 @@ class PretrainSettings:
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> PretrainSettings:
         """Build from leaf names; names must be known (checked by recipes.py)."""
+        # Each leaf goes to the section that declares it; no two sections share a name.
         sections = {}
         for item in dataclasses.fields(cls):
             section = SECTIONS[item.name]
@@ -65,6 +66,7 @@ class PretrainSettings:
         return PretrainSettings.from_flat({**self.to_flat(), **changes})
 
 
+# In the order of the help, of recipes and of config.yaml.
 SECTIONS: dict[str, Any] = {
     "data": DataSettings,
     "model": ModelSettings,

@@ -127,6 +127,7 @@ def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 def canonical(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Replace aliases by names and refuse unknown ones with the nearest known."""
+    # mask_ratio is ratio, wherever it is written.
     aliases = {alias: leaf.name for leaf in leaves(SECTIONS) for alias in leaf.aliases}
     names = [leaf.name for leaf in leaves(SECTIONS)]
     renamed = {aliases.get(name, name): value for name, value in flat.items()}

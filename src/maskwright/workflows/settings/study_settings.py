@@ -10,6 +10,7 @@ from maskwright.workflows.settings.arguments import Arguments
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.pretrain_settings import SECTIONS
 
+# Said by both commands.
 SEEDS = "how many seeds, or which ones, e.g. 5 or 0,1,7"
 BUDGET = (
     "what every arm may spend: steps=, images= (each mask of a picture counts), tokens=, flops= or"
@@ -138,6 +139,7 @@ class CompareSettings(RunStudySettings):
 
     def measuring(self) -> dict[str, Any]:
         """What was said about measuring, in the words of a plan's section `evaluate`."""
+        # The command line says eval_data where a plan says data, which is the study's own there.
         named = {
             "probes": [] if self.probes == "none" else self.probes,
             "data": self.eval_data,
