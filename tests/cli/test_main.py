@@ -4,7 +4,6 @@ user's mistake.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import logging
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from maskwright.cli import main as command_line
 from maskwright.cli.commands import COMMANDS
 from maskwright.cli.main import main
 
@@ -131,11 +131,11 @@ def test_what_the_machine_refuses_is_a_sentence(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(options: dict[str, Any]) -> None:
+    def refuse(name: str, options: dict[str, Any]) -> None:
         raise error
 
     monkeypatch.setenv("MASKWRIGHT_CACHE", "/nohome/cache")
-    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=refuse))
+    monkeypatch.setattr(command_line, "run_command", refuse)
     assert main(["doctor"]) == 2
     assert fragment in capsys.readouterr().err
 
@@ -143,21 +143,22 @@ def test_what_the_machine_refuses_is_a_sentence(
 def test_the_warnings_of_the_data_room_reach_the_screen_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wait(options: dict[str, Any]) -> None:
+    def wait(name: str, options: dict[str, Any]) -> int:
         logging.getLogger("maskwright.data.store.lock").warning(
             "another process works in %s", "here"
         )
+        return 0
 
-    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=wait))
+    monkeypatch.setattr(command_line, "run_command", wait)
     assert (main(["doctor"]), main(["doctor"])) == (0, 0)
     assert capsys.readouterr().err == "note: another process works in here\n" * 2
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(options: dict[str, Any]) -> None:
+    def fail(name: str, options: dict[str, Any]) -> None:
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setitem(COMMANDS, "doctor", dataclasses.replace(COMMANDS["doctor"], run=fail))
+    monkeypatch.setattr(command_line, "run_command", fail)
     with pytest.raises(RuntimeError, match="shapes differ"):
         main(["doctor"])
 

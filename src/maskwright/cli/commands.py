@@ -1,158 +1,197 @@
-"""The commands by name: each a sentence, its flags and a function that calls one workflow and
-prints what it returns.
+"""The commands by name, as a table: what each says about itself, what it takes and which function
+runs it.
 """
 
 from __future__ import annotations
 
-from maskwright.cli.diagnose_commands import diagnose_flags, run_diagnose
-from maskwright.cli.export_commands import embed_flags, export_flags, run_embed, run_export
-from maskwright.cli.flags import Command
-from maskwright.cli.learning_commands import (
-    demo_flags,
-    finetune_flags,
-    prepare_flags,
-    pretrain_flags,
-    run_demo,
-    run_finetune,
-    run_prepare,
-    run_pretrain,
-    run_select,
-    select_flags,
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+from maskwright.cli.console import ConsoleReporter
+from maskwright.cli.endings import (
+    end_finetune,
+    end_pretrain,
+    finish,
+    print_findings,
+    print_names,
+    print_result,
 )
-from maskwright.cli.looking_commands import (
-    evaluate_flags,
-    inspect_flags,
-    list_flags,
-    masks_flags,
-    reconstruct_flags,
-    run_doctor,
-    run_evaluate,
-    run_inspect,
-    run_list,
-    run_masks,
-    run_reconstruct,
-)
-from maskwright.cli.study_commands import (
-    compare_flags,
-    publish_flags,
-    run_compare,
-    run_publish,
-    run_study,
-    study_flags,
-)
+from maskwright.workflows.settings.arguments import Arguments, arguments_of
+
+SETTINGS = "maskwright.workflows.settings"
+WORKFLOWS = "maskwright.workflows"
+STUDIES = "maskwright.studies"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; arguments and workflow are imported only when they are needed.
+
+    summary: a few words for the list of commands.
+    description: a longer sentence for its own help.
+    arguments: "module:name" of the settings, free of torch.
+    workflow: "module:name" of the function that does the work.
+    end: what is done with the result; returns the exit code.
+    """
+
+    summary: str
+    description: str
+    arguments: str
+    workflow: str
+    end: Callable[[Any], int] = finish
+
+
+def run_command(name: str, given: dict[str, Any]) -> int:
+    """Check the options of a command, run its workflow and return the exit code."""
+    command, arguments = COMMANDS[name], find_arguments(name)
+    # A mistake answers here, before the seconds that importing torch takes.
+    options, others = arguments.read(name, given)
+    if arguments.check is not None:
+        arguments.check(options, others)
+    workflow = _import(command.workflow)
+    # What only answers a question, such as `list`, reports nothing on its way.
+    if "reporter" in signature(workflow).parameters:
+        given = {**given, "reporter": ConsoleReporter()}
+    return command.end(workflow(**given))
+
+
+@cache
+def find_arguments(name: str) -> Arguments:
+    """What a command takes."""
+    return arguments_of(_import(COMMANDS[name].arguments))
+
+
+def _import(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
 
 COMMANDS: dict[str, Command] = {
+    # Learn without labels.
     "pretrain": Command(
         "learn from pictures by masking patches",
         "Pretrain a masked autoencoder on pictures. Only DATA is required; the rest is chosen to"
         " fit and printed.",
-        pretrain_flags,
-        run_pretrain,
+        f"{SETTINGS}.pretrain_options:PRETRAIN",
+        f"{WORKFLOWS}.pretrain:pretrain",
+        end_pretrain,
     ),
     "prepare": Command(
         "cut and shrink pictures once, with maps of foreground, attention and parts",
         "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A"
         " killed run goes on when repeated.",
-        prepare_flags,
-        run_prepare,
+        f"{SETTINGS}.prepare_settings:PrepareSettings",
+        f"{WORKFLOWS}.prepare:prepare",
     ),
+    # Measure what was learned.
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
         "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side,"
         " beside random weights and raw pixels.",
-        evaluate_flags,
-        run_evaluate,
+        f"{SETTINGS}.evaluate_settings:EvaluateSettings",
+        f"{WORKFLOWS}.evaluate:evaluate",
     ),
     "diagnose": Command(
         "ask encoders whether they see shape or texture",
         "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and"
         " a figure and a JSON for each test.",
-        diagnose_flags,
-        run_diagnose,
+        f"{SETTINGS}.diagnose_settings:DiagnoseSettings",
+        f"{WORKFLOWS}.diagnose:diagnose",
     ),
     "finetune": Command(
         "train a classifier from an encoder on labeled pictures",
         "Fine-tune all weights with strong augmentation and layer-wise rates, answer the test"
         " pictures once, export for timm.",
-        finetune_flags,
-        run_finetune,
+        f"{SETTINGS}.finetune_options:FINETUNE",
+        f"{WORKFLOWS}.finetune:finetune",
+        end_finetune,
     ),
+    # Look at it, and carry it elsewhere.
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
         "Write one PNG and its numbers: pictures masked by a policy, several runs, policies, ratios"
         " or epochs side by side, every pixel (--full), or a hole that you painted (--mask).",
-        reconstruct_flags,
-        run_reconstruct,
+        f"{SETTINGS}.reconstruct_settings:ReconstructSettings",
+        f"{WORKFLOWS}.reconstruct:reconstruct",
     ),
     "export": Command(
         "take a model to timm, transformers, ONNX or the official code",
         "Write a model in another format, read it back, and say by how much the two differ.",
-        export_flags,
-        run_export,
+        f"{SETTINGS}.export_settings:ExportSettings",
+        f"{WORKFLOWS}.export:export",
     ),
     "embed": Command(
         "write one vector per picture to a file",
         "Features of all pictures, with keys and labels, as .npz or .parquet.",
-        embed_flags,
-        run_embed,
+        f"{SETTINGS}.embed_settings:EmbedSettings",
+        f"{WORKFLOWS}.embed:embed",
     ),
     "masks": Command(
         "look at masks and their geometry before any training",
         "Write a gallery of masks and print their geometry.",
-        masks_flags,
-        run_masks,
+        f"{SETTINGS}.masks_settings:MasksSettings",
+        f"{WORKFLOWS}.masks:masks",
     ),
     "select": Command(
         "learn which patches of a picture to keep, on a frozen run",
         "Train a small scorer so that the run's autoencoder fills in the rest best, and measure it"
         " beside random masks of the same count.",
-        select_flags,
-        run_select,
+        f"{SETTINGS}.select_options:SELECT",
+        f"{WORKFLOWS}.select:select",
     ),
+    # Compare many trainings at the same compute.
     "compare": Command(
         "find out which policy is better for your pictures, at the same compute",
         "Pretrain with each policy under several seeds, all with the same budget, measure them in"
         " the same way, and say what is real.",
-        compare_flags,
-        run_compare,
+        f"{SETTINGS}.study_settings:COMPARE",
+        f"{STUDIES}.study:compare",
     ),
     "study": Command(
         "run a plan of many trainings and compare its arms",
         "Run the trials of a PLAN that are missing, with one worker or several, and compare the"
         " arms. Repeat the command to go on.",
-        study_flags,
-        run_study,
+        f"{SETTINGS}.study_settings:StudySettings",
+        f"{STUDIES}.study:study",
     ),
     "publish": Command(
         "write a finished study's report to keep under git or to show",
         "Copy the report of STUDY to PLACE without this machine's paths: report.html, report.md and"
-        " study.json, told when over 2 MB.",
-        publish_flags,
-        run_publish,
+        " study.json, with a warning when over 2 MB.",
+        f"{SETTINGS}.study_settings:PublishSettings",
+        f"{STUDIES}.publishing:publish",
     ),
+    # Find the way around.
     "list": Command(
         "list policies, models, recipes, losses, probes, diagnostics and more",
         "What can be named where.",
-        list_flags,
-        run_list,
+        f"{SETTINGS}.list_settings:ListSettings",
+        "maskwright.cli.lists:list_names",
+        print_names,
     ),
     "inspect": Command(
         "say what a checkpoint or run folder is",
         "Kind, sizes, target, whether it can reconstruct.",
-        inspect_flags,
-        run_inspect,
+        f"{SETTINGS}.inspect_settings:InspectSettings",
+        f"{WORKFLOWS}.inspect:describe",
+        print_result,
     ),
     "doctor": Command(
         "check this machine and the mathematics on it",
         "Device, precision and self-checks.",
-        list,
-        run_doctor,
+        f"{SETTINGS}.list_settings:DoctorSettings",
+        f"{WORKFLOWS}.doctor:examine",
+        print_findings,
     ),
     "demo": Command(
         "the whole job on real pictures in a few minutes",
         "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and"
         " reconstructions.",
-        demo_flags,
-        run_demo,
+        f"{SETTINGS}.demo_settings:DemoSettings",
+        f"{WORKFLOWS}.demo:demo",
     ),
 }

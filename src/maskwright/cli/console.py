@@ -24,7 +24,9 @@ class ConsoleReporter:
     def __init__(self, seconds: float = 15.0) -> None:
         """seconds: time between plain progress lines where there is no terminal."""
         self.console = Console(highlight=False, soft_wrap=True)
-        self._seconds, self._last = seconds, ("", float("-inf"), "")
+        self._seconds = seconds
+        # Label, time and detail of the last plain line.
+        self._last = ("", float("-inf"), "")
         self._drawn = float("-inf")
         self._live: Live | None = None
 
@@ -38,8 +40,10 @@ class ConsoleReporter:
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         now = time.monotonic()
+        # A terminal gets a bar at every step; a log file a line now and then.
         if self.console.is_terminal:
             self._draw(label, done, total, detail, now)
+        # The same detail again says that nothing has moved.
         if self._last[0] != label or (
             now - self._last[1] >= self._seconds and detail != self._last[2]
         ):
@@ -56,6 +60,7 @@ class ConsoleReporter:
         self._last = ("", float("-inf"), "")
 
     def _draw(self, label: str, done: float, total: float, detail: str, now: float) -> None:
+        # Ten times a second is all that an eye can follow; the last step is always drawn.
         if now - self._drawn < 0.1 and done < total:
             return
         self._drawn = now
@@ -66,6 +71,7 @@ class ConsoleReporter:
             Text(f"{done / max(total, 1e-9):4.0%}"),
             Text(detail),
         )
+        # The bar appears with the first progress and ends with `finish`.
         if self._live is None:
             self._live = Live(row, console=self.console, transient=False, auto_refresh=False)
             self._live.start()
@@ -88,6 +94,7 @@ def show_notes() -> None:
     """Let the warnings of the data room reach the person at the screen; a second call changes
     nothing.
     """
+    # The data room has no reporter, so its warnings come through logging.
     data = logging.getLogger("maskwright.data")
     if not any(isinstance(handler, _Notes) for handler in data.handlers):
         data.addHandler(_Notes())

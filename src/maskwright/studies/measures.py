@@ -16,8 +16,8 @@ from maskwright.workflows.building.policies import parts
 from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.measuring.bench import Probe
 from maskwright.workflows.measuring.probes.catalog import parse_probes
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import Leaf, leaves, setting
-from maskwright.workflows.settings.recipes import convert
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 """Scattered, clustered and regular holes, so that no arm is measured at its own habit alone."""

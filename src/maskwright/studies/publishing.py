@@ -13,27 +13,28 @@ from maskwright.studies.report.published import read_report
 from maskwright.studies.trial import TRIALS
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.study_settings import PublishSettings
 
 # An absolute path, but not the tail of an address (https://...) or of a relative path.
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+([^/\s'\"]+)")
 
 
-def publish(study: str | Path, place: str | Path, *, reporter: Reporter | None = None) -> Path:
-    """Write a finished study's report to another folder, free of this machine's paths.
+@takes(PublishSettings, "study", "place")
+def publish(settings: PublishSettings, reporter: Reporter | None = None) -> Path:
+    """Write the report of a finished study's folder to another folder, free of this machine's
+    paths, and return its page.
 
     A published report may be made anew as this version writes it, also in its own place. Numbers,
     words and figures come from study.json, and what had come from run folders (curves, pictures,
     masks, diagnostics) from the page as it is. Warns of a file over 2 MB, which is too much for
     git.
 
-    study: a study's folder, or a published report.
-    place: the folder to write to.
-
-    Returns the page. Raises MaskwrightError for a folder without a study, or with trials to run.
+    Raises MaskwrightError for a folder without a study, or with trials to run.
     """
     reporter = reporter or LogReporter()
-    study = Path(study)
-    place = Path(place)
+    study = Path(settings.study)
+    place = Path(settings.place)
     record = StudyRecord.from_dict(_without_paths(_finished(study).to_dict()))
     # A published report has no plan to run and no trials.
     is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()

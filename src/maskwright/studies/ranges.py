@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves
 from maskwright.workflows.settings.pretrain_settings import SECTIONS
-from maskwright.workflows.settings.recipes import canonical, convert
+from maskwright.workflows.settings.recipes import canonical
 
 _KEYS = ("low", "high", "log", "step")
 

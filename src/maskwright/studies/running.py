@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,33 +12,18 @@ from maskwright.studies.cluster import read_launcher
 from maskwright.studies.storage import Pulse
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.training.trackers import check_trackers
+from maskwright.workflows.settings.study_settings import RunStudySettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunningSettings:
-    """How a study is run: what `maskwright.study` and `maskwright.compare` take beside a plan.
+class RunningSettings(RunStudySettings):
+    """How a study is run, with what the command line does not show.
 
-    out: the study's folder, studies/NAME by default.
-    workers: processes of this machine, or jobs of a cluster where there is a launcher.
-    launcher: `slurm(...)` with the parameters of submitit.
-    ledger: `postgresql://...` to share the work with other machines.
-    rebuild: make the ledger anew from the trials' folders.
-    retry_failed: run those that failed again.
-    dry_run: only say what each arm will cost.
     search: instead of the arms, try this many settings inside the plan's ranges.
-    track: also send every trial to these trackers.
-    pulse: how often workers say that they live.
+    pulse: how often a worker says that it is alive.
     """
 
-    out: str | Path | None = None
-    workers: int = 1
-    launcher: str | None = None
-    ledger: str | None = None
-    rebuild: bool = False
-    retry_failed: bool = False
-    dry_run: bool = False
     search: int | None = None
-    track: Sequence[str] = ()
     pulse: Pulse = Pulse()
 
     def __post_init__(self) -> None:

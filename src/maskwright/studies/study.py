@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,55 +34,48 @@ from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.text_table import format_table
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.study_settings import COMPARE, CompareSettings, StudySettings
 
 
-def study(
-    plan: str | Path,
-    *,
-    data: str | None = None,
-    seeds: Any = None,
-    budget: Any = None,
-    reporter: Reporter | None = None,
-    **running: Any,
-) -> StudyRecord:
+@takes(StudySettings, "plan")
+def study(settings: StudySettings, reporter: Reporter | None = None, **running: Any) -> StudyRecord:
     """Run the trials of a plan that are missing, and compare the arms.
 
-    plan: a YAML file, or the name of a plan that comes with the package.
-    data, seeds, budget: instead of the plan's, as if it said so.
-    reporter: hears what happens.
-    running: names of `RunningSettings`, such as out, workers or dry_run.
 
     Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
     # What is given here wins over the file.
-    study_plan = read_plan(plan, data, seeds=seeds, budget=budget)
-    return run_plan(study_plan, read_running(running), reporter)
+    plan = read_plan(settings.plan, settings.data, seeds=settings.seeds, budget=settings.budget)
+    return run_plan(plan, read_running({**settings.running(), **running}), reporter)
 
 
+@takes(COMPARE, "data", "policies")
 def compare(
-    data: str | Path,
-    policies: str | Iterable[str],
-    *,
-    seeds: Any = 5,
-    budget: Any = None,
+    settings: CompareSettings,
     reporter: Reporter | None = None,
-    **settings: Any,
+    evaluate: Mapping[str, Any] | None = None,
+    **rest: Any,
 ) -> StudyRecord:
     """Compare policies on pictures at the same compute.
 
-    As in `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`. The verdict
-    is about evaluate's `main`: by default the last probe, or how well pictures are filled in under
-    the first common mask where there are no labels for probes.
-
-    budget: an amount of steps, images, tokens, flops or minutes.
-    settings: names of `RunningSettings` (out, workers ...), of measuring (evaluate={...}) and of
-        pretrain (model, ratio ...).
+    As in `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`. What is
+    measured may also be said as in a plan: `evaluate={...}`. The verdict is about its `main`, by
+    default the last probe, or how well pictures are filled in under the first common mask where
+    there are no labels for probes.
     """
     reporter = reporter or LogReporter()
-    # Three kinds of settings come in one bag: running, the plan's keys, pretrain's.
-    running = read_running({name: settings.pop(name) for name in NAMES if name in settings})
-    settings |= measure_what_there_is(str(data), settings, reporter)
-    plan = plan_policies(str(data), policies, seeds=seeds, budget=budget, **settings)
+    # What is not a setting of the command is either about running or the plan's own.
+    others = {name: rest.pop(name) for name in NAMES if name in rest}
+    running = read_running({**settings.running(), **others})
+    measuring = settings.measuring()
+    if measuring or evaluate:
+        rest["evaluate"] = {**measuring, **(evaluate or {})}
+    rest |= {"recipe": settings.recipe, "name": settings.name}
+    rest |= measure_what_there_is(settings.data, rest, reporter)
+    plan = plan_policies(
+        settings.data, settings.policies, seeds=settings.seeds, budget=settings.budget, **rest
+    )
     return run_plan(plan, running, reporter)
 
 

@@ -19,13 +19,14 @@ from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.reconstruct import reconstruct
 from maskwright.workflows.run import Run
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.demo_settings import DemoSettings
 
 DEFECTIVE_FROM = 0.4
 
 
-def demo(
-    *, out: str | Path = "runs/demo", minutes: float | None = None, reporter: Reporter | None = None
-) -> Run:
+@takes(DemoSettings)
+def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
     """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect
     detection beside trivial encoders.
 
@@ -40,12 +41,12 @@ def demo(
         "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then"
         " find the defective ones."
     )
-    length: dict[str, Any] = {} if minutes is None else {"minutes": minutes}
+    length: dict[str, Any] = {} if settings.minutes is None else {"minutes": settings.minutes}
     run = pretrain(
         folder / "images",
         recipe="demo",
         test_size=TEST_SHARE,  # what defects are looked for in later is not trained on
-        out=str(out),
+        out=settings.out,
         overwrite=True,
         reporter=reporter,
         **length,

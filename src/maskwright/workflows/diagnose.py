@@ -43,6 +43,8 @@ from maskwright.workflows.measuring.diagnose_pictures import (
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.locate import home_of, load_any_encoder
 from maskwright.workflows.runs.run_folder import now
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.diagnose_settings import DiagnoseSettings
 
 WHAT = {
     "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",
@@ -60,68 +62,52 @@ class Asked:
     is_baseline: bool
 
 
+@takes(DiagnoseSettings, "runs", "on")
 def diagnose(
-    runs: str | Path | Sequence[str | Path],
-    on: str | None = None,
-    *,
-    tests: str = "lowpass,highpass",
-    stimuli: str | None = None,
-    textures: str | None = None,
-    labels: str | None = None,
-    train_split: str | None = None,
-    test_split: str | None = None,
-    limit: int | None = None,
-    baselines: bool = True,
-    out: str | Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    value_range: str | None = None,
-    pages: str | None = None,
-    reporter: Reporter | None = None,
+    settings: DiagnoseSettings, reporter: Reporter | None = None
 ) -> dict[str, list[Findings]]:
     """Ask runs or checkpoints, with random weights and raw pixels beside them, the questions named
     in `tests`.
 
-    on: labeled pictures, as for `evaluate` (default: the data of the first run).
-    stimuli: cue-conflict pictures.
-    textures: labeled pictures of textures. Leaves OUT/<test>.png and OUT/<test>.json for each test
-        (OUT: <first run>/diagnose) and returns the findings by test.
+    Leaves OUT/<test>.png and OUT/<test>.json for each test and returns the findings by test.
 
     Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
-    places = [runs] if isinstance(runs, (str, Path)) else list(runs)
-    questions = build_diagnostics(tests)
+    places = [settings.runs] if isinstance(settings.runs, (str, Path)) else list(settings.runs)
+    questions = build_diagnostics(settings.tests)
     loaded = _load(places)
     first = next(iter(loaded.values()))
     wanted = labeled_settings(
         first.settings,
-        on,
+        settings.on,
         "--on LABELED",
-        labels=labels,
-        train_split=train_split,
-        test_split=test_split,
-        limit=limit,
-        seed=seed,
-        value_range=value_range,
-        pages=pages,
-        test_of=test_apart(places[0], first.settings, on),
+        labels=settings.labels,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        limit=settings.limit,
+        seed=settings.seed,
+        value_range=settings.value_range,
+        pages=settings.pages,
+        test_of=test_apart(places[0], first.settings, settings.on),
     )
     split = find_split(wanted, reporter)
-    extras = _find_extras(questions, {"stimuli": stimuli, "textures": textures}, wanted)
-    bench = Bench(split, extras, pick_device(device), seed, reporter)
-    asked = _subjects(loaded, bench, baselines)
+    extras = _find_extras(
+        questions, {"stimuli": settings.stimuli, "textures": settings.textures}, wanted
+    )
+    bench = Bench(split, extras, pick_device(settings.device), settings.seed, reporter)
+    asked = _subjects(loaded, bench, settings.baselines)
     test = asked[0].material.test
     reporter.say(
         f"{len(asked[0].subject.train):,} pictures to fit probes on, {len(test):,} to test on,"
         f" {split.how}"
     )
-    folder = Path(out) if out is not None else home_of(places[0]) / "diagnose"
+    folder = Path(settings.out) if settings.out is not None else home_of(places[0]) / "diagnose"
     about = {
         "data": wanted.data,
         "split": split.how,
-        "limit": limit,
-        "seed": seed,
+        "limit": settings.limit,
+        "seed": settings.seed,
         "seen": _tell_seen(places, asked, wanted.data, reporter),
     }
     return {

@@ -21,6 +21,8 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import make_folder, way_out
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.support.variables import cache_folder
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.list_settings import DoctorSettings
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Finding:
     failed: bool = False
 
 
-def examine() -> list[Finding]:
+@takes(DoctorSettings)
+def examine(settings: DoctorSettings) -> list[Finding]:
     """Run all checks; a failed one means that results on this machine cannot be trusted."""
     return [*_machine(), *(_check(name, meaning, test) for name, meaning, test in CHECKS)]
 

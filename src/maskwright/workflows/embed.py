@@ -5,17 +5,17 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.survey import nothing_readable
-from maskwright.evaluation.readout import DEFAULT_READOUT
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.encoder import PictureEncoder, load
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.views import PictureBatches
 from maskwright.workflows.measuring.feature_files import FeatureWriter, open_writer
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.embed_settings import EmbedSettings
 
 
 @dataclass(frozen=True)
@@ -30,44 +30,31 @@ class Embedded:
     skipped: int
 
 
-def embed(
-    run: str | Path,
-    data: Any,
-    *,
-    out: str | Path = "features.npz",
-    pooling: str = "mean",
-    features: str = DEFAULT_READOUT,
-    split: str | None = None,
-    labels: str | None = None,
-    value_range: str | None = None,
-    pages: str | None = None,
-    device: str = "auto",
-    reporter: Reporter | None = None,
-) -> Embedded:
+@takes(EmbedSettings, "run", "data")
+def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded:
     """Write keys, features (float32) and labels where the data has them of all pictures to `out`,
     .npz or .parquet.
 
-    run: whatever `maskwright.load` takes.
-    data, split, labels, value_range, pages: as for pretrain (by default values are read under the
-        range that the encoder was trained with).
-    pooling: mean, cls or both.
-    features: which blocks and parts of the picture are read (see `maskwright.evaluation.readout`).
-        Pictures are decoded as they are needed, so neither memory nor the cache grows with the
-        data. Unreadable ones are skipped, counted and named.
+    Pictures are decoded as they are needed, so neither memory nor the cache grows with the data.
+    Unreadable ones are skipped, counted and named.
     """
     reporter = reporter or LogReporter()
-    encoder = load(run, device=device)
-    reading = reading_for(encoder.loaded.settings, value_range, pages)
-    source = open_source(data, split=split, labels=labels, reading=reading)
+    encoder = load(settings.run, device=settings.device)
+    reading = reading_for(encoder.loaded.settings, settings.value_range, settings.pages)
+    source = open_source(
+        settings.data, split=settings.split, labels=settings.labels, reading=reading
+    )
     for note in source.notes:
         reporter.say(note)
-    path = Path(out)
-    width = encoder.width_of(pooling, features)
+    path = Path(settings.out)
+    width = encoder.width_of(settings.pooling, settings.features)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         writer = open_writer(path, Path(scratch), width)
         batches = PictureBatches(source, encoder.config)
-        count = _write_all(encoder, batches, writer, (pooling, features), reporter)
+        count = _write_all(
+            encoder, batches, writer, (settings.pooling, settings.features), reporter
+        )
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
         writer.finish(path, source.classes)
@@ -77,7 +64,10 @@ def embed(
             f"{len(batches.skipped)} unreadable pictures skipped:"
             f" {named}{' ...' if len(batches.skipped) > 5 else ''}"
         )
-    reporter.say(f"{count:,} vectors of {width} numbers ({features}, {pooling}) written to {path}")
+    reporter.say(
+        f"{count:,} vectors of {width} numbers ({settings.features}, {settings.pooling})"
+        f" written to {path}"
+    )
     return Embedded(path, count, width, len(batches.skipped))
 
 

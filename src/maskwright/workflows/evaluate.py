@@ -27,93 +27,68 @@ from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, benches, load_subjects
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.evaluate_settings import EvaluateSettings
 
 __all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
 
 
-def evaluate(
-    run: str | Path | Sequence[str | Path],
-    data: str | None = None,
-    *,
-    probe: str = "knn,linear",
-    shots: str | None = None,
-    train_split: str | None = None,
-    test_split: str | None = None,
-    labels: str | None = None,
-    baselines: bool = True,
-    limit: int | None = None,
-    figures: bool = True,
-    cache: bool = True,
-    out: str | Path | None = None,
-    value_range: str | None = None,
-    pages: str | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    features: str = DEFAULT_READOUT,
-    reporter: Reporter | None = None,
-) -> dict[str, Any]:
+@takes(EvaluateSettings, "run", "data")
+def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> dict[str, Any]:
     """Measure the encoders of runs or checkpoints on labeled pictures; returns and saves {encoder
     name: {probe: result}}.
 
-    run: one, or several to compare; `random` stands for fresh weights.
-    data: as for pretrain, with labels from sub-folders or a CSV (default: the run's data).
-    probe: names of `maskwright list probes` with options.
-    shots: `1%,5` adds few-label probes. Splits are found by name, else a seeded, stratified quarter
-        is the test set. Nothing is chosen on the test set.
-    cache: keep features for the next time.
-    features: which blocks and parts of the picture are read (see evaluation/readout.py), of random
-        weights too.
-    out: folder for results (default: RUN/eval of the first).
-    value_range, pages: as for pretrain (default: the first run's range).
+    Labels come from sub-folders or a CSV. Splits are found by name, else a seeded, stratified
+    quarter is the test set. Nothing is chosen on the test set.
 
     Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
-    probes = parse_probes(probe, shots)
-    find_readout(features)
-    runs = [run] if isinstance(run, (str, Path)) else list(run)
-    chosen = pick_device(device)
-    subjects = load_subjects(runs, data, chosen)
+    probes = parse_probes(settings.probe, settings.shots)
+    find_readout(settings.features)
+    runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
+    chosen = pick_device(settings.device)
+    subjects = load_subjects(runs, settings.data, chosen)
     own = subjects[0].loaded.settings
     asked = labeled_settings(
         own,
-        data,
+        settings.data,
         "--data LABELED",
-        labels=labels,
-        train_split=train_split,
-        test_split=test_split,
-        limit=limit,
-        seed=seed,
-        value_range=value_range,
-        pages=pages,
-        test_of=test_apart(runs[0], own, data),
+        labels=settings.labels,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        limit=settings.limit,
+        seed=settings.seed,
+        value_range=settings.value_range,
+        pages=settings.pages,
+        test_of=test_apart(runs[0], own, settings.data),
     )
     each = benches(
         subjects,
         asked,
-        baselines=baselines,
-        cache=cache,
+        baselines=settings.baselines,
+        cache=settings.cache,
         device=chosen,
-        seed=seed,
+        seed=settings.seed,
         reporter=reporter,
-        readout=features,
+        readout=settings.features,
     )
     places = dict(zip((subject.name for subject in subjects), runs, strict=True))
-    pictures, measured = _measure_each(each, probes, places, asked.data, seed, reporter)
+    pictures, measured = _measure_each(each, probes, places, asked.data, settings.seed, reporter)
     report = describe_pictures(pictures) | {
-        "limit": limit,
+        "limit": settings.limit,
         "value_range": pictures.train.value_range,
-        "seed": seed,
+        "seed": settings.seed,
         "device": describe_device(chosen),
         "made": now(),
         "versions": versions(),
         "runs": {name: str(place) for name, place in places.items()},
         **measured,
     }
-    place = (Path(out) if out is not None else eval_folder(runs[0])) / name_result(
-        pictures.name, list(probes), [str(one) for one in runs], features
-    )
-    _write(report, [subject.name for subject in subjects], place, figures, reporter)
+    place = (
+        Path(settings.out) if settings.out is not None else eval_folder(runs[0])
+    ) / name_result(pictures.name, list(probes), [str(one) for one in runs], settings.features)
+    _write(report, [subject.name for subject in subjects], place, settings.figures, reporter)
     return dict(report["results"])
 
 

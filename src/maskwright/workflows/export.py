@@ -11,9 +11,11 @@ from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.exporting import FORMATS, Check, export_model
-from maskwright.weights.hints import Hints, Target
+from maskwright.weights.hints import Hints
 from maskwright.weights.timm_vit import hub_config, is_standard
 from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.export_settings import ExportSettings
 
 
 @dataclass(frozen=True)
@@ -25,30 +27,23 @@ class Exported:
     usage: tuple[str, ...]
 
 
-def export(
-    run: str | Path,
-    *,
-    format: str = "timm",
-    out: str | Path | None = None,
-    target: Target | None = None,
-    reporter: Reporter | None = None,
-) -> Exported:
+@takes(ExportSettings, "run")
+def export(settings: ExportSettings, reporter: Reporter | None = None) -> Exported:
     """Write a run, file or named model in another format, read it back, and compare.
-
-    format: timm, hf, official, onnx or safetensors.
-    out: the file or folder to write (default: RUN/exported/NAME).
-    target: what the model predicts, for foreign files that do not say.
 
     Raises MaskwrightError, before anything is written, for what a format cannot hold.
     """
     reporter = reporter or LogReporter()
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    hints = Hints(target=target)
-    loaded = _both(run, hints) if FORMATS[format].needs_decoder else load_any_encoder(run, hints)
-    path = _place(run, format, out)
-    check = export_model(loaded, format, path)
-    usage = _usage(format, path, loaded)
+    if settings.format not in FORMATS:
+        raise unknown_name("format", settings.format, FORMATS)
+    hints = Hints(target=settings.target)
+    if FORMATS[settings.format].needs_decoder:
+        loaded = _both(settings.run, hints)
+    else:
+        loaded = load_any_encoder(settings.run, hints)
+    path = _place(settings.run, settings.format, settings.out)
+    check = export_model(loaded, settings.format, path)
+    usage = _usage(settings.format, path, loaded)
     for line in [f"{path}: {check}.", *(f"  {line}" for line in usage)]:
         reporter.say(line)
     return Exported(path, check, usage)

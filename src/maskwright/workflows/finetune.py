@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -46,6 +46,8 @@ from maskwright.workflows.runs.same_pictures import (
     check_same_parts,
     facts_of_pictures,
 )
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.finetune_options import FINETUNE, FinetuneOptions
 from maskwright.workflows.settings.finetune_settings import (
     SECTION,
     FinetuneSettings,
@@ -102,76 +104,59 @@ class _Task:
         )
 
 
+@takes(FINETUNE, "run", "data")
 def finetune(
-    run: str | Path | None = None,
-    data: str | Path | None = None,
-    *,
-    labels: str | None = None,
-    train_split: str | None = None,
-    test_split: str | None = None,
-    shots: str | int | None = None,
-    fold: str | int | None = None,
-    limit: int | None = None,
-    from_scratch: bool = False,
-    out: str | Path | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    recipe: str | Path | None = None,
-    assignments: Iterable[str] = (),
-    resume: bool = False,
-    overwrite: bool = False,
-    value_range: str | None = None,
-    pages: Literal["first", "all"] = "first",
-    reporter: Reporter | None = None,
-    **settings: Any,
+    options: FinetuneOptions, reporter: Reporter | None = None, **settings: Any
 ) -> Finetuned:
     """Train a classifier from the encoder of a run or weight file on labeled pictures, and answer
     the test pictures once.
 
-    data: as for pretrain, with labels.
-    shots: `10%` or a number of pictures per class.
-    fold: of STL-10, 0 to 9 or `all`.
-    from_scratch: the same from random weights.
-    value_range, pages: as for pretrain (default: the run's range).
-    out: the run folder (default: runs/...); settings: any name from `maskwright finetune --help`.
-    recipe: settings from the section `finetune` of a YAML file, such as a run's config.yaml.
-    resume: go on with the interrupted run in `out`.
-
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
-    if resume:
-        return _resume(out, {"run": run, "data": data, **settings}, assignments, reporter)
-    if run is None or data is None:
+    if options.resume:
+        return _resume(
+            options.out,
+            {"run": options.run, "data": options.data, **settings},
+            options.assignments,
+            reporter,
+        )
+    if options.run is None or options.data is None:
         raise MaskwrightError(
             "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data"
             " LABELED."
         )
-    folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
+    folds = [options.data] if options.fold is None else folds_of(options.data, str(options.fold))
     asked = LabeledSettings(
-        data=folds[0] if len(folds) == 1 else str(data),
-        labels=labels,
-        train_split=train_split,
-        test_split=test_split,
-        shots=None if shots is None else str(shots),
-        limit=limit,
-        seed=seed,
-        value_range=value_range,
-        pages=pages,
-        test_of=test_apart(str(run), {}, str(data)),
+        data=folds[0] if len(folds) == 1 else options.data,
+        labels=options.labels,
+        train_split=options.train_split,
+        test_split=options.test_split,
+        shots=None if options.shots is None else str(options.shots),
+        limit=options.limit,
+        seed=options.seed,
+        value_range=options.value_range,
+        pages=options.pages or "first",
+        test_of=test_apart(options.run, {}, options.data),
     )
-    chosen = build_finetune_settings(settings, assignments, None if recipe is None else str(recipe))
+    chosen = build_finetune_settings(settings, options.assignments, options.recipe)
     task = _Task(
-        run=str(run), asked=asked, settings=chosen, from_scratch=from_scratch, device=device
+        run=options.run,
+        asked=asked,
+        settings=chosen,
+        from_scratch=options.from_scratch,
+        device=options.device,
     )
     folder = (
-        RunFolder(out)
-        if out
+        RunFolder(options.out)
+        if options.out
         else default_folder(
-            Path(asked.data).stem, Path(task.run).name, "scratch" if from_scratch else SECTION
+            Path(asked.data).stem,
+            Path(task.run).name,
+            "scratch" if options.from_scratch else SECTION,
         )
     )
-    make_way(folder, overwrite)
+    make_way(folder, options.overwrite)
     if len(folds) > 1:
         return _each_fold(task, folder, folds, reporter)
     return _train(task, folder, reporter, resume=False)

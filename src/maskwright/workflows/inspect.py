@@ -7,7 +7,7 @@ from pathlib import Path
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.facts import inspect_file
-from maskwright.weights.hints import Hints, Target, split_hints
+from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.official_files import PREFIX as OFFICIAL
 from maskwright.weights.official_files import official_file
 from maskwright.weights.opening import load_encoder
@@ -18,25 +18,26 @@ from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.other_weights import offering_others
 from maskwright.workflows.runs.run_folder import RunFolder
+from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.finetune_settings import SECTION
+from maskwright.workflows.settings.inspect_settings import InspectSettings
 from maskwright.workflows.settings.recipes import read_recipe
 
 
-def describe(path: str, target: Target | None = None) -> str:
-    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`;
-    target: what the user knows it predicts.
-    """
-    text, told = split_hints(path)
+@takes(InspectSettings, "path", "target")
+def describe(settings: InspectSettings) -> str:
+    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`."""
+    text, told = split_hints(settings.path)
     place = Path(text)
     if place.is_dir() and RunFolder(place).exists:
         return describe_run(RunFolder(place))
     if text.startswith(TIMM):
-        return describe_timm(path)
+        return describe_timm(settings.path)
     if text.startswith(OFFICIAL):
         place = official_file(text.removeprefix(OFFICIAL))
     if not place.exists():
         raise MaskwrightError(f"There is no file or run at '{text}'.")
-    return describe_file(place, Hints(target=target).over(told))
+    return describe_file(place, Hints(target=settings.target).over(told))
 
 
 def describe_file(place: Path, told: Hints) -> str:

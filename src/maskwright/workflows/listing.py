@@ -7,6 +7,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from maskwright.data.maps import priors
+from maskwright.diagnostics.catalog import DIAGNOSTICS
+from maskwright.losses.catalog import TERMS
+from maskwright.masking.catalog import POLICIES
+from maskwright.models.sizes import SIZES
+from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
+from maskwright.workflows.measuring.probes.catalog import PROBES
 from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -16,8 +23,6 @@ FROM_FILES = {"given": "path, cover=half, choose=by_chance", "learned": "path"}
 
 def list_policies() -> Table:
     """Policies with their options and defaults."""
-    from maskwright.masking.catalog import POLICIES
-
     rows: list[tuple[str, ...]] = []
     for name, entry in POLICIES.items():
         options = FROM_FILES.get(name) or ", ".join(
@@ -29,8 +34,6 @@ def list_policies() -> Table:
 
 def list_models() -> Table:
     """Model sizes with both halves and a count of weights."""
-    from maskwright.models.sizes import SIZES
-
     rows: list[tuple[str, ...]] = [
         (
             name,
@@ -68,8 +71,6 @@ def list_schedules() -> Table:
 
 def list_losses() -> Table:
     """Loss terms with their options and defaults, to be summed with weights."""
-    from maskwright.losses.catalog import TERMS
-
     rows: list[tuple[str, ...]] = []
     for name, entry in TERMS.items():
         options = FROM_FILES.get(name) or ", ".join(
@@ -81,8 +82,6 @@ def list_losses() -> Table:
 
 def list_optimizers() -> Table:
     """Optimizers with the rate that each begins from and how it follows the batch."""
-    from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
-
     return ("optimizer", "what it is", "rate"), [
         (name, entry.summary, entry.format_rate(RATE_BATCH).rpartition(" = ")[0])
         for name, entry in OPTIMIZERS.items()
@@ -91,15 +90,11 @@ def list_optimizers() -> Table:
 
 def list_priors() -> Table:
     """Maps that `maskwright prepare` makes, and where each can come from."""
-    from maskwright.data.maps.priors import list_priors as rows
-
-    return ("map", "from", "what it is"), [tuple(row) for row in rows()]
+    return ("map", "from", "what it is"), [tuple(row) for row in priors.list_priors()]
 
 
 def list_probes() -> Table:
     """Probes of `maskwright evaluate` with their options and defaults."""
-    from maskwright.workflows.measuring.probes.catalog import PROBES
-
     rows: list[tuple[str, ...]] = []
     for name, entry in PROBES.items():
         options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
@@ -109,8 +104,6 @@ def list_probes() -> Table:
 
 def list_diagnostics() -> Table:
     """Questions that `maskwright diagnose` asks, with their options and defaults."""
-    from maskwright.diagnostics.catalog import DIAGNOSTICS
-
     rows: list[tuple[str, ...]] = []
     for name, entry in DIAGNOSTICS.items():
         options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -36,7 +36,9 @@ from maskwright.workflows.building.policies import ALL, build_checked_policy, po
 from maskwright.workflows.building.teachers import open_teachers, refuse_own
 from maskwright.workflows.loading.pictures import eval_batch, find, packed
 from maskwright.workflows.runs.figures import png_place, save_picture
+from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
+from maskwright.workflows.settings.masks_settings import MasksSettings
 from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
 
 COPIED_PICTURES = 256
@@ -52,22 +54,8 @@ class MaskReport:
     difficulty: dict[str, MaskDifficulty]
 
 
-def masks(
-    data: Any,
-    policy: str | Sequence[str] = "random",
-    *,
-    ratio: float = 0.75,
-    image_size: int | str | None = None,
-    patch_size: int | None = None,
-    pictures: int = 4,
-    draws: int = 2000,
-    split: str | None = None,
-    out: str | Path = "masks.png",
-    value_range: str | None = None,
-    pages: Literal["first", "all"] = "first",
-    seed: int = 0,
-    reporter: Reporter | None = None,
-) -> MaskReport:
+@takes(MasksSettings, "data", "policy")
+def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskReport:
     """Draw masks of one or several policies (a list, text separated by `;` or commas, or `all` that
     can be used) on pictures and measure them.
 
@@ -77,37 +65,46 @@ def masks(
     mean color. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
-    by_name = isinstance(data, (str, Path))
-    settings = DataSettings(
-        data=str(data) if by_name else "python",
-        split=split,
-        image_size=image_size,
-        value_range=value_range,
-        pages=pages,
+    by_name = isinstance(settings.data, (str, Path))
+    data_settings = DataSettings(
+        data=str(settings.data) if by_name else "python",
+        split=settings.split,
+        image_size=settings.image_size,
+        value_range=settings.value_range,
+        pages=settings.pages or "first",
     )
-    source, found = find(settings, None if by_name else data, reporter)
-    grid = _grid(image_size, patch_size, found, ratio)
+    source, found = find(data_settings, None if by_name else settings.data, reporter)
+    grid = _grid(settings.image_size, settings.patch_size, found, settings.ratio)
     channels = 1 if found.gray else found.channels
-    path = png_place(out)
-    every = policy == ALL
-    rules = _rules(policy_lines(policy), grid, ratio, channels, reporter if every else None)
+    path = png_place(settings.out)
+    every = settings.policy == ALL
+    # With `all`, a policy that does not fit is left out with a note; a named one is refused.
+    listener = reporter if every else None
+    rules = _rules(policy_lines(settings.policy), grid, settings.ratio, channels, listener)
     store = packed(source, grid.image_size, channels, reporter)
-    view = View(store, grid, ratio, seed, store.pixel_scale())
+    view = View(store, grid, settings.ratio, settings.seed, store.pixel_scale())
     if every:
         rules = view.usable(rules, reporter)
     geometry = {
-        name: measure_geometry(view.sample(rule, draws), grid) for name, rule in rules.items()
+        name: measure_geometry(view.sample(rule, settings.draws), grid)
+        for name, rule in rules.items()
     }
     difficulty = {name: view.difficulty(rule) for name, rule in rules.items()}
-    batch = view.batch(rules.values(), pictures)
+    batch = view.batch(rules.values(), settings.pictures)
     columns = [
         gallery_column(name, view.mask(rule, batch), geometry[name]) for name, rule in rules.items()
     ]
     save_picture(path, mask_gallery(batch.images, columns, grid))
     report = MaskReport(geometry, path, difficulty)
-    _write(report, grid, {"data": settings.data, "ratio": ratio, "draws": draws, "seed": seed})
+    about = {
+        "data": data_settings.data,
+        "ratio": settings.ratio,
+        "draws": settings.draws,
+        "seed": settings.seed,
+    }
+    _write(report, grid, about)
     for line in (
-        f"{grid}, ratio {ratio:g}, {draws:,} masks of each policy",
+        f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy",
         *format_geometry(geometry, difficulty),
         f"Gallery: {path}",
     ):

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from maskwright.data.crop import CroppedSource, SmartCrop, crop_source
 from maskwright.data.maps.map_writer import write_map
@@ -22,7 +21,6 @@ from maskwright.data.sources.store_source import StoreSource, is_store
 from maskwright.data.sources.survey import Survey
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import spread
-from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json, write_json
@@ -31,10 +29,11 @@ from maskwright.workflows.building.teachers import open_teacher
 from maskwright.workflows.loading.pictures import find
 from maskwright.workflows.preparing.heads import pick_finders
 from maskwright.workflows.preparing.sheets import save_map_sheet, save_window_sheet
+from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_side
+from maskwright.workflows.settings.prepare_settings import PrepareSettings
 from maskwright.workflows.settings.pretrain_settings import DataSettings
 
-CROPS = ("none", "center", "smart")
 SUMMARY = "prepare.json"
 _LOOK_AT = 24
 
@@ -48,65 +47,53 @@ class Prepared:
     path: Path
 
 
-def prepare(
-    data: Any,
-    out: str | Path | None = None,
-    *,
-    size: int | None = None,
-    crop: str = "none",
-    windows: int = 1,
-    heads: str = "auto",
-    priors: str | Sequence[str] = "",
-    channels: int | None = None,
-    split: str | None = None,
-    labels: str | None = None,
-    overwrite: bool = False,
-    value_range: str | None = None,
-    pages: Literal["first", "all"] = "first",
-    seed: int = 0,
-    device: str = "auto",
-    reporter: Reporter | None = None,
-) -> Prepared:
+@takes(PrepareSettings, "data", "out")
+def prepare(settings: PrepareSettings, reporter: Reporter | None = None) -> Prepared:
     """Write a store of `data` to the folder `out`, with the maps named in `priors`; a killed run
     goes on when it is repeated.
 
-    size: shorter side of the stored pictures.
-    crop: none, center or smart (square windows that keep heads).
-    windows: most windows of a picture.
-    heads: what finds them (auto, animeface, cascade, a cascade .xml, none). A store as `data`,
-        without `out`, gets maps added where it is.
-    value_range, pages: as for pretrain.
+    A store as `data`, without `out`, gets maps added where it is.
 
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
-    check_one_of("crop", crop, CROPS)
-    asked = _asked(priors, size=size, windows=windows)
-    by_name = isinstance(data, (str, Path))
-    settings = DataSettings(
-        data=str(data) if by_name else "python",
-        split=split,
-        labels=labels,
-        value_range=value_range,
-        pages=pages,
+    asked = _asked(settings.priors)
+    by_name = isinstance(settings.data, (str, Path))
+    data_settings = DataSettings(
+        data=str(settings.data) if by_name else "python",
+        split=settings.split,
+        labels=settings.labels,
+        value_range=settings.value_range,
+        pages=settings.pages or "first",
     )
-    source, found = find(settings, None if by_name else data, reporter)
-    if isinstance(source, StoreSource) and out is None:
-        store, cropped = _whole_store(source, size, crop), None
+    source, found = find(data_settings, None if by_name else settings.data, reporter)
+    if isinstance(source, StoreSource) and settings.out is None:
+        store, cropped = _whole_store(source, settings.size, settings.crop), None
     else:
-        folder = _check_out(out, overwrite)
-        cropped = _choose_windows(source, crop, windows, heads, folder, reporter)
-        store = _write_store(cropped or source, found, size, channels, folder, overwrite, reporter)
+        folder = _check_out(settings.out, settings.overwrite)
+        cropped = _choose_windows(
+            source, settings.crop, settings.windows, settings.heads, folder, reporter
+        )
+        store = _write_store(
+            cropped or source,
+            found,
+            settings.size,
+            settings.channels,
+            folder,
+            settings.overwrite,
+            reporter,
+        )
     originals = _originals(store, cropped or source)
-    maps = tuple(_make_map(one, store, originals, seed, device, reporter) for one in asked)
-    _summarize(store, cropped, maps, size, reporter)
+    maps = tuple(
+        _make_map(prior, store, originals, settings.seed, settings.device, reporter)
+        for prior in asked
+    )
+    _summarize(store, cropped, maps, settings.size, reporter)
     return Prepared(store, maps, store.folder)
 
 
-def _asked(priors: str | Sequence[str], **counts: int | None) -> list[Asked]:
-    """The maps that were named, with sources that exist; refuses counts below 1."""
-    for name, count in counts.items():
-        check_at_least(name, count, 1)
+def _asked(priors: str | Sequence[str]) -> list[Asked]:
+    """The maps that were named, with sources that exist."""
     asked = parse_priors(priors)
     for one in asked:
         if one.source is not None:

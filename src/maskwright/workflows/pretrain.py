@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,9 @@ from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.runs.same_pictures import check_same_data, new_run
-from maskwright.workflows.settings.choices import Found, choose
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.choices import Facts, choose
+from maskwright.workflows.settings.pretrain_options import PRETRAIN, PretrainOptions
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import asked_for, build_settings, flatten, read_recipe
 from maskwright.workflows.training.fit import fit
@@ -46,13 +48,9 @@ class Plan:
     joined: bool = False
 
 
+@takes(PRETRAIN, "data")
 def pretrain(
-    data: Any = None,
-    *,
-    recipe: str | Path | None = None,
-    assignments: Iterable[str] = (),
-    resume: bool = False,
-    overwrite: bool = False,
+    options: PretrainOptions,
     reporter: Reporter | None = None,
     watch: Callable[[dict[str, Any]], bool] | None = None,
     **settings: Any,
@@ -61,11 +59,7 @@ def pretrain(
 
     data: a path or name as on the command line, an array (N, H, W, C) or (N, C, H, W), or a torch
         Dataset.
-    recipe: a YAML file, or a recipe's name; settings: any name from `maskwright pretrain --help`,
-        e.g. policy="block(size=2)", ratio="0.5->0.75", epochs=20.
-    resume: go on with the interrupted run in `out`.
-    overwrite: delete the run in `out` first.
-    watch: gets every row of numbers and says whether to stop. Returns the run.
+    watch: gets every row of numbers and says whether to stop.
 
     Raises MaskwrightError for what a user can mend.
     """
@@ -73,16 +67,14 @@ def pretrain(
         LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
     )
     given = {name: value for name, value in settings.items() if value is not None}
+    data = given.pop("data", None)
     by_name = data is None or isinstance(data, (str, Path))
     if data is not None:
         given["data"] = str(data) if by_name else "python"
     plan = _plan(
         given,
         None if by_name else data,
-        str(recipe) if recipe is not None else None,
-        assignments,
-        resume,
-        overwrite,
+        options,
         reporter,
     )
     with nullcontext() if plan.joined else logged(plan.folder):
@@ -107,18 +99,16 @@ def pretrain(
 def _plan(
     given: dict[str, Any],
     source: Any,
-    recipe: str | None,
-    assignments: Iterable[str],
-    resume: bool,
-    overwrite: bool,
+    options: PretrainOptions,
     reporter: Reporter,
 ) -> Plan:
     joined = joined_folder()
-    if resume and overwrite:
+    recipe, assignments = options.recipe, options.assignments
+    if options.resume and options.overwrite:
         raise MaskwrightError(
             "--resume goes on with a run and --overwrite deletes it; give one of them."
         )
-    if joined is not None or resume:
+    if joined is not None or options.resume:
         given = given if joined is not None else {**asked_for(recipe, assignments), **given}
         return _plan_again(
             given, source, RunFolder(joined) if joined else None, joined is not None, reporter
@@ -129,7 +119,7 @@ def _plan(
         if settings.run.out
         else default_folder(opened.name, str(settings.model.model), _policy_name(settings))
     )
-    make_way(folder, overwrite)
+    make_way(folder, options.overwrite)
     return Plan(settings.with_values(out=str(folder.path)), opened, folder, resume=False)
 
 
@@ -147,7 +137,7 @@ def complete(
         # Kept with the weights: whatever they are shown later is read under the same range.
         settings = settings.with_values(value_range=value_range_of(opened))
     processes = settings.run.devices * settings.run.nodes
-    facts = Found(
+    facts = Facts(
         len(opened),
         min(found.median),
         1 if found.gray else found.channels,

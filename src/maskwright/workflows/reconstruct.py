@@ -7,19 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.pixel_scores import PixelScores
-from maskwright.masking.given import Cover
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.weights.hints import Hints, Target
+from maskwright.weights.hints import Hints
 from maskwright.workflows.building.policies import ALL
 from maskwright.workflows.filling.arms import (
     Candidate,
@@ -33,7 +32,7 @@ from maskwright.workflows.filling.arms import (
 from maskwright.workflows.filling.fill_holes import fill_holes
 from maskwright.workflows.filling.filled import Filled, fill_by_nothing
 from maskwright.workflows.filling.full_picture import reconstruct_fully
-from maskwright.workflows.filling.inpaint import Fit, HoleSettings
+from maskwright.workflows.filling.inpaint import HoleSettings
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
@@ -52,95 +51,75 @@ from maskwright.workflows.filling.side_by_side import (
 )
 from maskwright.workflows.loading.chosen_pictures import choose_pictures, is_array
 from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.settings.arguments import takes
+from maskwright.workflows.settings.reconstruct_settings import ReconstructSettings
 
 MOST_ROWS = 12
-MASK_STATS = ("visible", "target")
 
 
-def reconstruct(
-    run: str | Path | Sequence[str | Path],
-    images: Any,
-    *,
-    out: str | Path | None = None,
-    mask: Any = None,
-    cover: Cover | None = None,
-    fit: Fit | None = None,
-    feather: int | None = None,
-    full: bool = False,
-    policy: str | Sequence[str] | None = None,
-    ratio: float | str | Sequence[float] | None = None,
-    epochs: str | Sequence[int] | None = None,
-    errors: bool = False,
-    lpips: str | None = None,
-    stats: Literal["visible", "target"] = "visible",
-    device: str = "auto",
-    seed: int = 0,
-    target: Target | None = None,
-    value_range: str | None = None,
-    pages: str | None = None,
-    reporter: Reporter | None = None,
-) -> Reconstruction:
+@takes(ReconstructSettings, "run", "images")
+def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None) -> Reconstruction:
     """Mask pictures and let one or several models fill them in.
 
-    run: a run or checkpoint, or several, which get the same masks; runs at the head of `images`
-        join them.
-    images: paths of pictures, folders, archives or a prepared store (with its maps), or uint8
-        images (N, H, W, C) as an array. policy and ratio: the first run's own by default; several,
-        as lists or `random; block(size=2)` and `0.25,0.5`, stand side by side, and policy `all` is
-        every policy that can be used.
-    epochs: `all` or `20,50`, the checkpoints that a run kept.
-    mask: a hole painted in white, for all pictures or a folder of them, filled at the pictures' own
-        size; cover, fit and feather: see `HoleSettings`.
-    full: predict every pixel under several masks and average.
-    errors: show how wrong each pixel is.
-    lpips: measure it with these weights (`imagenet` or a file).
-    stats: how normalized predictions become pixels, `visible` (nothing leaks) or `target` (an
-        oracle, labeled so).
-    target: what the models predict, for foreign files that do not say.
-    value_range, pages: as for pretrain (default: the first run's range). Without a mask pictures
-        are shrunk and center-cropped to the model's size. At most 256 are measured and fewer shown,
-        evenly spread over all. Writes a PNG and a JSON beside it; for arrays only when `out` is
-        given.
+    Runs at the head of `images` join those of `run`; all of them get the same masks. `images` may
+    be uint8 images (N, H, W, C) as an array, too. Several policies and ratios, as lists or
+    `random; block(size=2)` and `0.25,0.5`, stand side by side. A painted hole is filled at the
+    pictures' own size; without one pictures are shrunk and center-cropped to the model's size. At
+    most 256 are measured and fewer shown, evenly spread over all. Writes a PNG and a JSON beside
+    it; for arrays only when `out` is given.
+
+    Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
-    if stats not in MASK_STATS:
-        raise MaskwrightError(f"stats is visible or target; got '{stats}'.")
     options = ReconstructOptions(
-        stats=stats,
-        device=pick_device(device),
-        seed=seed,
-        errors=errors,
-        lpips=lpips,
+        stats=settings.stats,
+        device=pick_device(settings.device),
+        seed=settings.seed,
+        errors=settings.errors,
+        lpips=settings.lpips,
         reporter=reporter,
     )
-    runs, images = _sort_out(run, images)
-    hints = Hints(target=target)
+    runs, images = _sort_out(settings.run, settings.images)
+    hints = Hints(target=settings.target)
     first = Candidate("", runs[0], hints).load()
-    options = replace(options, reading=reading_for(first.settings, value_range, pages))
-    if mask is not None:
+    options = replace(
+        options, reading=reading_for(first.settings, settings.value_range, settings.pages)
+    )
+    if settings.mask is not None:
         others = {
-            "--full": full,
-            "--policy": policy,
-            "--ratio": ratio,
-            "--epochs": epochs,
-            "--stats target": stats == "target",
+            "--full": settings.full,
+            "--policy": settings.policy,
+            "--ratio": settings.ratio,
+            "--epochs": settings.epochs,
+            "--stats target": settings.stats == "target",
         }
         _refuse(
             "--mask fills one hole by one model; leave out {}.",
             {**others, "the other runs": len(runs) > 1},
         )
         how = HoleSettings(
-            cover=cover or "any", fit=fit or "resize", feather=4 if feather is None else feather
+            cover=settings.cover or "any",
+            fit=settings.fit or "resize",
+            feather=4 if settings.feather is None else settings.feather,
         )
-        return fill_holes(first, runs[0], images, mask, how, out, options)
+        return fill_holes(first, runs[0], images, settings.mask, how, settings.out, options)
     hole = {
-        "--cover": cover,
-        "--fit": fit,
-        "--feather": None if feather is None else str(feather),
-    }  # 0 is given too
+        "--cover": settings.cover,
+        "--fit": settings.fit,
+        # 0 is given too, so it is text here.
+        "--feather": None if settings.feather is None else str(settings.feather),
+    }
     _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
     return _fill_masked(
-        runs, find_models(runs, epochs, hints), first, images, policy, ratio, full, out, options
+        runs,
+        find_models(runs, settings.epochs, hints),
+        first,
+        images,
+        settings.policy,
+        settings.ratio,
+        settings.full,
+        settings.out,
+        options,
     )
 
 

@@ -49,7 +49,9 @@ from maskwright.workflows.runs.same_pictures import (
     facts_of_pictures,
 )
 from maskwright.workflows.selecting.report import MOST_MEASURED, report_selection
+from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.pretrain_settings import DataSettings
+from maskwright.workflows.settings.select_options import SELECT, SelectOptions
 from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
 from maskwright.workflows.training.train_loop import TrainLoop, run_train_loop
 
@@ -67,48 +69,34 @@ class Selection:
     report: dict[str, Any]
 
 
-def select(
-    run: str | Path,
-    data: Any = None,
-    *,
-    name: str | None = None,
-    recipe: str | Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    reporter: Reporter | None = None,
-    **settings: Any,
-) -> Selection:
+@takes(SELECT, "run", "data")
+def select(options: SelectOptions, reporter: Reporter | None = None, **settings: Any) -> Selection:
     """Train a scorer that says which patches of a picture to keep, so that a run's frozen
     autoencoder fills in the rest best.
-
-    data: as for pretrain, the run's own when None, and then the part that the run held out is what
-        is measured on.
-    name: of the folder RUN/select/NAME; settings: any name from `maskwright select --help`.
-    recipe: a YAML file with a section `select`.
-    resume: go on with an interrupted training.
-    overwrite: delete it first.
 
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
-    besides, chosen = build_select_settings(None if recipe is None else str(recipe), settings)
-    parent = open_run(run)
+    besides, chosen = build_select_settings(options.recipe, settings)
+    parent = open_run(options.run)
     loaded = parent.load()
     if chosen.encode == "all" and loaded.model.config.decoder != "full":
         raise MaskwrightError(
             "encode='all' mixes kept features with mask tokens, which a cross decoder does not"
             " have. Use encode='kept'."
         )
-    folder = RunFolder(parent.path / "select" / slug(name or f"{chosen.encode}-{chosen.scorer}"))
-    data = besides.get("data") if data is None else data
-    _open_folder(folder, chosen, resume, overwrite)
+    folder = RunFolder(
+        parent.path / "select" / slug(options.name or f"{chosen.encode}-{chosen.scorer}")
+    )
+    data = besides.get("data") if options.data is None else options.data
+    _open_folder(folder, chosen, options.resume, options.overwrite)
     wanted = _data_settings(parent, data, chosen, loaded)
     pictures = _open_pictures(wanted, data, parent.settings.train.seed, reporter)
-    if not resume:
+    if not options.resume:
         _write_settings(parent, folder, wanted.data, chosen)
     shape = _shape(chosen, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
-    finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, resume)
+    finished = _fit(chosen, loaded, scorer, pictures, folder, reporter, options.resume)
     if not finished:
         raise MaskwrightError(
             f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from maskwright.workflows.settings.choices import Found, choose, choose_patch, effective_batch
+from maskwright.workflows.settings.choices import Facts, choose, choose_patch, effective_batch
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import build_settings
 
-FOUND = Found(count=5000, short_side=300, channels=3, device="cpu", cores=2)
+FOUND = Facts(count=5000, short_side=300, channels=3, device="cpu", cores=2)
 
 
-def complete(found: Found = FOUND, **given: Any) -> PretrainSettings:
+def complete(found: Facts = FOUND, **given: Any) -> PretrainSettings:
     return choose(build_settings(data="x", **given), found)[0]
 
 
@@ -64,7 +64,7 @@ def test_what_was_said_stays() -> None:
     [(300, "cpu", 96), (300, "cuda", 224), (32, "cpu", 32), (28, "cpu", 28), (70, "cpu", 64)],
 )
 def test_pictures_are_never_enlarged(short_side: int, device: str, expected: int) -> None:
-    assert complete(Found(5000, short_side, 3, device, 2)).data.image_size == expected
+    assert complete(Facts(5000, short_side, 3, device, 2)).data.image_size == expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_several_masks_of_a_picture_leave_the_learning_rate_alone() -> None:
 
 def test_a_batch_larger_than_the_data_is_made_smaller_and_said() -> None:
     settings, choices = choose(
-        build_settings(data="x", batch_size=4096), Found(300, 96, 3, "cpu", 2)
+        build_settings(data="x", batch_size=4096), Facts(300, 96, 3, "cpu", 2)
     )
     assert settings.train.batch_size == 300
     assert any("larger than the data set" in choice.reason for choice in choices)
@@ -102,9 +102,9 @@ def test_a_batch_larger_than_the_data_is_made_smaller_and_said() -> None:
 
 def test_a_step_counts_no_batches_that_never_come() -> None:
     settings, choices = choose(
-        build_settings(data="x", batch_size=64, accumulate=16), Found(300, 96, 3, "cpu", 2)
+        build_settings(data="x", batch_size=64, accumulate=16), Facts(300, 96, 3, "cpu", 2)
     )
-    whole = complete(Found(300, 96, 3, "cpu", 2), batch_size=64, accumulate=4)
+    whole = complete(Facts(300, 96, 3, "cpu", 2), batch_size=64, accumulate=4)
     assert (settings.train.accumulate, settings.train.lr) == (4, whole.train.lr)
     assert any("no more batches" in choice.reason for choice in choices)
 
@@ -116,13 +116,13 @@ def test_two_processes_share_the_batch_in_the_learning_rate() -> None:
         assert two.train.lr == pytest.approx(factor * (one.train.lr or 0))
 
 
-def reasons(found: Found = FOUND, **given: Any) -> dict[str, tuple[object, str]]:
+def reasons(found: Facts = FOUND, **given: Any) -> dict[str, tuple[object, str]]:
     choices = choose(build_settings(data="x", **given), found)[1]
     return {choice.name: (choice.value, choice.reason) for choice in choices}
 
 
 def test_a_cpu_gets_what_learns_most_in_minutes_and_says_why() -> None:
-    chosen = reasons(Found(50_000, 32, 3, "cpu", 2), minutes=8)
+    chosen = reasons(Facts(50_000, 32, 3, "cpu", 2), minutes=8)
     names = ("model", "decoder", "predict", "crop_scale", "batch_size", "optimizer", "lr")
     values = [chosen[name][0] for name in names]
     assert values[:6] == ["vit_nano", "cross", 0.34, 0.4, 128, "muon"]
@@ -132,7 +132,7 @@ def test_a_cpu_gets_what_learns_most_in_minutes_and_says_why() -> None:
 
 
 def test_other_devices_keep_what_was_published() -> None:
-    chosen = reasons(Found(50_000, 224, 3, "cuda", 8), epochs=100)
+    chosen = reasons(Facts(50_000, 224, 3, "cuda", 8), epochs=100)
     names = ("model", "decoder", "predict", "crop_scale", "optimizer")
     values = [chosen[name][0] for name in names]
     assert values == ["vit_small", "full", 1.0, 0.2, "adamw"]
@@ -151,11 +151,11 @@ def test_other_devices_keep_what_was_published() -> None:
     ids=str,
 )
 def test_a_long_budget_is_worth_a_wider_model(length: dict[str, Any], model: str) -> None:
-    assert complete(Found(50_000, 32, 3, "cpu", 2), **length).model.model == model
+    assert complete(Facts(50_000, 32, 3, "cpu", 2), **length).model.model == model
 
 
 def test_larger_pictures_make_the_same_minutes_shorter() -> None:
-    small, large = (Found(50_000, side, 3, "cpu", 2) for side in (32, 96))
+    small, large = (Facts(50_000, side, 3, "cpu", 2) for side in (32, 96))
     assert complete(small, minutes=240).model.model == "stl10_192x8"
     assert complete(large, minutes=240).model.model == "vit_nano"
 

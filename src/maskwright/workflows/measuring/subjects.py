@@ -30,7 +30,7 @@ from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_
 from maskwright.workflows.measuring.bench import Bench
 from maskwright.workflows.measuring.feature_cache import FeatureCache
 from maskwright.workflows.runs.locate import load_any_encoder
-from maskwright.workflows.settings.choices import Found, choose
+from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 RANDOM = "random"
@@ -166,7 +166,7 @@ def _chosen_config(data: str | None, device: torch.device) -> ModelConfig:
         )
     opened = open_source(data)
     found: Any = survey(opened)
-    facts = Found(
+    facts = Facts(
         len(opened),
         min(found.median),
         1 if found.gray else found.channels,

@@ -13,22 +13,23 @@ from maskwright.models.cost import count_step
 from maskwright.models.sizes import SIZES
 from maskwright.support.errors import unknown_name
 from maskwright.training.optimizers import check_sharding
-from maskwright.workflows.settings.choice import Choice, Found
+from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 
-CPU_MODEL, LONG_CPU_MODEL = "vit_nano", "stl10_192x8"
+CPU_MODEL = "vit_nano"
+LONG_CPU_MODEL = "stl10_192x8"
+# Operations per second and core at which small models train on a CPU with AMX (about 1,000 pictures
+# of 32 pixels on two cores).
 CORE_RATE = 40e9
-"""Operations per second and core at which small models train on a CPU with AMX (about 1,000
-pictures of 32 pixels on two cores).
-"""
+# Pictures that the small model sees before a wider one is chosen: far beyond what was compared,
+# where the small one still led.
 LONG_RUN = 10_000_000
-"""Pictures that the small model sees before a wider one is chosen: far beyond what was compared,
-where the small one still led.
-"""
-CPU_PREDICT, CPU_CROP_SCALE = 0.34, 0.4
+# A third predicted and milder crops taught most in the same minutes.
+CPU_PREDICT = 0.34
+CPU_CROP_SCALE = 0.4
 
 
-def choose_model(settings: PretrainSettings, found: Found) -> list[Choice]:
+def choose_model(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """The size: on a CPU by the pictures that the budget lets the small model see, elsewhere by the
     pictures there are.
     """
@@ -36,17 +37,18 @@ def choose_model(settings: PretrainSettings, found: Found) -> list[Choice]:
         if settings.model.model not in SIZES:
             raise unknown_name("model", settings.model.model, SIZES)
         return []
-    if found.device == "cpu":
-        return [_choose_cpu_model(settings, found)]
-    if found.count < 50_000:
-        return [Choice("model", "vit_tiny", f"{found.count:,} pictures are few")]
-    if found.count < 500_000:
+    # Few CPUs see enough pictures to fill a wide model.
+    if facts.device == "cpu":
+        return [_choose_cpu_model(settings, facts)]
+    if facts.count < 50_000:
+        return [Choice("model", "vit_tiny", f"{facts.count:,} pictures are few")]
+    if facts.count < 500_000:
         return [Choice("model", "vit_small", "enough pictures for it")]
     return [Choice("model", "vit_base", "many pictures")]
 
 
-def _choose_cpu_model(settings: PretrainSettings, found: Found) -> Choice:
-    seen = pictures_seen(settings, found)
+def _choose_cpu_model(settings: PretrainSettings, facts: Facts) -> Choice:
+    seen = pictures_seen(settings, facts)
     if seen is not None and seen > LONG_RUN:
         reason = f"time for about {seen:,.0f} pictures at the smallest size is worth a wider one"
         return Choice("model", LONG_CPU_MODEL, reason)
@@ -55,18 +57,19 @@ def _choose_cpu_model(settings: PretrainSettings, found: Found) -> Choice:
     return Choice("model", CPU_MODEL, reason)
 
 
-def pictures_seen(settings: PretrainSettings, found: Found) -> float | None:
+def pictures_seen(settings: PretrainSettings, facts: Facts) -> float | None:
     """About how many pictures the smallest model sees in the epochs or minutes given; None where
     neither is.
 
     Steps are left out: a study gives arms of unequal cost different numbers of them, and their
     models must stay equal.
     """
+    # Epochs fix the number; minutes only with a guess of the speed.
     if settings.train.epochs is not None:
-        return settings.train.epochs * found.count
+        return settings.train.epochs * facts.count
     if settings.train.minutes is None:
         return None
-    operations = CORE_RATE * found.cores * 60 * settings.train.minutes
+    operations = CORE_RATE * facts.cores * 60 * settings.train.minutes
     return operations / _operations_per_picture(settings)
 
 
@@ -88,45 +91,46 @@ def _operations_per_picture(settings: PretrainSettings) -> int:
         decoder_depth=size.decoder_depth,
         decoder_heads=size.decoder_heads,
     )
+    # A ratio of 0.75 leaves a quarter visible.
     quarter = max(1, (height // patch) * (width // patch) // 4)
     return count_step(config, quarter, quarter).training
 
 
-def choose_decoder(settings: PretrainSettings, found: Found) -> list[Choice]:
+def choose_decoder(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """The decoder: the one whose cost follows what is predicted on a CPU, the published one
     elsewhere.
     """
     if settings.model.decoder is not None:
         return []
-    if found.device == "cpu":
+    if facts.device == "cpu":
         return [Choice("decoder", "cross", "computes only what is predicted, so a CPU sees more")]
     return [Choice("decoder", "full", "as published (He et al. 2022)")]
 
 
-def choose_predict(settings: PretrainSettings, found: Found) -> list[Choice]:
+def choose_predict(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """The share predicted: a third where that saves time on a CPU, else all."""
     if settings.mask.predict is not None:
         return []
-    if found.device == "cpu" and settings.model.decoder == "cross":
+    if facts.device == "cpu" and settings.model.decoder == "cross":
         reason = "a third of the masked patches teaches as much in less time (Fu et al. 2024)"
         return [Choice("predict", CPU_PREDICT, reason)]
     return [Choice("predict", 1.0, "every masked patch")]
 
 
-def choose_crop_scale(settings: PretrainSettings, found: Found) -> list[Choice]:
+def choose_crop_scale(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """The smallest crop: a short training does not exhaust the pictures, so milder crops teach it
     more.
     """
     if settings.data.crop_scale is not None:
         return []
-    if found.device == "cpu":
+    if facts.device == "cpu":
         return [
             Choice("crop_scale", CPU_CROP_SCALE, "short trainings learn more from larger crops")
         ]
     return [Choice("crop_scale", 0.2, "as published (He et al. 2022)")]
 
 
-def choose_optimizer(settings: PretrainSettings, found: Found) -> list[Choice]:
+def choose_optimizer(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """Muon on a CPU, where it was measured; a rate that was given without an optimizer is taken for
     AdamW's.
     """
@@ -134,11 +138,12 @@ def choose_optimizer(settings: PretrainSettings, found: Found) -> list[Choice]:
     if train.optimizer is not None:
         check_sharding(train.optimizer, settings.run.strategy)
         return []
+    # Muon's rates are several times AdamW's, so a given rate must not change its meaning.
     if train.lr is not None or train.base_lr is not None:
         reason = (
             "a learning rate was given, which is taken for AdamW's; --optimizer muon has another"
         )
         return [Choice("optimizer", "adamw", reason)]
-    if found.device == "cpu":
+    if facts.device == "cpu":
         return [Choice("optimizer", "muon", "learns more per step, and a CPU makes few")]
     return [Choice("optimizer", "adamw", "as published (He et al. 2022)")]

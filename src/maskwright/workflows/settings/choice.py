@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Found:
-    """What choices depend on: the pictures and the machine."""
+class Facts:
+    """What choices depend on: the pictures and the machine.
+
+    count: how many pictures.
+    short_side: of the median picture, in pixels.
+    channels: 1 for gray, 3 for color.
+    device: cpu, cuda or mps.
+    cores: of the CPU that this process may use.
+    processes: that share the pictures.
+    """
 
     count: int
     short_side: int

@@ -12,12 +12,12 @@ from maskwright.workflows.settings.budget_choices import (
     choose_optimizer,
     choose_predict,
 )
-from maskwright.workflows.settings.choice import Choice, Found
+from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 
 __all__ = [
     "Choice",
-    "Found",
+    "Facts",
     "choose",
     "choose_geometry",
     "choose_patch",
@@ -25,14 +25,18 @@ __all__ = [
     "effective_batch",
 ]
 
+# Usual sides of pictures, largest first.
 SIDES = (224, 192, 160, 128, 96, 64, 48, 32)
+# Sheets of reconstructions that a person still looks through.
 KEEPABLE_SAMPLES = 10
+# Pictures seen from which torch.compile wins back the time that it takes.
 WORTH_COMPILING = 2_000_000
 
 
-def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, list[Choice]]:
+def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, list[Choice]]:
     """Fill every open setting; returns the complete settings and what was chosen."""
     choices: list[Choice] = []
+    # In this order: a later rule reads what an earlier one has chosen.
     for rule in (
         _image_size,
         _channels,
@@ -49,7 +53,7 @@ def choose(settings: PretrainSettings, found: Found) -> tuple[PretrainSettings, 
         _compile,
         _pace,
     ):
-        for choice in rule(settings, found):
+        for choice in rule(settings, facts):
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
     return settings, choices
@@ -68,6 +72,7 @@ def choose_geometry(
 
 def choose_side(short_side: int, device: str) -> int:
     """The largest usual side that neither enlarges the pictures nor is too much for the device."""
+    # Larger pictures make a step too slow on a CPU.
     most = 96 if device == "cpu" else 224
     return next(
         (side for side in SIDES if side <= min(most, short_side)), max(8, short_side // 4 * 4)
@@ -79,31 +84,32 @@ def choose_patch(height: int, width: int) -> int:
     divides both.
     """
     short = min(height, width)
+    # Larger pictures bear finer grids: 14 patches a side as ViT-B/16 has at 224 pixels.
     least = max(1, short // (14 if short >= 160 else 12 if short >= 96 else 8))
     return next(
         (side for side in range(least, short + 1) if height % side == 0 and width % side == 0), 1
     )
 
 
-def _image_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _image_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.data.image_size is not None:
         return []
-    side = choose_side(found.short_side, found.device)
-    limit = "no enlarging" if side >= found.short_side // 2 else f"usual on {found.device}"
+    side = choose_side(facts.short_side, facts.device)
+    limit = "no enlarging" if side >= facts.short_side // 2 else f"usual on {facts.device}"
     return [
         Choice(
-            "image_size", side, f"the median picture's shorter side is {found.short_side}; {limit}"
+            "image_size", side, f"the median picture's shorter side is {facts.short_side}; {limit}"
         )
     ]
 
 
-def _channels(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _channels(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.data.channels is not None:
         return []
-    return [Choice("channels", found.channels, "as found in the pictures")]
+    return [Choice("channels", facts.channels, "as found in the pictures")]
 
 
-def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _patch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.model.patch_size is not None:
         return []
     height, width = parse_size(settings.data.image_size or 0)
@@ -111,15 +117,16 @@ def _patch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
     return [Choice("patch_size", side, f"a grid of {height // side}x{width // side} patches")]
 
 
-def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
-    share = found.count // found.processes
+def _batch_size(settings: PretrainSettings, facts: Facts) -> list[Choice]:
+    # Each process gets its share of the pictures and needs a whole batch of them.
+    share = facts.count // facts.processes
     if settings.train.batch_size is None:
-        usual = 128 if found.device == "cpu" else 256
+        usual = 128 if facts.device == "cpu" else 256
         size = max(1, min(usual, share // 4 or share))
         why = (
-            f"usual on {found.device}"
+            f"usual on {facts.device}"
             if size == usual
-            else f"a quarter of the {found.count:,} pictures"
+            else f"a quarter of the {facts.count:,} pictures"
         )
         return [Choice("batch_size", size, why)]
     if settings.train.batch_size > share:
@@ -127,23 +134,24 @@ def _batch_size(settings: PretrainSettings, found: Found) -> list[Choice]:
             Choice(
                 "batch_size",
                 max(1, share),
-                f"the batch asked for is larger than the data set ({found.count:,} pictures)",
+                f"the batch asked for is larger than the data set ({facts.count:,} pictures)",
             )
         ]
     return []
 
 
-def _accumulate(settings: PretrainSettings, found: Found) -> list[Choice]:
-    """No more batches in a step than an epoch has: those that never come must not raise the
-    learning rate.
+def _accumulate(settings: PretrainSettings, facts: Facts) -> list[Choice]:
+    """No more batches in a step than an epoch has.
+
+    Those that never come must not raise the learning rate.
     """
-    batches = max(1, found.count // found.processes // (settings.train.batch_size or 1))
+    batches = max(1, facts.count // facts.processes // (settings.train.batch_size or 1))
     if settings.train.accumulate <= batches:
         return []
     return [Choice("accumulate", batches, "an epoch has no more batches, and a step ends with it")]
 
 
-def _rate(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _rate(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.train.lr is not None:
         return []
     batch = pictures_per_step(settings)
@@ -171,27 +179,28 @@ def effective_batch(settings: PretrainSettings) -> int:
     return pictures_per_step(settings) * settings.mask.masks_per_image
 
 
-def _length(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _length(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     train = settings.train
     if train.epochs is not None or train.steps is not None or train.minutes is not None:
         return []
-    wanted = 200_000 if found.device == "cpu" else 20_000_000
-    epochs = float(min(400, max(10, round(wanted / found.count))))
+    # Pictures seen in a usual training; a CPU sees a hundred times fewer.
+    seen = 200_000 if facts.device == "cpu" else 20_000_000
+    epochs = float(min(400, max(10, round(seen / facts.count))))
     return [
         Choice(
             "epochs",
             epochs,
-            f"about {epochs * found.count:,.0f} pictures seen; give --epochs, --steps or --minutes"
+            f"about {epochs * facts.count:,.0f} pictures seen; give --epochs, --steps or --minutes"
             " for another length",
         )
     ]
 
 
-def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _compile(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     if settings.run.compile is not None:
         return []
-    seen = (settings.train.epochs or 0) * found.count
-    worth = found.device == "cuda" and seen >= WORTH_COMPILING
+    seen = (settings.train.epochs or 0) * facts.count
+    worth = facts.device == "cuda" and seen >= WORTH_COMPILING
     return [
         Choice(
             "compile",
@@ -201,12 +210,13 @@ def _compile(settings: PretrainSettings, found: Found) -> list[Choice]:
     ]
 
 
-def _pace(settings: PretrainSettings, found: Found) -> list[Choice]:
+def _pace(settings: PretrainSettings, facts: Facts) -> list[Choice]:
+    # Steps and minutes know no number of epochs beforehand.
     epochs = settings.train.epochs or KEEPABLE_SAMPLES
     pace = max(1, round(epochs / KEEPABLE_SAMPLES))
-    chosen = []
+    choices = []
     if settings.run.sample_every is None:
-        chosen.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
+        choices.append(Choice("sample_every", pace, "about ten sheets of reconstructions"))
     if settings.run.knn_every is None:
-        chosen.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
-    return chosen
+        choices.append(Choice("knn_every", pace, "about ten measurements, where there are labels"))
+    return choices

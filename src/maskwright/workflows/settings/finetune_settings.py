@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
-from maskwright.workflows.settings.recipes import convert, read_recipe
+from maskwright.workflows.settings.recipes import read_recipe
 
 SECTION = "finetune"
 CHOICES = {"pooling": ("mean", "cls"), "choose": ("last", "held_out")}
@@ -29,8 +30,10 @@ NOT_SETTINGS = (
     "value_range",
     "pages",
 )
+# Defaults: as many epochs as show this many pictures, within limits ...
 _SEEN = 150_000
 _EPOCHS = (10, 100)
+# ... in batches that make about this many steps an epoch, within limits.
 _BATCHES = (16, 128)
 _BATCHES_PER_EPOCH = 8
 
@@ -41,6 +44,7 @@ class FinetuneSettings:
     not a million.
     """
 
+    # Length: one of the two.
     epochs: float | None = setting(
         None, help="passes over the pictures (default: as many as show 150,000 pictures, 10 to 100)"
     )
@@ -49,6 +53,7 @@ class FinetuneSettings:
         None,
         help="pictures per step, an even number (default: an eighth of the pictures, 16 to 128)",
     )
+    # Optimizer: the rate falls from the head down to the first block.
     base_lr: float = setting(
         2e-3, help="learning rate of the head for 256 pictures; the rate used is base x batch / 256"
     )
@@ -59,6 +64,7 @@ class FinetuneSettings:
     warmup: float = setting(0.05, help="share of the training over which the rate rises")
     layer_decay: float = setting(0.75, help="rate of a block over that of the block above it")
     weight_decay: float = setting(0.05, help="decay of weights")
+    # Regularization and augmentation, as BEiT and MAE fine-tune.
     drop_path: float = setting(0.1, help="how often the last block is skipped; less below")
     mixup: float = setting(0.8, help="alpha of mixup; 0 for none")
     cutmix: float = setting(1.0, help="alpha of cutmix; 0 for none")
@@ -68,11 +74,13 @@ class FinetuneSettings:
     erase: float = setting(0.25, help="share of the pictures with a rectangle of noise")
     crop_scale: float = setting(0.2, help="least share of a picture that a random crop keeps")
     flip: bool = setting(True, help="mirror half of the pictures")
+    # Weights.
     clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
     ema: float = setting(
         0.0,
         help="measure and keep an average of the weights with this decay, e.g. 0.999; 0 for none",
     )
+    # What the head reads, and which epoch is measured.
     pooling: Literal["mean", "cls"] = setting(
         "mean", help="mean of the patch tokens, or the class token"
     )
@@ -84,6 +92,7 @@ class FinetuneSettings:
         ),
     )
     held_out: float = setting(0.1, help="share of train that is held out with choose=held_out")
+    # The machine.
     precision: str | None = setting(
         None, help="bf16-mixed, 16-mixed or 32-true (default: bf16 where it is fast)"
     )
@@ -98,6 +107,7 @@ class FinetuneSettings:
         for name, known in CHOICES.items():
             check_one_of(name, getattr(self, name), known)
         check_at_least("batch_size", self.batch_size, 2)
+        # Mixup pairs each picture with its mirror place in the batch.
         if self.batch_size is not None and self.batch_size % 2:
             raise MaskwrightError(
                 f"Pictures are mixed in pairs, so batch_size is even; got {self.batch_size}."
@@ -127,9 +137,11 @@ class FinetuneSettings:
         batch = self.batch_size or min(
             max(_largest_power(pictures // _BATCHES_PER_EPOCH), _BATCHES[0]), _BATCHES[1]
         )
+        # Few pictures are seen more often, so that the number of pictures seen stays alike.
         epochs = self.epochs
         if epochs is None and self.minutes is None:
             epochs = float(round(min(max(_SEEN / pictures, _EPOCHS[0]), _EPOCHS[1])))
+        # Never more than there are, and still even.
         batch = min(batch, pictures - pictures % 2)
         lr = self.base_lr * batch / 256 if self.lr is None else self.lr
         return dataclasses.replace(self, batch_size=batch, epochs=epochs, lr=lr)
@@ -155,10 +167,8 @@ def build_finetune_settings(
             )
         merged[name.strip().removeprefix(f"{SECTION}.")] = value.strip()
     merged |= {name: value for name, value in given.items() if value is not None}
-    for group in (
-        ("epochs", "minutes"),
-        ("lr", "base_lr"),
-    ):  # what is given by name replaces what a recipe says in other words
+    # What is given by name replaces what a recipe says in other words.
+    for group in (("epochs", "minutes"), ("lr", "base_lr")):
         if any(given.get(name) is not None for name in group):
             merged = {
                 name: value

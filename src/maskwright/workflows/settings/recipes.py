@@ -7,15 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
 
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
-from maskwright.support.shorthand import split_list
 from maskwright.support.yaml_text import read_yaml
-from maskwright.workflows.settings.fields import Leaf, leaves
+from maskwright.workflows.settings.conversion import convert
+from maskwright.workflows.settings.fields import leaves
 from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSettings
 
 
@@ -27,6 +26,7 @@ def build_settings(
 
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
+    # Later sources win: the recipe, then --set, then flags and named arguments.
     flat = override(
         asked_for(recipe, assignments),
         canonical({name: value for name, value in given.items() if value is not None}),
@@ -55,20 +55,22 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
     """Let later values win; a later length of training (epochs, steps, minutes) replaces an earlier
     one, and base_lr an earlier lr.
     """
-    kept = dict(flat)
+    # 20 epochs in a recipe and --minutes 5 would be two lengths; so would a rate in two forms.
+    merged = dict(flat)
     for group in (("epochs", "steps", "minutes"), ("lr", "base_lr")):
         if any(later.get(name) is not None for name in group):
-            kept = {
+            merged = {
                 name: value
-                for name, value in kept.items()
+                for name, value in merged.items()
                 if name not in group or name == "base_lr"
             }
-    return {**kept, **later}
+    return {**merged, **later}
 
 
 def read_recipe(name: str) -> dict[str, Any]:
     """Read a YAML recipe from a path, or by name from those that come with the package."""
     path = Path(name)
+    # A bare word is the name of a recipe of the package, unless there is such a file.
     if not path.suffix and not path.is_file():
         known = recipe_names()
         if name not in known:
@@ -112,6 +114,7 @@ def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for key, value in sections.items():
+        # `data: photos` is the setting of that name, `data: {data: photos}` the section.
         if key in SECTIONS and isinstance(value, Mapping):
             names = [leaf.name for leaf in leaves({key: SECTIONS[key]})]
             for name in value:
@@ -124,6 +127,7 @@ def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 def canonical(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Replace aliases by names and refuse unknown ones with the nearest known."""
+    # mask_ratio is ratio, wherever it is written.
     aliases = {alias: leaf.name for leaf in leaves(SECTIONS) for alias in leaf.aliases}
     names = [leaf.name for leaf in leaves(SECTIONS)]
     renamed = {aliases.get(name, name): value for name, value in flat.items()}
@@ -141,40 +145,6 @@ def check_types(flat: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def convert(leaf: Leaf, value: Any) -> Any:
-    """Convert one value to the type of its setting."""
-    if isinstance(value, str) and list in (
-        getattr(part, "__origin__", None)
-        for part in (leaf.type, *getattr(leaf.type, "__args__", ()))
-    ):
-        value = split_list(value.strip().removeprefix("[").removesuffix("]"))
-    value = str(value) if isinstance(value, Path) else value
-    if (
-        isinstance(value, str)
-        and {str, dict} <= set(map(_plain, get_args(leaf.type)))
-        and not value.lstrip().startswith("{")
-    ):
-        return value  # parts(weights={eyes: 3}) would be read as a YAML mapping
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--value", type=leaf.type)
-    try:
-        return parser.parse_object({"value": value}).value
-    except (ArgumentError, TypeError) as error:
-        near = (
-            did_you_mean(str(value), map(str, get_args(leaf.type)))
-            if get_origin(leaf.type) is Literal
-            else ""
-        )
-        raise MaskwrightError(
-            f"{leaf.name} = {value!r} does not fit: expected {_type_words(leaf.type)}.{near}"
-            f" {leaf.help}."
-        ) from error
-
-
-def _plain(kind: Any) -> Any:
-    return get_origin(kind) or kind
-
-
 def dump_recipe(settings: PretrainSettings, heading: str) -> str:
     """Write settings as a recipe that repeats the run, opening with a comment."""
     comment = "".join(f"# {line}\n" for line in heading.splitlines())
@@ -186,6 +156,7 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for text in assignments:
         key, equals, value = text.partition("=")
         section, dot, name = key.strip().partition(".")
+        # Whoever leaves out the section gets its name.
         if not equals or not name or not dot:
             raise MaskwrightError(
                 "--set takes section.name=value, e.g. model.decoder_depth=2; got"
@@ -199,12 +170,12 @@ def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _place_of(name: str) -> str:
     """The full name of a setting, where one is called so."""
-    places = [
+    names = [
         f"{key}.{name}"
         for key in SECTIONS
         if name in {leaf.name for leaf in leaves({key: SECTIONS[key]})}
     ]
-    return f" Did you mean '{places[0]}'?" if places else ""
+    return f" Did you mean '{names[0]}'?" if names else ""
 
 
 def _check_known(name: str, names: list[str], prefix: str = "") -> None:
@@ -213,22 +184,3 @@ def _check_known(name: str, names: list[str], prefix: str = "") -> None:
             f"Unknown setting '{prefix}{name}'.{did_you_mean(name, names)} See: maskwright pretrain"
             " --help."
         )
-
-
-def _type_words(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, get_args(kind)))
-    words = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-        dict: "a mapping",
-        list: "a list",
-    }
-    parts = (
-        [part for part in getattr(kind, "__args__", (kind,)) if part is not type(None)]
-        if not isinstance(kind, type)
-        else [kind]
-    )
-    return " or ".join(words.get(getattr(part, "__origin__", part), str(part)) for part in parts)

@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
-from maskwright.workflows.settings.recipes import convert, read_recipe
+from maskwright.workflows.settings.recipes import read_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectSettings:
     """What a scorer learns from, how it is built, and for how long it trains."""
 
+    # Pictures.
     split: str | None = setting(None, help="use this split of the data (default: the run's)")
     val: str | None = setting(
         None,
@@ -33,6 +35,7 @@ class SelectSettings:
         "center", help="random (resized crop), center or stretch"
     )
     flip: bool = setting(True, help="mirror half of the pictures")
+    # What the frozen encoder sees, and how the choice of patches stays differentiable.
     encode: Literal["kept", "all"] = setting(
         "kept",
         help=(
@@ -47,17 +50,21 @@ class SelectSettings:
             " for kept, linear for all)"
         ),
     )
+    # The network that is trained.
     scorer: Literal["transformer", "cnn"] = setting("transformer", help="transformer or cnn")
     scorer_width: int = setting(192, help="width of the scorer")
     scorer_depth: int = setting(2, help="blocks of the scorer")
     scorer_heads: int = setting(4, help="attention heads of a transformer scorer")
+    # The loss beside the error of filling in.
     sparsity: float = setting(0.2, help="weight of the squared share kept: larger keeps less")
     entropy: float = setting(1e-6, help="weight of the entropy of the shares")
+    # The noisy choice becomes sharper while the training goes on.
     temperature: float = setting(1.0, help="temperature of the noisy choice at the beginning")
     last_temperature: float = setting(0.5, help="temperature from temperature_steps on")
     temperature_steps: int = setting(
         2000, help="steps over which the temperature falls, along a cosine"
     )
+    # Length and optimizer.
     epochs: float | None = setting(None, help="passes over the pictures (default: 30)")
     steps: int | None = setting(None, help="optimizer steps, instead of epochs")
     minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
@@ -69,6 +76,7 @@ class SelectSettings:
     warmup: float = setting(0.05, help="share of the training over which the rate rises")
     weight_decay: float = setting(0.05, help="decay of weights")
     clip: float = setting(0.05, help="largest norm of the gradient; 0 switches clipping off")
+    # The machine.
     device: str = setting("auto", help="auto, cpu, cuda or mps")
     precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
     seed: int = setting(0, help="the one number that all chance comes from")
@@ -79,6 +87,7 @@ class SelectSettings:
             raise MaskwrightError(
                 f"Give one of epochs, steps and minutes; got {' and '.join(given)}."
             )
+        # A patch that is kept by a share would leak through the encoder.
         if self.encode == "kept" and self.mix == "linear":
             raise MaskwrightError(
                 "mix='linear' keeps a share of every patch, so none would be hidden from the"
@@ -138,12 +147,14 @@ def build_select_settings(
         **(_read_section(recipe) if recipe else {}),
         **{name: value for name, value in given.items() if value is not None},
     }
+    # A length given by name replaces the recipe's, even in another unit.
     if any(given.get(name) is not None for name in ("epochs", "steps", "minutes")):
         merged = {
             name: value
             for name, value in merged.items()
             if name not in ("epochs", "steps", "minutes") or given.get(name) is not None
         }
+    # What a recipe says about the data is an argument of the command, not a setting.
     besides = {name: merged.pop(name) for name in ("data",) if name in merged}
     known = {leaf.name: leaf for leaf in leaves({"select": SelectSettings})}
     for name in merged:

@@ -1,0 +1,28 @@
+"""Every setting of `maskwright list` and of `maskwright doctor`, which has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskwright.workflows.settings.fields import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListSettings:
+    """What is listed."""
+
+    # Optional: without a name the names themselves are listed.
+    what: str | None = setting(
+        None,
+        help=(
+            "policies, models, recipes, studies, schedules, losses, optimizers, priors, probes or"
+            " diagnostics"
+        ),
+        positional=True,
+        metavar="WHAT",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSettings:
+    """The doctor asks nothing."""

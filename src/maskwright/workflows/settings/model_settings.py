@@ -1,0 +1,91 @@
+"""The transformer, and the masks that it learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from maskwright.models.config import DECODERS, POSITIONS, TARGETS
+from maskwright.schedules import parse_schedule
+from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.workflows.settings.fields import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The transformer; a name from `maskwright list models` gives the sizes, single numbers change
+    it.
+    """
+
+    # A name gives all sizes; the numbers below change single ones.
+    model: str | None = setting(None, help="a size by name, see: maskwright list models")
+    patch_size: int | None = setting(None, help="side of a patch in pixels")
+    width: int | None = setting(None, help="width of the encoder, instead of the model's")
+    depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
+    heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
+    # Tokens of the encoder.
+    positions: str = setting("sincos", help="sincos, learned, rotary or none")
+    class_token: bool = setting(True, help="whether the encoder has a class token")
+    registers: int = setting(0, help="extra learned tokens beside the class token")
+    # The decoder, which is thrown away after pretraining.
+    decoder: str | None = setting(
+        None,
+        help="full (He et al. 2022) or cross (masked queries attend to visible tokens; faster)",
+    )
+    decoder_width: int | None = setting(None, help="width of the decoder, instead of the model's")
+    decoder_depth: int | None = setting(None, help="layers of the decoder, instead of the model's")
+    decoder_heads: int | None = setting(
+        None, help="attention heads of the decoder, instead of the model's"
+    )
+    target: Literal["raw", "normalized"] = setting(
+        "normalized",
+        help=(
+            "what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_one_of("positions", self.positions, POSITIONS)
+        if self.decoder is not None:
+            check_one_of("decoder", self.decoder, DECODERS)
+        check_one_of("target", self.target, TARGETS)
+        for name in (
+            "patch_size",
+            "width",
+            "depth",
+            "heads",
+            "decoder_width",
+            "decoder_depth",
+            "decoder_heads",
+        ):
+            check_at_least(name, getattr(self, name), 1)
+        check_at_least("registers", self.registers, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskSettings:
+    """Which patches are masked, how many, and how many of them are predicted."""
+
+    # Where the masks lie and how many patches they hide.
+    policy: str | dict[str, Any] = setting(
+        "random",
+        help=(
+            "rule that picks the masked patches, e.g. random or 'block(size=2)'; see: maskwright"
+            " list policies"
+        ),
+    )
+    ratio: float | str = setting(
+        0.75,
+        help="share of patches masked; a schedule such as 0.5->0.75 works too",
+        aliases=("mask_ratio",),
+    )
+    # Savings: predict a part of what is masked, or use a picture several times.
+    predict: float | None = setting(None, help="share of the masked patches that are predicted")
+    masks_per_image: int = setting(1, help="different masks for each loaded picture in one step")
+
+    def __post_init__(self) -> None:
+        # Parsed for its errors only; the training parses it again when it needs the values.
+        parse_schedule(self.ratio)
+        if self.predict is not None:
+            check_inside("predict", self.predict, 0, 1)
+        check_at_least("masks_per_image", self.masks_per_image, 1)

@@ -1,0 +1,82 @@
+"""Settings that several commands share, to inherit from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from maskwright.workflows.settings.fields import setting
+
+# What `maskwright.load` understands.
+RUN_HELP = "run, weight file or folder, official:NAME or timm:NAME"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSettings:
+    """Where a command computes."""
+
+    device: str = setting("auto", help="auto, cpu, cuda or mps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedSettings:
+    """What chance comes from."""
+
+    seed: int = setting(0, help="the one number that all chance comes from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingSettings:
+    """How the values of picture files are read."""
+
+    value_range: str | None = setting(
+        None,
+        help=(
+            "values that mean black and white in files of other than 8 bits, as LOW,HIGH (default:"
+            " the run's, or measured over a sample)"
+        ),
+    )
+    pages: Literal["first", "all"] | None = setting(
+        None,
+        help=(
+            "first: one picture of each file; all: each page of a TIFF and each frame (default:"
+            " first)"
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSettings:
+    """Which labeled pictures are fitted on and which are tested on."""
+
+    train_split: str | None = setting(
+        None, help="split to fit on (default: train, where the data has one)"
+    )
+    test_split: str | None = setting(
+        None, help="split to test on (default: test or val, where the data has one)"
+    )
+    labels: str | None = setting(None, help="CSV file of file,label")
+    limit: int | None = setting(None, help="use at most this many pictures of each split")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings:
+    """What is read of an encoder."""
+
+    features: str = setting(
+        "statistics",
+        help=(
+            "what is read of the encoder: statistics (mean and deviation of all blocks), last"
+            " (block), blocks, grid (quarters) or blocks_grid"
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSettings:
+    """What a foreign model predicts."""
+
+    target: Literal["raw", "normalized"] | None = setting(
+        None,
+        help="what a foreign model predicts, where its file does not say: raw or normalized",
+    )

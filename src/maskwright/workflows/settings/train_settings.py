@@ -1,0 +1,115 @@
+"""How a training goes, where it goes and what it writes down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.support.errors import MaskwrightError
+from maskwright.training.optimizers import find_optimizer
+from maskwright.workflows.settings.fields import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How the weights are found and for how long; give one of epochs, steps, minutes."""
+
+    # Length: one of the three, which rules out the other two.
+    epochs: float | None = setting(None, help="passes over the pictures")
+    steps: int | None = setting(None, help="optimizer steps, instead of epochs")
+    minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
+    # What a step minimizes and over how many pictures.
+    loss: str = setting(
+        "mse",
+        help=(
+            "weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list"
+            " losses"
+        ),
+    )
+    batch_size: int | None = setting(None, help="pictures per step and process")
+    accumulate: int = setting(1, help="steps whose gradients are added before the weights move")
+    # How the weights move; the rate rises, then falls along half a cosine.
+    optimizer: str | None = setting(
+        None, help="adamw, or muon (momentum made orthogonal for the weights of blocks)"
+    )
+    base_lr: float | None = setting(
+        None,
+        help=(
+            "learning rate for 256 pictures; it grows with the batch (adamw), or its square root"
+            " (muon)"
+        ),
+    )
+    lr: float | None = setting(None, help="learning rate itself, instead of one for 256 pictures")
+    min_lr: float = setting(0.0, help="learning rate at the end")
+    warmup: float = setting(0.05, help="share of the training over which the rate rises")
+    weight_decay: float = setting(
+        0.05, help="decay of weights; vectors (biases, norms, tokens) are spared"
+    )
+    beta2: float = setting(
+        0.95, help="AdamW's second moment decay (under muon that of the rest); the first is 0.9"
+    )
+    clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
+    # What else happens to the weights.
+    ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
+    init: str | None = setting(None, help="start from the weights of this run or checkpoint")
+    seed: int = setting(0, help="the one number that all chance comes from")
+
+    def __post_init__(self) -> None:
+        # Two lengths would contradict each other; none is chosen later from the data.
+        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise MaskwrightError(
+                f"Give one of epochs, steps and minutes; got {' and '.join(given)}."
+            )
+        for name in given:
+            if getattr(self, name) <= 0:
+                raise MaskwrightError(f"{name} must be positive; got {getattr(self, name)}.")
+        if self.optimizer is not None:
+            find_optimizer(self.optimizer)
+        for name in ("batch_size", "accumulate"):
+            check_at_least(name, getattr(self, name), 1)
+        for name in ("warmup", "beta2", "ema"):
+            check_inside(name, getattr(self, name), 0, 1)
+        for name in ("base_lr", "lr", "min_lr", "weight_decay", "clip"):
+            check_at_least(name, getattr(self, name), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Where the run goes, on what machine, and what it writes down."""
+
+    # Where the run lives.
+    out: str | None = setting(None, help="run folder; runs/<data>-<model>-<policy>[-n] by default")
+    # What it computes on.
+    device: str = setting("auto", help="auto, cpu, cuda or mps")
+    devices: int = setting(1, help="how many devices (or CPU processes) of this machine")
+    nodes: int = setting(1, help="how many machines")
+    strategy: str = setting("auto", help="Lightning strategy for several devices: ddp, fsdp ...")
+    precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
+    compile: bool | None = setting(
+        None, help="torch.compile the model; on by default for long CUDA runs only"
+    )
+    # What it leaves behind, beside the last weights.
+    keep: list[int] | None = setting(None, help="epochs whose checkpoint is kept, e.g. 20,50,200")
+    save_minutes: float = setting(
+        5.0, help="minutes between writes of last.ckpt inside a long epoch"
+    )
+    sample_every: int | None = setting(None, help="epochs between pictures of reconstructions")
+    knn_every: int | None = setting(
+        None, help="epochs between k-NN measurements where there are labels; 0 for never"
+    )
+    track: list[str] = setting(
+        ["tensorboard"], help="trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none"
+    )
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.track) - {"tensorboard", "wandb", "mlflow", "none"})
+        if unknown:
+            raise MaskwrightError(
+                f"Unknown tracker '{unknown[0]}'; use tensorboard, wandb, mlflow or none."
+            )
+        if self.precision is not None:
+            check_one_of("precision", self.precision, ("bf16-mixed", "16-mixed", "32-true"))
+        for name in ("devices", "nodes", "sample_every"):
+            check_at_least(name, getattr(self, name), 1)
+        check_at_least("knn_every", self.knn_every, 0)
