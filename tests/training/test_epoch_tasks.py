@@ -28,6 +28,7 @@ class MadeUpTrainer(SimpleNamespace):
             should_stop=False,
             is_global_zero=True,
             world_size=1,
+            callbacks=[],
             precision_plugin=SimpleNamespace(forward_context=torch.no_grad),
             written=[],
         )

@@ -38,7 +38,7 @@ class OptimizerEntry(Entry):
     def format_rate(self, batch: int, base_lr: float | None = None) -> str:
         """The arithmetic of `rate`, for people."""
         base = self.base_lr if base_lr is None else base_lr
-        share = f"{batch} / {RATE_BATCH}"
+        share = f"{batch} pictures / {RATE_BATCH}"
         factor = share if self.batch_power == 1 else f"({share})^{self.batch_power:g}"
         return f"{base:.1e} x {factor} = {self.rate(batch, base_lr):.1e}"
 

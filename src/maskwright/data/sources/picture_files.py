@@ -52,6 +52,7 @@ class PictureFiles:
     sizes: (n, 2) heights and widths, where an index knows them.
     values: what means black and white in files of other than 8 bits; None measures it when it is
         first needed.
+    is_deep: whether any file holds values of other than 8 bits, whose range shapes the pixels.
     measured_on: the files that it is measured on, of all splits; the keys when empty.
     files: the file of each key, where a file may hold several pictures; None where keys are files.
     pages: the page of each key in its file, from 0; None where all are first pages.
@@ -67,6 +68,7 @@ class PictureFiles:
     splits: tuple[str, ...] = field(default=())
     sizes: np.ndarray | None = None
     values: ValueRanges | None = None
+    is_deep: bool = False
     measured_on: Sequence[str] = ()
     files: Sequence[str] | None = None
     pages: Sequence[int] | None = None
@@ -85,7 +87,7 @@ class PictureFiles:
         stamps = self.storage.stamps(self.keys if self.files is None else self.files)
         contents = [f"{key}\t{stamp}" for key, stamp in zip(self.keys, stamps, strict=True)]
         # The same file under another range gives other pixels.
-        values = [str(self.values)] if self.values else []
+        values = [str(self.values)] if self.is_deep else []
         return identity_of([*contents, *values], self.labels, self.classes)
 
     def key(self, index: int) -> str:

@@ -59,7 +59,8 @@ def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:
     ranges = measure_ranges(looks, stated, f"the files of '{source.name}'")
     all_pages = reading.pages == "all"
     notes = describe_looks(looks, ranges, stated, all_pages=all_pages)
-    source = replace(source, values=ranges, notes=source.notes + notes)
+    is_deep = any(look.kind for look in looks)
+    source = replace(source, values=ranges, is_deep=is_deep, notes=source.notes + notes)
     return _with_all_pages(source) if all_pages else source
 
 
