@@ -17,12 +17,12 @@ from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.occlusion import own_attention
+from maskwright.diagnostics.option_names import read_word
 from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.rollout import Heads, RolloutMaps, measure_rollout, rank_agreement
-from maskwright.diagnostics.subject import Subject
-from maskwright.diagnostics.words import read_word
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify
 from maskwright.support.checks import check_at_least, check_one_of
@@ -213,7 +213,9 @@ def _tables(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> dict[
 def _asking(subject: Subject) -> str:
     if not subject.has_tokens:
         return "nothing"
-    return "the class token" if subject.class_token else "the mean over patches (no class token)"
+    return (
+        "the class token" if subject.has_class_token else "the mean over patches (no class token)"
+    )
 
 
 def _some(maps: RolloutMaps, chosen: Tensor) -> RolloutMaps:

@@ -24,9 +24,10 @@ from maskwright.diagnostics.shape_bias import (
     count_decisions,
     pool_categories,
 )
-from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
+from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.charts import Bars, bar_chart

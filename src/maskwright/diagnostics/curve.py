@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from maskwright.diagnostics.findings import Findings, number_to_json
-from maskwright.diagnostics.subject import Pictures, Subject
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.visual.charts import Line, Panel, line_chart
 
 CLEAN = "clean"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from maskwright.diagnostics.findings import Findings
-from maskwright.diagnostics.subject import Pictures, Subject
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.errors import MaskwrightError
 
 

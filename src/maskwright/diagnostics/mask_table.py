@@ -17,8 +17,8 @@ from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.geometry import measure_geometry
-from maskwright.diagnostics.subject import Subject
-from maskwright.diagnostics.words import read_words
+from maskwright.diagnostics.option_names import read_words
+from maskwright.evaluation.subject import Subject
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid

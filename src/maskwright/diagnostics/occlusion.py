@@ -17,12 +17,12 @@ from torch import Tensor
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
+from maskwright.diagnostics.option_names import read_word, read_words
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
-from maskwright.diagnostics.subject import Subject
-from maskwright.diagnostics.words import read_word, read_words
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
+from maskwright.evaluation.subject import Subject
 from maskwright.models.attention_map import attention_map
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify
@@ -181,7 +181,7 @@ def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Featu
     with held_still(encoder, subject.device, subject.precision):
         tokens = encoder(patches, mask.visible_ids.to(subject.device)).float().cpu()
     return Features(
-        tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1)
+        tokens[:, 0] if subject.has_class_token else None, tokens[:, subject.num_prefix :].mean(1)
     )
 
 

@@ -23,7 +23,7 @@ from maskwright.diagnostics.filters import (
     to_bytes,
 )
 from maskwright.diagnostics.findings import Findings
-from maskwright.diagnostics.subject import Subject
+from maskwright.evaluation.subject import Subject
 from maskwright.support.errors import MaskwrightError
 
 Change = Callable[[Tensor], Tensor]

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
-from maskwright.diagnostics.subject import Subject
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
+from maskwright.evaluation.subject import Subject
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import check_ratio, split, take, visible_count
@@ -168,7 +168,7 @@ def exact_features(subject: Subject, images: Tensor) -> Features:
     with held_still(model.encode, subject.device):
         tokens = model.encode(subject.scale.to_model(images.to(subject.device))).float().cpu()
     return Features(
-        tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1)
+        tokens[:, 0] if subject.has_class_token else None, tokens[:, subject.num_prefix :].mean(1)
     )
 
 

@@ -17,10 +17,10 @@ from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.spread import measure_shape
-from maskwright.diagnostics.subject import Pictures, Subject
 from maskwright.evaluation.features import Labeled
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.knn import KnnSettings, measure_knn
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.models.attention_map import tokens_by_layer
 from maskwright.patches.pixels import patchify
 from maskwright.support.checks import check_at_least

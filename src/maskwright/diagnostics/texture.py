@@ -15,9 +15,10 @@ from torch import Tensor
 
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, format_number
-from maskwright.diagnostics.subject import FixedProbe, Pictures, Subject, fit_fixed_probe
 from maskwright.evaluation.features import Features
+from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.seeding import torch_generator
 from maskwright.visual.charts import Bars, bar_chart
 

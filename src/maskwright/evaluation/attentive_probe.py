@@ -35,10 +35,10 @@ class AttentiveSettings:
     """
 
     queries: int = 4
-    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     epochs: int = 30
     batch: int = 256
     held_out: float = 0.2
+    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
 
     def __post_init__(self) -> None:
         for name, least in (("queries", 1), ("epochs", 1), ("batch", 2)):

@@ -14,15 +14,18 @@ from maskwright.evaluation.answers import Answers
 from maskwright.evaluation.features import POOLINGS, Features
 from maskwright.evaluation.linear_probe import LinearProbeSettings, measure_linear_probe
 from maskwright.evaluation.metrics import bootstrap_interval
-from maskwright.support.checks import check_one_of
+from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotSettings:
-    """How few: `1%` of the train images of every class (at least one) or `5` of every class; drawn
-    how often; probed how.
+    """How few labels a probe sees, and how often they are drawn.
+
+    shots: `1%` of the train images of every class (at least one), or `5` of every class.
+    draws: how often they are drawn anew.
+    pooling: `mean`, `cls` or `both`.
     """
 
     shots: str = "1%"
@@ -30,6 +33,9 @@ class FewShotSettings:
     pooling: str = "mean"
 
     def __post_init__(self) -> None:
+        # `few_shot(shots=5)` gives a whole number, where results and seeds hold its text.
+        object.__setattr__(self, "shots", str(self.shots))
+        check_at_least("draws", self.draws, 1)
         check_one_of("pooling", self.pooling, POOLINGS)
         read_shots(self.shots)
 
