@@ -17,7 +17,7 @@ from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.geometry import measure_geometry
-from maskwright.diagnostics.option_names import read_words
+from maskwright.diagnostics.option_names import read_names
 from maskwright.evaluation.subject import Subject
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
@@ -62,20 +62,20 @@ class Geometry:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "policies", read_words("policies", self.policies))
+        object.__setattr__(self, "policies", read_names("policies", self.policies))
         check_at_least("draws", self.draws, 1)
         check_at_least("most", self.most, 1)
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """The findings of the first policy; `measure_once` gives all."""
-        return self.measure_once(subject, material, seed)[0]
+        return self.measure_once(subject, pictures, seed)[0]
 
     def measure_once(
-        self, subject: Subject, material: DiagnosticPictures, seed: int = 0
+        self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0
     ) -> list[Findings]:
         """Findings of every policy, the easiest to copy first."""
         check_ratio(subject.grid.num_patches, self.ratio)
-        images = _images(material, self.most)
+        images = _images(pictures, self.most)
         found = [
             self._ask(name, policy, images, subject.grid, seed)
             for name, policy in self._policies(subject.grid).items()
@@ -135,9 +135,9 @@ class Geometry:
         )
 
 
-def _images(material: DiagnosticPictures, most: int) -> Tensor:
+def _images(pictures: DiagnosticPictures, most: int) -> Tensor:
     """At most so many uint8 test pictures, spread over all classes of a sorted set."""
-    some = material.test.take(spread(len(material.test), most))
+    some = pictures.test.take(spread(len(pictures.test), most))
     return torch.cat([batch.images for batch in some])
 
 

@@ -1,6 +1,4 @@
-"""Options that name things: a bare word, a call such as block(size=4), a text in quotes, or a list
-of them.
-"""
+"""Options that name things: a bare word, a call such as block(size=4), quoted text, or a list."""
 
 from __future__ import annotations
 
@@ -10,14 +8,22 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import Call
 
 
-def read_word(name: str, value: object) -> str:
+def read_name(option: str, value: object) -> str:
     """One name as text; raises MaskwrightError, naming the option, for anything else."""
     if not isinstance(value, (str, Call)):
-        raise MaskwrightError(f"{name} is a name, such as random or 'block(size=4)'; got {value}.")
+        raise MaskwrightError(
+            f"{option} is a name, such as random or 'block(size=4)'; got {value}."
+        )
     return str(value)
 
 
-def read_words(name: str, value: object) -> tuple[str, ...]:
+def read_names(option: str, value: object) -> tuple[str, ...]:
     """Several names as text; one alone may stand without a list."""
-    several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    return tuple(read_word(name, one) for one in several)
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return tuple(read_name(option, name) for name in (value if is_list else [value]))
+
+
+def read_order(option: str, value: object) -> str:
+    """The name of an order, in which `salient_first` stands for `salient-first`."""
+    # The shorthand of options has no hyphens inside bare words.
+    return read_name(option, value).replace("salient_", "salient-")

@@ -52,13 +52,13 @@ class Representation:
         check_at_least("most", self.most, 2)
         check_at_least("k", self.k, 1)
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
-        test = layers_of(subject, material.test)
+        test = layers_of(subject, pictures.test)
         train = layers_of(subject, subject.train.take(spread(len(subject.train), self.most)))
         views = [
-            _view_features(subject, material.test, self.scale, seed, number) for number in (0, 1)
+            _view_features(subject, pictures.test, self.scale, seed, number) for number in (0, 1)
         ]
         shape = measure_shape(list(test.values())[-1].values, *views)
         settings = KnnSettings(k=self.k)
@@ -73,7 +73,7 @@ class Representation:
             **{f"k-NN {name}": value for name, value in accuracy.items()},
         }
         labels = next(iter(train.values())).labels
-        chance = float((material.test.labels == labels.mode().values).double().mean())
+        chance = float((pictures.test.labels == labels.mode().values).double().mean())
         return Findings(
             diagnostic="representation",
             subject=subject.name,
@@ -87,7 +87,7 @@ class Representation:
                     " the final norm, what probes get"
                 ),
                 "num_train": len(labels),
-                "num_test": len(material.test),
+                "num_test": len(pictures.test),
                 "knn": {**asdict(settings), "similarity": "cosine"},
             },
             tables={

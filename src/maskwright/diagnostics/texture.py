@@ -46,19 +46,19 @@ class Texture:
     match: bool = True
     wants: ClassVar[tuple[str, ...]] = ("textures",)
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         begun = time.perf_counter()
         trains = {
             "objects": subject.train_features,
-            "textures": subject.features_of(material.take("textures_train")),
+            "textures": subject.features_of(pictures.take("textures_train")),
         }
         most = min(len(one.mean) for one in trains.values()) if self.match else None
         probes = {
             name: fit_fixed_probe(_some(one, most, seed), seed=seed) for name, one in trains.items()
         }
-        objects = _answers(probes["objects"], subject, material.test)
-        textures = _answers(probes["textures"], subject, material.take("textures_test"))
+        objects = _answers(probes["objects"], subject, pictures.test)
+        textures = _answers(probes["textures"], subject, pictures.take("textures_test"))
         chances = {name: _chance(probe) for name, probe in probes.items()}
         numbers: dict[str, Number] = {
             "objects": bootstrap_interval(objects, seed),

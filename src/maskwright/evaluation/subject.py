@@ -16,7 +16,7 @@ from maskwright.evaluation.frozen import held_still
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import PixelScale
+from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.support.errors import MaskwrightError
 
 
@@ -129,6 +129,10 @@ class Subject:
         model = self.encoder
         with held_still(model.encode, self.device, self.precision):
             return model.encode(self.scale.to_model(images.to(self.device))).float()
+
+    def patches(self, images: Tensor) -> Tensor:
+        """Cut (B, C, H, W) uint8 images into (B, N, P) model numbers on the device."""
+        return patchify(self.scale.to_model(images.to(self.device)), self.grid.patch_size)
 
     def pool(self, tokens: Tensor) -> Features:
         """Pool (B, prefix + N, D) tokens into features on the device where they lie."""
