@@ -1,4 +1,4 @@
-"""Attention rollout under occlusion: how even attention is, where its center lies, and what stays."""
+"""Attention rollout under occlusion: how even attention is, and where its center lies."""
 
 from __future__ import annotations
 

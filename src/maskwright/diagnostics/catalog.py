@@ -1,6 +1,4 @@
-"""The diagnostics by name: one line each, imported when used; and from a line of text to a list of
-them.
-"""
+"""The diagnostics by name, one line each; they are imported when used."""
 
 from __future__ import annotations
 
@@ -49,12 +47,12 @@ DIAGNOSTICS: dict[str, Entry] = {
     ),
 }
 
+# The shorthand of options has no hyphens in names; those inside quotes stay as they are.
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")
 
 
 def build_diagnostics(text: str) -> dict[str, Diagnostic]:
-    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1, 2]),
-    cue-conflict`, in order.
+    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1]),cue-conflict`, in order.
 
     Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name
     given twice and for an empty line.

@@ -64,10 +64,6 @@ def match_categories(
     names = _shared_names(columns, translated, categories)
 
     numbers = {name: number for number, name in enumerate(names)}
-    members = []
-    for name in names:
-        own = [at for at, column in enumerate(columns) if categories.get(column, column) == name]
-        members.append(tuple(own))
 
     # A picture whose cues agree says nothing about which of them decides.
     contested = {
@@ -85,7 +81,7 @@ def match_categories(
         shapes=torch.tensor([numbers[cue.shape] for cue in contested.values()]),
         textures=torch.tensor([numbers[cue.texture] for cue in contested.values()]),
         names=tuple(names),
-        members=tuple(members),
+        members=tuple(_columns_of(name, columns, categories) for name in names),
         classes=columns,
     )
 
@@ -100,6 +96,12 @@ def _column_names(probe: FixedProbe, classes: Sequence[str]) -> tuple[str, ...]:
     """The class of each column; a label without a name stands for itself."""
     labels = probe.labels.tolist()
     return tuple(classes[label] if label < len(classes) else str(label) for label in labels)
+
+
+def _columns_of(name: str, columns: Sequence[str], categories: dict[str, str]) -> tuple[int, ...]:
+    """The columns of the probe that belong to a category."""
+    own = [at for at, column in enumerate(columns) if categories.get(column, column) == name]
+    return tuple(own)
 
 
 def _shared_names(

@@ -1,6 +1,4 @@
-"""Mask geometry: any masking policies on one easy-to-hard table - the shape of their masks and what
-copying a neighbor costs.
-"""
+"""Mask geometry: masking policies from easy to hard, by their shape and the cost of copying."""
 
 from __future__ import annotations
 
@@ -32,6 +30,7 @@ CONTROL = (
     "No weights are asked. A copy error of 1 is what the mean color of the whole picture costs, and"
     " 2 what unrelated patches cost; random masks are the policy to hold the others against."
 )
+# What is shown where no policies are named: those that need neither maps nor a model.
 USUAL = (
     "random",
     "grid",
@@ -46,12 +45,12 @@ USUAL = (
 
 @dataclass(frozen=True)
 class Geometry:
-    """Shape of the masks of policies, over `draws` masks each, and the error of copying the nearest
-    visible patch on the test pictures.
+    """Shape of the masks of policies, and the error of copying the nearest visible patch.
 
     policies: those that need neither maps nor a model, by default the usual ones that suit the
         grid.
     ratio: share masked.
+    draws: masks of each policy that are measured.
     most: of the test pictures, how many are copied in.
     """
 
@@ -76,40 +75,40 @@ class Geometry:
         """Findings of every policy, the easiest to copy first."""
         check_ratio(subject.grid.num_patches, self.ratio)
         images = _images(pictures, self.most)
-        found = [
-            self._ask(name, policy, images, subject.grid, seed)
+        findings = [
+            self._measure_policy(name, policy, images, subject.grid, seed)
             for name, policy in self._policies(subject.grid).items()
         ]
-        return sorted(found, key=lambda one: one.tables["copy_error"]["value"] or 0.0)
+        # Flat pictures have no copy error, which is null in tables.
+        return sorted(findings, key=lambda finding: finding.tables["copy_error"]["value"] or 0.0)
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """Where each policy masks, its numbers, and its copy error."""
-        rows = [
-            PolicyRow(
-                one.subject, one.tables["share_masked"], dict(one.numbers), one.protocol["ratio"]
-            )
-            for one in findings
-        ]
-        return draw_policies(
-            rows, f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}", CONTROL
-        )
+        rows = []
+        for finding in findings:
+            share = finding.tables["share_masked"]
+            ratio = finding.protocol["ratio"]
+            rows.append(PolicyRow(finding.subject, share, dict(finding.numbers), ratio))
+        title = f"Masks at ratio {self.ratio:g} on a {findings[0].protocol['grid']}"
+        return draw_policies(rows, title, CONTROL)
 
     def _policies(self, grid: Grid) -> dict[str, Policy]:
         built = {name: build_policy(name) for name in self.policies or USUAL}
         for name, policy in built.items():
             _refuse_needy(name, policy)
-        return (
-            built
-            if self.policies
-            else {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}
-        )
+        if self.policies:
+            return built
+        # Of the usual ones, some do not fit a small grid; a policy that was named must.
+        return {name: policy for name, policy in built.items() if _fits(policy, grid, self.ratio)}
 
-    def _ask(self, name: str, policy: Policy, images: Tensor, grid: Grid, seed: int) -> Findings:
+    def _measure_policy(
+        self, name: str, policy: Policy, images: Tensor, grid: Grid, seed: int
+    ) -> Findings:
         begun = time.perf_counter()
         shape = measure_geometry(self._masks(policy, grid, self.draws, seed).is_masked, grid)
-        difficulty = measure_difficulty(
-            images, self._masks(policy, grid, len(images), seed), grid, seed
-        )
+        # One mask per picture is enough here: the interval is over pictures.
+        masks = self._masks(policy, grid, len(images), seed)
+        difficulty = measure_difficulty(images, masks, grid, seed)
         return Findings(
             diagnostic="geometry",
             subject=name,
@@ -129,16 +128,15 @@ class Geometry:
     def _masks(self, policy: Policy, grid: Grid, count: int, seed: int) -> PatchMask:
         hidden = grid.num_patches - visible_count(grid.num_patches, self.ratio)
         check_fits(policy, grid, hidden)
-        return mask_scene(
-            policy,
-            Scene(grid, hidden, sample_rng(seed, 0, torch.arange(count), "geometry"), progress=1.0),
-        )
+        rng = sample_rng(seed, 0, torch.arange(count), "geometry")
+        # Policies that change during a training are shown as they end.
+        return mask_scene(policy, Scene(grid, hidden, rng, progress=1.0))
 
 
 def _images(pictures: DiagnosticPictures, most: int) -> Tensor:
     """At most so many uint8 test pictures, spread over all classes of a sorted set."""
-    some = pictures.test.take(spread(len(pictures.test), most))
-    return torch.cat([batch.images for batch in some])
+    sample = pictures.test.take(spread(len(pictures.test), most))
+    return torch.cat([batch.images for batch in sample])
 
 
 def _refuse_needy(name: str, policy: Policy) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any, ClassVar, Literal
@@ -19,7 +19,7 @@ from maskwright.diagnostics.option_names import read_name, read_names, read_orde
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
 from maskwright.diagnostics.spread import mean_distance
 from maskwright.diagnostics.visible import own_attention, visible_features
-from maskwright.evaluation.features import Features, ImageBatch
+from maskwright.evaluation.features import Features
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
@@ -68,9 +68,7 @@ class Occlusion:
         probe = subject.probe
         begun = time.perf_counter()
         occluder = Occluder(subject, self.how, tuple(self.ratios))
-        parts = [
-            occluder.answer(batch.images, first, removals) for first, batch in _numbered(pictures)
-        ]
+        parts = occluder.answer_all(pictures, removals)
 
         labels = pictures.test.labels
         chance = float((labels == probe.train_majority).double().mean())
@@ -83,21 +81,18 @@ class Occlusion:
             name: judge_fading(correct[at], drifts[at], ratios, chance, seed)
             for at, name in enumerate(orders)
         }
-        protocol = {
-            **asdict(self),
-            **_protocol(occluder, probe.pooling, len(labels)),
-            "distance_of_two_pictures": distance,
+        protocol = _protocol(occluder, probe.pooling, len(labels))
+        tables = {
+            "curves": {name: curve.to_dict() for name, curve in curves.items()},
+            "chance": chance,
         }
         return Findings(
             diagnostic="occlusion",
             subject=subject.name,
             numbers=_numbers(curves, chance, correct, seed),
             control=CONTROL,
-            protocol=protocol,
-            tables={
-                "curves": {name: curve.to_dict() for name, curve in curves.items()},
-                "chance": chance,
-            },
+            protocol={**asdict(self), **protocol, "distance_of_two_pictures": distance},
+            tables=tables,
             notes=_notes(subject, self.how, curves),
             seconds=time.perf_counter() - begun,
         )
@@ -155,6 +150,17 @@ class Occluder:
             torch.stack(decisions), torch.stack(drifts), clean.pooled(probe.pooling)
         )
 
+    def answer_all(
+        self, pictures: DiagnosticPictures, removals: Sequence[Removal]
+    ) -> list[OccludedAnswers]:
+        """Go through the test pictures once."""
+        answers = []
+        first = 0
+        for batch in pictures.test:
+            answers.append(self.answer(batch.images, first, removals))
+            first += len(batch.images)
+        return answers
+
     @property
     def drops(self) -> bool:
         """Whether tokens are left out, not patches painted."""
@@ -171,14 +177,6 @@ class Occluder:
         before, after = clean.pooled(pooling).double(), other.pooled(pooling).double()
         # Rounding can push a cosine above 1, and no distance is negative.
         return (1 - F.cosine_similarity(before, after, dim=1)).clamp_min(0)
-
-
-def _numbered(pictures: DiagnosticPictures) -> Iterator[tuple[int, ImageBatch]]:
-    """Batches with the number of their first picture."""
-    first = 0
-    for batch in pictures.test:
-        yield first, batch
-        first += len(batch.images)
 
 
 def _numbers(

@@ -1,4 +1,4 @@
-"""Low-pass and high-pass robustness: accuracy as fine detail, or coarse structure, is taken away."""
+"""Low-pass and high-pass robustness: accuracy as detail, or coarse structure, is taken away."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Shuffled:
 
 @dataclass(frozen=True)
 class Positions:
-    """Patches of every picture shuffled: drift of features, accuracy, and the decoder's predictions.
+    """Patches of every picture shuffled: drift, accuracy, and the decoder's predictions.
 
     ratio: share of patches hidden where predictions are compared, for models that have a decoder.
     """

@@ -1,4 +1,4 @@
-"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos et al. 2019)."""
+"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos 2019)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a representation fills its space: rank, uniformity, alignment and the distance of pictures."""
+"""How a representation fills its space: rank, uniformity, alignment and distances."""
 
 from __future__ import annotations
 

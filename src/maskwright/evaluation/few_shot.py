@@ -12,7 +12,8 @@ from torch import Tensor
 
 from maskwright.evaluation.answers import Answers
 from maskwright.evaluation.features import POOLINGS, Features
-from maskwright.evaluation.linear_probe import LinearProbeSettings, measure_linear_probe
+from maskwright.evaluation.linear_fit import LinearProbeSettings
+from maskwright.evaluation.linear_probe import measure_linear_probe
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.errors import MaskwrightError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_probe import (
+from maskwright.evaluation.linear_fit import (
     FittedProbe,
     LinearProbeSettings,
     begin_probe,

@@ -7,12 +7,8 @@ from typing import Any, ClassVar
 
 from maskwright.evaluation.features import POOLINGS
 from maskwright.evaluation.few_shot import FewShotSettings, measure_few_shot
-from maskwright.evaluation.linear_probe import (
-    LinearProbeResult,
-    LinearProbeSettings,
-    best_attempt,
-    measure_linear_probe,
-)
+from maskwright.evaluation.linear_fit import LinearProbeSettings, best_attempt
+from maskwright.evaluation.linear_probe import LinearProbeResult, measure_linear_probe
 from maskwright.support.checks import check_one_of
 from maskwright.workflows.measuring.probe_context import ProbeContext
 
