@@ -129,6 +129,7 @@ class Rollout:
 
     def _read(self, subject: Subject, pictures: DiagnosticPictures, seed: int) -> RolloutReading:
         """Go through the test pictures once, and keep the maps of those that are shown."""
+        # Every picture is looked at whole and at each ratio, in the same order of patches.
         removal = Removal(self.order, subject.grid, seed)
         ratios = tuple(self.ratios)
         on_sheet = torch.tensor(spread(len(pictures.test), self.pictures))
@@ -158,6 +159,7 @@ class Rollout:
             return rollout_of(subject, images, None, self.heads)
         if self.how == "drop":
             return rollout_of(subject, images, mask.visible_ids, self.heads)
+        # The encoder sees all patches here, gray ones among them.
         painted = gray_out(images, mask, subject.grid, subject.scale)
         maps = rollout_of(subject, painted, None, self.heads)
         # Gray patches have tokens, but only what can still be seen is described.

@@ -57,6 +57,7 @@ def build_diagnostics(text: str) -> dict[str, Diagnostic]:
     Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name
     given twice and for an empty line.
     """
+    # Text becomes calls, and calls become dataclasses that check their options.
     underscored = _QUOTED_OR_HYPHEN.sub(lambda match: match[1] or "_", text)
     calls = [parse_value(word) for word in split_list(underscored)]
     if not calls or not all(isinstance(call, Call) for call in calls):
@@ -68,6 +69,7 @@ def build_diagnostics(text: str) -> dict[str, Diagnostic]:
         name = call.name.replace("_", "-")
         if name not in DIAGNOSTICS:
             raise unknown_name("diagnostic", name, DIAGNOSTICS)
+        # Both would be written to the same files.
         if name in built:
             raise MaskwrightError(f"The diagnostic '{name}' is asked for twice; give each once.")
         built[name] = build("diagnostic", DIAGNOSTICS, Call(name, call.args, call.options))

@@ -112,13 +112,15 @@ class CueConflict:
         }
         compared = []
         for finding in findings:
-            numbers = dict(finding.numbers)
             if finding.subject not in references:
-                for name, reference in references.items():
-                    decisions = finding.tables["decisions"]
-                    # Over the same pictures, drawn together.
-                    numbers[f"bias - {name}"] = bias_difference(decisions, reference, seed)
-            compared.append(replace(finding, numbers=numbers))
+                decisions = finding.tables["decisions"]
+                # Over the same pictures, drawn together.
+                differences = {
+                    f"bias - {name}": bias_difference(decisions, reference, seed)
+                    for name, reference in references.items()
+                }
+                finding = replace(finding, numbers={**finding.numbers, **differences})
+            compared.append(finding)
         return compared
 
     def figure(self, findings: Sequence[Findings]) -> Any:
@@ -183,6 +185,7 @@ def _hold_out_sources(labels: Tensor, sources: Sequence[str], seed: int) -> Tens
 
 def _rows(features: Features, rows: Tensor, labels: Tensor) -> Features:
     """The features of some pictures, under other labels."""
+    # Features carry the labels of their data set, which are not those of a cue.
     cls = None if features.cls is None else features.cls[rows]
     return Features(cls, features.mean[rows], labels[rows])
 

@@ -56,6 +56,7 @@ def match_categories(
 
     Raises MaskwrightError where fewer than two categories, or no pictures, are left.
     """
+    # Classes and cues are translated into one vocabulary before they are compared.
     columns = _column_names(probe, classes)
     translated = [
         Cues(categories.get(cue.shape, cue.shape), categories.get(cue.texture, cue.texture))
@@ -64,7 +65,6 @@ def match_categories(
     names = _shared_names(columns, translated, categories)
 
     numbers = {name: number for number, name in enumerate(names)}
-
     # A picture whose cues agree says nothing about which of them decides.
     contested = {
         row: cue

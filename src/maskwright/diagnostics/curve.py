@@ -37,8 +37,12 @@ class AccuracyCurve:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        steps = {step: value.to_dict() for step, value in self.accuracies.items()}
-        return {"steps": steps, "chance": self.chance, "area": number_to_json(self.area)}
+        """Everything but the notes, ready for JSON."""
+        return {
+            "steps": {step: value.to_dict() for step, value in self.accuracies.items()},
+            "chance": self.chance,
+            "area": number_to_json(self.area),
+        }
 
 
 def measure_curve(
@@ -58,7 +62,8 @@ def measure_curve(
     for batch in pictures:
         rows = slice(first, first + len(batch.images))
         for step, change in enumerate(steps.values()):
-            correct[step, rows] = subject.decide(change(batch.images)) == pictures.labels[rows]
+            answers = subject.decide(change(batch.images))
+            correct[step, rows] = answers == pictures.labels[rows]
         first = rows.stop
     chance = guessing_accuracy(subject, pictures)
     accuracies = {
@@ -69,8 +74,10 @@ def measure_curve(
 
 def guessing_accuracy(subject: Subject, pictures: Pictures) -> float:
     """What answering without looking reaches: a random class, or always the commonest of train."""
-    commonest = float((pictures.labels == subject.probe.train_majority).double().mean())
-    return max(commonest, 1 / len(subject.probe.labels))
+    probe = subject.probe
+    is_commonest = pictures.labels == probe.train_majority
+    commonest = float(is_commonest.double().mean())
+    return max(commonest, 1 / len(probe.labels))
 
 
 def judge_curve(
@@ -98,7 +105,8 @@ def relative_area(accuracy: np.ndarray, chance: float) -> np.ndarray:
     if above.shape[1] < 2:
         return above[:, 0]
     # The trapezoid rule over steps that count as evenly spaced.
-    return (above[:, 1:] + above[:, :-1]).mean(1) / 2
+    pairs = above[:, 1:] + above[:, :-1]
+    return pairs.mean(1) / 2
 
 
 def draw_accuracy_curves(findings: Sequence[Findings], title: str) -> Any:

@@ -24,6 +24,7 @@ class DiagnosticPictures:
 
     def take(self, name: str) -> Pictures:
         """One of the other sets; raises MaskwrightError when it was not given."""
+        # From Python a diagnostic can be asked without the command's checks.
         if name not in self.extra:
             raise MaskwrightError(
                 f"This diagnostic needs pictures called '{name}', and none were given."

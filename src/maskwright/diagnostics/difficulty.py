@@ -46,12 +46,14 @@ def measure_difficulty(
     hidden = masks.is_masked
     # (B, N) errors of each patch: by a copy of the nearest, and by the picture's mean color
     errors, distances = copy_nearest(patches, hidden, grid)
-    plain = (patches - patches.mean((1, 2), keepdim=True)).square().mean(-1)
-    copied = (errors * hidden).sum(1).double().cpu().numpy()
-    flat = (plain * hidden).sum(1).double().cpu().numpy()
+    mean_color = patches.mean((1, 2), keepdim=True)
+    plain = (patches - mean_color).square().mean(-1)
+    copied = _sum_hidden(errors, hidden)
+    flat = _sum_hidden(plain, hidden)
     # Pictures without any contrast are filled rightly by everything.
     if not flat.any():
-        return MaskDifficulty(Interval(*[float("nan")] * 3), {})
+        nothing = float("nan")
+        return MaskDifficulty(Interval(nothing, nothing, nothing), {})
 
     def ratio(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws -> (R,): sums over pictures first, then one division
@@ -62,9 +64,17 @@ def measure_difficulty(
     shares = {}
     for distance in distances[hidden].unique().tolist():
         here = hidden & (distances == distance)
-        cost = errors[here].sum() / plain[here].sum().clamp_min(1e-12)
+        # Flat patches cost nothing either way, and 0 / 0 would be no number.
+        most = plain[here].sum().clamp_min(1e-12)
+        cost = errors[here].sum() / most
         shares[round(distance, 4)] = float(cost)
     return MaskDifficulty(bootstrap(ratio, len(copied), seed), shares)
+
+
+def _sum_hidden(values: Tensor, is_hidden: Tensor) -> np.ndarray:
+    """The sum (B,) of (B, N) values over hidden patches."""
+    sums = (values * is_hidden).sum(1)
+    return sums.double().cpu().numpy()
 
 
 def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
@@ -75,17 +85,23 @@ def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple
     """
     # (N, N) -> (B, N, N): from each patch to every visible one
     squared = _squared_distances(grid).to(patches_BNP.device)
-    away = squared.expand(len(patches_BNP), -1, -1).masked_fill(is_masked_BN[:, None], torch.inf)
+    away = squared.expand(len(patches_BNP), -1, -1)
+    away = away.masked_fill(is_masked_BN[:, None], torch.inf)
+    # Where several patches are equally near, all of them count.
     nearest = away.amin(-1, keepdim=True)
     is_near = (away == nearest).float()
     # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b for all pairs at once, without (B, N, N, P) in memory
     sizes = patches_BNP.square().mean(-1)
     products = patches_BNP @ patches_BNP.transpose(1, 2) / patches_BNP.shape[2]
+    # Rounding can push the difference of large numbers below 0.
     errors = (sizes[:, :, None] + sizes[:, None] - 2 * products).clamp_min(0)
-    return (errors * is_near).sum(-1) / is_near.sum(-1), nearest[:, :, 0].sqrt()
+    copied = (errors * is_near).sum(-1) / is_near.sum(-1)
+    return copied, nearest[:, :, 0].sqrt()
 
 
 def _squared_distances(grid: Grid) -> Tensor:
     ids = torch.arange(grid.num_patches)
-    places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
-    return (places[:, None] - places[None]).square().sum(-1)
+    # (N, 2) rows and columns -> (N, N) squared distances
+    positions = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
+    steps = positions[:, None] - positions[None]
+    return steps.square().sum(-1)

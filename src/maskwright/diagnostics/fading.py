@@ -48,10 +48,14 @@ def judge_fading(
     correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0
 ) -> FadingCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
-    answers, distances = correct.double().numpy(), drifts.double().numpy()
+    # float64, in which a bootstrap over pictures adds up
+    answers = correct.double().numpy()
+    distances = drifts.double().numpy()
     accuracies = tuple(bootstrap_interval(row, seed) for row in answers)
     steps = tuple(bootstrap_interval(row, seed) for row in distances)
-    mean_drift = bootstrap_interval(mean_height(distances.T, ratios), seed)
+    # Picture by picture first: (n, S) -> (n,)
+    heights = mean_height(distances.T, ratios)
+    mean_drift = bootstrap_interval(heights, seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
         return FadingCurve(ratios, accuracies, steps, _NOTHING, mean_drift, (note,))
@@ -70,4 +74,5 @@ def judge_fading(
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:
     """The mean height (R,) of curves (R, S) of straight lines over unevenly spaced shares."""
-    return np.trapezoid(curves, ratios, axis=1) / (ratios[-1] - ratios[0])
+    width = ratios[-1] - ratios[0]
+    return np.trapezoid(curves, ratios, axis=1) / width

@@ -21,8 +21,10 @@ def blur(images: Tensor, sigma: float) -> Tensor:
 
 def radial_frequency(height: int, width: int) -> Tensor:
     """The frequency (H, W // 2 + 1) of each term of `rfft2`, in cycles per shorter side."""
-    down, right = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
-    return torch.hypot(*torch.meshgrid(down, right, indexing="ij")) * min(height, width)
+    # In cycles per pixel, which both directions share, then per shorter side.
+    down = torch.fft.fftfreq(height)[:, None]
+    right = torch.fft.rfftfreq(width)[None]
+    return torch.hypot(down, right) * min(height, width)
 
 
 def keep_low(images: Tensor, cutoff: float) -> Tensor:
@@ -30,7 +32,8 @@ def keep_low(images: Tensor, cutoff: float) -> Tensor:
 
     (B, C, H, W) to float32, not clipped.
     """
-    return _filter(images, radial_frequency(*images.shape[-2:]) <= cutoff)
+    radius = radial_frequency(*images.shape[-2:])
+    return _filter(images, radius <= cutoff)
 
 
 def keep_high(images: Tensor, cutoff: float) -> Tensor:
@@ -57,12 +60,16 @@ def match_contrast(images: Tensor, like: Tensor) -> Tensor:
 
 def to_bytes(images: Tensor) -> Tensor:
     """Round and clip values of 0 to 255 to uint8."""
-    return images.round().clamp(0, 255).to(torch.uint8)
+    # Clipped, as every probe gets bytes: a filter must not hand it more than a picture holds.
+    rounded = images.round().clamp(0, 255)
+    return rounded.to(torch.uint8)
 
 
 def _filter(images: Tensor, is_kept: Tensor) -> Tensor:
     spectrum = torch.fft.rfft2(images.float())
-    return torch.fft.irfft2(spectrum * is_kept.to(images.device), s=images.shape[-2:])
+    left = spectrum * is_kept.to(images.device)
+    # The size is stated, because an odd width is lost in half a spectrum.
+    return torch.fft.irfft2(left, s=images.shape[-2:])
 
 
 def _blur_matrix(side: int, sigma: float) -> Tensor:
@@ -72,8 +79,12 @@ def _blur_matrix(side: int, sigma: float) -> Tensor:
     offsets = torch.arange(-reach, reach + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
     # Tails fold back at the borders, as in a picture that is mirrored again and again.
-    positions = (torch.arange(side)[:, None] + offsets) % (2 * side)
-    folded = torch.where(positions < side, positions, 2 * side - 1 - positions)
+    reached = torch.arange(side)[:, None] + offsets
+    positions = reached % (2 * side)
+    mirrored = 2 * side - 1 - positions
+    folded = torch.where(positions < side, positions, mirrored)
     matrix = torch.zeros(side, side, dtype=torch.float64)
-    rows = (weights / weights.sum()).expand(side, -1).contiguous()
+    normalized = weights / weights.sum()
+    rows = normalized.expand(side, -1).contiguous()
+    # Offsets that fold onto the same pixel add up.
     return matrix.scatter_add_(1, folded, rows).float()

@@ -51,12 +51,14 @@ class Findings:
             "protocol": dict(self.protocol),
             "tables": dict(self.tables),
             "notes": list(self.notes),
+            # Milliseconds are as exact as a clock is worth.
             "seconds": round(self.seconds, 3),
         }
 
 
 def number_to_json(value: Number) -> Any:
     """A plain number, or value, low and high; a number that does not exist is null."""
+    # JSON knows neither NaN nor infinity.
     if isinstance(value, Interval):
         return {name: _finite(number) for name, number in value.to_dict().items()}
     return _finite(float(value))

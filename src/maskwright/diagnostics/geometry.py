@@ -55,18 +55,21 @@ def measure_geometry(is_masked: Tensor, grid: Grid) -> MaskGeometry:
         )
     # (S, N) -> (S, rows, cols)
     masked = is_masked.bool().cpu().numpy().reshape(-1, grid.rows, grid.cols)
-    if not (masked.any((1, 2)) & ~masked.all((1, 2))).all():
+    # Without a visible patch there is no nearest one.
+    is_mixed = masked.any((1, 2)) & ~masked.all((1, 2))
+    if not is_mixed.all():
         raise MaskwrightError("Every mask needs at least one visible and one masked patch.")
     share = masked.mean(0)
     ring = np.ones(share.shape, bool)
     ring[1:-1, 1:-1] = False
     # All masks at once: SciPy measures the stack as one volume.
     distances = ndimage.distance_transform_edt(masked, sampling=(_FAR, 1, 1))
+    middle = share[_middle(grid.rows), _middle(grid.cols)]
     return MaskGeometry(
         share_masked=share,
         ratio=float(share.mean()),
         edge=float(share[ring].mean()),
-        center=float(share[_middle(grid.rows), _middle(grid.cols)].mean()),
+        center=float(middle.mean()),
         distance=float(distances[masked].mean()),
         boundary=_boundary_share(masked),
         islands=_count_islands(~masked) / len(masked),
@@ -82,7 +85,10 @@ def _middle(side: int) -> slice:
 def _boundary_share(masked: np.ndarray) -> float:
     down = masked[:, 1:] != masked[:, :-1]
     right = masked[:, :, 1:] != masked[:, :, :-1]
-    return float((down.sum() + right.sum()) / (down.size + right.size))
+    boundaries = down.sum() + right.sum()
+    # Pairs across the border of the picture do not exist and do not count.
+    pairs = down.size + right.size
+    return float(boundaries / pairs)
 
 
 def _count_islands(visible: np.ndarray) -> int:

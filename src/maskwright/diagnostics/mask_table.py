@@ -140,6 +140,7 @@ def _images(pictures: DiagnosticPictures, most: int) -> Tensor:
 
 
 def _refuse_needy(name: str, policy: Policy) -> None:
+    # Maps and models belong to pictures of a run, which a table of policies has not.
     needs = policy.traits.needs
     if needs:
         raise MaskwrightError(

@@ -166,6 +166,7 @@ def _low(cutoff: float) -> Change:
 
 def _high(cutoff: float, matched: bool) -> Change:
     def change(images: Tensor) -> Tensor:
+        # Contrast is matched before rounding, because faint pictures have few bytes left.
         values = keep_high(images, cutoff)
         return to_bytes(match_contrast(values, images) if matched else values)
 

@@ -189,6 +189,7 @@ def _describe_positions(subject: Subject) -> str:
 
 def _numbers(steps: dict[str, Interval], read: Shuffled, seed: int) -> dict[str, Number]:
     numbers: dict[str, Number] = {f"accuracy {name}": value for name, value in steps.items()}
+    # Patch tokens alone, without the class token.
     clean = torch.cat([features.mean for features in read.clean])
     moved = torch.cat([features.mean for features in read.moved])
     numbers["drift"] = _drift(clean, moved, seed)

@@ -51,6 +51,7 @@ class Representation:
 
     def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
+        # All layers of test and train, then two random views of the test pictures.
         begun = time.perf_counter()
         test = layers_of(subject, pictures.test)
         # Spread over all, because stores are often sorted by class.
@@ -71,6 +72,7 @@ class Representation:
         for name, value in accuracy.items():
             numbers[f"k-NN {name}"] = value
 
+        # Chance is the commonest class of those that vote.
         labels = next(iter(train.values())).labels
         commonest = labels.mode().values
         tables = {

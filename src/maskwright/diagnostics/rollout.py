@@ -38,11 +38,15 @@ class RolloutMaps:
 
     def entropy(self) -> Tensor:
         """(B,) entropies in nats: log of the seen patches for an even map, 0 for one patch."""
-        return -torch.special.xlogy(self.values, self.values).sum(1)
+        # xlogy is 0 at 0, where a logarithm alone would be infinite.
+        terms = torch.special.xlogy(self.values, self.values)
+        return -terms.sum(1)
 
     def evenness(self) -> Tensor:
         """(B,) entropies as a share of the largest possible; 1 is an even map."""
-        return self.entropy() / self.is_seen.sum(1).clamp_min(2).log()
+        # A single patch has entropy 0, and log 2 keeps its evenness at 0.
+        largest = self.is_seen.sum(1).clamp_min(2).log()
+        return self.entropy() / largest
 
     def centers(self) -> Tensor:
         """(B, 2) centers of mass as shares of height and width; 0.5 is the middle."""
@@ -50,7 +54,8 @@ class RolloutMaps:
         # A half more, because a patch lies where its middle is.
         rows = (ids // self.grid.cols + 0.5) / self.grid.rows
         cols = (ids % self.grid.cols + 0.5) / self.grid.cols
-        return torch.stack([self.values @ rows, self.values @ cols], dim=1)
+        centers = [self.values @ rows, self.values @ cols]
+        return torch.stack(centers, dim=1)
 
 
 def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
@@ -63,6 +68,7 @@ def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
     """
     product: Tensor | None = None
     for attention_BHTT in attentions:
+        # (B, H, T, T) -> (B, T, T)
         joined = attention_BHTT.mean(1) if heads == "mean" else attention_BHTT.amax(1)
         # Half of each token passes by on the residual path; rows still sum to 1.
         mixed = joined / joined.sum(-1, keepdim=True) * 0.5
@@ -83,9 +89,12 @@ def to_patch_map(product_BTT: Tensor, num_prefix: int, class_token: bool) -> Ten
 
 def to_evenness(product_BTT: Tensor, num_prefix: int) -> Tensor:
     """(B, V) entropies of what each patch gathers from the patches, as shares of log V."""
+    # (B, T, T) -> (B, V, V): from patches to patches
     rows = product_BTT[:, num_prefix:, num_prefix:]
     rows = rows / rows.sum(-1, keepdim=True)
-    return -torch.special.xlogy(rows, rows).sum(-1) / math.log(max(2, rows.shape[-1]))
+    entropy = -torch.special.xlogy(rows, rows).sum(-1)
+    largest = math.log(max(2, rows.shape[-1]))
+    return entropy / largest
 
 
 def measure_rollout(
@@ -105,7 +114,10 @@ def measure_rollout(
     empty = shares.new_zeros(len(shares), grid.num_patches)
     is_seen = (empty == 1).scatter(1, visible_ids, True)
     return RolloutMaps(
-        empty.scatter(1, visible_ids, shares), is_seen, empty.scatter(1, visible_ids, own), grid
+        values=empty.scatter(1, visible_ids, shares),
+        is_seen=is_seen,
+        own_evenness=empty.scatter(1, visible_ids, own),
+        grid=grid,
     )
 
 
@@ -122,7 +134,8 @@ def rank_agreement(first: Tensor, second: Tensor, is_seen: Tensor) -> Tensor:
         )
     left, right = _centered_ranks(first, is_seen), _centered_ranks(second, is_seen)
     # Pearson's correlation of ranks; a flat map has ranks of no length.
-    length = np.sqrt((left**2).sum(1) * (right**2).sum(1))
+    squares = (left**2).sum(1) * (right**2).sum(1)
+    length = np.sqrt(squares)
     product = (left * right).sum(1)
     nothing = np.full(len(product), np.nan)
     return torch.from_numpy(np.divide(product, length, out=nothing, where=length > 0))

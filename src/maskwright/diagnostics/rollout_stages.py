@@ -29,6 +29,7 @@ def describe_maps(maps: RolloutMaps, whole: RolloutMaps) -> Tensor:
     whole: the maps of the whole pictures, from which centers move and with which maps agree.
     """
     centers = maps.centers()
+    # (B, N) -> (B,): the mean over patches that are seen
     own = maps.own_evenness.masked_fill(~maps.is_seen, 0).sum(1) / maps.is_seen.sum(1)
     columns = [
         maps.entropy(),
@@ -60,40 +61,52 @@ def stage_tables(stages: list[Tensor], ratios: tuple[float, ...], seed: int) -> 
     """All numbers of all stages by ratio, ready for JSON."""
     tables: dict[str, Any] = {}
     for ratio, stage in zip(ratios, stages, strict=True):
-        columns = zip(NAMES, stage.nan_to_num().unbind(1), strict=True)
-        tables[f"{ratio:g}"] = {
-            name: number_to_json(bootstrap_interval(column, seed)) for name, column in columns
-        }
+        table: dict[str, Any] = {}
+        # (n, 7) -> a column of n pictures for each name
+        for name, column in zip(NAMES, stage.nan_to_num().unbind(1), strict=True):
+            interval = bootstrap_interval(column, seed)
+            table[name] = number_to_json(interval)
+        tables[f"{ratio:g}"] = table
     return tables
 
 
 def pick_maps(maps: RolloutMaps, rows: Tensor | slice) -> RolloutMaps:
     """The maps of some pictures, by (B,) booleans or a slice."""
-    return RolloutMaps(maps.values[rows], maps.is_seen[rows], maps.own_evenness[rows], maps.grid)
+    return RolloutMaps(
+        values=maps.values[rows],
+        is_seen=maps.is_seen[rows],
+        own_evenness=maps.own_evenness[rows],
+        grid=maps.grid,
+    )
 
 
 def join_maps(parts: Sequence[RolloutMaps]) -> RolloutMaps:
     """The maps of several batches as one."""
+    values = [part.values for part in parts]
+    is_seen = [part.is_seen for part in parts]
+    own_evenness = [part.own_evenness for part in parts]
     return RolloutMaps(
-        torch.cat([part.values for part in parts]),
-        torch.cat([part.is_seen for part in parts]),
-        torch.cat([part.own_evenness for part in parts]),
-        parts[0].grid,
+        values=torch.cat(values),
+        is_seen=torch.cat(is_seen),
+        own_evenness=torch.cat(own_evenness),
+        grid=parts[0].grid,
     )
 
 
 def share_line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
     """What the answer gathers from each patch of one picture, at every stage."""
     stages = []
-    whole = _maps_of(findings, number)[0]
-    for ratio, maps in zip((0.0, *ratios), _maps_of(findings, number), strict=True):
+    all_maps = _maps_of(findings, number)
+    whole = all_maps[0]
+    for ratio, maps in zip((0.0, *ratios), all_maps, strict=True):
         caption = f"even {float(maps.evenness()):.3f}"
         if ratio:
             agreement = rank_agreement(maps.values, whole.values, maps.is_seen)
             caption += f", agrees {float(agreement):.2f}"
         row, col = maps.centers()[0].tolist()
         # Heat 0.5 is an even share, 0 half of it and 1 twice as much.
-        times = (maps.values[0] * maps.is_seen.sum()).clamp_min(_LEAST_SHARE)
+        num_seen = maps.is_seen.sum()
+        times = (maps.values[0] * num_seen).clamp_min(_LEAST_SHARE)
         heat = (times.log2() + 1) / 2
         stages.append(RolloutStage(_title(ratio), heat, maps.is_seen[0], caption, (row, col)))
     image = findings.shown["images"][number]
@@ -103,11 +116,14 @@ def share_line(findings: Findings, number: int, ratios: Sequence[float]) -> Roll
 def entropy_line(findings: Findings, number: int, ratios: Sequence[float]) -> RolloutLine:
     """How evenly each patch of one picture gathers, at every stage, on one scale for the line."""
     all_maps = _maps_of(findings, number)
-    known = torch.cat([maps.own_evenness[maps.is_seen] for maps in all_maps])
-    low, high = float(known.min()), float(known.max())
+    seen = [maps.own_evenness[maps.is_seen] for maps in all_maps]
+    known = torch.cat(seen)
+    low = float(known.min())
+    high = float(known.max())
     stages = []
     for ratio, maps in zip((0.0, *ratios), all_maps, strict=True):
-        mean = float(maps.own_evenness[maps.is_seen].mean())
+        own = maps.own_evenness[maps.is_seen]
+        mean = float(own.mean())
         # The smallest divisor keeps a line of equal entropies dark instead of dividing by 0.
         heat = (maps.own_evenness[0] - low) / max(high - low, 1e-9)
         caption = f"entropy {mean:.3f}"

@@ -46,8 +46,11 @@ def pool_categories(scores: Tensor, members: Sequence[Sequence[int]], pool: str)
     """
     # Probabilities, not scores: a category of many classes must not win by their number.
     chances = scores.softmax(1)
-    parts = [chances[:, list(columns)] for columns in members]
-    return torch.stack([part.amax(1) if pool == "max" else part.mean(1) for part in parts], dim=1)
+    pooled = []
+    for columns in members:
+        part = chances[:, list(columns)]
+        pooled.append(part.amax(1) if pool == "max" else part.mean(1))
+    return torch.stack(pooled, dim=1)
 
 
 def count_decisions(
@@ -61,10 +64,12 @@ def count_decisions(
     is_texture = (decided == textures).double().numpy()
     by_shape, counts = {}, {}
     for category, name in enumerate(names):
-        own = (shapes == category).numpy()
-        if own.any():
-            by_shape[name] = _bias(is_shape[own], is_texture[own], seed)
-            counts[name] = int((is_shape + is_texture)[own].sum())
+        rows = (shapes == category).numpy()
+        if rows.any():
+            by_shape[name] = _bias(is_shape[rows], is_texture[rows], seed)
+            # Cues differ, so a picture cannot be decided for both.
+            is_decided = is_shape[rows] + is_texture[rows]
+            counts[name] = int(is_decided.sum())
     return ShapeBias(
         bias=_bias(is_shape, is_texture, seed),
         shape=_share(is_shape, seed),
@@ -95,18 +100,24 @@ def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
     if not (is_shape + is_texture).any():
         return NOTHING
 
-    return bootstrap(
-        lambda counts: _bias_of_counts(counts, is_shape, is_texture), len(is_shape), seed
-    )
+    def bias(counts: np.ndarray) -> np.ndarray:
+        return _bias_of_counts(counts, is_shape, is_texture)
+
+    return bootstrap(bias, len(is_shape), seed)
 
 
 def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.ndarray) -> np.ndarray:
     """The bias (R,) of (R, n) counts of draws; NaN where nothing that was drawn was decided."""
-    shape, texture = counts @ is_shape, counts @ is_texture
-    return np.divide(
-        shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0
-    )
+    # (R, n) @ (n,) -> (R,): how often each side was decided in each draw
+    shape = counts @ is_shape
+    decided = shape + counts @ is_texture
+    nothing = np.full(len(counts), np.nan)
+    return np.divide(shape, decided, out=nothing, where=decided > 0)
 
 
 def _share(values: np.ndarray, seed: int) -> Interval:
-    return bootstrap(lambda counts: counts @ values / len(values), len(values), seed)
+    def share(counts: np.ndarray) -> np.ndarray:
+        # Of all pictures, decided or not.
+        return counts @ values / len(values)
+
+    return bootstrap(share, len(values), seed)

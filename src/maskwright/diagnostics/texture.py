@@ -66,6 +66,7 @@ class Texture:
             "objects": subject.train_features,
             "textures": subject.features_of(pictures.take("textures_train")),
         }
+        # With match, the larger set is thinned, so that its probe has no advantage.
         most = min(len(train.mean) for train in trains.values()) if self.match else None
         probes = {
             name: fit_fixed_probe(_draw(train, most, seed), seed=seed)
@@ -104,10 +105,10 @@ class Texture:
         references = [finding for finding in findings if finding.subject in baselines]
         compared = []
         for finding in findings:
-            numbers = dict(finding.numbers)
             if finding.subject not in baselines:
-                numbers |= _leads(finding, references, seed)
-            compared.append(replace(finding, numbers=numbers))
+                leads = _leads(finding, references, seed)
+                finding = replace(finding, numbers={**finding.numbers, **leads})
+            compared.append(finding)
         return compared
 
     def figure(self, findings: Sequence[Findings]) -> Any:
@@ -191,6 +192,7 @@ def _contrast(subjects: Sequence[Rescaled], signs: Sequence[float], seed: int) -
 
 
 def _leads(finding: Findings, references: Sequence[Findings], seed: int) -> dict[str, Number]:
+    # The encoder counts plus one and the baseline minus one.
     ours = _rescale(finding.tables)
     numbers: dict[str, Number] = {}
     for reference in references:

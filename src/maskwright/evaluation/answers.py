@@ -94,6 +94,7 @@ def judge_answers(
     Equal scores prefer the smaller label; a true label that no train image has counts as wrong.
     """
     ranks = ranks_of_truth(scores, classes, truth).cpu()
+    # What guessing without looking would answer.
     commonest = train_labels.mode().values
     auroc = None
     # With more classes there is no single curve.

@@ -86,6 +86,7 @@ def _summarize(
 
 def read_shots(shots: str) -> tuple[float | None, int | None]:
     """A share (`1%`) or a count (`5`), the other None."""
+    # Exactly one of the two is a number.
     text = shots.strip()
     try:
         share = float(text[:-1]) / 100 if text.endswith("%") else None

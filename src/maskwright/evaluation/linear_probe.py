@@ -49,6 +49,7 @@ class LinearProbeResult:
             "chosen_on": "held-out train",
             "refit_on": "all of train",
         }
+        # Everything that was decided, and on which pictures, so that a result explains itself.
         return {
             "probe": "linear",
             **self.answers.to_dict(),

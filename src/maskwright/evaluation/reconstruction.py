@@ -135,6 +135,7 @@ def measure_reconstruction(
 
 def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
     """Put the results of several batches of the same kind one after the other."""
+    # All parts are of one model under one ratio.
     first = parts[0]
     numbers = {
         name: torch.cat([getattr(part, name) for part in parts])

@@ -92,6 +92,7 @@ class Subject:
         """The model, on the device; raises MaskwrightError for raw pixels."""
         if self.model is None:
             raise MaskwrightError(f"'{self.name}' has no tokens; this diagnostic needs an encoder.")
+        # Subjects wait on the CPU until they are measured.
         self.model.to(self.device)
         return self.model
 
@@ -126,6 +127,7 @@ class Subject:
 
         Returns (B, prefix + N, D) float32 on the device.
         """
+        # float32 before anything is pooled, whatever the encoder computes in.
         model = self.encoder
         with held_still(model.encode, self.device, self.precision):
             return model.encode(self.scale.to_model(images.to(self.device))).float()
@@ -144,12 +146,14 @@ class Subject:
         """Pool the tokens of (B, C, H, W) uint8 images; raw pixels are shrunk and flattened."""
         if self.model is None:
             return raw_pixel_features([ImagesOnly(images)])
+        # Pooled on the device, so that small tensors travel to the CPU.
         pooled = self.pool(self.tokens(images))
         return Features(None if pooled.cls is None else pooled.cls.cpu(), pooled.mean.cpu())
 
     def features_of(self, pictures: Pictures) -> Features:
         """Features of all pictures, with their labels."""
         parts = [self.features(batch.images) for batch in pictures]
+        # Raw pixels, and encoders without a class token, have the mean alone.
         classes = [part.cls for part in parts if part.cls is not None]
         return Features(
             torch.cat(classes) if classes else None,
@@ -160,6 +164,7 @@ class Subject:
     @cached_property
     def train_features(self) -> Features:
         """Features of the clean train pictures, kept for further probes."""
+        # The same numbers either way; a cache saves the encoder's passes.
         if self.read_train is not None:
             return self.read_train()
         return self.features_of(self.train)

@@ -52,6 +52,7 @@ def diagnose(
     Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
+    # What the user wrote is checked before anything is loaded.
     questions = build_diagnostics(tests)
     paths = [runs] if isinstance(runs, (str, Path)) else list(runs)
     _refuse_twice(paths)
@@ -77,6 +78,7 @@ def diagnose(
     subjects = context.prepare_all(encoders, baselines)
     _say_pictures(subjects[0], context)
 
+    # The same for all tests, and part of each JSON file.
     about = {
         "data": pictures.data,
         "split": split.how,
@@ -97,6 +99,7 @@ def diagnose(
 
 
 def _refuse_twice(runs: Sequence[str | Path]) -> None:
+    # Two columns with the same numbers say nothing.
     if len(set(map(str, runs))) != len(runs):
         raise MaskwrightError("A run is named twice; name each once.")
 

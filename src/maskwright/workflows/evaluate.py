@@ -99,6 +99,7 @@ def evaluate(
         reporter=reporter,
         readout=features,
     )
+    # Encoders first, then baselines, each by all probes.
     evaluation = measure_encoders(encoders, runs, probes, shared)
     names = [encoder.name for encoder in encoders]
     report = describe_pictures(evaluation.pictures) | {
@@ -111,6 +112,7 @@ def evaluate(
         "runs": {name: str(run) for name, run in zip(names, runs, strict=True)},
         **evaluation.measured,
     }
+    # The name tells what was measured, so that other probes overwrite nothing.
     folder = Path(out) if out is not None else eval_folder(runs[0])
     stem = name_result(evaluation.pictures.name, list(probes), list(map(str, runs)), features)
     _write(report, names, folder / stem, figures, reporter)
@@ -121,6 +123,7 @@ def _write(
     report: dict[str, Any], names: Sequence[str], stem: Path, figures: bool, reporter: Reporter
 ) -> None:
     """Leave the report as JSON with its figures, and say what came out."""
+    # JSON first: a figure that fails must not lose the numbers.
     write_json(f"{stem}.json", report)
     drawn = save_figures(report, names, stem) if figures else []
     differences = format_differences(report["differences"]) if len(names) > 1 else []

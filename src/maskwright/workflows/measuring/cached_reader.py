@@ -33,6 +33,7 @@ class CachedReader:
         def encode() -> dict[str, Tensor]:
             return _to_tensors(self._encode(pictures, readout))
 
+        # Labels are not cached: they belong to the pictures and may be read anew.
         tensors = self._fetch(pictures, part, self._describe(readout), encode)
         return Features(tensors.get("cls"), tensors["mean"], pictures.store.labels)
 
@@ -54,6 +55,7 @@ class CachedReader:
         return LayerFeatures(tensors.get("cls"), tensors["mean"], pictures.store.labels)
 
     def _encode(self, pictures: StorePictures, readout: str) -> Features:
+        # Raw pixels have no blocks, so every readout gives the same.
         if self.subject.model is None:
             return raw_pixel_features(iter(pictures))
         return read_features(
@@ -83,6 +85,7 @@ class CachedReader:
         subject = self.subject
         # Everything that changes the numbers is in the key, precision and device among it.
         how = f"{contents} of {subject.image_size} in {subject.precision} on {subject.device.type}"
+        # Pixels need no weights; the same pictures give the same features for every encoder.
         if subject.model is None:
             key = features_key("raw pixels", {}, None, pictures.store, how)
         else:
@@ -90,6 +93,7 @@ class CachedReader:
             key = features_key(self._weights, shape, subject.scale, pictures.store, how)
         return self.cache.fetch(key, f"{subject.name}, {part}", encode)
 
+    # Hashing reads every weight, so it is done once for train, test and all readouts.
     @cached_property
     def _weights(self) -> str:
         return hash_weights(self.subject.encoder.encoder)

@@ -57,6 +57,7 @@ def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_
     as in Geirhos's repository.
     """
     source = open_source(data, reading=reading)
+    # Names alone: no picture is decoded here.
     keys = [source.key(index) for index in range(len(source))]
     inside = [key for key in keys if STYLE_TRANSFER in key]
     # Beside it lie edges, silhouettes and the like, whose cues do not disagree.
@@ -78,6 +79,29 @@ def find_extra_pictures(
 
     Raises MaskwrightError for what is missing, and for what no question wants.
     """
+    # What is missing, or given for nothing, is said before any picture is opened.
+    flags = _check_wants(questions, paths)
+    extras: dict[str, Split | Stimuli] = {}
+    for flag in flags:
+        settings = LabeledSettings(
+            data=str(paths[flag]),
+            limit=labeled.limit,
+            seed=labeled.seed,
+            value_range=labeled.value_range,
+        )
+        # Stimuli have no labels and no split: nothing is fitted on them.
+        if flag == "stimuli":
+            extras[flag] = find_stimuli(
+                settings.data, settings.limit, settings.seed, settings.reading
+            )
+        else:
+            extras[flag] = find_split(settings)
+    return extras
+
+
+def _check_wants(questions: Mapping[str, Diagnostic], paths: Mapping[str, str | None]) -> list[str]:
+    """The flags that the questions want, in their order."""
+    # Each flag with a question that wants it, for the message.
     wants: dict[str, str] = {}
     for name, question in questions.items():
         wants |= dict.fromkeys(question.wants, name)
@@ -90,19 +114,4 @@ def find_extra_pictures(
                 f"--{flag} is used by none of the tests {', '.join(questions)}; leave it out or add"
                 " the test that needs it."
             )
-
-    extras: dict[str, Split | Stimuli] = {}
-    for flag in wants:
-        settings = LabeledSettings(
-            data=str(paths[flag]),
-            limit=labeled.limit,
-            seed=labeled.seed,
-            value_range=labeled.value_range,
-        )
-        if flag == "stimuli":
-            extras[flag] = find_stimuli(
-                settings.data, settings.limit, settings.seed, settings.reading
-            )
-        else:
-            extras[flag] = find_split(settings)
-    return extras
+    return list(wants)

@@ -72,10 +72,12 @@ class DiagnosisContext:
 
     def prepare(self, encoder: NamedEncoder) -> DiagnosedSubject:
         """A subject with all pictures at its size."""
+        # Encoders differ in size, and each sees pictures that were cut for it.
         size, channels = encoder.config.image_size, encoder.config.channels
         train, test = open_both(self.split, size, channels, self.reporter)
         extra: dict[str, Pictures] = {}
         for name, source in self.extras.items():
+            # Labeled extras are fitted on and tested on; stimuli are only looked at.
             if isinstance(source, Split):
                 pair = open_both(source, size, channels, self.reporter)
                 extra[f"{name}_train"], extra[f"{name}_test"] = pair
@@ -92,6 +94,7 @@ class DiagnosisContext:
         self, name: str, question: Diagnostic, subjects: Sequence[DiagnosedSubject]
     ) -> list[Findings]:
         """Ask all subjects one question, and compare them where it has more to say then."""
+        # Questions about pictures and grids alone have the same answer for all subjects.
         if isinstance(question, MeasuresOnce):
             return question.measure_once(subjects[0].subject, subjects[0].pictures, self.seed)
         findings = []
@@ -99,6 +102,7 @@ class DiagnosisContext:
             self.reporter.progress(name, at, len(subjects), diagnosed.subject.name)
             findings.append(question.measure(diagnosed.subject, diagnosed.pictures, self.seed))
         self.reporter.finish()
+        # Differences to baselines are known once everybody has answered.
         if isinstance(question, ComparesSubjects):
             baselines = [item.subject.name for item in subjects if item.is_baseline]
             findings = question.compare(findings, baselines, self.seed)
@@ -108,6 +112,7 @@ class DiagnosisContext:
         self, runs: Sequence[str | Path], subjects: Sequence[DiagnosedSubject], data: str
     ) -> dict[str, Any]:
         """How many test pictures each run was trained on, by its name."""
+        # Baselines were trained on nothing.
         encoders = [diagnosed for diagnosed in subjects if not diagnosed.is_baseline]
         return {
             diagnosed.subject.name: tell_seen(run, diagnosed.test.store, data, self.reporter)

@@ -18,6 +18,7 @@ from maskwright.workflows.runs.run_folder import now
 
 def format_findings(findings: Sequence[Findings]) -> list[str]:
     """A row for each number and a column for each subject, then notes and the control."""
+    # Subjects may lack a number: raw pixels have none that need tokens.
     names: dict[str, None] = {}
     for finding in findings:
         names |= dict.fromkeys(finding.numbers)
@@ -29,8 +30,10 @@ def format_findings(findings: Sequence[Findings]) -> list[str]:
             for finding in findings
         ]
         rows.append([name, *cells])
+    # Last, because times are no answer.
     rows.append(["seconds", *(f"{finding.seconds:.1f}" for finding in findings)])
 
+    # Each subject's notes once, below the table.
     notes = [
         f"  {finding.subject}: {note}"
         for finding in findings
@@ -44,6 +47,7 @@ def write_findings(
     stem: Path, question: Diagnostic, findings: Sequence[Findings], about: Mapping[str, Any]
 ) -> None:
     """Leave stem.png and stem.json; about: what was measured on, the same for all tests."""
+    # Drawing is timed by itself, so that the seconds of a finding are those of measuring.
     begun = time.perf_counter()
     save_picture(stem.with_name(f"{stem.name}.png"), question.figure(findings))
     seconds = time.perf_counter() - begun

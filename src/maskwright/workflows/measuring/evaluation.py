@@ -64,8 +64,10 @@ def probe_contexts(
     encoders: Sequence[NamedEncoder], shared: EvaluationContext
 ) -> Iterator[tuple[ProbeContext, Labeled]]:
     """One context after another: every encoder, then the baselines in the size of the first."""
+    # Said before anything is decoded, which may take long.
     split = find_split(shared.pictures, shared.reporter)
     _warn_of_ranges(encoders, shared)
+    # One cache for all, so that its messages come from one place.
     cache = open_cache(shared.reporter) if shared.cache else None
     decoded: dict[tuple[tuple[int, int], int], Labeled] = {}
 
@@ -73,6 +75,7 @@ def probe_contexts(
     baselines = baselines_of(encoders[:1]) if shared.baselines else []
     for encoder in [*encoders, *baselines]:
         shape = (encoder.config.image_size, encoder.config.channels)
+        # Encoders of one shape share their decoded pictures.
         if shape not in decoded:
             decoded[shape] = split.open(*shape, shared.reporter)
         pictures = decoded[shape]
@@ -104,6 +107,7 @@ def measure_encoders(
     first: Labeled | None = None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
+        # The pictures are described once, as the first encoder sees them.
         if first is None:
             first = pictures
             _say_pictures(pictures, shared.reporter)
@@ -129,6 +133,7 @@ def measure_encoders(
 def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str, Any]:
     """Results by probe; raw pixels are left out where a probe needs an encoder."""
     reporter, name = context.reporter, context.subject.name
+    # Raw pixels have pooled features and nothing else.
     usable = {
         title: probe
         for title, probe in probes.items()
@@ -151,6 +156,7 @@ def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str
 def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:
     """All see the same pictures: say which were trained under another range of values."""
     value_range = shared.pictures.value_range
+    # Old checkpoints do not say their range, and nothing is claimed about those.
     others = [
         f"{encoder.name} ({encoder.settings['value_range']})"
         for encoder in encoders

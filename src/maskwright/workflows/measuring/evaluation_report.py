@@ -17,16 +17,19 @@ from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.measuring.text_columns import align_columns
 from maskwright.workflows.runs.run_folder import slug
 
+# {encoder name: {probe: result}}
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 # More probes than this do not fit beside each other on a line.
 MOST_PER_LINE = 2
+# Short names are padded to this width, so that single lines stand below each other.
 NAME_WIDTH = 16
 
 
 def format_results(results: Results) -> list[str]:
     """One line per encoder for up to two probes, else a table of top-1 with a row per probe."""
+    # In the order of the command line; raw pixels lack some.
     probes: dict[str, None] = {}
     for by_probe in results.values():
         probes |= dict.fromkeys(by_probe)
@@ -90,6 +93,7 @@ def measure_differences(
         # Encoders of other sizes may skip other pictures, and then no pairs can be made.
         if tested[name] != tested[first]:
             continue
+        # Probes that average over draws have no single answer per image.
         for probe, result in results[name].items():
             correct = result.get("correct")
             reference = results[first].get(probe, {}).get("correct")
@@ -125,11 +129,13 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], stem: Path) ->
     paths = []
     for name in names:
         for probe, result in results[name].items():
+            # Few-shot probes keep no confusion: each draw has another.
             if "confusion" in result:
                 path = Path(f"{stem}-confusion-{slug(name)}-{slug(probe)}.png")
                 _save(path, _draw_confusion(report, name, probe))
                 paths.append(path)
 
+    # Accuracy by depth is one figure for all encoders, baselines among them.
     by_layer = {
         name: by_probe["layers"]["by_layer"]
         for name, by_probe in results.items()
@@ -163,8 +169,13 @@ def _save(path: Path, figure: Any) -> None:
 
 
 def _labels(result: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    return [classes[label] if label < len(classes) else str(label) for label in result["labels"]]
+    """The names of the rows of a confusion; a label without a name stands for itself."""
+    names = []
+    for label in result["labels"]:
+        names.append(classes[label] if label < len(classes) else str(label))
+    return names
 
 
 def _rights(digits: str) -> torch.Tensor:
+    """(n,) float64 of a string with a digit per image, as `Answers.to_dict` writes it."""
     return torch.tensor([int(digit) for digit in digits], dtype=torch.float64)

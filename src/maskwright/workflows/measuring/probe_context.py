@@ -67,6 +67,7 @@ class ProbeContext:
     @property
     def encoder(self) -> LoadedEncoder:
         """The encoder, on the device; only for probes that need one."""
+        # A broken promise of ours: probes that need an encoder are not given raw pixels.
         assert self.loaded is not None, "raw pixels have no encoder"
         self.loaded.model.to(self.subject.device)
         return self.loaded
@@ -84,6 +85,7 @@ class ProbeContext:
     @cached_property
     def layers(self) -> Pair[LayerFeatures]:
         """Pooled features after every block."""
+        # Kept until the last probe: one pass gives the features of all blocks.
         stores = self._stores
         return Pair(
             self._reader.layers(stores.train, "train"), self._reader.layers(stores.test, "test")

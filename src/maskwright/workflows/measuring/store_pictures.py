@@ -32,6 +32,7 @@ class StorePictures:
     def labels(self) -> Tensor:
         """(n,) int64; -1 for pictures that have none."""
         if self.store.labels is None:
+            # No class has this number, so no answer is right.
             return torch.full((len(self.store),), -1)
         return self.store.labels
 
@@ -49,8 +50,10 @@ class StorePictures:
         return len(self.store)
 
     def __iter__(self) -> Iterator[Batch]:
+        # Made anew each time, as a generator can be used up only once.
         return eval_batches(self.store, self.size, self.batch_size)
 
     def take(self, ids: Sequence[int]) -> StorePictures:
         """Some of them, by their positions."""
+        # A view of the same store: nothing is copied.
         return replace(self, store=self.store.subset(ids))

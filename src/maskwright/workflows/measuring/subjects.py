@@ -30,7 +30,9 @@ from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.choices import Found, choose
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
+# The word for untrained weights where a run is expected.
 RANDOM = "random"
+# The name of a single encoder, whose path is in the report anyway.
 ALONE = "this encoder"
 
 
@@ -82,6 +84,7 @@ def load_encoders(
     `random` has the shape of the first of the others. Alone, it has the shape that a training on
     `data` would choose.
     """
+    # By position, because `random` may stand anywhere among them.
     loaded = {at: load_any_encoder(run) for at, run in enumerate(runs) if str(run) != RANDOM}
     if len(loaded) < len(runs):
         first = next(iter(loaded.values()), None)
@@ -103,17 +106,20 @@ def shortest_names(runs: Sequence[str | Path]) -> list[str]:
 
     Names such as timm:NAME stay whole. What is the same throughout gets a number.
     """
+    # Hints behind a path say how it is read, and are no part of its name.
     texts = [split_hints(run)[0] for run in runs]
     parts = [[text] if is_name(text) else list(Path(text).parts) for text in texts]
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-length:]) for part in parts]
         if len(set(names)) == len(names):
             return names
+    # The same run twice: whole paths do not tell them apart.
     return [f"{name} #{number}" for number, name in enumerate(names, 1)]
 
 
 def baselines_of(encoders: Sequence[NamedEncoder]) -> list[NamedEncoder]:
     """Random weights for each shape of encoder, and raw pixels at the size of the first."""
+    # The first encoder of each shape lends its pixel scale.
     by_shape: dict[str, NamedEncoder] = {}
     for encoder in encoders:
         by_shape.setdefault(str(encoder.config), encoder)
@@ -136,6 +142,7 @@ def _untrained(loaded: LoadedEncoder) -> LoadedEncoder:
 def _random_encoder(config: ModelConfig) -> LoadedEncoder:
     """An encoder of this shape that was never trained, with a plain pixel scale."""
     model = ImageEncoder(config, torch_generator(0, "random weights")).eval()
+    # No pictures are known yet: [0, 1] becomes [-2, 2], as of data with an even spread.
     plain = PixelScale((0.5,) * config.channels, (0.25,) * config.channels)
     return LoadedEncoder(model, plain, {}, {"random": True})
 
@@ -146,6 +153,7 @@ def _chosen_config(data: str | None, device: torch.device) -> ModelConfig:
         raise MaskwrightError(
             "Random weights alone need --data LABELED, or a RUN beside them whose shape they take."
         )
+    # The same facts from which `pretrain` chooses a model.
     source = open_source(data)
     pictures: Any = survey(source)
     facts = Found(

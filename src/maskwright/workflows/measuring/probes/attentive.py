@@ -21,6 +21,7 @@ from maskwright.workflows.measuring.probe_context import ProbeContext
 # Tokens of a small set fit; a gibibyte leaves room for the encoder on every machine.
 MOST_BYTES = 2**30
 BYTES_OF_HALF = 2
+# Pictures in a pass of the encoder.
 BATCH = 128
 
 
@@ -58,6 +59,7 @@ def token_set(context: ProbeContext, store: PackedStore, most_bytes: int = MOST_
     """
     subject = context.subject
     grid, width = subject.grid, subject.encoder.config.width
+    # Decoded and cropped without chance, as for all other probes.
     view = AugmentedPictures(store, evaluation_view(subject.image_size), 0)
     assert store.labels is not None
 

@@ -9,6 +9,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.shorthand import Call, parse_value, split_list
 from maskwright.workflows.measuring.probe_context import Probe
 
+# Modules are imported when a probe is used, because some need seconds.
 _ROOM = "maskwright.workflows.measuring.probes"
 PROBES: dict[str, Entry] = {
     "knn": Entry(
@@ -53,15 +54,18 @@ def parse_probes(text: str, shots: str | None = None) -> dict[str, Probe]:
 
     Raises MaskwrightError for an unknown probe or option, with the nearest known one.
     """
+    # `5` and `1%` are the shorthand of few_shot(shots=...).
     few = [Call("few_shot", (), {"shots": word}) for word in split_list(shots or "")]
     calls = [*_calls(text), *few]
     if not calls:
         raise MaskwrightError("No probe to measure with; give --probe knn,linear or --shots 1%.")
+    # Its words are the name of a probe in tables and results.
     return {_format(call): build("probe", PROBES, call) for call in calls}
 
 
 def _calls(text: str) -> Iterable[Call]:
     for item in map(parse_value, split_list(text)):
+        # A number or quoted text is no probe.
         if not isinstance(item, Call):
             raise MaskwrightError(f"Probes are written like knn(k=20),linear; got '{text}'.")
         yield item

@@ -60,6 +60,7 @@ class OfficialLinearProbe:
         """Train the head on augmented pictures, then answer the test pictures once."""
         train, subject = context.train, context.subject
         pooling = self.pooling if subject.has_class_token else "mean"
+        # 0 stands for the published batch, or what is possible of it.
         batch = min(self.batch, len(train)) or usual_batch(len(train))
         steps = len(train) // batch
 
@@ -190,6 +191,7 @@ class AdamLinearProbe:
 
         rng = torch_generator(subject.seed, "adam probe")
         head = NormalizedLinear(train.values.shape[1], len(labels), rng).to(subject.device)
+        # Labels become columns of the head, 0 to K - 1.
         numbered = Labeled(train.values, classes).to(subject.device)
         batches = shuffled(numbered, batch, subject.seed)
         optimizer = torch.optim.Adam(head.parameters())

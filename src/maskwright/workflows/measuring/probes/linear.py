@@ -77,6 +77,7 @@ class LayersProbe:
         subject, pair = context.subject, context.layers
         settings = self._settings(subject.pick_pooling(self.pooling))
         by_layer, results = [], []
+        # Every layer is tuned for itself: features of other layers need other penalties.
         for layer in range(1, len(pair.train) + 1):
             detail = f"{subject.name}, block {layer}"
             context.reporter.progress("layers", layer - 1, len(pair.train), detail)
@@ -109,6 +110,7 @@ class LayersProbe:
 
 
 def _describe_layer(layer: int, result: LinearProbeResult) -> dict[str, Any]:
+    # Without anything held out all layers count alike, and the last is taken.
     held = best_attempt(result.attempts).accuracy if result.attempts else 0.0
     return {
         "layer": layer,
@@ -128,6 +130,7 @@ class FewShotProbe(FewShotSettings):
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """The mean over draws, with its interval over test pictures and its spread over draws."""
         pair, subject = context.features, context.subject
+        # The settings are the probe itself, with the pooling that this encoder has.
         settings = replace(self, pooling=subject.pick_pooling(self.pooling))
         result = measure_few_shot(pair.train, pair.test, settings, seed=subject.seed)
         return {**result, "protocol": asdict(settings)}
