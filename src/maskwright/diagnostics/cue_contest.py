@@ -100,8 +100,8 @@ def _column_names(probe: FixedProbe, classes: Sequence[str]) -> tuple[str, ...]:
 
 def _columns_of(name: str, columns: Sequence[str], categories: dict[str, str]) -> tuple[int, ...]:
     """The columns of the probe that belong to a category."""
-    own = [at for at, column in enumerate(columns) if categories.get(column, column) == name]
-    return tuple(own)
+    members = [at for at, column in enumerate(columns) if categories.get(column, column) == name]
+    return tuple(members)
 
 
 def _shared_names(

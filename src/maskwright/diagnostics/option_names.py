@@ -19,8 +19,10 @@ def read_name(option: str, value: object) -> str:
 
 def read_names(option: str, value: object) -> tuple[str, ...]:
     """Several names as text; one alone may stand without a list."""
-    is_list = isinstance(value, Sequence) and not isinstance(value, str)
-    return tuple(read_name(option, name) for name in (value if is_list else [value]))
+    # Text is a sequence too, of letters.
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(read_name(option, name) for name in value)
+    return (read_name(option, value),)
 
 
 def read_order(option: str, value: object) -> str:

@@ -107,16 +107,16 @@ def measure_rollout(
     """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone."""
     product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
     shares = to_patch_map(product, encoder.num_prefix, encoder.cls_token is not None)
-    own = to_evenness(product, encoder.num_prefix)
+    evenness = to_evenness(product, encoder.num_prefix)
     if visible_ids is None:
-        return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), own, grid)
+        return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), evenness, grid)
     # Maps come back on the whole grid: (B, V) -> (B, N), 0 where nothing is seen.
     empty = shares.new_zeros(len(shares), grid.num_patches)
     is_seen = (empty == 1).scatter(1, visible_ids, True)
     return RolloutMaps(
         values=empty.scatter(1, visible_ids, shares),
         is_seen=is_seen,
-        own_evenness=empty.scatter(1, visible_ids, own),
+        own_evenness=empty.scatter(1, visible_ids, evenness),
         grid=grid,
     )
 

@@ -56,8 +56,8 @@ def diagnose(
     questions = build_diagnostics(tests)
     paths = [runs] if isinstance(runs, (str, Path)) else list(runs)
     _refuse_twice(paths)
-    chosen = pick_device(device)
-    encoders = load_encoders(paths, shortest_names(paths), on, chosen)
+    target = pick_device(device)
+    encoders = load_encoders(paths, shortest_names(paths), on, target)
     # Pictures are those of the first run, unless others are named.
     pictures = labeled_settings(
         encoders[0].settings,
@@ -74,7 +74,7 @@ def diagnose(
     )
     split = find_split(pictures, reporter)
     extras = find_extra_pictures(questions, {"stimuli": stimuli, "textures": textures}, pictures)
-    context = DiagnosisContext(split, extras, chosen, seed, reporter, open_cache(reporter))
+    context = DiagnosisContext(split, extras, target, seed, reporter, open_cache(reporter))
     subjects = context.prepare_all(encoders, baselines)
     _say_pictures(subjects[0], context)
 

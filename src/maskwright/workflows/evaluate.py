@@ -74,8 +74,8 @@ def evaluate(
     probes = parse_probes(probe, shots)
     find_readout(features)
     runs = [run] if isinstance(run, (str, Path)) else list(run)
-    chosen = pick_device(device)
-    encoders = load_encoders(runs, name_runs(runs), data, chosen)
+    target = pick_device(device)
+    encoders = load_encoders(runs, name_runs(runs), data, target)
     # Pictures are those of the first run, unless others are named.
     pictures = labeled_settings(
         encoders[0].settings,
@@ -94,7 +94,7 @@ def evaluate(
         pictures=pictures,
         baselines=baselines,
         cache=cache,
-        device=chosen,
+        device=target,
         seed=seed,
         reporter=reporter,
         readout=features,
@@ -106,7 +106,7 @@ def evaluate(
         "limit": limit,
         "value_range": evaluation.pictures.train.value_range,
         "seed": seed,
-        "device": describe_device(chosen),
+        "device": describe_device(target),
         "made": now(),
         "versions": versions(),
         "runs": {name: str(run) for name, run in zip(names, runs, strict=True)},
