@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -64,7 +64,6 @@ class Subject:
     device: where it computes.
     precision: what the frozen encoder computes in.
     seed: draws what is held out to tune the probe.
-    read_train: gives the features of `train`, say from a cache; None encodes them.
     """
 
     name: str
@@ -76,7 +75,6 @@ class Subject:
     device: torch.device = torch.device("cpu")
     precision: torch.dtype = torch.float32
     seed: int = 0
-    read_train: Callable[[], Features] | None = None
 
     @property
     def has_tokens(self) -> bool:
@@ -164,9 +162,8 @@ class Subject:
     @cached_property
     def train_features(self) -> Features:
         """Features of the clean train pictures, kept for further probes."""
-        # The same numbers either way; a cache saves the encoder's passes.
-        if self.read_train is not None:
-            return self.read_train()
+        # Not from the cache of `evaluate`: its pass rounds differently, and the probe must be
+        # fitted on features of the same pass that reads the changed pictures.
         return self.features_of(self.train)
 
     @cached_property

@@ -15,7 +15,6 @@ from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext
 from maskwright.workflows.measuring.diagnosis_report import format_findings, write_findings
-from maskwright.workflows.measuring.evaluation import open_cache
 from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, shortest_names
 from maskwright.workflows.runs.locate import home_of
 
@@ -74,7 +73,7 @@ def diagnose(
     )
     split = find_split(pictures, reporter)
     extras = find_extra_pictures(questions, {"stimuli": stimuli, "textures": textures}, pictures)
-    context = DiagnosisContext(split, extras, target, seed, reporter, open_cache(reporter))
+    context = DiagnosisContext(split, extras, target, seed, reporter)
     subjects = context.prepare_all(encoders, baselines)
     _say_pictures(subjects[0], context)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,10 @@ from maskwright.diagnostics.diagnostic import (
     MeasuresOnce,
 )
 from maskwright.diagnostics.findings import Findings
-from maskwright.evaluation.feature_cache import FeatureCache
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled import Split
 from maskwright.workflows.loading.seen import tell_seen
-from maskwright.workflows.measuring.cached_reader import CachedReader
 from maskwright.workflows.measuring.diagnose_pictures import Stimuli, open_both
 from maskwright.workflows.measuring.store_pictures import StorePictures
 from maskwright.workflows.measuring.subjects import NamedEncoder, baselines_of
@@ -53,7 +50,6 @@ class DiagnosisContext:
     device: where everything computes.
     seed: draws for probes, diagnostics and intervals.
     reporter: where progress and notes are shown.
-    cache: where features of the train pictures are kept for the next time.
     """
 
     split: Split
@@ -61,7 +57,6 @@ class DiagnosisContext:
     device: torch.device
     seed: int
     reporter: Reporter
-    cache: FeatureCache | None = None
 
     def prepare_all(
         self, encoders: Sequence[NamedEncoder], baselines: bool
@@ -84,9 +79,6 @@ class DiagnosisContext:
             else:
                 extra[name] = source.open(size, channels, self.reporter)
         subject = encoder.subject(train, self.device, self.seed)
-        # The clean train pictures are the same for `evaluate`, so their features are shared.
-        reader = CachedReader(subject=subject, cache=self.cache)
-        subject = replace(subject, read_train=partial(reader.pooled, train, "train", "last"))
         pictures = DiagnosticPictures(test=test, extra=extra)
         return DiagnosedSubject(subject, pictures, test, encoder.is_baseline)
 
