@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.knn import measure_knn
-from maskwright.evaluation.linear_probe import LinearProbeSettings, measure_linear_probe
+from maskwright.evaluation.linear_fit import LinearProbeSettings
+from maskwright.evaluation.linear_probe import measure_linear_probe
 from maskwright.evaluation.standardize import Standardizer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
-from maskwright.diagnostics.subject import ImagesOnly, Subject
+from maskwright.evaluation.subject import ImagesOnly, Subject
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from maskwright.diagnostics.subject import ImagesOnly, Subject
+from maskwright.evaluation.subject import ImagesOnly, Subject
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from maskwright.data.rendered.cue_names import SIXTEEN, Cues, read_cues, usual_categories
-from maskwright.diagnostics.cue_conflict import CueConflict, arrange
+from maskwright.diagnostics.cue_conflict import CueConflict
+from maskwright.diagnostics.cue_contest import match_categories
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.shape_bias import bias_difference, count_decisions, pool_categories
 from maskwright.support.errors import MaskwrightError
@@ -115,7 +116,7 @@ def test_a_file_maps_classes_to_categories(tmp_path: Path) -> None:
 
 def test_ships_of_stl_are_boats() -> None:
     subject = raw_subject(bright_and_dark(20))
-    contest = arrange(
+    contest = match_categories(
         [Cues("boat", "car")],
         subject.probe,
         ("ship", "automobile"),

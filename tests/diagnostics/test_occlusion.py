@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from maskwright.diagnostics.fading import judge_fading, mean_height
-from maskwright.diagnostics.occlusion import Occlusion, own_attention, visible_features
+from maskwright.diagnostics.occlusion import Occlusion
 from maskwright.diagnostics.removal import ORDERS, Removal, gray_out
+from maskwright.diagnostics.visible import own_attention, visible_features
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.png import to_png_bytes

@@ -39,6 +39,6 @@ def test_masks_are_measured_on_pictures_of_all_classes() -> None:
 def test_maps_are_drawn_of_pictures_of_all_classes() -> None:
     test = in_order(pictures(40, seed=2))
     question = Rollout(pictures=3)
-    _, shown = question._gather(build_subject(), DiagnosticPictures(test=test), 0)
+    shown = question._read(build_subject(), DiagnosticPictures(test=test), 0).shown
     assert torch.equal(shown["images"], test.images[[0, 20, 39]])
     assert all(len(stage.values) == 3 for stage in shown["maps"])

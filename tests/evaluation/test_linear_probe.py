@@ -7,12 +7,8 @@ import torch
 
 from maskwright.data.store.splits import hold_out_of_each_class
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.linear_probe import (
-    LinearProbeSettings,
-    fit_probe,
-    measure_linear_probe,
-    try_settings,
-)
+from maskwright.evaluation.linear_fit import LinearProbeSettings, fit_probe, try_settings
+from maskwright.evaluation.linear_probe import measure_linear_probe
 from maskwright.support.errors import MaskwrightError
 
 QUICK = LinearProbeSettings(penalties=(1e-4, 1e-2, 1.0), iterations=30)

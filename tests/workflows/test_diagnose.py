@@ -11,7 +11,7 @@ from PIL import Image
 import maskwright
 from maskwright.cli.main import main
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.diagnose import short_names
+from maskwright.workflows.measuring.subjects import shortest_names
 from tests.workflows.conftest import SMALL
 
 AGREE = "shapes-textures:n=120,size=16,cues=agree"
@@ -76,8 +76,8 @@ def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:
     for place in ("a/stl", "b/stl", "b/cifar"):
         (tmp_path / place).mkdir(parents=True)
     root = str(tmp_path)
-    assert short_names([f"{root}/a/stl", f"{root}/b/cifar"]) == ["stl", "cifar"]
-    assert short_names([f"{root}/a/stl", f"{root}/b/stl", "timm:vit"]) == [
+    assert shortest_names([f"{root}/a/stl", f"{root}/b/cifar"]) == ["stl", "cifar"]
+    assert shortest_names([f"{root}/a/stl", f"{root}/b/stl", "timm:vit"]) == [
         "a/stl",
         "b/stl",
         "timm:vit",

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 import maskwright
+from maskwright.evaluation.feature_cache import FeatureCache
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.listing import list_probes
-from maskwright.workflows.measuring.feature_cache import FeatureCache
 from maskwright.workflows.measuring.probes.attentive import token_set
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.probes.gradient import usual_batch
@@ -203,7 +203,7 @@ def test_features_that_another_worker_takes_away_are_no_error(
         kept.unlink()
         return {"mean": torch.ones(10)}
 
-    monkeypatch.setattr("maskwright.workflows.measuring.feature_cache.load_file", take_away)
+    monkeypatch.setattr("maskwright.evaluation.feature_cache.load_file", take_away)
     assert cache.fetch("a", "a", dict)["mean"].sum() == 10
     assert not kept.exists(), "marking it as used must not leave an empty file"
 
@@ -211,7 +211,7 @@ def test_features_that_another_worker_takes_away_are_no_error(
         raise FileNotFoundError(file)
 
     kept.write_bytes(b"")
-    monkeypatch.setattr("maskwright.workflows.measuring.feature_cache.load_file", gone)
+    monkeypatch.setattr("maskwright.evaluation.feature_cache.load_file", gone)
     assert cache.fetch("a", "a", lambda: {"mean": torch.zeros(3)})["mean"].shape == (3,)
     assert "damaged" not in listener.text
 
@@ -369,17 +369,19 @@ def test_tokens_are_the_same_in_memory_and_made_anew(
     small_run: maskwright.Run, shared_photos: Path
 ) -> None:
     from maskwright.workflows.loading.labeled import LabeledSettings
-    from maskwright.workflows.measuring.subjects import benches, load_subjects
+    from maskwright.workflows.measuring.evaluation import EvaluationContext, probe_contexts
+    from maskwright.workflows.measuring.subjects import load_encoders
 
     cpu = torch.device("cpu")
     asked = LabeledSettings(data=str(shared_photos))
     listener = Listener()
-    subjects = load_subjects([small_run.path], None, cpu)
-    ((bench, _),) = benches(
-        subjects, asked, baselines=False, cache=False, device=cpu, seed=0, reporter=listener
+    encoders = load_encoders([small_run.path], ["this encoder"], None, cpu)
+    shared = EvaluationContext(
+        pictures=asked, baselines=False, cache=False, device=cpu, seed=0, reporter=listener
     )
+    ((context, _),) = probe_contexts(encoders, shared)
     ids = torch.tensor([7, 0, 3])
-    kept, anew = (token_set(bench, bench.test, most_bytes=most).of(ids) for most in (2**30, 0))
+    kept, anew = (token_set(context, context.test, most_bytes=most).of(ids) for most in (2**30, 0))
     assert anew.shape == (3, 16, 24)
     assert torch.allclose(kept, anew, atol=2e-2, rtol=1e-2)
 

@@ -1,6 +1,4 @@
-"""The diagnostics by name: one line each, imported when used; and from a line of text to a list of
-them.
-"""
+"""The diagnostics by name, one line each; they are imported when used."""
 
 from __future__ import annotations
 
@@ -49,16 +47,17 @@ DIAGNOSTICS: dict[str, Entry] = {
     ),
 }
 
+# The shorthand of options has no hyphens in names; those inside quotes stay as they are.
 _QUOTED_OR_HYPHEN = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Za-z])-(?=[A-Za-z])")
 
 
 def build_diagnostics(text: str) -> dict[str, Diagnostic]:
-    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1, 2]),
-    cue-conflict`, in order.
+    """Build the diagnostics of a line such as `lowpass(sigmas=[0, 1]),cue-conflict`, in order.
 
     Raises MaskwrightError for an unknown name or option, with the nearest known one, for a name
     given twice and for an empty line.
     """
+    # Text becomes calls, and calls become dataclasses that check their options.
     underscored = _QUOTED_OR_HYPHEN.sub(lambda match: match[1] or "_", text)
     calls = [parse_value(word) for word in split_list(underscored)]
     if not calls or not all(isinstance(call, Call) for call in calls):
@@ -70,6 +69,7 @@ def build_diagnostics(text: str) -> dict[str, Diagnostic]:
         name = call.name.replace("_", "-")
         if name not in DIAGNOSTICS:
             raise unknown_name("diagnostic", name, DIAGNOSTICS)
+        # Both would be written to the same files.
         if name in built:
             raise MaskwrightError(f"The diagnostic '{name}' is asked for twice; give each once.")
         built[name] = build("diagnostic", DIAGNOSTICS, Call(name, call.args, call.options))

@@ -1,6 +1,4 @@
-"""Accuracy of a fixed probe as pictures change step by step, and the area under it between clean
-and chance.
-"""
+"""Accuracy of a fixed probe as pictures change step by step, and the area under its curve."""
 
 from __future__ import annotations
 
@@ -13,18 +11,24 @@ import torch
 from torch import Tensor
 
 from maskwright.diagnostics.findings import Findings, number_to_json
-from maskwright.diagnostics.subject import Pictures, Subject
+from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
-from maskwright.visual.charts import Line, Panel, line_chart
+from maskwright.evaluation.subject import Pictures, Subject
+from maskwright.visual.charts import Panel, line_chart
 
 CLEAN = "clean"
+# The area of a curve that begins at chance.
 NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
 class AccuracyCurve:
-    """Accuracy at each step, clean first; area: 1 = nothing lost, 0 = at chance from the first step
-    on, NaN if clean is at chance.
+    """Accuracy at each step of a change.
+
+    accuracies: by step, clean first.
+    chance: what answering without looking reaches.
+    area: 1 = nothing lost, 0 = at chance from the first step on, NaN if clean is at chance.
+    notes: what a reader should know before trusting them.
     """
 
     accuracies: Mapping[str, Interval]
@@ -33,8 +37,12 @@ class AccuracyCurve:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        steps = {step: value.to_dict() for step, value in self.accuracies.items()}
-        return {"steps": steps, "chance": self.chance, "area": number_to_json(self.area)}
+        """Everything but the notes, ready for JSON."""
+        return {
+            "steps": {step: value.to_dict() for step, value in self.accuracies.items()},
+            "chance": self.chance,
+            "area": number_to_json(self.area),
+        }
 
 
 def measure_curve(
@@ -43,17 +51,20 @@ def measure_curve(
     changes: Mapping[str, Callable[[Tensor], Tensor]],
     seed: int = 0,
 ) -> AccuracyCurve:
-    """Measure a subject's fixed probe on clean pictures and under each change of uint8 (B, C, H, W)
-    images, in order.
+    """Measure a subject's fixed probe on clean pictures and under each change, in order.
+
+    changes: by step, from uint8 (B, C, H, W) images to uint8 images.
     """
     steps = {CLEAN: lambda images: images, **changes}
     correct = torch.zeros(len(steps), len(pictures), dtype=torch.bool)
-    at = 0
+    first = 0
+    # Batch by batch outside, so that each picture is decoded once for all steps.
     for batch in pictures:
-        some = slice(at, at + len(batch.images))
-        for row, change in enumerate(steps.values()):
-            correct[row, some] = subject.decide(change(batch.images)) == pictures.labels[some]
-        at = some.stop
+        rows = slice(first, first + len(batch.images))
+        for step, change in enumerate(steps.values()):
+            answers = subject.decide(change(batch.images))
+            correct[step, rows] = answers == pictures.labels[rows]
+        first = rows.stop
     chance = guessing_accuracy(subject, pictures)
     accuracies = {
         step: bootstrap_interval(row, seed) for step, row in zip(steps, correct, strict=True)
@@ -62,11 +73,11 @@ def measure_curve(
 
 
 def guessing_accuracy(subject: Subject, pictures: Pictures) -> float:
-    """What answering without looking reaches: one over the classes, or always the commonest train
-    class where that is better.
-    """
-    commonest = float((pictures.labels == subject.probe.train_majority).double().mean())
-    return max(commonest, 1 / len(subject.probe.labels))
+    """What answering without looking reaches: a random class, or always the commonest of train."""
+    probe = subject.probe
+    is_commonest = pictures.labels == probe.train_majority
+    commonest = float(is_commonest.double().mean())
+    return max(commonest, 1 / len(probe.labels))
 
 
 def judge_curve(
@@ -74,59 +85,44 @@ def judge_curve(
 ) -> AccuracyCurve:
     """Add the area under a curve of right answers (S, n), clean first, to its accuracies."""
     if float(correct[0].double().mean()) <= chance:
-        return AccuracyCurve(
-            accuracies,
-            chance,
-            NOTHING,
-            ("Clean accuracy is not above chance, so an area has no meaning.",),
-        )
+        note = "Clean accuracy is not above chance, so an area has no meaning."
+        return AccuracyCurve(accuracies, chance, NOTHING, (note,))
     answers = correct.double().numpy()
 
     def area(counts: np.ndarray) -> np.ndarray:
+        # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies of each draw
         return relative_area(counts @ answers.T / answers.shape[1], chance)
 
     return AccuracyCurve(accuracies, chance, bootstrap(area, answers.shape[1], seed))
 
 
 def relative_area(accuracy: np.ndarray, chance: float) -> np.ndarray:
-    """Give the mean height (R,) of curves (R, S) over evenly spaced steps, with clean (the first)
-    at 1 and chance at 0.
-    """
+    """Give the mean height (R,) of curves (R, S), with clean (the first) at 1 and chance at 0."""
     clean = accuracy[:, :1]
-    above = np.divide(
-        accuracy - chance, clean - chance, out=np.full(accuracy.shape, np.nan), where=clean > chance
-    )
+    # NaN where a draw has no clean accuracy above chance: such a draw says nothing.
+    nothing = np.full(accuracy.shape, np.nan)
+    above = np.divide(accuracy - chance, clean - chance, out=nothing, where=clean > chance)
     if above.shape[1] < 2:
         return above[:, 0]
-    return (above[:, 1:] + above[:, :-1]).mean(1) / 2
+    # The trapezoid rule over steps that count as evenly spaced.
+    pairs = above[:, 1:] + above[:, :-1]
+    return pairs.mean(1) / 2
 
 
 def draw_accuracy_curves(findings: Sequence[Findings], title: str) -> Any:
     """One panel for each kind of change, a line with its band for each subject, chance dashed."""
-    curves = [finding.tables["curves"] for finding in findings]
+    # Subjects of different sizes may have different cut-offs, but all have the same panels.
+    names: dict[str, None] = {}
+    for finding in findings:
+        names |= dict.fromkeys(finding.tables["curves"])
     panels = []
-    for name in dict.fromkeys(key for one in curves for key in one):
+    for name in names:
         lines = []
-        for finding, tables in zip(findings, curves, strict=True):
-            steps = tables[name]["steps"]
-            area = tables[name]["area"]["value"]
+        for finding in findings:
+            curve = finding.tables["curves"][name]
+            area = curve["area"]["value"]
             label = finding.subject if area is None else f"{finding.subject}, area {area:.2f}"
-            lines.append(
-                Line(
-                    label,
-                    tuple(steps),
-                    *(
-                        tuple(step[end] for step in steps.values())
-                        for end in ("value", "low", "high")
-                    ),
-                )
-            )
-        panels.append(
-            Panel(
-                name,
-                "top-1 of the fixed probe",
-                tuple(lines),
-                {"chance": curves[0][name]["chance"]},
-            )
-        )
+            lines.append(interval_line(label, curve["steps"]))
+        chance = findings[0].tables["curves"][name]["chance"]
+        panels.append(Panel(name, "top-1 of the fixed probe", tuple(lines), {"chance": chance}))
     return line_chart(panels, title, [findings[0].control])

@@ -1,6 +1,4 @@
-"""The contract of a diagnostic: one question, asked of every subject in the same way, answered in
-numbers and one shared figure.
-"""
+"""The contract of a diagnostic: one question to every subject, answered in numbers and a figure."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from maskwright.diagnostics.findings import Findings
-from maskwright.diagnostics.subject import Pictures, Subject
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.errors import MaskwrightError
 
 
@@ -26,6 +24,7 @@ class DiagnosticPictures:
 
     def take(self, name: str) -> Pictures:
         """One of the other sets; raises MaskwrightError when it was not given."""
+        # From Python a diagnostic can be asked without the command's checks.
         if name not in self.extra:
             raise MaskwrightError(
                 f"This diagnostic needs pictures called '{name}', and none were given."
@@ -34,7 +33,7 @@ class DiagnosticPictures:
 
 
 class Diagnostic(Protocol):
-    """One question; a frozen dataclass of its options.
+    """One question, as a frozen dataclass of its options.
 
     wants: names of picture sets beside the test pictures, in the workflow given by flags of the
         same names.
@@ -42,7 +41,7 @@ class Diagnostic(Protocol):
 
     wants: ClassVar[tuple[str, ...]]
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         ...
 
@@ -58,20 +57,19 @@ class ComparesSubjects(Protocol):
     def compare(
         self, findings: Sequence[Findings], baselines: Sequence[str], seed: int = 0
     ) -> list[Findings]:
-        """Return the findings of all subjects with numbers added; baselines: the names of subjects
-        that are no one's encoder.
+        """Return the findings of all subjects with numbers added.
+
+        baselines: the names of random weights and raw pixels among the subjects.
         """
         ...
 
 
 @runtime_checkable
 class MeasuresOnce(Protocol):
-    """A diagnostic whose answers are not about weights: each of its findings, say one for each
-    policy, is a column of the table.
-    """
+    """A diagnostic that is not about weights: its findings, say one per policy, are the columns."""
 
     def measure_once(
-        self, subject: Subject, material: DiagnosticPictures, seed: int = 0
+        self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0
     ) -> list[Findings]:
         """Ask on the pictures and the grid of one subject."""
         ...

@@ -1,6 +1,4 @@
-"""How hard a policy's masks are to see around on real pictures: the error of copying the nearest
-visible patch, without any training.
-"""
+"""How hard masks are to see around on real pictures: the error of copying the nearest patch."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ from maskwright.patches.pixels import patchify
 
 @dataclass(frozen=True)
 class MaskDifficulty:
-    """What it costs to fill hidden patches without learning, as a share of what the picture's mean
-    color costs there.
+    """What copying costs, as a share of what the picture's mean color costs in hidden patches.
 
     copy_error: squared error of copying the nearest visible patch, summed over pictures, over that
         of the mean color of each whole picture: 0 is perfect, 1 as bad as the mean color, patches
@@ -40,51 +37,71 @@ class MaskDifficulty:
 def measure_difficulty(
     images: Tensor, masks: PatchMask, grid: Grid, seed: int = 0
 ) -> MaskDifficulty:
-    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each; the interval is over
-    pictures.
+    """Measure (B, C, H, W) uint8 or [0, 1] images under one mask each.
+
+    The interval is over pictures.
     """
-    patches = patchify(
-        images.float() / 255 if images.dtype == torch.uint8 else images.float(), grid.patch_size
-    )
-    errors, distances = copy_nearest(patches, masks.is_masked, grid)
-    plain = (patches - patches.mean((1, 2), keepdim=True)).square().mean(-1)
+    values = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    patches = patchify(values, grid.patch_size)
     hidden = masks.is_masked
-    cost, most = ((values * hidden).sum(1).double().cpu().numpy() for values in (errors, plain))
-    if not most.any():
-        return MaskDifficulty(Interval(*[float("nan")] * 3), {})
+    # (B, N) errors of each patch: by a copy of the nearest, and by the picture's mean color
+    errors, distances = copy_nearest(patches, hidden, grid)
+    mean_color = patches.mean((1, 2), keepdim=True)
+    plain = (patches - mean_color).square().mean(-1)
+    copied = _sum_hidden(errors, hidden)
+    flat = _sum_hidden(plain, hidden)
+    # Pictures without any contrast are filled rightly by everything.
+    if not flat.any():
+        nothing = float("nan")
+        return MaskDifficulty(Interval(nothing, nothing, nothing), {})
 
     def ratio(counts: np.ndarray) -> np.ndarray:
-        return np.divide(
-            counts @ cost, counts @ most, out=np.full(len(counts), np.nan), where=counts @ most > 0
-        )
+        # (R, n) counts of draws -> (R,): sums over pictures first, then one division
+        total = counts @ flat
+        nothing = np.full(len(counts), np.nan)
+        return np.divide(counts @ copied, total, out=nothing, where=total > 0)
 
-    steps = distances[hidden].unique().tolist()
-    marked = {step: hidden & (distances == step) for step in steps}
-    shares = {
-        round(step, 4): float(errors[here].sum() / plain[here].sum().clamp_min(1e-12))
-        for step, here in marked.items()
-    }
-    return MaskDifficulty(bootstrap(ratio, len(cost), seed), shares)
+    shares = {}
+    for distance in distances[hidden].unique().tolist():
+        here = hidden & (distances == distance)
+        # Flat patches cost nothing either way, and 0 / 0 would be no number.
+        most = plain[here].sum().clamp_min(1e-12)
+        cost = errors[here].sum() / most
+        shares[round(distance, 4)] = float(cost)
+    return MaskDifficulty(bootstrap(ratio, len(copied), seed), shares)
+
+
+def _sum_hidden(values: Tensor, is_hidden: Tensor) -> np.ndarray:
+    """The sum (B,) of (B, N) values over hidden patches."""
+    sums = (values * is_hidden).sum(1)
+    return sums.double().cpu().numpy()
 
 
 def copy_nearest(patches_BNP: Tensor, is_masked_BN: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """The mean squared error (B, N) of copying the nearest visible patch into each patch, and the
-    distance (B, N) to it in patches.
+    """The error (B, N) of copying the nearest visible patch into each, and the distance to it.
 
     Where several are equally near, the error is the mean of theirs, so no direction is favored.
     Visible patches cost nothing.
     """
+    # (N, N) -> (B, N, N): from each patch to every visible one
     squared = _squared_distances(grid).to(patches_BNP.device)
-    away = squared.expand(len(patches_BNP), -1, -1).masked_fill(is_masked_BN[:, None], torch.inf)
+    away = squared.expand(len(patches_BNP), -1, -1)
+    away = away.masked_fill(is_masked_BN[:, None], torch.inf)
+    # Where several patches are equally near, all of them count.
     nearest = away.amin(-1, keepdim=True)
     is_near = (away == nearest).float()
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b for all pairs at once, without (B, N, N, P) in memory
     sizes = patches_BNP.square().mean(-1)
     products = patches_BNP @ patches_BNP.transpose(1, 2) / patches_BNP.shape[2]
+    # Rounding can push the difference of large numbers below 0.
     errors = (sizes[:, :, None] + sizes[:, None] - 2 * products).clamp_min(0)
-    return (errors * is_near).sum(-1) / is_near.sum(-1), nearest[:, :, 0].sqrt()
+    copied = (errors * is_near).sum(-1) / is_near.sum(-1)
+    return copied, nearest[:, :, 0].sqrt()
 
 
 def _squared_distances(grid: Grid) -> Tensor:
     ids = torch.arange(grid.num_patches)
-    places = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
-    return (places[:, None] - places[None]).square().sum(-1)
+    # (N, 2) rows and columns -> (N, N) squared distances
+    positions = torch.stack([ids // grid.cols, ids % grid.cols], dim=1).float()
+    steps = positions[:, None] - positions[None]
+    return steps.square().sum(-1)

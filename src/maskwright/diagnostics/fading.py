@@ -1,6 +1,4 @@
-"""What is lost along a scale of shares taken away: accuracy and drift at each share, and the area
-under the accuracy.
-"""
+"""What is lost as shares are taken away: accuracy, drift, and the area under the accuracy."""
 
 from __future__ import annotations
 
@@ -13,13 +11,20 @@ from torch import Tensor
 from maskwright.diagnostics.findings import number_to_json
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
 
+# The area of a curve that begins at chance.
 _NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
 class FadingCurve:
-    """Accuracy and mean drift at each share, 0 first; area: 1 = nothing lost, 0 = at chance, NaN
-    where clean is at chance already.
+    """Accuracy and drift at each share taken away.
+
+    ratios: shares taken away, 0 first.
+    accuracies: at each share.
+    drifts: mean drift at each share.
+    area: 1 = nothing lost, 0 = at chance, NaN where clean is at chance already.
+    mean_drift: the mean height of the drift over the shares.
+    notes: what a reader should know before trusting them.
     """
 
     ratios: tuple[float, ...]
@@ -43,28 +48,31 @@ def judge_fading(
     correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0
 ) -> FadingCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
-    answers, distances = correct.double().numpy(), drifts.double().numpy()
+    # float64, in which a bootstrap over pictures adds up
+    answers = correct.double().numpy()
+    distances = drifts.double().numpy()
     accuracies = tuple(bootstrap_interval(row, seed) for row in answers)
-    far = tuple(bootstrap_interval(row, seed) for row in distances)
-    mean_drift = bootstrap_interval(mean_height(distances.T, ratios), seed)
+    steps = tuple(bootstrap_interval(row, seed) for row in distances)
+    # Picture by picture first: (n, S) -> (n,)
+    heights = mean_height(distances.T, ratios)
+    mean_drift = bootstrap_interval(heights, seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return FadingCurve(ratios, accuracies, far, _NOTHING, mean_drift, (note,))
+        return FadingCurve(ratios, accuracies, steps, _NOTHING, mean_drift, (note,))
 
     def area(counts: np.ndarray) -> np.ndarray:
+        # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies above chance
         above = counts @ answers.T / answers.shape[1] - chance
-        return np.divide(
-            mean_height(above, ratios),
-            above[:, 0],
-            out=np.full(len(above), np.nan),
-            where=above[:, 0] > 0,
-        )
+        clean = above[:, 0]
+        # A draw whose clean accuracy is at chance has no area and is left out.
+        nothing = np.full(len(above), np.nan)
+        return np.divide(mean_height(above, ratios), clean, out=nothing, where=clean > 0)
 
-    return FadingCurve(ratios, accuracies, far, bootstrap(area, answers.shape[1], seed), mean_drift)
+    area_interval = bootstrap(area, answers.shape[1], seed)
+    return FadingCurve(ratios, accuracies, steps, area_interval, mean_drift)
 
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:
-    """The mean height (R,) of curves (R, S) of straight lines over unevenly spaced shares: the area
-    over its width.
-    """
-    return np.trapezoid(curves, ratios, axis=1) / (ratios[-1] - ratios[0])
+    """The mean height (R,) of curves (R, S) of straight lines over unevenly spaced shares."""
+    width = ratios[-1] - ratios[0]
+    return np.trapezoid(curves, ratios, axis=1) / width

@@ -1,6 +1,4 @@
-"""Pictures with fine or coarse structure taken away: Gaussian blur in pixels and ideal radial
-filters in cycles per image.
-"""
+"""Pictures with fine or coarse structure taken away: Gaussian blur and ideal radial filters."""
 
 from __future__ import annotations
 
@@ -9,76 +7,84 @@ from torch import Tensor
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Blur (B, C, H, W) images by a Gaussian of `sigma` pixels, mirrored at the borders; sigma 0
-    changes nothing. Returns float32.
+    """Blur (B, C, H, W) images by a Gaussian of `sigma` pixels, mirrored at the borders.
+
+    Sigma 0 changes nothing. Returns float32.
     """
     values = images.float()
     if sigma == 0:
         return values
+    # A Gaussian is separable: (H, H) @ (B, C, H, W) @ (W, W), exact for every sigma.
     rows, columns = (_blur_matrix(side, sigma).to(images.device) for side in images.shape[-2:])
     return rows @ values @ columns.T
 
 
 def radial_frequency(height: int, width: int) -> Tensor:
-    """The distance (H, W // 2 + 1) of each term of `rfft2` from the mean, in cycles per shorter
-    side of the image.
-    """
-    down, right = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
-    return torch.hypot(*torch.meshgrid(down, right, indexing="ij")) * min(height, width)
+    """The frequency (H, W // 2 + 1) of each term of `rfft2`, in cycles per shorter side."""
+    # In cycles per pixel, which both directions share, then per shorter side.
+    down = torch.fft.fftfreq(height)[:, None]
+    right = torch.fft.rfftfreq(width)[None]
+    return torch.hypot(down, right) * min(height, width)
 
 
 def keep_low(images: Tensor, cutoff: float) -> Tensor:
-    """Remove all that repeats more often than `cutoff` times over the shorter side; (B, C, H, W) to
-    float32, not clipped.
+    """Remove all that repeats more often than `cutoff` times over the shorter side.
+
+    (B, C, H, W) to float32, not clipped.
     """
-    return _filter(images, radial_frequency(*images.shape[-2:]) <= cutoff)
+    radius = radial_frequency(*images.shape[-2:])
+    return _filter(images, radius <= cutoff)
 
 
 def keep_high(images: Tensor, cutoff: float) -> Tensor:
-    """Remove all that repeats at most `cutoff` times over the shorter side but the mean, which
-    stays; cutoff 0 changes nothing.
+    """Remove all that repeats at most `cutoff` times over the shorter side; the mean stays.
+
+    Cut-off 0 changes nothing.
     """
     radius = radial_frequency(*images.shape[-2:])
+    # Without the mean a picture would be black wherever it is below it.
     return _filter(images, (radius > cutoff) | (radius == 0))
 
 
 def match_contrast(images: Tensor, like: Tensor) -> Tensor:
-    """Stretch each image about the mean of each channel until its standard deviation is that of
-    `like`, over all channels.
-    """
+    """Stretch each image about the mean of each channel to the standard deviation of `like`."""
     mean = images.mean((2, 3), keepdim=True)
     centered = images - mean
-    wanted = (
-        (like.float() - like.float().mean((2, 3), keepdim=True))
-        .square()
-        .mean((1, 2, 3), keepdim=True)
-        .sqrt()
-    )
-    return mean + centered * wanted / centered.square().mean(
-        (1, 2, 3), keepdim=True
-    ).sqrt().clamp_min(1e-6)
+    reference = like.float() - like.float().mean((2, 3), keepdim=True)
+    # Over all channels together, so that colors keep their balance; (B, 1, 1, 1).
+    target = reference.square().mean((1, 2, 3), keepdim=True).sqrt()
+    current = centered.square().mean((1, 2, 3), keepdim=True).sqrt()
+    # A flat picture stays flat.
+    return mean + centered * target / current.clamp_min(1e-6)
 
 
 def to_bytes(images: Tensor) -> Tensor:
     """Round and clip values of 0 to 255 to uint8."""
-    return images.round().clamp(0, 255).to(torch.uint8)
+    # Clipped, as every probe gets bytes: a filter must not hand it more than a picture holds.
+    rounded = images.round().clamp(0, 255)
+    return rounded.to(torch.uint8)
 
 
 def _filter(images: Tensor, is_kept: Tensor) -> Tensor:
     spectrum = torch.fft.rfft2(images.float())
-    return torch.fft.irfft2(spectrum * is_kept.to(images.device), s=images.shape[-2:])
+    left = spectrum * is_kept.to(images.device)
+    # The size is stated, because an odd width is lost in half a spectrum.
+    return torch.fft.irfft2(left, s=images.shape[-2:])
 
 
 def _blur_matrix(side: int, sigma: float) -> Tensor:
-    """(side, side) weights of a Gaussian cut at four sigmas whose tails fold back at the borders,
-    each row summing to 1.
-    """
+    """(side, side) weights of a Gaussian, each row summing to 1."""
+    # Beyond four sigmas a Gaussian is below 0.04% of its peak.
     reach = max(1, round(4 * sigma))
     offsets = torch.arange(-reach, reach + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma).square())
-    places = (torch.arange(side)[:, None] + offsets) % (2 * side)
-    folded = torch.where(places < side, places, 2 * side - 1 - places)
+    # Tails fold back at the borders, as in a picture that is mirrored again and again.
+    reached = torch.arange(side)[:, None] + offsets
+    positions = reached % (2 * side)
+    mirrored = 2 * side - 1 - positions
+    folded = torch.where(positions < side, positions, mirrored)
     matrix = torch.zeros(side, side, dtype=torch.float64)
-    return matrix.scatter_add_(
-        1, folded, (weights / weights.sum()).expand(side, -1).contiguous()
-    ).float()
+    normalized = weights / weights.sum()
+    rows = normalized.expand(side, -1).contiguous()
+    # Offsets that fold onto the same pixel add up.
+    return matrix.scatter_add_(1, folded, rows).float()

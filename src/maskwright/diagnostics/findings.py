@@ -1,9 +1,8 @@
-"""What a diagnostic found out about one encoder: numbers with intervals, the tables behind its
-figure, and what to hold them against.
-"""
+"""What a diagnostic found out about one encoder: numbers, the tables behind its figure, notes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,8 @@ Number = float | Interval
 class Findings:
     """The answers of one diagnostic for one subject.
 
+    diagnostic: its name in the catalog.
+    subject: the name of who was asked.
     numbers: what is printed, by name.
     tables: plain lists and mappings that the figure is drawn from.
     control: the sentence that says what the numbers are to be held against.
@@ -50,12 +51,14 @@ class Findings:
             "protocol": dict(self.protocol),
             "tables": dict(self.tables),
             "notes": list(self.notes),
+            # Milliseconds are as exact as a clock is worth.
             "seconds": round(self.seconds, 3),
         }
 
 
 def number_to_json(value: Number) -> Any:
     """A plain number, or value, low and high; a number that does not exist is null."""
+    # JSON knows neither NaN nor infinity.
     if isinstance(value, Interval):
         return {name: _finite(number) for name, number in value.to_dict().items()}
     return _finite(float(value))
@@ -64,20 +67,19 @@ def number_to_json(value: Number) -> Any:
 def format_number(value: Number) -> str:
     """A number as a table shows it."""
     if isinstance(value, Interval):
-        return (
-            f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]"
-            if value.value == value.value
-            else "-"
-        )
-    return f"{value:.4g}" if value == value else "-"
+        if math.isnan(value.value):
+            return "-"
+        return f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]"
+    return "-" if math.isnan(value) else f"{value:.4g}"
 
 
 def _short(number: float) -> str:
-    """Three decimals, and powers of ten where those would show nothing but more than rounding is
-    there.
-    """
-    return f"{number:.3f}" if abs(number) < 1e-16 or abs(number) >= 0.0005 else f"{number:.0e}"
+    """Three decimals, or a power of ten where those would be 0.000."""
+    # Below 1e-16 a number is the rounding of float64 and is shown as 0.
+    if abs(number) < 1e-16 or abs(number) >= 0.0005:
+        return f"{number:.3f}"
+    return f"{number:.0e}"
 
 
 def _finite(number: float) -> float | None:
-    return number if number == number and abs(number) != float("inf") else None
+    return number if math.isfinite(number) else None

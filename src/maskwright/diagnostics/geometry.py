@@ -1,6 +1,4 @@
-"""How hard a masking policy is to see around: distances, boundaries, islands and the share masked
-at each position.
-"""
+"""The shape of masks: distances, boundaries, islands and the share masked at each position."""
 
 from __future__ import annotations
 
@@ -14,7 +12,8 @@ from torch import Tensor
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 
-_FAR = 1e6  # spacing between the images of a stack, so that no image's visible patch is nearest to another's masked one
+# Spacing between the images of a stack, so that distances stay inside one image.
+_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,9 @@ class MaskGeometry:
     """Shape of the masks of one policy; lengths are in patches.
 
     share_masked: (rows, cols) share of masks that hide each position.
-    edge, center: its mean over the outermost ring and over the middle half of rows and columns.
+    ratio: its mean over all positions.
+    edge: its mean over the outermost ring.
+    center: its mean over the middle half of rows and columns.
     distance: mean from a masked patch to the nearest visible one, straight.
     boundary: share of 4-neighbor pairs with one masked and one visible.
     islands: mean number of connected visible regions of an image (4 neighbors).
@@ -38,11 +39,8 @@ class MaskGeometry:
 
     def numbers(self) -> dict[str, float]:
         """The single numbers by name, without the map."""
-        return {
-            item.name: getattr(self, item.name)
-            for item in fields(self)
-            if item.name != "share_masked"
-        }
+        names = [item.name for item in fields(self) if item.name != "share_masked"]
+        return {name: getattr(self, name) for name in names}
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
         """Yield (name, value) like every diagnostic."""
@@ -55,18 +53,23 @@ def measure_geometry(is_masked: Tensor, grid: Grid) -> MaskGeometry:
         raise MaskwrightError(
             f"Masks must be (masks, {grid.num_patches}) on a {grid}; got {tuple(is_masked.shape)}."
         )
+    # (S, N) -> (S, rows, cols)
     masked = is_masked.bool().cpu().numpy().reshape(-1, grid.rows, grid.cols)
-    if not (masked.any((1, 2)) & ~masked.all((1, 2))).all():
+    # Without a visible patch there is no nearest one.
+    is_mixed = masked.any((1, 2)) & ~masked.all((1, 2))
+    if not is_mixed.all():
         raise MaskwrightError("Every mask needs at least one visible and one masked patch.")
     share = masked.mean(0)
     ring = np.ones(share.shape, bool)
     ring[1:-1, 1:-1] = False
+    # All masks at once: SciPy measures the stack as one volume.
     distances = ndimage.distance_transform_edt(masked, sampling=(_FAR, 1, 1))
+    middle = share[_middle(grid.rows), _middle(grid.cols)]
     return MaskGeometry(
         share_masked=share,
         ratio=float(share.mean()),
         edge=float(share[ring].mean()),
-        center=float(share[_middle(grid.rows), _middle(grid.cols)].mean()),
+        center=float(middle.mean()),
         distance=float(distances[masked].mean()),
         boundary=_boundary_share(masked),
         islands=_count_islands(~masked) / len(masked),
@@ -74,18 +77,23 @@ def measure_geometry(is_masked: Tensor, grid: Grid) -> MaskGeometry:
 
 
 def _middle(side: int) -> slice:
-    """The middle half of a side, at least one place."""
+    """The middle half of a side, at least one position."""
     quarter = min(side // 4, (side - 1) // 2)
     return slice(quarter, side - quarter)
 
 
 def _boundary_share(masked: np.ndarray) -> float:
-    down, right = masked[:, 1:] != masked[:, :-1], masked[:, :, 1:] != masked[:, :, :-1]
-    return float((down.sum() + right.sum()) / (down.size + right.size))
+    down = masked[:, 1:] != masked[:, :-1]
+    right = masked[:, :, 1:] != masked[:, :, :-1]
+    boundaries = down.sum() + right.sum()
+    # Pairs across the border of the picture do not exist and do not count.
+    pairs = down.size + right.size
+    return float(boundaries / pairs)
 
 
 def _count_islands(visible: np.ndarray) -> int:
-    """Number of regions in all images; neighbors lie in the same image only."""
+    """Number of regions in all images."""
+    # Neighbors lie in the same image only: the layers before and after stay empty.
     structure = np.zeros((3, 3, 3), bool)
     structure[1] = ndimage.generate_binary_structure(2, 1)
     return int(ndimage.label(visible, structure)[1])

@@ -1,6 +1,4 @@
-"""Occlusion: how often a fixed probe stays right, and how far features drift, as patches vanish in
-one order or another.
-"""
+"""Occlusion: accuracy of a fixed probe, and drift of features, as patches vanish in some order."""
 
 from __future__ import annotations
 
@@ -17,15 +15,14 @@ from torch import Tensor
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
+from maskwright.diagnostics.option_names import read_name, read_names, read_order
 from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
-from maskwright.diagnostics.subject import Subject
-from maskwright.diagnostics.words import read_word, read_words
+from maskwright.diagnostics.spread import mean_distance
+from maskwright.diagnostics.visible import own_attention, visible_features
 from maskwright.evaluation.features import Features
-from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
-from maskwright.models.attention_map import attention_map
+from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
-from maskwright.patches.pixels import patchify
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.occlusion import draw_occlusion
@@ -54,73 +51,66 @@ class Occlusion:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "how", read_word("how", self.how))
-        object.__setattr__(
-            self,
-            "orders",
-            tuple(
-                order.replace("salient_", "salient-") for order in read_words("orders", self.orders)
-            ),
-        )
+        object.__setattr__(self, "how", read_name("how", self.how))
+        orders = [read_order("orders", name) for name in read_names("orders", self.orders)]
+        object.__setattr__(self, "orders", tuple(orders))
         check_one_of("how", self.how, WAYS)
         if not self.orders:
             raise MaskwrightError("occlusion needs at least one order; got none.")
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
         check_ratios(tuple(self.ratios), subject.grid)
-        removals = [Removal(order, subject.grid, seed) for order in self.orders]
-        removals = [one for one in removals if subject.has_tokens or one.order not in SALIENT]
+        # Raw pixels have no attention that could rank their patches.
+        orders = [name for name in self.orders if subject.has_tokens or name not in SALIENT]
+        removals = [Removal(name, subject.grid, seed) for name in orders]
+        # The probe is fitted before the clock starts, because all diagnostics share it.
         probe = subject.probe
         begun = time.perf_counter()
-        run = _Run(subject, self.how, tuple(self.ratios))
-        kept = [run.ask(batch.images, at, removals) for at, batch in _numbered(material)]
-        chance = float((material.test.labels == probe.train_majority).double().mean())
-        decisions, features = (
-            torch.cat([one.decisions for one in kept], 2),
-            torch.cat([one.clean for one in kept]),
-        )
-        spread = _spread(features)
-        correct, drifts = (
-            decisions == material.test.labels,
-            torch.cat([one.drifts for one in kept], 2) / spread,
-        )
+        occluder = Occluder(subject, self.how, tuple(self.ratios))
+        parts = occluder.answer_all(pictures, removals)
+
+        labels = pictures.test.labels
+        chance = float((labels == probe.train_majority).double().mean())
+        # (orders, 1 + ratios, n): drifts are in units of the distance of two different pictures.
+        correct = torch.cat([part.decisions for part in parts], 2) == labels
+        distance = mean_distance(torch.cat([part.clean for part in parts]))
+        drifts = torch.cat([part.drifts for part in parts], 2) / distance
+        ratios = (0.0, *self.ratios)
         curves = {
-            one.order: judge_fading(correct[at], drifts[at], (0.0, *self.ratios), chance, seed)
-            for at, one in enumerate(removals)
+            name: judge_fading(correct[at], drifts[at], ratios, chance, seed)
+            for at, name in enumerate(orders)
+        }
+        protocol = _protocol(occluder, probe.pooling, len(labels))
+        tables = {
+            "curves": {name: curve.to_dict() for name, curve in curves.items()},
+            "chance": chance,
         }
         return Findings(
             diagnostic="occlusion",
             subject=subject.name,
             numbers=_numbers(curves, chance, correct, seed),
             control=CONTROL,
-            protocol={
-                **asdict(self),
-                **_protocol(run, probe.pooling, len(material.test)),
-                "distance_of_two_pictures": spread,
-            },
-            tables={
-                "curves": {order: curve.to_dict() for order, curve in curves.items()},
-                "chance": chance,
-            },
+            protocol={**asdict(self), **protocol, "distance_of_two_pictures": distance},
+            tables=tables,
             notes=_notes(subject, self.how, curves),
             seconds=time.perf_counter() - begun,
         )
 
     def figure(self, findings: Sequence[Findings]) -> Any:
-        """A column for each order: accuracy above, drift below, a line with its band for each
-        subject.
-        """
-        return draw_occlusion(
-            [(one.subject, one.tables) for one in findings],
-            "Occlusion: patches vanish",
-            findings[0].control,
-        )
+        """A column for each order: accuracy above, drift below, a line for each subject."""
+        tables = [(finding.subject, finding.tables) for finding in findings]
+        return draw_occlusion(tables, "Occlusion: patches vanish", findings[0].control)
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """What a batch gave: decisions and drifts (orders, 1 + ratios, B), clean features (B, D)."""
+class OccludedAnswers:
+    """What a batch gave under every order and ratio.
+
+    decisions: labels (orders, 1 + ratios, B), the whole picture first.
+    drifts: cosine distances (orders, 1 + ratios, B) to the whole picture.
+    clean: features (B, D) of the whole pictures.
+    """
 
     decisions: Tensor
     drifts: Tensor
@@ -128,32 +118,52 @@ class _Answers:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One subject losing patches."""
+class Occluder:
+    """One subject losing patches.
+
+    subject: who is asked.
+    how: `drop` or `gray`.
+    ratios: shares taken away, rising.
+    """
 
     subject: Subject
     how: str
     ratios: tuple[float, ...]
 
-    def ask(self, images: Tensor, first: int, removals: Sequence[Removal]) -> _Answers:
-        """Decide every picture of a batch whole and at each ratio of each order; first: the number
-        of its first picture.
+    def answer(self, images: Tensor, first: int, removals: Sequence[Removal]) -> OccludedAnswers:
+        """Decide every picture of a batch whole and at each ratio of each order.
+
+        first: the number of its first picture.
         """
         ids = torch.arange(first, first + len(images))
+        probe = self.subject.probe
         clean = self.subject.features(images)
+        # Both salient orders need the same attention, which is measured once.
         look = cache(partial(own_attention, self.subject, images))
         decisions, drifts = [], []
         for removal in removals:
             masks = removal.masks(self.ratios, ids, look)
             stages = [clean, *(self.features(images, mask) for mask in masks)]
-            decisions.append(torch.stack([self.subject.probe.decide(one) for one in stages]))
-            drifts.append(torch.stack([self._drift(clean, one) for one in stages]))
-        return _Answers(
-            torch.stack(decisions), torch.stack(drifts), clean.pooled(self.subject.probe.pooling)
+            decisions.append(torch.stack([probe.decide(features) for features in stages]))
+            drifts.append(torch.stack([self._drift(clean, features) for features in stages]))
+        return OccludedAnswers(
+            torch.stack(decisions), torch.stack(drifts), clean.pooled(probe.pooling)
         )
+
+    def answer_all(
+        self, pictures: DiagnosticPictures, removals: Sequence[Removal]
+    ) -> list[OccludedAnswers]:
+        """Go through the test pictures once."""
+        answers = []
+        first = 0
+        for batch in pictures.test:
+            answers.append(self.answer(batch.images, first, removals))
+            first += len(batch.images)
+        return answers
 
     @property
     def drops(self) -> bool:
+        """Whether tokens are left out, not patches painted."""
         return self.how == "drop" and self.subject.has_tokens
 
     def features(self, images: Tensor, mask: PatchMask) -> Features:
@@ -164,85 +174,46 @@ class _Run:
 
     def _drift(self, clean: Features, other: Features) -> Tensor:
         pooling = self.subject.probe.pooling
-        return (
-            1
-            - F.cosine_similarity(
-                clean.pooled(pooling).double(), other.pooled(pooling).double(), dim=1
-            )
-        ).clamp_min(0)
-
-
-def visible_features(subject: Subject, images: Tensor, mask: PatchMask) -> Features:
-    """Pool the tokens of the visible patches of uint8 images; the encoder never gets the masked
-    ones.
-    """
-    encoder = subject.encoder.to(subject.device).encoder
-    patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
-    with held_still(encoder, subject.device, subject.precision):
-        tokens = encoder(patches, mask.visible_ids.to(subject.device)).float().cpu()
-    return Features(
-        tokens[:, 0] if subject.class_token else None, tokens[:, subject.num_prefix :].mean(1)
-    )
-
-
-def own_attention(subject: Subject, images: Tensor) -> Tensor:
-    """(B, N) attention of the subject's last block to each patch of uint8 images, mean
-    over heads.
-    """
-    encoder = subject.encoder.to(subject.device).encoder
-    patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
-    with held_still(encoder, subject.device, subject.precision):
-        return attention_map(encoder, patches).float().cpu()
-
-
-def _numbered(material: DiagnosticPictures) -> Any:
-    at = 0
-    for batch in material.test:
-        yield at, batch
-        at += len(batch.images)
-
-
-def _spread(features: Tensor) -> float:
-    """The mean cosine distance between two different pictures."""
-    units = F.normalize(features.double(), dim=1)
-    count = len(units)
-    return max(1e-12, 1 - float((units.sum(0).square().sum() - count) / (count * (count - 1))))
+        before, after = clean.pooled(pooling).double(), other.pooled(pooling).double()
+        # Rounding can push a cosine above 1, and no distance is negative.
+        return (1 - F.cosine_similarity(before, after, dim=1)).clamp_min(0)
 
 
 def _numbers(
     curves: dict[str, FadingCurve], chance: float, correct: Tensor, seed: int
 ) -> dict[str, Number]:
+    """Clean accuracy and chance once, then each order."""
     first = next(iter(curves.values()))
     numbers: dict[str, Number] = {"clean": first.accuracies[0], "chance": chance}
     for order, curve in curves.items():
-        numbers |= {
-            f"{order} {ratio:g}": value
-            for ratio, value in zip(curve.ratios[1:], curve.accuracies[1:], strict=True)
-        }
-        numbers |= {f"area {order}": curve.area, f"drift {order}": curve.mean_drift}
+        # The first step of a curve is the whole picture.
+        for ratio, value in zip(curve.ratios[1:], curve.accuracies[1:], strict=True):
+            numbers[f"{order} {ratio:g}"] = value
+        numbers[f"area {order}"] = curve.area
+        numbers[f"drift {order}"] = curve.mean_drift
     if set(SALIENT) <= set(curves):
-        numbers["salience gap"] = _gap(list(curves), correct, seed)
+        numbers["salience gap"] = _salience_gap(list(curves), correct, seed)
     return numbers
 
 
-def _gap(orders: list[str], correct: Tensor, seed: int) -> Interval:
-    """Accuracy kept by salient-last over salient-first, mean over ratios, paired by picture: what
-    attention points at matters.
+def _salience_gap(orders: list[str], correct: Tensor, seed: int) -> Interval:
+    """Accuracy kept by salient-last over salient-first, paired by picture, mean over ratios.
+
+    Above 0, what attention points at matters for the answer.
     """
-    last, first = (
-        correct[orders.index(name), 1:].double().mean(0)
-        for name in ("salient-last", "salient-first")
-    )
+    # (1 + ratios, n) -> (n,): the share of ratios at which a picture is right
+    last = correct[orders.index("salient-last"), 1:].double().mean(0)
+    first = correct[orders.index("salient-first"), 1:].double().mean(0)
     return bootstrap_interval(last - first, seed)
 
 
-def _protocol(run: _Run, pooling: str, num_test: int) -> dict[str, Any]:
+def _protocol(occluder: Occluder, pooling: str, num_test: int) -> dict[str, Any]:
     return {
-        "how_done": "tokens left out" if run.drops else "patches painted in the mean color",
+        "how_done": "tokens left out" if occluder.drops else "patches painted in the mean color",
         "saliency": (
             "attention of the encoder's own last block on the whole picture, mean over heads"
         ),
-        "grid": str(run.subject.grid),
+        "grid": str(occluder.subject.grid),
         "pooling": pooling,
         "num_test": num_test,
         "area": (
@@ -259,8 +230,7 @@ def _protocol(run: _Run, pooling: str, num_test: int) -> dict[str, Any]:
 def _notes(subject: Subject, how: str, curves: dict[str, FadingCurve]) -> tuple[str, ...]:
     notes = [note for curve in curves.values() for note in curve.notes]
     if not subject.has_tokens:
-        notes.append(
-            "without tokens: no salient orders"
-            + (", and patches are painted in the mean color." if how == "drop" else ".")
-        )
+        painted = ", and patches are painted in the mean color" if how == "drop" else ""
+        notes.append(f"without tokens: no salient orders{painted}.")
+    # Several orders may note the same.
     return tuple(dict.fromkeys(notes))

@@ -1,6 +1,4 @@
-"""Taking patches away from pictures in an order: each larger share takes the same
-patches and more.
-"""
+"""Taking patches away in an order: each larger share takes the same patches and more."""
 
 from __future__ import annotations
 
@@ -19,8 +17,10 @@ from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.seeding import KeyedRng, sample_rng
 
+# Orders by the attention of the encoder's own last block.
 SALIENT = ("salient-first", "salient-last")
 ORDERS = ("random", "block", *SALIENT)
+# Tokens left out of the encoder, or patches painted.
 WAYS = ("drop", "gray")
 
 Look = Callable[[], Tensor]
@@ -28,8 +28,11 @@ Look = Callable[[], Tensor]
 
 @dataclass(frozen=True)
 class Removal:
-    """An order in which patches vanish: `salient-first` or `salient-last` by a map of each picture,
-    or the ranking of a masking policy.
+    """An order in which patches vanish.
+
+    order: `salient-first` or `salient-last` by a map of each picture, or a masking policy.
+    grid: the patches of a picture.
+    seed: draws the order of policies.
     """
 
     order: str
@@ -37,33 +40,32 @@ class Removal:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        # The shorthand of options has no hyphens inside bare words.
         object.__setattr__(self, "order", self.order.replace("salient_", "salient-"))
         if self.order not in SALIENT:
             self._check_policy()
 
     def masks(self, ratios: tuple[float, ...], sample_ids: Tensor, look: Look) -> list[PatchMask]:
-        """One mask per ratio, each hiding what the smaller ones hide; look: gives (B, N) saliency,
-        asked only by orders that need it.
+        """One mask per ratio, each hiding what the smaller ones hide.
 
-        A picture loses the same patches whatever its batch mates are, by its sample id.
+        sample_ids: (B,) numbers of the pictures, so that batch mates change nothing.
+        look: gives (B, N) saliency, called only by orders that need it.
         """
+        # One score for all ratios, and ties broken alike, so that masks are nested.
         scores = self._scores(max(ratios), sample_ids, look)
-        return [
-            split(
-                scores,
-                visible_count(self.grid.num_patches, ratio),
-                rng=self._rng(sample_ids, "split"),
-            )
-            for ratio in ratios
-        ]
+        masks = []
+        for ratio in ratios:
+            count = visible_count(self.grid.num_patches, ratio)
+            masks.append(split(scores, count, rng=self._rng(sample_ids, "split")))
+        return masks
 
     def _scores(self, ratio: float, sample_ids: Tensor, look: Look) -> Tensor:
         if self.order in SALIENT:
             return look() if self.order == "salient-first" else -look()
+        # Policies that place shapes are scored for the largest share, and smaller ones take a part.
         hidden = self.grid.num_patches - visible_count(self.grid.num_patches, ratio)
-        return build_policy(self.order).score(
-            Scene(self.grid, hidden, self._rng(sample_ids, "score"))
-        )
+        scene = Scene(self.grid, hidden, self._rng(sample_ids, "score"))
+        return build_policy(self.order).score(scene)
 
     def _rng(self, sample_ids: Tensor, purpose: str) -> KeyedRng:
         return sample_rng(self.seed, 0, sample_ids, f"occlusion {purpose}")
@@ -84,9 +86,7 @@ class Removal:
 
 
 def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:
-    """Raise MaskwrightError unless the shares taken away rise and each leaves a patch and takes
-    one.
-    """
+    """Raise MaskwrightError unless ratios rise, and each takes a patch and leaves one."""
     if not ratios or list(ratios) != sorted(set(ratios)):
         raise MaskwrightError(
             "Shares of patches taken away must rise, such as 0.25, 0.5, 0.75; got"
@@ -97,8 +97,7 @@ def check_ratios(ratios: tuple[float, ...], grid: Grid) -> None:
 
 
 def gray_out(images: Tensor, mask: PatchMask, grid: Grid, scale: PixelScale) -> Tensor:
-    """Paint the masked patches of uint8 (B, C, H, W) images in the mean color of the
-    training data.
-    """
+    """Paint the masked patches of uint8 (B, C, H, W) images in the mean color of training."""
+    # The mean color is 0 in the model's numbers: what it takes for no information.
     color = (torch.tensor(scale.mean) * 255).round().byte()[:, None, None]
     return torch.where(hidden_pixels(mask, grid), color, images)

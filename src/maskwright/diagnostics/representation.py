@@ -1,6 +1,4 @@
-"""Representation: how features fill their space, how alike two views of a picture are, and what a
-k-NN reads from every layer.
-"""
+"""Representation: how features fill their space, and what a k-NN reads from every layer."""
 
 from __future__ import annotations
 
@@ -16,15 +14,15 @@ from maskwright.data.augment.transforms import Augment
 from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json
+from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.diagnostics.spread import measure_shape
-from maskwright.diagnostics.subject import Pictures, Subject
 from maskwright.evaluation.features import Labeled
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.knn import KnnSettings, measure_knn
+from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.models.attention_map import tokens_by_layer
-from maskwright.patches.pixels import patchify
 from maskwright.support.checks import check_at_least
-from maskwright.visual.charts import Line, Panel, line_chart
+from maskwright.visual.charts import Panel, line_chart
 
 CONTROL = (
     "Hold against random weights and raw pixels: rank alone is no virtue, because noise has the"
@@ -34,8 +32,7 @@ CONTROL = (
 
 @dataclass(frozen=True)
 class Representation:
-    """Effective rank, participation ratio, uniformity and alignment of mean-pooled features, and
-    k-NN accuracy of every layer.
+    """Rank, uniformity and alignment of mean-pooled features, and k-NN accuracy of every layer.
 
     most: of the train pictures, how many are neighbors at most, spread over all.
     k: neighbors.
@@ -52,63 +49,69 @@ class Representation:
         check_at_least("most", self.most, 2)
         check_at_least("k", self.k, 1)
 
-    def measure(self, subject: Subject, material: DiagnosticPictures, seed: int = 0) -> Findings:
+    def measure(self, subject: Subject, pictures: DiagnosticPictures, seed: int = 0) -> Findings:
         """Ask one subject."""
+        # All layers of test and train, then two random views of the test pictures.
         begun = time.perf_counter()
-        test = layers_of(subject, material.test)
-        train = layers_of(subject, subject.train.take(spread(len(subject.train), self.most)))
-        views = [
-            _view_features(subject, material.test, self.scale, seed, number) for number in (0, 1)
-        ]
-        shape = measure_shape(list(test.values())[-1].values, *views)
+        test = layers_of(subject, pictures.test)
+        # Spread over all, because stores are often sorted by class.
+        neighbors = subject.train.take(spread(len(subject.train), self.most))
+        train = layers_of(subject, neighbors)
         settings = KnnSettings(k=self.k)
         accuracy = {
             name: measure_knn(train[name], test[name], settings, seed=seed).answers.top1
             for name in test
         }
-        width = list(test.values())[-1].values.shape[1]
-        numbers: dict[str, Number] = {
-            **dict(shape),
-            "width": width,
-            **{f"k-NN {name}": value for name, value in accuracy.items()},
-        }
+
+        # The last layer is what probes get.
+        last = list(test.values())[-1].values
+        first_view = _view_features(subject, pictures.test, self.scale, seed, 0)
+        second_view = _view_features(subject, pictures.test, self.scale, seed, 1)
+        shape = measure_shape(last, first_view, second_view)
+        numbers: dict[str, Number] = {**dict(shape), "width": last.shape[1]}
+        for name, value in accuracy.items():
+            numbers[f"k-NN {name}"] = value
+
+        # Chance is the commonest class of those that vote.
         labels = next(iter(train.values())).labels
-        chance = float((material.test.labels == labels.mode().values).double().mean())
+        commonest = labels.mode().values
+        tables = {
+            "knn": {name: number_to_json(value) for name, value in accuracy.items()},
+            "chance": float((pictures.test.labels == commonest).double().mean()),
+            "shape": dict(shape),
+        }
         return Findings(
             diagnostic="representation",
             subject=subject.name,
             numbers=numbers,
             control=CONTROL,
-            protocol={
-                **asdict(self),
-                "pooling": "mean of the patch tokens",
-                "layers": (
-                    "patches: after embedding and positions; numbers: after that block; norm: after"
-                    " the final norm, what probes get"
-                ),
-                "num_train": len(labels),
-                "num_test": len(material.test),
-                "knn": {**asdict(settings), "similarity": "cosine"},
-            },
-            tables={
-                "knn": {name: number_to_json(value) for name, value in accuracy.items()},
-                "chance": chance,
-                "shape": dict(shape),
-            },
+            protocol=self._protocol(settings, len(labels), len(pictures.test)),
+            tables=tables,
             seconds=time.perf_counter() - begun,
         )
+
+    def _protocol(self, settings: KnnSettings, num_train: int, num_test: int) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "pooling": "mean of the patch tokens",
+            "layers": (
+                "patches: after embedding and positions; numbers: after that block; norm: after"
+                " the final norm, what probes get"
+            ),
+            "num_train": num_train,
+            "num_test": num_test,
+            "knn": {**asdict(settings), "similarity": "cosine"},
+        }
 
     def figure(self, findings: Sequence[Findings]) -> Any:
         """k-NN accuracy layer by layer, a line for each subject, with the rank beside its name."""
         lines = []
-        for one in findings:
-            steps = one.tables["knn"]
-            rank = f"rank {one.tables['shape']['effective_rank']:.1f} of {one.numbers['width']}"
-            ends = (tuple(step[end] for step in steps.values()) for end in ("value", "low", "high"))
-            lines.append(Line(f"{one.subject}, {rank}", tuple(steps), *ends))
-        panel = Panel(
-            "layer", "top-1 of k-NN", tuple(lines), {"chance": findings[0].tables["chance"]}
-        )
+        for finding in findings:
+            effective = finding.tables["shape"]["effective_rank"]
+            rank = f"rank {effective:.1f} of {finding.numbers['width']}"
+            lines.append(interval_line(f"{finding.subject}, {rank}", finding.tables["knn"]))
+        chance = {"chance": findings[0].tables["chance"]}
+        panel = Panel("layer", "top-1 of k-NN", tuple(lines), chance)
         return line_chart([panel], "Representation: what each layer tells neighbors", [CONTROL])
 
 
@@ -125,11 +128,12 @@ def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
     if not subject.has_tokens:
         yield "norm", subject.features(images).mean
         return
-    encoder = subject.encoder.to(subject.device).encoder
-    patches = patchify(subject.scale.to_model(images.to(subject.device)), subject.grid.patch_size)
+    encoder = subject.encoder.encoder
     names = ["patches", *map(str, range(1, len(encoder.blocks) + 1)), "norm"]
     with held_still(encoder, subject.device, subject.precision):
-        for name, tokens in zip(names, tokens_by_layer(encoder, patches), strict=True):
+        layers = tokens_by_layer(encoder, subject.patches(images))
+        for name, tokens in zip(names, layers, strict=True):
+            # (B, prefix + N, D) -> (B, D), layer by layer, so that one is in memory at a time
             yield name, tokens[:, subject.num_prefix :].float().mean(1).cpu()
 
 
@@ -138,15 +142,17 @@ def _view_features(
 ) -> Tensor:
     """Features (n, D) of one random crop, mirrored by chance, of every picture."""
     augment = Augment(size=subject.image_size, scale=(scale, 1.0))
-    parts, at = [], 0
+    parts: list[Tensor] = []
+    first = 0
     for batch in pictures:
-        ids = torch.arange(at, at + len(batch.images))
-        at += len(ids)
+        # Crops depend on the number of the picture, so all subjects see the same.
+        ids = torch.arange(first, first + len(batch.images))
+        first += len(ids)
         heights, widths = (torch.full((len(ids),), side) for side in batch.images.shape[-2:])
         boxes = augment.draw(heights, widths, seed=seed, epoch=number, sample_ids=ids).to_list()
-        cut = [
+        views = [
             box.apply(image, subject.image_size)
             for box, image in zip(boxes, batch.images, strict=True)
         ]
-        parts.append(subject.features(torch.stack(cut)).mean)
+        parts.append(subject.features(torch.stack(views)).mean)
     return torch.cat(parts)

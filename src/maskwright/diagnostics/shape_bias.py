@@ -1,6 +1,4 @@
-"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos et al. 2019):
-counting, with intervals.
-"""
+"""Shape bias from decisions on pictures whose outline and surface disagree (Geirhos 2019)."""
 
 from __future__ import annotations
 
@@ -14,14 +12,19 @@ from torch import Tensor
 from maskwright.evaluation.metrics import Interval, bootstrap
 
 POOLS = ("max", "mean")
+# Where nothing was decided there is no bias, and no zero either.
+NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
 class ShapeBias:
-    """How decisions fell among n pictures: bias = shape / (shape + texture); by_shape: the bias for
-    each shape category and its count.
+    """How decisions fell among n pictures; those decided for neither cue count in neither.
 
-    Pictures decided for neither cue count in neither; an interval is NaN where nothing was decided.
+    bias: shape / (shape + texture); NaN where nothing was decided.
+    shape: share of all pictures decided by shape.
+    texture: share of all pictures decided by texture.
+    by_shape: the bias for each shape category.
+    decided: how many pictures of each shape category were decided for a cue.
     """
 
     bias: Interval
@@ -36,69 +39,85 @@ class ShapeBias:
 
 
 def pool_categories(scores: Tensor, members: Sequence[Sequence[int]], pool: str) -> Tensor:
-    """Class scores (n, K) to category scores (n, C): the largest, or the mean, probability of the
-    columns of each category.
+    """Class scores (n, K) to category scores (n, C).
+
+    members: the columns of each category.
+    pool: `max` takes the largest probability of them, `mean` the mean.
     """
+    # Probabilities, not scores: a category of many classes must not win by their number.
     chances = scores.softmax(1)
-    parts = [chances[:, list(columns)] for columns in members]
-    return torch.stack([part.amax(1) if pool == "max" else part.mean(1) for part in parts], dim=1)
+    pooled = []
+    for columns in members:
+        part = chances[:, list(columns)]
+        pooled.append(part.amax(1) if pool == "max" else part.mean(1))
+    return torch.stack(pooled, dim=1)
 
 
 def count_decisions(
     decided: Tensor, shapes: Tensor, textures: Tensor, names: Sequence[str], seed: int = 0
 ) -> ShapeBias:
-    """Count decisions (n,) against the shape and texture categories (n,) of pictures whose cues
-    differ.
+    """Count decisions (n,) against the categories (n,) of pictures whose cues differ.
+
+    names: of the categories; those that no picture shows are left out.
     """
-    is_shape, is_texture = (
-        (decided == shapes).double().numpy(),
-        (decided == textures).double().numpy(),
-    )
-    by_shape, count = {}, {}
-    for at, name in enumerate(names):
-        own = (shapes == at).numpy()
-        if own.any():
-            by_shape[name] = _bias(is_shape[own], is_texture[own], seed)
-            count[name] = int((is_shape + is_texture)[own].sum())
+    is_shape = (decided == shapes).double().numpy()
+    is_texture = (decided == textures).double().numpy()
+    by_shape, counts = {}, {}
+    for category, name in enumerate(names):
+        rows = (shapes == category).numpy()
+        if rows.any():
+            by_shape[name] = _bias(is_shape[rows], is_texture[rows], seed)
+            # Cues differ, so a picture cannot be decided for both.
+            is_decided = is_shape[rows] + is_texture[rows]
+            counts[name] = int(is_decided.sum())
     return ShapeBias(
-        bias=_bias(is_shape, is_texture, seed), shape=_share(is_shape, seed), texture=_share(is_texture, seed),
-        by_shape=by_shape, decided=count,
-    )  # fmt: skip
+        bias=_bias(is_shape, is_texture, seed),
+        shape=_share(is_shape, seed),
+        texture=_share(is_texture, seed),
+        by_shape=by_shape,
+        decided=counts,
+    )
 
 
 def bias_difference(ours: str, theirs: str, seed: int = 0) -> Interval:
-    """Bias less bias over the same pictures, drawn together; a mark each: s by shape, t by texture,
-    - by neither.
+    """Bias less bias over the same pictures, drawn together.
+
+    ours, theirs: a mark for each picture, s by shape, t by texture, - by neither.
     """
-    pair = [np.array(list(marks)) for marks in (ours, theirs)]
-    if not all((marks != "-").any() for marks in pair):
-        return Interval(float("nan"), float("nan"), float("nan"))
+    mine, other = np.array(list(ours)), np.array(list(theirs))
+    if not (mine != "-").any() or not (other != "-").any():
+        return NOTHING
 
     def statistic(counts: np.ndarray) -> np.ndarray:
-        one, other = (_bias_of_counts(counts, marks == "s", marks == "t") for marks in pair)
-        return one - other
+        # (R, n) counts -> (R,) differences: each draw takes the same pictures for both.
+        bias = _bias_of_counts(counts, mine == "s", mine == "t")
+        return bias - _bias_of_counts(counts, other == "s", other == "t")
 
-    return bootstrap(statistic, len(pair[0]), seed)
+    return bootstrap(statistic, len(mine), seed)
 
 
 def _bias(is_shape: np.ndarray, is_texture: np.ndarray, seed: int) -> Interval:
     if not (is_shape + is_texture).any():
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return NOTHING
 
-    return bootstrap(
-        lambda counts: _bias_of_counts(counts, is_shape, is_texture), len(is_shape), seed
-    )
+    def bias(counts: np.ndarray) -> np.ndarray:
+        return _bias_of_counts(counts, is_shape, is_texture)
+
+    return bootstrap(bias, len(is_shape), seed)
 
 
 def _bias_of_counts(counts: np.ndarray, is_shape: np.ndarray, is_texture: np.ndarray) -> np.ndarray:
-    """The bias (R,) of each row of how often each picture was drawn, NaN where none that was drawn
-    was decided.
-    """
-    shape, texture = counts @ is_shape, counts @ is_texture
-    return np.divide(
-        shape, shape + texture, out=np.full(len(counts), np.nan), where=shape + texture > 0
-    )
+    """The bias (R,) of (R, n) counts of draws; NaN where nothing that was drawn was decided."""
+    # (R, n) @ (n,) -> (R,): how often each side was decided in each draw
+    shape = counts @ is_shape
+    decided = shape + counts @ is_texture
+    nothing = np.full(len(counts), np.nan)
+    return np.divide(shape, decided, out=nothing, where=decided > 0)
 
 
 def _share(values: np.ndarray, seed: int) -> Interval:
-    return bootstrap(lambda counts: counts @ values / len(values), len(values), seed)
+    def share(counts: np.ndarray) -> np.ndarray:
+        # Of all pictures, decided or not.
+        return counts @ values / len(values)
+
+    return bootstrap(share, len(values), seed)

@@ -1,6 +1,4 @@
-"""How a representation fills its space: effective rank, participation ratio, uniformity and
-alignment.
-"""
+"""How a representation fills its space: rank, uniformity, alignment and distances."""
 
 from __future__ import annotations
 
@@ -13,7 +11,10 @@ from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
 
+# Bounds the memory of all pairs: 1,024 rows against all pictures at a time.
 _ROWS_AT_ONCE = 1024
+# A first singular value below this share of the features' norm is rounding.
+_COLLAPSED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class RepresentationShape:
     effective_rank: exp of the entropy of the normalized singular values of the centered features
         (Roy and Vetterli 2007).
     participation_ratio: squared sum of the covariance's eigenvalues over the sum of their squares.
-        Both are 1 when one direction holds everything, and the width (or n - 1) when all hold the
-        same.
     uniformity: log of the mean over pairs of exp(-2 squared distance), lower is more even.
-    alignment: mean squared distance of two views of one picture, lower is more alike; both on the
-        unit sphere (Wang and Isola 2020).
+    alignment: mean squared distance of two views of one picture, lower is more alike.
+
+    Both ranks are 1 when one direction holds everything, and the width (or n - 1) when all hold the
+    same. Uniformity and alignment are on the unit sphere (Wang and Isola 2020).
     """
 
     effective_rank: float
@@ -41,9 +42,7 @@ class RepresentationShape:
 
 
 def measure_shape(features: Tensor, first_view: Tensor, second_view: Tensor) -> RepresentationShape:
-    """Measure (n, D) features of pictures as they are, and (n, D) features of two augmentations of
-    each.
-    """
+    """Measure (n, D) features of pictures and (n, D) features of two augmentations of each."""
     values = spectrum(features)
     return RepresentationShape(
         effective_rank(values),
@@ -61,9 +60,10 @@ def spectrum(features: Tensor) -> Tensor:
         raise MaskwrightError(
             f"A representation is measured on at least two pictures; got {len(features)}."
         )
+    # float64, because small singular values drown in the rounding of float32.
     centered = features.double() - features.double().mean(0)
     values = torch.linalg.svdvals(centered)
-    if values[0] <= 1e-9 * features.double().norm().clamp_min(1e-12):
+    if values[0] <= _COLLAPSED * features.double().norm().clamp_min(1e-12):
         raise MaskwrightError(
             "The representation has collapsed: every picture has the same features, so it has no"
             " rank."
@@ -84,18 +84,27 @@ def participation_ratio(singular_values: Tensor) -> float:
 
 
 def uniformity(features: Tensor) -> float:
-    """The log of the mean of exp(-2 |x - y|^2) over all pairs of different pictures, features on
-    the unit sphere.
-    """
+    """The log of the mean of exp(-2 |x - y|^2) over pairs of pictures, on the unit sphere."""
     units = F.normalize(features.double(), dim=1)
-    total = sum(
-        float(torch.exp(4 * (rows @ units.T - 1)).sum()) for rows in units.split(_ROWS_AT_ONCE)
-    )
+    total = 0.0
+    for rows in units.split(_ROWS_AT_ONCE):
+        # On the unit sphere |x - y|^2 = 2 - 2 x.y, so the exponent is 4 (x.y - 1).
+        total += float(torch.exp(4 * (rows @ units.T - 1)).sum())
+    # Each picture with itself gives exp(0) = 1 and is no pair.
     pairs = len(units) * (len(units) - 1)
     return float(torch.tensor((total - len(units)) / pairs, dtype=torch.float64).log())
 
 
 def alignment(first_view: Tensor, second_view: Tensor) -> float:
     """The mean of |x - x'|^2 over two views of each picture, features on the unit sphere."""
-    one, other = (F.normalize(view.double(), dim=1) for view in (first_view, second_view))
-    return float((one - other).square().sum(1).mean())
+    first, second = (F.normalize(view.double(), dim=1) for view in (first_view, second_view))
+    return float((first - second).square().sum(1).mean())
+
+
+def mean_distance(features: Tensor) -> float:
+    """The mean cosine distance between two different pictures, from (n, D) features."""
+    units = F.normalize(features.double(), dim=1)
+    count = len(units)
+    # The squared norm of the sum holds every pair twice and each picture with itself once.
+    cosine = float((units.sum(0).square().sum() - count) / (count * (count - 1)))
+    return max(1e-12, 1 - cosine)

@@ -1,6 +1,4 @@
-"""Class scores against the truth: top-1, top-5, AUROC for two classes, each class alone, and what
-guessing gives.
-"""
+"""Class scores against the truth: top-1, top-5, AUROC, each class alone, and guessing."""
 
 from __future__ import annotations
 
@@ -22,7 +20,10 @@ class Answers:
     auroc: for two classes, the chance that an image of the larger label outranks one of the
         smaller.
     majority: top-1 of always answering the commonest train class.
-    correct: (n,) booleans, for paired comparisons; truth and predicted: (n,) labels.
+    num_classes: classes that train has.
+    correct: (n,) booleans, for paired comparisons.
+    truth: (n,) labels.
+    predicted: (n,) labels.
     """
 
     top1: Interval
@@ -35,9 +36,7 @@ class Answers:
     predicted: Tensor = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; `correct` has one digit per test image in order,
-        1 = right.
-        """
+        """Everything, ready for JSON; `correct` has a digit per test image, 1 = right."""
         return {
             "top1": self.top1.to_dict(),
             "top5": None if self.top5 is None else self.top5.to_dict(),
@@ -53,25 +52,24 @@ class Answers:
         }
 
     def labels(self) -> Tensor:
-        """Every label that is true of a test image or answered for one, in rising order: what
-        `confusion` counts.
-        """
+        """Every label that is true of a test image or answered for one, in rising order."""
         return torch.cat([self.truth, self.predicted]).unique()
 
     def confusion(self) -> Tensor:
         """Counts (K, K) over `labels`: row is the true class, column the answer."""
         labels = self.labels()
-        place = torch.searchsorted(labels, self.truth) * len(labels) + torch.searchsorted(
-            labels, self.predicted
-        )
-        return torch.bincount(place, minlength=len(labels) ** 2).view(len(labels), len(labels))
+        rows = torch.searchsorted(labels, self.truth)
+        columns = torch.searchsorted(labels, self.predicted)
+        # Each pair of row and column is one number, so a single count gives the matrix.
+        cells = rows * len(labels) + columns
+        return torch.bincount(cells, minlength=len(labels) ** 2).view(len(labels), len(labels))
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, number of test images and share right of each class in the test images."""
-        labels, own, counts = self.truth.unique(return_inverse=True, return_counts=True)
-        rights = torch.zeros(len(labels), dtype=torch.float64).index_add_(
-            0, own, self.correct.double()
-        )
+        labels, class_of, counts = self.truth.unique(return_inverse=True, return_counts=True)
+        # (n,) answers -> (K,) right answers of each class
+        rights = torch.zeros(len(labels), dtype=torch.float64)
+        rights.index_add_(0, class_of, self.correct.double())
         rows = zip(labels.tolist(), counts.tolist(), (rights / counts).tolist(), strict=True)
         return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
 
@@ -89,20 +87,23 @@ def read_rows(rows: list[str]) -> Tensor:
 def judge_answers(
     scores: Tensor, classes: Tensor, truth: Tensor, train_labels: Tensor, seed: int = 0
 ) -> Answers:
-    """Compare class scores (n, K) with true labels (n,); classes (K,) names the columns, in rising
-    order.
+    """Compare class scores (n, K) with true labels (n,).
+
+    classes: (K,) labels of the columns, in rising order.
 
     Equal scores prefer the smaller label; a true label that no train image has counts as wrong.
     """
     ranks = ranks_of_truth(scores, classes, truth).cpu()
+    # What guessing without looking would answer.
     commonest = train_labels.mode().values
-    two = len(classes) == 2
+    auroc = None
+    # With more classes there is no single curve.
+    if len(classes) == 2:
+        auroc = auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed)
     return Answers(
         top1=bootstrap_interval(ranks == 0, seed),
         top5=bootstrap_interval(ranks < 5, seed) if len(classes) > 5 else None,
-        auroc=(
-            auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed) if two else None
-        ),
+        auroc=auroc,
         majority=float((truth == commonest).double().mean()),
         num_classes=len(classes),
         correct=ranks == 0,
@@ -112,9 +113,8 @@ def judge_answers(
 
 
 def ranks_of_truth(scores: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
-    """Give the place (n,) of each true label when classes are ordered by falling score, 0 = first;
-    K when no class has that label.
-    """
+    """The rank (n,) of each true label by falling score, 0 = first; K when no class has it."""
+    # (n, K) labels from best to worst; a stable sort keeps the smaller label first among equals
     ordered = classes[torch.argsort(scores, dim=1, descending=True, stable=True)]
     is_truth = ordered == truth[:, None]
     return torch.where(is_truth.any(1), is_truth.int().argmax(1), len(classes))

@@ -1,6 +1,4 @@
-"""What predictors without a network reach, in the space of the training loss: the numbers to print
-beside it.
-"""
+"""What predictors without a network reach, in the space of the training loss."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ from maskwright.patches.prediction import Prediction, Target
 
 @dataclass(frozen=True)
 class TrivialBaselines:
-    """Mean squared errors of two predictors that learn nothing, on the predicted patches of one
-    batch, in the target's space.
+    """Mean squared errors of two predictors that learn nothing, in the target's space.
 
     patch_mean: every hidden patch a flat patch at its own true mean, the best any flat patch can
         do. Under a normalized target that is the zero prediction, which costs (P - 1) / P when no
@@ -33,9 +30,11 @@ class TrivialBaselines:
     bilinear: float
 
     def explained(self, loss: float) -> float:
-        """The share of the variance inside hidden patches that a loss leaves explained: 1 is
-        perfect, 0 is flat patches, below is worse.
+        """The share of the variance inside hidden patches that a loss leaves explained.
+
+        1 is perfect, 0 is flat patches, below is worse.
         """
+        # Pictures without any contrast have nothing to explain.
         return 1 - loss / self.patch_mean if self.patch_mean else float("nan")
 
     def to_dict(self) -> dict[str, float]:
@@ -50,41 +49,44 @@ def measure_baselines(
     flat = predict_patch_mean(values, mask, patch_size=patch_size, target=target)
     smooth = predict_by_fill(values, mask, patch_size=patch_size, target=target)
     return TrivialBaselines(
-        float(reconstruction_loss(flat).mean()), float(reconstruction_loss(smooth).mean())
+        patch_mean=float(reconstruction_loss(flat).mean()),
+        bilinear=float(reconstruction_loss(smooth).mean()),
     )
 
 
 def predict_patch_mean(
     images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
 ) -> Prediction:
-    """Predict every hidden patch flat at its own true mean over all pixels and channels; images are
-    model numbers (B, C, H, W).
+    """Predict every hidden patch flat at its own true mean over all pixels and channels.
+
+    images: (B, C, H, W) model numbers.
     """
     patches = patchify(images.float(), patch_size)
+    # (B, N, P) -> (B, M, P)
     truth = take(patches, mask.predicted_ids)
-    values = (
-        torch.zeros_like(truth)
-        if target == "normalized"
-        else truth.mean(-1, keepdim=True).expand_as(truth)
-    )
+    if target == "normalized":
+        # A flat patch less its mean is 0, and stays 0 when divided by its deviation.
+        values = torch.zeros_like(truth)
+    else:
+        values = truth.mean(-1, keepdim=True).expand_as(truth)
     return _prediction(values, patches, images, mask, patch_size, target)
 
 
 def predict_by_fill(
     images: Tensor, mask: PatchMask, *, patch_size: int, target: Target
 ) -> Prediction:
-    """Predict hidden patches by the smooth fill through visible pixels; a stand-in for a model
-    wherever a Prediction is wanted.
+    """Predict hidden patches by the smooth fill through visible pixels, as a model would.
 
-    images are model numbers (B, C, H, W). Hidden pixels reach `Prediction.patches`, the truth, and
-    never `Prediction.values`.
+    images: (B, C, H, W) model numbers. Hidden pixels reach `Prediction.patches`, the truth, and
+        never `Prediction.values`.
     """
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
-    filled = take(patchify(fill_hidden(images, mask, grid), patch_size), mask.predicted_ids)
+    surface = fill_hidden(images, mask, grid)
+    filled = take(patchify(surface, patch_size), mask.predicted_ids)
+    # The truth is normalized patch by patch, and so is what is held against it.
     values = normalize_patches(filled) if target == "normalized" else filled
-    return _prediction(
-        values, patchify(images.float(), patch_size), images, mask, patch_size, target
-    )
+    patches = patchify(images.float(), patch_size)
+    return _prediction(values, patches, images, mask, patch_size, target)
 
 
 def _prediction(
@@ -96,6 +98,7 @@ def _prediction(
     target: Target,
 ) -> Prediction:
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
+    # Nothing was encoded, so the latent has no width: (B, V, 0).
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
     return Prediction(
         values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False

@@ -1,6 +1,4 @@
-"""A classifier's answers to labeled pictures: a score per class, and how often each class is told
-right.
-"""
+"""A classifier's answers to labeled pictures: a score per class, and accuracy by class."""
 
 from __future__ import annotations
 
@@ -23,20 +21,28 @@ def answer_all(
     device: torch.device,
     precision: torch.dtype = torch.float32,
 ) -> Tensor:
-    """(n, K) float32 scores of all pictures on the CPU, without chance; classify: a bound method of
-    a module, (B, C, H, W) -> (B, K).
+    """(n, K) float32 scores of all pictures, on the CPU.
+
+    classify: a bound method of a module, (B, C, H, W) -> (B, K).
     """
+    scores = []
+    # Held still, dropout and stochastic depth are off and nothing is left to chance.
     with held_still(classify, device, precision):
-        return torch.cat(
-            [classify(scale.to_model(batch.images.to(device))).float().cpu() for batch in batches]
-        )
+        for batch in batches:
+            images = scale.to_model(batch.images.to(device))
+            scores.append(classify(images).float().cpu())
+    return torch.cat(scores)
 
 
 def accuracy_by_class(
     correct: Tensor, truth: Tensor, classes: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """For each class the share of its (n,) pictures told right and their number; a class without
-    test pictures is left out.
+    """For each class the accuracy on its pictures and their number.
+
+    correct: (n,) booleans.
+    truth: (n,) labels.
+
+    A class without test pictures is left out.
     """
     counts = torch.bincount(truth, minlength=len(classes))
     rights = torch.bincount(truth[correct], minlength=len(classes))

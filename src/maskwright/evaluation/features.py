@@ -1,6 +1,4 @@
-"""Images become vectors: the frozen encoder's tokens pooled per image, and raw pixels as the
-baseline to beat.
-"""
+"""Images become vectors: pooled tokens of a frozen encoder, and raw pixels as a baseline."""
 
 from __future__ import annotations
 
@@ -16,15 +14,14 @@ from maskwright.evaluation.frozen import held_still
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError, unknown_name
 
+# Class token, mean of the patch tokens, or both side by side.
 POOLINGS = ("cls", "mean", "both")
 
 Encode = Callable[[Tensor], Tensor]
 
 
 class ImageBatch(Protocol):
-    """What a loader yields: uint8 images (B, C, H, W) and int64 labels (B,), or None without
-    labels.
-    """
+    """What a loader yields: uint8 images (B, C, H, W), and int64 labels (B,) or None."""
 
     @property
     def images(self) -> Tensor: ...
@@ -62,8 +59,11 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled tokens of n images, float32 on the CPU: class token (n, C) if the encoder has one,
-    mean patch token (n, D), labels (n,).
+    """Pooled tokens of n images, float32 on the CPU.
+
+    cls: class token (n, C), or None where the encoder has none.
+    mean: mean patch token (n, D).
+    labels: (n,) int64, or None without labels.
 
     C and D are the encoder's width, or more where a readout joins several blocks or parts of the
     picture (see readout.py). Raises MaskwrightError when some are NaN or infinite: no probe could
@@ -75,6 +75,7 @@ class Features:
     labels: Tensor | None = None
 
     def __post_init__(self) -> None:
+        # Here and not in each probe: no feature leaves this room unchecked.
         for values in (self.mean, self.cls):
             if values is not None and not bool(torch.isfinite(values).all()):
                 spoiled = (~torch.isfinite(values)).any(1)
@@ -86,9 +87,7 @@ class Features:
 
     @property
     def poolings(self) -> tuple[str, ...]:
-        """The names `pooled` accepts here: all of POOLINGS with a class token, else
-        `mean` alone.
-        """
+        """The names `pooled` accepts here: all with a class token, else `mean` alone."""
         return POOLINGS if self.cls is not None else ("mean",)
 
     def pooled(self, pooling: str) -> Tensor:
@@ -123,11 +122,15 @@ def extract_features(
     precision: torch.dtype = torch.float32,
     class_token: bool = True,
 ) -> Features:
-    """Encode every image with all patches visible and pool its tokens; the encoder's training mode
-    is restored afterwards.
+    """Encode every image with all patches visible and pool its tokens.
 
-    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one.
+    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one,
+        whose training mode is restored afterwards.
+    batches: uint8 images with or without labels.
     num_prefix: class and register tokens in front.
+    scale: from uint8 pixels to model numbers.
+    device: where `encode` computes.
+    precision: what it computes in.
     class_token: whether the first of them is a class token.
 
     Raises MaskwrightError when there are no images.
@@ -135,30 +138,28 @@ def extract_features(
     firsts, means, labels = [], [], []
     with held_still(encode, device, precision):
         for batch in batches:
-            tokens = encode(scale.to_model(batch.images.to(device, non_blocking=True))).float()
+            images = scale.to_model(batch.images.to(device, non_blocking=True))
+            tokens = encode(images).float()
+            # (B, num_prefix + N, D) -> (B, D): registers are read by nobody
             means.append(tokens[:, num_prefix:].mean(1).cpu())
             firsts.append(tokens[:, 0].cpu())
             labels.append(batch.labels)
     _refuse_none(means)
     has_class = class_token and num_prefix > 0
-    return Features(
-        torch.cat(firsts) if has_class else None, torch.cat(means), _join_labels(labels)
-    )
+    cls = torch.cat(firsts) if has_class else None
+    return Features(cls, torch.cat(means), join_labels(labels))
 
 
 def join_features(parts: list[Features], labels: list[Tensor | None]) -> Features:
-    """The features of batches, one after another, with their labels; raises MaskwrightError when
-    there are none.
-    """
+    """The features of batches, one after another; raises MaskwrightError without any."""
     _refuse_none([part.mean for part in parts])
     firsts = [part.cls for part in parts if part.cls is not None]
     mean = torch.cat([part.mean for part in parts])
-    return Features(torch.cat(firsts) if firsts else None, mean, _join_labels(labels))
+    return Features(torch.cat(firsts) if firsts else None, mean, join_labels(labels))
 
 
 def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Features:
-    """Describe every image by its own pixels in [0, 1], shrunk to at most side x side by averaging
-    areas and flattened, as `mean`.
+    """Describe every image by its own pixels in [0, 1], shrunk to at most side x side, as `mean`.
 
     What a probe reaches on these is what needs no learning at all. Raises MaskwrightError when
     there are no images.
@@ -166,11 +167,14 @@ def raw_pixel_features(batches: Iterable[ImageBatch], side: int = 16) -> Feature
     pixels, labels = [], []
     for batch in batches:
         height, width = batch.images.shape[-2:]
+        # Small pictures stay as they are; larger ones are averaged over areas.
         size = (min(side, height), min(side, width))
-        pixels.append(F.adaptive_avg_pool2d(batch.images.float() / 255, size).flatten(1).cpu())
+        shrunk = F.adaptive_avg_pool2d(batch.images.float() / 255, size)
+        # (B, C, h, w) -> (B, C * h * w)
+        pixels.append(shrunk.flatten(1).cpu())
         labels.append(batch.labels)
     _refuse_none(pixels)
-    return Features(None, torch.cat(pixels), _join_labels(labels))
+    return Features(None, torch.cat(pixels), join_labels(labels))
 
 
 def _refuse_none(parts: list[Tensor]) -> None:
@@ -178,6 +182,8 @@ def _refuse_none(parts: list[Tensor]) -> None:
         raise MaskwrightError("There are no images to take features from.")
 
 
-def _join_labels(labels: list[Tensor | None]) -> Tensor | None:
+def join_labels(labels: list[Tensor | None]) -> Tensor | None:
+    """The labels of batches, one after another; None where a batch has none."""
+    # Labels of a part of the images alone would belong to nobody.
     known = [part.cpu() for part in labels if part is not None]
     return torch.cat(known) if len(known) == len(labels) else None

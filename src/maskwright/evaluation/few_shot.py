@@ -1,6 +1,4 @@
-"""Linear probe on few labels: the same number of every class, drawn again and again, so that luck
-has a number.
-"""
+"""Linear probe on few labels, drawn again and again, so that luck has a number."""
 
 from __future__ import annotations
 
@@ -12,17 +10,21 @@ from torch import Tensor
 
 from maskwright.evaluation.answers import Answers
 from maskwright.evaluation.features import POOLINGS, Features
-from maskwright.evaluation.linear_probe import LinearProbeSettings, measure_linear_probe
+from maskwright.evaluation.linear_fit import LinearProbeSettings
+from maskwright.evaluation.linear_probe import measure_linear_probe
 from maskwright.evaluation.metrics import bootstrap_interval
-from maskwright.support.checks import check_one_of
+from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotSettings:
-    """How few: `1%` of the train images of every class (at least one) or `5` of every class; drawn
-    how often; probed how.
+    """How few labels a probe sees, and how often they are drawn.
+
+    shots: `1%` of the train images of every class (at least one), or `5` of every class.
+    draws: how often they are drawn anew.
+    pooling: `mean`, `cls` or `both`.
     """
 
     shots: str = "1%"
@@ -30,6 +32,9 @@ class FewShotSettings:
     pooling: str = "mean"
 
     def __post_init__(self) -> None:
+        # `few_shot(shots=5)` gives a whole number, where results and seeds hold its text.
+        object.__setattr__(self, "shots", str(self.shots))
+        check_at_least("draws", self.draws, 1)
         check_one_of("pooling", self.pooling, POOLINGS)
         read_shots(self.shots)
 
@@ -37,29 +42,32 @@ class FewShotSettings:
 def measure_few_shot(
     train: Features, test: Features, settings: FewShotSettings, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Fit one linear probe per draw, tuned on a fifth of the few; give mean accuracy, interval over
-    test images, spread over draws.
+    """Fit a linear probe per draw, and give mean accuracy, interval and spread over draws.
 
-    With one image per class nothing is tuned. `top1` is the mean over draws; its interval is over
-    test images, `spread` (a standard deviation) and `by_draw` are over draws.
+    Each is tuned on a fifth of the few; with one image per class nothing is tuned. `top1` is the
+    mean over draws; its interval is over test images, `spread` (a standard deviation) and
+    `by_draw` are over draws.
     """
     labels = train.labeled(settings.pooling).labels
     probe = LinearProbeSettings(pooling=settings.pooling)
-    answers, kept = [], torch.zeros(len(labels), dtype=torch.bool)
+    answers = []
+    num_train = 0
     for draw in range(settings.draws):
-        kept = draw_shots(labels, settings.shots, seed, draw)
-        some = Features(
-            None if train.cls is None else train.cls[kept], train.mean[kept], labels[kept]
-        )
-        answers.append(measure_linear_probe(some, test, probe, seed=seed).answers)
-    return _summarize(answers, int(kept.sum()), settings, seed)
+        is_drawn = draw_shots(labels, settings.shots, seed, draw)
+        cls = None if train.cls is None else train.cls[is_drawn]
+        few = Features(cls, train.mean[is_drawn], labels[is_drawn])
+        answers.append(measure_linear_probe(few, test, probe, seed=seed).answers)
+        # Every draw has as many images.
+        num_train = int(is_drawn.sum())
+    return _summarize(answers, num_train, settings, seed)
 
 
 def _summarize(
     answers: list[Answers], num_train: int, settings: FewShotSettings, seed: int
 ) -> dict[str, Any]:
-    rights = torch.stack([one.correct for one in answers]).double()
-    by_draw = [one.top1.value for one in answers]
+    # (draws, n): right answers to the same test images in every draw
+    rights = torch.stack([drawn.correct for drawn in answers]).double()
+    by_draw = [drawn.top1.value for drawn in answers]
     return {
         "probe": "few_shot",
         "top1": bootstrap_interval(rights.mean(0), seed).to_dict(),
@@ -78,6 +86,7 @@ def _summarize(
 
 def read_shots(shots: str) -> tuple[float | None, int | None]:
     """A share (`1%`) or a count (`5`), the other None."""
+    # Exactly one of the two is a number.
     text = shots.strip()
     try:
         share = float(text[:-1]) / 100 if text.endswith("%") else None
@@ -92,19 +101,22 @@ def read_shots(shots: str) -> tuple[float | None, int | None]:
 
 
 def draw_shots(labels: Tensor, shots: str, seed: int, draw: int) -> Tensor:
-    """Choose few images of each class: (n,) labels give (n,) booleans; a class with fewer than
-    asked for is taken whole.
+    """Choose few images of each class: (n,) labels give (n,) booleans.
+
+    A class with fewer images than that is taken whole.
     """
     share, count = read_shots(shots)
     order = torch.randperm(len(labels), generator=torch_generator(seed, "few shots", shots, draw))
-    _, own, sizes = labels[order].unique(return_inverse=True, return_counts=True)
-    quota = (
-        torch.full_like(sizes, count)
-        if count is not None
-        else (sizes * (share or 0)).round().long().clamp_min(1)
-    )
-    by_class = torch.argsort(own, stable=True)
-    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[own[by_class]]
-    kept = torch.zeros(len(labels), dtype=torch.bool)
-    kept[order[by_class]] = place < quota[own[by_class]]
-    return kept
+    _, class_of, sizes = labels[order].unique(return_inverse=True, return_counts=True)
+    if count is not None:
+        quota = torch.full_like(sizes, count)
+    else:
+        quota = (sizes * (share or 0)).round().long().clamp_min(1)
+
+    # Sorted by class, the images of each class stand in random order, and its first are drawn.
+    by_class = torch.argsort(class_of, stable=True)
+    starts = (sizes.cumsum(0) - sizes)[class_of[by_class]]
+    rank = torch.arange(len(labels)) - starts
+    is_drawn = torch.zeros(len(labels), dtype=torch.bool)
+    is_drawn[order[by_class]] = rank < quota[class_of[by_class]]
+    return is_drawn

@@ -1,6 +1,4 @@
-"""Fills that learn nothing, for the same holes as a model: the mean of visible pixels, a smooth
-surface, and Telea's inpainting.
-"""
+"""Fills that learn nothing, for the same holes as a model."""
 
 from __future__ import annotations
 
@@ -13,12 +11,14 @@ from torch import Tensor
 
 from maskwright.evaluation.fill import fill_pixels
 
+# Pixels around each hidden one that Telea's method looks at.
 _TELEA_RADIUS = 3.0
 
 
 def fill_trivially(pictures: Tensor, is_hidden: Tensor) -> dict[str, Tensor]:
-    """Fill (B, C, H, W) pictures in [0, 1] where (B, 1, H, W) booleans mark holes, by every way
-    there is; hidden pixels are never read.
+    """Fill (B, C, H, W) pictures in [0, 1] where (B, 1, H, W) booleans mark holes, in every way.
+
+    Hidden pixels are never read.
 
     `telea` (Telea 2004, OpenCV) is there for gray and color pictures when OpenCV is installed: pip
     install 'maskwright[priors]'.
@@ -41,17 +41,20 @@ def fill_with_mean(pictures: Tensor, is_hidden: Tensor) -> Tensor:
 
 
 def _telea(cv2: ModuleType, pictures: Tensor, is_hidden: Tensor) -> Tensor:
+    # Blanked first, because OpenCV gets the whole picture and hidden pixels must not reach it.
     blanked = torch.where(is_hidden, 0.0, pictures)
-    bytes_ = (blanked.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    # (B, C, H, W) in [0, 1] -> (B, H, W, C) bytes, as OpenCV takes them
+    images = (blanked.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     holes = is_hidden[:, 0].byte().cpu().numpy() * 255
-    done = [
-        cv2.inpaint(np.ascontiguousarray(one.squeeze()), hole, _TELEA_RADIUS, cv2.INPAINT_TELEA)
-        for one, hole in zip(bytes_, holes, strict=True)
-    ]
-    stacked = (
-        torch.from_numpy(np.stack(done)).reshape(bytes_.shape).permute(0, 3, 1, 2).float() / 255
-    )
-    return torch.where(is_hidden, stacked.to(pictures.device), pictures)
+    filled = []
+    for image, hole in zip(images, holes, strict=True):
+        # Gray pictures have no channel axis in OpenCV.
+        plain = np.ascontiguousarray(image.squeeze())
+        filled.append(cv2.inpaint(plain, hole, _TELEA_RADIUS, cv2.INPAINT_TELEA))
+    stacked = torch.from_numpy(np.stack(filled)).reshape(images.shape)
+    # (B, H, W, C) bytes -> (B, C, H, W) in [0, 1]; visible pixels keep their exact values
+    values = stacked.permute(0, 3, 1, 2).float() / 255
+    return torch.where(is_hidden, values.to(pictures.device), pictures)
 
 
 def _opencv() -> ModuleType | None:
@@ -60,4 +63,5 @@ def _opencv() -> ModuleType | None:
         return None
     import cv2
 
+    # Some builds leave the photo module out.
     return cv2 if hasattr(cv2, "inpaint") else None

@@ -1,6 +1,4 @@
-"""Models held still while they are measured: evaluation mode, no gradients, and everything put back
-afterwards.
-"""
+"""Models held still while they are measured, and put back into their own mode afterwards."""
 
 from __future__ import annotations
 
@@ -11,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from maskwright.support.environment import pick_precision
 
 
 @contextmanager
@@ -24,6 +24,7 @@ def held_still(
     precision: bfloat16 and float16 switch autocast on for `device`.
     """
     module = _module_behind(call)
+    # Each part's mode by itself: a model may hold parts that were frozen before.
     modes = {part: part.training for part in module.modules()} if module is not None else {}
     for part in modes:
         part.training = False
@@ -36,6 +37,12 @@ def held_still(
     finally:
         for part, training in modes.items():
             part.training = training
+
+
+def frozen_precision(device: torch.device) -> torch.dtype:
+    """What frozen encoders compute in: bfloat16 where it is fast, else float32."""
+    # Where only float16 is fast, float32 is taken: its range does not overflow.
+    return torch.bfloat16 if pick_precision(device) == "bf16-mixed" else torch.float32
 
 
 def _module_behind(call: Callable[..., Any]) -> nn.Module | None:

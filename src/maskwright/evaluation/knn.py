@@ -1,6 +1,4 @@
-"""Weighted nearest neighbors: frozen features vote with their labels (Wu et al. 2018; the DINO
-protocol).
-"""
+"""Weighted nearest neighbors: frozen features vote with their labels (Wu et al. 2018; DINO)."""
 
 from __future__ import annotations
 
@@ -19,11 +17,12 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class KnnSettings:
-    """The protocol: the k nearest train images by cosine vote with weight exp(cosine /
-    temperature).
+    """The protocol: the nearest train images by cosine vote with weight exp(cosine / temperature).
 
+    k: how many vote.
+    temperature: the smaller, the more the nearest count.
     standardize: first bring every feature to mean 0 and deviation 1 of the train images. The
-        published protocol does not, so it is off unless asked for; the result says which was used.
+        published protocol does not, so it is off by default; the result says which was used.
     """
 
     k: int = 20
@@ -40,8 +39,13 @@ class KnnSettings:
 
 @dataclass(frozen=True)
 class KnnResult:
-    """The answers of a k-NN probe and the protocol that gave them; settings.k is the number of
-    neighbors really used.
+    """The answers of a k-NN probe and the protocol that gave them.
+
+    answers: on the test images.
+    settings: with the number of neighbors really used.
+    num_train: images that vote.
+    self_excluded: whether each test image is a train image that does not vote for itself.
+    notes: what a reader should know before trusting them.
     """
 
     answers: Answers
@@ -51,6 +55,7 @@ class KnnResult:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
         protocol = {
             **asdict(self.settings),
             "similarity": "cosine",
@@ -74,40 +79,40 @@ def measure_knn(
     seed: int = 0,
     chunk: int = 512,
 ) -> KnnResult:
-    """Classify every test image by its nearest train images; without `test`, every train image by
-    all the others.
+    """Classify every test image by its nearest train images; without `test`, train by all others.
 
-    An image is never its own neighbor when test and train hold the same vectors. `chunk` test
-    images are compared at a time, which bounds memory and changes nothing. Computes where the
-    features lie. Raises MaskwrightError when widths differ or nothing is near.
+    chunk: test images compared at a time, which bounds memory and changes nothing.
+
+    Computes where the features lie. Raises MaskwrightError when widths differ or nothing is near.
     """
     settings = settings or KnnSettings()
-    asked = train if test is None else test
-    alone = asked is train or torch.equal(asked.values, train.values)
-    if asked.values.shape[1] != train.values.shape[1]:
-        raise MaskwrightError(
-            f"Train and test features differ in width: {train.values.shape[1]} and"
-            f" {asked.values.shape[1]}."
-        )
+    tested = train if test is None else test
+    _check_widths(train, tested)
+    # An image is never its own neighbor when test and train hold the same vectors.
+    alone = tested is train or torch.equal(tested.values, train.values)
     k = min(settings.k, len(train) - alone)
     if k < 1:
         raise MaskwrightError(
             "k-NN needs a train image besides the test image itself; got 1 image."
         )
-    notes = (
-        (f"k = {settings.k} is more than the train images at hand; used k = {k}.",)
-        if k < settings.k
-        else ()
-    )
     used = replace(settings, k=k)
-    votes, classes = count_votes(train, asked.values, used, exclude_self=alone, chunk=chunk)
-    return KnnResult(
-        judge_answers(votes, classes, asked.labels, train.labels, seed),
-        used,
-        len(train),
-        alone,
-        notes,
-    )
+    votes, classes = count_votes(train, tested.values, used, exclude_self=alone, chunk=chunk)
+    answers = judge_answers(votes, classes, tested.labels, train.labels, seed)
+    return KnnResult(answers, used, len(train), alone, _notes(settings.k, k))
+
+
+def _check_widths(train: Labeled, tested: Labeled) -> None:
+    if tested.values.shape[1] != train.values.shape[1]:
+        raise MaskwrightError(
+            f"Train and test features differ in width: {train.values.shape[1]} and"
+            f" {tested.values.shape[1]}."
+        )
+
+
+def _notes(requested: int, used: int) -> tuple[str, ...]:
+    if used == requested:
+        return ()
+    return (f"k = {requested} is more than the train images at hand; used k = {used}.",)
 
 
 def count_votes(
@@ -118,23 +123,25 @@ def count_votes(
     exclude_self: bool = False,
     chunk: int = 512,
 ) -> tuple[Tensor, Tensor]:
-    """Sum the neighbors' votes per class: (n, D) give votes (n, K) float64 and the class labels
-    (K,) in rising order.
+    """Sum the neighbors' votes per class, for (n, D) vectors.
 
-    exclude_self: row i of `values` is train image i and does not vote for itself. Weights are
-        scaled by exp(-1 / temperature), which changes no order and cannot overflow.
+    exclude_self: row i of `values` is train image i and does not vote for itself.
+
+    Returns votes (n, K) float64 and the class labels (K,) in rising order.
     """
-    classes, own = train.labels.unique(return_inverse=True)
+    classes, class_of = train.labels.unique(return_inverse=True)
     keys, queries = _directions(train.values, values, settings.standardize)
     votes = torch.zeros(len(values), len(classes), dtype=torch.float64, device=keys.device)
     for start in range(0, len(values), chunk):
         cosine = queries[start : start + chunk] @ keys.T
         if exclude_self:
+            # The diagonal of this chunk: test image start + i is train image start + i.
             rows = torch.arange(len(cosine), device=keys.device)
             cosine[rows, rows + start] = -torch.inf
         near = _nearest(cosine, settings.k)
+        # Minus 1 scales all weights by exp(-1 / temperature): no order changes, nothing overflows.
         weight = torch.exp((cosine.gather(1, near).double() - 1) / settings.temperature)
-        votes[start : start + chunk].scatter_add_(1, own[near], weight)
+        votes[start : start + chunk].scatter_add_(1, class_of[near], weight)
     return votes, classes
 
 
@@ -146,10 +153,9 @@ def _directions(train: Tensor, values: Tensor, standardize: bool) -> tuple[Tenso
 
 
 def _nearest(cosine: Tensor, k: int) -> Tensor:
-    """The k largest per row, ids (n, k); of equal ones at the edge the earlier image is taken,
-    which topk alone does not promise.
-    """
+    """The k largest per row, ids (n, k); of equal ones at the edge the earlier image is taken."""
     values, ids = cosine.topk(k, dim=1)
+    # topk alone promises nothing about ties, so rows with a tie at the edge are sorted in full.
     edge = values[:, -1:]
     tied = ((cosine >= edge).sum(1) > k).nonzero()[:, 0]
     if len(tied):

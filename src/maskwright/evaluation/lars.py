@@ -1,6 +1,4 @@
-"""LARS: every layer moves by a fixed share of its own size (You et al. 2017), in the form that
-linear probes of MAE use.
-"""
+"""LARS: every layer moves by a fixed share of its own size (You et al. 2017)."""
 
 from __future__ import annotations
 
@@ -13,8 +11,9 @@ from torch.optim import Optimizer
 
 
 class Lars(Optimizer):
-    """Momentum on gradients whose size is `trust` times that of their weights; biases (1-D) get
-    plain gradients and no decay.
+    """Momentum on gradients whose size is `trust` times that of their weights.
+
+    Biases (1-D) get plain gradients and no decay.
     """
 
     def __init__(
@@ -42,15 +41,18 @@ class Lars(Optimizer):
         return loss
 
     def _move(self, weight: Tensor, group: dict[str, Any]) -> None:
-        slope = weight.grad
-        assert slope is not None
+        gradient = weight.grad
+        assert gradient is not None
         if weight.ndim > 1:
-            slope = slope + group["weight_decay"] * weight
-            size, steepness = weight.norm(), slope.norm()
+            gradient = gradient + group["weight_decay"] * weight
+            size, steepness = weight.norm(), gradient.norm()
             share = group["trust"] * size / steepness
-            slope = slope * torch.where((size > 0) & (steepness > 0), share, 1.0)
+            # Weights or gradients of 0 have no size to be a share of; a tensor avoids waiting.
+            gradient = gradient * torch.where((size > 0) & (steepness > 0), share, 1.0)
         state = self.state[weight]
-        speed = state["speed"] = (
-            state["speed"] * group["momentum"] + slope if "speed" in state else slope.clone()
-        )
-        weight -= group["lr"] * speed
+        if "speed" in state:
+            state["speed"] = state["speed"] * group["momentum"] + gradient
+        else:
+            state["speed"] = gradient.clone()
+        # The rate scales the step and not the momentum, as in the code of MAE.
+        weight -= group["lr"] * state["speed"]

@@ -1,6 +1,4 @@
-"""Pooled tokens after every block of a frozen encoder, in one pass over the images: how far along
-is what a probe needs?
-"""
+"""Pooled tokens after every block of a frozen encoder, in one pass over the images."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from maskwright.evaluation.features import Features, ImageBatch
+from maskwright.evaluation.features import Features, ImageBatch, join_labels
 from maskwright.evaluation.frozen import held_still
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
@@ -20,8 +18,11 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True)
 class LayerFeatures:
-    """Pooled tokens of n images after each of L blocks: class token (L, n, D) or None, mean patch
-    token (L, n, D), labels (n,).
+    """Pooled tokens of n images after each of L blocks.
+
+    cls: class token (L, n, D), or None where the encoder has none.
+    mean: mean patch token (L, n, D).
+    labels: (n,) int64, or None without labels.
     """
 
     cls: Tensor | None
@@ -32,12 +33,9 @@ class LayerFeatures:
         return len(self.mean)
 
     def at(self, layer: int) -> Features:
-        """The features after block `layer`, 1 being the first; the last went through the final
-        norm, the others did not.
-        """
-        return Features(
-            None if self.cls is None else self.cls[layer - 1], self.mean[layer - 1], self.labels
-        )
+        """The features after block `layer`, 1 being the first."""
+        cls = None if self.cls is None else self.cls[layer - 1]
+        return Features(cls, self.mean[layer - 1], self.labels)
 
 
 def extract_layers(
@@ -48,34 +46,33 @@ def extract_layers(
     device: torch.device,
     precision: torch.dtype = torch.float32,
 ) -> LayerFeatures:
-    """Encode every image with all patches visible and pool the tokens after each block; raises
-    MaskwrightError without images.
+    """Encode every image with all patches visible and pool the tokens after each block.
+
+    Raises MaskwrightError without images.
     """
     firsts, means, labels = [], [], []
     prefix = model.config.num_prefix
     with held_still(model, device, precision):
         for batch in batches:
+            # L times (B, prefix + N, D) -> (L, B, D)
             by_layer = _tokens_by_layer(model, scale.to_model(batch.images.to(device)))
-            means.append(
-                torch.stack([tokens[:, prefix:].float().mean(1) for tokens in by_layer]).cpu()
-            )
+            pooled = [tokens[:, prefix:].float().mean(1) for tokens in by_layer]
+            means.append(torch.stack(pooled).cpu())
             firsts.append(torch.stack([tokens[:, 0].float() for tokens in by_layer]).cpu())
             labels.append(batch.labels)
     if not means:
         raise MaskwrightError("There are no images to take features from.")
-    known = [part.cpu() for part in labels if part is not None]
-    told = torch.cat(known) if len(known) == len(labels) else None
-    return LayerFeatures(
-        torch.cat(firsts, 1) if model.config.class_token else None, torch.cat(means, 1), told
-    )
+    cls = torch.cat(firsts, 1) if model.config.class_token else None
+    return LayerFeatures(cls, torch.cat(means, 1), join_labels(labels))
 
 
 def _tokens_by_layer(model: MaskedAutoencoder | ImageEncoder, images: Tensor) -> list[Tensor]:
     encoder = model.encoder
     tokens, rotation = encoder.begin(patchify(images, model.grid.patch_size))
-    found = []
+    layers = []
     for block in encoder.blocks:
         tokens = block(tokens, rotation)
-        found.append(tokens)
+        layers.append(tokens)
+    # Only the last went through the final norm in training; the others stay as they are.
     norm: nn.Module = encoder.norm
-    return [*found[:-1], norm(found[-1])]
+    return [*layers[:-1], norm(layers[-1])]

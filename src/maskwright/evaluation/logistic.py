@@ -9,12 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# 160 MB of float32; more penalties than fit are fitted in turn.
 _LOGITS_AT_ONCE = 40_000_000
 
 
 @dataclass(frozen=True)
 class LogisticModels:
-    """One linear classifier per penalty: weight (L, D, K) and bias (L, K)."""
+    """One linear classifier for each of L penalties.
+
+    weight: (L, D, K).
+    bias: (L, K).
+    """
 
     weight: Tensor
     bias: Tensor
@@ -31,27 +36,33 @@ def fit_logistic(
     penalties: Sequence[float],
     iterations: int = 60,
 ) -> LogisticModels:
-    """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty; the bias is
-    free.
+    """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty.
 
     values: (n, D) standardized features.
     classes: (n,) int64 in [0, num_classes).
-    penalties: positive. Deterministic. The features are rotated to their principal axes and each
-        axis is scaled by a bound on the curvature there (half its variance plus the penalty;
-        Boehning 1992), so that L-BFGS sees a round bowl whatever the features are.
+    num_classes: columns of the classifiers.
+    penalties: positive; the bias has none.
+    iterations: of L-BFGS.
+
+    Deterministic. The features are rotated to their principal axes and each axis is scaled by a
+    bound on the curvature there (half its variance plus the penalty; Boehning 1992), so that L-BFGS
+    sees a round bowl whatever the features are.
     """
+    # float64 for the axes alone: (D, D) is small, whatever the number of images.
     spread = (values.T @ values / len(values)).double()
     variance, axes = torch.linalg.eigh(spread)
     rotated = values @ axes.float()
     together = max(1, _LOGITS_AT_ONCE // (len(values) * num_classes))
+    all_penalties = torch.tensor(penalties, dtype=torch.float32, device=values.device)
     parts = []
-    for group in torch.tensor(penalties, dtype=torch.float32, device=values.device).split(together):
+    for group in all_penalties.split(together):
+        # (L, D): one step size for each axis under each penalty
         scale = (0.5 * variance.clamp_min(0).float() + group[:, None]).rsqrt()
         parts.append(_descend(rotated, classes, num_classes, group, scale, iterations))
     weight = torch.cat([part.weight for part in parts])
-    return LogisticModels(
-        torch.einsum("de,lek->ldk", axes.float(), weight), torch.cat([part.bias for part in parts])
-    )
+    bias = torch.cat([part.bias for part in parts])
+    # Back from the principal axes to the features as they came.
+    return LogisticModels(torch.einsum("de,lek->ldk", axes.float(), weight), bias)
 
 
 def _descend(
@@ -62,9 +73,7 @@ def _descend(
     scale: Tensor,
     iterations: int,
 ) -> LogisticModels:
-    """Run L-BFGS on the sum of the objectives of all penalties, whose parameters do not meet, from
-    zero.
-    """
+    """Run L-BFGS from zero on the sum of the objectives, whose parameters do not meet."""
     count, width = len(penalties), rotated.shape[1]
     round_weight = torch.zeros(count, width, num_classes, device=rotated.device, requires_grad=True)
     bias = torch.zeros(count, num_classes, device=rotated.device, requires_grad=True)
@@ -76,19 +85,21 @@ def _descend(
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )
+    # (n,) -> (n * L,), in the order in which the logits below are laid out
     targets = classes.repeat_interleave(count)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         weight = scale[:, :, None] * round_weight
+        # (n, D) @ (D, L * K) -> (n, L * K): all penalties in one product
         logits = rotated @ weight.permute(1, 0, 2).reshape(width, -1) + bias.reshape(-1)
-        entropy = F.cross_entropy(logits.view(-1, num_classes), targets, reduction="sum") / len(
-            rotated
-        )
+        rows = logits.view(-1, num_classes)
+        entropy = F.cross_entropy(rows, targets, reduction="sum") / len(rotated)
         loss = entropy + (penalties[:, None, None] / 2 * weight.square()).sum()
         loss.backward()
         return loss
 
+    # Probes are often fitted inside a block without gradients.
     with torch.enable_grad():
         optimizer.step(closure)
     return LogisticModels(scale[:, :, None] * round_weight.detach(), bias.detach())

@@ -1,6 +1,4 @@
-"""Numbers for pictures and for answers: PSNR, SSIM, accuracy, AUROC, and how far a number may be
-from the truth.
-"""
+"""Numbers for pictures and for answers: PSNR, SSIM, AUROC, and bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -15,8 +13,11 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import derive_seed
 
+# Below this an error counts as 100 dB, so that means stay finite.
 _LEAST_ERROR = 1e-10
+# Of the Gaussian window in pixels (Wang et al. 2004).
 _SSIM_SIGMA = 1.5
+# Bounds the memory of (resamples, images) counts.
 _RESAMPLES_AT_ONCE = 64
 
 
@@ -38,46 +39,49 @@ class Interval:
 def masked_mse(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
     """Measure the mean squared error of each image over its hidden pixels alone.
 
-    pictures, truth: (B, C, H, W).
-    is_hidden: (B, 1, H, W) booleans, True = counted. Returns (B,).
+    pictures: (B, C, H, W).
+    truth: (B, C, H, W).
+    is_hidden: (B, 1, H, W) booleans, True = counted.
+
+    Returns (B,).
     """
     counted = is_hidden.expand_as(truth).flatten(1).float()
     return ((pictures - truth).float().square().flatten(1) * counted).sum(1) / counted.sum(1)
 
 
 def psnr_of_mse(mse: Tensor) -> Tensor:
-    """Turn mean squared errors of pixels in [0, 1] into decibels; an error under 1e-10 counts as
-    100 dB, so that means stay finite.
-    """
+    """Turn mean squared errors of pixels in [0, 1] into decibels, 100 at most."""
     return -10 * torch.log10(mse.float().clamp_min(_LEAST_ERROR))
 
 
 def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Measure the peak signal-to-noise ratio of (B, C, H, W) pictures in [0, 1]; returns (B,)
-    decibels, 100 at most.
+    """Measure the peak signal-to-noise ratio of (B, C, H, W) pictures in [0, 1].
+
+    Returns (B,) decibels, 100 at most.
     """
     return psnr_of_mse((pictures - truth).float().square().flatten(1).mean(1))
 
 
 def masked_psnr(pictures: Tensor, truth: Tensor, is_hidden: Tensor) -> Tensor:
-    """Measure PSNR over hidden pixels alone: (B, C, H, W) in [0, 1] and (B, 1, H, W) booleans give
-    (B,) decibels.
+    """Measure PSNR over hidden pixels alone.
+
+    (B, C, H, W) pictures in [0, 1] and (B, 1, H, W) booleans give (B,) decibels.
     """
     return psnr_of_mse(masked_mse(pictures, truth, is_hidden))
 
 
 def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Measure structural similarity (Wang et al. 2004, Gaussian window of 1.5 pixels) of (B, C, H,
-    W) pictures in [0, 1]; returns (B,).
+    """Measure structural similarity (Wang et al. 2004) of (B, C, H, W) pictures in [0, 1].
 
-    The window is 11 pixels wide; when the shorter side is less, the window shrinks to it. Raises
-    MaskwrightError under 3 pixels.
+    Returns (B,). The window is 11 pixels wide; when the shorter side is less, the window shrinks
+    to it. Raises MaskwrightError under 3 pixels.
     """
     side = min(truth.shape[-2:])
     if side < 3:
         raise MaskwrightError(
             f"Structural similarity needs sides of at least 3 pixels; got {side}."
         )
+    # torchmetrics cuts the window at 3.5 sigmas, and it must not be wider than the picture.
     sigma = min(_SSIM_SIGMA, (side - 1) // 2 / 3.5)
     value = structural_similarity_index_measure(
         pictures.float(), truth.float(), sigma=sigma, data_range=1.0, reduction="none"
@@ -88,17 +92,21 @@ def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
 def bootstrap_interval(
     values: Tensor | np.ndarray, seed: int = 0, level: float = 0.95, resamples: int = 1000
 ) -> Interval:
-    """Give the mean of per-image values with its percentile bootstrap interval, images drawn with
-    replacement.
+    """Give the mean of per-image values with its percentile bootstrap interval.
 
     values: (n,), e.g. 1 for a right answer and 0 for a wrong one.
+    seed: draws images with replacement.
+    level: share of the draws inside the interval.
+    resamples: how many draws.
 
     Raises MaskwrightError when there are none.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    return bootstrap(
-        lambda counts: counts @ numbers / len(numbers), len(numbers), seed, level, resamples
-    )
+
+    def mean(counts: np.ndarray) -> np.ndarray:
+        return counts @ numbers / len(numbers)
+
+    return bootstrap(mean, len(numbers), seed, level, resamples)
 
 
 def bootstrap(
@@ -112,51 +120,59 @@ def bootstrap(
 
     statistic: (R, n) counts of how often each image was drawn -> (R,) values; NaN where a draw has
         no answer (it is left out).
+    count: n.
+    seed: the same draws for every statistic of as many images, so that numbers can be paired.
+    level: share of the draws inside the interval.
+    resamples: how many draws.
     """
     if count < 1:
         raise MaskwrightError("Nothing to measure: there are no test images.")
     rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
-    drawn = []
+    values = []
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
         rows = min(_RESAMPLES_AT_ONCE, resamples - start)
+        # Each row of draws gets numbers of its own, so that one count serves all rows.
         picks = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
-        drawn.append(
-            statistic(
-                np.bincount(picks.ravel(), minlength=rows * count)
-                .reshape(rows, count)
-                .astype(np.float64)
-            )
-        )
-    low, high = np.nanquantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(statistic(np.ones((1, count)))[0]), float(low), float(high))
+        counts = np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count)
+        values.append(statistic(counts.astype(np.float64)))
+    low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
+    # The value itself is that of all images, each drawn once.
+    value = statistic(np.ones((1, count)))[0]
+    return Interval(float(value), float(low), float(high))
 
 
 def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Measure the area under the ROC curve for each row of repetition counts: the chance that a
-    positive outranks a negative.
+    """Measure the area under the ROC curve for each row of repetition counts.
+
+    It is the chance that a positive outranks a negative.
 
     scores: (n,), larger = more positive, ties count half.
     is_positive: (n,) booleans.
-    counts: (R, n). NaN where a row has one kind only.
+    counts: (R, n).
+
+    Returns (R,), NaN where a row has one kind only.
     """
+    # Images with equal scores form a group; (R, n) counts become (R, groups).
     _, rank = np.unique(scores, return_inverse=True)
     order = np.argsort(rank, kind="stable")
     starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
     positives = np.add.reduceat((counts * is_positive)[:, order], starts, axis=1)
     negatives = np.add.reduceat((counts * ~is_positive)[:, order], starts, axis=1)
+    # Negatives below each group, and half of those that tie with it.
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(1) * negatives.sum(1)
-    return np.divide(
-        (positives * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0
-    )
+    nothing = np.full(len(pairs), np.nan)
+    return np.divide((positives * below).sum(1), pairs, out=nothing, where=pairs > 0)
 
 
 def auroc_interval(scores: Tensor, is_positive: Tensor, seed: int = 0) -> Interval | None:
-    """Give the AUROC of (n,) scores with its bootstrap interval, or None when the test images are
-    all of one kind.
-    """
+    """Give the AUROC of (n,) scores with its interval, or None when all images are of one kind."""
     positive = is_positive.cpu().numpy().astype(bool)
     if positive.all() or not positive.any():
         return None
     numbers = scores.double().cpu().numpy()
-    return bootstrap(lambda counts: auroc_of_counts(numbers, positive, counts), len(positive), seed)
+
+    def auroc(counts: np.ndarray) -> np.ndarray:
+        return auroc_of_counts(numbers, positive, counts)
+
+    return bootstrap(auroc, len(positive), seed)

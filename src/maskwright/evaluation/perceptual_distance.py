@@ -1,6 +1,4 @@
-"""LPIPS: how different two pictures look to people, by features of a network weighted to agree with
-their judgments (Zhang et al. 2018).
-"""
+"""LPIPS: how different two pictures look to people (Zhang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -15,7 +13,9 @@ from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.weights.imagenet import imagenet_state
 from maskwright.weights.state_files import read_state
 
+# The networks of LPIPS by their names in torchvision.
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+# Smaller pictures vanish in the pooling of the networks.
 _LEAST_SIDE = 32
 
 
@@ -26,8 +26,9 @@ class PerceptualDistance:
         self._network, self.trunk = network, trunk
 
     def __call__(self, pictures: Tensor, truth: Tensor) -> Tensor:
-        """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device. Raises
-        MaskwrightError under 32 pixels.
+        """Compare (B, 1 or 3, H, W) pictures in [0, 1]; returns (B,) on their device.
+
+        Raises MaskwrightError under 32 pixels.
         """
         if min(truth.shape[-2:]) < _LEAST_SIDE or truth.shape[1] not in (1, 3):
             raise MaskwrightError(
@@ -35,56 +36,54 @@ class PerceptualDistance:
                 f" {tuple(truth.shape[1:])}."
             )
         network = self._network.to(truth.device)
+        # Gray pictures become three equal channels, which the networks expect.
         left, right = (side.float().expand(-1, 3, -1, -1) for side in (pictures, truth))
         with torch.no_grad():
             return network(left, right, normalize=True).flatten()
 
 
 def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualDistance:
-    """Load LPIPS on `alex`, `vgg` or `squeeze`; weights: imagenet (downloaded once), or a file of
-    that network under torchvision's names.
+    """Load LPIPS; numbers of different trunks do not compare, and papers mostly give `alex`.
 
-    Numbers of different trunks do not compare; papers mostly give `alex`. The weights that people's
-    judgments gave come with the package lpips. Raises MaskwrightError, saying what to install or
-    fetch, when either is missing.
+    trunk: `alex`, `vgg` or `squeeze`.
+    weights: imagenet (downloaded once), or a file of that network under torchvision's names.
+
+    The weights fitted to people's judgments come with the package lpips. Raises MaskwrightError,
+    saying what to install or fetch, when either is missing.
     """
     if trunk not in TRUNKS:
         raise unknown_name("LPIPS network", trunk, TRUNKS)
     network = _build(trunk)
     name = TRUNKS[trunk]
-    state = (
-        imagenet_state(name, "LPIPS", "--lpips FILE (in Python lpips='FILE')")
-        if weights == "imagenet"
-        else read_state(Path(weights))
-    )
-    own = network.net.state_dict()
-    wanted = {key: "features." + key.split(".", 1)[1] for key in own}
-    missing = [
-        place
-        for key, place in wanted.items()
-        if place not in state or state[place].shape != own[key].shape
-    ]
-    if missing:
-        raise MaskwrightError(
-            f"The weights '{weights}' are not those of torchvision's {name}: '{missing[0]}' is"
-            " missing or of another shape."
-        )
-    network.net.load_state_dict({key: state[place] for key, place in wanted.items()})
+    if weights == "imagenet":
+        state = imagenet_state(name, "LPIPS", "--lpips FILE (in Python lpips='FILE')")
+    else:
+        state = read_state(Path(weights))
+
+    # lpips cuts torchvision's `features` into slices: slice2.3.weight is features.3.weight there.
+    renamed = {}
+    for key, value in network.net.state_dict().items():
+        source = "features." + key.split(".", 1)[1]
+        if source not in state or state[source].shape != value.shape:
+            raise MaskwrightError(
+                f"The weights '{weights}' are not those of torchvision's {name}: '{source}' is"
+                " missing or of another shape."
+            )
+        renamed[key] = state[source]
+    network.net.load_state_dict(renamed)
     return PerceptualDistance(network.eval().requires_grad_(False), trunk)
 
 
 def _build(trunk: str) -> Any:
-    """The network with its judged weights and a trunk still random; nothing is downloaded, printed
-    or taken from global chance.
-    """
+    """The network with its fitted weights and a trunk still random; nothing is downloaded."""
     try:
         import lpips
     except ImportError as error:
         raise MaskwrightError(
             "LPIPS needs the package lpips: pip install 'maskwright[lpips]'."
         ) from error
+    # The random trunk must not use up draws of the global generator.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # lpips builds its trunk by an argument that torchvision is retiring
+        # lpips builds its trunk by an argument that torchvision is retiring.
+        warnings.simplefilter("ignore", UserWarning)
         return lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)

@@ -1,6 +1,4 @@
-"""How hidden pixels came back, in numbers that do not know who filled them: PSNR, SSIM, high
-frequencies, LPIPS where its weights are.
-"""
+"""How hidden pixels came back, in numbers that do not know who filled them."""
 
 from __future__ import annotations
 
@@ -20,11 +18,13 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PixelScores:
-    """One number per picture (B,): PSNR of hidden pixels (dB), SSIM of the whole picture,
-    high-frequency error, LPIPS or nothing.
+    """One number per picture (B,), on the CPU.
 
+    psnr: of hidden pixels, in decibels.
+    ssim: of the whole picture.
     high_frequency: mean absolute error of the discrete Laplacian over hidden pixels in [0, 1];
         blurred fills pay for missing edges.
+    lpips: of the whole picture; None where it was not measured.
     """
 
     psnr: Tensor
@@ -34,8 +34,10 @@ class PixelScores:
 
     def columns(self) -> dict[str, Tensor]:
         """The numbers by name, without what was not measured."""
-        found = {"psnr": self.psnr, "ssim": self.ssim, "high_frequency": self.high_frequency}
-        return found if self.lpips is None else {**found, "lpips": self.lpips}
+        columns = {"psnr": self.psnr, "ssim": self.ssim, "high_frequency": self.high_frequency}
+        if self.lpips is not None:
+            columns["lpips"] = self.lpips
+        return columns
 
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over pictures, and every picture's own numbers."""
@@ -52,28 +54,32 @@ class PixelScores:
 def score_pixels(
     pictures: Tensor, truth: Tensor, is_hidden: Tensor, distance: Distance | None = None
 ) -> PixelScores:
-    """Compare (B, C, H, W) pictures in [0, 1] with the truth where (B, 1, H, W) booleans mark
-    hidden pixels.
+    """Compare (B, C, H, W) pictures in [0, 1] with the truth.
+
+    is_hidden: (B, 1, H, W) booleans, True = hidden.
+    distance: LPIPS, or None to leave it out.
     """
+    # The Laplacian is linear: that of the difference is the difference of edges.
     edges = laplacian(pictures.float() - truth.float()).abs().mean(1, keepdim=True)
     weights = is_hidden.float()
+    # (B, 1, H, W) -> (B,): the mean over hidden pixels alone
     missing = (edges * weights).flatten(1).sum(1) / weights.flatten(1).sum(1)
-    apart = None if distance is None else distance(pictures, truth).cpu()
+    lpips = None if distance is None else distance(pictures, truth).cpu()
     return PixelScores(
-        masked_psnr(pictures, truth, is_hidden).cpu(),
-        ssim(pictures, truth).cpu(),
-        missing.cpu(),
-        apart,
+        psnr=masked_psnr(pictures, truth, is_hidden).cpu(),
+        ssim=ssim(pictures, truth).cpu(),
+        high_frequency=missing.cpu(),
+        lpips=lpips,
     )
 
 
 def join_scores(parts: Sequence[PixelScores]) -> PixelScores:
     """Put the numbers of several batches one after the other."""
-    apart = [part.lpips for part in parts if part.lpips is not None]
-    decibels, similarity, edges = (
-        torch.cat([getattr(part, name) for part in parts])
-        for name in ("psnr", "ssim", "high_frequency")
-    )
+    lpips = [part.lpips for part in parts if part.lpips is not None]
     return PixelScores(
-        decibels, similarity, edges, torch.cat(apart) if len(apart) == len(parts) else None
+        psnr=torch.cat([part.psnr for part in parts]),
+        ssim=torch.cat([part.ssim for part in parts]),
+        high_frequency=torch.cat([part.high_frequency for part in parts]),
+        # LPIPS of a part of the pictures alone would be a mean of others.
+        lpips=torch.cat(lpips) if len(lpips) == len(parts) else None,
     )

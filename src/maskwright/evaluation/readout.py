@@ -1,6 +1,4 @@
-"""What features are read from a frozen encoder: the last block or several, as one mean of the
-picture or one per quarter of it.
-"""
+"""What features are read from a frozen encoder: which blocks, and which parts of the picture."""
 
 from __future__ import annotations
 
@@ -28,11 +26,13 @@ read, evenly spaced.
 
 @dataclass(frozen=True)
 class Readout:
-    """Which tokens become features: those of every block or of the last alone, averaged over cells
-    x cells parts of the picture.
+    """Which tokens become features.
 
+    every_block: those of every block, or of the last alone.
+    cells: they are averaged over cells x cells parts of the picture.
     deviation: whether the standard deviation over the picture's patches stands beside the mean
         (statistics pooling, Snyder et al. 2018).
+    summary: the same in words.
     """
 
     every_block: bool
@@ -69,14 +69,14 @@ def find_readout(name: str) -> Readout:
 
 
 def blocks_read(config: ModelConfig, readout: Readout) -> tuple[int, ...]:
-    """The blocks that are read, 1 being the first: the last always, others evenly spaced as far as
-    MOST_NUMBERS allows.
-    """
+    """The blocks that are read, 1 being the first: the last always, others evenly spaced."""
     if not readout.every_block:
         return (config.depth,)
+    # Of a deep and wide encoder, only so many blocks fit into MOST_NUMBERS.
     fitting = max(1, MOST_NUMBERS // (config.width * readout.numbers))
     count = min(config.depth, fitting)
-    return tuple(config.depth - (config.depth * place) // count for place in reversed(range(count)))
+    steps_back = reversed(range(count))
+    return tuple(config.depth - (config.depth * step) // count for step in steps_back)
 
 
 def describe_readout(name: str, config: ModelConfig) -> dict[str, object]:
@@ -94,8 +94,12 @@ def describe_readout(name: str, config: ModelConfig) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads features of pictures from one encoder; the same numbers whatever the batch, up to
-    rounding.
+    """Reads features of pictures from one encoder.
+
+    The numbers are the same whatever the batch, up to rounding.
+
+    model: the frozen encoder.
+    readout: what is read.
     """
 
     model: MaskedAutoencoder | ImageEncoder
@@ -104,23 +108,25 @@ class Reader:
     def read(self, images: Tensor) -> Features:
         """Features, float32 on the CPU, of (B, C, H, W) images in the model's numbers."""
         config = self.model.config
-        wanted = blocks_read(config, self.readout)
+        blocks = blocks_read(config, self.readout)
         means, firsts = [], []
-        for tokens_BTD in tokens_of_blocks(self.model, images, wanted):
+        for tokens_BTD in tokens_of_blocks(self.model, images, blocks):
+            # (B, prefix + N, D) -> (B, N, D), in float32 before anything is averaged
             patches = tokens_BTD[:, config.num_prefix :].float()
             means.append(average_cells(patches, self.model.grid, self.readout.cells))
             if self.readout.deviation:
                 means.append(patches.std(dim=1, correction=0))
             firsts.append(tokens_BTD[:, 0].float())
+        # Blocks side by side: (B, blocks * numbers * D).
         mean = torch.cat(means, 1).cpu()
-        return Features(torch.cat(firsts, 1).cpu() if config.class_token else None, mean)
+        cls = torch.cat(firsts, 1).cpu() if config.class_token else None
+        return Features(cls, mean)
 
 
 def tokens_of_blocks(
-    model: MaskedAutoencoder | ImageEncoder, images: Tensor, wanted: tuple[int, ...]
+    model: MaskedAutoencoder | ImageEncoder, images: Tensor, blocks: tuple[int, ...]
 ) -> Iterable[Tensor]:
-    """Tokens (B, num_prefix + N, D) after each wanted block, 1 being the first; the last went
-    through the final norm.
+    """Tokens (B, num_prefix + N, D) after each of the blocks; the last went through the final norm.
 
     Those of the others are normalized without weights, so that no block outweighs another by the
     size of its residual stream.
@@ -128,19 +134,21 @@ def tokens_of_blocks(
     encoder = model.encoder
     norm: nn.Module = encoder.norm
     tokens, rotation = encoder.begin(patchify(images, model.grid.patch_size))
-    for place, block in enumerate(encoder.blocks, 1):
+    for number, block in enumerate(encoder.blocks, 1):
         tokens = block(tokens, rotation)
-        if place in wanted:
-            last = place == len(encoder.blocks)
-            yield norm(tokens) if last else F.layer_norm(tokens, tokens.shape[-1:])
+        if number in blocks:
+            is_last = number == len(encoder.blocks)
+            yield norm(tokens) if is_last else F.layer_norm(tokens, tokens.shape[-1:])
 
 
 def average_cells(patches_BND: Tensor, grid: Grid, cells: int) -> Tensor:
-    """(B, N, D) patch tokens in raster order to (B, cells * cells * D): the mean of each part of
-    the picture, parts in raster order.
+    """(B, N, D) patch tokens to (B, cells * cells * D): the mean of each part of the picture.
+
+    Patches and parts are in raster order.
     """
     if cells == 1:
         return patches_BND.mean(1)
+    # As a picture of D channels, which pooling can cut into parts; a small grid has fewer.
     maps_BDrc = patches_BND.transpose(1, 2).unflatten(2, (grid.rows, grid.cols))
     pooled_BDcc = F.adaptive_avg_pool2d(maps_BDrc, min(cells, grid.rows, grid.cols))
     return pooled_BDcc.flatten(2).transpose(1, 2).flatten(1)
@@ -155,11 +163,10 @@ def read_features(
     device: torch.device,
     precision: torch.dtype = torch.float32,
 ) -> Features:
-    """Read features of all pictures, every patch visible; the encoder's training mode is restored
-    afterwards.
+    """Read features of all pictures, every patch visible.
 
-    Only pooled numbers are kept, at most MOST_NUMBERS a picture beside class tokens. Raises
-    MaskwrightError when there are no images.
+    The encoder's training mode is restored afterwards. Only pooled numbers are kept, at most
+    MOST_NUMBERS a picture beside class tokens. Raises MaskwrightError when there are no images.
     """
     reader = Reader(model, find_readout(readout))
     parts, labels = [], []

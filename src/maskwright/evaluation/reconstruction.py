@@ -1,6 +1,4 @@
-"""How well hidden patches come back under fixed masks: the loss, and how the pictures look to PSNR
-and SSIM.
-"""
+"""How well hidden patches come back under fixed masks: loss, PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -20,18 +18,22 @@ from maskwright.patches.pixels import PixelScale, unpatchify
 from maskwright.patches.prediction import Prediction, Stats, Target
 from maskwright.support.errors import MaskwrightError
 
+# (model numbers, mask) -> Prediction
 Predict = Callable[[Tensor, PatchMask], Prediction]
 
 
 @dataclass(frozen=True)
 class ReconstructionResult:
-    """One number per image (B,), on the CPU: the loss, PSNR of hidden pixels in decibels, SSIM of
-    the composite, high-frequency error.
+    """One number per image (B,), on the CPU, and what they are about.
 
     loss: mean squared error over all masked patches in the space of `target`.
+    psnr: of hidden pixels, in decibels.
+    ssim: of the composite.
+    high_frequency: see `PixelScores`.
+    target: what the model was trained to predict.
     stats: how pictures were denormalized before PSNR and SSIM, `raw`, `visible` (nothing leaks) or
         `target` (an oracle: not comparable with the others).
-    high_frequency: see `PixelScores`.
+    ratio: share of patches masked.
     """
 
     loss: Tensor = field(repr=False)
@@ -81,9 +83,11 @@ class ReconstructionResult:
 
 
 def reconstruction_loss(prediction: Prediction) -> Tensor:
-    """Mean squared error of each image over its predicted patches, in the space of the target: (B,)
-    float32.
+    """Mean squared error of each image over its predicted patches, in the space of the target.
+
+    Returns (B,) float32.
     """
+    # (B, M, P) -> (B,)
     return (prediction.values.float() - prediction.targets()).square().flatten(1).mean(1)
 
 
@@ -98,11 +102,15 @@ def measure_reconstruction(
     stats: Literal["visible", "target"] = "visible",
     chunk: int = 64,
 ) -> ReconstructionResult:
-    """Predict every masked patch of (B, C, H, W) uint8 images under the given masks and compare
-    with the truth.
+    """Predict every masked patch of (B, C, H, W) uint8 images and compare with the truth.
 
     predict: (model numbers, mask) -> Prediction, a module or bound method of one, whose training
         mode is restored.
+    mask: one per image.
+    scale: from uint8 pixels to model numbers.
+    device: where `predict` computes; by default where the images are.
+    precision: what it computes in.
+    stats: how normalized predictions become pictures.
     chunk: images at a time, for memory alone.
 
     Raises MaskwrightError when images and masks differ in number.
@@ -116,17 +124,18 @@ def measure_reconstruction(
     parts = []
     with held_still(predict, device, precision):
         for start in range(0, len(images), chunk):
-            some = slice(start, start + chunk)
-            prediction = predict(
-                scale.to_model(images[some].to(device)),
-                mask_rows(mask, some).predict_all().to(device),
-            )
+            rows = slice(start, start + chunk)
+            values = scale.to_model(images[rows].to(device))
+            # Training may predict some patches alone; measuring asks for all that are hidden.
+            masks = mask_rows(mask, rows).predict_all().to(device)
+            prediction = predict(values, masks)
             parts.append(measure_prediction(prediction, scale, stats))
     return join_results(parts)
 
 
 def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
     """Put the results of several batches of the same kind one after the other."""
+    # All parts are of one model under one ratio.
     first = parts[0]
     numbers = {
         name: torch.cat([getattr(part, name) for part in parts])
@@ -142,6 +151,7 @@ def measure_prediction(
 ) -> ReconstructionResult:
     """Compare the predicted patches of one batch with the truth."""
     picture = prediction.to_picture(stats)
+    # Pixels in [0, 1], where decibels and similarity are defined.
     composite = scale.to_display(picture.composite)
     truth = scale.to_display(unpatchify(prediction.patches.float(), prediction.grid))
     scores = score_pixels(composite, truth, hidden_pixels(prediction.mask, prediction.grid))
@@ -156,6 +166,6 @@ def measure_prediction(
     )
 
 
-def mask_rows(mask: PatchMask, some: slice) -> PatchMask:
+def mask_rows(mask: PatchMask, rows: slice) -> PatchMask:
     """The masks of some of the images."""
-    return PatchMask(mask.visible_ids[some], mask.masked_ids[some], mask.predicted_ids[some])
+    return PatchMask(mask.visible_ids[rows], mask.masked_ids[rows], mask.predicted_ids[rows])

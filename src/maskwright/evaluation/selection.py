@@ -1,6 +1,4 @@
-"""How well pictures come back from the patches that were kept, whatever their number, and whether a
-choice beats another one.
-"""
+"""How well pictures come back from the patches that were kept, whatever their number."""
 
 from __future__ import annotations
 
@@ -19,7 +17,9 @@ from maskwright.models.selection import pick
 from maskwright.patches.composite import compose, to_pixels
 from maskwright.patches.pixels import PixelScale, patchify
 
+# (patches (B, N, P), kept (B, N)) -> all patches (B, N, P)
 FillIn = Callable[[Tensor, Tensor], Tensor]
+# At which the spread of counts over images is described.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -44,14 +44,10 @@ class Filled:
     def to_dict(self, seed: int = 0) -> dict[str, Any]:
         """Means with 95% bootstrap intervals over images, ready for JSON."""
         measured = {"composite_mse": self.mse, "composite_psnr": self.psnr}
-        share = float(self.is_kept.double().mean())
-        return {
-            "kept_share": share,
-            **{
-                name: bootstrap_interval(values, seed).to_dict()
-                for name, values in measured.items()
-            },
+        intervals = {
+            name: bootstrap_interval(values, seed).to_dict() for name, values in measured.items()
         }
+        return {"kept_share": float(self.is_kept.double().mean()), **intervals}
 
 
 def choose_kept(
@@ -62,14 +58,15 @@ def choose_kept(
     device: torch.device,
     chunk: int = 128,
 ) -> Tensor:
-    """Logits (n, N) of keeping each patch of (n, C, H, W) uint8 images, without noise; `pick` turns
-    them into a mask.
+    """Logits (n, N) of keeping each patch of (n, C, H, W) uint8 images, without noise.
+
+    `pick` turns them into a mask.
     """
+    parts = []
     with held_still(scorer, device):
-        parts = [
-            scorer(patchify(scale.to_model(some.to(device)), patch_size))
-            for some in images.split(chunk)
-        ]
+        for batch in images.split(chunk):
+            patches = patchify(scale.to_model(batch.to(device)), patch_size)
+            parts.append(scorer(patches))
         return keep_logit(torch.cat(parts)).float().cpu()
 
 
@@ -88,14 +85,17 @@ def measure_filled(
     """
     errors, composites = [], []
     with held_still(model, device):
-        for some, kept in zip(images.split(chunk), is_kept.split(chunk), strict=True):
-            values, kept = scale.to_model(some.to(device)), kept.to(device)
+        for batch, kept_rows in zip(images.split(chunk), is_kept.split(chunk), strict=True):
+            values = scale.to_model(batch.to(device))
+            kept = kept_rows.to(device)
             patches = patchify(values, model.grid.patch_size)
-            pixels = to_pixels(
-                fill_in(patches, kept.float()), patches, kept, model.grid, model.config.target
-            )
+            predicted = fill_in(patches, kept.float())
+            pixels = to_pixels(predicted, patches, kept, model.grid, model.config.target)
+            # Kept patches stay as they were, so the error is that of hidden ones alone.
             composite = scale.to_display(compose(pixels, patches, kept, model.grid))
-            errors.append((composite - scale.to_display(values)).square().flatten(1).mean(1).cpu())
+            difference = composite - scale.to_display(values)
+            # (B, C, H, W) -> (B,)
+            errors.append(difference.square().flatten(1).mean(1).cpu())
             composites.append(composite.cpu())
     return Filled(is_kept.cpu(), torch.cat(errors), torch.cat(composites))
 
@@ -107,10 +107,9 @@ def measure_scorer(
     scale: PixelScale,
     device: torch.device,
 ) -> dict[str, float]:
-    """Share kept and composite error of a scorer's own masks, without noise and blind to what is
-    hidden.
-    """
+    """Share kept and composite error of a scorer's own masks, without noise."""
     is_kept = pick(choose_kept(scorer, images, scale, model.grid.patch_size, device))
+    # Blind to what is hidden: the leaking fill of training would flatter the scorer.
     filled = measure_filled(model.fill_in, model, images, is_kept, scale, device)
     return {
         "kept_test": float(is_kept.float().mean()),
@@ -120,6 +119,7 @@ def measure_scorer(
 
 def describe_counts(is_kept: Tensor) -> dict[str, Any]:
     """How many patches are kept: the mean, and how it spreads over images."""
+    # (n, N) -> (n,): patches kept of each image
     counts = is_kept.sum(1).double()
     spread = torch.quantile(counts, torch.tensor(QUANTILES, dtype=torch.float64)).tolist()
     return {
@@ -134,11 +134,9 @@ def describe_counts(is_kept: Tensor) -> dict[str, Any]:
     }
 
 
-def paired_difference(one: Filled, other: Filled, seed: int = 0) -> dict[str, Interval]:
-    """Mean difference one - other over the same images with its 95% bootstrap interval: error
-    (negative is better) and decibels.
-    """
+def paired_difference(first: Filled, second: Filled, seed: int = 0) -> dict[str, Interval]:
+    """Mean difference first - second over the same images: error (negative is better), decibels."""
     return {
-        "composite_mse": bootstrap_interval(one.mse - other.mse, seed),
-        "composite_psnr": bootstrap_interval(one.psnr - other.psnr, seed),
+        "composite_mse": bootstrap_interval(first.mse - second.mse, seed),
+        "composite_psnr": bootstrap_interval(first.psnr - second.psnr, seed),
     }

@@ -1,6 +1,4 @@
-"""Every feature brought to mean 0 and deviation 1 by the statistics of train images: batch norm
-without affine, computed once.
-"""
+"""Every feature brought to mean 0 and deviation 1 by the statistics of train images."""
 
 from __future__ import annotations
 
@@ -9,13 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# A deviation under this share of the mean's size is the rounding of a constant.
 _CONSTANT = 1e-6
 
 
 @dataclass(frozen=True)
 class Standardizer:
-    """The statistics of the images it was fitted on: mean (D,) and factor (D,) = 1 / deviation, 0
-    for a feature that never varies.
+    """The statistics of the images it was fitted on: batch norm without affine, computed once.
+
+    mean: (D,).
+    factor: (D,) = 1 / deviation, 0 for a feature that never varies.
     """
 
     mean: Tensor
@@ -23,9 +24,8 @@ class Standardizer:
 
     @classmethod
     def fit(cls, values: Tensor) -> Standardizer:
-        """Measure (n, D) train features in float64; a deviation under a millionth of the mean's
-        size counts as constant.
-        """
+        """Measure (n, D) train features."""
+        # In float64, because a variance is a small difference of large sums.
         variance, mean = torch.var_mean(values.double(), dim=0, correction=0)
         deviation = variance.sqrt()
         varies = deviation > _CONSTANT * mean.abs()

@@ -14,7 +14,7 @@ from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.filling.arms import MaskChoice
-from maskwright.workflows.measuring.bench import Probe
+from maskwright.workflows.measuring.probe_context import Probe
 from maskwright.workflows.measuring.probes.catalog import parse_probes
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import Leaf, leaves, setting

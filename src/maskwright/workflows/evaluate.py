@@ -1,10 +1,8 @@
-"""Measuring encoders on labeled pictures: several probes, beside random weights and raw pixels,
-under one protocol.
-"""
+"""Measuring encoders on labeled pictures by probes, beside random weights and raw pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,15 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import TEST_NAMES, Labeled, labeled_settings
-from maskwright.workflows.loading.seen import tell_seen, test_apart
-from maskwright.workflows.measuring.bench import Bench, Probe
+from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.measuring.evaluation import EvaluationContext, measure_encoders
 from maskwright.workflows.measuring.evaluation_report import (
     format_differences,
     format_results,
-    measure_differences,
     save_figures,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
-from maskwright.workflows.measuring.subjects import RANDOM, benches, load_subjects
+from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
@@ -32,26 +29,30 @@ from maskwright.workflows.settings.evaluate_settings import EvaluateSettings
 
 __all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
 
+# A longer list of probes makes file names that some file systems refuse.
+LONGEST_PROBES = 40
+
 
 @takes(EvaluateSettings, "run", "data")
 def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> dict[str, Any]:
-    """Measure the encoders of runs or checkpoints on labeled pictures; returns and saves {encoder
-    name: {probe: result}}.
+    """Measure the encoders of runs or checkpoints on labeled pictures.
 
-    Labels come from sub-folders or a CSV. Splits are found by name, else a seeded, stratified
-    quarter is the test set. Nothing is chosen on the test set.
+    Returns and saves {encoder name: {probe: result}}. Labels come from sub-folders or a CSV. Splits
+    are found by name, else a seeded, stratified quarter is the test set. Nothing is chosen on the
+    test set.
 
     Raises MaskwrightError when there are no labels.
     """
     reporter = reporter or LogReporter()
+    # What the user wrote is checked before anything is loaded.
     probes = parse_probes(settings.probe, settings.shots)
     find_readout(settings.features)
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
-    chosen = pick_device(settings.device)
-    subjects = load_subjects(runs, settings.data, chosen)
-    own = subjects[0].loaded.settings
-    asked = labeled_settings(
-        own,
+    target = pick_device(settings.device)
+    encoders = load_encoders(runs, name_runs(runs), settings.data, target)
+    # Pictures are those of the first run, unless others are named.
+    pictures = labeled_settings(
+        encoders[0].settings,
         settings.data,
         "--data LABELED",
         labels=settings.labels,
@@ -61,83 +62,51 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         seed=settings.seed,
         value_range=settings.value_range,
         pages=settings.pages,
-        test_of=test_apart(runs[0], own, settings.data),
+        test_of=test_apart(runs[0], encoders[0].settings, settings.data),
     )
-    each = benches(
-        subjects,
-        asked,
+    shared = EvaluationContext(
+        pictures=pictures,
         baselines=settings.baselines,
         cache=settings.cache,
-        device=chosen,
+        device=target,
         seed=settings.seed,
         reporter=reporter,
         readout=settings.features,
     )
-    places = dict(zip((subject.name for subject in subjects), runs, strict=True))
-    pictures, measured = _measure_each(each, probes, places, asked.data, settings.seed, reporter)
-    report = describe_pictures(pictures) | {
+    # Encoders first, then baselines, each by all probes.
+    evaluation = measure_encoders(encoders, runs, probes, shared)
+    names = [encoder.name for encoder in encoders]
+    report = describe_pictures(evaluation.pictures) | {
         "limit": settings.limit,
-        "value_range": pictures.train.value_range,
+        "value_range": evaluation.pictures.train.value_range,
         "seed": settings.seed,
-        "device": describe_device(chosen),
+        "device": describe_device(target),
         "made": now(),
         "versions": versions(),
-        "runs": {name: str(place) for name, place in places.items()},
-        **measured,
+        "runs": {name: str(run) for name, run in zip(names, runs, strict=True)},
+        **evaluation.measured,
     }
-    place = (
-        Path(settings.out) if settings.out is not None else eval_folder(runs[0])
-    ) / name_result(pictures.name, list(probes), [str(one) for one in runs], settings.features)
-    _write(report, [subject.name for subject in subjects], place, settings.figures, reporter)
+    # The name tells what was measured, so that other probes overwrite nothing.
+    folder = Path(settings.out) if settings.out is not None else eval_folder(runs[0])
+    stem = name_result(
+        evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
+    )
+    _write(report, names, folder / stem, settings.figures, reporter)
     return dict(report["results"])
 
 
-def _measure_each(
-    each: Iterable[tuple[Bench, Labeled]],
-    probes: Mapping[str, Probe],
-    places: Mapping[str, str | Path],
-    data: str,
-    seed: int,
-    reporter: Reporter,
-) -> tuple[Labeled, dict[str, Any]]:
-    """The pictures of the first subject, and the results of all with their differences and what
-    each has seen of the test.
-    """
-    results: dict[str, Any] = {}
-    seen: dict[str, Any] = {}
-    tested: dict[str, tuple[str, ...]] = {}
-    read: dict[str, Any] = {}
-    found: list[Labeled] = []
-    for bench, pictures in each:
-        if not found:
-            _say_pictures(pictures, reporter)
-            _say_features(bench, reporter)
-        found.append(pictures)
-        if bench.name in places:
-            seen[bench.name] = tell_seen(places[bench.name], pictures.test, data, reporter)
-        results[bench.name] = _measure_all(bench, probes, reporter)
-        read[bench.name] = bench.read
-        tested[bench.name] = bench.test.keys
-    differences = measure_differences(results, tested, seed)
-    return found[0], {
-        "features": read,
-        "seen": seen,
-        "results": results,
-        "differences": differences,
-    }
-
-
 def _write(
-    report: dict[str, Any], names: Sequence[str], place: Path, figures: bool, reporter: Reporter
+    report: dict[str, Any], names: Sequence[str], stem: Path, figures: bool, reporter: Reporter
 ) -> None:
     """Leave the report as JSON with its figures, and say what came out."""
-    write_json(f"{place}.json", report)
-    drawn = save_figures(report, names, place) if figures else []
-    told = format_differences(report["differences"]) if len(names) > 1 else []
+    # JSON first: a figure that fails must not lose the numbers.
+    write_json(f"{stem}.json", report)
+    drawn = save_figures(report, names, stem) if figures else []
+    differences = format_differences(report["differences"]) if len(names) > 1 else []
     for line in [
         *format_results(report["results"]),
-        *told,
-        f"Written to {place}.json",
+        *differences,
+        f"Written to {stem}.json",
         *(f"Drawn in {path}" for path in drawn),
     ]:
         reporter.say(line)
@@ -155,65 +124,27 @@ def describe_pictures(pictures: Labeled) -> dict[str, Any]:
 
 
 def eval_folder(run: str | Path) -> Path:
-    """Where results go: RUN/eval, beside a checkpoint file, or eval in a folder named after a name
-    such as timm:NAME.
-    """
-    place = Path(split_hints(run)[0])
+    """The folder of results: RUN/eval, or beside a checkpoint file, or named after timm:NAME."""
     if str(run) == RANDOM:
         return Path(RANDOM) / "eval"
-    return (
-        home_of(run) / "eval" if place.is_dir() or is_name(str(run)) else place.with_suffix(".eval")
-    )
+    path = Path(split_hints(run)[0])
+    if path.is_dir() or is_name(str(run)):
+        return home_of(run) / "eval"
+    return path.with_suffix(".eval")
 
 
 def name_result(
     data: str, probes: Sequence[str], runs: Sequence[str], features: str = DEFAULT_READOUT
 ) -> str:
-    """The name of a result's files: data and probes, other features than usual, and where there are
-    many probes or RUNs, a hash.
+    """The name of a result's files: data, probes, and features other than the default.
+
+    Many probes, options or runs are told apart by a hash.
     """
-    usual = features == DEFAULT_READOUT
-    words = slug("-".join(probes)) + ("" if usual else f"-{features}")
-    is_plain = (
-        len(runs) == 1
-        and all(probe.replace("_", "").isalpha() for probe in probes)
-        and len("-".join(probes)) <= 40
-    )
-    return f"{slug(data)}-{words}" + (
-        "" if is_plain else f"-{hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]}"
-    )
-
-
-def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
-    reporter.say(
-        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
-        f" {pictures.how}"
-    )
-    for note in pictures.notes:
-        reporter.warn(note)
-
-
-def _say_features(bench: Bench, reporter: Reporter) -> None:
-    """What is read of encoders, and how to read something else."""
-    if bench.loaded is not None:
-        summary, width = find_readout(bench.readout).summary, bench.read["width"]
-        reporter.say(f"features: {summary}, {width:,} numbers (--features {bench.readout})")
-
-
-def _measure_all(bench: Bench, probes: Mapping[str, Probe], reporter: Reporter) -> dict[str, Any]:
-    """Results by probe; raw pixels are left out where a probe needs an encoder."""
-    results: dict[str, Any] = {}
-    asked = {
-        name: probe
-        for name, probe in probes.items()
-        if bench.loaded is not None or not probe.needs_encoder
-    }
-    for name, probe in asked.items():
-        reporter.progress("measure", len(results), len(asked), f"{bench.name}, {name}")
-        results[name] = {"seed": bench.seed, **probe.measure(bench)}
-    reporter.finish()
-    for note in dict.fromkeys(
-        note for result in results.values() for note in result.get("notes", ())
-    ):
-        reporter.warn(f"{bench.name}: {note}")
-    return results
+    joined = "-".join(probes)
+    words = slug(joined) + ("" if features == DEFAULT_READOUT else f"-{features}")
+    is_bare = all(probe.replace("_", "").isalpha() for probe in probes)
+    if len(runs) == 1 and is_bare and len(joined) <= LONGEST_PROBES:
+        return f"{slug(data)}-{words}"
+    # One run is in the folder's name already, so only several need to be in the hash.
+    digest = hash_strings([*probes, *(runs if len(runs) > 1 else ())])[:6]
+    return f"{slug(data)}-{words}-{digest}"

@@ -1,72 +1,46 @@
-"""The pictures of a diagnosis, decoded and cut to the size of each encoder: labeled ones and
-stimuli.
-"""
+"""The pictures of a diagnosis: labeled ones, and stimuli whose names say what they show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from maskwright.data.loader import Batch
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.reading import AS_FOUND, Reading
-from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import limited
+from maskwright.diagnostics.diagnostic import Diagnostic
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.loading.labeled import Split
-from maskwright.workflows.loading.pictures import eval_batches, packed
+from maskwright.workflows.loading.labeled import LabeledSettings, Split, find_split
+from maskwright.workflows.loading.pictures import packed
+from maskwright.workflows.measuring.store_pictures import StorePictures
 
+EXTRA_PICTURES = {
+    "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",
+    "textures": "PLACE, a folder or archive with one folder per texture",
+}
+"""What the pictures are that a test wants beside --on, by flag."""
 
-@dataclass(frozen=True, eq=False)
-class StorePictures:
-    """Pictures of a packed store, shrunk and center-cropped to one size, gone through in order as
-    often as wanted.
-    """
-
-    store: PackedStore
-    size: tuple[int, int]
-    batch_size: int = 128
-
-    @property
-    def labels(self) -> Tensor:
-        """(n,) int64; -1 for pictures that have none."""
-        return (
-            torch.full((len(self.store),), -1) if self.store.labels is None else self.store.labels
-        )
-
-    @property
-    def classes(self) -> Sequence[str]:
-        return self.store.classes or ()
-
-    @property
-    def keys(self) -> Sequence[str]:
-        return self.store.keys
-
-    def __len__(self) -> int:
-        return len(self.store)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return eval_batches(self.store, self.size, self.batch_size)
-
-    def take(self, ids: Sequence[int]) -> StorePictures:
-        """Some of them, by their places."""
-        return replace(self, store=self.store.subset(ids))
+# The folder of cue-conflict pictures in the repository of Geirhos et al. (2019).
+STYLE_TRANSFER = "style-transfer/"
 
 
 def open_both(
     split: Split, size: tuple[int, int], channels: int, reporter: Reporter
 ) -> tuple[StorePictures, StorePictures]:
     """Train and test pictures at one size."""
-    found = split.open(size, channels, reporter)
-    return StorePictures(found.train, size), StorePictures(found.test, size)
+    labeled = split.open(size, channels, reporter)
+    return StorePictures(labeled.train, size), StorePictures(labeled.test, size)
 
 
 @dataclass(frozen=True)
 class Stimuli:
-    """Pictures that are only looked at, whose names say what they show."""
+    """Pictures that are only looked at, whose names say what they show.
+
+    source: where they are read from.
+    limit: how many at most; None takes all.
+    seed: draws which.
+    """
 
     source: Source
     limit: int | None
@@ -74,9 +48,8 @@ class Stimuli:
 
     def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> StorePictures:
         """The pictures at one size."""
-        return StorePictures(
-            limited(packed(self.source, size, channels, reporter), self.limit, self.seed), size
-        )
+        store = packed(self.source, size, channels, reporter)
+        return StorePictures(limited(store, self.limit, self.seed), size)
 
 
 def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_FOUND) -> Stimuli:
@@ -84,10 +57,61 @@ def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_
     as in Geirhos's repository.
     """
     source = open_source(data, reading=reading)
+    # Names alone: no picture is decoded here.
     keys = [source.key(index) for index in range(len(source))]
-    inside = next(
-        (key.split("style-transfer/")[0] for key in keys if "style-transfer/" in key), None
-    )
-    if inside is not None and not all("style-transfer/" in key for key in keys):
-        source = open_source(f"{data.rstrip('/')}/{inside}style-transfer", reading=reading)
+    inside = [key for key in keys if STYLE_TRANSFER in key]
+    # Beside it lie edges, silhouettes and the like, whose cues do not disagree.
+    if inside and len(inside) < len(keys):
+        parent = inside[0].split(STYLE_TRANSFER)[0]
+        source = open_source(f"{data.rstrip('/')}/{parent}style-transfer", reading=reading)
     return Stimuli(source, limit, seed)
+
+
+def find_extra_pictures(
+    questions: Mapping[str, Diagnostic],
+    paths: Mapping[str, str | None],
+    labeled: LabeledSettings,
+) -> dict[str, Split | Stimuli]:
+    """Open the pictures that the questions want beside the test pictures.
+
+    paths: what was given for each of `EXTRA_PICTURES`.
+    labeled: the test pictures, whose limit, seed and value range hold here too.
+
+    Raises MaskwrightError for what is missing, and for what no question wants.
+    """
+    # What is missing, or given for nothing, is said before any picture is opened.
+    flags = _check_wants(questions, paths)
+    extras: dict[str, Split | Stimuli] = {}
+    for flag in flags:
+        settings = LabeledSettings(
+            data=str(paths[flag]),
+            limit=labeled.limit,
+            seed=labeled.seed,
+            value_range=labeled.value_range,
+        )
+        # Stimuli have no labels and no split: nothing is fitted on them.
+        if flag == "stimuli":
+            extras[flag] = find_stimuli(
+                settings.data, settings.limit, settings.seed, settings.reading
+            )
+        else:
+            extras[flag] = find_split(settings)
+    return extras
+
+
+def _check_wants(questions: Mapping[str, Diagnostic], paths: Mapping[str, str | None]) -> list[str]:
+    """The flags that the questions want, in their order."""
+    # Each flag with a question that wants it, for the message.
+    wants: dict[str, str] = {}
+    for name, question in questions.items():
+        wants |= dict.fromkeys(question.wants, name)
+    for flag, name in wants.items():
+        if paths.get(flag) is None:
+            raise MaskwrightError(f"{name} needs --{flag} {EXTRA_PICTURES[flag]}.")
+    for flag, path in paths.items():
+        if path is not None and flag not in wants:
+            raise MaskwrightError(
+                f"--{flag} is used by none of the tests {', '.join(questions)}; leave it out or add"
+                " the test that needs it."
+            )
+    return list(wants)

@@ -1,6 +1,4 @@
-"""Files of features, written piece by piece so that memory stays bounded: .npz for NumPy, .parquet
-for tables.
-"""
+"""Files of features, written batch by batch: .npz for NumPy, .parquet for tables."""
 
 from __future__ import annotations
 
@@ -26,19 +24,27 @@ class FeatureWriter(Protocol):
 
 
 def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
-    """The writer for a file's ending; scratch: a folder for what is not finished. Raises
-    MaskwrightError for other endings.
+    """The writer for the ending of a file's name.
+
+    scratch: a folder for what is not finished.
+    width: numbers of each vector.
+
+    Raises MaskwrightError for other endings.
     """
-    if path.suffix not in ENDINGS:
-        raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
-    return NpzWriter(scratch, width) if path.suffix == ".npz" else ParquetWriter(scratch, width)
+    if path.suffix == ".npz":
+        return NpzWriter(scratch, width)
+    if path.suffix == ".parquet":
+        return ParquetWriter(scratch, width)
+    raise MaskwrightError(f"Features are written as {' or '.join(ENDINGS)}; got '{path}'.")
 
 
 class NpzWriter:
-    """Appends vectors to a raw file and zips them at the end, a stretch at a time."""
+    """Appends vectors to a raw file, which is packed at the end."""
 
     def __init__(self, scratch: Path, width: int) -> None:
-        self._raw, self._width = scratch / "features.raw", width
+        self._raw = scratch / "features.raw"
+        self._width = width
+        # Names and labels are small and wait in memory.
         self._keys: list[str] = []
         self._labels: list[int] = []
 
@@ -50,6 +56,7 @@ class NpzWriter:
 
     def finish(self, path: Path, classes: list[str] | None) -> None:
         columns: dict[str, Any] = {"keys": np.array(self._keys)}
+        # Mapped, not read: vectors go from file to file a stretch at a time.
         columns["features"] = np.memmap(
             self._raw, np.float32, "r", shape=(len(self._keys), self._width)
         )
@@ -59,6 +66,7 @@ class NpzWriter:
             columns["classes"] = np.array(classes)
 
         def write(temporary: Path) -> None:
+            # Through an open file, because savez adds .npz to a name without it.
             with temporary.open("wb") as file:
                 np.savez(file, **columns)
 
@@ -76,7 +84,9 @@ class ParquetWriter:
             raise MaskwrightError(
                 "Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none."
             ) from error
-        self._arrow, self._file = pyarrow, scratch / "features.parquet"
+        self._arrow = pyarrow
+        self._file = scratch / "features.parquet"
+        # A list of fixed size is read back as a matrix without a loop.
         self._kind = pyarrow.list_(pyarrow.float32(), width)
         self._writer: Any = None
 
@@ -87,19 +97,22 @@ class ParquetWriter:
             "key": arrow.array(keys),
             "features": arrow.FixedSizeListArray.from_arrays(values, type=self._kind),
         }
-        table = arrow.table(
-            columns | ({} if labels is None else {"label": arrow.array(labels, arrow.int64())})
-        )
+        if labels is not None:
+            columns["label"] = arrow.array(labels, arrow.int64())
+        table = arrow.table(columns)
+        # The first batch decides which columns there are.
         if self._writer is None:
             self._writer = arrow.parquet.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
 
     def finish(self, path: Path, classes: list[str] | None) -> None:
+        # Parquet has no place for a table of its own, so names go into the metadata.
         if classes:
             self._writer.add_key_value_metadata({"classes": "\n".join(classes)})
         self._writer.close()
         write_atomic(path, self._move)
 
     def _move(self, temporary: Path) -> None:
+        # Moved, not copied: the file may be large.
         temporary.write_bytes(b"")
         self._file.replace(temporary)

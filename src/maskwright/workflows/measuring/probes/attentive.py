@@ -1,6 +1,4 @@
-"""The attentive probe on a bench: patch tokens kept in memory where they fit, encoded again in
-every epoch where they don't.
-"""
+"""The attentive probe: patch tokens kept in memory where they fit, encoded anew where not."""
 
 from __future__ import annotations
 
@@ -18,64 +16,60 @@ from maskwright.evaluation.attentive_probe import (
     TokenSet,
     measure_attentive_probe,
 )
-from maskwright.evaluation.frozen import held_still
-from maskwright.workflows.measuring.bench import Bench
+from maskwright.workflows.measuring.probe_context import ProbeContext
 
+# Tokens of a small set fit; a gibibyte leaves room for the encoder on every machine.
 MOST_BYTES = 2**30
+BYTES_OF_HALF = 2
+# Pictures in a pass of the encoder.
+BATCH = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentiveProbe:
-    """See AttentiveSettings; the rate is chosen on a held-out share of train."""
+class AttentiveProbe(AttentiveSettings):
+    """The settings of an attentive probe; its rate is chosen on a held-out share of train."""
 
-    queries: int = 4
-    epochs: int = 30
-    batch: int = 256
-    held_out: float = 0.2
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "frozen patch tokens"
 
-    def __post_init__(self) -> None:
-        self._settings()
-
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Train a few queries and a linear layer on the patch tokens of train."""
+        name = context.subject.name
 
         def progress(epoch: int, total: int) -> None:
-            bench.reporter.progress(
-                "attentive", epoch, total, f"{bench.name}, epoch {epoch + 1} of {total}"
-            )
+            detail = f"{name}, epoch {epoch + 1} of {total}"
+            context.reporter.progress("attentive", epoch, total, detail)
 
-        sets = token_set(bench, bench.train), token_set(bench, bench.test)
         result = measure_attentive_probe(
-            *sets, self._settings(), seed=bench.seed, device=bench.device, progress=progress
+            token_set(context, context.train),
+            token_set(context, context.test),
+            self,
+            seed=context.subject.seed,
+            device=context.subject.device,
+            progress=progress,
         )
-        bench.reporter.finish()
+        context.reporter.finish()
         return result.to_dict()
 
-    def _settings(self) -> AttentiveSettings:
-        return AttentiveSettings(
-            queries=self.queries, epochs=self.epochs, batch=self.batch, held_out=self.held_out
-        )
 
+def token_set(context: ProbeContext, store: PackedStore, most_bytes: int = MOST_BYTES) -> TokenSet:
+    """Patch tokens of a store, in half precision in memory when they take at most `most_bytes`.
 
-def token_set(bench: Bench, store: PackedStore, most_bytes: int = MOST_BYTES) -> TokenSet:
-    """Patch tokens of a store: half-precision in memory when they take at most `most_bytes`, else
-    made anew for every batch.
+    Larger sets are encoded anew for every batch.
     """
-    encoder = bench.encoder
-    config, grid = encoder.model.config, encoder.model.grid
-    view = AugmentedPictures(store, evaluation_view(bench.image_size), 0)
+    subject = context.subject
+    grid, width = subject.grid, subject.encoder.config.width
+    # Decoded and cropped without chance, as for all other probes.
+    view = AugmentedPictures(store, evaluation_view(subject.image_size), 0)
     assert store.labels is not None
 
     def encode(ids: Tensor) -> Tensor:
         images = view.__getitems__(BatchPlan(0, ids)).images
-        with held_still(encoder.model, bench.device, bench.precision):
-            return encoder.model.encode(encoder.scale.to_model(images.to(bench.device)))[
-                :, config.num_prefix :
-            ].float()
+        # (B, prefix + N, D) -> (B, N, D): class and registers are no patches.
+        return subject.tokens(images)[:, subject.num_prefix :]
 
-    if len(store) * grid.num_patches * config.width * 2 > most_bytes:
-        return TokenSet(encode, store.labels, config.width)
-    kept = torch.cat([encode(some).half().cpu() for some in torch.arange(len(store)).split(128)])
-    return TokenSet(lambda ids: kept[ids].to(bench.device).float(), store.labels, config.width)
+    if len(store) * grid.num_patches * width * BYTES_OF_HALF > most_bytes:
+        return TokenSet(encode, store.labels, width)
+    batches = torch.arange(len(store)).split(BATCH)
+    tokens = torch.cat([encode(ids).half().cpu() for ids in batches])
+    return TokenSet(lambda ids: tokens[ids].to(subject.device).float(), store.labels, width)

@@ -1,6 +1,4 @@
-"""Fine-tuning as a probe: all weights of a copy of the encoder are trained, so it says what the
-weights are worth as a start.
-"""
+"""Fine-tuning as a probe: it says what the weights are worth as a start."""
 
 from __future__ import annotations
 
@@ -9,18 +7,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from maskwright.workflows.finetuning.fit import measure_finetune
-from maskwright.workflows.measuring.bench import Bench
+from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.settings.finetune_settings import FinetuneSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneProbe:
-    """The recipe of `maskwright finetune` with its defaults but for these; beside random weights it
-    is training from scratch.
+    """The recipe of `maskwright finetune` with its defaults but for these.
+
+    Random weights are trained from scratch.
 
     epochs: 0 takes as many as show 150,000 pictures, 10 to 100.
     base_lr: for 256 pictures.
     layer_decay: rate of a block over the one above.
+    mixup: strength of mixing two pictures; 0 mixes none.
+    cutmix: strength of pasting a part of another picture; 0 pastes none.
     """
 
     epochs: float = 0
@@ -32,19 +33,21 @@ class FinetuneProbe:
     looks_at: ClassVar[str] = "all weights, fine-tuned"
 
     def __post_init__(self) -> None:
+        # Building the settings checks every value before anything is loaded.
         self._settings()
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Train a classifier on train, then answer the test pictures once."""
-        loaded = copy.deepcopy(bench.encoder)
+        # A copy, because the probes that follow measure the frozen weights.
+        loaded = copy.deepcopy(context.encoder)
         return measure_finetune(
             loaded,
-            bench.train,
-            bench.test,
+            context.train,
+            context.test,
             self._settings(),
-            seed=bench.seed,
-            device=bench.device,
-            reporter=bench.reporter,
+            seed=context.subject.seed,
+            device=context.subject.device,
+            reporter=context.reporter,
         )
 
     def _settings(self) -> FinetuneSettings:

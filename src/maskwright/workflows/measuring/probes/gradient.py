@@ -1,10 +1,8 @@
-"""Linear probes by gradient descent: the official recipe of MAE with augmentation, and a short one
-with Adam on cached features.
-"""
+"""Linear probes by gradient descent: the official recipe of MAE, and a short one with Adam."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -13,28 +11,34 @@ from torch import Tensor
 
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import build_loader
-from maskwright.evaluation.answers import judge_answers
-from maskwright.evaluation.features import POOLINGS, Features, Labeled
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.answers import Answers, judge_answers
+from maskwright.evaluation.features import POOLINGS, Labeled
 from maskwright.evaluation.gradient_probe import NormalizedLinear, Rate, descend, score, shuffled
 from maskwright.evaluation.lars import Lars
 from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.seeding import torch_generator
-from maskwright.workflows.measuring.bench import Bench
+from maskwright.workflows.measuring.probe_context import ProbeContext
 
+# The batch of He et al. (2022), for which their rate is meant.
 OFFICIAL_BATCH = 16_384
+# Fewer steps than this leave the probe short of where the published one ends.
 FEW_STEPS = 2_000
+# An encoder's pass takes at most so many pictures at once, whatever the batch of the optimizer.
+MOST_ENCODED = 256
+# Epoch -> batches of features (B, D) and class numbers (B,).
+Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfficialLinearProbe:
-    """The linear probe of He et al. (2022): LARS, augmentation, a frozen forward pass of all of
-    train in every epoch, last epoch reported.
+    """The linear probe of He et al. (2022): LARS on a frozen pass over augmented train pictures.
 
+    epochs: passes over all of train; the last one is reported.
     batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published
         16,384. A set too small for ten such steps per epoch gets the largest power of two that
         gives ten, at the published rate: LARS moves weights by a fixed share per step, and a rate
         cut down with the batch would leave them where they began (measured in docs/log.md).
+    base_lr: for 256 pictures.
     warmup: epochs.
     pooling: `cls` as published, `mean` where there is no class token.
     """
@@ -52,37 +56,37 @@ class OfficialLinearProbe:
         check_at_least("epochs", self.epochs, 1)
         check_at_least("batch", self.batch, 0)
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Train the head on augmented pictures, then answer the test pictures once."""
-        pooling = self.pooling if bench.has_class_token else "mean"
-        batch = min(self.batch, len(bench.train)) or usual_batch(len(bench.train))
-        steps = len(bench.train) // batch
-        asked = bench.last_block.test.labeled(pooling)
-        assert bench.train.labels is not None
-        labels = bench.train.labels.unique()
-        head = NormalizedLinear(
-            asked.values.shape[1], len(labels), torch_generator(bench.seed, "official probe")
-        ).to(bench.device)
-        rate = Rate(
-            self.base_lr * (self.batch or OFFICIAL_BATCH) / 256, min(self.warmup / self.epochs, 0.5)
-        )
-        descend(
-            head,
-            Lars(head.parameters()),
-            augmented(bench, pooling, batch, labels, self.epochs),
-            rate,
-            self.epochs,
-            steps,
-        )
-        bench.reporter.finish()
-        answers = judge_answers(
-            score(head, asked.values.to(bench.device)),
-            labels,
-            asked.labels,
-            bench.train.labels,
-            bench.seed,
-        )
-        protocol = asdict(self) | {
+        train, subject = context.train, context.subject
+        pooling = self.pooling if subject.has_class_token else "mean"
+        # 0 stands for the published batch, or what is possible of it.
+        batch = min(self.batch, len(train)) or usual_batch(len(train))
+        steps = len(train) // batch
+
+        # The published rate belongs to the published batch, also where fewer pictures are shown.
+        peak = self.base_lr * (self.batch or OFFICIAL_BATCH) / 256
+        rate = Rate(peak, min(self.warmup / self.epochs, 0.5))
+        test = context.last_block.test.labeled(pooling)
+        assert train.labels is not None
+        labels = train.labels.unique()
+        rng = torch_generator(subject.seed, "official probe")
+        head = NormalizedLinear(test.values.shape[1], len(labels), rng).to(subject.device)
+        batches = augmented(context, pooling, batch, labels, self.epochs)
+        descend(head, Lars(head.parameters()), batches, rate, self.epochs, steps)
+        context.reporter.finish()
+
+        answers = _answer(head, test, labels, train.labels, context)
+        return {
+            "probe": "linear_official",
+            **answers.to_dict(),
+            "num_train": len(train),
+            "protocol": self._protocol(pooling, batch, steps, rate),
+            "notes": self._notes(pooling, batch, steps),
+        }
+
+    def _protocol(self, pooling: str, batch: int, steps: int, rate: Rate) -> dict[str, Any]:
+        return asdict(self) | {
             "batch": batch,
             "rate": rate.peak,
             "steps": steps * self.epochs,
@@ -91,24 +95,15 @@ class OfficialLinearProbe:
             "augmentation": "random resized crop (0.2 to 1) and flip; test: center crop",
             "reported": "last epoch",
         }
-        return {
-            "probe": "linear_official",
-            **answers.to_dict(),
-            "num_train": len(bench.train),
-            "protocol": protocol,
-            "notes": self._notes(pooling, batch, steps),
-        }
 
     def _notes(self, pooling: str, batch: int, steps: int) -> list[str]:
         """What makes this less than the published recipe."""
-        notes = (
-            []
-            if pooling == self.pooling
-            else [
+        notes = []
+        if pooling != self.pooling:
+            notes.append(
                 "This encoder has no class token, so the official recipe saw the mean of the"
                 " patches."
-            ]
-        )
+            )
         if not self.batch and batch < OFFICIAL_BATCH:
             notes.append(
                 f"Too few pictures for {OFFICIAL_BATCH:,} per step: {batch:,} per step at the"
@@ -123,54 +118,55 @@ class OfficialLinearProbe:
 
 
 def usual_batch(num_train: int) -> int:
-    """The published batch where it gives ten steps per epoch, else the largest power of two that
-    does, at least 2.
-    """
-    return min(OFFICIAL_BATCH, max(2, 1 << max(0, (num_train // 10).bit_length() - 1)))
+    """The published batch where it gives ten steps per epoch, else a power of two that does."""
+    # The largest power of two up to a tenth of the pictures, and at least 2 for batch norm.
+    tenth = 1 << max(0, (num_train // 10).bit_length() - 1)
+    return min(OFFICIAL_BATCH, max(2, tenth))
 
 
-def augmented(bench: Bench, pooling: str, batch: int, labels: Tensor, epochs: int) -> Any:
-    """Epoch -> batches of pooled features of freshly cropped and flipped train pictures, with class
-    numbers.
-    """
-    encoder = bench.encoder
-    config = encoder.model.config
+def augmented(
+    context: ProbeContext, pooling: str, batch: int, labels: Tensor, epochs: int
+) -> Batches:
+    """Pooled features of freshly cropped and flipped train pictures, with class numbers."""
+    subject = context.subject
     loader = build_loader(
-        bench.train,
-        Augment(size=bench.image_size),
-        batch_size=min(batch, 256),
-        seed=bench.seed,
+        context.train,
+        Augment(size=subject.image_size),
+        batch_size=min(batch, MOST_ENCODED),
+        seed=subject.seed,
         drop_last=False,
     )
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         loader.set_epoch(epoch)
-        bench.reporter.progress(
-            "linear_official", epoch, epochs, f"{bench.name}, epoch {epoch + 1} of {epochs}"
-        )
+        detail = f"{subject.name}, epoch {epoch + 1} of {epochs}"
+        context.reporter.progress("linear_official", epoch, epochs, detail)
         ready: list[tuple[Tensor, Tensor]] = []
-        for some in loader:
-            with held_still(encoder.model, bench.device, bench.precision):
-                tokens = encoder.model.encode(
-                    encoder.scale.to_model(some.images.to(bench.device))
-                ).float()
-            pooled = Features(
-                tokens[:, 0] if config.class_token else None, tokens[:, config.num_prefix :].mean(1)
-            ).pooled(pooling)
-            ready.append((pooled, torch.searchsorted(labels, some.labels).to(bench.device)))
-            values, classes = (torch.cat(parts) for parts in zip(*ready, strict=True))
-            while len(values) >= batch:
-                yield values[:batch], classes[:batch]
-                values, classes = values[batch:], classes[batch:]
-            ready = [(values, classes)]
+        for pictures in loader:
+            # Features stay on the device, where the head is trained.
+            pooled = subject.pool(subject.tokens(pictures.images)).pooled(pooling)
+            classes = torch.searchsorted(labels, pictures.labels).to(subject.device)
+            ready.append((pooled, classes))
+            # Small passes of the encoder are joined until they fill a batch of the optimizer.
+            features, numbers = (torch.cat(parts) for parts in zip(*ready, strict=True))
+            while len(features) >= batch:
+                yield features[:batch], numbers[:batch]
+                features, numbers = features[batch:], numbers[batch:]
+            ready = [(features, numbers)]
 
     return batches
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamLinearProbe:
-    """Batch norm and a linear layer trained with Adam on cached features, as small MAE repositories
-    do (batch 128); nothing is tuned.
+    """Batch norm and a linear layer trained with Adam on cached features; nothing is tuned.
+
+    Small MAE repositories do so with batches of 128.
+
+    epochs: passes over all of train; the last one is reported.
+    batch: pictures per step.
+    lr: the rate at the start, falling to 0 along a cosine.
+    pooling: `mean`, `cls` or `both`; always `mean` for raw pixels.
     """
 
     epochs: int = 50
@@ -185,31 +181,23 @@ class AdamLinearProbe:
         check_at_least("epochs", self.epochs, 1)
         check_at_least("batch", self.batch, 2)
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Train the head on the features of train and answer the test pictures once."""
-        pooling = bench.pooling(self.pooling)
-        train, asked = bench.features.train.labeled(pooling), bench.features.test.labeled(pooling)
+        subject, pair = context.subject, context.features
+        pooling = subject.pick_pooling(self.pooling)
+        train, test = pair.train.labeled(pooling), pair.test.labeled(pooling)
         labels, classes = train.labels.unique(return_inverse=True)
         batch = min(self.batch, len(train))
-        head = NormalizedLinear(
-            train.values.shape[1], len(labels), torch_generator(bench.seed, "adam probe")
-        ).to(bench.device)
-        batches = shuffled(Labeled(train.values, classes).to(bench.device), batch, bench.seed)
-        descend(
-            head,
-            torch.optim.Adam(head.parameters()),
-            batches,
-            Rate(self.lr),
-            self.epochs,
-            len(train) // batch,
-        )
-        answers = judge_answers(
-            score(head, asked.values.to(bench.device)),
-            labels,
-            asked.labels,
-            train.labels,
-            bench.seed,
-        )
+
+        rng = torch_generator(subject.seed, "adam probe")
+        head = NormalizedLinear(train.values.shape[1], len(labels), rng).to(subject.device)
+        # Labels become columns of the head, 0 to K - 1.
+        numbered = Labeled(train.values, classes).to(subject.device)
+        batches = shuffled(numbered, batch, subject.seed)
+        optimizer = torch.optim.Adam(head.parameters())
+        descend(head, optimizer, batches, Rate(self.lr), self.epochs, len(train) // batch)
+
+        answers = _answer(head, test, labels, train.labels, context)
         protocol = asdict(self) | {
             "pooling": pooling,
             "batch": batch,
@@ -223,3 +211,15 @@ class AdamLinearProbe:
             "protocol": protocol,
             "notes": [],
         }
+
+
+def _answer(
+    head: NormalizedLinear,
+    test: Labeled,
+    labels: Tensor,
+    train_labels: Tensor,
+    context: ProbeContext,
+) -> Answers:
+    """Answer the test pictures once; labels (K,) name the columns of the head."""
+    scores = score(head, test.values.to(context.subject.device))
+    return judge_answers(scores, labels, test.labels, train_labels, context.subject.seed)

@@ -8,36 +8,33 @@ from typing import Any, ClassVar
 from maskwright.evaluation.features import POOLINGS
 from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.support.checks import check_one_of
-from maskwright.workflows.measuring.bench import Bench
+from maskwright.workflows.measuring.probe_context import ProbeContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnnProbe:
-    """See KnnSettings; pooling is `mean`, `cls` or `both`, and without a class token
-    always `mean`.
+class KnnProbe(KnnSettings):
+    """The settings of k-NN, and which features it compares.
+
+    pooling: `mean`, `cls` or `both`; always `mean` for raw pixels.
     """
 
-    k: int = 20
-    temperature: float = 0.07
-    standardize: bool = False
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)
-        self._settings()
+        super().__post_init__()
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Let the nearest train pictures vote on every test picture."""
-        pair, pooling = bench.features, bench.pooling(self.pooling)
+        pooling = context.subject.pick_pooling(self.pooling)
+        # The protocol in the result holds the settings alone; pooling stands beside it.
+        settings = KnnSettings(k=self.k, temperature=self.temperature, standardize=self.standardize)
         result = measure_knn(
-            pair.train.labeled(pooling),
-            pair.test.labeled(pooling),
-            self._settings(),
-            seed=bench.seed,
+            context.features.train.labeled(pooling),
+            context.features.test.labeled(pooling),
+            settings,
+            seed=context.subject.seed,
         )
         return {**result.to_dict(), "pooling": pooling}
-
-    def _settings(self) -> KnnSettings:
-        return KnnSettings(k=self.k, temperature=self.temperature, standardize=self.standardize)

@@ -7,21 +7,23 @@ from typing import Any, ClassVar
 
 from maskwright.evaluation.features import POOLINGS
 from maskwright.evaluation.few_shot import FewShotSettings, measure_few_shot
-from maskwright.evaluation.linear_probe import (
-    LinearProbeSettings,
-    best_attempt,
-    measure_linear_probe,
-)
-from maskwright.support.checks import check_at_least, check_one_of
-from maskwright.workflows.measuring.bench import Bench
+from maskwright.evaluation.linear_fit import LinearProbeSettings, best_attempt
+from maskwright.evaluation.linear_probe import LinearProbeResult, measure_linear_probe
+from maskwright.support.checks import check_one_of
+from maskwright.workflows.measuring.probe_context import ProbeContext
 
+# Every block is tuned, so the grid is coarser than that of the linear probe.
 FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """See LinearProbeSettings; penalties, and with `best` the pooling, are chosen on a held-out
-    share of train.
+    """A linear probe whose penalty, and with `best` whose pooling, is chosen on held-out train.
+
+    pooling: `best`, or `mean`, `cls` or `both` for all encoders.
+    held_out: share of each train class kept for tuning.
+    iterations: of L-BFGS.
+    choose_on: with more train pictures than this, choices are made on so many.
     """
 
     pooling: str = "best"
@@ -33,19 +35,19 @@ class LinearProbe:
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, ("best", *POOLINGS))
+        # Building the settings checks every other value before anything is loaded.
         self._settings("mean")
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Fit on train, tuned on a part of it."""
-        pair = bench.features
-        return measure_linear_probe(
-            pair.train, pair.test, self._settings(bench.pooling(self.pooling)), seed=bench.seed
-        ).to_dict()
+        settings = self._settings(context.subject.pick_pooling(self.pooling))
+        pair = context.features
+        result = measure_linear_probe(pair.train, pair.test, settings, seed=context.subject.seed)
+        return result.to_dict()
 
     def _settings(self, pooling: str) -> LinearProbeSettings:
-        word = "choose" if pooling == "best" else pooling
         return LinearProbeSettings(
-            pooling=word,
+            pooling="choose" if pooling == "best" else pooling,
             held_out=self.held_out,
             iterations=self.iterations,
             choose_on=self.choose_on,
@@ -54,10 +56,11 @@ class LinearProbe:
 
 @dataclass(frozen=True, kw_only=True)
 class LayersProbe:
-    """A linear probe after every block; the layer that answers is chosen, like its penalty, on a
-    held-out share of train.
+    """A linear probe after every block; layer and penalty are chosen on held-out train.
 
     pooling: `mean`, `cls` or `both` for all layers.
+    held_out: share of each train class kept for tuning.
+    iterations: of L-BFGS.
     """
 
     pooling: str = "mean"
@@ -69,73 +72,65 @@ class LayersProbe:
     def __post_init__(self) -> None:
         self._settings("mean")
 
-    def measure(self, bench: Bench) -> dict[str, Any]:
-        """The chosen layer's result, with the test accuracy of all of them in `by_layer` (a
-        picture, not a choice).
-        """
-        pair, settings = bench.layers, self._settings(bench.pooling(self.pooling))
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
+        """The chosen layer's result, with all layers in `by_layer` (a picture, not a choice)."""
+        subject, pair = context.subject, context.layers
+        settings = self._settings(subject.pick_pooling(self.pooling))
         by_layer, results = [], []
+        # Every layer is tuned for itself: features of other layers need other penalties.
         for layer in range(1, len(pair.train) + 1):
-            bench.reporter.progress(
-                "layers", layer - 1, len(pair.train), f"{bench.name}, block {layer}"
-            )
+            detail = f"{subject.name}, block {layer}"
+            context.reporter.progress("layers", layer - 1, len(pair.train), detail)
             result = measure_linear_probe(
-                pair.train.at(layer), pair.test.at(layer), settings, seed=bench.seed
-            )
-            held = best_attempt(result.attempts).accuracy if result.attempts else 0.0
-            by_layer.append(
-                {
-                    "layer": layer,
-                    "held_out_top1": held,
-                    "top1": result.answers.top1.to_dict(),
-                    "penalty": result.penalty,
-                }
+                pair.train.at(layer), pair.test.at(layer), settings, seed=subject.seed
             )
             results.append(result)
-        bench.reporter.finish()
-        chosen = max(
-            range(len(results)), key=lambda place: (by_layer[place]["held_out_top1"], place)
-        )
+            by_layer.append(_describe_layer(layer, result))
+        context.reporter.finish()
+
+        # The test is no part of the choice; of equal layers the later one is taken.
+        held_out = [(row["held_out_top1"], row["layer"]) for row in by_layer]
+        _, best = max(held_out)
         return {
-            **results[chosen].to_dict(),
+            **results[best - 1].to_dict(),
             "probe": "layers",
-            "layer": chosen + 1,
+            "layer": best,
             "by_layer": by_layer,
         }
 
     def _settings(self, pooling: str) -> LinearProbeSettings:
-        given = LinearProbeSettings(
+        # With the pooling as it was written, so that a wrong word is refused.
+        settings = LinearProbeSettings(
             pooling=self.pooling,
             penalties=FEWER_PENALTIES,
             held_out=self.held_out,
             iterations=self.iterations,
         )
-        return replace(given, pooling=pooling)
+        return replace(settings, pooling=pooling)
+
+
+def _describe_layer(layer: int, result: LinearProbeResult) -> dict[str, Any]:
+    # Without anything held out all layers count alike, and the last is taken.
+    held = best_attempt(result.attempts).accuracy if result.attempts else 0.0
+    return {
+        "layer": layer,
+        "held_out_top1": held,
+        "top1": result.answers.top1.to_dict(),
+        "penalty": result.penalty,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
-class FewShotProbe:
-    """A linear probe that sees few labels, drawn anew `draws` times; shots: `1%` of each train
-    class, or `5` pictures of each.
-    """
+class FewShotProbe(FewShotSettings):
+    """A linear probe that sees few labels, drawn anew `draws` times."""
 
-    shots: str = "1%"
-    draws: int = 5
-    pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features, few labels"
 
-    def __post_init__(self) -> None:
-        check_at_least("draws", self.draws, 1)
-        self._settings("mean")
-
-    def measure(self, bench: Bench) -> dict[str, Any]:
+    def measure(self, context: ProbeContext) -> dict[str, Any]:
         """The mean over draws, with its interval over test pictures and its spread over draws."""
-        pair, settings = bench.features, self._settings(bench.pooling(self.pooling))
-        return measure_few_shot(pair.train, pair.test, settings, seed=bench.seed) | {
-            "protocol": asdict(settings)
-        }
-
-    def _settings(self, pooling: str) -> FewShotSettings:
-        given = FewShotSettings(shots=str(self.shots), draws=self.draws, pooling=self.pooling)
-        return replace(given, pooling=pooling)
+        pair, subject = context.features, context.subject
+        # The settings are the probe itself, with the pooling that this encoder has.
+        settings = replace(self, pooling=subject.pick_pooling(self.pooling))
+        result = measure_few_shot(pair.train, pair.test, settings, seed=subject.seed)
+        return {**result, "protocol": asdict(settings)}

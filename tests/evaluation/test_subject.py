@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.diagnostics.pictures import MemoryPictures, raw_subject
 
-from maskwright.diagnostics.subject import Subject
 from maskwright.evaluation.linear_probe import measure_linear_probe
+from maskwright.evaluation.subject import Subject
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.support.errors import MaskwrightError
-from tests.diagnostics.pictures import MemoryPictures, raw_subject
 
 
 def pictures(count: int, seed: int) -> MemoryPictures:

@@ -1,6 +1,4 @@
-"""Who is asked: a frozen encoder, random weights or raw pixels, with a linear probe that is fitted
-once on clean train pictures.
-"""
+"""What is measured: a frozen encoder, random weights or raw pixels, with a probe fitted once."""
 
 from __future__ import annotations
 
@@ -12,26 +10,18 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from maskwright.evaluation.features import Features, ImageBatch, Labeled, raw_pixel_features
+from maskwright.evaluation.features import Features, ImageBatch, raw_pixel_features
+from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
 from maskwright.evaluation.frozen import held_still
-from maskwright.evaluation.linear_probe import (
-    FittedProbe,
-    LinearProbeSettings,
-    begin_probe,
-    fit_probe,
-    try_settings,
-)
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
-from maskwright.patches.pixels import PixelScale
+from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.support.errors import MaskwrightError
 
 
 class Pictures(Protocol):
-    """Labeled pictures that can be gone through again and again, in the same order, as uint8
-    batches of one size.
-    """
+    """Labeled pictures of one size, in uint8 batches of the same order each time."""
 
     @property
     def labels(self) -> Tensor:
@@ -50,7 +40,7 @@ class Pictures(Protocol):
     def __iter__(self) -> Iterator[ImageBatch]: ...
 
     def take(self, ids: Sequence[int]) -> Pictures:
-        """Some of them, by their places."""
+        """Some of them, by their positions."""
 
 
 @dataclass(frozen=True)
@@ -61,56 +51,19 @@ class ImagesOnly:
     labels: Tensor | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class FixedProbe:
-    """A linear probe that stays as it is, whatever is done to the pictures it is shown."""
-
-    fitted: FittedProbe
-    pooling: str
-    penalty: float
-    num_train: int
-    train_majority: int
-
-    @property
-    def labels(self) -> Tensor:
-        """(K,) labels in the order of the score columns, rising."""
-        return self.fitted.labels
-
-    def scores(self, features: Features) -> Tensor:
-        """Class scores (n, K)."""
-        return self.fitted.scores(features.pooled(self.pooling))[0]
-
-    def decide(self, features: Features) -> Tensor:
-        """The label (n,) with the largest score."""
-        return self.labels[self.scores(features).argmax(1)]
-
-
-def fit_fixed_probe(
-    train: Features, settings: LinearProbeSettings | None = None, seed: int = 0
-) -> FixedProbe:
-    """Choose pooling and penalty on a held-out part of train and refit on all of it, as `maskwright
-    evaluate` does.
-    """
-    settings = settings or LinearProbeSettings()
-    poolings, labels = begin_probe(train, settings)
-    attempts = try_settings(train, poolings, settings, seed)
-    if not attempts:
-        raise MaskwrightError(
-            "A fixed probe needs a class with at least two train pictures; use more pictures."
-        )
-    best = max(attempts, key=lambda attempt: (attempt.accuracy, -attempt.cross_entropy))
-    chosen: Labeled = train.labeled(best.pooling)
-    fitted = fit_probe(chosen, (best.penalty,), settings.iterations)
-    return FixedProbe(fitted, best.pooling, best.penalty, len(labels), int(labels.mode().values))
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Subject:
     """A named frozen encoder and the clean train pictures its probe is fitted on.
 
+    name: the name in tables and figures.
     model: None for raw pixels, which have features and a probe but no tokens.
+    scale: from uint8 pixels to the numbers of the model.
     image_size: (height, width) of the pictures it takes.
+    train: labeled pictures at this size.
     patch_size: side of the patches that raw pixels lose where encoders lose theirs.
+    device: where it computes.
+    precision: what the frozen encoder computes in.
+    seed: draws what is held out to tune the probe.
     """
 
     name: str
@@ -128,51 +81,77 @@ class Subject:
         return self.model is not None
 
     @property
+    def has_class_token(self) -> bool:
+        """Whether there is anything to pool but the mean."""
+        return self.model is not None and self.model.config.class_token
+
+    @property
     def encoder(self) -> MaskedAutoencoder | ImageEncoder:
-        """The model; raises MaskwrightError for raw pixels."""
+        """The model, on the device; raises MaskwrightError for raw pixels."""
         if self.model is None:
             raise MaskwrightError(f"'{self.name}' has no tokens; this diagnostic needs an encoder.")
+        # Subjects wait on the CPU until they are measured.
+        self.model.to(self.device)
         return self.model
 
     @property
     def grid(self) -> Grid:
-        return (
-            Grid.of_image(*self.image_size, self.patch_size)
-            if self.model is None
-            else self.model.grid
-        )
+        """The patches of a picture."""
+        if self.model is None:
+            return Grid.of_image(*self.image_size, self.patch_size)
+        return self.model.grid
 
     @property
     def num_prefix(self) -> int:
+        """Class and register tokens in front of the patches."""
         return self.encoder.config.num_prefix
 
-    @property
-    def class_token(self) -> bool:
-        return self.encoder.config.class_token
+    def pick_pooling(self, pooling: str) -> str:
+        """Return the pooling to use; raw pixels have only `mean`.
+
+        Raises MaskwrightError for an encoder without the class token that it needs.
+        """
+        if self.model is None:
+            return "mean"
+        if pooling in ("cls", "both") and not self.has_class_token:
+            raise MaskwrightError(
+                f"Pooling '{pooling}' needs a class token and the encoder '{self.name}' has none;"
+                " use mean."
+            )
+        return pooling
 
     def tokens(self, images: Tensor) -> Tensor:
-        """Encode (B, C, H, W) uint8 images with every patch visible: (B, prefix + N, D) float32 on
-        the device.
+        """Encode (B, C, H, W) uint8 images with every patch visible.
+
+        Returns (B, prefix + N, D) float32 on the device.
         """
-        model = self.encoder.to(self.device)
+        # float32 before anything is pooled, whatever the encoder computes in.
+        model = self.encoder
         with held_still(model.encode, self.device, self.precision):
             return model.encode(self.scale.to_model(images.to(self.device))).float()
 
+    def patches(self, images: Tensor) -> Tensor:
+        """Cut (B, C, H, W) uint8 images into (B, N, P) model numbers on the device."""
+        return patchify(self.scale.to_model(images.to(self.device)), self.grid.patch_size)
+
+    def pool(self, tokens: Tensor) -> Features:
+        """Pool (B, prefix + N, D) tokens into features on the device where they lie."""
+        first = tokens[:, 0] if self.has_class_token else None
+        # (B, prefix + N, D) -> (B, D): the mean is over patches, without class and registers.
+        return Features(first, tokens[:, self.num_prefix :].mean(1))
+
     def features(self, images: Tensor) -> Features:
-        """Pool the tokens of (B, C, H, W) uint8 images as `maskwright evaluate` does; raw pixels
-        are shrunk and flattened.
-        """
+        """Pool the tokens of (B, C, H, W) uint8 images; raw pixels are shrunk and flattened."""
         if self.model is None:
             return raw_pixel_features([ImagesOnly(images)])
-        tokens = self.tokens(images)
-        has_class = self.class_token and self.num_prefix > 0
-        return Features(
-            tokens[:, 0].cpu() if has_class else None, tokens[:, self.num_prefix :].mean(1).cpu()
-        )
+        # Pooled on the device, so that small tensors travel to the CPU.
+        pooled = self.pool(self.tokens(images))
+        return Features(None if pooled.cls is None else pooled.cls.cpu(), pooled.mean.cpu())
 
     def features_of(self, pictures: Pictures) -> Features:
         """Features of all pictures, with their labels."""
         parts = [self.features(batch.images) for batch in pictures]
+        # Raw pixels, and encoders without a class token, have the mean alone.
         classes = [part.cls for part in parts if part.cls is not None]
         return Features(
             torch.cat(classes) if classes else None,
@@ -183,11 +162,13 @@ class Subject:
     @cached_property
     def train_features(self) -> Features:
         """Features of the clean train pictures, kept for further probes."""
+        # Not from the cache of `evaluate`: its pass rounds differently, and the probe must be
+        # fitted on features of the same pass that reads the changed pictures.
         return self.features_of(self.train)
 
     @cached_property
     def probe(self) -> FixedProbe:
-        """The linear probe, fitted when it is first asked for."""
+        """The linear probe, fitted when it is first needed."""
         return fit_fixed_probe(self.train_features, seed=self.seed)
 
     def predict(self, images: Tensor) -> Tensor:

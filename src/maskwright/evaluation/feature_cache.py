@@ -1,6 +1,4 @@
-"""Features on disk, so that a second look at the same weights and pictures does not run the encoder
-again.
-"""
+"""Features on disk, so that the same weights and pictures are not encoded again."""
 
 from __future__ import annotations
 
@@ -24,15 +22,20 @@ from maskwright.support.files import hash_strings
 from maskwright.support.reporting import Reporter
 from maskwright.support.torch_files import write_safetensors
 
+# Part of every key: a higher number makes all features anew.
 FORMAT = 1
+# Enough for a million pictures of 1,024 numbers each.
 MOST_BYTES = 4 * 2**30
 Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """A folder of tensors by key; the files used longest ago go when all together pass
-    `most_bytes`.
+    """A folder of tensors by key; the files used longest ago go when there are too many.
+
+    folder: where the files lie.
+    reporter: where it says what was found.
+    most_bytes: of all files together.
     """
 
     folder: Path
@@ -40,13 +43,14 @@ class FeatureCache:
     most_bytes: int = MOST_BYTES
 
     def fetch(self, key: str, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """What was kept under a key, or else what `make` gives, kept from now on; says when it was
-        there already.
+        """What was kept under a key, or else what `make` gives, kept from now on.
+
+        name: what the features are, for the message that they were there already.
         """
         file = self.folder / f"{key}.safetensors"
         if file.exists():
             try:
-                found = load_file(file)
+                tensors = load_file(file)
             except FileNotFoundError:  # another worker has just made room
                 pass
             except (SafetensorError, OSError) as error:
@@ -56,34 +60,38 @@ class FeatureCache:
             else:
                 _mark_used(file)
                 self.reporter.say(f"{name}: features from cache")
-                return found
-        made = make()
-        self._keep(file, made)
-        return made
+                return tensors
+        tensors = make()
+        self._keep(file, tensors)
+        return tensors
 
-    def _keep(self, file: Path, made: Mapping[str, Tensor]) -> None:
-        size = sum(value.nbytes for value in made.values())
+    def _keep(self, file: Path, tensors: Mapping[str, Tensor]) -> None:
+        size = sum(value.nbytes for value in tensors.values())
         if size > self.most_bytes:
             self.reporter.warn(
                 f"These features take {size / 2**30:.1f} GiB and are not kept for the next time."
             )
             return
+        # A full disk is no reason to lose what was just measured.
         try:
-            write_safetensors(file, {name: value.contiguous() for name, value in made.items()})
+            write_safetensors(file, {name: value.contiguous() for name, value in tensors.items()})
         except MaskwrightError as error:
             self.reporter.warn(f"The features are not kept for the next time: {error}")
             return
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        """Make room; several workers may do so at once, and a file that another has taken away is
-        gone for all.
-        """
-        known = [
-            (file, facts) for file in self.folder.glob("*.safetensors") if (facts := _facts(file))
-        ]
+        """Make room; several workers may do so at once."""
+        known: list[tuple[Path, os.stat_result]] = []
+        for file in self.folder.glob("*.safetensors"):
+            facts = _facts(file)
+            # A file that another worker has taken away is gone for all.
+            if facts is not None:
+                known.append((file, facts))
+        # From the newest on, files stay until the room is used up.
+        known.sort(key=lambda pair: pair[1].st_mtime, reverse=True)
         total = 0
-        for file, facts in sorted(known, key=lambda pair: -pair[1].st_mtime):
+        for file, facts in known:
             total += facts.st_size
             if total > self.most_bytes:
                 file.unlink(missing_ok=True)
@@ -98,9 +106,8 @@ def _facts(file: Path) -> os.stat_result | None:
 
 
 def _mark_used(file: Path) -> None:
-    """Give a file the time of now. Path.touch would leave an empty file where another worker has
-    just taken it away.
-    """
+    """Give a file the time of now."""
+    # Path.touch would leave an empty file where another worker has just taken it away.
     with suppress(FileNotFoundError):
         os.utime(file)
 
@@ -121,18 +128,15 @@ def features_key(
     store: PackedStore,
     how: str,
 ) -> str:
-    """The name under which features are kept: weights, shape of the model, its pixel scale,
-    pictures, and how they are made.
+    """The name under which features are kept.
+
+    weights: their hash.
+    shape: the configuration of the model.
+    scale: its pixel scale.
+    store: the pictures.
+    how: what is read, and in which precision on which device.
     """
     sides = (store.short_side, store.channels, store.reading, len(store))
     pictures = (store.fingerprint, *map(str, sides))
-    return hash_strings(
-        [
-            str(FORMAT),
-            weights,
-            json.dumps(shape, sort_keys=True, default=str),
-            str(scale),
-            *pictures,
-            how,
-        ]
-    )
+    config = json.dumps(shape, sort_keys=True, default=str)
+    return hash_strings([str(FORMAT), weights, config, str(scale), *pictures, how])

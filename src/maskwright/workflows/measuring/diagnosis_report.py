@@ -1,0 +1,62 @@
+"""What a diagnosis leaves: a table in the terminal, a figure and a JSON file for each test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from maskwright.diagnostics.diagnostic import Diagnostic
+from maskwright.diagnostics.findings import Findings, format_number
+from maskwright.support.environment import versions
+from maskwright.support.files import write_json
+from maskwright.workflows.measuring.text_columns import align_columns
+from maskwright.workflows.runs.figures import save_picture
+from maskwright.workflows.runs.run_folder import now
+
+
+def format_findings(findings: Sequence[Findings]) -> list[str]:
+    """A row for each number and a column for each subject, then notes and the control."""
+    # Subjects may lack a number: raw pixels have none that need tokens.
+    names: dict[str, None] = {}
+    for finding in findings:
+        names |= dict.fromkeys(finding.numbers)
+
+    rows = [["", *(finding.subject for finding in findings)]]
+    for name in names:
+        cells = [
+            format_number(finding.numbers[name]) if name in finding.numbers else "-"
+            for finding in findings
+        ]
+        rows.append([name, *cells])
+    # Last, because times are no answer.
+    rows.append(["seconds", *(f"{finding.seconds:.1f}" for finding in findings)])
+
+    # Each subject's notes once, below the table.
+    notes = [
+        f"  {finding.subject}: {note}"
+        for finding in findings
+        for note in dict.fromkeys(finding.notes)
+    ]
+    table = align_columns(rows, gap=2)
+    return [findings[0].diagnostic, *table, *notes, f"  {findings[0].control}"]
+
+
+def write_findings(
+    stem: Path, question: Diagnostic, findings: Sequence[Findings], about: Mapping[str, Any]
+) -> None:
+    """Leave stem.png and stem.json; about: what was measured on, the same for all tests."""
+    # Drawing is timed by itself, so that the seconds of a finding are those of measuring.
+    begun = time.perf_counter()
+    save_picture(stem.with_name(f"{stem.name}.png"), question.figure(findings))
+    seconds = time.perf_counter() - begun
+    report = {
+        "diagnostic": stem.name,
+        **about,
+        "made": now(),
+        "versions": versions(),
+        "seconds_drawing": round(seconds, 3),
+        "findings": [finding.to_dict() for finding in findings],
+    }
+    write_json(stem.with_name(f"{stem.name}.json"), report)

@@ -1,0 +1,188 @@
+"""Probes on encoders, random weights and raw pixels, one after another on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maskwright.evaluation.feature_cache import FeatureCache
+from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
+from maskwright.support.reporting import Reporter
+from maskwright.support.variables import cache_folder
+from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.loading.seen import tell_seen
+from maskwright.workflows.measuring.evaluation_report import measure_differences
+from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
+from maskwright.workflows.measuring.store_pictures import StorePictures
+from maskwright.workflows.measuring.subjects import NamedEncoder, baselines_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationContext:
+    """What all encoders of an evaluation share.
+
+    pictures: which labeled pictures, and how they are split.
+    baselines: whether random weights and raw pixels are measured too.
+    cache: whether features are kept for the next time.
+    device: where everything computes.
+    seed: draws for probes and intervals.
+    reporter: where progress and notes are shown.
+    readout: which features are read, of random weights as of all others.
+    """
+
+    pictures: LabeledSettings
+    baselines: bool
+    cache: bool
+    device: torch.device
+    seed: int
+    reporter: Reporter
+    readout: str = DEFAULT_READOUT
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The pictures of the first encoder, and the measured part of the report.
+
+    pictures: decoded for the first encoder; for others only the size may differ.
+    measured: features, seen, results and differences, ready for JSON.
+    """
+
+    pictures: Labeled
+    measured: dict[str, Any]
+
+
+def open_cache(reporter: Reporter) -> FeatureCache:
+    """The folder of features that all measurements share."""
+    return FeatureCache(cache_folder() / "features", reporter)
+
+
+def probe_contexts(
+    encoders: Sequence[NamedEncoder], shared: EvaluationContext
+) -> Iterator[tuple[ProbeContext, Labeled]]:
+    """One context after another: every encoder, then the baselines in the size of the first."""
+    # Said before anything is decoded, which may take long.
+    split = find_split(shared.pictures, shared.reporter)
+    _warn_of_ranges(encoders, shared)
+    # One cache for all, so that its messages come from one place.
+    cache = open_cache(shared.reporter) if shared.cache else None
+    decoded: dict[tuple[tuple[int, int], int], Labeled] = {}
+
+    # Baselines of the first encoder alone keep the table readable when many are compared.
+    baselines = baselines_of(encoders[:1]) if shared.baselines else []
+    for encoder in [*encoders, *baselines]:
+        shape = (encoder.config.image_size, encoder.config.channels)
+        # Encoders of one shape share their decoded pictures.
+        if shape not in decoded:
+            decoded[shape] = split.open(*shape, shared.reporter)
+        pictures = decoded[shape]
+        train = StorePictures(pictures.train, encoder.config.image_size)
+        context = ProbeContext(
+            subject=encoder.subject(train, shared.device, shared.seed),
+            loaded=None if encoder.is_pixels else encoder.loaded,
+            train=pictures.train,
+            test=pictures.test,
+            reporter=shared.reporter,
+            cache=cache,
+            readout=shared.readout,
+        )
+        yield context, pictures
+
+
+def measure_encoders(
+    encoders: Sequence[NamedEncoder],
+    runs: Sequence[str | Path],
+    probes: Mapping[str, Probe],
+    shared: EvaluationContext,
+) -> Evaluation:
+    """Measure all encoders by all probes; runs: where each encoder comes from."""
+    paths = {encoder.name: run for encoder, run in zip(encoders, runs, strict=True)}
+    results: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
+    tested: dict[str, tuple[str, ...]] = {}
+    features: dict[str, Any] = {}
+    first: Labeled | None = None
+    for context, pictures in probe_contexts(encoders, shared):
+        name = context.subject.name
+        # The pictures are described once, as the first encoder sees them.
+        if first is None:
+            first = pictures
+            _say_pictures(pictures, shared.reporter)
+            _say_features(context)
+        # Baselines were trained on nothing, so only runs may have seen the test pictures.
+        if name in paths:
+            seen[name] = tell_seen(
+                paths[name], pictures.test, shared.pictures.data, shared.reporter
+            )
+        results[name] = _measure_all(context, probes)
+        features[name] = context.describe_features()
+        tested[name] = context.test.keys
+    assert first is not None, "there is at least one encoder"
+    measured = {
+        "features": features,
+        "seen": seen,
+        "results": results,
+        "differences": measure_differences(results, tested, shared.seed),
+    }
+    return Evaluation(first, measured)
+
+
+def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str, Any]:
+    """Results by probe; raw pixels are left out where a probe needs an encoder."""
+    reporter, name = context.reporter, context.subject.name
+    # Raw pixels have pooled features and nothing else.
+    usable = {
+        title: probe
+        for title, probe in probes.items()
+        if context.loaded is not None or not probe.needs_encoder
+    }
+    results: dict[str, Any] = {}
+    notes: dict[str, None] = {}
+    for title, probe in usable.items():
+        reporter.progress("measure", len(results), len(usable), f"{name}, {title}")
+        results[title] = {"seed": context.subject.seed, **probe.measure(context)}
+        notes |= dict.fromkeys(results[title].get("notes", ()))
+    reporter.finish()
+
+    # Several probes may note the same about an encoder; each note is shown once.
+    for note in notes:
+        reporter.warn(f"{name}: {note}")
+    return results
+
+
+def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:
+    """All see the same pictures: say which were trained under another range of values."""
+    value_range = shared.pictures.value_range
+    # Old checkpoints do not say their range, and nothing is claimed about those.
+    others = [
+        f"{encoder.name} ({encoder.settings['value_range']})"
+        for encoder in encoders
+        if encoder.settings.get("value_range") not in (None, value_range)
+    ]
+    if others:
+        shared.reporter.warn(
+            f"Trained under another value range than the {value_range or 'measured one'} of"
+            f" this evaluation: {', '.join(others)}; measure them alone to see their own."
+        )
+
+
+def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
+    reporter.say(
+        f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
+        f" {pictures.how}"
+    )
+    for note in pictures.notes:
+        reporter.warn(note)
+
+
+def _say_features(context: ProbeContext) -> None:
+    """What is read of encoders, and how to read something else."""
+    if context.loaded is not None:
+        summary = find_readout(context.readout).summary
+        width = context.describe_features()["width"]
+        context.reporter.say(
+            f"features: {summary}, {width:,} numbers (--features {context.readout})"
+        )
