@@ -11,7 +11,7 @@ ANNOTATION_SIZE: Final = 8.5
 DASHED: Final = (0, (5, 3))
 """Line style of reference levels: solid lines are measured."""
 
-CHART_STYLE: Final[dict[str, Any]] = {
+CHART_STYLE: Final[dict[Any, Any]] = {
     "figure.dpi": 144,
     "figure.titlesize": 12,
     "figure.titleweight": "bold",
@@ -44,7 +44,7 @@ CHART_STYLE: Final[dict[str, Any]] = {
 }
 """Charts of measured numbers over a horizontal axis: losses, accuracies, bars."""
 
-TABLE_STYLE: Final[dict[str, Any]] = CHART_STYLE | {
+TABLE_STYLE: Final[dict[Any, Any]] = CHART_STYLE | {
     # One line per policy: values run from left to right, so the lines of the grid stand upright.
     "figure.dpi": 130,
     "axes.spines.left": False,
@@ -54,7 +54,7 @@ TABLE_STYLE: Final[dict[str, Any]] = CHART_STYLE | {
 }
 """Charts that stand inside a table, a value with its interval per line."""
 
-MATRIX_STYLE: Final[dict[str, Any]] = CHART_STYLE | {
+MATRIX_STYLE: Final[dict[Any, Any]] = CHART_STYLE | {
     # Up to 40 class names stand at the ticks, so all letters are small and the ticks have no marks.
     "figure.titlesize": TITLE_SIZE + 1,
     "axes.spines.left": False,
@@ -78,7 +78,7 @@ MATRIX_STYLE: Final[dict[str, Any]] = CHART_STYLE | {
 
 PAGE_TEXT: Final = 9.0
 """Letters of a figure that a page shows at its own size."""
-PAGE_STYLE: Final[dict[str, Any]] = CHART_STYLE | {
+PAGE_STYLE: Final[dict[Any, Any]] = CHART_STYLE | {
     # Charts inside HTML pages are vectors and take the page's colors, so they need no resolution,
     # and their lines are INK and QUIET alone: `to_svg` turns these two into the page's own.
     "figure.dpi": 100,

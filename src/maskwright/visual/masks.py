@@ -78,17 +78,17 @@ def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> F
     pictures = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
     for row, picture in enumerate(pictures):
         _show_picture(axes[row, 0], picture, None, grid)
-        for place, column in enumerate(columns, start=1):
-            _show_picture(axes[row, place], picture, column.is_masked()[row], grid)
+        for position, column in enumerate(columns, start=1):
+            _show_picture(axes[row, position], picture, column.is_masked()[row], grid)
     axes[0, 0].set_title("picture", fontsize=TITLE_SIZE, color=QUIET)
     # The heat maps are a last row, with their legend under the whole pictures.
     if has_maps:
         _show_legend(axes[-1, 0])
-    for place, column in enumerate(columns, start=1):
-        axes[0, place].set_title(titles[place - 1], fontsize=TITLE_SIZE, color=INK)
+    for position, column in enumerate(columns, start=1):
+        axes[0, position].set_title(titles[position - 1], fontsize=TITLE_SIZE, color=INK)
         if has_maps:
-            _show_share(axes[-1, place], column)
-        _show_numbers(axes[-1, place], column)
+            _show_share(axes[-1, position], column)
+        _show_numbers(axes[-1, position], column)
     return figure
 
 

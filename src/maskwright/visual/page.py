@@ -74,7 +74,8 @@ class Page:
                 y = self._bottom + number * leading
                 self._texts.append((x, y, line, size, color, bold))
         # The column with the most lines decides where the next row starts.
-        self._bottom += max(map(len, wrapped)) * leading
+        most_lines = max(map(len, wrapped))
+        self._bottom += most_lines * leading
 
     def set_tiles(self, tiles: Sequence[np.ndarray | None]) -> None:
         """Set one (h, w, 3) uint8 picture in each column, or leave it empty."""

@@ -104,8 +104,10 @@ def _share_overlay(picture: MapPicture) -> np.ndarray:
     """The picture where its map is high, and a pale trace of it on paper where it is low."""
     # (H, W) -> (H, W, 1)
     share = picture.values[:, :, None] / 255
-    paper = np.array((236, 226, 214)) * 0.6 + picture.pixels.mean(2, keepdims=True) * 0.2
-    return (picture.pixels * share + paper * (1 - share)).astype(np.uint8)
+    gray = picture.pixels.mean(2, keepdims=True)
+    paper = np.array((236, 226, 214)) * 0.6 + gray * 0.2
+    mixed = picture.pixels * share + paper * (1 - share)
+    return mixed.astype(np.uint8)
 
 
 def _label_overlay(picture: MapPicture) -> np.ndarray:
@@ -122,11 +124,16 @@ def _fit(pixels: np.ndarray) -> np.ndarray:
     """Fit a picture into a cell; enlarging repeats pixels."""
     # Four pixels of white part neighbors.
     factor = (CELL - 4) / max(pixels.shape[:2])
-    width = max(1, round(pixels.shape[1] * factor))
     height = max(1, round(pixels.shape[0] * factor))
-    filter_used = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX
-    fitted = np.asarray(Image.fromarray(pixels).resize((width, height), filter_used))
-    return np.pad(fitted, ((0, 0), (0, CELL - width), (0, 0)), constant_values=255)
+    width = max(1, round(pixels.shape[1] * factor))
+    filter_used = Image.Resampling.BOX
+    if factor > 1:
+        filter_used = Image.Resampling.NEAREST
+    picture = Image.fromarray(pixels)
+    fitted = np.asarray(picture.resize((width, height), filter_used))
+    # White at the right, so that all cells are equally wide.
+    missing = CELL - width
+    return np.pad(fitted, ((0, 0), (0, missing), (0, 0)), constant_values=255)
 
 
 def _captioned(tile: np.ndarray, caption: str, width: int) -> np.ndarray:

@@ -141,7 +141,7 @@ def reconstruction_sheet(
             "The rows of a sheet must share one target and one denormalization; draw one sheet for"
             " each."
         )
-    columns = COLUMNS
+    columns: tuple[str, ...] = COLUMNS
     tiles = [row.tiles() for row in rows]
     if errors:
         columns = (*COLUMNS, "Error")

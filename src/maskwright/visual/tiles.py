@@ -22,7 +22,8 @@ def to_rgb(image: Tensor) -> np.ndarray:
     The first three channels are shown, or the first alone as gray.
     """
     shown = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
-    levels = (shown.detach().float().cpu().clamp(0, 1) * 255).round().byte()
+    shares = shown.detach().float().cpu().clamp(0, 1)
+    levels = (shares * 255).round().byte()
     # (3, H, W) -> (H, W, 3)
     return levels.permute(1, 2, 0).numpy()
 
@@ -35,8 +36,9 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
     """
     longest = max(height, width)
     if longest > MOST_SIDE:
-        shrunk = [max(1, round(side * MOST_SIDE / longest)) for side in (height, width)]
-        return shrunk[0], shrunk[1]
+        scale = MOST_SIDE / longest
+        # A strip one pixel high would vanish.
+        return max(1, round(height * scale)), max(1, round(width * scale))
     # A whole factor, so that every pixel becomes a square of the same size.
     factor = math.ceil(LEAST_SIDE / longest)
     return height * factor, width * factor
@@ -50,15 +52,19 @@ def to_tile(image: Tensor, is_blank: Tensor | None = None) -> np.ndarray:
     is_blank: (1, H, W) booleans; marked pixels become a pale hatching.
     """
     height, width = tile_size(*image.shape[-2:])
-    is_enlarged = height >= image.shape[-2]
-    filter_used = Image.Resampling.NEAREST if is_enlarged else Image.Resampling.LANCZOS
-    tile = np.asarray(Image.fromarray(to_rgb(image)).resize((width, height), filter_used))
+    filter_used = Image.Resampling.LANCZOS
+    if height >= image.shape[-2]:
+        filter_used = Image.Resampling.NEAREST
+    picture = Image.fromarray(to_rgb(image))
+    tile = np.asarray(picture.resize((width, height), filter_used))
     if is_blank is None:
         return tile
     # (1, H, W) -> (h, w); flags are repeated, because half a blank pixel has no meaning.
-    flags = Image.fromarray(is_blank[0].cpu().numpy().astype(np.uint8) * 255)
-    resized = np.asarray(flags.resize((width, height), Image.Resampling.NEAREST))
-    return np.where(resized[:, :, None] > 0, _hatching(height, width), tile)
+    flags = is_blank[0].cpu().numpy().astype(np.uint8) * 255
+    flag_picture = Image.fromarray(flags)
+    resized = np.asarray(flag_picture.resize((width, height), Image.Resampling.NEAREST))
+    is_hatched = resized[:, :, None] > 0
+    return np.where(is_hatched, _hatching(height, width), tile)
 
 
 def _hatching(height: int, width: int) -> np.ndarray:
