@@ -17,7 +17,7 @@ from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-from maskwright.weights import exporting
+from maskwright.weights import export_formats
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.exporting import export_model
 from maskwright.weights.onnx_file import run_onnx
@@ -152,12 +152,14 @@ def test_a_file_that_gives_other_numbers_is_refused(tmp_path, monkeypatch):
     def write_wrong(out, model):
         with torch.no_grad():
             model.model.encoder.norm.bias.add_(1.0)
-        exporting.save_tensors(out, model.model, exporting.describe_model(model.model, SCALE, {}))
+        export_formats.save_tensors(
+            out, model.model, export_formats.describe_model(model.model, SCALE, {})
+        )
         with torch.no_grad():
             model.model.encoder.norm.bias.sub_(1.0)
 
-    spoiled = dataclasses.replace(exporting.FORMATS["safetensors"], write=write_wrong)
-    monkeypatch.setitem(exporting.FORMATS, "safetensors", spoiled)
+    spoiled = dataclasses.replace(export_formats.FORMATS["safetensors"], write=write_wrong)
+    monkeypatch.setitem(export_formats.FORMATS, "safetensors", spoiled)
     with pytest.raises(
         MaskwrightError,
         match=r"does not give the model's numbers back .* differ by at most .*; do not use it",

@@ -1,27 +1,37 @@
-"""Plain charts of measured numbers: lines with bands over named steps, and bars with intervals,
-controls at the foot.
-"""
+"""Plain charts of measured numbers: lines with bands over named steps, and bars with intervals."""
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.axes import draw_band, draw_dashed, style_axes
+from maskwright.visual.axes import Band, draw_band, draw_dashed, write_heading
+from maskwright.visual.chart_style import ANNOTATION_SIZE, CHART_STYLE
 from maskwright.visual.palette import INK, QUIET, SERIES
 
-_HALF_A_PANEL = 25  # letters of a legend
+# Legend entries up to this many letters fit twice beside each other in one panel.
+_HALF_A_PANEL = 25
+# Inches: a figure without notes, one line of notes, one line of the legend.
+_HEIGHT, _NOTE_HEIGHT, _LEGEND_HEIGHT = 4.6, 0.16, 0.2
+# Beyond this many groups their names would touch each other and are written at a slant.
+_MOST_LEVEL_NAMES = 8
 
 
 @dataclass(frozen=True)
 class Line:
-    """One series: a value with the ends of its interval at each step; steps are names, drawn evenly
-    spaced.
+    """One series of a panel.
+
+    label: its name in the legend.
+    steps: names, drawn evenly spaced.
+    values: one per step.
+    lows, highs: the ends of their intervals.
     """
 
     label: str
@@ -33,8 +43,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: what runs along it, what is measured, its series, and numbers to draw
-    dashed across it.
+    """One pair of axes.
+
+    x: what runs along it.
+    y: what is measured.
+    lines: its series.
+    dashed: name -> value of levels to draw dashed across it.
     """
 
     x: str
@@ -43,40 +57,42 @@ class Panel:
     dashed: Mapping[str, float] = field(default_factory=dict)
 
 
+@rc_context(CHART_STYLE)
 def line_chart(panels: Sequence[Panel], title: str, notes: Sequence[str] = ()) -> Figure:
-    """Draw panels side by side on one vertical scale, a line with its band for each series; notes
-    stand at the foot.
+    """Draw panels side by side on one vertical scale, a line with its band for each series.
+
+    notes: sentences at the foot.
     """
-    _refuse_empty([line for panel in panels for line in panel.lines])
-    most = max(len(panel.lines) for panel in panels)
-    columns = (
-        2
-        if max(len(line.label) for panel in panels for line in panel.lines) <= _HALF_A_PANEL
-        else 1
-    )
-    height = 4.6 + 0.16 * _foot_lines(notes, len(panels)) + 0.2 * -(-most // columns)
-    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), height), dpi=144, layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for one, panel in zip(axes, panels, strict=True):
-        steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
-        for at, line in enumerate(panel.lines):
-            places = [steps.index(step) for step in line.steps]
-            draw_band(one, at, places, line.values, line.lows, line.highs, line.label)
-        for name, value in panel.dashed.items():
-            _draw_named(one, name, value)
-        one.set_xticks(range(len(steps)), steps)
-        style_axes(one, panel.x, panel.y if one is axes[0] else "")
-        one.set_ylim(bottom=0)
-        one.legend(
-            frameon=False,
-            fontsize=8.5,
-            labelcolor=INK,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=columns,
-        )
-    _write(figure, title, notes, len(panels))
+    lines = [line for panel in panels for line in panel.lines]
+    _refuse_empty(lines)
+    # The legends stand above the panels, so their rows add to the height.
+    longest_label = max(len(line.label) for line in lines)
+    legend_columns = 2 if longest_label <= _HALF_A_PANEL else 1
+    legend_rows = math.ceil(max(len(panel.lines) for panel in panels) / legend_columns)
+    notes = _wrap(notes, len(panels))
+    height = _HEIGHT + _NOTE_HEIGHT * len(notes) + _LEGEND_HEIGHT * legend_rows
+    figure = Figure(figsize=(max(7.2, 5.0 * len(panels)), height), layout="constrained")
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, panel in zip(all_axes, panels, strict=True):
+        _draw_panel(axes, panel, legend_columns)
+    # The panels share their vertical scale, so the first names it for all.
+    all_axes[0].set_ylabel(panels[0].y)
+    write_heading(figure, title, notes)
     return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, legend_columns: int) -> None:
+    # Series may lack steps; the axis shows those of all, in the order in which they first appear.
+    steps = list(dict.fromkeys(step for line in panel.lines for step in line.steps))
+    for index, line in enumerate(panel.lines):
+        positions = [steps.index(step) for step in line.steps]
+        draw_band(axes, index, Band(line.label, positions, line.values, line.lows, line.highs))
+    for name, value in panel.dashed.items():
+        _draw_named(axes, name, value)
+    axes.set_xticks(range(len(steps)), steps)
+    axes.set_xlabel(panel.x)
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=legend_columns)
 
 
 def _draw_named(axes: Axes, name: str, value: float) -> None:
@@ -88,26 +104,15 @@ def _draw_named(axes: Axes, name: str, value: float) -> None:
         f"{name}\n{value:.3g}",
         transform=axes.get_yaxis_transform(),
         va="center",
-        fontsize=8.5,
+        fontsize=ANNOTATION_SIZE,
         color=QUIET,
     )
 
 
-def _write(figure: Figure, title: str, notes: Sequence[str], num_panels: float) -> None:
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
-    if notes:
-        figure.supxlabel(
-            "\n".join(_wrapped(notes, num_panels)), x=0.01, ha="left", color=QUIET, fontsize=8
-        )
-
-
-def _wrapped(notes: Sequence[str], num_panels: float) -> list[str]:
+def _wrap(notes: Sequence[str], num_panels: float) -> list[str]:
+    """Notes as lines; about 80 letters fit under a panel, and 115 under the narrowest figure."""
     width = max(115, round(80 * num_panels))
     return [line for note in notes for line in textwrap.wrap(note, width)]
-
-
-def _foot_lines(notes: Sequence[str], num_panels: float) -> int:
-    return len(_wrapped(notes, num_panels))
 
 
 def _refuse_empty(series: Sequence[object]) -> None:
@@ -117,8 +122,12 @@ def _refuse_empty(series: Sequence[object]) -> None:
 
 @dataclass(frozen=True)
 class Bars:
-    """One series of bars: a value with the ends of its interval for each group; a value that is NaN
-    has no bar.
+    """One series of bars.
+
+    label: its name in the legend.
+    groups: the names under the bars.
+    values: one per group; a value that is NaN has no bar.
+    lows, highs: the ends of their intervals.
     """
 
     label: str
@@ -128,6 +137,7 @@ class Bars:
     highs: tuple[float, ...]
 
 
+@rc_context(CHART_STYLE)
 def bar_chart(
     series: Sequence[Bars],
     title: str,
@@ -137,67 +147,48 @@ def bar_chart(
     notes: Sequence[str] = (),
     top: float | None = None,
 ) -> Figure:
-    """Draw bars side by side for each group, one color per series, with their intervals; notes
-    stand at the foot.
+    """Draw bars side by side for each group, one color per series, with their intervals.
+
+    dashed: name -> value of levels to draw dashed across.
+    notes: sentences at the foot.
+    top: the upper end of the scale.
     """
     _refuse_empty(series)
-    groups = list(dict.fromkeys(group for one in series for group in one.groups))
+    groups = list(dict.fromkeys(group for bars in series for group in bars.groups))
+    # Each group takes a slot per series and an empty one to its neighbor.
     width = min(18.0, max(7.2, 2.0 + 0.28 * len(groups) * (len(series) + 1)))
-    panels = width / 5.4
-    figure = Figure(
-        figsize=(width, 4.6 + 0.16 * _foot_lines(notes, panels)), dpi=144, layout="constrained"
-    )
+    notes = _wrap(notes, width / 5.4)
+    figure = Figure(figsize=(width, _HEIGHT + _NOTE_HEIGHT * len(notes)), layout="constrained")
     axes = figure.subplots()
-    style_axes(axes, x, y)
-    for at, one in enumerate(series):
-        _draw_bars(
-            axes,
-            one,
-            groups,
-            at,
-            0.8 / len(series),
-            (at - (len(series) - 1) / 2) * 0.8 / len(series),
-        )
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    for index, bars in enumerate(series):
+        _draw_bars(axes, bars, groups, index, len(series))
     for name, value in (dashed or {}).items():
         _draw_named(axes, name, value)
-    axes.set_xticks(
-        range(len(groups)),
-        groups,
-        rotation=30 if len(groups) > 8 else 0,
-        ha="right" if len(groups) > 8 else "center",
-    )
-    axes.set_xlim(-0.6, len(groups) - 0.4)
+    _name_groups(axes, groups)
     axes.set_ylim(0, top)
-    axes.legend(
-        frameon=False,
-        fontsize=8.5,
-        labelcolor=INK,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=_columns(series, width),
-    )
-    _write(figure, title, notes, panels)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=_legend_columns(series, width))
+    write_heading(figure, title, notes)
     return figure
 
 
-def _draw_bars(
-    axes: Axes, one: Bars, groups: list[str], at: int, width: float, shift: float
-) -> None:
-    shown = [place for place, value in enumerate(one.values) if value == value]
-    places = [groups.index(one.groups[place]) + shift for place in shown]
-    values, lows, highs = (
-        [numbers[place] for place in shown] for numbers in (one.values, one.lows, one.highs)
-    )
-    below, above = (
-        [abs(value - end) for value, end in zip(values, ends, strict=True)]
-        for ends in (lows, highs)
-    )
-    axes.bar(
-        places, values, width * 0.92, color=SERIES[at % len(SERIES)], alpha=0.85, label=one.label
-    )
+def _draw_bars(axes: Axes, bars: Bars, groups: list[str], index: int, num_series: int) -> None:
+    """Bars of series number `index`; those of all series share 0.8 of the room of a group."""
+    width = 0.8 / num_series
+    shift = (index - (num_series - 1) / 2) * width
+    # Values that are NaN stand for groups that were not measured.
+    shown = [at for at, value in enumerate(bars.values) if not math.isnan(value)]
+    positions = [groups.index(bars.groups[at]) + shift for at in shown]
+    values = [bars.values[at] for at in shown]
+    # Matplotlib wants the lengths of the two halves of an interval, not its ends.
+    below = [abs(bars.values[at] - bars.lows[at]) for at in shown]
+    above = [abs(bars.values[at] - bars.highs[at]) for at in shown]
+    color = SERIES[index % len(SERIES)]
+    axes.bar(positions, values, width * 0.92, color=color, alpha=0.85, label=bars.label)
     if shown:
         axes.errorbar(
-            places,
+            positions,
             values,
             yerr=(below, above),
             fmt="o",
@@ -208,9 +199,20 @@ def _draw_bars(
         )
 
 
-def _columns(series: Sequence[Bars], width: float) -> int:
-    """How many entries of the legend stand beside each other in a figure that is `width` inches
-    wide.
-    """
-    entry = 0.65 + 0.085 * max(len(one.label) for one in series)
+def _name_groups(axes: Axes, groups: Sequence[str]) -> None:
+    is_slanted = len(groups) > _MOST_LEVEL_NAMES
+    axes.set_xticks(
+        range(len(groups)),
+        groups,
+        rotation=30 if is_slanted else 0,
+        ha="right" if is_slanted else "center",
+    )
+    # The same white before the first group and after the last.
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+
+
+def _legend_columns(series: Sequence[Bars], width: float) -> int:
+    """How many legend entries stand beside each other in a figure `width` inches wide."""
+    # A swatch and about 0.085 inches a letter; 1.6 inches go to the axis labels.
+    entry = 0.65 + 0.085 * max(len(bars.label) for bars in series)
     return max(1, min(len(series), int((width - 1.6) / entry)))

@@ -1,6 +1,4 @@
-"""Maps of one number per pixel as tiles: how wrong a filled pixel is, and how far several fills of
-it lie apart.
-"""
+"""Maps of one number per pixel as tiles: how wrong a fill is, and how far several lie apart."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from torch import Tensor
 
 from maskwright.visual.tiles import to_tile
 
+# The scales are fixed, so that maps of different pictures and models can be compared.
 ERROR_TOP = 0.5
 SPREAD_TOP = 0.2
 ERROR_NOTE = (
@@ -25,16 +24,17 @@ SPREAD_NOTE = (
 
 def error_tile(picture: Tensor, truth: Tensor) -> np.ndarray:
     """Draw how far a (C, H, W) picture in [0, 1] is from the truth."""
-    return to_tile(
-        color_map((picture.cpu().float() - truth.cpu().float()).abs().mean(0), ERROR_TOP)
-    )
+    error = (picture.cpu().float() - truth.cpu().float()).abs()
+    # (C, H, W) -> (H, W)
+    return to_tile(color_map(error.mean(0), ERROR_TOP))
 
 
 def color_map(values: Tensor, top: float) -> Tensor:
-    """Color (H, W) values from 0 to `top` as a (3, H, W) picture in [0, 1]: black, purple, orange,
-    light yellow.
+    """Color (H, W) values from 0 to `top` as a (3, H, W) picture in [0, 1].
+
+    Colors rise from black over purple and orange to light yellow.
     """
-    colors = matplotlib.colormaps["inferno"](
-        (values.detach().cpu().float() / top).clamp(0, 1).numpy()
-    )
+    shares = (values.detach().cpu().float() / top).clamp(0, 1).numpy()
+    # (H, W) -> (H, W, RGBA) -> (3, H, W)
+    colors = matplotlib.colormaps["inferno"](shares)
     return torch.from_numpy(np.ascontiguousarray(colors[..., :3])).permute(2, 0, 1).float()

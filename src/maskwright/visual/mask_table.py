@@ -1,6 +1,4 @@
-"""Policies from easy to hard: where each masks, the cost of copying a neighbor with its interval,
-and the shape of its masks in numbers.
-"""
+"""Policies from easy to hard: where each masks, what copying a neighbor costs, and mask shape."""
 
 from __future__ import annotations
 
@@ -10,20 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import FAINT, INK, PAPER, QUIET, SERIES, SHARE_COLORS
+from maskwright.visual.chart_style import DASHED, TABLE_STYLE
+from maskwright.visual.palette import FAINT, PAPER, QUIET, SERIES, SHARE_COLORS
 
 _NUMBERS = ("distance", "boundary", "islands", "edge", "center")
+# The colors of a heat map reach this far to both sides of the ratio.
 _SPREAD = 0.25
+# Inches: the height of a line, and the room for the heading and the note.
+_ROW_HEIGHT, _AROUND = 0.75, 1.7
+# Shares of the width: right ends of the names, middle of the maps, middles of the number columns.
+_NAMES_END, _MAPS_MIDDLE, _FIRST_NUMBER, _NUMBER_STEP = 0.185, 0.225, 0.665, 0.072
 
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """One policy: the share of masks that hide each position, its numbers, `copy error` with value,
-    low and high, and the ratio.
+    """One policy of the table.
+
+    share_masked: (rows, cols) share of masks that hide each position.
+    numbers: values by name, among them `copy error` with value, low and high.
+    ratio: the share of patches it masks.
     """
 
     name: str
@@ -32,62 +40,65 @@ class PolicyRow:
     ratio: float
 
 
+@rc_context(TABLE_STYLE)
 def draw_policies(rows: Sequence[PolicyRow], title: str, note: str = "") -> Figure:
     """Draw a line for each policy, in the order given."""
     if not rows:
         raise MaskwrightError("There is nothing to draw: no policy.")
-    height = 0.75 * len(rows) + 1.7
-    figure = Figure(figsize=(10.5, height), dpi=130, facecolor=PAPER)
+    height = _ROW_HEIGHT * len(rows) + _AROUND
+    figure = Figure(figsize=(10.5, height), facecolor=PAPER)
+    # All positions are shares of the figure, so inches are divided by its height.
     top, bottom = 1 - 0.75 / height, 0.95 / height
     step = (top - bottom) / len(rows)
     _draw_errors(figure.add_axes((0.27, bottom, 0.33, top - bottom)), rows)
-    for at, row in enumerate(rows):
-        middle = top - (at + 0.5) * step
-        _draw_share(figure.add_axes((0.195, middle - 0.42 * step, 0.06, 0.84 * step)), row)
-        figure.text(0.185, middle, row.name, ha="right", va="center", fontsize=9.5, color=INK)
-        for column, name in enumerate(_NUMBERS):
-            figure.text(
-                0.665 + 0.072 * column,
-                middle,
-                f"{row.numbers[name]:.2f}",
-                ha="center",
-                va="center",
-                fontsize=9,
-                color=INK,
-            )
+    for index, row in enumerate(rows):
+        _draw_row(figure, row, top - (index + 0.5) * step, step)
+    # Titles of the columns stand a tenth of an inch over the first line.
+    over = top + 0.1 / height
+    figure.text(_MAPS_MIDDLE, over, "masked", ha="center", fontsize=9, color=QUIET)
     for column, name in enumerate(_NUMBERS):
-        figure.text(
-            0.665 + 0.072 * column, top + 0.1 / height, name, ha="center", fontsize=9, color=QUIET
-        )
-    figure.text(0.225, top + 0.1 / height, "masked", ha="center", fontsize=9, color=QUIET)
-    figure.text(0.01, 1 - 0.3 / height, title, fontsize=12, fontweight="bold", color=INK)
-    figure.text(
-        0.01,
-        0.1 / height,
-        "\n".join(textwrap.wrap(note, 150)),
-        fontsize=8,
-        color=QUIET,
-        va="bottom",
-    )
+        figure.text(_number_middle(column), over, name, ha="center", fontsize=9, color=QUIET)
+    figure.text(0.01, 1 - 0.3 / height, title, fontsize=12, fontweight="bold")
+    foot = "\n".join(textwrap.wrap(note, 150))
+    figure.text(0.01, 0.1 / height, foot, fontsize=8, color=QUIET, va="bottom")
     return figure
 
 
+def _draw_row(figure: Figure, row: PolicyRow, middle: float, step: float) -> None:
+    """Name, heat map and numbers of a policy at the height `middle`."""
+    _draw_share(figure.add_axes((0.195, middle - 0.42 * step, 0.06, 0.84 * step)), row)
+    figure.text(_NAMES_END, middle, row.name, ha="right", va="center", fontsize=9.5)
+    for column, name in enumerate(_NUMBERS):
+        figure.text(
+            _number_middle(column),
+            middle,
+            f"{row.numbers[name]:.2f}",
+            ha="center",
+            va="center",
+            fontsize=9,
+        )
+
+
+def _number_middle(column: int) -> float:
+    return _FIRST_NUMBER + _NUMBER_STEP * column
+
+
 def _draw_errors(axes: Axes, rows: Sequence[PolicyRow]) -> None:
-    places = np.arange(len(rows))
-    values, lows, highs = (
-        np.array([getattr(row.numbers["copy error"], end) for row in rows])
-        for end in ("value", "low", "high")
-    )
+    errors = [row.numbers["copy error"] for row in rows]
+    values = np.array([error.value for error in errors])
+    lows = np.array([error.low for error in errors])
+    highs = np.array([error.high for error in errors])
     axes.errorbar(
         values,
-        places,
+        np.arange(len(rows)),
         xerr=(values - lows, highs - values),
         fmt="o",
         color=SERIES[0],
         capsize=3,
         linewidth=1.4,
     )
-    axes.axvline(1.0, color=QUIET, linewidth=1, linestyle=(0, (5, 3)))
+    # At 1 a neighbor tells no more than the mean color does.
+    axes.axvline(1.0, color=QUIET, linewidth=1, linestyle=DASHED)
     axes.annotate(
         "mean color",
         (1.0, 1),
@@ -97,19 +108,11 @@ def _draw_errors(axes: Axes, rows: Sequence[PolicyRow]) -> None:
         fontsize=8,
         color=QUIET,
     )
+    # Upside down, so that the first policy is at the top.
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, max(1.15, 1.08 * float(highs.max())))
     axes.set_yticks([])
-    axes.set_xlabel(
-        "error of copying the nearest visible patch / error of the mean color",
-        fontsize=8.5,
-        color=INK,
-    )
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(colors=QUIET, labelsize=8.5, length=3)
-    axes.grid(axis="x", color=FAINT, linewidth=0.6, alpha=0.7)
-    axes.set_axisbelow(True)
+    axes.set_xlabel("error of copying the nearest visible patch / error of the mean color")
 
 
 def _draw_share(axes: Axes, row: PolicyRow) -> None:
@@ -122,5 +125,6 @@ def _draw_share(axes: Axes, row: PolicyRow) -> None:
     )
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(FAINT)
+    # White is the middle of the colors, so a frame shows where the map ends.
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(FAINT)

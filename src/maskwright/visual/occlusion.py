@@ -1,6 +1,4 @@
-"""Curves of what is lost as patches vanish: a column for each order, accuracy above and drift
-below, a line for each encoder.
-"""
+"""Curves of what is lost as patches vanish: a column per order, accuracy above and drift below."""
 
 from __future__ import annotations
 
@@ -8,21 +6,29 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.axes import draw_band, draw_level, style_axes
-from maskwright.visual.palette import INK, PAPER, QUIET
+from maskwright.visual.axes import Band, draw_band, draw_level, write_heading
+from maskwright.visual.chart_style import CHART_STYLE
+from maskwright.visual.palette import PAPER
 
 _ROWS = (("accuracy", "top-1 of the fixed probe"), ("drift", "drift of the features"))
+# Letters of a note that fit under one column.
+_NOTE_WIDTH = 56
 
 Named = Sequence[tuple[str, Mapping[str, Any]]]
+"""Subjects by name, each with the tables that were measured of it."""
 
 
+@rc_context(CHART_STYLE)
 def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
-    """Draw the tables of several subjects by name: {"curves": {order: {"ratios", "accuracy",
-    "drift", "area"}}, "chance"}.
+    """Draw the tables of several subjects, a line for each.
+
+    subjects: name and {"curves": {order: {"ratios", "accuracy", "drift", "area"}}, "chance"}.
+    note: a text at the foot.
     """
     orders = list(dict.fromkeys(order for _, tables in subjects for order in tables["curves"]))
     if not orders:
@@ -31,61 +37,50 @@ def draw_occlusion(subjects: Named, title: str, note: str = "") -> Figure:
         figsize=(max(7.2, 3.6 * len(orders)), 7.0), dpi=130, layout="constrained", facecolor=PAPER
     )
     axes = figure.subplots(2, len(orders), sharex=True, sharey="row", squeeze=False)
+    chance = subjects[0][1]["chance"]
     for column, order in enumerate(orders):
-        for row, (key, label) in enumerate(_ROWS):
-            one = axes[row, column]
-            for at, (name, tables) in enumerate(subjects):
-                if order in tables["curves"]:
-                    _draw(one, tables["curves"][order], key, name, at)
-            one.set_ylim(0, _top(subjects, key))
-            style_axes(
-                one, "share of patches taken away" if row else "", label if column == 0 else ""
-            )
-        axes[0, column].set_title(order, loc="left", fontsize=10.5, color=INK, fontweight="bold")
-        axes[0, column].legend(
-            frameon=False,
-            fontsize=8,
-            labelcolor=INK,
-            loc="upper right",
-            title="area",
-            title_fontsize=8,
-            alignment="left",
+        upper, lower = axes[:, column]
+        for cell, (key, _) in zip((upper, lower), _ROWS, strict=True):
+            _draw_subjects(cell, subjects, order, key)
+        upper.set_title(order, fontsize=10.5)
+        upper.legend(
+            fontsize=8, loc="upper right", title="area", title_fontsize=8, alignment="left"
         )
-        draw_level(
-            axes[0, column],
-            f"chance {subjects[0][1]['chance']:.2f}",
-            subjects[0][1]["chance"],
-            below=True,
-        )
+        lower.set_xlabel("share of patches taken away")
+        # Levels that tell what a curve has fallen to, or risen to.
+        draw_level(upper, f"chance {chance:.2f}", chance, below=True)
         if _top(subjects, "drift") > 1:
-            draw_level(axes[1, column], "another picture", 1.0, at_left=True)
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12, fontweight="bold")
-    if note:
-        figure.supxlabel(
-            "\n".join(textwrap.wrap(note, 56 * max(2, len(orders)))),
-            x=0.01,
-            ha="left",
-            color=QUIET,
-            fontsize=8,
-        )
+            draw_level(lower, "another picture", 1.0, at_left=True)
+    # Columns share their vertical scales, so the first names them for all.
+    for cell, (_, label) in zip(axes[:, 0], _ROWS, strict=True):
+        cell.set_ylabel(label)
+    write_heading(figure, title, textwrap.wrap(note, _NOTE_WIDTH * max(2, len(orders))))
     return figure
 
 
+def _draw_subjects(axes: Axes, subjects: Named, order: str, key: str) -> None:
+    """A line per subject that was measured in this order; colors go by subject in all columns."""
+    for index, (name, tables) in enumerate(subjects):
+        if order in tables["curves"]:
+            draw_band(axes, index, _band(tables["curves"][order], key, name))
+    axes.set_ylim(0, _top(subjects, key))
+
+
 def _top(subjects: Named, key: str) -> float:
-    """The end of a row's scale: room for the legend above accuracies, and a little above the
-    largest drift.
-    """
-    highest = max(
-        point["high"]
-        for _, tables in subjects
-        for curve in tables["curves"].values()
-        for point in curve[key]
-    )
-    return highest * (1.35 if key == "accuracy" else 1.08)
+    """The end of a row's scale: room for the legend above accuracies, and a little above drift."""
+    curves = [curve for _, tables in subjects for curve in tables["curves"].values()]
+    highest = max(point["high"] for curve in curves for point in curve[key])
+    return float(highest * (1.35 if key == "accuracy" else 1.08))
 
 
-def _draw(axes: Axes, curve: Mapping[str, Any], key: str, name: str, at: int) -> None:
-    values, lows, highs = ([point[end] for point in curve[key]] for end in ("value", "low", "high"))
+def _band(curve: Mapping[str, Any], key: str, name: str) -> Band:
+    points = curve[key]
+    # An order with a single share has no area under its curve.
     area = curve["area"]["value"]
-    label = f"{name} -" if area is None else f"{name} {area:.2f}"
-    draw_band(axes, at, curve["ratios"], values, lows, highs, label)
+    return Band(
+        f"{name} -" if area is None else f"{name} {area:.2f}",
+        curve["ratios"],
+        [point["value"] for point in points],
+        [point["low"] for point in points],
+        [point["high"] for point in points],
+    )

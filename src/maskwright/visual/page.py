@@ -1,6 +1,4 @@
-"""A white page on which pictures and lines of text are set one below the other, with a font that is
-always there.
-"""
+"""A white page on which pictures and lines of text are set one below the other."""
 
 from __future__ import annotations
 
@@ -13,27 +11,33 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+# Pixels.
 MARGIN, GAP = 20, 10
 TITLE_SIZE, COLUMN_SIZE, TEXT_SIZE = 17, 14, 12
 INK, MUTED, WARNING = (31, 35, 40), (89, 99, 110), (176, 60, 20)
 
 _PAPER, _RULE = (255, 255, 255), (208, 215, 222)
+# Height of a line, in sizes of its letters.
 _LEADING = 1.45
+# Where a word that is too wide may be broken, such as a policy with its options or a path.
 _BREAKS = re.compile(r"(?<=[(,/_=-])")
 
 Color = tuple[int, int, int]
 
 
 class Page:
-    """A sheet of paper in columns of equal width that grows downward as rows of pictures and lines
-    of text are put on it.
-    """
+    """A sheet of paper in columns of equal width, which grows downward as it is filled."""
 
     def __init__(self, columns: int, cell: int) -> None:
-        """cell: the width of a column in pixels."""
+        """Start with white.
+
+        columns: how many.
+        cell: the width of a column in pixels.
+        """
         self._cell = cell
         self._lefts = [MARGIN + column * (cell + GAP) for column in range(columns)]
         self._right = self._lefts[-1] + cell
+        # The height is known at the end alone, so everything is kept here and drawn in `finish`.
         self._bottom = MARGIN
         self._tiles: list[tuple[int, int, np.ndarray]] = []
         self._texts: list[tuple[int, int, str, int, Color, bool]] = []
@@ -64,12 +68,14 @@ class Page:
     ) -> None:
         """Set a few words in each column, wrapped inside it; all columns start at one height."""
         wrapped = [_wrap(text, self._cell, size, bold) if text else [] for text in words]
+        leading = int(size * _LEADING)
         for x, lines in zip(self._lefts, wrapped, strict=True):
             for number, line in enumerate(lines):
-                self._texts.append(
-                    (x, self._bottom + number * int(size * _LEADING), line, size, color, bold)
-                )
-        self._bottom += max(map(len, wrapped)) * int(size * _LEADING)
+                y = self._bottom + number * leading
+                self._texts.append((x, y, line, size, color, bold))
+        # The column with the most lines decides where the next row starts.
+        most_lines = max(map(len, wrapped))
+        self._bottom += most_lines * leading
 
     def set_tiles(self, tiles: Sequence[np.ndarray | None]) -> None:
         """Set one (h, w, 3) uint8 picture in each column, or leave it empty."""
@@ -106,21 +112,22 @@ def text_width(text: str, size: int, bold: bool = False) -> int:
 
 @lru_cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    # Matplotlib brings this font along, so that sheets look the same on every machine.
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(str(path), size)
 
 
 def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
-    """Break a text at spaces, and a word that is too wide after its brackets, commas, slashes and
-    underscores.
-    """
+    """Break a text at spaces, and words that are too wide after brackets, commas and the like."""
     lines: list[str] = []
     for word in text.split(" "):
         parts = [word] if text_width(word, size, bold) <= width else _BREAKS.split(word)
         for number, part in enumerate(parts):
-            longer = lines[-1] + ("" if number else " ") + part if lines else part
-            if lines and text_width(longer, size, bold) <= width:
-                lines[-1] = longer
+            # Words are joined by a space, the parts of a broken word by nothing.
+            glue = "" if number else " "
+            if lines and text_width(lines[-1] + glue + part, size, bold) <= width:
+                lines[-1] += glue + part
             else:
                 lines.append(part)
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+# INK is for what is read first, QUIET for what explains it.
 INK: Final = "#1f2933"
 QUIET: Final = "#6b7785"
 PAPER: Final = "#ffffff"
@@ -17,5 +18,6 @@ SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 """Line colors in order (Okabe and Ito 2008)."""
 MARKERS: Final = "osD^vPX"
 """Shapes in the order of the colors, so that neither alone tells series apart."""
+# Points.
 TITLE_SIZE: Final = 9.5
 TEXT_SIZE: Final = 8.0

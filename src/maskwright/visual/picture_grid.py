@@ -1,9 +1,8 @@
-"""Pictures side by side: lines of tiles under column titles with a caption below each, for
-comparing models, masks and ratios.
-"""
+"""Pictures side by side: lines of tiles under column titles, with a caption below each."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,14 +11,17 @@ import numpy as np
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.page import COLUMN_SIZE, GAP, INK, MUTED, TITLE_SIZE, WARNING, Page
 
+# Pixels: a line of tiles fits on a screen without scrolling.
 WIDEST = 1500
 
 
 @dataclass(frozen=True)
 class GridLine:
-    """One line: a tile (h, w, 3) uint8 or nothing, and a caption, for each column; titles stand
-    above it where given.
+    """One line of the grid.
 
+    tiles: (h, w, 3) uint8 or nothing, one per column.
+    captions: one per column, or none at all.
+    titles: one per column, to stand above the line.
     last: whether the line ends a group, so that white follows.
     """
 
@@ -31,8 +33,9 @@ class GridLine:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence at the foot of a grid; is_warning: what the reader must know before
-    trusting it.
+    """A sentence at the foot of a grid.
+
+    is_warning: whether readers must know it before they trust the pictures.
     """
 
     text: str
@@ -45,6 +48,7 @@ def picture_grid(
     """Draw the lines below each other and the notes at the foot; returns (H, W, 3) uint8."""
     if not lines:
         raise MaskwrightError("A grid of pictures needs at least one line.")
+    # All columns are as wide as the widest tile, so that lines of different groups align.
     widest = max(tile.shape[1] for line in lines for tile in line.tiles if tile is not None)
     page = Page(max(len(line.tiles) for line in lines), widest)
     if title:
@@ -65,8 +69,7 @@ def picture_grid(
 
 
 def columns_that_fit(tile_width: int, count: int) -> int:
-    """How many of `count` tiles stand beside a first one, at least one, so that lines are about
-    equally long.
-    """
+    """How many of `count` tiles stand beside a first one, so that lines are equally long."""
     most = max(1, (WIDEST - GAP) // (tile_width + GAP) - 1)
-    return -(-count // -(-count // most))
+    num_lines = math.ceil(count / most)
+    return math.ceil(count / num_lines)

@@ -1,6 +1,4 @@
-"""Contact sheets of a prepared store: which window of each picture was kept and why, and maps laid
-over their pictures.
-"""
+"""Contact sheets of a prepared store: the window kept of each picture, and maps over pictures."""
 
 from __future__ import annotations
 
@@ -14,23 +12,30 @@ from PIL import Image, ImageDraw
 from maskwright.visual.page import INK, MARGIN, TEXT_SIZE, TITLE_SIZE, Page, text_width
 from maskwright.visual.palette import SERIES
 
+# Pixels: the side of a picture with the white around it.
 CELL = 190
-PART_COLORS = tuple(
-    tuple(round(value * 255) for value in to_rgb(name))
-    for name in (
-        *SERIES[:6],
-        *("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee"),
-    )
-)
+# The colors of series are too few for the parts of a face; more of Paul Tol's muted ones follow.
+_MORE_COLORS = ("#999933", "#882255", "#332288", "#aa4499", "#ddcc77", "#444444", "#88ccee")
+
+
+def _to_bytes(name: str) -> tuple[int, ...]:
+    return tuple(round(value * 255) for value in to_rgb(name))
+
+
+PART_COLORS = tuple(_to_bytes(name) for name in (*SERIES[:6], *_MORE_COLORS))
 """Colors of parts, in order and again from the first."""
+# How bright the outside of a window stays, and how much a part's color covers its picture.
 _OUTSIDE = 0.35
 _STRENGTH = 0.55
 
 
 @dataclass(frozen=True)
 class WindowPicture:
-    """A whole picture (H, W, 3) uint8, its window as (top, left, height, width) and a word or two
-    on what it keeps.
+    """A whole picture with the window that is kept of it.
+
+    pixels: (H, W, 3) uint8.
+    window: (top, left, height, width).
+    caption: a word or two on what it keeps.
     """
 
     pixels: np.ndarray
@@ -49,72 +54,90 @@ class MapPicture:
 
 def window_sheet(title: str, pictures: Sequence[WindowPicture], columns: int = 4) -> np.ndarray:
     """Draw pictures with the part outside their window darkened; returns (H, W, 3) uint8."""
-    return _sheet(title, [], [(_windowed(one), one.caption) for one in pictures], columns)
+    cells = [(_darkened(picture), picture.caption) for picture in pictures]
+    return _sheet(title, cells, columns, CELL)
 
 
 def map_sheet(
     title: str, parts: Sequence[str], pictures: Sequence[MapPicture], columns: int = 4
 ) -> np.ndarray:
-    """Draw each picture beside itself under its map: parts in their colors, or a share as how
-    visible the picture stays.
+    """Draw each picture beside itself under its map.
+
+    parts: names of the labels in the maps, drawn in their colors; without names the maps are
+        shares, drawn as how visible the picture stays.
     """
-    pairs = [
-        (np.concatenate([_fit(one.pixels), _fit(_overlaid(one, bool(parts)))], axis=1), one.caption)
-        for one in pictures
-    ]
-    return _sheet(title, parts, pairs, columns, CELL * 2)
+    cells = []
+    for picture in pictures:
+        overlaid = _label_overlay(picture) if parts else _share_overlay(picture)
+        pair = np.concatenate([_fit(picture.pixels), _fit(overlaid)], axis=1)
+        cells.append((pair, picture.caption))
+    sheet = _sheet(title, cells, columns, CELL * 2)
+    if not parts:
+        return sheet
+    return np.concatenate([sheet, _legend(parts, sheet.shape[1])], axis=0)
 
 
 def _sheet(
-    title: str,
-    parts: Sequence[str],
-    cells: Sequence[tuple[np.ndarray, str]],
-    columns: int,
-    cell: int = CELL,
+    title: str, cells: Sequence[tuple[np.ndarray, str]], columns: int, cell: int
 ) -> np.ndarray:
     page = Page(columns, cell)
     page.write(title, TITLE_SIZE, INK, bold=True)
     page.skip()
     for start in range(0, len(cells), columns):
         row = list(cells[start : start + columns])
+        # The last row is filled up with white.
         blank = [(np.full((1, 1, 3), 255, dtype=np.uint8), "")] * (columns - len(row))
         page.set_tiles([_captioned(tile, caption, cell) for tile, caption in [*row, *blank]])
-    sheet = page.finish()
-    return np.concatenate([sheet, _legend(parts, sheet.shape[1])], axis=0) if parts else sheet
+    return page.finish()
 
 
-def _windowed(one: WindowPicture) -> np.ndarray:
-    top, left, height, width = one.window
-    dark = (one.pixels * _OUTSIDE).astype(np.uint8)
-    dark[top : top + height, left : left + width] = one.pixels[
-        top : top + height, left : left + width
-    ]
+def _darkened(picture: WindowPicture) -> np.ndarray:
+    """The whole picture, dark outside its window."""
+    top, left, height, width = picture.window
+    inside = (slice(top, top + height), slice(left, left + width))
+    dark = (picture.pixels * _OUTSIDE).astype(np.uint8)
+    dark[inside] = picture.pixels[inside]
     return _fit(dark)
 
 
-def _overlaid(one: MapPicture, is_labels: bool) -> np.ndarray:
-    if not is_labels:
-        share = one.values[:, :, None] / 255
-        paper = np.array((236, 226, 214)) * 0.6 + one.pixels.mean(2, keepdims=True) * 0.2
-        return (one.pixels * share + paper * (1 - share)).astype(np.uint8)
-    table = np.array([(0, 0, 0), *(PART_COLORS[at % len(PART_COLORS)] for at in range(255))])
-    strength = np.where(one.values > 0, _STRENGTH, 0)[:, :, None]
-    return (one.pixels * (1 - strength) + table[one.values] * strength).astype(np.uint8)
+def _share_overlay(picture: MapPicture) -> np.ndarray:
+    """The picture where its map is high, and a pale trace of it on paper where it is low."""
+    # (H, W) -> (H, W, 1)
+    share = picture.values[:, :, None] / 255
+    gray = picture.pixels.mean(2, keepdims=True)
+    paper = np.array((236, 226, 214)) * 0.6 + gray * 0.2
+    mixed = picture.pixels * share + paper * (1 - share)
+    return mixed.astype(np.uint8)
+
+
+def _label_overlay(picture: MapPicture) -> np.ndarray:
+    """The picture tinted by the colors of its parts; label 0 is none of them."""
+    # A color for each of the 256 values of a byte.
+    repeated = (PART_COLORS[index % len(PART_COLORS)] for index in range(255))
+    table = np.array([(0, 0, 0), *repeated])
+    strength = np.where(picture.values > 0, _STRENGTH, 0)[:, :, None]
+    tinted = picture.pixels * (1 - strength) + table[picture.values] * strength
+    return tinted.astype(np.uint8)
 
 
 def _fit(pixels: np.ndarray) -> np.ndarray:
     """Fit a picture into a cell; enlarging repeats pixels."""
+    # Four pixels of white part neighbors.
     factor = (CELL - 4) / max(pixels.shape[:2])
-    size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
-    fitted = np.asarray(
-        Image.fromarray(pixels).resize(
-            size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX
-        )
-    )
-    return np.pad(fitted, ((0, 0), (0, CELL - size[0]), (0, 0)), constant_values=255)
+    height = max(1, round(pixels.shape[0] * factor))
+    width = max(1, round(pixels.shape[1] * factor))
+    filter_used = Image.Resampling.BOX
+    if factor > 1:
+        filter_used = Image.Resampling.NEAREST
+    picture = Image.fromarray(pixels)
+    fitted = np.asarray(picture.resize((width, height), filter_used))
+    # White at the right, so that all cells are equally wide.
+    missing = CELL - width
+    return np.pad(fitted, ((0, 0), (0, missing), (0, 0)), constant_values=255)
 
 
 def _captioned(tile: np.ndarray, caption: str, width: int) -> np.ndarray:
+    # Captions are file names, which have no good place to break.
     while caption and text_width(caption, TEXT_SIZE) > width:
         caption = caption[:-1]
     sheet = Image.new("RGB", (width, tile.shape[0] + 20), (255, 255, 255))
@@ -125,17 +148,19 @@ def _captioned(tile: np.ndarray, caption: str, width: int) -> np.ndarray:
 
 def _legend(parts: Sequence[str], width: int) -> np.ndarray:
     """Name the parts in their colors, in as many lines as they need."""
-    places: list[tuple[int, int, int]] = []
+    # First find where each entry goes, because the height of the sheet follows from it.
+    corners: list[tuple[int, int]] = []
     x, y = MARGIN, 0
-    for at, part in enumerate(parts):
-        need = text_width(part, TEXT_SIZE) + 34
-        if x + need > width - MARGIN and x > MARGIN:
+    for part in parts:
+        entry = text_width(part, TEXT_SIZE) + 34
+        if x + entry > width - MARGIN and x > MARGIN:
             x, y = MARGIN, y + 22
-        places.append((at, x, y))
-        x += need
+        corners.append((x, y))
+        x += entry
     sheet = Image.new("RGB", (width, y + 34), (255, 255, 255))
-    pen = ImageDraw.Draw(sheet)
-    for at, left, top in places:
-        pen.rectangle((left, top, left + 13, top + 13), fill=PART_COLORS[at % len(PART_COLORS)])
-        pen.text((left + 18, top), parts[at], fill=INK, font_size=TEXT_SIZE)
+    draw = ImageDraw.Draw(sheet)
+    for index, (part, (left, top)) in enumerate(zip(parts, corners, strict=True)):
+        color = PART_COLORS[index % len(PART_COLORS)]
+        draw.rectangle((left, top, left + 13, top + 13), fill=color)
+        draw.text((left + 18, top), part, fill=INK, font_size=TEXT_SIZE)
     return np.asarray(sheet)

@@ -1,6 +1,4 @@
-"""The sheet that shows what a masked autoencoder sees and says: original, masked, prediction and
-composite, image by image.
-"""
+"""The sheet of what a masked autoencoder sees and predicts, image by image."""
 
 from __future__ import annotations
 
@@ -35,11 +33,13 @@ DENORMALIZATION: dict[Stats, str] = {
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One image of a sheet: (C, H, W) pictures in [0, 1] and (1, H, W) booleans that mark masked
-    and predicted pixels.
+    """One image of a sheet.
 
+    original, reconstruction, composite: (C, H, W) pictures in [0, 1].
+    is_masked, is_predicted: (1, H, W) booleans.
     target: what the model predicts.
     stats: how that was denormalized for these pictures.
+    caption: a line below the image.
     """
 
     original: Tensor
@@ -56,9 +56,8 @@ class SheetRow:
         return replace(self, caption=caption)
 
     def tiles(self) -> list[np.ndarray]:
-        """The four tiles; what the model did not see or did not predict is hatched, so no true
-        hidden pixel poses as its work.
-        """
+        """The four tiles; what the model did not see or did not predict is hatched."""
+        # In the composite, true pixels that are hidden and not predicted would pose as its work.
         return [
             to_tile(self.original),
             to_tile(self.original, self.is_masked),
@@ -69,7 +68,13 @@ class SheetRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SheetFacts:
-    """What has to be known to repeat the masks of a sheet."""
+    """What has to be known to repeat the masks of a sheet.
+
+    policy: the masking policy with its options.
+    ratio: the share of patches it masks.
+    seed: of its random numbers.
+    title: stands over the sheet.
+    """
 
     policy: str
     ratio: float
@@ -83,10 +88,11 @@ def sheet_rows(
     stats: Literal["visible", "target"] = "visible",
     captions: Sequence[str] = (),
 ) -> list[SheetRow]:
-    """Turn a prediction into rows; captions, when given, are one per image.
+    """Turn a prediction into rows.
 
     stats: how a normalized target is undone (`Prediction.to_picture`); the rows remember it and the
         sheet says it.
+    captions: one per image, or none at all.
     """
     count = len(prediction.patches)
     if captions and len(captions) != count:
@@ -96,22 +102,23 @@ def sheet_rows(
         )
     picture = prediction.to_picture(stats)
     truth = unpatchify(prediction.patches.float(), prediction.grid)
-    original, alone, composite = (
-        scale.to_display(values) for values in (truth, picture.reconstruction, picture.composite)
-    )
+    # (B, C, H, W) in [0, 1], the model's scale of pixels undone.
+    original = scale.to_display(truth)
+    reconstruction = scale.to_display(picture.reconstruction)
+    composite = scale.to_display(picture.composite)
     is_masked = _pixels_of(prediction.mask.masked_ids, prediction.grid)
     is_predicted = _pixels_of(prediction.mask.predicted_ids, prediction.grid)
-    target, used = prediction.target, picture.stats
     return [
         SheetRow(
-            original[row],
-            alone[row],
-            composite[row],
-            is_masked[row],
-            is_predicted[row],
-            target,
-            used,
-            caption,
+            original=original[row],
+            reconstruction=reconstruction[row],
+            composite=composite[row],
+            is_masked=is_masked[row],
+            is_predicted=is_predicted[row],
+            target=prediction.target,
+            # A raw target has nothing to undo, whatever was chosen.
+            stats=picture.stats,
+            caption=caption,
         )
         for row, caption in enumerate(captions or [""] * count)
     ]
@@ -120,11 +127,12 @@ def sheet_rows(
 def reconstruction_sheet(
     rows: Sequence[SheetRow], facts: SheetFacts, *, errors: bool = False
 ) -> np.ndarray:
-    """Draw the rows under column titles, captions below them and the facts at the foot; returns (H,
-    W, 3) uint8.
+    """Draw the rows under column titles, and the facts at the foot; returns (H, W, 3) uint8.
 
-    errors: a fifth column shows how wrong each pixel of the composite is. Images may differ in
-        size. Images of more than three channels show the first three and the sheet says so.
+    Images may differ in size. Images of more than three channels show the first three, and the
+    sheet says so.
+
+    errors: a fifth column shows how wrong each pixel of the composite is.
     """
     if not rows:
         raise MaskwrightError("A reconstruction sheet needs at least one image.")
@@ -133,11 +141,13 @@ def reconstruction_sheet(
             "The rows of a sheet must share one target and one denormalization; draw one sheet for"
             " each."
         )
-    tiles = [
-        [*row.tiles(), *([error_tile(row.composite, row.original)] if errors else [])]
-        for row in rows
-    ]
-    columns = (*COLUMNS, "Error") if errors else COLUMNS
+    columns: tuple[str, ...] = COLUMNS
+    tiles = [row.tiles() for row in rows]
+    if errors:
+        columns = (*COLUMNS, "Error")
+        for row, row_tiles in zip(rows, tiles, strict=True):
+            row_tiles.append(error_tile(row.composite, row.original))
+    # Tiny images have tiles that are narrower than their titles.
     widest_title = max(text_width(title, COLUMN_SIZE, bold=True) for title in columns)
     page = Page(len(columns), max(widest_title, *(row_tiles[0].shape[1] for row_tiles in tiles)))
     if facts.title:
@@ -162,13 +172,16 @@ def _write_footer(page: Page, facts: SheetFacts, row: SheetRow) -> None:
         f"policy {facts.policy}   |   ratio {facts.ratio:.4g}   |   seed {facts.seed}   |   target"
         f" {row.target}"
     )
+    # Statistics of hidden patches are a leak: a picture drawn with them flatters the model.
     page.write(DENORMALIZATION[row.stats], color=WARNING if row.stats == "target" else MUTED)
+    # One channel is shown as gray and three as colors; of other numbers some are left out.
     if channels == 2 or channels > 3:
-        page.write(
-            f"{'the first three' if channels > 3 else 'the first'} of {channels} channels shown"
-        )
+        shown = "the first three" if channels > 3 else "the first"
+        page.write(f"{shown} of {channels} channels shown")
 
 
 def _pixels_of(ids: Tensor, grid: Grid) -> Tensor:
+    """Mark the pixels of some patches: (B, K) ids -> (B, 1, H, W) booleans."""
     flags = ids.new_zeros(len(ids), grid.num_patches).scatter_(1, ids, 1).bool()
+    # (B, N) -> (B, N, P * P) -> (B, 1, H, W)
     return unpatchify(flags[:, :, None].expand(-1, -1, grid.patch_size**2), grid)

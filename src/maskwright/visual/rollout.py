@@ -1,6 +1,4 @@
-"""The rollout sheet: pictures under heat maps of what an encoder gathers from them, whole and with
-patches taken away, centers marked.
-"""
+"""The rollout sheet: pictures under heat maps of what an encoder gathers as patches vanish."""
 
 from __future__ import annotations
 
@@ -18,15 +16,21 @@ from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 from maskwright.visual.tiles import to_tile
 
 _COLORS = "inferno"
+# How much of a tile is the map; the rest is its picture in gray.
 _SHARE_OF_MAP = 0.65
+# Bright cyan, which the map's colors from black to yellow do not have.
+_MARK_COLOR = (0, 220, 255)
 _TITLE = "Attention rollout as patches vanish"
 
 
 @dataclass(frozen=True)
 class RolloutStage:
-    """One picture at one share taken away: heat (N,), clipped to [0, 1] as it is drawn, which
-    patches are seen (N,), and a caption.
+    """One picture at one share of patches taken away.
 
+    title: the share.
+    heat: (N,), clipped to [0, 1] as it is drawn.
+    is_seen: (N,) booleans.
+    caption: stands below the tile.
     center: (row, col) of the map in [0, 1], where it is to be marked.
     """
 
@@ -39,7 +43,13 @@ class RolloutStage:
 
 @dataclass(frozen=True)
 class RolloutLine:
-    """One (C, H, W) uint8 picture as one encoder sees it, from whole to little."""
+    """One picture as one encoder sees it, from whole to little.
+
+    subject: the name of the encoder.
+    image: (C, H, W) uint8.
+    grid: its patches.
+    stages: in the order of the columns.
+    """
 
     subject: str
     image: Tensor
@@ -48,17 +58,16 @@ class RolloutLine:
 
 
 def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np.ndarray:
-    """Draw a line for each picture and encoder: picture, map, maps under occlusion; returns (H, W,
-    3) uint8.
+    """Draw a line for each picture and encoder: picture, map, maps under occlusion.
 
-    A ring marks the center of mass, a line leads to it from that of the whole picture. Raises
-    MaskwrightError when no encoder has attention.
+    A ring marks the center of mass, a line leads to it from that of the whole picture.
+    Returns (H, W, 3) uint8. Raises MaskwrightError when no encoder has attention.
     """
     if not lines:
         raise MaskwrightError(
             "There is no attention to draw: raw pixels have none; give a run or checkpoint."
         )
-    told = (
+    legend = (
         "Colors: a patch's share over an even share of all patches seen, from half (dark) to twice"
         " (bright). Ring: center of mass; line: the way from that of the whole picture. Even:"
         " evenness; agrees: rank correlation with the map of the whole picture. Entropy lines: how"
@@ -67,44 +76,48 @@ def rollout_sheet(lines: Sequence[RolloutLine], notes: Sequence[str] = ()) -> np
     )
     return picture_grid(
         [_grid_line(line, number == 0) for number, line in enumerate(lines)],
-        [Note(told), *map(Note, notes)],
+        [Note(legend), *map(Note, notes)],
         _TITLE,
     )
 
 
 def _grid_line(line: RolloutLine, titled: bool) -> GridLine:
+    # The first stage is the whole picture, from whose center the others have moved.
     start = line.stages[0].center
-    tiles = [
-        to_tile(line.image.float() / 255),
-        *(_tile(line, stage, start) for stage in line.stages),
-    ]
+    tiles = [to_tile(line.image.float() / 255)]
+    tiles += [_tile(line, stage, start) for stage in line.stages]
     captions = [line.subject, *(stage.caption for stage in line.stages)]
-    return GridLine(
-        tiles, captions, ["picture", *(stage.title for stage in line.stages)] if titled else ()
-    )
+    titles = ["picture", *(stage.title for stage in line.stages)]
+    return GridLine(tiles, captions, titles if titled else ())
 
 
 def _tile(line: RolloutLine, stage: RolloutStage, start: tuple[float, float] | None) -> np.ndarray:
-    side = line.grid.patch_size
-    seen = stage.is_seen.reshape(line.grid.rows, line.grid.cols)
-    picture = to_tile(line.image.float() / 255, ~_enlarged(seen, side)[None])
-    heat = stage.heat.clamp(0, 1).reshape(line.grid.rows, line.grid.cols)
-    colors = (
-        matplotlib.colormaps[_COLORS](_resized(_enlarged(heat, side), picture.shape[:2]))[..., :3]
-        * 255
-    )
+    # (N,) -> (H, W), each patch filled with its value.
+    is_seen = _to_pixels(stage.is_seen, line.grid)
+    heat = _to_pixels(stage.heat.clamp(0, 1), line.grid)
+    # The picture with unseen patches hatched, at the size of a tile.
+    picture = to_tile(line.image.float() / 255, ~is_seen[None])
+    size = picture.shape[0], picture.shape[1]
+    # Over gray, so that colors are those of the map alone.
+    colors = matplotlib.colormaps[_COLORS](_resized(heat, size))[..., :3] * 255
     gray = picture.mean(-1, keepdims=True)
     mixed = (_SHARE_OF_MAP * colors + (1 - _SHARE_OF_MAP) * gray).round().astype(np.uint8)
-    is_seen = _resized(_enlarged(seen, side).float(), picture.shape[:2]) > 0.5
-    tile = np.where(is_seen[:, :, None], mixed, picture)
-    return tile if stage.center is None or start is None else _mark(tile, stage.center, start)
+    is_seen_tile = _resized(is_seen.float(), size) > 0.5
+    tile = np.where(is_seen_tile[:, :, None], mixed, picture)
+    if stage.center is None or start is None:
+        return tile
+    return _mark(tile, stage.center, start)
 
 
-def _enlarged(values: Tensor, side: int) -> Tensor:
-    return values.repeat_interleave(side, 0).repeat_interleave(side, 1)
+def _to_pixels(values: Tensor, grid: Grid) -> Tensor:
+    """(N,) -> (rows, cols) -> (H, W)."""
+    side = grid.patch_size
+    cells = values.reshape(grid.rows, grid.cols)
+    return cells.repeat_interleave(side, 0).repeat_interleave(side, 1)
 
 
 def _resized(values: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) values at the (height, width) of a tile; repeated, never averaged."""
     picture = Image.fromarray(values.cpu().numpy().astype(np.float32))
     return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.NEAREST))
 
@@ -114,8 +127,12 @@ def _mark(tile: np.ndarray, center: tuple[float, float], start: tuple[float, flo
     picture = Image.fromarray(tile)
     draw = ImageDraw.Draw(picture)
     height, width = tile.shape[:2]
-    (y, x), (from_y, from_x) = ((row * height, col * width) for row, col in (center, start))
-    draw.line((from_x, from_y, x, y), fill=(0, 220, 255), width=2)
-    for radius, color, thick in ((7, (0, 0, 0), 4), (6, (0, 220, 255), 2)):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=color, width=thick)
+    # From (row, col) in [0, 1] to pixels.
+    y, x = center[0] * height, center[1] * width
+    start_y, start_x = start[0] * height, start[1] * width
+    draw.line((start_x, start_y, x, y), fill=_MARK_COLOR, width=2)
+    # A black ring under the bright one keeps it visible on bright patches.
+    for radius, color, thickness in ((7, (0, 0, 0), 4), (6, _MARK_COLOR, 2)):
+        box = (x - radius, y - radius, x + radius, y + radius)
+        draw.ellipse(box, outline=color, width=thickness)
     return np.asarray(picture)

@@ -1,6 +1,4 @@
-"""The sheet of a learned selection: picture, how much each patch is wanted, what is kept, and the
-composite.
-"""
+"""The sheet of a learned selection: picture, chance of each patch, what is kept, composite."""
 
 from __future__ import annotations
 
@@ -22,8 +20,12 @@ COLUMNS = ("Original", "Wanted", "Kept", "Composite")
 
 @dataclass(frozen=True)
 class SelectionRow:
-    """One picture of a sheet: original and composite (C, H, W) in [0, 1], chance (N,) of keeping
-    each patch, is_kept (N,) booleans.
+    """One picture of a sheet.
+
+    original, composite: (C, H, W) in [0, 1].
+    chance: (N,) of keeping each patch.
+    is_kept: (N,) booleans.
+    caption: a line below the picture.
     """
 
     original: Tensor
@@ -33,9 +35,7 @@ class SelectionRow:
     caption: str
 
     def tiles(self, grid: Grid) -> list[np.ndarray]:
-        """Four tiles; hidden patches are hatched, and the brighter a patch of the second, the more
-        it is wanted.
-        """
+        """Four tiles: hidden patches are hatched, and patches likely to be kept are bright."""
         hidden = _to_pixels(~self.is_kept, grid).bool()
         return [
             to_tile(self.original),
@@ -51,23 +51,24 @@ def selection_sheet(
     title: str,
     notes: Sequence[str],
 ) -> np.ndarray:
-    """Draw groups of rows, each under its heading, and notes at the foot; returns (H,
-    W, 3) uint8.
+    """Draw groups of rows, each under its heading; returns (H, W, 3) uint8.
+
+    groups: headings with their rows.
+    notes: sentences at the foot.
     """
-    rows = [row for _, some in groups for row in some]
+    rows = [row for _, members in groups for row in members]
     if not rows:
         raise MaskwrightError("A sheet of selections needs at least one picture.")
-    cell = max(
-        rows[0].tiles(grid)[0].shape[1],
-        *(text_width(name, COLUMN_SIZE, bold=True) for name in COLUMNS),
-    )
-    page = Page(len(COLUMNS), cell)
+    # All pictures have the size of the grid, so the first stands for all.
+    tile_width = rows[0].tiles(grid)[0].shape[1]
+    title_widths = [text_width(name, COLUMN_SIZE, bold=True) for name in COLUMNS]
+    page = Page(len(COLUMNS), max(tile_width, *title_widths))
     page.write(title, TITLE_SIZE, INK, bold=True)
-    for heading, some in groups:
+    for heading, members in groups:
         page.skip()
         page.write(heading, COLUMN_SIZE, INK, bold=True)
         page.set_titles(COLUMNS)
-        for row in some:
+        for row in members:
             page.set_tiles(row.tiles(grid))
             page.write(row.caption)
             page.skip(4)
@@ -79,6 +80,6 @@ def selection_sheet(
 
 def _to_pixels(values_N: Tensor, grid: Grid) -> Tensor:
     """(1, H, W) float picture in which every patch is filled with its value."""
-    return unpatchify(
-        values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2), grid
-    )[0]
+    # (N,) -> (1, N, P * P) -> (1, 1, H, W)
+    patches = values_N.to(torch.float32)[None, :, None].expand(-1, -1, grid.patch_size**2)
+    return unpatchify(patches, grid)[0]

@@ -1,24 +1,21 @@
-"""Figures of studies: arms with their intervals, what accuracy costs, and how arms learn, readable
-in the width of a phone.
-"""
+"""Figures of studies: arms with their intervals, what accuracy costs, and how arms learn."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
-import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.visual.chart_style import PAGE_STYLE, PAGE_TEXT
 from maskwright.visual.palette import INK, QUIET, SERIES
 
 WIDTH = 4.0
 """Inches; a phone shows them at about life size."""
-TEXT = 9.0
 KINDS = {
     "baseline": (INK, "D"),
     "better": (SERIES[0], "^"),
@@ -26,13 +23,27 @@ KINDS = {
     "plain": (QUIET, "o"),
 }
 """Color and marker by what was shown of an arm: never by color alone."""
-_LINES = list(product(("-", (0, (4, 2)), (0, (1, 1.5))), (*SERIES[:6], INK)))
+
+# Solid, dashed and dotted lines in seven colors: 21 arms are drawn apart. INK stands for black,
+# because the page turns it into its own text color.
+_DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+_COLORS = (*SERIES[:6], INK)
+_LINE_STYLES = [(dash, color) for dash in _DASHES for color in _COLORS]
+# Curves of fewer points show each of them.
+_DENSE = 12
+# Longer legends stand in two columns.
+_LONG_LEGEND = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """One arm: its mean, the ends of its interval where it has one, the values of its seeds, and
-    its kind (see KINDS).
+    """One arm.
+
+    label: its name.
+    mean: over its seeds.
+    low, high: the ends of its interval, where it has one.
+    points: the values of its seeds.
+    kind: what was shown of it (see KINDS).
     """
 
     label: str
@@ -41,6 +52,11 @@ class Dot:
     high: float | None = None
     points: Sequence[float] = ()
     kind: str = "plain"
+
+    @property
+    def interval(self) -> list[float]:
+        """Both ends of its interval, or nothing."""
+        return [] if self.low is None or self.high is None else [self.low, self.high]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,77 +67,60 @@ class Cost:
     spent: float
 
 
+@rc_context(PAGE_STYLE)
 def interval_plot(dots: Sequence[Dot], axis: str, zero: bool = False) -> Figure:
-    """Draw a line per arm: small dots for seeds, a large one for the mean, a bar for the interval;
+    """Draw a line per arm: small dots for seeds, a large one for the mean, a bar for the interval.
+
+    axis: what is measured.
     zero: mark where nothing differs.
     """
     if not dots:
         raise MaskwrightError("An interval plot needs at least one arm.")
     figure, axes = _figure(0.75 + 0.27 * len(dots))
-    for place, dot in enumerate(dots):
-        color, marker = KINDS[dot.kind]
-        axes.scatter(
-            dot.points,
-            [place] * len(dot.points),
-            s=9,
-            color=color,
-            alpha=0.45,
-            linewidths=0,
-            zorder=2,
-        )
-        if dot.low is not None and dot.high is not None:
-            axes.plot(
-                [dot.low, dot.high],
-                [place, place],
-                color=color,
-                linewidth=1.6,
-                solid_capstyle="butt",
-                zorder=3,
-            )
-        axes.scatter([dot.mean], [place], s=34, color=color, marker=marker, zorder=4)
+    for row, dot in enumerate(dots):
+        _draw_interval(axes, row, dot)
     if zero:
         axes.axvline(0, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.set_yticks(range(len(dots)), [dot.label for dot in dots])
+    # Upside down, so that the first arm is at the top.
     axes.set_ylim(len(dots) - 0.5, -0.5)
     axes.set_xlabel(axis)
     axes.locator_params(axis="x", nbins=5)
     return figure
 
 
+def _draw_interval(axes: Axes, row: int, dot: Dot) -> None:
+    color, marker = KINDS[dot.kind]
+    # The mean lies over its interval, and both over the seeds.
+    rows = [row] * len(dot.points)
+    axes.scatter(dot.points, rows, s=9, color=color, alpha=0.45, linewidths=0, zorder=2)
+    if dot.interval:
+        axes.plot(
+            dot.interval,
+            [row, row],
+            color=color,
+            linewidth=1.6,
+            solid_capstyle="butt",
+            zorder=3,
+        )
+    axes.scatter([dot.mean], [row], s=34, color=color, marker=marker, zorder=4)
+
+
+@rc_context(PAGE_STYLE)
 def frontier_plot(
     costs: Sequence[Cost], spent: str, reached: str, larger_is_better: bool = True
 ) -> Figure:
-    """Draw what each arm reached against what it spent, and the line of those that no arm beats in
-    both.
-    """
+    """Draw what arms reached against what they spent, and the line of those unbeaten in both."""
     if not costs:
         raise MaskwrightError("A frontier needs at least one arm.")
     figure, axes = _figure(3.1)
     for number, cost in enumerate(costs, start=1):
-        color, marker = KINDS[cost.dot.kind]
-        if cost.dot.low is not None and cost.dot.high is not None:
-            axes.plot(
-                [cost.spent] * 2,
-                [cost.dot.low, cost.dot.high],
-                color=color,
-                linewidth=1.2,
-                alpha=0.6,
-                zorder=2,
-            )
-        axes.scatter([cost.spent], [cost.dot.mean], s=30, color=color, marker=marker, zorder=3)
-        axes.annotate(
-            str(number),
-            (cost.spent, cost.dot.mean),
-            (5, 3),
-            textcoords="offset points",
-            fontsize=TEXT,
-            color=INK,
-            zorder=4,
-        )
+        _draw_cost(axes, number, cost)
     best = unbeaten(costs, larger_is_better)
+    # A step and not a slope: nothing was measured between two arms.
     axes.step(
-        [one.spent for one in best],
-        [one.dot.mean for one in best],
+        [cost.spent for cost in best],
+        [cost.dot.mean for cost in best],
         where="post",
         color=QUIET,
         linewidth=1,
@@ -134,59 +133,67 @@ def frontier_plot(
     return figure
 
 
+def _draw_cost(axes: Axes, number: int, cost: Cost) -> None:
+    """An arm with its number, because names would cover their neighbors."""
+    color, marker = KINDS[cost.dot.kind]
+    if cost.dot.interval:
+        axes.plot(
+            [cost.spent] * 2, cost.dot.interval, color=color, linewidth=1.2, alpha=0.6, zorder=2
+        )
+    axes.scatter([cost.spent], [cost.dot.mean], s=30, color=color, marker=marker, zorder=3)
+    axes.annotate(
+        str(number),
+        (cost.spent, cost.dot.mean),
+        (5, 3),
+        textcoords="offset points",
+        fontsize=PAGE_TEXT,
+        zorder=4,
+    )
+
+
 def unbeaten(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]:
     """The arms that no arm matches at less or equal cost, cheapest first."""
     sign = 1 if larger_is_better else -1
+    # Of equal costs the best comes first, so one pass with the best so far is enough.
+    in_order = sorted(costs, key=lambda cost: (cost.spent, -sign * cost.dot.mean))
     best: list[Cost] = []
-    for cost in sorted(costs, key=lambda one: (one.spent, -sign * one.dot.mean)):
+    for cost in in_order:
         if not best or sign * cost.dot.mean > sign * best[-1].dot.mean:
             best.append(cost)
     return best
 
 
+@rc_context(PAGE_STYLE)
 def learning_plot(curves: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Figure:
-    """Draw a line per arm from (x, y) points, with a legend below; points that are not finite are
-    left out.
+    """Draw a line per arm from (x, y) points, with a legend below.
+
+    Points that are not finite are left out.
     """
-    drawn = {
-        name: [(at, value) for at, value in points if math.isfinite(value)]
-        for name, points in curves.items()
-    }
-    drawn = {name: points for name, points in drawn.items() if points}
+    drawn = {}
+    for name, points in curves.items():
+        finite = [(step, value) for step, value in points if math.isfinite(value)]
+        if finite:
+            drawn[name] = finite
     if not drawn:
         raise MaskwrightError("There are no learning curves to draw.")
     figure, axes = _figure(2.9 + 0.19 * len(drawn))
-    for (dash, color), (name, points) in zip(_LINES, drawn.items(), strict=False):
+    for (dash, color), (name, points) in zip(_LINE_STYLES, drawn.items(), strict=False):
         axes.plot(
-            *np.array(points).T,
+            [step for step, _ in points],
+            [value for _, value in points],
             color=color,
             linestyle=dash,
             linewidth=1.4,
             label=name,
-            marker="." if len(points) < 12 else None,
+            marker="." if len(points) < _DENSE else None,
         )
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.locator_params(nbins=5)
-    figure.legend(
-        loc="outside lower left",
-        frameon=False,
-        fontsize=TEXT,
-        labelcolor=INK,
-        ncols=1 + (len(drawn) > 8),
-    )
+    figure.legend(loc="outside lower left", ncols=2 if len(drawn) > _LONG_LEGEND else 1)
     return figure
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(QUIET)
-    axes.tick_params(labelsize=TEXT, length=3, color=QUIET, labelcolor=INK)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set_fontsize(TEXT)
-        axis.label.set_color(INK)
-    axes.grid(axis="both", color=QUIET, linewidth=0.4, alpha=0.25)
-    axes.set_axisbelow(True)
-    return figure, axes
+    return figure, figure.add_subplot()

@@ -1,6 +1,4 @@
-"""An encoder for other pictures than it was made for: positions resampled to a new grid, a stem for
-another number of channels.
-"""
+"""An encoder for other pictures than it was made for: another size, other channels."""
 
 from __future__ import annotations
 
@@ -21,40 +19,49 @@ _STEM = "encoder.patch_embed.proj.weight"
 def adapt_size(
     config: ModelConfig, state: Mapping[str, Tensor], size: tuple[int, int]
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Resample every position table of a state dict under our names to the grid of an image of
-    `size`, in two dimensions.
+    """Resample the position tables of a state dict under our names to another grid.
+
+    size: (height, width) of the images in pixels.
     """
-    old, new = (Grid.of_image(*sides, config.patch_size) for sides in (config.image_size, size))
-    prefix = {
+    old = Grid.of_image(*config.image_size, config.patch_size)
+    new = Grid.of_image(*size, config.patch_size)
+    # Rows of prefix tokens have no place in the image and stay; a cross decoder has none of them.
+    prefix_rows = {
         "encoder.pos_embed": config.num_prefix,
         "decoder.pos_embed": config.num_prefix if config.decoder == "full" else 0,
     }
-    resized = {
-        name: resize_positions(value, old, new, prefix[name]) if name in prefix else value
-        for name, value in state.items()
-    }
+    resized = dict(state)
+    for name, num_prefix in prefix_rows.items():
+        if name in state:
+            # (1, prefix + N, D) -> (1, prefix + new N, D), in two dimensions
+            resized[name] = resize_positions(state[name], old, new, num_prefix)
     return dataclasses.replace(config, image_size=size), resized
 
 
 def adapt_channels(
     config: ModelConfig, state: Mapping[str, Tensor], scale: PixelScale, channels: int
 ) -> tuple[ModelConfig, dict[str, Tensor], PixelScale]:
-    """Give an encoder's stem another number of input channels, as timm does; mean and deviation of
-    the channels are averaged.
-    """
+    """Give an encoder's stem another number of input channels, as timm does."""
     stem = adapt_stem(state[_STEM], channels)
-    mean, std = (sum(values) / len(values) for values in (scale.mean, scale.std))
+    # No new channel is one of the old ones, so each gets the average scale.
+    mean = sum(scale.mean) / len(scale.mean)
+    std = sum(scale.std) / len(scale.std)
     changed = dataclasses.replace(config, channels=channels)
     return changed, {**state, _STEM: stem}, PixelScale((mean,) * channels, (std,) * channels)
 
 
 def adapt_stem(weight: Tensor, channels: int) -> Tensor:
-    """(D, C, p, p) weights for another C: one channel gets the sum, more get the old ones in turn,
-    scaled so that the sum stays.
+    """Adapt (D, C, p, p) weights to another C.
+
+    One channel gets the sum; more channels get the old ones in turn.
     """
     old = weight.shape[1]
     if channels == old:
         return weight
+    # (D, C, p, p) -> (D, 1, p, p): a gray image gives what three equal channels gave.
     if channels == 1:
         return weight.sum(1, keepdim=True)
-    return weight.repeat(1, math.ceil(channels / old), 1, 1)[:, :channels] * (old / channels)
+    # (D, C, p, p) -> (D, channels, p, p)
+    repeated = weight.repeat(1, math.ceil(channels / old), 1, 1)[:, :channels]
+    # Activations keep their size when more channels are added up.
+    return repeated * (old / channels)

@@ -1,6 +1,4 @@
-"""Our own checkpoints: a plain torch file with the weights and everything needed to build the model
-again.
-"""
+"""Our own checkpoints: the weights and everything needed to build the model again."""
 
 from __future__ import annotations
 
@@ -23,15 +21,22 @@ from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.formats import describe_unknown, translate
 from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
+# Raised when files change in a way that older versions would misread.
 FORMAT = 1
+# Names of parameters in the checkpoints of a Lightning module, whose `model` they are, and of the
+# average of them that a training may keep.
 _PREFIX = "model."
 AVERAGED = "averaged.module."
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode with the pixel scale it was trained on, the settings of its run
-    and facts of its file.
+    """Both halves of a model.
+
+    model: in evaluation mode.
+    scale: of the pixels it was trained on.
+    settings: of the run that trained it.
+    facts: about its file, for people and reports.
     """
 
     model: MaskedAutoencoder
@@ -42,8 +47,12 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class LoadedEncoder:
-    """An encoder in evaluation mode, with or without the decoder it was trained with, and the same
-    beside it.
+    """An encoder with or without the decoder it was trained with.
+
+    model: in evaluation mode.
+    scale: of the pixels it was trained on.
+    settings: of the run that trained it.
+    facts: about its file, for people and reports.
     """
 
     model: MaskedAutoencoder | ImageEncoder
@@ -55,9 +64,8 @@ class LoadedEncoder:
 def describe_model(
     model: MaskedAutoencoder | ImageEncoder, scale: PixelScale, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The `maskwright` entry of a checkpoint: plain numbers and strings alone, so that it loads
-    with weights_only=True.
-    """
+    """The `maskwright` entry of a checkpoint."""
+    # Plain numbers and strings alone, so that the file loads with weights_only=True.
     return {
         "format": FORMAT,
         "model": model.config.to_dict(),
@@ -69,8 +77,9 @@ def describe_model(
 def save_model(
     path: Path | str, model: MaskedAutoencoder, scale: PixelScale, settings: Mapping[str, Any]
 ) -> None:
-    """Write the model's weights and description atomically; `settings` holds plain values (numbers,
-    strings, lists, mappings).
+    """Write the model's weights and description atomically.
+
+    settings: plain values (numbers, strings, lists, mappings).
     """
     state = {_PREFIX + name: value.detach().cpu() for name, value in model.state_dict().items()}
     content = {"state_dict": state, ABOUT: describe_model(model, scale, settings)}
@@ -80,29 +89,30 @@ def save_model(
 def save_tensors(
     path: Path | str, model: MaskedAutoencoder | ImageEncoder, about: Mapping[str, Any]
 ) -> None:
-    """Write a model as safetensors under our names, its description in the file's metadata;
-    `load_model` reads it back.
+    """Write a model as safetensors under our names; `load_model` reads it back.
+
+    about: its description, for the file's metadata.
     """
+    # safetensors takes no views.
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"format": "pt", ABOUT: json.dumps(about)}
     write_safetensors(path, state, metadata)
 
 
 def load_model(path: Path | str) -> LoadedModel:
-    """Rebuild the model of a checkpoint written by `save_model`, `save_tensors` or a
-    training run.
+    """Rebuild the model of a checkpoint that maskwright wrote.
 
     Raises MaskwrightError, naming the file and what it seems to be, for any other or damaged file.
     """
     file = open_weights(path)
     if file.about is None:
+        # Say what the file is instead, as far as the formats here know.
         translated = translate(file)
-        found = (
-            describe_unknown(file)
-            if translated is None
-            else f"a file of another kind ({translated.kind})"
-        )
-        raise MaskwrightError(f"{path} is {found}; this needs a maskwright checkpoint.")
+        if translated is None:
+            kind = describe_unknown(file)
+        else:
+            kind = f"a file of another kind ({translated.kind})"
+        raise MaskwrightError(f"{path} is {kind}; this needs a maskwright checkpoint.")
     return model_from(file.content, path)
 
 
@@ -116,9 +126,8 @@ def model_from(content: Mapping[str, Any], path: Path | str) -> LoadedModel:
         )
     model = MaskedAutoencoder(config)
     load_strictly(model, state, path)
-    return LoadedModel(
-        model.eval(), scale, dict(content[ABOUT].get("settings", {})), progress_of(content)
-    )
+    settings = dict(content[ABOUT].get("settings", {}))
+    return LoadedModel(model.eval(), scale, settings, progress_of(content))
 
 
 def encoder_from(file: WeightFile) -> LoadedEncoder:
@@ -126,15 +135,14 @@ def encoder_from(file: WeightFile) -> LoadedEncoder:
     config, state, scale = parts_of(file.content, file.path)
     model = build_for(config, state)
     load_strictly(model, state, file.path)
-    about = file.content[ABOUT]
-    return LoadedEncoder(
-        model.eval(), scale, dict(about.get("settings", {})), progress_of(file.content)
-    )
+    settings = dict(file.content[ABOUT].get("settings", {}))
+    return LoadedEncoder(model.eval(), scale, settings, progress_of(file.content))
 
 
 def build_for(config: ModelConfig, state: Mapping[str, Tensor]) -> MaskedAutoencoder | ImageEncoder:
-    """The model that a state dict under our names was taken from: both halves, a classifier or an
-    encoder; its weights are not copied.
+    """Build the model that a state dict under our names is from; its weights are not copied.
+
+    That is both halves, a classifier or an encoder.
     """
     if any(name.startswith("decoder.") for name in state):
         return MaskedAutoencoder(config)
@@ -159,6 +167,7 @@ def parts_of(
             f"{path} has format {about.get('format')}; this version reads format {FORMAT}. Use the"
             " maskwright that wrote it."
         )
+    # A file that was edited or written by another program may lack any part.
     try:
         config = ModelConfig.from_dict(about["model"])
         scale = PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
@@ -172,20 +181,20 @@ def parts_of(
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
-    """Copy a state dict into a model; raises MaskwrightError that names the first few tensors that
-    do not fit.
-    """
+    """Copy a state dict into a model; raises MaskwrightError that names tensors that do not fit."""
     check_fit(model, state, path)
     model.load_state_dict(dict(state))
 
 
 def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -> None:
-    """Raise MaskwrightError when names or shapes differ from a model's, which may be one without
-    memory.
+    """Raise MaskwrightError when names or shapes differ from a model's.
+
+    model: may be on the meta device, without memory.
     """
-    own = model.state_dict()
-    wrong = sorted(set(own) ^ set(state)) + [
-        name for name in own if name in state and own[name].shape != state[name].shape
+    expected = model.state_dict()
+    wrong = sorted(set(expected) ^ set(state))
+    wrong += [
+        name for name in expected if name in state and expected[name].shape != state[name].shape
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
@@ -196,15 +205,16 @@ def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path | str) -
 
 
 def _model_state(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The model's share of a checkpoint (a compiled model carries `_orig_mod.` in its names), or
-    all tensors of a safetensors file.
+    """The model's share of a checkpoint, or all tensors of a safetensors file.
 
     Where a training kept an average of the weights beside them, the average is the model.
     """
+    # A safetensors file has its tensors at the top.
     if "state_dict" not in content and any(name.startswith("encoder.") for name in content):
         return {name: value for name, value in content.items() if isinstance(value, Tensor)}
     state = content["state_dict"]
     prefix = AVERAGED if any(key.startswith(AVERAGED) for key in state) else _PREFIX
+    # A compiled model carries `_orig_mod.` in its names.
     return {
         key.removeprefix(prefix).replace("_orig_mod.", ""): value
         for key, value in state.items()

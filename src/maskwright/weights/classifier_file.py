@@ -1,6 +1,4 @@
-"""A trained classifier as a file: timm's names where timm has the architecture, our own
-otherwise.
-"""
+"""A trained classifier as a file: under timm's names where timm has the architecture."""
 
 from __future__ import annotations
 
@@ -21,11 +19,12 @@ from maskwright.weights.timm_vit import NotExportable, hub_config, timm_argument
 def save_classifier(
     path: Path, model: Classifier, scale: PixelScale, settings: Mapping[str, Any]
 ) -> str:
-    """Write the weights and, beside them, a JSON that tells how timm builds the model; returns a
-    sentence on where they are.
+    """Write the weights and, beside them, a JSON on how timm builds the model.
 
     settings: plain values with `classes`, the names in the order of the scores; they and our own
         description are in the file's metadata.
+
+    Returns a sentence on where they are.
     """
     about = describe_model(model, scale, settings)
     try:
@@ -33,14 +32,10 @@ def save_classifier(
     except NotExportable as error:
         save_tensors(path, model, about)
         return f"the classifier is {path}, under our own names ({error})"
+    # timm has no module around the encoder: its names stand at the top, beside those of the head.
     state = {
-        name: value.detach().cpu().contiguous()
-        for name, value in model.encoder.state_dict().items()
-    }
-    state |= {
-        name: value.detach().cpu().contiguous()
+        name.removeprefix("encoder."): value.detach().cpu().contiguous()
         for name, value in model.state_dict().items()
-        if not name.startswith("encoder.")
     }
     write_safetensors(path, state, {"format": "pt", ABOUT: json.dumps(about)})
     write_json(path.with_suffix(".json"), _describe(path, architecture, arguments, scale, settings))
@@ -56,9 +51,9 @@ def classifier_arguments(model: Classifier, scale: PixelScale) -> tuple[str, dic
     architecture, _ = hub_config(model.config, scale)
     arguments = timm_arguments(model.config)
     if model.pooling == "mean":
-        arguments.pop(
-            "final_norm", None
-        )  # timm drops both norms when asked to drop the last; with average pooling it has fc_norm alone
+        # timm drops both norms when asked to drop the last; with average pooling it has fc_norm
+        # alone.
+        arguments.pop("final_norm", None)
     return architecture, {
         **arguments,
         "num_classes": model.num_classes,
@@ -73,6 +68,7 @@ def _describe(
     scale: PixelScale,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """The content of the JSON, with the lines of code that load the file."""
     return {
         "architecture": architecture,
         "arguments": arguments,

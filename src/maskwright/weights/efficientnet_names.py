@@ -1,6 +1,4 @@
-"""EfficientNet weights from the package efficientnet_pytorch (`_blocks.3._project_conv`) under the
-names that timm uses.
-"""
+"""EfficientNet weights of the package efficientnet_pytorch under the names that timm uses."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import re
 
 from torch import Tensor
 
+# Names before and after the blocks.
 _OUTSIDE = {
     "_conv_stem": "conv_stem",
     "_bn0": "bn1",
@@ -15,6 +14,7 @@ _OUTSIDE = {
     "_bn1": "bn2",
     "_fc": "classifier",
 }
+# Names inside a block, such as `_blocks.3._project_conv`.
 _INSIDE = {
     "_expand_conv": "conv_pw",
     "_bn0": "bn1",
@@ -23,19 +23,19 @@ _INSIDE = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
+# The first block does not expand its channels, and timm counts its layers from there.
 _WITHOUT_EXPANSION = {
     "_depthwise_conv": "conv_dw",
     "_bn1": "bn1",
     "_project_conv": "conv_pw",
     "_bn2": "bn2",
 }
+# Blocks per stage of B0 (Tan and Le 2019, table 1).
 _STAGE_LENGTHS = (1, 2, 2, 3, 3, 4, 1)
 
 
 def rename_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give tensors timm's names when the file is an EfficientNet(-Lite) B0 of efficientnet_pytorch;
-    other files come back as they are.
-    """
+    """Give the tensors of an EfficientNet(-Lite) B0 timm's names; other files stay as they are."""
     if "_conv_stem.weight" not in state:
         return state
     return {_rename(key): value for key, value in state.items()}
@@ -47,13 +47,13 @@ def _rename(key: str) -> str:
         part, _, kind = key.partition(".")
         return f"{_OUTSIDE.get(part, part)}.{kind}"
     number, part, kind = int(inside[1]), inside[2], inside[3]
-    stage, place = _stage_of(number)
+    stage, index = _stage_of(number)
     names = _WITHOUT_EXPANSION if number == 0 else _INSIDE
-    return f"blocks.{stage}.{place}.{names.get(part, part)}.{kind}"
+    return f"blocks.{stage}.{index}.{names.get(part, part)}.{kind}"
 
 
 def _stage_of(number: int) -> tuple[int, int]:
-    """Blocks are numbered through in one package and by stage in the other."""
+    """The stage of a block and its index there; one package numbers blocks through."""
     for stage, length in enumerate(_STAGE_LENGTHS):
         if number < length:
             return stage, number

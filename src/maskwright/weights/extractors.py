@@ -1,6 +1,4 @@
-"""Frozen networks for the perceptual loss by name: VGG, any timm network with feature maps, or an
-exported program from a file.
-"""
+"""Frozen networks for the perceptual loss by name: VGG, timm's, or an exported program."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ VGGS = ("vgg19", "vgg16")
 
 
 def load_extractor(settings: PerceptualSettings) -> Extractor:
-    """Load the network that the settings name, frozen, in evaluation mode; raises MaskwrightError
-    when there is no such network or file.
+    """Load the network that the settings name, frozen, in evaluation mode.
+
+    Raises MaskwrightError when there is no such network or file.
     """
     name, layers = settings.extractor, settings.layers_used()
     if name in VGGS:
@@ -39,8 +38,9 @@ def load_extractor(settings: PerceptualSettings) -> Extractor:
 
 
 class TimmExtractor(nn.Module):
-    """Feature maps of a timm network's stages; frozen, in evaluation mode, pixels normalized as the
-    network was trained.
+    """Feature maps of a timm network's stages, with pixels normalized as it was trained.
+
+    It is frozen and in evaluation mode.
     """
 
     mean: Tensor
@@ -49,6 +49,7 @@ class TimmExtractor(nn.Module):
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
+        # Buffers follow the network to its device: (3,) -> (3, 1, 1).
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(network.pretrained_cfg[name])[:, None, None])
         self.eval().requires_grad_(False)
@@ -59,8 +60,10 @@ class TimmExtractor(nn.Module):
 
 
 def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet") -> TimmExtractor:
-    """Load stages of a timm network with its pretrained weights, those of a file under timm's
-    names, or random ones.
+    """Load stages of a timm network.
+
+    layers: numbers of stages in rising order; all of them when empty.
+    weights: `imagenet` for its pretrained ones, `random`, or a file under timm's names.
     """
     if not timm.is_model(name):
         raise MaskwrightError(
@@ -74,18 +77,12 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
         )
     if sorted(set(stages)) != stages:
         raise MaskwrightError(f"Stages of a timm network come in rising order; got {stages}.")
-    state = (
-        None
-        if weights in ("imagenet", "random")
-        else rename_efficientnet(read_state(Path(weights)))
-    )
-    chosen: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
+    # The file is read first: it is quick, and its errors say more than those of timm.
+    state = None
+    if weights not in ("imagenet", "random"):
+        state = rename_efficientnet(read_state(Path(weights)))
     try:
-        with torch.random.fork_rng(devices=[]):  # timm draws weights from the global generator
-            torch.manual_seed(derive_seed(0, "random", name))
-            network = timm.create_model(
-                name, pretrained=weights == "imagenet", features_only=True, **chosen
-            )
+        network = _create(name, stages, pretrained=weights == "imagenet")
     except IndexError as error:
         raise _no_such_stage(name, stages) from error
     except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
@@ -99,7 +96,16 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     return TimmExtractor(network)
 
 
+def _create(name: str, stages: Sequence[int], pretrained: bool) -> Any:
+    selected: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
+    # timm draws weights from the global generator, which is put back afterwards.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(0, "random", name))
+        return timm.create_model(name, pretrained=pretrained, features_only=True, **selected)
+
+
 def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
+    # All stages, to say how many there are.
     with torch.random.fork_rng(devices=[]):
         network: Any = timm.create_model(name, pretrained=False, features_only=True)
     count = len(network.feature_info)
@@ -110,33 +116,37 @@ def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
 
 def _fill(network: Any, state: dict[str, Tensor], name: str, source: str) -> None:
     """Take what the stages need; a network cut into stages has no classifier."""
-    wanted = network.state_dict()
-    missing = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
+    needed = network.state_dict()
+    missing = [key for key in needed if key not in state or state[key].shape != needed[key].shape]
     if missing:
         raise MaskwrightError(
             f"The weights '{source}' are not those of timm's {name}: {len(missing)} of"
-            f" {len(wanted)} tensors are missing or of another shape, first '{missing[0]}'."
+            f" {len(needed)} tensors are missing or of another shape, first '{missing[0]}'."
         )
-    network.load_state_dict({key: state[key] for key in wanted})
+    network.load_state_dict({key: state[key] for key in needed})
 
 
 class ExportedExtractor:
-    """A program written by torch.export that maps (B, 3, H, W) pixels in [0, 1] to a dict of named
-    feature maps.
-    """
+    """A program of torch.export, from (B, 3, H, W) pixels in [0, 1] to named feature maps."""
 
     def __init__(self, program: Any, layers: Sequence[str]) -> None:
-        """layers: which maps to compare; all of them when empty."""
-        self.program, self.layers = program, tuple(layers)
+        """Wrap a program.
+
+        layers: which maps to compare; all of them when empty.
+        """
+        self.program = program
+        self.layers = tuple(layers)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        found = self.program(images)
+        maps = self.program(images)
+        # What a program gives is known once it has run.
         for layer in self.layers:
-            if layer not in found:
-                raise unknown_name("layer of the exported network", layer, found)
-        return [found[layer] for layer in self.layers or found]
+            if layer not in maps:
+                raise unknown_name("layer of the exported network", layer, maps)
+        return [maps[layer] for layer in self.layers or maps]
 
     def to(self, device: torch.device) -> ExportedExtractor:
+        """Move the program, as `nn.Module.to` does."""
         self.program.to(device)
         return self
 
@@ -151,5 +161,6 @@ def load_exported(path: Path, layers: Sequence[str]) -> ExportedExtractor:
         raise MaskwrightError(
             f"Could not open '{path}' as a program of torch.export: {str(error).splitlines()[0]}"
         ) from error
+    # An exported program has no evaluation mode: it does what it did when it was written.
     program.requires_grad_(False)
     return ExportedExtractor(program, layers)

@@ -1,5 +1,6 @@
-"""Saying what a weight file is, by the functions that load it but without building its model: kind,
-sizes, whether it can reconstruct, what it predicts, its license.
+"""What a weight file is: kind, sizes, whether it can reconstruct, what it predicts, its license.
+
+It is read by the functions that load it, but no model is built.
 """
 
 from __future__ import annotations
@@ -13,15 +14,9 @@ from maskwright.models.config import ModelConfig
 from maskwright.weights.fair_mae import is_official_name
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
+from maskwright.weights.model_parts import Parts, adapted, check_parts, from_foreign, from_ours
 from maskwright.weights.official_files import LICENSE
-from maskwright.weights.opening import (
-    Parts,
-    adapted,
-    check_parts,
-    from_foreign,
-    from_ours,
-    refuse_random,
-)
+from maskwright.weights.opening import refuse_random
 from maskwright.weights.reading import WeightFile, open_weights, section
 from maskwright.weights.translation import Kind, Translated
 
@@ -39,13 +34,19 @@ _KINDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a weight file is: a sentence for people, the counts behind it, and what is known of its
-    model.
+    """What a weight file is.
 
-    config: None when the user has to tell first what the file does not; unread then says which hint
+    path: of the file or folder.
+    kind: its format.
+    summary: a sentence for people.
+    num_tensors, num_parameters: counts over its state dict.
+    details: what maskwright wrote about the model into the file.
+    config: None when the user has to say first what the file does not; unread then says which hint
         is missing.
+    can_reconstruct: whether it has a decoder.
     target: raw, normalized, or a sentence on how to find out.
     license: empty when nothing is known.
+    notes: sentences on what was left out or assumed.
     pixels: the scale of foreign weights and where it is from.
     """
 
@@ -70,60 +71,66 @@ def inspect_file(path: Path | str, hints: Hints | None = None) -> FileFacts:
     What is described here can be loaded: raises MaskwrightError in the same words as loading for
     all that cannot.
     """
-    told = hints or Hints()
-    refuse_random(told, path)
+    hints = hints or Hints()
+    refuse_random(hints, path)
     file = open_weights(path)
-    counts = len(file.state), sum(value.numel() for value in file.state.values())
     if is_ours(file):
-        return _own(file, adapted(from_ours(str(path), file), told), *counts)
-    return _foreign(file, translate_or_refuse(file), told, *counts)
+        return _describe_ours(file, adapted(from_ours(str(path), file), hints))
+    return _describe_foreign(file, translate_or_refuse(file), hints)
 
 
-def _own(file: WeightFile, parts: Parts, num_tensors: int, num_parameters: int) -> FileFacts:
+def _describe_ours(file: WeightFile, parts: Parts) -> FileFacts:
     check_parts(parts)
-    whole = f"a maskwright {'model' if parts.has_decoder else 'encoder'} ({num_tensors} tensors)"
+    part = "model" if parts.has_decoder else "encoder"
     return FileFacts(
-        file.path,
-        "maskwright",
-        whole,
-        num_tensors,
-        num_parameters,
-        file.about or {},
-        parts.config,
-        parts.has_decoder,
-        f"{parts.config.target} pixels (recorded in the file)",
+        path=file.path,
+        kind="maskwright",
+        summary=f"a maskwright {part} ({len(file.state)} tensors)",
+        num_tensors=len(file.state),
+        num_parameters=_count_parameters(file),
+        details=file.about or {},
+        config=parts.config,
+        can_reconstruct=parts.has_decoder,
+        target=f"{parts.config.target} pixels (recorded in the file)",
     )
 
 
-def _foreign(
-    file: WeightFile, found: Translated, hints: Hints, num_tensors: int, num_parameters: int
-) -> FileFacts:
+def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) -> FileFacts:
+    # A missing hint is no reason to say nothing: the user learns from this which one to add.
     parts, unread = None, ""
     try:
-        parts = adapted(from_foreign(str(file.path), file, found, hints), hints)
+        parts = adapted(from_foreign(str(file.path), file, translated, hints), hints)
         check_parts(parts)
     except HintMissing as error:
         unread = str(error)
-    counted = f"{num_tensors} tensors" + ("" if found.has_decoder else ", no decoder_*")
+    missing = "" if translated.has_decoder else ", no decoder_*"
+    target = _format_target(hints.over(translated.hints)) if translated.has_decoder else ""
     return FileFacts(
-        file.path,
-        found.kind,
-        f"{_KINDS[found.kind]} ({counted})",
-        num_tensors,
-        num_parameters,
-        {},
-        None if parts is None else parts.config,
-        found.has_decoder,
-        _format_target(hints.over(found.hints)) if found.has_decoder else "",
-        (
-            LICENSE
-            if is_official_name(file.path)
-            else str(section(file.config, "pretrained_cfg").get("license") or "")
-        ),
-        found.notes,
-        unread,
-        "" if parts is None else parts.facts["pixels"],
+        path=file.path,
+        kind=translated.kind,
+        summary=f"{_KINDS[translated.kind]} ({len(file.state)} tensors{missing})",
+        num_tensors=len(file.state),
+        num_parameters=_count_parameters(file),
+        details={},
+        config=None if parts is None else parts.config,
+        can_reconstruct=translated.has_decoder,
+        target=target,
+        license=_license_of(file),
+        notes=translated.notes,
+        unread=unread,
+        pixels="" if parts is None else parts.facts["pixels"],
     )
+
+
+def _count_parameters(file: WeightFile) -> int:
+    return sum(value.numel() for value in file.state.values())
+
+
+def _license_of(file: WeightFile) -> str:
+    """That of the official release, or what timm's config.json says; empty when nothing does."""
+    if is_official_name(file.path):
+        return LICENSE
+    return str(section(file.config, "pretrained_cfg").get("license") or "")
 
 
 def _format_target(known: Hints) -> str:

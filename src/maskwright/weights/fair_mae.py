@@ -1,5 +1,4 @@
-"""The official MAE format (facebookresearch/mae): exact names both ways, its files by name, what is
-known about each.
+"""The official MAE format (facebookresearch/mae): names both ways, and its files by name.
 
 Source: He et al. 2022, models_mae.py. Our `encoder.` names are the official ones; our `decoder.X`
 is `decoder_X`, except `mask_token`.
@@ -35,8 +34,9 @@ def to_official(model: MaskedAutoencoder) -> dict[str, Tensor]:
 
 
 def refuse_unofficial(config: ModelConfig, where: str) -> None:
-    """Raise MaskwrightError, naming the reasons, when a model has parts that official names have no
-    place for.
+    """Raise MaskwrightError, with reasons, for parts that official names have no place for.
+
+    where: the format, as the subject of the sentence.
     """
     reasons = {
         "has no class token": not config.class_token,
@@ -56,8 +56,7 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
 def from_official(
     state: Mapping[str, Tensor], hints: Hints | None = None
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Infer the configuration from the shapes of an official full state dict, and rename the
-    weights to ours.
+    """Infer the configuration of an official full state dict, and rename its weights to ours.
 
     The target is `normalized` unless `hints` says otherwise: the file does not record it. Raises
     MaskwrightError when there is no decoder.
@@ -73,9 +72,11 @@ def to_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_official(path: Path, model: MaskedAutoencoder, about: Mapping[str, Any]) -> None:
-    """Write {'model': official state dict} as the official training does, our description beside it
-    where official code never looks.
+    """Write {'model': official state dict} as the official training does.
+
+    about: our description, kept beside it where official code never looks.
     """
+    # Clones, because a saved view would carry the whole tensor it is a part of.
     state = {name: value.cpu().clone() for name, value in to_official(model).items()}
     write_torch(path, {"model": state, "maskwright_export": dict(about)})
 
@@ -84,6 +85,7 @@ def check_has_decoder(state: Mapping[str, Any]) -> None:
     """Raise the sentence for encoder-only files, which can give features but no reconstruction."""
     if "decoder_pred.weight" in state:
         return
+    # Every official file has a stem, with a decoder or without.
     if "patch_embed.proj.weight" not in state:
         raise MaskwrightError(
             "This is not an official MAE state dict; it begins with"
@@ -97,8 +99,9 @@ def check_has_decoder(state: Mapping[str, Any]) -> None:
 
 
 def target_by_name(path: Path | str) -> Target | None:
-    """What a file of the official release predicts, told by its name; None for other names, because
-    weights do not tell.
+    """What a file of the official release predicts by its name; None for other names.
+
+    The weights do not show it.
     """
     name = Path(path).name
     if name.startswith("mae_visualize_vit_"):
@@ -115,8 +118,11 @@ def is_official_name(path: Path | str) -> bool:
 
 def official_name(name: str) -> str:
     """The official name of one of our parameters."""
-    half, _, rest = name.partition(".")
-    return rest if half == "encoder" or rest == "mask_token" else f"decoder_{rest}"
+    half, _, inner = name.partition(".")
+    # The mask token is the decoder's, but it stands without a prefix there.
+    if half == "encoder" or inner == "mask_token":
+        return inner
+    return f"decoder_{inner}"
 
 
 def _our_name(name: str) -> str:

@@ -16,9 +16,10 @@ from maskwright.weights.torchvision_vit import is_torchvision, translate_torchvi
 from maskwright.weights.translation import Translated
 from maskwright.weights.unsupported import known_family, refuse_parts_without_place
 
-_FORMATS: tuple[
-    tuple[Callable[[Mapping[str, Tensor]], bool], Callable[[WeightFile], Translated]], ...
-] = (
+_Fits = Callable[[Mapping[str, Tensor]], bool]
+_Translate = Callable[[WeightFile], Translated]
+# The first that fits is taken.
+_FORMATS: tuple[tuple[_Fits, _Translate], ...] = (
     (is_hf, translate_hf),
     (is_icarus, translate_icarus),
     (is_torchvision, translate_torchvision),
@@ -27,15 +28,17 @@ _FORMATS: tuple[
 
 
 def is_ours(file: WeightFile) -> bool:
-    """Whether maskwright wrote the file under its own names (an export to timm's names carries our
-    description too).
-    """
+    """Whether maskwright wrote the file under its own names."""
+    # An export to timm's names carries our description too.
     return file.about is not None and "patch_embed.proj.weight" not in file.state
 
 
 def translate(file: WeightFile) -> Translated | None:
     """Bring a foreign file to official names, or None when no format here fits."""
-    return next((read(file) for fits, read in _FORMATS if fits(file.state)), None)
+    for fits, translate_format in _FORMATS:
+        if fits(file.state):
+            return translate_format(file)
+    return None
 
 
 def translate_or_refuse(file: WeightFile) -> Translated:
@@ -57,8 +60,7 @@ def describe_unknown(file: WeightFile) -> str:
     """A few words on a file of no known format."""
     if (family := known_family(file.state)) is not None:
         return f"not supported: it holds {family}, and only plain vision transformers are read"
+    # A few keys are enough to recognize one's own file.
     shown = ", ".join(map(str, list(file.content)[:4])) or "nothing"
-    return (
-        "not a masked autoencoder known here: a dictionary with"
-        f" {shown}{', ...' if len(file.content) > 4 else ''}"
-    )
+    more = ", ..." if len(file.content) > 4 else ""
+    return f"not a masked autoencoder known here: a dictionary with {shown}{more}"

@@ -1,5 +1,4 @@
-"""Hugging Face's ViTMAE, ViT and DINOv2: three spellings in, the one that every version
-reads out.
+"""Hugging Face's ViTMAE, ViT and DINOv2: three sets of names in, one that every version reads out.
 
 Legacy names are on the Hub and in 4.x; 5.x renamed the modules in memory, and 5.23 writes the
 decoder as `decoder.decoder_encoder.layer.`, which older versions do not read. So we write the
@@ -28,6 +27,7 @@ from maskwright.weights.reading import WeightFile
 from maskwright.weights.translation import Translated
 
 _STEM = "embeddings.patch_embeddings.projection.weight"
+# Names outside of the blocks, and their official ones.
 _PLAIN = {
     "embeddings.cls_token": "cls_token",
     "embeddings.register_tokens": "reg_token",
@@ -38,6 +38,7 @@ _PLAIN = {
     "layernorm.weight": "norm.weight",
     "layernorm.bias": "norm.bias",
 }
+# Layers of a block by official name, and their legacy ones, which we write.
 _LEGACY = {
     "norm1": "layernorm_before",
     "norm2": "layernorm_after",
@@ -45,6 +46,7 @@ _LEGACY = {
     "mlp.fc1": "intermediate.dense",
     "mlp.fc2": "output.dense",
 }
+# All names of layers that we read: legacy ones, those of 5.x, and those of DINOv2.
 _LEAVES = {legacy: ours for ours, legacy in _LEGACY.items()} | {
     "attention.o_proj": "attn.proj",
     "mlp.fc1": "mlp.fc1",
@@ -60,6 +62,7 @@ _THIRD = re.compile(
 )
 _ENCODER_BLOCK = re.compile(r"(?:encoder\.)?layers?\.(\d+)\.(.+)")
 _DECODER_BLOCK = re.compile(r"decoder\.(?:decoder_layers|decoder_encoder\.layers?)\.(\d+)\.(.+)")
+# What a masked autoencoder has no use for. DINOv2's mask token is that of its training, not ours.
 _UNUSED = ("pooler.", "classifier.", "embeddings.mask_token")
 
 
@@ -69,9 +72,11 @@ def is_hf(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_hf(file: WeightFile) -> Translated:
-    """Bring ViTMAE, ViT or DINOv2 to official names; config.json beside the weights gives heads,
-    sizes, epsilon and target.
+    """Bring ViTMAE, ViT or DINOv2 to official names.
+
+    The config.json beside the weights gives heads, sizes, epsilon and target.
     """
+    # Models with a head of their own keep the encoder under a stem such as `vit.`.
     stem = next(name for name in file.state if name.endswith(_STEM)).removesuffix(_STEM)
     state: dict[str, Tensor] = {}
     thirds: dict[str, dict[int, Tensor]] = {}
@@ -81,51 +86,48 @@ def translate_hf(file: WeightFile) -> Translated:
             thirds.setdefault(official, {})[third] = value
         elif official:
             state[official] = value
+    # Queries, keys and values: three (D, D) -> (3D, D)
     for official, parts in thirds.items():
         if len(parts) < 3:
             raise MaskwrightError(
                 f"{file.path} lacks a part of {official}: query, key and value are needed."
             )
         state[official] = torch.cat([parts[third] for third in range(3)])
-    kind = (
-        "hf_vitmae"
-        if "decoder_pred.weight" in state or file.config.get("model_type") == "vit_mae"
-        else "hf_vit"
-    )
+    # A ViTMAE may be saved without its decoder; its config still says so.
+    is_mae = "decoder_pred.weight" in state or file.config.get("model_type") == "vit_mae"
     hints, notes = _hints(file.config)
-    return Translated(
-        "hf_vitmae" if kind == "hf_vitmae" else "hf_vit",
-        state,
-        hints,
-        notes=notes,
-    )
+    return Translated("hf_vitmae" if is_mae else "hf_vit", state, hints, notes=notes)
 
 
 def _official(name: str, value: Tensor) -> tuple[str, int | None]:
-    """The official name of a parameter and its third of qkv, None when it is whole; an empty name
-    for what a masked autoencoder lacks.
+    """The official name of a parameter and its third of qkv, None when it is whole.
+
+    The name is empty for what a masked autoencoder lacks.
     """
     if name in _PLAIN:
         return _PLAIN[name], None
     if name.startswith(_UNUSED):
         return "", None
     for pattern, blocks in ((_DECODER_BLOCK, "decoder_blocks"), (_ENCODER_BLOCK, "blocks")):
-        if found := pattern.fullmatch(name):
-            return _block_name(f"{blocks}.{found[1]}", found[2])
+        if match := pattern.fullmatch(name):
+            return _block_name(f"{blocks}.{match[1]}", match[2])
+    # Outside of its blocks the decoder's parameters have the official names already.
     return name.removeprefix("decoder."), None
 
 
-def _block_name(block: str, rest: str) -> tuple[str, int | None]:
-    if found := _THIRD.fullmatch(rest):
-        return f"{block}.attn.qkv.{found[2]}", "qkv".index(found[1][0])
-    part, _, leaf = rest.rpartition(".")
-    return f"{block}.{_LEAVES.get(part, part)}.{'gamma' if leaf == 'lambda1' else leaf}", None
+def _block_name(block: str, name: str) -> tuple[str, int | None]:
+    # All names of a third begin with its letter: query, q_proj.
+    if match := _THIRD.fullmatch(name):
+        return f"{block}.attn.qkv.{match[2]}", "qkv".index(match[1][0])
+    part, _, leaf = name.rpartition(".")
+    # DINOv2's layer scales are `lambda1` in both layers.
+    leaf = "gamma" if leaf == "lambda1" else leaf
+    return f"{block}.{_LEAVES.get(part, part)}.{leaf}", None
 
 
 def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
-    """What config.json says; without one, heads and target stay open and the epsilon is the
-    official 1e-6.
-    """
+    """What config.json says, and notes on what it does not."""
+    # Without one, heads and target stay open and the epsilon is the official 1e-6.
     if not config:
         return Hints(), ("no config.json beside it: layer norms are computed with epsilon 1e-6",)
     if config.get("hidden_act", "gelu") != "gelu":
@@ -134,29 +136,30 @@ def _hints(config: Mapping[str, Any]) -> tuple[Hints, tuple[str, ...]]:
         )
     size = config.get("image_size")
     side = (size, size) if isinstance(size, int) else size
+    # transformers leaves out settings that have their default, which is raw pixels.
     target: Target | None = None
     if "norm_pix_loss" in config or config.get("model_type") == "vit_mae":
         target = "normalized" if config.get("norm_pix_loss") else "raw"
+    # The default of the epsilon differs by family.
+    default_eps = 1e-12 if config.get("model_type") in ("vit", "vit_mae") else 1e-6
     hints = Hints(
         heads=config.get("num_attention_heads"),
         decoder_heads=config.get("decoder_num_attention_heads"),
         stored_size=None if side is None else (int(side[0]), int(side[1])),
         target=target,
-        norm_eps=config.get(
-            "layer_norm_eps", 1e-12 if config.get("model_type") in ("vit", "vit_mae") else 1e-6
-        ),
+        norm_eps=config.get("layer_norm_eps", default_eps),
     )
     return hints, ()
 
 
 def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
-    """The model's weights under the legacy names of ViTMAEForPreTraining, each tensor on its own;
-    raises as `to_official` does, and for a grid that is no square.
+    """The model's weights under the legacy names of ViTMAEForPreTraining.
+
+    Raises MaskwrightError as `to_official` does, and for a grid that is no square.
     """
     refuse_unofficial(model.config, "Hugging Face's ViTMAE")
-    if (
-        model.grid.rows != model.grid.cols
-    ):  # transformers makes its position tables for a square before it reads ours
+    # transformers makes its position tables for a square before it reads ours.
+    if model.grid.rows != model.grid.cols:
         raise MaskwrightError(
             "Hugging Face's ViTMAE holds square grids only; this one has"
             f" {model.grid.rows}x{model.grid.cols} patches. Export it as timm, onnx or safetensors"
@@ -165,20 +168,22 @@ def to_hf(model: MaskedAutoencoder) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for name, value in to_official(model).items():
         for legacy, part in _legacy(name, value).items():
+            # safetensors refuses tensors that share memory, as the thirds of qkv do.
             state[legacy] = part.cpu().contiguous().clone()
     return state
 
 
 def _legacy(name: str, value: Tensor) -> dict[str, Tensor]:
     """One official parameter under its legacy name, or qkv under three."""
-    half, _, rest = name.partition(".")
+    half, _, inner = name.partition(".")
     if half not in ("blocks", "decoder_blocks"):
         plain = {ours: legacy for legacy, ours in _PLAIN.items()}
         return {f"vit.{plain[name]}" if name in plain else f"decoder.{name}": value}
-    index, _, leaf = rest.partition(".")
+    index, _, leaf = inner.partition(".")
     stem = f"vit.encoder.layer.{index}" if half == "blocks" else f"decoder.decoder_layers.{index}"
     part, _, kind = leaf.rpartition(".")
     if part == "attn.qkv":
+        # (3D, D) -> three (D, D)
         return {
             f"{stem}.attention.attention.{third}.{kind}": piece
             for third, piece in zip(_THIRDS, value.chunk(3), strict=True)
@@ -187,10 +192,9 @@ def _legacy(name: str, value: Tensor) -> dict[str, Tensor]:
 
 
 def hf_config(config: ModelConfig) -> dict[str, Any]:
-    """The config.json of ViTMAEForPreTraining, with our epsilon: its default of 1e-12 would change
-    the numbers in the sixth digit.
-    """
+    """The config.json of ViTMAEForPreTraining."""
     height, width = config.image_size
+    # With our epsilon: its default of 1e-12 would change the numbers in the sixth digit.
     return {
         "architectures": ["ViTMAEForPreTraining"],
         "model_type": "vit_mae",
@@ -218,8 +222,9 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
 
 
 def save_hf(folder: Path, model: MaskedAutoencoder, scale: PixelScale, ratio: float = 0.75) -> None:
-    """Write config.json, model.safetensors and preprocessor_config.json; ratio: the share masked
-    when transformers draws its own masks.
+    """Write config.json, model.safetensors and preprocessor_config.json.
+
+    ratio: the share masked when transformers draws its own masks.
     """
     config, state = model.config, to_hf(model)
     height, width = config.image_size

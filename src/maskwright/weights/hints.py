@@ -1,6 +1,4 @@
-"""What a weight file does not say about itself, told by the user behind an @ in its name:
-`model.pth@heads=3,target=raw`.
-"""
+"""What a weight file does not say about itself: `model.pth@heads=3,target=raw`."""
 
 from __future__ import annotations
 
@@ -19,22 +17,21 @@ RANDOM = "random"
 
 
 class HintMissing(MaskwrightError):
-    """The weights can be used once the user says what their file does not: the sentence names the
-    hint to add.
-    """
+    """The file does not say something that the user can add; the message names the hint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """Facts for reading a file, None where it is to be inferred, and two wishes.
+    """Facts for reading a file, None where they are to be inferred, and what it shall become.
 
     heads, decoder_heads: of both halves.
     stored_size: (height, width) that the positions in the file are for.
     target: what the decoder predicts.
     positions: `sincos` or `learned`.
     norm_eps: of the layer norms.
-    mean, std: the pixel scale, one number or one per channel. ReconstructOptions: image_size and
-        channels that the model shall have after loading.
+    mean, std: the pixel scale, one number or one per channel.
+    image_size: (height, width) that the model shall have after loading.
+    channels: number of channels that the model shall have after loading.
     random: fresh weights (for `timm:NAME@random`).
     """
 
@@ -58,9 +55,8 @@ class Hints:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        """Raise MaskwrightError for numbers that no model can have, before they turn into errors
-        about shapes or into NaN.
-        """
+        """Raise MaskwrightError for numbers that no model can have."""
+        # Later they would turn into errors about shapes, or into NaN.
         for name in ("heads", "decoder_heads", "channels"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -73,19 +69,19 @@ class Hints:
 
     def over(self, other: Hints) -> Hints:
         """These hints, with those of `other` where this one says nothing."""
-        told = {
+        values = {
             item.name: getattr(self, item.name) or getattr(other, item.name)
             for item in dataclasses.fields(self)
         }
-        return Hints(**told)
+        return Hints(**values)
 
     def scale(self, channels: int) -> PixelScale | None:
-        """The pixel scale for so many channels, None when none was told."""
+        """The pixel scale for so many channels, None when none was given."""
         if self.mean is None or self.std is None:
             return None
-        mean, std = (
-            values * channels if len(values) == 1 else values for values in (self.mean, self.std)
-        )
+        # One number stands for all channels.
+        mean = self.mean * channels if len(self.mean) == 1 else self.mean
+        std = self.std * channels if len(self.std) == 1 else self.std
         if len(mean) != channels or len(std) != channels:
             raise MaskwrightError(
                 f"mean and std need one number, or one for each of {channels} channels; got {mean}"
@@ -94,24 +90,23 @@ class Hints:
         return PixelScale(mean, std)
 
 
-def split_hints(place: str | Path) -> tuple[str, Hints]:
-    """Cut `PLACE@name=value,...` into the place and its hints; a place that exists under the whole
-    name has none.
-    """
-    text = str(place)
+def split_hints(source: str | Path) -> tuple[str, Hints]:
+    """Cut `SOURCE@name=value,...` into the source and its hints."""
+    text = str(source)
     head, at, tail = text.rpartition("@")
+    # Files may have an @ in their names.
     if not at or Path(text).exists() or not head:
         return text, Hints()
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for part in tail.split(","):
         name, is_given, value = part.strip().partition("=")
         if name == RANDOM and not is_given:
-            told[RANDOM] = True
+            values[RANDOM] = True
         elif name not in _READERS:
             raise unknown_name(f"hint in '{text}'", name, [*_READERS, RANDOM])
         else:
-            told[name] = _read(name, value)
-    return head, Hints(**told)
+            values[name] = _read(name, value)
+    return head, Hints(**values)
 
 
 def _read(name: str, value: str) -> Any:
@@ -136,6 +131,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split("/"))
 
 
+# How the value of each hint is read, and what to write for one.
 _READERS: dict[str, Callable[[str], Any]] = {
     "heads": int,
     "decoder_heads": int,

@@ -1,6 +1,4 @@
-"""The files of the official MAE release by name: found in the cache or fetched once, checked, and
-what to do offline.
-"""
+"""The files of the official MAE release by name: fetched once to the cache, and checked."""
 
 from __future__ import annotations
 
@@ -22,14 +20,17 @@ _SITE = "https://dl.fbaipublicfiles.com/mae"
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """Where a file of the release is, and the beginning of its MD5 sum where the release publishes
-    one.
+    """A file of the release.
+
+    folder: where it is on the site.
+    md5: the beginning of its sum, where the release publishes one.
     """
 
     folder: str
     md5: str | None = None
 
     def url(self, name: str) -> str:
+        """Its address."""
         return f"{_SITE}/{self.folder}/{name}.pth"
 
 
@@ -84,18 +85,22 @@ def _fetch(url: str, path: Path) -> None:
 
 
 def _check(path: Path, known: OfficialFile) -> None:
-    found = _md5(path)
+    actual = _md5(path)
     note = path.with_suffix(".md5")
-    wanted = known.md5 or (note.read_text().strip() if note.exists() else None)
-    if wanted is None:
-        write_text(note, f"{found}\n")
-    elif not found.startswith(wanted):
+    expected = known.md5
+    if expected is None and note.exists():
+        expected = note.read_text().strip()
+    if expected is None:
+        # The first download: later uses are compared with it.
+        write_text(note, f"{actual}\n")
+    elif not actual.startswith(expected):
         raise MaskwrightError(
-            f"{path} is not the file it should be: its MD5 sum begins {found[:6]}, not"
-            f" {wanted[:6]}. Delete it and fetch it again."
+            f"{path} is not the file it should be: its MD5 sum begins {actual[:6]}, not"
+            f" {expected[:6]}. Delete it and fetch it again."
         )
 
 
 def _md5(path: Path) -> str:
+    # Not for security: it tells a damaged download from a whole one.
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,6 +1,4 @@
-"""The encoder as an ONNX graph: `images` (B, C, H, W) in the model's numbers to `tokens`, for any
-batch size.
-"""
+"""The encoder as an ONNX graph: `images` (B, C, H, W) in the model's numbers to `tokens`."""
 
 from __future__ import annotations
 
@@ -20,6 +18,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic
 
 _EXTRA = "ONNX needs more packages: pip install 'maskwright[onnx]'."
+# A protobuf message ends at 2 GiB; the graph itself takes a part of it.
 _MOST_BYTES = 2**31 - 2**20
 
 
@@ -35,9 +34,11 @@ class _Encode(nn.Module):
 
 
 def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelScale) -> None:
-    """Write the graph with a free batch dimension; the pixel scale, patch size and number of prefix
-    tokens stand in its metadata.
+    """Write the graph with a free batch dimension.
+
+    The pixel scale, patch size and number of prefix tokens stand in its metadata.
     """
+    # The exporter needs both, and says so in words of its own.
     try:
         import onnx
         import onnxscript  # noqa: F401
@@ -49,18 +50,21 @@ def save_onnx(path: Path, model: MaskedAutoencoder | ImageEncoder, scale: PixelS
             " safetensors."
         )
     config = model.config
+    # Two images: a batch of one would be taken for a constant.
     images = torch.zeros(2, config.channels, *config.image_size)
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        # The exporter warns of its own deprecations.
+        warnings.simplefilter("ignore")
         program = _quiet_export(_Encode(model).eval(), images)
     proto = program.model_proto
-    told = {
+    # What a user of the graph needs to prepare images and to read the tokens.
+    metadata = {
         "mean": scale.mean,
         "std": scale.std,
         "patch_size": config.patch_size,
         "num_prefix": config.num_prefix,
     }
-    onnx.helper.set_model_props(proto, {name: str(value) for name, value in told.items()})
+    onnx.helper.set_model_props(proto, {name: str(value) for name, value in metadata.items()})
     write_atomic(path, lambda temporary: onnx.save(proto, str(temporary)))
 
 

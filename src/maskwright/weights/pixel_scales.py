@@ -1,6 +1,4 @@
-"""How the pixels are scaled that foreign weights were trained on: told, stated beside the file,
-known of its family, or assumed.
-"""
+"""How the pixels of foreign weights are scaled: given, stated by the file, known, or assumed."""
 
 from __future__ import annotations
 
@@ -19,15 +17,20 @@ from maskwright.weights.hints import HintMissing, Hints
 from maskwright.weights.reading import WeightFile, section
 from maskwright.weights.translation import Translated
 
+# Pixels in [0, 1] become numbers in [-1, 1].
 _HALF = PixelScale((0.5,) * 3, (0.5,) * 3)
+# A full name of timm, with the weights behind the dot, as in vit_base_patch16_224.dino.
 _TIMM_NAME = re.compile(r"(?:vit|deit3?)_\w+\.\w+")
 _OTHER = "@mean=,std= states another"
 
 
 @dataclass(frozen=True)
 class FoundScale:
-    """A pixel scale and where it comes from; assumed: nobody said so, and other numbers would give
-    other features.
+    """A pixel scale and where it comes from.
+
+    scale: mean and deviation of each channel.
+    origin: a few words for people.
+    assumed: whether nothing states it; other numbers would give other features.
     """
 
     scale: PixelScale
@@ -39,18 +42,23 @@ class FoundScale:
 
 
 def find_scale(
-    file: WeightFile, found: Translated, told: Hints, channels: int, text: str
+    file: WeightFile, translated: Translated, hints: Hints, channels: int, source: str
 ) -> FoundScale:
-    """The scale for a foreign file; raises HintMissing for other than three channels when nothing
-    states it.
+    """The scale for a foreign file, from the surest source that knows it.
+
+    hints: of the user.
+    source: the file or name, for messages.
+
+    Raises HintMissing for other than three channels when nothing states it.
     """
-    if (given := told.scale(channels)) is not None:
+    if (given := hints.scale(channels)) is not None:
         return FoundScale(given, "as given")
-    if (stated := found.scale or _beside(file)) is not None:
+    if (stated := translated.scale or _beside(file)) is not None:
         return FoundScale(stated, "stated by the file or beside it")
+    # All that is known of families has three channels.
     if channels != IMAGENET.channels:
         raise HintMissing(
-            f"{text} takes {channels} channels and does not tell how their pixels are scaled; "
+            f"{source} takes {channels} channels and does not tell how their pixels are scaled; "
             "add @mean=0.5,std=0.25 (or one number per channel, 0.5/0.4)."
         )
     if is_official_name(file.path):
@@ -61,9 +69,8 @@ def find_scale(
 
 
 def _beside(file: WeightFile) -> PixelScale | None:
-    """What preprocessor_config.json says, or timm's config.json: under pretrained_cfg, or at its
-    top as older ones have it.
-    """
+    """What preprocessor_config.json says, or timm's config.json."""
+    # Older files of timm have at the top what newer ones have under pretrained_cfg.
     about = section(file.config, "pretrained_cfg")
     for held, mean, std in (
         (file.preprocessor, "image_mean", "image_std"),
@@ -85,9 +92,7 @@ def _numbers(values: Any, file: WeightFile) -> tuple[float, ...]:
 
 
 def _by_family(file: WeightFile) -> FoundScale | None:
-    """Known by the parts of a model, by the name it has on the Hub, or by a file's name that is the
-    full name of a model of timm.
-    """
+    """Known by a model's parts, by its name on the Hub, or by its file's name in timm."""
     if _is_siglip(file.state):
         return FoundScale(_HALF, f"SigLIP's, known by its attention pooling; {_OTHER}")
     origin = str(file.config.get("_name_or_path") or "")
@@ -99,19 +104,20 @@ def _by_family(file: WeightFile) -> FoundScale | None:
 
 
 def _is_siglip(state: Mapping[str, Tensor]) -> bool:
-    """An attention pooling and no class token: true of SigLIP alone among timm's models, except for
-    one that has its scale.
-    """
+    """Whether a model has an attention pooling and no class token."""
+    # Among timm's models that is true of SigLIP alone, except for one that has SigLIP's scale.
     has_pooling = any(name.endswith("attn_pool.latent") for name in state)
     return has_pooling and not any(name.endswith("cls_token") for name in state)
 
 
 def _by_timm_name(path: Path) -> FoundScale | None:
-    import timm  # takes seconds, and few files have such a name
+    # Here and not above: it takes seconds, and few files have such a name.
+    import timm
 
     try:
         about = timm.models.get_pretrained_cfg(path.stem, allow_unregistered=False)
-    except RuntimeError:  # no name of timm's
+    except RuntimeError:
+        # It only looks like a name of timm.
         return None
     assert about is not None
     scale = PixelScale(tuple(about.mean), tuple(about.std))
@@ -125,4 +131,5 @@ def format_scale(scale: PixelScale) -> str:
 
 def _format(values: tuple[float, ...]) -> str:
     """`0.5` for equal numbers, else one per channel."""
-    return "/".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))
+    shown = values[:1] if len(set(values)) == 1 else values
+    return "/".join(f"{value:g}" for value in shown)

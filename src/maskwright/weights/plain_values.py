@@ -1,5 +1,6 @@
-"""Plain values that checkpoints carry beside their weights - numpy numbers, paths, settings - read
-without numpy's own unpickling.
+"""Plain values that checkpoints carry beside their weights, read without numpy's own unpickling.
+
+These are numpy numbers, paths and settings.
 
 A pickle names functions to call. torch calls none but those allowed; for the few that hold plain
 values, a stand-in of ours is called under the name, which makes a Python number or text and can do
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+# Booleans, integers and floats: types of objects or records could hold anything.
 _NUMBER = re.compile(r"b1|[iu][1248]|f[248]")
 
 
@@ -24,14 +26,16 @@ class _NumberType:
 
     def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
         if not _NUMBER.fullmatch(name):
-            # in torch's words for what it refuses, so that the reader of the error gives the same
-            # advice
+            # In torch's words for what it refuses, because `reading` finds the name of the type
+            # there and gives the same advice.
             raise pickle.UnpicklingError(
                 f"Unsupported global: GLOBAL numpy.dtype({name}) is refused"
             )
-        self.name, self.order = name, "="
+        self.name = name
+        self.order = "="
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
+        # numpy's second value is the byte order; `|` and the like mean that it does not matter.
         self.order = {"<": "<", ">": ">"}.get(str(state[1]), "=")
 
     def read(self, data: bytes) -> np.ndarray:
@@ -55,10 +59,11 @@ def _number(kind: _NumberType, data: bytes) -> float | int | bool:
 
 
 def _path(*parts: str) -> str:
+    # Text, because a Windows path cannot be built elsewhere.
     return "/".join(parts)
 
 
-# numpy 2 renamed its module, Python 3.13 that of paths; both names are in files
+# Stand-ins by the names in files. numpy 2 renamed its module, Python 3.13 that of paths.
 ALLOWED: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     argparse.Namespace,
     (_NumberType, "numpy.dtype"),

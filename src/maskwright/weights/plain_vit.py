@@ -1,6 +1,4 @@
-"""Vision transformers under timm's names - the official MAE, timm, DINO, DINOv2, supervised ones,
-lightly's MAE - under official names.
-"""
+"""Vision transformers under timm's names: the official MAE, timm, DINO, DINOv2, lightly's MAE."""
 
 from __future__ import annotations
 
@@ -16,6 +14,7 @@ from maskwright.weights.reading import WeightFile, section
 from maskwright.weights.translation import Kind, Translated
 
 _STEM = "patch_embed.proj.weight"
+# Heads of classifiers, poolings and self-distillation.
 _NOT_ENCODER = (
     "head.",
     "head_dist.",
@@ -34,9 +33,7 @@ def is_plain_vit(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_plain(file: WeightFile) -> Translated:
-    """Cut a vision transformer out of its stem, drop classifiers and teachers' heads, and tell what
-    it is as far as names tell.
-    """
+    """Cut a vision transformer out of its stem, drop heads, and say what it is by its names."""
     stem = _find_stem(file.state) or ""
     state = {
         name.removeprefix(stem): value
@@ -50,6 +47,7 @@ def translate_plain(file: WeightFile) -> Translated:
         for name, value in state.items()
         if not name.startswith((*_NOT_ENCODER, *_DECODER))
     }
+    # DINOv2's own code calls them so; timm says reg_token.
     if "register_tokens" in encoder:
         encoder["reg_token"] = encoder.pop("register_tokens")
     return Translated(kind, encoder | decoder, _hints(file), _scale(file), notes)
@@ -57,42 +55,40 @@ def translate_plain(file: WeightFile) -> Translated:
 
 def _find_stem(state: Mapping[str, Tensor]) -> str | None:
     """What stands before the encoder's names; a teacher wins over a student, then the shortest."""
-    found = [name.removesuffix(_STEM) for name in state if name.endswith(_STEM)]
-    found = [stem for stem in found if f"{stem}blocks.0.attn.qkv.weight" in state]
-    return min(found, key=lambda stem: ("teacher" not in stem, len(stem)), default=None)
+    stems = [name.removesuffix(_STEM) for name in state if name.endswith(_STEM)]
+    # Other networks have a stem of this name too, but no such blocks.
+    stems = [stem for stem in stems if f"{stem}blocks.0.attn.qkv.weight" in state]
+    return min(stems, key=lambda stem: ("teacher" not in stem, len(stem)), default=None)
 
 
 def _kind(
     state: Mapping[str, Tensor], stem: str, whole: Mapping[str, Tensor]
 ) -> tuple[Kind, dict[str, Tensor]]:
-    """The kind of file, and its decoder under official names (lightly keeps it in a module beside
-    the encoder).
+    """The kind of file, and its decoder under official names.
+
+    state: what stands under the stem.
+    whole: everything.
     """
     if "decoder_pred.weight" in state:
-        return "official_full", {
-            name: value for name, value in state.items() if name.startswith(_DECODER)
-        }
-    beside = next(
-        (
-            name.removesuffix("decoder_pred.weight")
-            for name in whole
-            if name.endswith("decoder.decoder_pred.weight")
-        ),
-        None,
-    )
-    if beside is not None:
-        return "lightly", {
-            name.removeprefix(beside): value
+        decoder = {name: value for name, value in state.items() if name.startswith(_DECODER)}
+        return "official_full", decoder
+    # lightly keeps the decoder in a module beside the encoder.
+    last = next((name for name in whole if name.endswith("decoder.decoder_pred.weight")), None)
+    if last is not None:
+        prefix = last.removesuffix("decoder_pred.weight")
+        decoder = {
+            name.removeprefix(prefix): value
             for name, value in whole.items()
-            if name.startswith(beside)
+            if name.startswith(prefix)
         }
+        return "lightly", decoder
+    # Its encoder alone is known by the mask token beside it.
     if stem.endswith("vit.") and f"{stem.removesuffix('vit.')}mask_token" in whole:
         return "lightly", {}
-    return (
-        "official_finetuned"
-        if {"head.weight", "fc_norm.weight"} <= set(state)
-        else "official_encoder"
-    ), {}
+    # A norm behind the pooling is what the official fine-tuning adds.
+    if "head.weight" in state and "fc_norm.weight" in state:
+        return "official_finetuned", {}
+    return "official_encoder", {}
 
 
 def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
@@ -104,17 +100,16 @@ def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
         )
     elif any(name.startswith("head.") for name in state):
         notes.append("its classifier is left out")
-    if (
-        "register_tokens" in state
-        or ("mask_token" in state and kind == "official_encoder")
-        or "blocks.0.ls1.gamma" in state
-    ):
+    # Registers, layer scales and a mask token without a decoder came with DINOv2.
+    has_mask_token = "mask_token" in state and kind == "official_encoder"
+    if has_mask_token or "register_tokens" in state or "blocks.0.ls1.gamma" in state:
         notes.append("its names are those of DINOv2")
     return tuple(notes)
 
 
 def _hints(file: WeightFile) -> Hints:
-    """What our own description, timm's config.json or an official file's name tells."""
+    """What our own description, timm's config.json or an official file's name says."""
+    # Exports of ours know everything.
     if about := _description(file):
         model = about["model"]
         return Hints(
@@ -126,19 +121,21 @@ def _hints(file: WeightFile) -> Hints:
             norm_eps=model.get("norm_eps"),
         )
     arguments = section(file.config, "model_args")
-    size = arguments.get("img_size")
     return Hints(
         heads=arguments.get("num_heads"),
-        stored_size=(
-            (size[0], size[1])
-            if isinstance(size, list)
-            else (size, size)
-            if isinstance(size, int)
-            else None
-        ),
+        stored_size=_size(arguments.get("img_size")),
         target=target_by_name(file.path),
         positions="none" if arguments.get("pos_embed") == "none" else None,
     )
+
+
+def _size(value: Any) -> tuple[int, int] | None:
+    """(height, width) from timm's `img_size`, a number or a list of two."""
+    if isinstance(value, list):
+        return value[0], value[1]
+    if isinstance(value, int):
+        return value, value
+    return None
 
 
 def _description(file: WeightFile) -> Mapping[str, Any] | None:
@@ -147,12 +144,10 @@ def _description(file: WeightFile) -> Mapping[str, Any] | None:
 
 
 def _scale(file: WeightFile) -> PixelScale | None:
-    """What our own description says; config files of others are read in one place for
-    all formats.
-    """
+    """What our own description says."""
+    # The config files of others are read in `pixel_scales`, for all formats.
     about = _description(file)
-    return (
-        PixelScale(tuple(about["pixel_scale"]["mean"]), tuple(about["pixel_scale"]["std"]))
-        if about
-        else None
-    )
+    if not about:
+        return None
+    scale = about["pixel_scale"]
+    return PixelScale(tuple(scale["mean"]), tuple(scale["std"]))

@@ -1,5 +1,6 @@
-"""Opening weight files of any origin without running what is inside them: torch files, safetensors,
-folders with a config.json.
+"""Opening weight files of any origin without running what is inside them.
+
+These are torch files, safetensors, and folders with a config.json.
 """
 
 from __future__ import annotations
@@ -19,26 +20,37 @@ from maskwright.support.errors import MaskwrightError, is_out_of_memory
 from maskwright.support.files import read_json
 from maskwright.weights.plain_values import ALLOWED
 
+# The entry of a file that holds what maskwright wrote about it.
 ABOUT = "maskwright"
 WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
+# Says which file holds which tensor, where a model is too large for one file.
 _INDEX = "model.safetensors.index.json"
+# Where training code keeps the weights in its checkpoints; the first that is there is taken.
 _STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema")
 
 
 class BrokenFile(MaskwrightError):
-    """A weight file that is empty, cut or damaged; `what` is the sentence without advice, for those
-    who know of another copy.
-    """
+    """A weight file that is empty, cut or damaged."""
 
     def __init__(self, what: str, advice: str = "") -> None:
+        """Make the sentence.
+
+        what: without advice, for callers who know of another copy.
+        advice: what to do.
+        """
         super().__init__(f"{what}; {advice}." if advice else f"{what}.")
         self.what = what
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A weight file as read: all that is in it, the tensors of its state dict, and the config files
-    that lie beside it.
+    """A weight file as read.
+
+    path: of the file or folder.
+    content: all that is in it.
+    state: the tensors of its state dict.
+    config: of the config.json beside it; empty without one.
+    preprocessor: of the preprocessor_config.json beside it; empty without one.
     """
 
     path: Path
@@ -55,12 +67,12 @@ class WeightFile:
 
 
 def open_weights(path: Path | str) -> WeightFile:
-    """Read a weight file, or a folder with config.json and model.safetensors or pytorch_model.bin
-    as Hugging Face and timm write it.
+    """Read a weight file, or a folder as Hugging Face and timm write it.
 
     Raises MaskwrightError as `read_file` does, and for a folder without weights.
     """
     path = Path(path)
+    # Any file may lie beside a config.json of something else; these names belong to one.
     if not path.is_dir():
         content = read_file(path)
         beside = path.parent if path.name in WEIGHT_NAMES else None
@@ -94,7 +106,8 @@ def read_file(path: Path | str) -> dict[str, Any]:
         )
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except Exception as error:  # there is nothing that a damaged file does not raise
+    except Exception as error:
+        # All exceptions, because there is nothing that a damaged file does not raise.
         if is_out_of_memory(error):
             raise
         raise _refusal(path, error) from error
@@ -106,13 +119,12 @@ def read_file(path: Path | str) -> dict[str, Any]:
 
 
 def weights_in(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a state dict, found under the usual keys, without `module.` and `_orig_mod.`
-    prefixes; may be empty.
-    """
+    """The tensors of a state dict, which stands under one of the usual keys; may be empty."""
     for key in _STATE_KEYS:
         if isinstance(content.get(key), Mapping):
             content = content[key]
             break
+    # Parallel training puts `module.` in front of all names, torch.compile `_orig_mod.`.
     return {
         str(key).replace("_orig_mod.", "").removeprefix("module."): value
         for key, value in content.items()
@@ -126,11 +138,11 @@ def _read_torch(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    """The tensors, and under `maskwright` the description that our own exports carry in the file's
-    metadata.
-    """
+    """The tensors, and under `maskwright` what our exports say in the file's metadata."""
     with safe_open(path, framework="pt") as file:
-        content: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # The file is no mapping: it has keys and cannot be looped over.
+        names = list(file.keys())
+        content: dict[str, Any] = {name: file.get_tensor(name) for name in names}
         described = (file.metadata() or {}).get(ABOUT)
     return content if described is None else {**content, ABOUT: json.loads(described)}
 
@@ -140,16 +152,8 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         if (folder / name).exists():
             return read_file(folder / name)
     if (folder / _INDEX).exists():
-        content: dict[str, Any] = {}
-        parts = _json_in(folder, _INDEX).get("weight_map")
-        if not isinstance(parts, Mapping):
-            raise MaskwrightError(
-                f"{folder / _INDEX} does not say which files hold the weights (no weight_map);"
-                " fetch it again."
-            )
-        for part in sorted(set(map(str, parts.values()))):
-            content |= read_file(folder / part)
-        return content
+        return _read_shards(folder)
+    # A few names are enough to see that it is the wrong folder.
     held = ", ".join(sorted(item.name for item in folder.iterdir())[:4]) or "nothing"
     raise MaskwrightError(
         f"The folder {folder} is neither a run (no run.json) nor a model (no"
@@ -157,10 +161,22 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     )
 
 
+def _read_shards(folder: Path) -> dict[str, Any]:
+    """A model in several files, which the index names."""
+    shard_of = _json_in(folder, _INDEX).get("weight_map")
+    if not isinstance(shard_of, Mapping):
+        raise MaskwrightError(
+            f"{folder / _INDEX} does not say which files hold the weights (no weight_map);"
+            " fetch it again."
+        )
+    content: dict[str, Any] = {}
+    for shard in sorted(set(map(str, shard_of.values()))):
+        content |= read_file(folder / shard)
+    return content
+
+
 def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A mapping inside of a config file; empty when there is none of that name, or something else
-    under it.
-    """
+    """A mapping inside of a config file; empty when there is none under that name."""
     held = config.get(name)
     return held if isinstance(held, Mapping) else {}
 
@@ -177,6 +193,7 @@ def _refusal(path: Path, error: Exception) -> MaskwrightError:
     start = f"Could not read weights from {path}: "
     if isinstance(error, PermissionError):
         return MaskwrightError(f"{start}{error.strerror}.")
+    # Torch files begin as ZIP archives or pickles, pointers of Git LFS and web pages as text.
     with path.open("rb") as file:
         first = file.read(64)
     if _is_text(first):
@@ -192,6 +209,7 @@ def _refusal(path: Path, error: Exception) -> MaskwrightError:
             f"{start}it is an ONNX graph, which onnxruntime runs; only its source can be loaded"
             " here."
         )
+    # A whole archive is refused by the unpickler, a cut one before that.
     if first.startswith(b"PK") and not isinstance(error, pickle.UnpicklingError):
         return BrokenFile(
             f"{start}it begins like a torch file but is truncated or damaged", "fetch it again"
@@ -212,6 +230,7 @@ def _describe_text(first: bytes) -> str:
 
 
 def _describe_pickle(error: Exception) -> str:
+    # torch names what it refused, and that tells whose file it is.
     refused = str(error).partition("Unsupported global: GLOBAL ")[2].split(" ", 1)[0]
     if refused:
         return (

@@ -1,6 +1,4 @@
-"""Trained scorers as .safetensors: the weights, and in the header what is needed to build the
-network again.
-"""
+"""Trained scorers as .safetensors: weights, and in the header how to build the network again."""
 
 from __future__ import annotations
 
@@ -24,7 +22,13 @@ _ENTRY = "maskwright_scorer"
 
 @dataclass(frozen=True, kw_only=True)
 class ScorerShape:
-    """Everything that decides the parameters of a scorer; heads count for the transformer alone."""
+    """Everything that decides the parameters of a scorer.
+
+    kind: `transformer` or `cnn`.
+    patch_size, channels: of the patches it looks at.
+    width, depth: of its layers.
+    heads: of the transformer alone.
+    """
 
     kind: str
     patch_size: int
@@ -35,6 +39,7 @@ class ScorerShape:
 
     def build(self, grid: Grid, rng: torch.Generator | None = None) -> nn.Module:
         """A scorer of this shape for a grid, with weights drawn by rng."""
+        # P, the numbers of a patch.
         values = self.patch_size**2 * self.channels
         if self.kind == "transformer":
             return Scorer(grid, values, self.width, self.depth, self.heads, rng)
@@ -68,7 +73,9 @@ def _read(path: Path) -> tuple[ScorerShape, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             about = (file.metadata() or {}).get(_ENTRY)
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # The file is no mapping: it has keys and cannot be looped over.
+            names = list(file.keys())
+            state = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise MaskwrightError(
             f"Could not read {path} as a scorer: {error}. It is written by: maskwright select RUN."

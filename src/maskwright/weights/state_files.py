@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,19 +16,16 @@ from maskwright.weights.finite import refuse_not_finite
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a state dict by name; raises MaskwrightError when the file is missing,
-    damaged or something else.
+    """Read the tensors of a state dict by name.
 
-    Weights that are not finite are refused too.
+    Raises MaskwrightError when the file is missing, damaged or something else, and for weights that
+    are not finite.
     """
     if not path.is_file():
         raise MaskwrightError(f"There are no weights at '{path}'.")
+    # What readers raise for a damaged file depends on where it is damaged.
     try:
-        read = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        state = _load(path)
     except (
         OSError,
         RuntimeError,
@@ -40,7 +38,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise MaskwrightError(
             f"Could not read '{path}' as weights: {str(error).splitlines()[0]}"
         ) from error
-    if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
+    if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
         raise MaskwrightError(f"'{path}' does not hold a plain mapping from names to tensors.")
-    refuse_not_finite(read, path)
-    return dict(read)
+    refuse_not_finite(state, path)
+    return dict(state)
+
+
+def _load(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)

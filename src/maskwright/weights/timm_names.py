@@ -1,11 +1,10 @@
-"""timm's vision transformers by name: `timm:vit_small_patch16_224.dino` with its weights,
-`timm:NAME@random` without.
-"""
+"""timm's vision transformers by name: `timm:NAME` with its weights, `timm:NAME@random` without."""
 
 from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,14 +21,30 @@ from maskwright.weights.hints import Hints
 from maskwright.weights.translation import complete, infer_config
 
 PREFIX = "timm:"
+# Heads of classifiers and poolings, which an encoder has no use for.
 _LEFT_OUT = ("head.", "head_dist.", "fc_norm.", "attn_pool.")
+# How long to wait for an answer of the Hub.
 _SECONDS = 5.0
 
 
-def open_timm(
-    name: str, *, random: bool
-) -> tuple[ModelConfig, dict[str, Tensor], PixelScale, dict[str, Any]]:
-    """The configuration, weights under our names, pixel scale and facts of a model of timm.
+@dataclass(frozen=True)
+class TimmModel:
+    """The encoder of a model of timm.
+
+    config: its sizes.
+    state: its weights under our names.
+    scale: of the pixels it was trained on.
+    facts: its name, its license and whether its weights are random.
+    """
+
+    config: ModelConfig
+    state: dict[str, Tensor]
+    scale: PixelScale
+    facts: dict[str, Any]
+
+
+def open_timm(name: str, *, random: bool) -> TimmModel:
+    """Read a model of timm by its name.
 
     random: fresh weights drawn as ours are, not timm's.
 
@@ -38,23 +53,22 @@ def open_timm(
     """
     skeleton = _build(name)
     about = skeleton.pretrained_cfg
-    config, _ = read_timm(skeleton)  # what cannot be read is told before anything is fetched
+    # What cannot be read is refused here, before anything is fetched.
+    config, _ = read_timm(skeleton)
     if random:
         state = ImageEncoder(config).state_dict()
     else:
         config, state = read_timm(_with_weights(name, about))
     scale = PixelScale(tuple(about["mean"]), tuple(about["std"]))
-    return (
-        config,
-        state,
-        scale,
-        {"timm": name, "license": about.get("license") or "unknown", "random": random},
-    )
+    license_name = about.get("license") or "unknown"
+    facts = {"timm": name, "license": license_name, "random": random}
+    return TimmModel(config, state, scale, facts)
 
 
 def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """The configuration and weights, under our names, of a VisionTransformer of timm; raises
-    MaskwrightError for parts that ours lacks.
+    """The configuration and weights, under our names, of a VisionTransformer of timm.
+
+    Raises MaskwrightError for parts that ours lacks.
     """
     from timm.models.vision_transformer import VisionTransformer
 
@@ -63,6 +77,7 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
             f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_*"
             " or deit_*."
         )
+    # All blocks are built alike, so the first stands for them.
     block: Any = model.blocks[0]
     if not isinstance(block.mlp.act, nn.GELU) or block.mlp.act.approximate != "none":
         raise MaskwrightError(
@@ -81,6 +96,7 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
     )
     full = complete(state, hints.stored_size)
     config = infer_config(full, hints)
+    # Without memory: only the names of our encoder's parameters are asked for.
     with torch.device("meta"):
         known = Encoder(config, Grid.of_image(*config.image_size, config.patch_size)).state_dict()
     if odd := sorted(set(full) ^ set(known)):
@@ -92,8 +108,10 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
 
 
 def _positions(state: dict[str, Tensor]) -> str | None:
+    """The kind of positions; None where the table is to be compared with the formula."""
     if "pos_embed" not in state:
         return "none"
+    # A table on the meta device has no numbers to compare.
     return "learned" if state["pos_embed"].is_meta else None
 
 
@@ -123,8 +141,10 @@ def _with_weights(name: str, about: dict[str, Any]) -> Any:
         " bring that file here and give it instead; or ask for fresh weights by"
         f" {PREFIX}{name}@random."
     )
+    # Without a network the Hub's client would try for most of a minute.
     if repository and not _is_cached(repository) and not _is_reachable():
         raise MaskwrightError(sentence)
+    # timm draws weights before it reads the file; the caller's random numbers stay as they were.
     try:
         with torch.random.fork_rng(devices=[]):
             return timm.create_model(name, pretrained=True)
@@ -142,9 +162,7 @@ def _is_cached(repository: str) -> bool:
 
 
 def _is_reachable() -> bool:
-    """Whether the Hub answers: asked once and shortly, because its client tries for most of a
-    minute.
-    """
+    """Whether the Hub answers within seconds."""
     from huggingface_hub.constants import ENDPOINT
 
     try:

@@ -1,6 +1,4 @@
-"""The encoder for timm: a .safetensors file with exactly timm's names, and what timm needs beside
-it to build the model.
-"""
+"""The encoder for timm: a .safetensors file with timm's names, and what timm builds it from."""
 
 from __future__ import annotations
 
@@ -18,8 +16,7 @@ from maskwright.support.files import write_json
 from maskwright.support.torch_files import write_safetensors
 from maskwright.weights.reading import ABOUT
 
-# width, depth, heads, patch size and hidden ratio of timm's own names; other sizes travel as
-# arguments over the nearest of them
+# Width, depth, heads, patch size and hidden ratio of timm's own names.
 _ARCHITECTURES = {
     (192, 12, 3, 16, 4.0): "vit_tiny_patch16_224",
     (384, 12, 6, 16, 4.0): "vit_small_patch16_224",
@@ -29,6 +26,7 @@ _ARCHITECTURES = {
     (1024, 24, 16, 16, 4.0): "vit_large_patch16_224",
     (1280, 32, 16, 14, 4.0): "vit_huge_patch14_224",
 }
+# Other sizes travel as arguments that change this one.
 _OTHER = "vit_tiny_patch16_224"
 
 
@@ -43,9 +41,11 @@ def export_encoder(
     note: str = "",
     about: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
-    """Write the encoder alone (no mask token, no decoder: timm would misread them) and its
-    description; returns both paths.
+    """Write the encoder alone and its description; returns both paths.
 
+    There is no mask token and no decoder in the file: timm would misread them.
+
+    note: a sentence for the description.
     about: our own description, kept in the file's metadata.
 
     Raises MaskwrightError for positions that timm's VisionTransformer has no table for.
@@ -66,7 +66,9 @@ def save_encoder_tensors(
         name: value.detach().cpu().contiguous()
         for name, value in model.encoder.state_dict().items()
     }
-    metadata = {"format": "pt"} | ({ABOUT: json.dumps(about)} if about else {})
+    metadata = {"format": "pt"}
+    if about:
+        metadata[ABOUT] = json.dumps(about)
     write_safetensors(path, state, metadata)
 
 
@@ -76,11 +78,10 @@ def save_timm_folder(
     scale: PixelScale,
     about: Mapping[str, Any],
 ) -> str:
-    """Write model.safetensors and a config.json as on timm's Hub, so that
-    `timm.create_model('local-dir:FOLDER')` builds any size.
+    """Write a folder for `timm.create_model('local-dir:FOLDER')`; returns the architecture's name.
 
-    Returns the architecture's name; the files are also fit for `checkpoint_path=`, and for upload
-    as they are.
+    It holds model.safetensors and config.json as on timm's Hub. The files are also fit for
+    `checkpoint_path=`, and for upload as they are.
     """
     architecture, config = hub_config(model.config, scale)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,14 +91,16 @@ def save_timm_folder(
 
 
 def hub_config(config: ModelConfig, scale: PixelScale) -> tuple[str, dict[str, Any]]:
-    """The name of the architecture and the content of config.json; what differs from the named
-    architecture stands in `model_args`.
+    """The name of the architecture and the content of config.json.
+
+    What differs from the named architecture stands in `model_args`.
     """
     arguments = timm_arguments(config)
     size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
     architecture = _ARCHITECTURES.get(size, _OTHER)
     pooling = arguments["global_pool"]
-    told = {
+    # What timm reads to prepare images, and to put a classifier on top.
+    pretrained = {
         "tag": "maskwright",
         "input_size": [config.channels, *config.image_size],
         "fixed_input_size": True,
@@ -115,13 +118,14 @@ def hub_config(config: ModelConfig, scale: PixelScale) -> tuple[str, dict[str, A
         "num_features": config.width,
         "global_pool": pooling,
         "model_args": arguments,
-        "pretrained_cfg": told,
+        "pretrained_cfg": pretrained,
     }
 
 
 def is_standard(config: ModelConfig) -> bool:
     """Whether timm has an architecture of exactly these sizes, image and channels apart."""
     size = (config.width, config.depth, config.heads, config.patch_size, config.mlp_ratio)
+    # Parts that timm's named architectures do not have.
     plain = (
         config.class_token
         and not config.registers
@@ -132,15 +136,14 @@ def is_standard(config: ModelConfig) -> bool:
 
 
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
-    """The arguments of timm's VisionTransformer that rebuild this encoder; sincos tables travel as
-    timm's `pos_embed`.
-    """
+    """The arguments of timm's VisionTransformer that rebuild this encoder."""
     if config.positions == "rotary":
         raise NotExportable(
             "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be"
             " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
             " learned."
         )
+    # A table of sincos positions travels as timm's learned one: the numbers are the same.
     arguments: dict[str, Any] = {
         "img_size": list(config.image_size),
         "patch_size": config.patch_size,
@@ -157,7 +160,9 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     }
     if config.layer_scale is not None:
         arguments["init_values"] = config.layer_scale
-    return arguments if config.final_norm else {**arguments, "final_norm": False}
+    if not config.final_norm:
+        arguments["final_norm"] = False
+    return arguments
 
 
 def _describe(

@@ -1,5 +1,4 @@
-"""torchvision's vision transformer, and the masked autoencoder that lightly built on it before it
-built on timm: under official names.
+"""torchvision's vision transformer, and the masked autoencoder that lightly once built on it.
 
 Attention is torch's own, whose `in_proj` is our `qkv`; norms have epsilon 1e-6. lightly's decoder
 is a torchvision encoder with a row of positions for the class token, a map in (`decoder_embed`) and
@@ -18,7 +17,10 @@ from maskwright.weights.hints import Hints
 from maskwright.weights.reading import WeightFile
 from maskwright.weights.translation import Translated
 
-_STEM, _FIRST = "conv_proj.weight", "encoder.layers.encoder_layer_0.ln_1.weight"
+# Two names that no other format has together.
+_STEM = "conv_proj.weight"
+_FIRST = "encoder.layers.encoder_layer_0.ln_1.weight"
+# Names outside of the encoder's blocks, and their official ones.
 _PLAIN = {
     "class_token": "cls_token",
     "conv_proj.weight": "patch_embed.proj.weight",
@@ -27,6 +29,7 @@ _PLAIN = {
     "encoder.ln.weight": "norm.weight",
     "encoder.ln.bias": "norm.bias",
 }
+# Names of lightly's decoder outside of its blocks.
 _DECODER = {
     "pos_embedding": "decoder_pos_embed",
     "ln.weight": "decoder_norm.weight",
@@ -36,6 +39,7 @@ _DECODER = {
     "prediction_head.weight": "decoder_pred.weight",
     "prediction_head.bias": "decoder_pred.bias",
 }
+# Layers of a block. Older versions name the two of the MLP, newer ones count them.
 _LEAVES = {
     "ln_1": "norm1",
     "ln_2": "norm2",
@@ -56,11 +60,10 @@ def is_torchvision(state: Mapping[str, Tensor]) -> bool:
 
 
 def translate_torchvision(file: WeightFile) -> Translated:
-    """Bring a vision transformer of torchvision, or a masked autoencoder of lightly built on one,
-    to official names.
-    """
-    found = (name.removesuffix(_STEM) for name in file.state if name.endswith(_STEM))
-    stem = min((one for one in found if f"{one}{_FIRST}" in file.state), key=len)
+    """Bring a vision transformer, or a masked autoencoder built on one, to official names."""
+    # The shortest stem, where a file holds several models.
+    stems = [name.removesuffix(_STEM) for name in file.state if name.endswith(_STEM)]
+    stem = min((stem for stem in stems if f"{stem}{_FIRST}" in file.state), key=len)
     encoder = {
         name.removeprefix(stem): value
         for name, value in file.state.items()
@@ -68,25 +71,17 @@ def translate_torchvision(file: WeightFile) -> Translated:
     }
     state = {official: encoder[name] for name, official in _PLAIN.items() if name in encoder}
     state |= _blocks(encoder, "encoder.", "blocks")
-    notes = (
-        ("its classifier is left out",)
-        if any(name.startswith("heads.") for name in encoder)
-        else ()
-    )
+    notes: tuple[str, ...] = ()
+    if any(name.startswith("heads.") for name in encoder):
+        notes = ("its classifier is left out",)
+    # The decoder lies beside the encoder, outside of its stem.
     decoder = _decoder(file.state)
-    if not decoder:
-        return Translated(
-            "torchvision", state, Hints(positions="learned", norm_eps=1e-6), notes=notes
-        )
-    return Translated(
-        "lightly", state | decoder, Hints(positions="learned", norm_eps=1e-6), notes=notes
-    )
+    hints = Hints(positions="learned", norm_eps=1e-6)
+    return Translated("lightly" if decoder else "torchvision", state | decoder, hints, notes=notes)
 
 
 def _decoder(whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The second half under official names; empty where there is none, or no mask token
-    beside it.
-    """
+    """The second half under official names; empty where it or its mask token is missing."""
     head = next((name for name in whole if name.endswith("decoder.prediction_head.weight")), None)
     if head is None:
         return {}
@@ -104,13 +99,14 @@ def _decoder(whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _blocks(half: Mapping[str, Tensor], stem: str, name: str) -> dict[str, Tensor]:
     state = {}
     for key, value in half.items():
-        if found := _BLOCK.fullmatch(key.removeprefix(stem)):
-            state[f"{name}.{found[1]}.{_leaf(found[2])}"] = value
+        if match := _BLOCK.fullmatch(key.removeprefix(stem)):
+            state[f"{name}.{match[1]}.{_leaf(match[2])}"] = value
     return state
 
 
-def _leaf(rest: str) -> str:
-    if rest.startswith("self_attention.in_proj_"):
-        return rest.replace("self_attention.in_proj_", "attn.qkv.")
-    part, _, kind = rest.rpartition(".")
+def _leaf(name: str) -> str:
+    # torch's attention holds queries, keys and values in one tensor, in our order.
+    if name.startswith("self_attention.in_proj_"):
+        return name.replace("self_attention.in_proj_", "attn.qkv.")
+    part, _, kind = name.rpartition(".")
     return f"{_LEAVES.get(part, part)}.{kind}"

@@ -34,15 +34,22 @@ Kind = Literal[
     "torchvision",
     "unknown",
 ]
+# Heads of the published sizes, from tiny to giant; they leave no trace in the shapes.
 _HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
 _OFFICIAL_DECODER_HEADS = 16
-_STEM, _TABLE = "patch_embed.proj.weight", "pos_embed"
+_STEM = "patch_embed.proj.weight"
+_TABLE = "pos_embed"
 
 
 @dataclass(frozen=True)
 class Translated:
-    """A foreign state dict under official names, with what its file tells beside the weights and
-    sentences for people.
+    """A foreign state dict under official names.
+
+    kind: the format it comes from.
+    state: the weights.
+    hints: what the file says beside them.
+    scale: of the pixels, where the file says it.
+    notes: sentences for people on what was left out or assumed.
     """
 
     kind: Kind
@@ -53,14 +60,16 @@ class Translated:
 
     @property
     def has_decoder(self) -> bool:
+        """Whether it can reconstruct."""
         return "decoder_pred.weight" in self.state
 
 
 def complete(
     state: Mapping[str, Tensor], stored_size: tuple[int, int] | None = None
 ) -> dict[str, Tensor]:
-    """Add what some formats leave out because it is zero: biases of queries, keys and values, and
-    positions of prefix tokens.
+    """Add zeros that some formats leave out: biases of qkv, and positions of prefix tokens.
+
+    stored_size: (height, width) of the images that the position table is for.
     """
     full = dict(state)
     for name, weight in state.items():
@@ -74,33 +83,32 @@ def complete(
 def _with_prefix_rows(
     table: Tensor, state: Mapping[str, Tensor], stored_size: tuple[int, int] | None
 ) -> Tensor:
-    """A table for class token, registers and patches: DINOv2 has no rows for registers, timm's
-    `no_embed_class` none for any prefix.
-    """
+    """A (1, prefix + N, D) table with a row for class token, registers and each patch."""
     registers = state["reg_token"].shape[1] if "reg_token" in state else 0
     has_class = int("cls_token" in state)
     patch = state[_STEM].shape[-1]
     count = None if stored_size is None else Grid.of_image(*stored_size, patch).num_patches
+    # Rows for all of the prefix; none for registers, as in DINOv2; none at all, as with timm's
+    # `no_embed_class`. The first that leaves a possible number of patches is taken.
     for rows, missing in (
         (has_class + registers, 0),
         (has_class, registers),
         (0, has_class + registers),
     ):
-        places = table.shape[1] - rows
-        if places == count or (count is None and math.isqrt(max(places, 0)) ** 2 == places):
-            return torch.cat(
-                [table[:, :rows], table.new_zeros(1, missing, table.shape[2]), table[:, rows:]],
-                dim=1,
-            )
+        num_patches = table.shape[1] - rows
+        is_square = math.isqrt(max(num_patches, 0)) ** 2 == num_patches
+        if num_patches == count or (count is None and is_square):
+            zeros = table.new_zeros(1, missing, table.shape[2])
+            return torch.cat([table[:, :rows], zeros, table[:, rows:]], dim=1)
     return table
 
 
 def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> ModelConfig:
-    """Read the sizes of a model off a completed official state dict; the decoder's entries mean
-    nothing when it has none.
+    """Read the sizes of a model off a completed official state dict.
 
-    The target is `normalized` unless the hints say otherwise. Raises MaskwrightError for what
-    shapes do not tell: heads, a grid that is no square.
+    The decoder's entries mean nothing when it has none. The target is `normalized` unless the hints
+    say otherwise. Raises MaskwrightError for what shapes do not show: heads, a grid that is no
+    square.
     """
     hints = hints or Hints()
     try:
@@ -116,6 +124,7 @@ def infer_config(state: Mapping[str, Tensor], hints: Hints | None = None) -> Mod
 
 
 def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
+    # The stem is a convolution: (D, C, p, p)
     width, channels, patch_size, _ = state[_STEM].shape
     _refuse_gated(state)
     registers = state["reg_token"].shape[1] if "reg_token" in state else 0
@@ -135,20 +144,20 @@ def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
         class_token=class_token,
         registers=registers,
         norm_eps=hints.norm_eps or 1e-6,
+        # Where scales start when they are drawn; those of the file replace them.
         layer_scale=1e-5 if has_scale else None,
         final_norm="norm.weight" in state,
     )
 
 
 def _refuse_gated(state: Mapping[str, Tensor]) -> None:
-    """Refuse layers whose first map is two, as in the largest DINOv2: under other names, or as one
-    of twice the height.
-    """
-    first, second = (state.get(f"blocks.0.mlp.{name}.weight") for name in ("fc1", "fc2"))
+    """Refuse gated layers, whose first map is two, as in the largest DINOv2."""
+    first = state.get("blocks.0.mlp.fc1.weight")
+    second = state.get("blocks.0.mlp.fc2.weight")
+    # The two maps have names of their own, or stand in one tensor of twice the height.
     has_others = first is None and any(name.startswith("blocks.0.mlp.") for name in state)
-    if has_others or (
-        first is not None and second is not None and first.shape[0] != second.shape[1]
-    ):
+    is_double = first is not None and second is not None and first.shape[0] != second.shape[1]
+    if has_others or is_double:
         raise MaskwrightError(
             "It is not supported: its layers are gated (SwiGLU), which a model here has no place"
             " for."
@@ -156,16 +165,19 @@ def _refuse_gated(state: Mapping[str, Tensor]) -> None:
 
 
 def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
-    width, hidden = state["mask_token"].shape[-1], state["decoder_blocks.0.mlp.fc1.weight"].shape[0]
+    width = state["mask_token"].shape[-1]
+    hidden = state["decoder_blocks.0.mlp.fc1.weight"].shape[0]
     if int(width * encoder.mlp_ratio) != hidden:
         raise MaskwrightError(
             f"The decoder's hidden layers are {hidden / width:g} times as wide as its tokens and"
             f" the encoder's {encoder.mlp_ratio:g} times; a model here has one ratio for both."
         )
-    rows, wanted = state["decoder_pred.weight"].shape[0], encoder.patch_size**2 * encoder.channels
-    if rows != wanted:
+    # (P, D), where P is the number of pixel values of a patch.
+    rows = state["decoder_pred.weight"].shape[0]
+    expected = encoder.patch_size**2 * encoder.channels
+    if rows != expected:
         raise MaskwrightError(
-            f"The decoder predicts {rows} values per patch, not the {wanted} pixel values of one:"
+            f"The decoder predicts {rows} values per patch, not the {expected} pixel values of one:"
             " it is no pixel decoder."
         )
     return replace(
@@ -180,10 +192,9 @@ def _add_decoder(encoder: ModelConfig, state: Mapping[str, Tensor], hints: Hints
 
 def depth_of(state: Mapping[str, Tensor], prefix: str) -> int:
     """How many blocks there are under a prefix."""
-    return 1 + max(
-        (int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)),
-        default=-1,
-    )
+    suffixes = [name.removeprefix(prefix) for name in state if name.startswith(prefix)]
+    # Blocks are numbered from zero.
+    return 1 + max((int(suffix.split(".")[0]) for suffix in suffixes), default=-1)
 
 
 def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tuple[int, int]:
@@ -203,20 +214,20 @@ def _square(state: Mapping[str, Tensor], patch_size: int, num_prefix: int) -> tu
 
 
 def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
-    """Files with a decoder come from masked autoencoders, whose table is fixed; an encoder's table
-    is compared with the formula.
-    """
+    """Whether a table is learned or from the formula."""
     if _TABLE not in state:
-        # with rotary positions, which leave nothing in a file, the numbers would be silently wrong;
-        # so the user says that there are none
+        # With rotary positions, which leave nothing in a file, the numbers would be silently wrong;
+        # so the user says that there are none.
         raise HintMissing(
             "These weights have no positions: add @positions=none to the name if their model adds"
             " none (rotary ones, as in DINOv3, are not supported)."
         )
+    # Files with a decoder come from masked autoencoders, whose table is fixed.
     if "decoder_pred.weight" in state:
         return "sincos"
     table = state[_TABLE]
     width = table.shape[2]
+    # The formula has a sine and a cosine for each of two axes.
     if width % 4:
         return "learned"
     fixed = sincos_positions(grid, width, table.shape[1] - grid.num_patches)
@@ -234,5 +245,6 @@ def _heads(width: int) -> int:
 
 def _mlp_ratio(width: int, hidden: int) -> float:
     """A ratio that gives `hidden` again when multiplied and cut to an integer."""
+    # Rounding may leave the product just below the integer; the next float above repairs it.
     ratio = hidden / width
     return ratio if int(width * ratio) == hidden else math.nextafter(ratio, math.inf)

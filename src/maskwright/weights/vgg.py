@@ -1,5 +1,4 @@
-"""VGG networks as frozen feature extractors: the layers that the perceptual loss compares, under
-the names of the paper.
+"""VGG networks as frozen feature extractors: the layers that the perceptual loss compares.
 
 `relu3_1` is the first activation of the third group of convolutions (Simonyan and Zisserman 2015).
 """
@@ -24,75 +23,83 @@ _NETWORKS = {"vgg16": torchvision.models.vgg16, "vgg19": torchvision.models.vgg1
 
 
 class VggExtractor(nn.Module):
-    """The convolutions of a VGG up to the last layer that is compared; frozen, in
-    evaluation mode.
-    """
+    """The convolutions of a VGG up to the last layer compared; frozen, in evaluation mode."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, features: nn.Sequential, places: dict[str, int], layers: Sequence[str]
+        self, features: nn.Sequential, indices: dict[str, int], layers: Sequence[str]
     ) -> None:
-        """places: where each named activation stands among `features`; layers: which of them
-        forward gives.
+        """Cut the network behind the last layer.
+
+        features: all convolutions of a VGG.
+        indices: where each named activation stands among them.
+        layers: which of them forward gives.
         """
         super().__init__()
         self.layers = tuple(layers)
-        self.steps = features[: max(places[name] for name in layers) + 1]
-        self._order = [places[name] for name in layers]
+        self._order = [indices[name] for name in layers]
+        self.steps = features[: max(self._order) + 1]
+        # (3,) -> (3, 1, 1), to be broadcast over images.
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of (B, 3, H, W) pixels in [0, 1], one per layer, in the order they were
-        asked for.
-        """
+        """Feature maps of (B, 3, H, W) pixels in [0, 1], one per layer, in the layers' order."""
+        # Each pooling halves the sides, and nothing may be left of a picture that is too small.
         least = 2 ** sum(isinstance(step, nn.MaxPool2d) for step in self.steps)
         if min(images.shape[-2:]) < least:
             raise MaskwrightError(
                 f"Layer {self.layers[-1]} of a VGG needs pictures of at least {least} pixels; got"
                 f" {min(images.shape[-2:])}."
             )
-        values, found = (images - self.mean) / self.std, {}
-        for place, step in enumerate(self.steps):
+        values = (images - self.mean) / self.std
+        maps = {}
+        for index, step in enumerate(self.steps):
             values = step(values)
-            if place in self._order:
-                found[place] = values
-        return [found[place] for place in self._order]
+            if index in self._order:
+                maps[index] = values
+        return [maps[index] for index in self._order]
 
 
 def load_vgg(name: str, layers: Sequence[str], weights: str = "imagenet") -> VggExtractor:
-    """Load `vgg16` or `vgg19` with ImageNet weights, those of a file under torchvision's names, or
-    random ones.
+    """Load `vgg16` or `vgg19`.
+
+    layers: names such as `relu3_1`.
+    weights: `imagenet`, `random`, or a file under torchvision's names.
 
     Raises MaskwrightError for an unknown layer, and, saying how to get the weights, where they are
     missing.
     """
+    # Without memory: all weights are replaced below.
     with torch.device("meta"):
         features = _NETWORKS[name](weights=None).features
-    places = _places(features)
+    indices = _layer_indices(features)
     for layer in layers:
-        if layer not in places:
-            raise unknown_name(f"layer of {name}", str(layer), places)
+        if layer not in indices:
+            raise unknown_name(f"layer of {name}", str(layer), indices)
     if weights == "random":
         _draw(features)
     else:
         _fill(features, _state(name, weights), name, weights)
-    return VggExtractor(features, places, layers)
+    return VggExtractor(features, indices, layers)
 
 
-def _places(features: nn.Sequential) -> dict[str, int]:
+def _layer_indices(features: nn.Sequential) -> dict[str, int]:
     """Where `reluG_I` stands: activation I of group G, groups being parted by pooling."""
-    places, group, inside = {}, 1, 0
-    for place, step in enumerate(features):
+    indices = {}
+    group = 1
+    number = 0
+    for index, step in enumerate(features):
         if isinstance(step, nn.ReLU):
-            inside += 1
-            places[f"relu{group}_{inside}"] = place
+            number += 1
+            indices[f"relu{group}_{number}"] = index
         elif isinstance(step, nn.MaxPool2d):
-            group, inside = group + 1, 0
-    return places
+            group += 1
+            number = 0
+    return indices
 
 
 def _state(name: str, weights: str) -> dict[str, Tensor]:
@@ -108,6 +115,7 @@ def _state(name: str, weights: str) -> dict[str, Tensor]:
 
 def _draw(features: nn.Sequential) -> None:
     """Random weights that keep the size of activations (He et al. 2015), the same for every run."""
+    # The network was built without memory.
     features.to_empty(device="cpu")
     rng = torch_generator(0, "random vgg")
     for step in features:
@@ -117,13 +125,15 @@ def _draw(features: nn.Sequential) -> None:
 
 
 def _fill(features: nn.Sequential, state: dict[str, Tensor], name: str, source: str) -> None:
-    wanted = features.state_dict()
-    own = {key.removeprefix("features."): value for key, value in state.items()}
-    missing = [key for key in wanted if key not in own or own[key].shape != wanted[key].shape]
+    """Put the weights of a file into the network; the classifier in it is not needed."""
+    needed = features.state_dict()
+    given = {key.removeprefix("features."): value for key, value in state.items()}
+    missing = [key for key in needed if key not in given or given[key].shape != needed[key].shape]
     if missing:
         raise MaskwrightError(
             f"The weights '{source}' are not those of torchvision's {name}: {len(missing)} of"
-            f" {len(wanted)} tensors are missing or of another shape, first"
+            f" {len(needed)} tensors are missing or of another shape, first"
             f" 'features.{missing[0]}'."
         )
-    features.load_state_dict({key: own[key].float() for key in wanted}, assign=True)
+    # Assigned and not copied, because the network has no memory to copy into.
+    features.load_state_dict({key: given[key].float() for key in needed}, assign=True)

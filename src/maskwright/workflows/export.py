@@ -10,7 +10,8 @@ from pathlib import Path
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.weights.exporting import FORMATS, Check, export_model
+from maskwright.weights.export_formats import FORMATS, Check
+from maskwright.weights.exporting import export_model
 from maskwright.weights.hints import Hints
 from maskwright.weights.timm_vit import hub_config, is_standard
 from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder

@@ -1,0 +1,249 @@
+"""The formats that a model is written in, each with how it is read back and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.image_encoder import ImageEncoder
+from maskwright.patches.mask import PatchMask
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import torch_generator
+from maskwright.weights.checkpoint import LoadedEncoder, describe_model, save_tensors
+from maskwright.weights.fair_mae import save_official
+from maskwright.weights.hf_vit import save_hf
+from maskwright.weights.hints import Hints
+from maskwright.weights.onnx_file import run_onnx, save_onnx
+from maskwright.weights.opening import load_autoencoder, load_encoder
+from maskwright.weights.timm_vit import save_timm_folder
+
+Model = MaskedAutoencoder | ImageEncoder
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a file gave back.
+
+    difference: the largest one from the model, relative to the largest number above 1.
+    compared: what of the model.
+    reader: the software that read the file.
+    """
+
+    difference: float
+    compared: str
+    reader: str
+
+    def __str__(self) -> str:
+        return (
+            f"read back by {self.reader}, {self.compared} differ by at most {self.difference:.1e}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format of files.
+
+    summary: what it is for.
+    ending: of its file; empty for a folder.
+    needs_decoder: whether it holds both halves and cannot do without one.
+    write: puts a model there.
+    check: reads it back and compares.
+    """
+
+    summary: str
+    ending: str
+    needs_decoder: bool
+    write: Callable[[Path, LoadedEncoder], None]
+    check: Callable[[Path, Model], Check]
+
+
+def noise_images(model: Model, count: int = 2) -> Tensor:
+    """Images of noise in the model's numbers, the same at every export."""
+    config = model.config
+    return torch.randn(
+        count, config.channels, *config.image_size, generator=torch_generator(0, "export")
+    )
+
+
+def _about(loaded: LoadedEncoder) -> dict[str, Any]:
+    return describe_model(loaded.model, loaded.scale, loaded.settings)
+
+
+def _gap(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference, relative to the largest number where that is above 1."""
+    if ours.shape != theirs.shape:
+        return float("inf")
+    return float((ours - theirs).abs().max() / ours.abs().max().clamp(min=1))
+
+
+def _write_timm(out: Path, loaded: LoadedEncoder) -> None:
+    save_timm_folder(out, loaded.model, loaded.scale, _about(loaded))
+
+
+def _check_timm(out: Path, model: Model) -> Check:
+    import timm
+
+    images = noise_images(model)
+    # timm draws weights before it reads ours; the caller's random numbers stay as they were.
+    with torch.random.fork_rng(devices=[]):
+        peer: Any = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    return Check(
+        _gap(model.encode(images), peer.forward_features(images)),
+        "tokens",
+        f"timm {timm.__version__}",
+    )
+
+
+def _write_hf(out: Path, loaded: LoadedEncoder) -> None:
+    assert isinstance(loaded.model, MaskedAutoencoder)
+    save_hf(out, loaded.model, loaded.scale)
+
+
+def _check_hf(out: Path, model: Model) -> Check:
+    """Compare predictions under one mask, read by transformers, or else by our own reader."""
+    assert isinstance(model, MaskedAutoencoder)
+    images = noise_images(model)
+    noise = _mask_noise(images, model)
+    try:
+        import transformers
+    except ImportError:
+        mask = _half_masked(noise)
+        again = load_autoencoder(out).model
+        return Check(
+            _gap(model(images, mask).values, again(images, mask).values),
+            "predictions",
+            "maskwright (transformers is not installed)",
+        )
+    # A tensor under a wrong name would be drawn at random, with a warning alone.
+    peer, report = _open_quietly(transformers, out)
+    if wrong := [*report["missing_keys"], *report["unexpected_keys"]]:
+        raise MaskwrightError(
+            f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first;"
+            " do not use it."
+        )
+    # transformers masks the patches with the highest noise; we take its mask over.
+    theirs = peer(images, noise=noise)
+    mask = PatchMask.from_is_masked(theirs.mask.bool())
+    # (B, N, P) -> (B, K, P): it predicts all patches and we the hidden ones.
+    rows = torch.arange(len(images))[:, None]
+    gap = _gap(model(images, mask).values, theirs.logits[rows, mask.predicted_ids])
+    return Check(gap, "predictions", f"transformers {transformers.__version__}")
+
+
+def _open_quietly(transformers: Any, folder: Path) -> tuple[Any, Mapping[str, Any]]:
+    """The model of a folder and which tensors were missing, without progress bars."""
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            peer, report = transformers.ViTMAEForPreTraining.from_pretrained(
+                folder, output_loading_info=True
+            )
+    finally:
+        if bars:
+            transformers.utils.logging.enable_progress_bar()
+    return peer.eval(), report
+
+
+def _mask_noise(images: Tensor, model: MaskedAutoencoder) -> Tensor:
+    """(B, N) numbers that decide which patches are hidden, the same at every export."""
+    rng = torch_generator(0, "export noise")
+    return torch.rand(len(images), model.grid.num_patches, generator=rng)
+
+
+def _half_masked(noise: Tensor) -> PatchMask:
+    # argsort twice gives the rank of each patch: (B, N) noise -> (B, N) ranks.
+    return PatchMask.from_is_masked(noise.argsort(1).argsort(1) >= noise.shape[1] // 2)
+
+
+def _write_official(out: Path, loaded: LoadedEncoder) -> None:
+    assert isinstance(loaded.model, MaskedAutoencoder)
+    save_official(out, loaded.model, _about(loaded))
+
+
+def _check_official(out: Path, model: Model) -> Check:
+    """Read as the official code would compute: with its epsilon, whatever the model's is."""
+    assert isinstance(model, MaskedAutoencoder)
+    images = noise_images(model)
+    mask = _half_masked(_mask_noise(images, model))
+    again = load_autoencoder(out, Hints(norm_eps=1e-6)).model
+    return Check(
+        _gap(model(images, mask).values, again(images, mask).values),
+        "predictions",
+        "maskwright, as the official code computes",
+    )
+
+
+def _write_onnx(out: Path, loaded: LoadedEncoder) -> None:
+    save_onnx(out, loaded.model, loaded.scale)
+
+
+def _check_onnx(out: Path, model: Model) -> Check:
+    # Two batch sizes, because exporters like to write the size of their example into the graph.
+    gaps = []
+    for count in (1, 5):
+        images = noise_images(model, count)
+        gaps.append(_gap(model.encode(images), run_onnx(out, images)))
+    return Check(max(gaps), "tokens of 1 and 5 images", "onnxruntime")
+
+
+def _write_safetensors(out: Path, loaded: LoadedEncoder) -> None:
+    save_tensors(out, loaded.model, _about(loaded))
+
+
+def _check_safetensors(out: Path, model: Model) -> Check:
+    again = load_encoder(out).model
+    read_back = again.state_dict()
+    # The tokens do not depend on the decoder, so the weights are compared too.
+    gaps = [_gap(value, read_back[name]) for name, value in model.state_dict().items()]
+    images = noise_images(model)
+    return Check(
+        max(*gaps, _gap(model.encode(images), again.encode(images))),
+        "weights and tokens",
+        "maskwright",
+    )
+
+
+FORMATS = {
+    "timm": Format(
+        summary="a folder for timm.create_model('local-dir:...') and for its Hub: the encoder",
+        ending="",
+        needs_decoder=False,
+        write=_write_timm,
+        check=_check_timm,
+    ),
+    "hf": Format(
+        summary="a folder for transformers: ViTMAEForPreTraining, or ViTModel for the encoder",
+        ending="",
+        needs_decoder=True,
+        write=_write_hf,
+        check=_check_hf,
+    ),
+    "official": Format(
+        summary="the official MAE's .pth: both halves",
+        ending=".pth",
+        needs_decoder=True,
+        write=_write_official,
+        check=_check_official,
+    ),
+    "onnx": Format(
+        summary="an ONNX graph of the encoder for any batch size",
+        ending=".onnx",
+        needs_decoder=False,
+        write=_write_onnx,
+        check=_check_onnx,
+    ),
+    "safetensors": Format(
+        summary="all weights and settings, for maskwright",
+        ending=".safetensors",
+        needs_decoder=False,
+        write=_write_safetensors,
+        check=_check_safetensors,
+    ),
+}
