@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from maskwright.data.crop import CroppedSource, SmartCrop, crop_source
+from maskwright.data.crop import SmartCrop
+from maskwright.data.cropped_source import CroppedSource, crop_source
 from maskwright.data.maps.map_writer import write_map
 from maskwright.data.maps.originals import Original
 from maskwright.data.maps.patch_maps import PixelMap
-from maskwright.data.maps.priors import Asked, build_prior, parse_priors, resolve_source
+from maskwright.data.maps.priors import PriorRequest, build_prior, parse_priors, resolve_source
 from maskwright.data.packing import pack
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.sources.open import Source
@@ -103,7 +104,7 @@ def prepare(
     return Prepared(store, maps, store.folder)
 
 
-def _asked(priors: str | Sequence[str], **counts: int | None) -> list[Asked]:
+def _asked(priors: str | Sequence[str], **counts: int | None) -> list[PriorRequest]:
     """The maps that were named, with sources that exist; refuses counts below 1."""
     for name, count in counts.items():
         check_at_least(name, count, 1)
@@ -225,7 +226,7 @@ def _originals(store: PackedStore, source: Source) -> list[Original]:
 
 
 def _make_map(
-    asked: Asked,
+    asked: PriorRequest,
     store: PackedStore,
     originals: list[Original],
     seed: int,
@@ -251,7 +252,7 @@ def _make_map(
     return made
 
 
-def _with_teacher(asked: Asked, device: str) -> Asked:
+def _with_teacher(asked: PriorRequest, device: str) -> PriorRequest:
     """Attention asks a network, which is opened here: data knows no networks."""
     if asked.name != "attention" or asked.source is None:
         return asked
@@ -262,7 +263,7 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
         f"{name} {values.double().sum().item():.12g}"
         for name, values in teacher.encoder.state_dict().items()
     )
-    return Asked(
+    return PriorRequest(
         asked.name,
         "vit",
         {**options, **asked.options, "teacher": teacher, "stamp": stamp, "device": str(place)},

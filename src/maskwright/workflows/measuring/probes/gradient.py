@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.evaluation.answers import judge_answers
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.frozen import held_still
@@ -138,9 +138,11 @@ def augmented(bench: Bench, pooling: str, batch: int, labels: Tensor, epochs: in
     loader = build_loader(
         bench.train,
         Augment(size=bench.image_size),
-        batch_size=min(batch, 256),
-        seed=bench.seed,
-        drop_last=False,
+        LoaderSettings(
+            batch_size=min(batch, 256),
+            seed=bench.seed,
+            drop_last=False,
+        ),
     )
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
