@@ -178,7 +178,7 @@ def _draw_arm(place: Path, count: int) -> _ArmTiles:
 
 def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[Tile], list[Tile]]:
     """Each picture masked and filled in, with its PSNR over hidden pixels."""
-    rows, result, _ = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
+    outcome = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
     shown = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
     grays = [
         gray_out(shown[n], mask.is_masked[n].cpu(), loaded.model.grid) for n in range(len(images))
@@ -186,7 +186,7 @@ def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[T
     masked = [Tile(to_data_uri((gray * 255).round().astype(np.uint8)), "masked") for gray in grays]
     filled = [
         Tile(to_data_uri(to_rgb(row.composite)), f"{float(decibels):.1f} dB")
-        for row, decibels in zip(rows, result.psnr, strict=True)
+        for row, decibels in zip(outcome.rows, outcome.result.psnr, strict=True)
     ]
     return masked, filled
 
