@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 
@@ -62,9 +62,11 @@ def measure(place: Path, size: int, side: int, count: int, rounds: int, workers:
     store = pack(open_source(place / "photos"), short_side=side, folder=place / "store")
     packing = time.perf_counter() - start
     ours = build_loader(
-        store, Augment(size=(size, size)), batch_size=BATCH, seed=0, workers=workers
+        store, Augment(size=(size, size)), LoaderSettings(batch_size=BATCH, seed=0, workers=workers)
     )
-    alone = build_loader(store, Augment(size=(size, size)), batch_size=BATCH, seed=0)
+    alone = build_loader(
+        store, Augment(size=(size, size)), LoaderSettings(batch_size=BATCH, seed=0)
+    )
     usual = image_folder(place / "photos", size, workers)
     rates: dict[str, list[float]] = {
         "packed store": [],

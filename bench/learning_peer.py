@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.models.sizes import SIZES
 from maskwright.support.environment import cpu_has_fast_bf16
 from maskwright.training.schedule_lr import LearningRate
@@ -106,7 +106,9 @@ class PeerRun:
         """Batches from where the last part of the training stopped."""
         augment = Augment(size=self.pictures.size, scale=(CROP_SCALE, 1.0))
         loader = build_loader(
-            self.pictures.train, augment, batch_size=BATCH, seed=self.recipe.seed, drop_last=True
+            self.pictures.train,
+            augment,
+            LoaderSettings(batch_size=BATCH, seed=self.recipe.seed, drop_last=True),
         )
         epoch, place = divmod(self.step, len(loader))
         while True:

@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import ResumableLoader, build_loader
+from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.data.streamed import stream
@@ -57,7 +57,9 @@ def main() -> None:
             "packed": pack(source, short_side=SIDE),
         }
         for name, store in loaders.items():
-            loader = build_loader(store, Augment(size=(SIZE, SIZE)), batch_size=BATCH, seed=0)
+            loader = build_loader(
+                store, Augment(size=(SIZE, SIZE)), LoaderSettings(batch_size=BATCH, seed=0)
+            )
             rates = [
                 chosen.pictures / BATCH // 1 * BATCH / seconds(loader, epoch)
                 for epoch in range(chosen.rounds)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskwright.data import crop
-from maskwright.data.crop import SmartCrop, crop_source, keep_heads
+from maskwright.data import cropped_source
+from maskwright.data.crop import SmartCrop, keep_heads
+from maskwright.data.cropped_source import crop_source
 from maskwright.data.maps.originals import Part, Window
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
@@ -135,7 +136,7 @@ def test_further_windows_get_a_number(tmp_path: Path) -> None:
 def test_a_killed_choice_of_windows_goes_on(
     wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crop, "CHUNK", 2)
+    monkeypatch.setattr(cropped_source, "CHUNK", 2)
     source, finder = open_source(wide), RedFinder()
 
     def kill(done: int, total: int) -> None:

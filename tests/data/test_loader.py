@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maskwright.data.augment.transforms import Augment, evaluation_view
-from maskwright.data.loader import Batch, build_loader, pick_workers
+from maskwright.data.loader import Batch, LoaderSettings, build_loader, pick_workers
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.data.store.packed import PackedStore
@@ -21,7 +21,7 @@ AUGMENT = Augment(size=(44, 44))
 def _epoch(
     store: PackedStore, epoch: int = 0, start: int = 0, augment: Augment = AUGMENT, **options: Any
 ) -> list[Batch]:
-    loader = build_loader(store, augment, **{"batch_size": 4, "seed": 0, **options})
+    loader = build_loader(store, augment, LoaderSettings(**{"batch_size": 4, "seed": 0, **options}))
     loader.set_epoch(epoch)
     loader.start_at(start)
     return list(loader)
@@ -57,7 +57,7 @@ def test_an_epoch_shows_each_picture_once_in_a_new_order(store: PackedStore) -> 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_do_not_change_anything(store: PackedStore, workers: int) -> None:
-    loader = build_loader(store, AUGMENT, batch_size=4, seed=0, workers=workers)
+    loader = build_loader(store, AUGMENT, LoaderSettings(batch_size=4, seed=0, workers=workers))
     for epoch in (0, 3):
         loader.set_epoch(epoch)
         assert _same(list(loader), _epoch(store, epoch))
@@ -69,14 +69,14 @@ def test_beginning_inside_an_epoch_gives_the_rest_of_it(store: PackedStore, star
 
 
 def test_an_iteration_keeps_the_epoch_it_was_made_in(store: PackedStore) -> None:
-    loader = build_loader(store, AUGMENT, batch_size=4, seed=0)
+    loader = build_loader(store, AUGMENT, LoaderSettings(batch_size=4, seed=0))
     batches = iter(loader)
     loader.set_epoch(1)
     assert _same(list(batches), _epoch(store, 0))
 
 
 def test_only_one_iteration_begins_late(store: PackedStore) -> None:
-    loader = build_loader(store, AUGMENT, batch_size=4, seed=0)
+    loader = build_loader(store, AUGMENT, LoaderSettings(batch_size=4, seed=0))
     loader.start_at(4)
     assert len(loader) == 6
     assert len(list(loader)) == 2
@@ -131,12 +131,12 @@ def test_a_batch_larger_than_the_data_is_refused(store: PackedStore) -> None:
         MaskwrightError,
         match=r"batch of 64 is larger than the data \(26 pictures\); use at most 26",
     ):
-        build_loader(store, AUGMENT, batch_size=64, seed=0)
+        build_loader(store, AUGMENT, LoaderSettings(batch_size=64, seed=0))
 
 
 def test_beginning_after_the_end_is_refused(store: PackedStore) -> None:
     with pytest.raises(MaskwrightError, match="An epoch has 6 batches; cannot begin after 7"):
-        build_loader(store, AUGMENT, batch_size=4, seed=0).start_at(7)
+        build_loader(store, AUGMENT, LoaderSettings(batch_size=4, seed=0)).start_at(7)
 
 
 def test_an_error_while_preparing_reaches_the_consumer(

@@ -11,23 +11,26 @@ from maskwright.data.store.packed import PackedStore
 
 
 def same_classes(train: PackedStore, test: PackedStore) -> PackedStore:
-    """Number the test classes by their names as train does; names that train lacks come behind, and
-    nothing learned can answer them.
+    """Number the test classes by their names as train does.
+
+    Names that train lacks come behind: nothing learned can answer them.
     """
     if train.classes is None or test.classes is None or train.classes == test.classes:
         return test
+    # Stores with class names always have labels.
     assert test.labels is not None
-    place = {name: at for at, name in enumerate(train.classes)}
+    numbers = {name: at for at, name in enumerate(train.classes)}
     for name in test.classes:
-        place.setdefault(name, len(place))
+        numbers.setdefault(name, len(numbers))
     # One row more, so that -1, no label, stays -1.
-    number = torch.tensor([*(place[name] for name in test.classes), UNLABELED])
-    return dataclasses.replace(test, labels=number[test.labels], classes=tuple(place))
+    renumbered = torch.tensor([*(numbers[name] for name in test.classes), UNLABELED])
+    return dataclasses.replace(test, labels=renumbered[test.labels], classes=tuple(numbers))
 
 
 def shared_classes(train: PackedStore, test: PackedStore) -> tuple[str, ...]:
-    """The classes that both stores name, in the order of train; numbers count as names where there
-    are none.
+    """The classes that both stores name, in the order of train.
+
+    Numbers count as names where there are none.
     """
     known = set(class_names(test))
     return tuple(name for name in class_names(train) if name in known)
@@ -44,4 +47,5 @@ def only_labeled(store: PackedStore) -> PackedStore | None:
     """The pictures that have a label; None when no picture has one."""
     if store.labels is None or not (known := store.labels != UNLABELED).any():
         return None
+    # The same object where nothing is left out: a subset would get another fingerprint.
     return store if known.all() else store.subset(known.nonzero()[:, 0])

@@ -1,5 +1,6 @@
-"""Packing: read every picture of a source once, shrink it, and write the store; it can be stopped
-at any time and goes on where it was.
+"""Packing: read every picture of a source once, shrink it, and write the store.
+
+It can be stopped at any time and continues where it was.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.variables import cache_folder
 
+# Pictures written together: few enough that an interruption costs seconds, enough for all cores.
 CHUNK = 128
-_LISTS = ("ids", "heights", "widths", "skipped")
+# (pictures done, pictures in all)
 Progress = Callable[[int, int], None]
 
 
@@ -60,18 +62,20 @@ def pack(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> PackedStore:
-    """Decode a source into a packed store, or open the store when it is there already; unreadable
-    pictures are skipped and listed.
+    """Decode a source into a packed store, or open the store when it is there already.
+
+    Unreadable pictures are skipped and listed. An interrupted packing continues, a changed source
+    is packed again, and of two processes one waits. The pictures of a store come back as that
+    store, with its maps and at its size, unless other channels or a folder are asked for.
 
     short_side: pictures whose shorter side is longer are shrunk to it.
     channels: 1, 3 or 4 (or the array's own).
-    folder: by default a place in the cache named by the content; progress(done, total) is called as
-        it goes. An interrupted packing continues; a changed source is packed again; of two
-        processes one waits. The pictures of a store come back as that store, with its maps and at
-        its size, unless other channels or a folder are asked for.
+    folder: by default one in the cache, named by the content.
+    progress: called with (done, total) after each chunk.
 
     Raises MaskwrightError for a full disk or when nothing is readable.
     """
+    # It is packed already.
     if isinstance(source, StoreSource) and folder is None and source.store.channels == channels:
         return source.store
     if short_side < 1:
@@ -80,18 +84,22 @@ def pack(
         )
     plan = _Plan(source.fingerprint, short_side, channels)
     folder = packed_folder(source, short_side, channels) if folder is None else folder
+    # The lock lies beside the folder, because the folder itself may be moved away.
     with exclusive(folder.with_name(f".{folder.name}.lock")):
         if not _is_current(folder, plan):
             _build(source, plan, folder, progress)
+        # Labels may change while the pixels stay: they come from the source, not from the store.
         return _labeled(open_packed(folder), source)
 
 
 def _labeled(store: PackedStore, source: Source) -> PackedStore:
-    """The pixels of a store under the labels of the source itself; those in the store serve when
-    the store alone is opened.
+    """The pixels of a store under the labels of the source itself.
+
+    The labels in the store serve when the store alone is opened.
     """
     if source.labels is None:
         return replace(store, labels=None, classes=None)
+    # Which pictures of the source are in the store: all but the skipped ones.
     skipped = {item.key for item in store.skipped}
     ids = [index for index in range(len(source)) if source.key(index) not in skipped]
     if len(ids) != len(store):
@@ -115,18 +123,21 @@ def packed_folder(source: Source, short_side: int, channels: int) -> Path:
 
 def _is_current(folder: Path, plan: _Plan) -> bool:
     if not (folder / FACTS).exists():
+        # Nothing of the user is ever overwritten.
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise MaskwrightError(
-                f"'{folder}' holds something else than a packed store; choose another place for the"
-                " store."
+                f"'{folder}' holds something else than a packed store; choose another folder for"
+                " the store."
             )
         return False
-    facts = {"reading": 1, **read_json(folder / FACTS)}  # stores of before do not say it
+    # Stores of earlier versions do not say how they were read.
+    facts = {"reading": 1, **read_json(folder / FACTS)}
     return all(facts.get(name) == value for name, value in asdict(plan).items())
 
 
 def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None) -> None:
     try:
+        # A hidden folder beside the final one: the same disk, so that it can be renamed.
         file = ChunkedFile(folder.with_name(f".{folder.name}.part"), PIXELS, asdict(plan))
         with quiet_pillow():
             for data, stop, facts in _read_chunks(source, plan, file.stop):
@@ -146,14 +157,14 @@ def _build(source: Source, plan: _Plan, folder: Path, progress: Progress | None)
 def _read_chunks(
     source: Source, plan: _Plan, start: int
 ) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
-    """Decode the rest of a source, a chunk at a time on all cores, in the source's order: bytes,
-    how far they reach, facts.
-    """
+    """Decode the rest of a source in its order, a chunk at a time: bytes, where they end, facts."""
     wanted = Wanted(channels=plan.channels, short_side=plan.short_side)
+    # Threads, because Pillow decodes without holding the interpreter lock.
     with ThreadPoolExecutor(cpu_count()) as pool:
         for first, stop in pairwise([*range(start, len(source), CHUNK), len(source)]):
             ids = range(first, stop)
-            results = list(pool.map(lambda index: _read_one(source, index, wanted), ids))
+            results = list(pool.map(lambda index: _read_or_error(source, index, wanted), ids))
+            # Pictures lie in the file one after another; the skipped ones leave no gap.
             good = [
                 (index, pixels)
                 for index, pixels in zip(ids, results, strict=True)
@@ -171,7 +182,7 @@ def _read_chunks(
             yield b"".join(pixels.tobytes() for _, pixels in good), stop, facts
 
 
-def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | UnreadableImage:
+def _read_or_error(source: Source, index: int, wanted: Wanted) -> np.ndarray | UnreadableImage:
     try:
         pixels = source.read(index, wanted)
     except UnreadableImage as error:
@@ -183,21 +194,24 @@ def _read_one(source: Source, index: int, wanted: Wanted) -> np.ndarray | Unread
 
 def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
     """Write the index and the facts beside the pixels."""
-    ids, heights, widths, skipped = (
-        [one for chunk in file.chunks for one in chunk.facts[name]] for name in _LISTS
-    )
+    ids = _collect(file, "ids")
+    skipped = _collect(file, "skipped")
     if not ids:
         raise MaskwrightError(
             nothing_readable(source.name, len(source), UnreadableImage(*skipped[0]))
         )
-    sizes = np.array(heights, dtype=np.int64) * np.array(widths, dtype=np.int64) * plan.channels
+    heights = np.array(_collect(file, "heights"), dtype=np.int64)
+    widths = np.array(_collect(file, "widths"), dtype=np.int64)
+    num_bytes = heights * widths * plan.channels
     arrays: dict[str, Any] = {
-        "offsets": np.cumsum(sizes) - sizes,
-        "heights": np.array(heights, dtype=np.int64),
-        "widths": np.array(widths, dtype=np.int64),
+        # A picture begins where all before it end.
+        "offsets": np.cumsum(num_bytes) - num_bytes,
+        "heights": heights,
+        "widths": widths,
     }
-    hashes = [one for chunk in file.chunks for one in chunk.facts.get("pixel_hashes", ())]
-    if len(hashes) == len(ids):  # else an earlier version began this store; they are computed then
+    hashes = _collect(file, "pixel_hashes")
+    # An earlier version may have begun this store without them; then they are computed when needed.
+    if len(hashes) == len(ids):
         arrays["pixel_hashes"] = np.array(hashes, dtype=np.int64)
     if source.labels is not None:
         arrays["labels"] = np.array(source.labels, dtype=np.int64)[ids]
@@ -213,10 +227,16 @@ def _finish(source: Source, plan: _Plan, file: ChunkedFile) -> None:
     write_json(file.part / FACTS, {**asdict(plan), **file.checksums(), **facts})
 
 
+def _collect(file: ChunkedFile, name: str) -> list[Any]:
+    """The facts of this name of all chunks, in one list."""
+    return [value for chunk in file.chunks for value in chunk.facts.get(name, ())]
+
+
 def _put_in_place(file: ChunkedFile, folder: Path) -> None:
     """Move the finished store to its name; a store of an older source steps aside first."""
     file.remove_journal()
     if folder.exists():
+        # Two renames, so that the name never stands for a store half written.
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)

@@ -20,7 +20,10 @@ from maskwright.data.store.packed import PackedStore, Skipped
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 
+# What stands in for a picture that cannot be decoded: the middle of 0 to 255.
 _GRAY = 128
+# Work stops when more than this share is broken, and more than so many: a few damaged files are
+# usual in a large collection, more mean that something is wrong with the data.
 _MOST_BROKEN = 0.01
 _FEWEST_BROKEN = 10
 logger = logging.getLogger(__name__)
@@ -39,18 +42,18 @@ class LivePictures:
     broken: set[int] = field(default_factory=set)
 
     def image(self, index: int, size: tuple[int, int]) -> Tensor:
-        """One picture as uint8 (C, H, W) of exactly this (height, width), whose memory order is (H,
-        W, C).
-        """
+        """One picture as uint8 (C, H, W) of this (height, width); its memory order is (H, W, C)."""
         try:
             with quiet_pillow():
                 pixels = self.source.read(index, self.wanted)
         except UnreadableImage as error:
             self._count(index, error)
             pixels = np.full((*size, self.wanted.channels or 3), _GRAY, np.uint8)
+        # Copied, because decoders may give read-only memory; (H, W, C) -> (C, H, W).
         return torch.from_numpy(np.array(_exactly(pixels, size))).permute(2, 0, 1)
 
     def _count(self, index: int, error: UnreadableImage) -> None:
+        # Every epoch meets the picture again; one warning is enough.
         if index not in self.broken:
             self.broken.add(index)
             logger.warning("%s Gray stands in for it.", error)
@@ -62,22 +65,25 @@ class LivePictures:
 
 
 def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore:
-    """A store that keeps no pixels: only sizes, labels and keys are in memory, and every picture is
-    decoded anew.
+    """A store that keeps no pixels: every picture is decoded anew.
 
-    Sizes come from the headers, read on all cores where the source has not indexed them; broken
-    headers are skipped and listed. Raises MaskwrightError when nothing is readable.
+    Only sizes, labels and keys are in memory. Sizes come from the
+    headers, read on all cores where the source has not indexed them; broken headers are skipped and
+    listed. Raises MaskwrightError when nothing is readable.
     """
     sizes, skipped = _sizes(source)
     if not len(sizes):
-        raise MaskwrightError(
-            nothing_readable(
-                source.name, len(source), UnreadableImage(skipped[0].key, skipped[0].reason)
-            )
-        )
+        first = UnreadableImage(skipped[0].key, skipped[0].reason)
+        raise MaskwrightError(nothing_readable(source.name, len(source), first))
+    # (n, 3) -> three tensors of (n,)
     ids, heights, widths = torch.as_tensor(np.ascontiguousarray(sizes.T)).unbind(0)
+    # The shorter side becomes `short_side`; smaller pictures are not enlarged.
     factor = (short_side / torch.minimum(heights, widths).double()).clamp(max=1)
+    labels = None
+    if source.labels is not None:
+        labels = torch.tensor(source.labels, dtype=torch.int64)[ids]
     return PackedStore(
+        # There is no file of pixels: `live` stands in for it, and offsets count its pictures.
         folder=Path(),
         num_bytes=0,
         channels=channels,
@@ -86,9 +92,7 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
         offsets=ids,
         heights=_shrunk(heights, factor),
         widths=_shrunk(widths, factor),
-        labels=(
-            None if source.labels is None else torch.tensor(source.labels, dtype=torch.int64)[ids]
-        ),
+        labels=labels,
         classes=None if source.classes is None else tuple(source.classes),
         keys=tuple(source.key(index) for index in ids.tolist()),
         skipped=tuple(skipped),
@@ -98,14 +102,20 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
 
 def _sizes(source: Source) -> tuple[np.ndarray, list[Skipped]]:
     """(n, 3) index, height and width of every picture whose header can be read."""
+    # Sources that have an index know the sizes; no header needs to be read.
     if isinstance(source, PictureFiles) and source.sizes is not None:
         return np.column_stack([np.arange(len(source)), source.sizes]), []
+    # Reading headers waits for the disk most of the time, so threads are enough.
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
-        found = list(pool.map(lambda index: _size(source, index), range(len(source))))
-    rows = [(index, *one) for index, one in enumerate(found) if not isinstance(one, Skipped)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 3), [
-        one for one in found if isinstance(one, Skipped)
-    ]
+        results = list(pool.map(lambda index: _size(source, index), range(len(source))))
+    rows: list[tuple[int, int, int]] = []
+    skipped: list[Skipped] = []
+    for index, result in enumerate(results):
+        if isinstance(result, Skipped):
+            skipped.append(result)
+        else:
+            rows.append((index, *result))
+    return np.array(rows, dtype=np.int64).reshape(-1, 3), skipped
 
 
 def _size(source: Source, index: int) -> tuple[int, int] | Skipped:
@@ -123,6 +133,7 @@ def _exactly(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """JPEG's fast decoding may land a pixel beside the size that the header promises."""
     if pixels.shape[:2] == size:
         return pixels
+    # One channel after another: Pillow has no picture of any number of channels.
     planes = [
         np.asarray(Image.fromarray(pixels[:, :, at]).resize(size[::-1], Image.Resampling.BICUBIC))
         for at in range(pixels.shape[2])

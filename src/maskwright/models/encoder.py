@@ -96,7 +96,9 @@ class Encoder(nn.Module):
             tokens_BVD = tokens_BVD + place_rows(self.pos_embed, visible_ids_BV, self.num_prefix)
         if weights_BV is not None:
             tokens_BVD = tokens_BVD * weights_BV[:, :, None]
-        prefix_tokens = [token for token in (self.cls_token, self.reg_token) if token is not None]
+        prefix_tokens: list[Tensor] = [
+            token for token in (self.cls_token, self.reg_token) if token is not None
+        ]
         if not prefix_tokens:
             return tokens_BVD
         # the class token first, then registers: (1, num_prefix, D)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskwright.data.crop import CroppedSource, SmartCrop, crop_source
+from maskwright.data.crop import SmartCrop
+from maskwright.data.cropped_source import CroppedSource, crop_source
 from maskwright.data.maps.map_writer import write_map
 from maskwright.data.maps.originals import Original
 from maskwright.data.maps.patch_maps import PixelMap
-from maskwright.data.maps.priors import Asked, build_prior, parse_priors, resolve_source
+from maskwright.data.maps.priors import PriorRequest, build_prior, parse_priors, resolve_source
 from maskwright.data.packing import pack
 from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.sources.open import Source
@@ -92,7 +93,7 @@ def prepare(settings: PrepareSettings, reporter: Reporter | None = None) -> Prep
     return Prepared(store, maps, store.folder)
 
 
-def _asked(priors: str | Sequence[str]) -> list[Asked]:
+def _asked(priors: str | Sequence[str]) -> list[PriorRequest]:
     """The maps that were named, with sources that exist."""
     asked = parse_priors(priors)
     for one in asked:
@@ -212,7 +213,7 @@ def _originals(store: PackedStore, source: Source) -> list[Original]:
 
 
 def _make_map(
-    asked: Asked,
+    asked: PriorRequest,
     store: PackedStore,
     originals: list[Original],
     seed: int,
@@ -238,7 +239,7 @@ def _make_map(
     return made
 
 
-def _with_teacher(asked: Asked, device: str) -> Asked:
+def _with_teacher(asked: PriorRequest, device: str) -> PriorRequest:
     """Attention asks a network, which is opened here: data knows no networks."""
     if asked.name != "attention" or asked.source is None:
         return asked
@@ -249,7 +250,7 @@ def _with_teacher(asked: Asked, device: str) -> Asked:
         f"{name} {values.double().sum().item():.12g}"
         for name, values in teacher.encoder.state_dict().items()
     )
-    return Asked(
+    return PriorRequest(
         asked.name,
         "vit",
         {**options, **asked.options, "teacher": teacher, "stamp": stamp, "device": str(place)},

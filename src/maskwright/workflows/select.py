@@ -15,7 +15,7 @@ import yaml
 from torch import nn
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.schedules import Cosine
 from maskwright.support.environment import (
@@ -300,10 +300,12 @@ def _build_loader(
     return build_loader(
         pictures.train,
         augment,
-        batch_size=batch,
-        seed=chosen.seed,
-        workers=workers,
-        pin=device.type == "cuda",
+        LoaderSettings(
+            batch_size=batch,
+            seed=chosen.seed,
+            workers=workers,
+            pin=device.type == "cuda",
+        ),
     )
 
 

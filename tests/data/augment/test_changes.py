@@ -13,7 +13,7 @@ from tests.data.map_stores import build_store
 
 from maskwright.data.augment.changes import Changes, Drawn
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import Batch, build_loader
+from maskwright.data.loader import Batch, LoaderSettings, build_loader
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 
@@ -24,11 +24,13 @@ def _batch(store: PackedStore, changes: Changes, epoch: int = 0, batch_size: int
     loader = build_loader(
         store,
         Augment(size=(32, 32), changes=changes),
-        batch_size=batch_size,
-        seed=0,
-        shuffle=False,
-        maps=("share",),
-        grid=(4, 4),
+        LoaderSettings(
+            batch_size=batch_size,
+            seed=0,
+            shuffle=False,
+            maps=("share",),
+            grid=(4, 4),
+        ),
     )
     loader.set_epoch(epoch)
     return next(iter(loader))
@@ -64,7 +66,11 @@ def test_recoloring_leaves_maps_alone_and_off_leaves_pixels_alone(tmp_path: Path
     assert torch.equal(plain.priors["share"], recolored.priors["share"])
     assert not torch.equal(plain.images, recolored.images)
     untouched = next(
-        iter(build_loader(store, Augment(size=(32, 32)), batch_size=9, seed=0, shuffle=False))
+        iter(
+            build_loader(
+                store, Augment(size=(32, 32)), LoaderSettings(batch_size=9, seed=0, shuffle=False)
+            )
+        )
     )
     assert torch.equal(plain.images, untouched.images)
 

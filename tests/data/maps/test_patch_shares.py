@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tests.data.map_stores import PARTS, build_store
 
 from maskwright.data.augment.transforms import Augment, CropBoxes
-from maskwright.data.loader import Batch, build_loader
+from maskwright.data.loader import Batch, LoaderSettings, build_loader
 from maskwright.data.maps.patch_shares import overlap
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
@@ -29,7 +29,9 @@ def _batch(
     maps: tuple[str, ...] = MAPS,
     epoch: int = 0,
 ) -> Batch:
-    loader = build_loader(store, augment, batch_size=9, seed=0, maps=maps, grid=grid)
+    loader = build_loader(
+        store, augment, LoaderSettings(batch_size=9, seed=0, maps=maps, grid=grid)
+    )
     loader.set_epoch(epoch)
     return next(iter(loader))
 
@@ -110,7 +112,7 @@ def test_views_say_where_the_crop_was(tmp_path: Path) -> None:
 
 def test_asking_for_maps_changes_no_pixel(tmp_path: Path) -> None:
     store, augment = build_store(tmp_path, MIXED), Augment(size=(40, 40))
-    plain = next(iter(build_loader(store, augment, batch_size=9, seed=0)))
+    plain = next(iter(build_loader(store, augment, LoaderSettings(batch_size=9, seed=0))))
     assert plain.priors == {}
     assert torch.equal(plain.images, _batch(store, augment, (4, 4)).images)
 
@@ -119,8 +121,10 @@ def test_asking_for_maps_changes_no_pixel(tmp_path: Path) -> None:
 def test_workers_bring_the_maps_too(tmp_path: Path, workers: int) -> None:
     store = build_store(tmp_path, MIXED)
     options = {"batch_size": 3, "seed": 0, "maps": MAPS, "grid": (4, 4)}
-    alone = list(build_loader(store, Augment(size=(40, 40)), **options))  # type: ignore[arg-type]
-    others = list(build_loader(store, Augment(size=(40, 40)), workers=workers, **options))  # type: ignore[arg-type]
+    alone = list(build_loader(store, Augment(size=(40, 40)), LoaderSettings(**options)))  # type: ignore[arg-type]
+    others = list(
+        build_loader(store, Augment(size=(40, 40)), LoaderSettings(workers=workers, **options))
+    )  # type: ignore[arg-type]
     for one, two in zip(alone, others, strict=True):
         assert list(two.priors) == ["share", "parts/face", "parts/eyes", "parts/mouth"]
         assert all(torch.equal(one.priors[name], two.priors[name]) for name in one.priors)
@@ -161,10 +165,14 @@ def test_a_missing_map_stops_before_the_first_batch(tmp_path: Path) -> None:
     store = build_store(tmp_path, UNIFORM)
     with pytest.raises(MaskwrightError, match="has no map 'attention'"):
         build_loader(
-            store, Augment(size=(40, 40)), batch_size=3, seed=0, maps=("attention",), grid=(4, 4)
+            store,
+            Augment(size=(40, 40)),
+            LoaderSettings(batch_size=3, seed=0, maps=("attention",), grid=(4, 4)),
         )
     with pytest.raises(MaskwrightError, match=r"give grid=\(rows, cols\)"):
-        build_loader(store, Augment(size=(40, 40)), batch_size=3, seed=0, maps=("share",))
+        build_loader(
+            store, Augment(size=(40, 40)), LoaderSettings(batch_size=3, seed=0, maps=("share",))
+        )
 
 
 def test_overlaps_share_out_every_pixel_once() -> None:

@@ -24,7 +24,7 @@ from maskwright.data.maps.foreground_grabcut import GrabCutForeground
 from maskwright.data.maps.foreground_model import ModelForeground
 from maskwright.data.maps.originals import Original, Part, Window
 from maskwright.data.maps.priors import (
-    Asked,
+    PriorRequest,
     build_prior,
     list_priors,
     parse_priors,
@@ -55,9 +55,9 @@ def test_words_are_read_with_the_python_keyword_from() -> None:
         "foreground, parts(from='labels.csv', only=['eyes']), attention(from='timm:x')"
     )
     assert asked == [
-        Asked("foreground", None, {}),
-        Asked("parts", "labels.csv", {"only": ["eyes"]}),
-        Asked("attention", "timm:x", {}),
+        PriorRequest("foreground", None, {}),
+        PriorRequest("parts", "labels.csv", {"only": ["eyes"]}),
+        PriorRequest("attention", "timm:x", {}),
     ]
 
 
@@ -82,12 +82,12 @@ def test_mistakes_get_a_sentence(words: str, message: str) -> None:
 def test_a_path_stands_for_the_kind_of_file_it_is(tmp_path: Path) -> None:
     for name, kind in (("a.csv", "boxes"), ("a.json", "boxes"), ("a.xml", "cascade")):
         (tmp_path / name).write_text("x")
-        assert resolve_source(Asked("parts", str(tmp_path / name), {})) == (
+        assert resolve_source(PriorRequest("parts", str(tmp_path / name), {})) == (
             kind,
             {"file": str(tmp_path / name)},
         )
-    assert resolve_source(Asked("parts", str(tmp_path), {}))[0] == "labels"
-    assert resolve_source(Asked("foreground", str(tmp_path), {}))[0] == "masks"
+    assert resolve_source(PriorRequest("parts", str(tmp_path), {}))[0] == "labels"
+    assert resolve_source(PriorRequest("foreground", str(tmp_path), {}))[0] == "masks"
 
 
 def test_every_source_of_the_catalog_is_there_with_a_sentence() -> None:
@@ -114,17 +114,17 @@ def test_alpha_is_chosen_where_pictures_are_transparent_and_grabcut_elsewhere(
     opaque = Original(
         open_source(_save(tmp_path / "q", "a.png", _cutout()[:, :, :3])), 0, None, (20, 40)
     )
-    prior, words = build_prior(Asked("foreground", None, {}), 0, [clear])
+    prior, words = build_prior(PriorRequest("foreground", None, {}), 0, [clear])
     assert isinstance(prior, AlphaForeground)
     assert words == "from alpha, because 1 of 1 pictures looked at are partly transparent"
-    prior, words = build_prior(Asked("foreground", None, {}), 7, [opaque])
+    prior, words = build_prior(PriorRequest("foreground", None, {}), 7, [opaque])
     assert prior == GrabCutForeground(seed=7)
     assert "rough" in words
 
 
 def test_attention_needs_a_network() -> None:
     with pytest.raises(MaskwrightError, match=r"No source of attention fits.*It needs a source"):
-        build_prior(Asked("attention", None, {}), 0, [])
+        build_prior(PriorRequest("attention", None, {}), 0, [])
 
 
 def test_grabcut_finds_a_disk_and_repeats_itself(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_a_model_file_is_run_as_u2net_is(tmp_path: Path) -> None:
     pixels = np.zeros((32, 32, 3), dtype=np.uint8)
     pixels[:, 16:] = 200
     prior, words = build_prior(
-        Asked("foreground", str(tmp_path / "m.onnx"), {"model": "isnet-anime"}), 0, []
+        PriorRequest("foreground", str(tmp_path / "m.onnx"), {"model": "isnet-anime"}), 0, []
     )
     assert "from rembg" in words
     (share,) = prior.draw(

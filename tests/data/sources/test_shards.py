@@ -16,7 +16,7 @@ from PIL import Image
 from tests.conftest import draw_pictures
 
 from maskwright.data.augment.transforms import Augment, evaluation_view
-from maskwright.data.loader import build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.data.sources.shards import expand
@@ -89,12 +89,14 @@ def test_every_picture_comes_once_per_epoch_whatever_the_workers_and_ranks(
             loader = build_loader(
                 store,
                 evaluation_view((20, 20)),
-                batch_size=2,
-                seed=3,
-                drop_last=False,
-                workers=workers,
-                rank=rank,
-                world_size=world_size,
+                LoaderSettings(
+                    batch_size=2,
+                    seed=3,
+                    drop_last=False,
+                    workers=workers,
+                    rank=rank,
+                    world_size=world_size,
+                ),
             )
             loader.set_epoch(epoch)
             for batch in loader:
@@ -107,7 +109,10 @@ def test_every_picture_comes_once_per_epoch_whatever_the_workers_and_ranks(
 def test_an_epoch_goes_on_exactly_where_it_stopped(tmp_path):
     store = open_stream(write_shards(tmp_path))
     augment = Augment(size=(12, 12), scale=(0.3, 1.0))
-    whole, rest = (build_loader(store, augment, batch_size=3, seed=1, workers=2) for _ in range(2))
+    whole, rest = (
+        build_loader(store, augment, LoaderSettings(batch_size=3, seed=1, workers=2))
+        for _ in range(2)
+    )
     rest.start_at(2)
     later = list(whole)[2:]
     resumed = list(rest)

@@ -1,5 +1,6 @@
-"""Changes after the crop: upside down, turned, other colors; maps are turned with their pictures.
-All are off by default.
+"""Changes after the crop: upside down, turned, other colors. All are off by default.
+
+Maps are turned with their pictures.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from torch import Tensor
 from maskwright.support.checks import check_inside
 from maskwright.support.seeding import sample_rng
 
+# How bright red, green and blue look (ITU-R BT.601), and the color space of NTSC television: one
+# axis of brightness, two of color.
 _LUMA = (0.299, 0.587, 0.114)
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What happens to each picture of a batch: (B,) turns in radians, (B,) upside down, (B, 4)
-    strengths of the four color changes.
+    """What happens to each picture of a batch.
+
+    turn: (B,) in radians.
+    upside_down: (B,) bool.
+    colors: (B, 4) strengths of brightness, contrast, saturation and hue.
     """
 
     turn: Tensor
@@ -33,12 +39,13 @@ class Drawn:
 class Changes:
     """How much pictures may change.
 
+    Saturation and hue leave pictures without three channels alone.
+
     rotate: the most degrees of a turn around the crop's center, either way; what lies outside the
         crop is filled with its mirror image.
     vertical_flip: turn half of the pictures upside down.
     brightness, contrast, saturation: factors drawn from 1 - x to 1 + x.
-    hue: the most of a full color circle, either way. Saturation and hue leave pictures without
-        three channels alone.
+    hue: the most of a full color circle, either way.
     """
 
     rotate: float = 0.0
@@ -66,6 +73,7 @@ class Changes:
     def draw(self, *, seed: int, epoch: int, sample_ids: Tensor) -> Drawn:
         """Choose the changes of a batch; chance depends on (seed, epoch, sample id) alone."""
         rng = sample_rng(seed, epoch, sample_ids, "augment")
+        # Each change has a stream of its own: switching one on leaves the others as they were.
         turn = (rng.fork("rotate").uniform() * 2 - 1) * math.radians(self.rotate)
         upside_down = (rng.fork("vertical flip").uniform() < 0.5) & self.vertical_flip
         strength = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
@@ -78,25 +86,29 @@ class Changes:
             return turned
         height, width = planes.shape[-2:]
         cos, sin, none = drawn.turn.cos(), drawn.turn.sin(), torch.zeros_like(drawn.turn)
+        # Coordinates run from -1 to 1 on both axes whatever the shape: without the aspect in the
+        # matrix, turns of pictures that are not square would shear.
         rows = [
             torch.stack([cos, -sin * height / width, none], 1),
             torch.stack([sin * width / height, cos, none], 1),
         ]
-        places = F.affine_grid(
-            torch.stack(rows, 1).float(), list(planes.shape), align_corners=False
-        )
+        # (B, 2, 3) matrices -> (B, H, W, 2) points to sample.
+        matrices = torch.stack(rows, 1).float()
+        points = F.affine_grid(matrices, list(planes.shape), align_corners=False)
+        # Bilinear, because it never leaves the range of the values, as maps need it.
         return F.grid_sample(
-            turned, places, mode="bilinear", padding_mode="reflection", align_corners=False
+            turned, points, mode="bilinear", padding_mode="reflection", align_corners=False
         )
 
     def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
-        """Change brightness, contrast, saturation and hue of (B, C, H, W) float pictures in [0,
-        255], in this order.
+        """Change the colors of (B, C, H, W) float pictures in [0, 255].
+
+        In this order: brightness, contrast, saturation, hue.
         """
-        brightness, contrast, saturation, hue = (
-            one[:, None, None, None] for one in drawn.colors.unbind(1)
-        )
+        # (B, 4) -> four of (B, 1, 1, 1)
+        brightness, contrast, saturation, hue = drawn.colors[:, :, None, None, None].unbind(1)
         pixels = (pixels * (1 + brightness)).clamp(0, 255)
+        # Contrast stretches around the mean gray of each picture, saturation around each pixel's.
         mean = _gray(pixels).mean((2, 3), keepdim=True)
         pixels = ((pixels - mean) * (1 + contrast) + mean).clamp(0, 255)
         if pixels.shape[1] != 3:
@@ -120,12 +132,11 @@ def _gray(pixels: Tensor) -> Tensor:
 
 
 def _turn_hue(pixels: Tensor, hue: Tensor) -> Tensor:
-    """Turn colors around the gray axis, in the YIQ space of television; hue: (B,) shares of a full
-    turn.
-    """
+    """Turn the colors of (B, 3, H, W) around the gray axis, by (B,) shares of a full turn."""
     to_yiq = torch.tensor(_TO_YIQ)
     cos, sin = (hue * 2 * math.pi).cos(), (hue * 2 * math.pi).sin()
     turn = torch.eye(3).repeat(len(hue), 1, 1)
     turn[:, 1, 1], turn[:, 1, 2], turn[:, 2, 1], turn[:, 2, 2] = cos, -sin, sin, cos
+    # To brightness and color, turn the color, and back: (B, 3, 3).
     matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
     return torch.einsum("bij,bjhw->bihw", matrix, pixels)

@@ -1,6 +1,4 @@
-"""Strong changes for training on labels: RandAugment and erased rectangles, each picture's chance
-its own.
-"""
+"""Strong changes for training on labels: RandAugment and erased rectangles."""
 
 from __future__ import annotations
 
@@ -21,6 +19,7 @@ from maskwright.support.seeded_globals import seeded_globals
 from maskwright.support.seeding import derive_seed, sample_rng, torch_generator
 
 NONE = "none"
+# As in timm: shares of the area, and ratios of height to width.
 _ERASED_AREA = (0.02, 1 / 3)
 _ERASED_ASPECT = (0.3, 1 / 0.3)
 
@@ -29,9 +28,13 @@ _ERASED_ASPECT = (0.3, 1 / 0.3)
 class StrongChanges:
     """What is done to uint8 pictures after crop and flip.
 
+    The chance of a picture depends on (seed, epoch, sample id) alone.
+
     rand_augment: timm's words for it, e.g. rand-m9-mstd0.5-inc1, or none.
-    erase: share of the pictures of which a rectangle is replaced by noise (Zhong et al. 2020). The
-        chance of a picture depends on (seed, epoch, sample id) alone.
+    erase: share of the pictures of which a rectangle is replaced by noise (Zhong et al. 2020).
+    scale: mean and deviation of the pictures, for the noise and for filled corners.
+    size: (height, width) of the pictures.
+    seed: of all this chance.
     """
 
     rand_augment: str
@@ -52,56 +55,54 @@ class StrongChanges:
 
     def __call__(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
         """Change a (B, C, H, W) uint8 batch."""
+        # Erasing comes last: noise is not to be turned or recolored.
         if self.rand_augment != NONE:
             images = self._augment(images, epoch, sample_ids)
         return self._erase(images, epoch, sample_ids) if self.erase > 0 else images
 
     def _augment(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
         changed = torch.empty_like(images)
+        # timm draws from the global generators: they are seeded for each picture and put back.
         with seeded_globals() as seed:
-            for place, index in enumerate(sample_ids.tolist()):
+            for row, index in enumerate(sample_ids.tolist()):
                 seed(derive_seed(self.seed, "rand augment", epoch, index))
-                changed[place] = _to_tensor(
-                    self._rand_augment(_to_picture(images[place])), images.shape[1]
-                )
+                picture = self._rand_augment(_to_picture(images[row]))
+                changed[row] = _to_tensor(picture, images.shape[1])
         return changed
 
     @cached_property
     def _rand_augment(self) -> Any:
+        # Corners that a turn leaves empty get the mean color.
         mean = tuple(round(255 * value) for value in self.scale.mean)
         return _build(self.rand_augment, mean if len(mean) == 3 else mean * 3, self.size)
 
     def _erase(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
+        # (B, 5): whether, area, aspect, top, left
         chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)
         height, width = images.shape[-2:]
-        area = (
-            height * width * (_ERASED_AREA[0] + (_ERASED_AREA[1] - _ERASED_AREA[0]) * chance[:, 1])
-        )
+        least, most = _ERASED_AREA
+        area = height * width * (least + (most - least) * chance[:, 1])
+        # The logarithm is even, so that tall and wide are equally likely.
         low, high = map(math.log, _ERASED_ASPECT)
         aspect = torch.exp(low + (high - low) * chance[:, 2])
         tall = (area * aspect).sqrt().round().clamp(1, height)
         wide = (area / aspect).sqrt().round().clamp(1, width)
-        top, left = (
-            (chance[:, 3] * (height - tall + 1)).floor(),
-            (chance[:, 4] * (width - wide + 1)).floor(),
-        )
+        top = (chance[:, 3] * (height - tall + 1)).floor()
+        left = (chance[:, 4] * (width - wide + 1)).floor()
         boxes = torch.stack([top, left, tall, wide], 1).long().tolist()
+        # The batch may be a view of pictures that others use.
         images = images.clone()
-        for place in (chance[:, 0] < self.erase).nonzero()[:, 0].tolist():
-            y, x, rows, cols = boxes[place]
-            noise = torch.randn(
-                images.shape[1],
-                rows,
-                cols,
-                generator=torch_generator(self.seed, "noise", epoch, int(sample_ids[place])),
-            )
-            images[place, :, y : y + rows, x : x + cols] = self._as_bytes(noise)
+        for row in (chance[:, 0] < self.erase).nonzero()[:, 0].tolist():
+            y, x, rows, cols = boxes[row]
+            rng = torch_generator(self.seed, "noise", epoch, int(sample_ids[row]))
+            noise = torch.randn(images.shape[1], rows, cols, generator=rng)
+            images[row, :, y : y + rows, x : x + cols] = self._as_bytes(noise)
         return images
 
     def _as_bytes(self, noise: Tensor) -> Tensor:
-        mean, std = (
-            torch.tensor(values)[:, None, None] for values in (self.scale.mean, self.scale.std)
-        )
+        # (C,) -> (C, 1, 1)
+        mean = torch.tensor(self.scale.mean)[:, None, None]
+        std = torch.tensor(self.scale.std)[:, None, None]
         return ((noise * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -118,9 +119,9 @@ def check_rand_augment(words: str) -> None:
 def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
     from timm.data.auto_augment import rand_augment_transform
 
-    changes = rand_augment_transform(
-        words, {"translate_const": int(min(size) * 0.45), "img_mean": mean}
-    )
+    # 0.45 of the side is what timm's own pipeline gives.
+    hints = {"translate_const": int(min(size) * 0.45), "img_mean": mean}
+    changes = rand_augment_transform(words, hints)
     for change in changes.ops:
         if change.name.startswith("Posterize"):
             change.aug_fn = _posterize
@@ -128,16 +129,14 @@ def _build(words: str, mean: tuple[int, ...], size: tuple[int, int]) -> Any:
 
 
 def _posterize(picture: Image.Image, bits: int, **_: Any) -> Image.Image:
-    """At the largest magnitude timm keeps 0 bits of each color, a black picture, which Pillow 12
-    refuses to make; keep one.
-    """
+    """Keep at least one bit of each color."""
+    # At the largest magnitude timm keeps 0 bits, a black picture, which Pillow 12 refuses to make.
     return ImageOps.posterize(picture, max(1, bits))
 
 
 def _to_picture(image: Tensor) -> Image.Image:
-    """A Pillow picture in color: timm fills corners with three numbers, which a gray one does not
-    take.
-    """
+    """A Pillow picture in color of a (C, H, W) tensor, gray or in color."""
+    # timm fills corners with three numbers, which a gray picture does not take.
     return Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
 

@@ -1,6 +1,4 @@
-"""Augmentation as geometry: a box and a flip for each picture, drawn from its own random stream,
-that pictures and their maps share.
-"""
+"""Augmentation as geometry: a box and a flip for each picture, shared with its maps."""
 
 from __future__ import annotations
 
@@ -18,13 +16,16 @@ from maskwright.support.seeding import KeyedRng, sample_rng
 
 Crop = Literal["random", "center", "stretch"]
 Interpolation = Literal["bicubic", "bilinear"]
+# As in torchvision: so many boxes are tried before a plain one is taken.
 _TRIES = 10
 
 
 @dataclass(frozen=True)
 class CropBox:
-    """The part of one picture that is kept, in its pixels, and whether it is mirrored left to
-    right.
+    """The part of one picture that is kept.
+
+    top, left, height, width: in its pixels.
+    flip: whether it is mirrored left to right.
     """
 
     top: int
@@ -36,10 +37,12 @@ class CropBox:
     def apply(
         self, image: Tensor, size: tuple[int, int], interpolation: Interpolation = "bicubic"
     ) -> Tensor:
-        """Cut the box out of a (C, H, W) uint8 or float picture or map and resize it, antialiased,
-        to (height, width).
+        """Cut the box out of a (C, H, W) picture or map and resize it to (height, width).
+
+        Antialiased; uint8 or float.
         """
         part = image[:, self.top : self.top + self.height, self.left : self.left + self.width]
+        # Resizing to the same size would only cost time.
         if (self.height, self.width) != size:
             part = F.interpolate(
                 part[None], size=size, mode=interpolation, antialias=True, align_corners=False
@@ -58,8 +61,9 @@ class CropBoxes:
     flip: Tensor
 
     def to_views(self, heights: Tensor, widths: Tensor) -> Tensor:
-        """(B, 5) float32: top, left, height, width as shares of pictures of these sizes, and 1
-        where mirrored.
+        """(B, 5) float32: top, left, height, width as shares of the pictures, and 1 where mirrored.
+
+        heights, widths: (B,) sizes of the pictures.
         """
         sides = (self.top / heights, self.left / widths, self.height / heights, self.width / widths)
         return torch.stack([*sides, self.flip.float()], dim=1).float()
@@ -73,10 +77,14 @@ class CropBoxes:
 class Augment:
     """How pictures of any size become (height, width) inputs.
 
+    size: (height, width) of the input.
     crop: `random` takes a box of `scale` of the area and `ratio` of width to height (times the
         aspect of a non-square size), as RandomResizedCrop does; `center` takes the largest centered
         box of the wanted aspect; `stretch` takes the whole picture, aspect lost.
+    scale: least and most share of the area, for random crops.
+    ratio: least and most width to height, for random crops.
     flip: mirror half of the pictures left to right.
+    interpolation: how pixels are resized.
     changes: what else is done to the crop.
     """
 
@@ -109,58 +117,63 @@ class Augment:
     def draw(
         self, heights: Tensor, widths: Tensor, *, seed: int, epoch: int, sample_ids: Tensor
     ) -> CropBoxes:
-        """Choose the boxes of a batch of pictures of (B,) heights and widths; chance depends on
-        (seed, epoch, sample id) alone.
+        """Choose the boxes of a batch of pictures of (B,) heights and widths.
+
+        Chance depends on (seed, epoch, sample id) alone.
         """
         rng = sample_rng(seed, epoch, sample_ids, "augment")
         top, left, height, width = self._boxes(heights, widths, rng.fork("box"))
-        flip = (
-            rng.fork("flip").uniform() < 0.5
-            if self.flip
-            else torch.zeros_like(top, dtype=torch.bool)
-        )
+        # A stream of its own: flips stay as they were when the crop changes.
+        flip = torch.zeros_like(top, dtype=torch.bool)
+        if self.flip:
+            flip = rng.fork("flip").uniform() < 0.5
         return CropBoxes(top, left, height, width, flip)
 
     def _boxes(
         self, heights: Tensor, widths: Tensor, rng: KeyedRng
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Top, left, height and width of each, (B,) int64."""
         if self.crop == "stretch":
             return torch.zeros_like(heights), torch.zeros_like(widths), heights, widths
         if self.crop == "center":
-            height, width = _largest(
-                heights, widths, self.size[1] / self.size[0], self.size[1] / self.size[0]
-            )
+            aspect = self.size[1] / self.size[0]
+            height, width = _largest(heights, widths, aspect, aspect)
             return (heights - height) // 2, (widths - width) // 2, height, width
         height, width, fits = self._random_sizes(heights, widths, rng)
-        place = rng.uniform(2)
+        position = rng.uniform(2)
         free_top, free_left = heights - height, widths - width
-        top = torch.where(fits, (place[:, 0] * (free_top + 1)).long(), free_top // 2)
-        left = torch.where(fits, (place[:, 1] * (free_left + 1)).long(), free_left // 2)
+        # Any position where a random box fits, the center for those that stand in for it.
+        top = torch.where(fits, (position[:, 0] * (free_top + 1)).long(), free_top // 2)
+        left = torch.where(fits, (position[:, 1] * (free_left + 1)).long(), free_left // 2)
         return top, left, height, width
 
     def _random_sizes(
         self, heights: Tensor, widths: Tensor, rng: KeyedRng
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take the first of ten random boxes that fits, else the largest box of a legal aspect;
-        also say which were drawn.
+        """Heights and widths (B,) of random boxes, and which of them were drawn.
+
+        The first of ten that fits; where none does, the largest box of a legal aspect.
         """
         aspect = self.size[1] / self.size[0]
-        area = (heights * widths)[:, None] * (
-            self.scale[0] + (self.scale[1] - self.scale[0]) * rng.uniform(_TRIES)
-        )
+        # (B, 10) areas, evenly between the bounds.
+        least, most = self.scale
+        share = least + (most - least) * rng.uniform(_TRIES)
+        area = (heights * widths)[:, None] * share
+        # (B, 10) ratios, even in their logarithm, so that tall and wide are equally likely.
         low, high = math.log(self.ratio[0] * aspect), math.log(self.ratio[1] * aspect)
         ratio = torch.exp(low + (high - low) * rng.uniform(_TRIES))
-        width, height = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
-        fits = (
-            (width > 0) & (height > 0) & (width <= widths[:, None]) & (height <= heights[:, None])
-        )
+        width = (area * ratio).sqrt().round().long()
+        height = (area / ratio).sqrt().round().long()
+        fits_width = (width > 0) & (width <= widths[:, None])
+        fits_height = (height > 0) & (height <= heights[:, None])
+        fits = fits_width & fits_height
+        # argmax gives the first of equals, and any one where none fits.
         first = fits.int().argmax(1, keepdim=True)
-        rest_height, rest_width = _largest(heights, widths, math.exp(low), math.exp(high))
         any_fits = fits.any(1)
-        chosen_height = torch.where(any_fits, height.gather(1, first)[:, 0], rest_height)
+        largest_height, largest_width = _largest(heights, widths, math.exp(low), math.exp(high))
         return (
-            chosen_height,
-            torch.where(any_fits, width.gather(1, first)[:, 0], rest_width),
+            torch.where(any_fits, height.gather(1, first)[:, 0], largest_height),
+            torch.where(any_fits, width.gather(1, first)[:, 0], largest_width),
             any_fits,
         )
 
@@ -172,6 +185,7 @@ def evaluation_view(size: tuple[int, int], interpolation: Interpolation = "bicub
 
 def _largest(heights: Tensor, widths: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     """The largest boxes whose width / height lies between low and high."""
+    # As wide as the picture or as its height allows, then the other way round; never 0 pixels.
     width = torch.minimum(widths.double(), heights * high).round().clamp(min=1)
     height = torch.minimum(heights.double(), widths / low).round().clamp(min=1)
     return height.long(), width.long()

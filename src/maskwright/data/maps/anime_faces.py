@@ -1,5 +1,4 @@
-"""Faces, eyes, mouths, noses and chins of drawn people, found by the package `animeface`, which
-brings its model along.
+"""Parts of drawn faces, found by the package `animeface`, which brings its model along.
 
 animeface 2 was compiled against the memory layout of pictures in Pillow 4. Newer Pillow versions
 have another layout, and the package then silently finds nothing. So pictures are handed over here
@@ -22,10 +21,22 @@ from maskwright.data.maps.originals import Part
 from maskwright.support.errors import MaskwrightError
 
 ANIME_PARTS = ("face", "eyes", "mouth", "nose", "chin")
+# The shorter side that a picture is shrunk to, and the frame put around it as a share of that.
+# Faces that fill the whole picture are only found smaller, with space around them.
 _TRIES = ((480, 0.0), (128, 0.08), (128, 0.25))
-"""The shorter side that a picture is shrunk to, and the frame put around it as a share of that."""
+# A nose or chin is a point: it is drawn as a square of this share of the face's width.
 _POINT = 0.12
+# The compiled detector keeps state while it works.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+# The drawn test face: outlines as shares of its side.
+_SKIN, _HAIR = (250, 222, 200), (90, 60, 40)
+_CHEEKS = ((0.24, 0.56), (0.76, 0.56), (0.66, 0.74), (0.5, 0.84), (0.34, 0.74))
+_FRINGE = (
+    *((0.2, 0.3), (0.5, 0.18), (0.8, 0.3), (0.78, 0.5), (0.7, 0.38)),
+    *((0.62, 0.46), (0.52, 0.36), (0.44, 0.46), (0.34, 0.37), (0.24, 0.5)),
+)
 
 
 class _Picture(ctypes.Structure):
@@ -56,25 +67,25 @@ class AnimeFinder:
     """Finds the parts of drawn faces."""
 
     def find(self, pixels: np.ndarray) -> list[Part]:
-        """Find parts in a (H, W, 3) uint8 picture; with a frame around it where none is found
-        without.
-        """
+        """Find parts in a (H, W, 3) uint8 picture; where there are none, with a frame around it."""
         detect = load_animeface()
         for most, share in _TRIES:
             shrunk, factor = _shrink(pixels, most)
             frame = round(share * min(shrunk.shape[:2]))
             framed = np.pad(shrunk, ((frame, frame), (frame, frame), (0, 0)), mode="edge")
             with _ONE_AT_A_TIME:
-                found = _call(detect, framed)
-            if found:
-                return [_moved(part, -frame, factor) for face in found for part in _parts(face)]
+                faces = _call(detect, framed)
+            if faces:
+                # Back to pixels of the picture as it came.
+                return [_moved(part, -frame, factor) for face in faces for part in _parts(face)]
         return []
 
 
 @lru_cache(maxsize=1)
 def load_animeface() -> Any:
-    """Import animeface's detector and let it find a drawn face; raises MaskwrightError when it is
-    missing or blind.
+    """Import animeface's detector and let it find a drawn face.
+
+    Raises MaskwrightError when it is missing or finds nothing.
     """
     try:
         from animeface import _nvxs
@@ -82,6 +93,7 @@ def load_animeface() -> Any:
         raise MaskwrightError(
             "Parts of drawn faces need the package animeface: pip install 'maskwright[anime]'."
         ) from error
+    # 16 bytes: a reference count and a type, as in `_Holder`. Other builds of Python differ.
     if object.__basicsize__ != 16 or not _call(_nvxs.detect, draw_face(96)):
         raise MaskwrightError(
             "animeface does not find a drawn test face with this Python and Pillow, so it would"
@@ -92,46 +104,30 @@ def load_animeface() -> Any:
 
 
 def draw_face(side: int) -> np.ndarray:
-    """Draw a face in the manner of anime as (side, side, 3) uint8: a face that a working detector
-    knows.
-    """
+    """Draw a face in the manner of anime, (side, side, 3) uint8, which a working detector finds."""
+    # Drawn eight times as large and averaged down, for smooth edges.
     large = side * 8
     canvas = Image.new("RGB", (large, large), (200, 220, 235))
     pen = ImageDraw.Draw(canvas)
-    skin, hair = (250, 222, 200), (90, 60, 40)
-    _oval(pen, large, (0.5, 0.48), (0.36, 0.38), hair)
-    _oval(pen, large, (0.5, 0.52), (0.27, 0.27), skin)
-    pen.polygon(
-        [
-            (x * large, y * large)
-            for x, y in ((0.24, 0.56), (0.76, 0.56), (0.66, 0.74), (0.5, 0.84), (0.34, 0.74))
-        ],
-        skin,
-    )
-    fringe = (
-        (0.2, 0.3),
-        (0.5, 0.18),
-        (0.8, 0.3),
-        (0.78, 0.5),
-        (0.7, 0.38),
-        (0.62, 0.46),
-        (0.52, 0.36),
-        (0.44, 0.46),
-        (0.34, 0.37),
-        (0.24, 0.5),
-    )
-    pen.polygon([(x * large, y * large) for x, y in fringe], hair)
+    _oval(pen, large, (0.5, 0.48), (0.36, 0.38), _HAIR)
+    _oval(pen, large, (0.5, 0.52), (0.27, 0.27), _SKIN)
+    pen.polygon([(x * large, y * large) for x, y in _CHEEKS], _SKIN)
+    pen.polygon([(x * large, y * large) for x, y in _FRINGE], _HAIR)
     for x in (0.37, 0.63):
-        _oval(pen, large, (x, 0.57), (0.075, 0.085), (255, 255, 255))
-        _oval(pen, large, (x, 0.575), (0.055, 0.08), (60, 110, 190))
-        _oval(pen, large, (x, 0.57), (0.03, 0.05), (20, 20, 30))
-        _oval(pen, large, (x - 0.02, 0.545), (0.018, 0.018), (255, 255, 255))
-        lid = ((x - 0.085) * large, 0.475 * large, (x + 0.085) * large, 0.625 * large)
-        pen.arc(lid, 200, 340, (40, 25, 20), large // 50)
-    pen.arc(
-        (0.46 * large, 0.72 * large, 0.54 * large, 0.75 * large), 0, 180, (150, 60, 60), large // 80
-    )
+        _draw_eye(pen, large, x)
+    mouth = (0.46 * large, 0.72 * large, 0.54 * large, 0.75 * large)
+    pen.arc(mouth, 0, 180, (150, 60, 60), large // 80)
     return np.asarray(canvas.resize((side, side), Image.Resampling.BOX))
+
+
+def _draw_eye(pen: ImageDraw.ImageDraw, side: int, x: float) -> None:
+    """White, iris, pupil, a light in it, and the lid above."""
+    _oval(pen, side, (x, 0.57), (0.075, 0.085), (255, 255, 255))
+    _oval(pen, side, (x, 0.575), (0.055, 0.08), (60, 110, 190))
+    _oval(pen, side, (x, 0.57), (0.03, 0.05), (20, 20, 30))
+    _oval(pen, side, (x - 0.02, 0.545), (0.018, 0.018), (255, 255, 255))
+    lid = ((x - 0.085) * side, 0.475 * side, (x + 0.085) * side, 0.625 * side)
+    pen.arc(lid, 200, 340, (40, 25, 20), side // 50)
 
 
 def _oval(
@@ -152,6 +148,7 @@ def _call(detect: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
     height, width = pixels.shape[:2]
     values = np.full((height, width, 4), 255, dtype=np.uint8)
     values[:, :, :3] = pixels
+    # Pillow 4 keeps a pointer to each row; `values` must live as long as they are used.
     rows = (ctypes.c_void_p * height)(
         *range(values.ctypes.data, values.ctypes.data + height * width * 4, width * 4)
     )
@@ -159,11 +156,13 @@ def _call(detect: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
     picture = _Picture(
         b"RGB", 0, 0, 3, width, height, None, None, table, table, None, 4, 4 * width, None
     )
+    # So many references that the interpreter never tries to free what it did not make.
     holder = _Holder(1 << 30, id(object), ctypes.addressof(picture))
     handed = ctypes.cast(ctypes.addressof(holder), ctypes.py_object).value
-    found = detect(handed)
-    del handed  # gives its reference back while `holder` is still there
-    return found
+    faces = detect(handed)
+    # Gives its reference back while `holder` is still there.
+    del handed
+    return faces
 
 
 def _parts(face: dict[str, Any]) -> list[Part]:
@@ -174,16 +173,17 @@ def _parts(face: dict[str, Any]) -> list[Part]:
         ("mouth", face["mouth_box"]),
     ]
     side = _POINT * face["face_box"][2]
-    points = [
-        Part(name, x - side / 2, y - side / 2, side, side)
-        for name, (x, y) in (("nose", face["nose_point"]), ("chin", face["chin_point"]))
-    ]
-    return [Part(name, *map(float, box)) for name, box in boxes] + points
+    parts = [Part(name, *map(float, box)) for name, box in boxes]
+    for name in ("nose", "chin"):
+        x, y = face[f"{name}_point"]
+        parts.append(Part(name, x - side / 2, y - side / 2, side, side))
+    return parts
 
 
 def _shrink(pixels: np.ndarray, most: int) -> tuple[np.ndarray, float]:
-    """Shrink pictures whose shorter side is longer; also return how many source pixels one of the
-    result's is.
+    """Shrink pictures whose shorter side is longer than `most`.
+
+    Also gives how many pixels of the source one pixel of the result is.
     """
     factor = max(1.0, min(pixels.shape[:2]) / most)
     if factor == 1:

@@ -18,7 +18,7 @@ from maskwright.support.errors import MaskwrightError
 
 
 class Teacher(Protocol):
-    """A trained network that can be asked what it looks at."""
+    """A trained network with an attention map."""
 
     def attention(self, images: Tensor) -> Tensor:
         """(B, rows, cols) attention of uint8 (B, C, H, W) pictures."""
@@ -29,9 +29,9 @@ class AttentionMap:
     """Attention stretched to 0 to 1 within each picture.
 
     file: a run or a checkpoint.
-    teacher: that, opened.
+    teacher: the network in it.
     stamp: changes when its weights do.
-    device: where it is asked.
+    device: where it runs.
     """
 
     file: str | None = None
@@ -42,28 +42,32 @@ class AttentionMap:
     def plan(self) -> MapPlan:
         if self.file is None or self.teacher is None:
             raise MaskwrightError(
-                "attention needs a network to ask: attention(from='runs/mine') or a checkpoint."
+                "attention needs a network: attention(from='runs/mine'), or a checkpoint instead."
             )
         made = f"attention of {self.file} ({self.stamp}), stretched to 0 to 1 in each picture"
         return MapPlan(name="attention", kind="share", made=made)
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        """Ask about pictures of one size together."""
+        """Pictures of one size go through the network together."""
         maps: list[np.ndarray | None] = [None] * len(originals)
         stored = [_stored(original) for original in originals]
         for size in dict.fromkeys(pixels.shape for pixels in stored):
-            places = [at for at, pixels in enumerate(stored) if pixels.shape == size]
-            images = torch.from_numpy(np.stack([stored[at] for at in places])).permute(0, 3, 1, 2)
-            for at, share in zip(places, self._look(images), strict=True):
-                maps[at] = share
-        return [one for one in maps if one is not None]
+            same = [index for index, pixels in enumerate(stored) if pixels.shape == size]
+            # (B, H, W, C) -> (B, C, H, W)
+            images = torch.from_numpy(np.stack([stored[at] for at in same])).permute(0, 3, 1, 2)
+            for index, attention in zip(same, self._look(images), strict=True):
+                maps[index] = attention
+        # Every picture has some size, so every map is made; this only says so to type checkers.
+        return [attention for attention in maps if attention is not None]
 
     def _look(self, images: Tensor) -> np.ndarray:
         """(B, H, W) uint8 attention, smoothly enlarged."""
         assert self.teacher is not None
         attention = self.teacher.attention(images.to(self.device)).detach().float().cpu()
+        # Attention sums to 1 over the patches: only its order within a picture says something.
         low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
         share = (attention - low) / (high - low).clamp(min=1e-12)
+        # (B, rows, cols) -> (B, H, W)
         large = F.interpolate(
             share[:, None], size=images.shape[-2:], mode="bilinear", align_corners=False
         )[:, 0]

@@ -1,4 +1,4 @@
-"""Maps painted from boxes and points that the person has, in CSV tables or COCO JSON."""
+"""Maps painted from the user's boxes and points, in CSV tables or COCO JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 
 @dataclass(frozen=True, kw_only=True)
 class BoxParts:
-    """Parts as boxes, small ones over large ones. file: the table; only: the parts to keep, all by
-    default.
+    """Parts as boxes, small ones over large ones.
+
+    file: the table.
+    only: the parts to keep, all by default.
     """
 
     file: str
     only: tuple[str, ...] | list[str] = ()
 
     def plan(self) -> MapPlan:
+        # A misspelled part is refused before anything is painted.
         known = self._table.names
         for name in self.only:
             if name not in known:
@@ -31,6 +34,7 @@ class BoxParts:
                     f"'{self.file}' has no part '{name}'.{did_you_mean(name, known)} It has:"
                     f" {', '.join(known)}."
                 )
+        # The fingerprint of the table: when boxes change, the map is made anew.
         made = f"boxes in {self.file} ({self._table.fingerprint})"
         return MapPlan(name="parts", kind="labels", parts=self._names, made=made)
 
@@ -52,11 +56,15 @@ class BoxParts:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxForeground:
-    """Foreground is what lies in any box. file: the table."""
+    """Foreground is what lies in any box.
+
+    file: the table.
+    """
 
     file: str
 
     def plan(self) -> MapPlan:
+        # A table that cannot be read stops the work here, before the first picture.
         _ = self._table.names
         return MapPlan(
             name="foreground",
@@ -65,11 +73,12 @@ class BoxForeground:
         )
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        names = self._table.names
-        return draw_each(
-            originals,
-            lambda one: (one.paint(self._table.find(one.key), names) > 0).astype(np.uint8) * 255,
-        )
+        return draw_each(originals, self._draw)
+
+    def _draw(self, original: Original) -> np.ndarray:
+        # Parts are painted with numbers from 1: whatever is not 0 lies in some box.
+        painted = original.paint(self._table.find(original.key), self._table.names)
+        return (painted > 0).astype(np.uint8) * 255
 
     @cached_property
     def _table(self) -> BoxTable:

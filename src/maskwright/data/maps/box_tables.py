@@ -18,33 +18,37 @@ from maskwright.data.maps.originals import Part
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 
+# Names of the column that names the picture.
 _FILES = ("file", "path", "image", "filename", "file_name", "image_path")
 _CORNERS = ("x_min", "y_min", "x_max", "y_max")
+# Left and right parts are one part: masks do not tell them apart.
 _SIDE = re.compile(r"^(left|right)_(.+)$")
 _PLURALS = {"eye": "eyes", "ear": "ears", "hand": "hands", "brow": "brows"}
+# A point becomes a square: a share of the largest box beside it, or so many pixels without any.
 _POINT_SHARE = 0.12
 _LONE_POINT = 8.0
 
 
 @dataclass(frozen=True)
 class BoxTable:
-    """The parts of each picture. place: a .csv or .json file, or one inside an archive
-    (`x.zip/parts.csv`).
+    """The parts of each picture.
+
+    file: a .csv or .json file, or one inside an archive (`x.zip/parts.csv`).
     """
 
-    place: str
+    file: str
 
     @cached_property
     def by_file(self) -> dict[str, list[Part]]:
         text = self._text
-        rows = (
-            _read_coco(text, self.place)
-            if self.place.lower().endswith(".json")
-            else _read_csv(text, self.place)
-        )
+        if self.file.lower().endswith(".json"):
+            rows = _read_coco(text, self.file)
+        else:
+            rows = _read_csv(text, self.file)
+        # A picture may have several rows.
         table: dict[str, list[Part]] = {}
-        for file, parts in rows:
-            table.setdefault(file, []).extend(parts)
+        for picture, parts in rows:
+            table.setdefault(picture, []).extend(parts)
         return table
 
     @cached_property
@@ -57,15 +61,14 @@ class BoxTable:
         return hash_strings([self._text])
 
     def find(self, key: str) -> list[Part]:
-        """The parts of a picture, found by its path, else by a file name that occurs once; none
-        when it has no row.
+        """The parts of a picture; none when it has no row.
+
+        Found by its path, else by a file name that occurs once.
         """
-        found = self.by_file.get(key)
-        return (
-            found
-            if found is not None
-            else self.by_file.get(self._unique_names.get(PurePosixPath(key).name, ""), [])
-        )
+        parts = self.by_file.get(key)
+        if parts is not None:
+            return parts
+        return self.by_file.get(self._unique_names.get(PurePosixPath(key).name, ""), [])
 
     @cached_property
     def _unique_names(self) -> dict[str, str]:
@@ -78,22 +81,25 @@ class BoxTable:
 
     @cached_property
     def _text(self) -> str:
-        path = Path(self.place).expanduser()
+        path = Path(self.file).expanduser()
         try:
             if path.exists():
                 return path.read_text(encoding="utf-8-sig")
+            # A path that goes on behind a file is meant to lie inside that archive.
             archive = next((parent for parent in path.parents if parent.is_file()), None)
             if archive is not None:
                 with zipfile.ZipFile(archive) as opened:
                     return opened.read(path.relative_to(archive).as_posix()).decode("utf-8-sig")
         except (OSError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
-            raise MaskwrightError(f"Cannot read the table '{self.place}': {error}.") from error
-        raise MaskwrightError(f"The table '{self.place}' does not exist.")
+            raise MaskwrightError(f"Cannot read the table '{self.file}': {error}.") from error
+        raise MaskwrightError(f"The table '{self.file}' does not exist.")
 
 
-def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
-    """Read columns file, <part>_x,_y,_w,_h for boxes and <part>_x,_y for points; or
-    x_min,y_min,x_max,y_max and perhaps part.
+def _read_csv(text: str, table: str) -> Iterable[tuple[str, list[Part]]]:
+    """Read the picture and the parts of each row.
+
+    Columns: file, then <part>_x,_y,_w,_h for boxes and <part>_x,_y for points; or x_min, y_min,
+    x_max, y_max and perhaps part.
     """
     reader = csv.DictReader(io.StringIO(text))
     columns = list(reader.fieldnames or ())
@@ -106,7 +112,7 @@ def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
     has_corners = all(name in columns for name in _CORNERS)
     if file is None or not (stems or has_corners):
         raise MaskwrightError(
-            f"'{place}' needs a column file and boxes as <part>_x,_y,_w,_h (points: _x,_y) or"
+            f"'{table}' needs a column file and boxes as <part>_x,_y,_w,_h (points: _x,_y) or"
             f" x_min,y_min,x_max,y_max; it has: {', '.join(columns)}."
         )
     try:
@@ -115,20 +121,21 @@ def _read_csv(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
         ]
     except (ValueError, TypeError) as error:
         raise MaskwrightError(
-            f"'{place}' has a box that is not made of numbers: {error}."
+            f"'{table}' has a box that is not made of numbers: {error}."
         ) from error
 
 
 def _corners(row: dict[str, str]) -> list[Part]:
     left, top, right, bottom = (float(row[name]) for name in _CORNERS)
-    return [
-        Part(_part_name(row.get("part") or "object"), left, top, right - left + 1, bottom - top + 1)
-    ]
+    name = _part_name(row.get("part") or "object")
+    # Corners are pixels that belong to the box, so the last one counts too.
+    return [Part(name, left, top, right - left + 1, bottom - top + 1)]
 
 
 def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
     """Boxes, then points as small squares that fit the largest box."""
     parts = [
+        # An empty cell says that this picture does not show the part.
         Part(_part_name(stem), *(float(row[f"{stem}_{end}"]) for end in "xywh"))
         for stem in stems
         if f"{stem}_w" in row and row[f"{stem}_x"]
@@ -140,35 +147,40 @@ def _prefixed(row: dict[str, str], stems: list[str]) -> list[Part]:
     ]
 
 
-def _read_coco(text: str, place: str) -> Iterable[tuple[str, list[Part]]]:
-    """Read images, annotations with bbox [x, y, width, height] and keypoints [x, y, visible, ...],
-    categories.
+def _read_coco(text: str, table: str) -> Iterable[tuple[str, list[Part]]]:
+    """Read images, categories, and annotations with their boxes and keypoints.
+
+    A box is [x, y, width, height], keypoints are [x, y, visible, ...].
     """
     try:
         facts: dict[str, Any] = json.loads(text)
-        files = {one["id"]: one["file_name"] for one in facts["images"]}
-        categories = {one["id"]: one for one in facts["categories"]}
-        rows = [
-            (files[one["image_id"]], _annotated(one, categories[one["category_id"]]))
-            for one in facts["annotations"]
-        ]
+        files = {image["id"]: image["file_name"] for image in facts["images"]}
+        categories = {category["id"]: category for category in facts["categories"]}
+        rows = []
+        for annotation in facts["annotations"]:
+            parts = _annotated(annotation, categories[annotation["category_id"]])
+            rows.append((files[annotation["image_id"]], parts))
     except (ValueError, KeyError, TypeError) as error:
         raise MaskwrightError(
-            f"'{place}' is not COCO JSON (images, annotations, categories): {error!r}."
+            f"'{table}' is not COCO JSON (images, annotations, categories): {error!r}."
         ) from error
+    # Pictures without annotations are known, and have no parts.
     return [(file, []) for file in files.values()] + rows
 
 
-def _annotated(one: dict[str, Any], category: dict[str, Any]) -> list[Part]:
-    parts = [Part(_part_name(category["name"]), *map(float, one["bbox"]))] if "bbox" in one else []
-    side = _POINT_SHARE * parts[0].width if parts else _LONE_POINT
-    values = one.get("keypoints", [])
-    named = zip(
-        category.get("keypoints", []),
-        zip(values[::3], values[1::3], values[2::3], strict=True),
-        strict=False,
-    )
-    return parts + [_square(name, x, y, side) for name, (x, y, seen) in named if seen]
+def _annotated(annotation: dict[str, Any], category: dict[str, Any]) -> list[Part]:
+    parts = []
+    side = _LONE_POINT
+    if "bbox" in annotation:
+        parts.append(Part(_part_name(category["name"]), *map(float, annotation["bbox"])))
+        side = _POINT_SHARE * parts[0].width
+    # A flat list of x, y and visible: 0 means that the point is not labeled.
+    values = annotation.get("keypoints", [])
+    points = zip(values[::3], values[1::3], values[2::3], strict=True)
+    for name, (x, y, visible) in zip(category.get("keypoints", []), points, strict=False):
+        if visible:
+            parts.append(_square(name, x, y, side))
+    return parts
 
 
 def _square(name: str, x: float, y: float, side: float) -> Part:

@@ -1,5 +1,6 @@
-"""Parts that detectors find: drawn faces with animeface, photographed ones with OpenCV's cascades,
-anything with a cascade of one's own.
+"""Parts that detectors find: drawn faces with animeface, photographed ones with OpenCV's cascades.
+
+A cascade of your own finds anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from maskwright.data.maps.map_writer import MapPlan
 from maskwright.data.maps.opencv import CascadeFinder, load_opencv
 from maskwright.data.maps.originals import Original, Part, draw_each
 
+# A detector fits data where it finds something in this share of the pictures.
 _FOUND_ENOUGH = 0.3
 _EYES_FILE = "haarcascade_eye_tree_eyeglasses.xml"
 
@@ -42,8 +44,10 @@ class AnimeParts:
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeParts:
-    """Faces and the eyes in them. file: a cascade .xml of your own instead; part: what
-    that finds.
+    """Faces and the eyes in them.
+
+    file: a cascade .xml of your own instead.
+    part: what that finds.
     """
 
     file: str | None = None
@@ -51,6 +55,7 @@ class CascadeParts:
 
     def plan(self) -> MapPlan:
         load_opencv()
+        # A file that is no cascade stops the work here, before the first picture.
         self._finder.find(np.zeros((32, 32, 3), dtype=np.uint8))
         return MapPlan(
             name="parts",
@@ -70,6 +75,7 @@ class CascadeParts:
     def _find(self, original: Original) -> list[Part]:
         pixels = original.pixels(3)
         faces = self._finder.find(pixels)
+        # Whatever a cascade of your own finds, it need not have eyes.
         eyes = [] if self.file else [eye for face in faces for eye in self._eyes_in(pixels, face)]
         return moved(faces + eyes, original)
 
@@ -77,8 +83,10 @@ class CascadeParts:
         """At most two eyes in the upper part of a face."""
         top, left = int(face.y), int(face.x)
         upper = pixels[top : top + int(face.height * 0.65), left : left + int(face.width)]
-        found = sorted(self._eye_finder.find(upper), key=lambda eye: -eye.area)[:2]
-        return [Part("eyes", eye.x + left, eye.y + top, eye.width, eye.height) for eye in found]
+        # Nostrils and corners of the mouth look like eyes too: lower ones are never looked at, and
+        # of those found the two largest count.
+        eyes = sorted(self._eye_finder.find(upper), key=lambda eye: -eye.area)[:2]
+        return [Part("eyes", eye.x + left, eye.y + top, eye.width, eye.height) for eye in eyes]
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -102,9 +110,7 @@ def moved(parts: Sequence[Part], original: Original) -> list[Part]:
 
 
 def _reason(sample: Sequence[Original], find: Callable[[Original], list[Part]]) -> str | None:
-    found = sum(bool(find(original)) for original in sample)
-    return (
-        f"it finds some in {found} of {len(sample)} pictures looked at"
-        if found >= _FOUND_ENOUGH * len(sample)
-        else None
-    )
+    hits = sum(bool(find(original)) for original in sample)
+    if hits < _FOUND_ENOUGH * len(sample):
+        return None
+    return f"it finds some in {hits} of {len(sample)} pictures looked at"

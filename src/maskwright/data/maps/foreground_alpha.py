@@ -10,6 +10,7 @@ import numpy as np
 from maskwright.data.maps.map_writer import MapPlan
 from maskwright.data.maps.originals import Original, draw_each
 
+# Pictures with an alpha channel are often opaque all over; below this mean they are not.
 _MOST_OPAQUE = 0.995
 
 
@@ -22,13 +23,12 @@ class AlphaForeground:
 
     def fit(self, sample: Sequence[Original]) -> str | None:
         """Fits when most of the pictures are partly transparent."""
+        # The mean of the fourth channel, alpha, as a share of opaque.
         shares = [float(original.pixels(4)[:, :, 3].mean()) / 255 for original in sample]
         some = sum(share < _MOST_OPAQUE for share in shares)
-        return (
-            f"{some} of {len(sample)} pictures looked at are partly transparent"
-            if some > len(sample) / 2
-            else None
-        )
+        if some <= len(sample) / 2:
+            return None
+        return f"{some} of {len(sample)} pictures looked at are partly transparent"
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
         return draw_each(

@@ -17,8 +17,10 @@ from maskwright.support.seeding import derive_seed
 
 @dataclass(frozen=True, kw_only=True)
 class GrabCutForeground:
-    """Separate what stands out from the rest by color. side: the shorter side that pictures are
-    shrunk to for it.
+    """Separate what stands out from the rest by color.
+
+    side: the shorter side that pictures are shrunk to for it.
+    seed: of the chance in GrabCut.
     """
 
     side: int = 128
@@ -46,9 +48,10 @@ class GrabCutForeground:
 
     def _draw(self, original: Original) -> np.ndarray:
         pixels = original.pixels(3)
+        # GrabCut takes seconds for a large picture; patches need no more than this.
         factor = max(1.0, min(pixels.shape[:2]) / self.side)
         size = max(1, round(pixels.shape[1] / factor)), max(1, round(pixels.shape[0] / factor))
         small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-        return original.fit_share(
-            cut_foreground(small, derive_seed(self.seed, "grabcut", original.key))
-        )
+        # Chance belongs to the picture's name, so that the order of work changes nothing.
+        seed = derive_seed(self.seed, "grabcut", original.key)
+        return original.fit_share(cut_foreground(small, seed))

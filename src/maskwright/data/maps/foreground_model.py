@@ -1,6 +1,4 @@
-"""Foreground from a segmentation network: the package rembg by a model's name, or a U2-Net or
-IS-Net file run with ONNX Runtime.
-"""
+"""Foreground from a segmentation network: a model of rembg, or a U2-Net or IS-Net file."""
 
 from __future__ import annotations
 
@@ -16,26 +14,28 @@ from maskwright.data.maps.map_writer import MapPlan
 from maskwright.data.maps.originals import Original
 from maskwright.support.errors import MaskwrightError
 
+# Mean and deviation of the pixels, as the networks were trained.
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _ISNET = (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelForeground:
-    """model: a model of rembg (isnet-anime, u2net, ...), downloaded by rembg at first use; file: a
-    local .onnx file instead, whose model name (isnet... or another) says how pixels are normalized.
+    """Foreground as a network sees it.
+
+    model: a model of rembg (isnet-anime, u2net, ...), which rembg downloads at first use.
+    file: a local .onnx file instead; `model` (isnet... or another) then says how pixels are
+        normalized.
     """
 
     model: str = "u2net"
     file: str | None = None
 
     def plan(self) -> MapPlan:
+        # A model that is missing or broken stops the work here, before the first picture.
         _ = self._session
-        return MapPlan(
-            name="foreground",
-            kind="share",
-            made=f"model {self.file or self.model}" + (f" as {self.model}" * bool(self.file)),
-        )
+        made = f"model {self.file} as {self.model}" if self.file else f"model {self.model}"
+        return MapPlan(name="foreground", kind="share", made=made)
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
         return [original.fit_share(self._segment(original.pixels(3))) for original in originals]
@@ -45,22 +45,14 @@ class ModelForeground:
         return _open_rembg(self.model) if self.file is None else _open_file(self.file)
 
     def _segment(self, pixels: np.ndarray) -> np.ndarray:
-        """(h, w) float foreground share of one picture, at the model's or the picture's
-        resolution.
-        """
+        """(h, w) float foreground share of one picture, at the model's or its own resolution."""
         if self.file is not None:
-            return _run_file(
-                self._session, pixels, *(_ISNET if "isnet" in self.model else _IMAGENET)
-            )
+            mean, std = _ISNET if "isnet" in self.model else _IMAGENET
+            return _run_file(self._session, pixels, mean, std)
         from rembg import remove
 
-        return (
-            np.asarray(
-                remove(Image.fromarray(pixels), session=self._session, only_mask=True),
-                dtype=np.float32,
-            )
-            / 255
-        )
+        mask = remove(Image.fromarray(pixels), session=self._session, only_mask=True)
+        return np.asarray(mask, dtype=np.float32) / 255
 
 
 def _open_rembg(model: str) -> Any:
@@ -95,20 +87,20 @@ def _open_file(file: str) -> Any:
 def _run_file(
     session: Any, pixels: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> np.ndarray:
-    """Segment as U2-Net does: a square input divided by its maximum and normalized; the first
-    output stretched to 0 to 1.
-    """
-    given = session.get_inputs()[0]
-    side = given.shape[2] if isinstance(given.shape[2], int) else 320
-    values = np.asarray(
-        Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32
-    )
-    values = (values / max(values.max(), 1e-6) - np.array(mean, np.float32)) / np.array(
-        std, np.float32
-    )
-    out = np.asarray(
-        session.run(None, {given.name: values.transpose(2, 0, 1)[None]})[0], dtype=np.float32
-    )
+    """Segment as U2-Net does, (H, W) float; the first output is stretched to 0 to 1."""
+    model_input = session.get_inputs()[0]
+    side = model_input.shape[2]
+    # Models for any size name their axes instead of numbering them; U2-Net was trained at 320.
+    if not isinstance(side, int):
+        side = 320
+    square = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    values = np.asarray(square, dtype=np.float32)
+    # U2-Net divides by the picture's own maximum, so dark pictures become bright.
+    values = values / max(values.max(), 1e-6)
+    values = (values - np.array(mean, np.float32)) / np.array(std, np.float32)
+    # (H, W, C) -> (1, C, H, W)
+    outputs = session.run(None, {model_input.name: values.transpose(2, 0, 1)[None]})
+    out = np.asarray(outputs[0], dtype=np.float32)
     if out.ndim < 3 or min(out.shape[-2:]) < 2:
         raise MaskwrightError(
             f"The model gives an output of shape {out.shape}; a mask of (1, 1, height, width) is"
@@ -116,7 +108,7 @@ def _run_file(
         )
     mask = out.reshape(-1, *out.shape[-2:])[0]
     low, high = float(mask.min()), float(mask.max())
+    # An even output has no foreground.
     mask = (mask - low) / (high - low) if high > low else np.zeros_like(mask)
-    return np.asarray(
-        Image.fromarray(mask).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR)
-    )
+    size = (pixels.shape[1], pixels.shape[0])
+    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))

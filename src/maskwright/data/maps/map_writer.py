@@ -1,5 +1,6 @@
-"""Writing a map beside a packed store, picture by picture in the store's order; it can be stopped
-at any time and goes on where it was.
+"""Writing a map beside a packed store, picture by picture in the store's order.
+
+It can be stopped at any time and continues where it was.
 """
 
 from __future__ import annotations
@@ -27,16 +28,24 @@ from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 
+# Pictures drawn together: as many as a network takes at once.
 MAP_CHUNK = 64
+# A byte numbers the parts, and 0 is no part.
 MOST_PARTS = 255
+# (pictures done, pictures in all)
 Progress = Callable[[int, int], None]
+# Ids of the store -> the map of each.
 Draw = Callable[[Sequence[int]], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapPlan:
-    """What a map is: its name, its kind with the names of its parts, and how it is made, in words
-    that change when the result would.
+    """What a map is.
+
+    name: under which it is stored and asked for.
+    kind: shares or labels, see `PixelMap`.
+    parts: the names of the labels.
+    made: how it is made, in words that change when the result would.
     """
 
     name: str
@@ -49,11 +58,9 @@ class MapPlan:
             raise MaskwrightError(
                 f"A map's name has letters, digits and _ only; got '{self.name}'."
             )
-        if (
-            (self.kind == "labels") != bool(self.parts)
-            or len(set(self.parts)) < len(self.parts)
-            or len(self.parts) > MOST_PARTS
-        ):
+        has_duplicates = len(set(self.parts)) < len(self.parts)
+        misses_parts = (self.kind == "labels") != bool(self.parts)
+        if misses_parts or has_duplicates or len(self.parts) > MOST_PARTS:
             raise MaskwrightError(
                 f"A map of labels names 1 to {MOST_PARTS} different parts; '{self.name}' has"
                 f" {len(self.parts)}."
@@ -65,29 +72,32 @@ def write_map(
 ) -> PixelMap:
     """Make a map of every picture of a whole store, or open it when it is there already.
 
-    draw: given ids of the store, returns the map of each picture as (H, W) uint8 at the picture's
-        size. A map of that name made in another way is replaced when the new one is complete.
+    A map of that name made in another way is replaced when the new one is complete.
+
+    draw: given ids of the store, gives the map of each picture as (H, W) uint8 at the picture's
+        size.
+    progress: called with (done, total) after each chunk.
 
     Raises MaskwrightError for a full disk.
     """
-    place = store.folder / MAPS / f"{plan.name}.json"
-    with exclusive(place.with_name(f".{plan.name}.lock")):
-        if not _is_current(store, plan, place):
+    facts_file = store.folder / MAPS / f"{plan.name}.json"
+    with exclusive(facts_file.with_name(f".{plan.name}.lock")):
+        if not _is_current(store, plan, facts_file):
             try:
-                _build(store, plan, draw, place, progress)
+                _build(store, plan, draw, facts_file, progress)
             except OSError as error:
                 raise MaskwrightError(
-                    f"Could not write the map '{place.with_suffix('.bin')}':"
+                    f"Could not write the map '{facts_file.with_suffix('.bin')}':"
                     f" {error.strerror or error}. Free some space; what was made is kept, run again"
-                    " to go on."
+                    " to continue."
                 ) from error
         return open_map(store, plan.name)
 
 
-def _is_current(store: PackedStore, plan: MapPlan, place: Path) -> bool:
-    if not place.exists() or not place.with_suffix(".bin").exists():
+def _is_current(store: PackedStore, plan: MapPlan, facts_file: Path) -> bool:
+    if not facts_file.exists() or not facts_file.with_suffix(".bin").exists():
         return False
-    facts = read_json(place)
+    facts = read_json(facts_file)
     return all(facts.get(name) == value for name, value in _to_facts(store, plan).items())
 
 
@@ -104,29 +114,26 @@ def _to_facts(store: PackedStore, plan: MapPlan) -> dict[str, Any]:
 
 
 def _build(
-    store: PackedStore, plan: MapPlan, draw: Draw, place: Path, progress: Progress | None
+    store: PackedStore, plan: MapPlan, draw: Draw, facts_file: Path, progress: Progress | None
 ) -> None:
     facts = _to_facts(store, plan)
-    file = ChunkedFile(place.with_name(f".{plan.name}.part"), "map.bin", facts)
+    file = ChunkedFile(facts_file.with_name(f".{plan.name}.part"), "map.bin", facts)
     for start, stop in pairwise([*range(file.stop, len(store), MAP_CHUNK), len(store)]):
         maps = draw(range(start, stop))
         for index, pixels in zip(range(start, stop), maps, strict=True):
+            # A map of another size would shift all that follow it in the file.
             assert pixels.dtype == np.uint8
             assert pixels.shape == (int(store.heights[index]), int(store.widths[index]))
-        file.append(
-            b"".join(pixels.tobytes() for pixels in maps),
-            stop,
-            {"shares": [_shares(pixels, plan) for pixels in maps]},
-        )
+        data = b"".join(pixels.tobytes() for pixels in maps)
+        file.append(data, stop, {"shares": [_shares(pixels, plan) for pixels in maps]})
         if progress is not None:
             progress(stop, len(store))
-    shares = np.array([one for chunk in file.chunks for one in chunk.facts["shares"]])
+    shares = np.array([row for chunk in file.chunks for row in chunk.facts["shares"]])
     sums = file.checksums()
-    place.unlink(
-        missing_ok=True
-    )  # between here and the last line the store has no such map, never half of one
-    (file.part / "map.bin").replace(place.with_suffix(".bin"))
-    write_json(place, {**facts, **sums, "coverage": _coverage(shares, plan)})
+    # From here until its facts are written the store has no such map, and never half of one.
+    facts_file.unlink(missing_ok=True)
+    (file.part / "map.bin").replace(facts_file.with_suffix(".bin"))
+    write_json(facts_file, {**facts, **sums, "coverage": _coverage(shares, plan)})
     shutil.rmtree(file.part)
 
 
@@ -134,12 +141,16 @@ def _shares(pixels: np.ndarray, plan: MapPlan) -> list[float]:
     """The share of one picture that each entry of the map covers."""
     if plan.kind == "share":
         return [round(float(pixels.mean()) / 255, 6)]
+    # Number 0 is no part.
     counts = np.bincount(pixels.ravel(), minlength=len(plan.parts) + 1)[1:]
     return (counts / pixels.size).round(6).tolist()
 
 
 def _coverage(shares: np.ndarray, plan: MapPlan) -> dict[str, float]:
-    """Mean share and the number of pictures without any, over the map and for each part."""
+    """Mean share and the number of pictures without any, over the map and for each part.
+
+    shares: (pictures, entries of the map).
+    """
     numbers: dict[str, float] = {
         "mean_share": round(float(shares.sum(1).mean()), 6),
         "without": int((shares.sum(1) == 0).sum()),

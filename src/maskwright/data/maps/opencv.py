@@ -1,6 +1,4 @@
-"""OpenCV, an optional package: imported when first needed, with a sentence where it is missing or
-too new.
-"""
+"""OpenCV, an optional package, imported when first needed: saliency, GrabCut and cascades."""
 
 from __future__ import annotations
 
@@ -14,7 +12,10 @@ import numpy as np
 from maskwright.data.maps.originals import Part
 from maskwright.support.errors import MaskwrightError
 
+# OpenCV takes a signed 32-bit seed.
 _SEED_BITS = 0x7FFFFFFF
+# GrabCut starts with so much of the picture as background, and a foreground below the second share
+# is taken for a failure.
 _DULL, _NEXT_TO_NOTHING = 0.1, 0.03
 
 
@@ -33,13 +34,13 @@ def load_opencv() -> Any:
 
 
 def measure_saliency(pixels: np.ndarray) -> np.ndarray:
-    """How much each pixel of a (H, W, 3) uint8 picture stands out, (H, W) float in [0, 1]: the mean
-    of OpenCV's two static methods.
+    """How much each pixel of a (H, W, 3) uint8 picture stands out, (H, W) float in [0, 1].
 
-    Spectral residual (Hou and Zhang 2007) and fine grained (Montabone and Soto 2010); neither needs
-    a model.
+    The mean of OpenCV's two static methods: spectral residual (Hou and Zhang 2007) and
+    fine grained (Montabone and Soto 2010). Neither needs a model.
     """
     cv2 = load_opencv()
+    # OpenCV's color order is blue, green, red.
     bgr = np.ascontiguousarray(pixels[:, :, ::-1])
     coarse = cv2.saliency.StaticSaliencySpectralResidual_create().computeSaliency(bgr)[1]
     fine = cv2.saliency.StaticSaliencyFineGrained_create().computeSaliency(bgr)[1]
@@ -47,35 +48,32 @@ def measure_saliency(pixels: np.ndarray) -> np.ndarray:
 
 
 def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
-    """Separate foreground from background with GrabCut (Rother et al. 2004) started from saliency:
-    (H, W) bool.
+    """Separate foreground from background: (H, W) bool of a (H, W, 3) uint8 picture.
 
-    The start: all but the tenth that stands out least is probably foreground, a thin frame is
-    background. Where that leaves next to nothing, as when the picture's subject reaches its
-    borders, the frame is only probably background in a second try. OpenCV's chance is seeded by
-    `seed`.
+    GrabCut (Rother et al. 2004) started from saliency: all but the tenth that stands out least is
+    probably foreground, a thin frame is background. Where that leaves next to nothing, as when the
+    subject reaches the borders, the frame is only probably background in a second try.
+
+    seed: of OpenCV's chance.
     """
     cv2 = load_opencv()
-    saliency = cv2.GaussianBlur(
-        measure_saliency(pixels).astype(np.float32), (0, 0), max(1.0, min(pixels.shape[:2]) / 16)
-    )
+    # Blurred, because saliency is high at edges and low inside of what they surround.
+    width = max(1.0, min(pixels.shape[:2]) / 16)
+    saliency = cv2.GaussianBlur(measure_saliency(pixels).astype(np.float32), (0, 0), width)
     saliency = _stretch(saliency) * _centered(pixels.shape[0], pixels.shape[1])
-    start = np.where(saliency > np.quantile(saliency, _DULL), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(
-        np.uint8
-    )
-    found = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
-    return (
-        found
-        if found.mean() >= _NEXT_TO_NOTHING
-        else _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
-    )
+    stands_out = saliency > np.quantile(saliency, _DULL)
+    start = np.where(stands_out, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    foreground = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
+    if foreground.mean() >= _NEXT_TO_NOTHING:
+        return foreground
+    return _grab(cv2, pixels, _framed(start, cv2.GC_PR_BGD), seed)
 
 
 def _framed(start: np.ndarray, value: int) -> np.ndarray:
-    """The start with a thin frame of one value at the top, left and right; subjects often stand on
-    the lower border.
-    """
-    frame, framed = max(1, min(start.shape) // 32), start.copy()
+    """The start with a thin frame of one value at the top, left and right."""
+    # None at the bottom: subjects often stand on the lower border.
+    frame = max(1, min(start.shape) // 32)
+    framed = start.copy()
     for edge in (framed[:frame], framed[:, :frame], framed[:, -frame:]):
         edge[:] = value
     return framed
@@ -83,39 +81,41 @@ def _framed(start: np.ndarray, value: int) -> np.ndarray:
 
 def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray:
     cv2.setRNGSeed(seed & _SEED_BITS)
+    bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+    # Room for the two color models, whose 65 numbers each OpenCV fills in.
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    iterations = 4
     mask, *_ = cv2.grabCut(
-        np.ascontiguousarray(pixels[:, :, ::-1]),
-        start,
-        None,
-        np.zeros((1, 65)),
-        np.zeros((1, 65)),
-        4,
-        cv2.GC_INIT_WITH_MASK,
+        bgr, start, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK
     )
     return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
 
 
 @dataclass(frozen=True)
 class CascadeFinder:
-    """Finds a named part with a cascade of OpenCV (Viola and Jones 2001): one of those it ships, or
-    a file.
+    """Finds a named part with a cascade (Viola and Jones 2001).
+
+    part: its name.
+    file: a cascade that OpenCV ships, or a path.
+    least_share: the smallest part looked for, as a share of the picture's shorter side.
     """
 
     part: str
     file: str = "haarcascade_frontalface_alt2.xml"
     least_share: float = 0.1
-    """The smallest part looked for, as a share of the picture's shorter side."""
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def find(self, pixels: np.ndarray) -> list[Part]:
         """Find parts in a (H, W, 3) uint8 picture."""
         cv2 = load_opencv()
         gray = cv2.equalizeHist(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY))
+        # Eight pixels are the least that a cascade could see anything in.
         least = max(8, int(min(gray.shape) * self.least_share))
-        found = self._cascade().detectMultiScale(
+        # OpenCV's own usual values: each scale 10 % larger, four hits beside each other.
+        boxes = self._cascade().detectMultiScale(
             gray, scaleFactor=1.1, minNeighbors=4, minSize=(least, least)
         )
-        return [Part(self.part, *map(float, box)) for box in found]
+        return [Part(self.part, *map(float, box)) for box in boxes]
 
     def _cascade(self) -> Any:
         """One classifier for each thread: it keeps state while it looks."""

@@ -1,6 +1,4 @@
-"""A stored picture seen in its source: which picture, which window of it, and the size it is stored
-at; maps are brought to that size.
-"""
+"""A stored picture seen in its source; maps of the source are brought to its stored size."""
 
 from __future__ import annotations
 
@@ -29,7 +27,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Part:
-    """A named rectangle of a picture, in its pixels; `x` and `y` are its left and upper border."""
+    """A named rectangle of a picture, in its pixels.
+
+    x, y: its left and upper border.
+    """
 
     name: str
     x: float
@@ -44,7 +45,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Original:
-    """One picture of a store and where it comes from; window None is the whole picture."""
+    """One picture of a store and where it comes from.
+
+    source, index: the picture.
+    window: the part of it that is stored, None for all of it.
+    size: the (height, width) at which it is stored.
+    """
 
     source: Source
     index: int
@@ -60,18 +66,17 @@ class Original:
         return self.cut(self.source.read(self.index, Wanted(channels=channels)))
 
     def cut(self, whole: np.ndarray) -> np.ndarray:
-        """The window of a map of the whole picture; the map may have another size than
-        the picture.
-        """
-        if self.window is None:
+        """The window of a map of the whole picture; the map may have another size than it."""
+        window = self.window
+        if window is None:
             return whole
         height, width = self.source.size(self.index)
+        # Pixels of the map per pixel of the picture.
         down, across = whole.shape[0] / height, whole.shape[1] / width
-        top, left = round(self.window.top * down), round(self.window.left * across)
-        bottom, right = (
-            round((self.window.top + self.window.height) * down),
-            round((self.window.left + self.window.width) * across),
-        )
+        top, left = round(window.top * down), round(window.left * across)
+        bottom = round((window.top + window.height) * down)
+        right = round((window.left + window.width) * across)
+        # A coarse map still gives at least one pixel.
         return whole[top : max(bottom, top + 1), left : max(right, left + 1)]
 
     def fit_share(self, share: np.ndarray) -> np.ndarray:
@@ -83,18 +88,20 @@ class Original:
         if labels.shape == self.size:
             return labels.astype(np.uint8)
         known = np.unique(labels)
-        return known[
-            np.stack([_average(labels == label, self.size) for label in known]).argmax(0)
-        ].astype(np.uint8)
+        # (labels, H, W) shares; numbers of labels themselves must never be averaged.
+        shares = np.stack([_average(labels == label, self.size) for label in known])
+        return known[shares.argmax(0)].astype(np.uint8)
 
     def paint(self, parts: Sequence[Part], names: Sequence[str]) -> np.ndarray:
-        """Paint parts, given in pixels of the whole picture, as their number in `names` from 1;
-        small parts lie over large ones.
+        """Paint parts as their number in `names`, counted from 1: (H, W) uint8.
+
+        parts: in pixels of the whole picture; small ones lie over large ones.
         """
         canvas = np.zeros(self.size, dtype=np.uint8)
         height, width = self.source.size(self.index)
         window = self.window or Window(0, 0, height, width)
         down, across = self.size[0] / window.height, self.size[1] / window.width
+        # The largest first, so that eyes are not hidden by their face.
         for part in sorted(parts, key=lambda part: -part.area):
             rows = _covered((part.y - window.top) * down, part.height * down, self.size[0])
             cols = _covered((part.x - window.left) * across, part.width * across, self.size[1])
@@ -106,6 +113,7 @@ def draw_each(
     originals: Sequence[Original], draw: Callable[[Original], np.ndarray]
 ) -> list[np.ndarray]:
     """Draw the maps of several pictures on all cores."""
+    # Decoding and OpenCV let threads run side by side.
     with ThreadPoolExecutor(cpu_count()) as pool:
         return list(pool.map(draw, originals))
 
@@ -114,19 +122,23 @@ def _average(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Exact area means of a (h, w) array over (H, W) equal pieces."""
     if values.shape == size:
         return values.astype(np.float32)
+    # (H, h) and (W, w): how much of each piece lies in each pixel.
     rows, cols = (
         overlap(torch.zeros(1), torch.tensor([side]), side, count)[0]
         for side, count in zip(values.shape, size, strict=True)
     )
+    # (H, h) @ (h, w) @ (w, W)
     return (rows @ torch.from_numpy(values.astype(np.float32)) @ cols.T).numpy()
 
 
 def _covered(start: float, length: float, side: int) -> slice:
-    """The pixels whose centers lie in [start, start + length), at least the one in its middle
-    unless that lies outside.
+    """The pixels whose centers lie in [start, start + length).
+
+    At least the one in its middle, unless that lies outside.
     """
     first, last = int(np.ceil(start - 0.5)), int(np.ceil(start + length - 0.5))
     if last <= first:
+        # A part smaller than a pixel would vanish.
         first = int(np.floor(start + length / 2))
         last = first + 1
     return slice(max(0, first), max(0, min(side, last)))

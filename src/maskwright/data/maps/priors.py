@@ -1,6 +1,4 @@
-"""Where maps come from: a catalog of sources for each map, and the words in which one is asked for,
-such as parts(from='labels.csv').
-"""
+"""Where maps come from: a catalog of sources for each map, named as in parts(from='labels.csv')."""
 
 from __future__ import annotations
 
@@ -66,10 +64,13 @@ PRIORS: dict[str, dict[str, Entry]] = {
         ),
     },
 }
+# The sources tried in this order when none is named.
 BY_SIGHT = {"foreground": ("alpha", "grabcut"), "parts": ("animeface", "cascade")}
-"""The sources tried in this order when none is named."""
+# The kind of source that a file is.
 _SUFFIXES = {".csv": "boxes", ".json": "boxes", ".xml": "cascade", ".onnx": "rembg"}
+# `from` is a keyword of Python: it is read as `from_`.
 _FROM = re.compile(r"([(,]\s*)from(\s*=)")
+# Pictures looked at, to see whether a source fits.
 _LOOK_AT = 24
 
 
@@ -93,9 +94,12 @@ class ChosenBySight(Prior, Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A map that was asked for: its name, where it comes from (None: whatever fits) and the options
-    of that source.
+class PriorRequest:
+    """A map to be made.
+
+    name: foreground, parts or attention.
+    source: where it comes from, None for whatever fits.
+    options: of that source.
     """
 
     name: str
@@ -103,51 +107,55 @@ class Asked:
     options: dict[str, Any]
 
 
-def parse_priors(text: str | Sequence[str]) -> list[Asked]:
+def parse_priors(text: str | Sequence[str]) -> list[PriorRequest]:
     """Read `foreground, parts(from='labels.csv')`; raises MaskwrightError with the nearest known
     word.
     """
     line = text if isinstance(text, str) else ", ".join(text)
     words = split_list(_FROM.sub(r"\1from_\2", line))
-    asked = [_ask(parse_value(word)) for word in words]
-    if len({one.name for one in asked}) < len(asked):
-        raise MaskwrightError(
-            f"A map is made from one source; got {', '.join(one.name for one in asked)}."
-        )
-    return asked
+    requests = [_request(parse_value(word)) for word in words]
+    names = [request.name for request in requests]
+    if len(set(names)) < len(names):
+        raise MaskwrightError(f"A map is made from one source; got {', '.join(names)}.")
+    return requests
 
 
-def build_prior(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior, str]:
-    """Build the source of a map and say in a few words which it is; without one named, the first
-    that fits `sample` is taken.
+def build_prior(request: PriorRequest, seed: int, sample: Sequence[Original]) -> tuple[Prior, str]:
+    """Build the source of a map and say in a few words which it is.
+
+    Without one named, the first that fits `sample` is taken.
     """
-    if asked.source is None:
-        return _choose(asked, seed, sample)
-    name, options = resolve_source(asked)
-    return _build(asked.name, name, {**options, **asked.options}, seed), f"from {name}" + (
-        f" ({options['file']})" if "file" in options else ""
-    )
+    if request.source is None:
+        return _choose(request, seed, sample)
+    name, options = resolve_source(request)
+    prior = _build(request.name, name, {**options, **request.options}, seed)
+    file = f" ({options['file']})" if "file" in options else ""
+    return prior, f"from {name}{file}"
 
 
-def resolve_source(asked: Asked) -> tuple[str, dict[str, Any]]:
-    """Turn what was written after from= into a source of the catalog and its options; a path stands
-    for the kind of file it is.
+def resolve_source(request: PriorRequest) -> tuple[str, dict[str, Any]]:
+    """Turn what stands after from= into a source of the catalog and its options.
+
+    A path stands for the kind of file it is.
     """
-    known, word = PRIORS[asked.name], asked.source or ""
+    known = PRIORS[request.name]
+    word = request.source or ""
     if word in known:
         return word, {}
-    if asked.name == "attention":
+    if request.name == "attention":
         return "vit", {"file": word}
+    # A path may go on inside an archive, as in x.zip/labels.csv.
     path = Path(word).expanduser()
     if not path.exists() and not any(parent.is_file() for parent in path.parents):
         raise MaskwrightError(
-            f"'{word}' is neither a source of {asked.name} nor a file or"
+            f"'{word}' is neither a source of {request.name} nor a file or"
             f" folder.{did_you_mean(word, known)} Known: {', '.join(known)}."
         )
-    kind = _SUFFIXES.get(path.suffix.lower(), "labels" if asked.name == "parts" else "masks")
+    # Folders and archives hold pictures: of labels for parts, of masks for foreground.
+    kind = _SUFFIXES.get(path.suffix.lower(), "labels" if request.name == "parts" else "masks")
     if kind not in known:
         raise MaskwrightError(
-            f"A {path.suffix} file gives no {asked.name}; got '{word}'. Known sources:"
+            f"A {path.suffix} file gives no {request.name}; got '{word}'. Known sources:"
             f" {', '.join(known)}."
         )
     return kind, {"file": str(path)}
@@ -162,7 +170,7 @@ def list_priors() -> list[tuple[str, str, str]]:
     ]
 
 
-def _ask(call: Any) -> Asked:
+def _request(call: Any) -> PriorRequest:
     if not isinstance(call, Call):
         raise MaskwrightError(
             f"A map is written like foreground or parts(from='labels.csv'); got '{call}'."
@@ -171,33 +179,36 @@ def _ask(call: Any) -> Asked:
         raise unknown_name("map", call.name, PRIORS)
     options = dict(call.options)
     if call.args:
+        # parts('labels.csv') is short for parts(from='labels.csv').
         options.setdefault("from_", call.args[0])
     source = options.pop("from_", None)
-    return Asked(call.name, None if source is None else str(source), options)
+    return PriorRequest(call.name, None if source is None else str(source), options)
 
 
-def _choose(asked: Asked, seed: int, sample: Sequence[Original]) -> tuple[Prior, str]:
+def _choose(request: PriorRequest, seed: int, sample: Sequence[Original]) -> tuple[Prior, str]:
     """Take the first source that needs nothing from the person and fits the pictures."""
     refused = []
-    for name in BY_SIGHT.get(asked.name, ()):
+    for name in BY_SIGHT.get(request.name, ()):
         try:
-            prior: ChosenBySight = _build(asked.name, name, asked.options, seed)
+            prior: ChosenBySight = _build(request.name, name, request.options, seed)
             reason = prior.fit([sample[at] for at in spread(len(sample), _LOOK_AT)])
         except MaskwrightError as error:
+            # A package may be missing; the next source needs perhaps none.
             refused.append(f"{name}: {error}")
             continue
         if reason is not None:
             return prior, f"from {name}, because {reason}"
         refused.append(f"{name}: finds nothing in {min(len(sample), _LOOK_AT)} pictures looked at")
     tried = f"Tried: {'; '.join(refused)}." if refused else "It needs a source."
-    names = ", ".join(PRIORS[asked.name])
+    names = ", ".join(PRIORS[request.name])
     raise MaskwrightError(
-        f"No source of {asked.name} fits these pictures. {tried} Name one: {asked.name}(from=...),"
-        f" one of {names} or a file."
+        f"No source of {request.name} fits these pictures. {tried} Name one:"
+        f" {request.name}(from=...), one of {names} or a file."
     )
 
 
 def _build(kind: str, name: str, options: dict[str, Any], seed: int) -> Any:
+    # Only some sources leave anything to chance.
     entry = PRIORS[kind][name]
     seeded = {"seed": seed} if "seed" in getattr(entry.load(), "__dataclass_fields__", {}) else {}
     return build(f"source of {kind}", PRIORS[kind], Call(name, (), {**seeded, **options}))

@@ -1,6 +1,4 @@
-"""Maps that the person has: pictures of masks, or of part numbers, named like the pictures they
-belong to.
-"""
+"""The user's own maps: pictures of masks or of part numbers, named like the pictures."""
 
 from __future__ import annotations
 
@@ -25,48 +23,50 @@ from maskwright.support.errors import MaskwrightError
 
 @dataclass(frozen=True, kw_only=True)
 class MapFiles:
-    """PNG files in a folder or archive, found for a picture by its path without ending, else by its
-    name without ending.
+    """PNG files, found for a picture by its path without ending, else by its name without ending.
+
+    folder: where they lie; an archive too.
     """
 
-    place: str
+    folder: str
 
     @cached_property
     def files(self) -> PictureFiles:
-        path = Path(self.place).expanduser()
-        return (
-            open_archive(path, pattern="**/*.png")
-            if is_archive(path)
-            else open_folder(path, pattern="**/*.png")
-        )
+        path = Path(self.folder).expanduser()
+        opener = open_archive if is_archive(path) else open_folder
+        return opener(path, pattern="**/*.png")
 
     def values(self, original: Original) -> np.ndarray:
-        """The window of the map of a picture, as its raw values (palette numbers stay); raises
-        MaskwrightError when there is none.
+        """The window of the map of a picture, as its raw values; palette numbers stay.
+
+        Raises MaskwrightError when there is none.
         """
         key = self._key(original.key)
         with Image.open(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
             # Converted to 8 bits, Pillow would cut 16-bit values at 255.
             keep = opened.mode in ("P", "L", "1") or is_deep(opened)
             values = np.asarray(opened if keep else opened.convert("L"))
-        have, wanted = values.shape[0] / values.shape[1], original.source.size(original.index)
-        if abs(have - wanted[0] / wanted[1]) > 0.02 * have:
+        height, width = original.source.size(original.index)
+        aspect = values.shape[0] / values.shape[1]
+        # Maps may be smaller than their pictures; 2 % is what rounding of small ones makes.
+        if abs(aspect - height / width) > 0.02 * aspect:
             raise MaskwrightError(
-                f"The map '{key}' in '{self.place}' is {values.shape[0]}x{values.shape[1]}, its"
-                f" picture '{original.key}' {wanted[0]}x{wanted[1]}; maps have the shape of their"
+                f"The map '{key}' in '{self.folder}' is {values.shape[0]}x{values.shape[1]}, its"
+                f" picture '{original.key}' {height}x{width}; maps have the shape of their"
                 " pictures."
             )
         return original.cut(values)
 
     def _key(self, picture: str) -> str:
         stem = str(PurePosixPath(picture).with_suffix(""))
-        found = self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
-        if found is None:
+        # The path decides; a bare name only where a single file has it.
+        key = self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
+        if key is None:
             raise MaskwrightError(
-                f"'{self.place}' has no map for the picture '{picture}': looked for"
+                f"'{self.folder}' has no map for the picture '{picture}': looked for"
                 f" {PurePosixPath(stem).name}.png."
             )
-        return found
+        return key
 
     @cached_property
     def _by_path(self) -> dict[str, str]:
@@ -83,8 +83,9 @@ class MapFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class SuppliedForeground:
-    """Masks drawn by hand or by another program: black is background, white foreground, gray in
-    between. file: their folder or .zip.
+    """Masks drawn by hand or by another program: black is background, white foreground.
+
+    file: their folder or .zip.
     """
 
     file: str
@@ -97,20 +98,23 @@ class SuppliedForeground:
         )
 
     def draw(self, originals: Sequence[Original]) -> list[np.ndarray]:
-        return draw_each(
-            originals, lambda original: original.fit_share(_to_share(self._maps.values(original)))
-        )
+        return draw_each(originals, self._draw)
+
+    def _draw(self, original: Original) -> np.ndarray:
+        return original.fit_share(_to_share(self._maps.values(original)))
 
     @cached_property
     def _maps(self) -> MapFiles:
-        return MapFiles(place=self.file)
+        return MapFiles(folder=self.file)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuppliedParts:
-    """Label maps: each pixel is the number of its part. file: their folder or .zip; classes: a CSV
-    file of id,name (by default classes.csv beside the maps); only: the parts to keep, all by
-    default.
+    """Label maps: each pixel is the number of its part.
+
+    file: their folder or .zip.
+    classes: a CSV file of id,name; by default classes.csv beside the maps.
+    only: the parts to keep, all by default.
     """
 
     file: str
@@ -131,19 +135,21 @@ class SuppliedParts:
                 f"The label map of '{original.key}' in '{self.file}' holds {values.max()}; parts"
                 " have numbers up to 255."
             )
+        # From numbers in the files to 1, 2, ... in the order of the table; others are no part.
         table = np.zeros(256, dtype=np.uint8)
         table[list(self._numbers.values())] = np.arange(1, len(self._numbers) + 1)
         return original.fit_labels(table[values])
 
     @cached_property
     def _maps(self) -> MapFiles:
-        return MapFiles(place=self.file)
+        return MapFiles(folder=self.file)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The number of each part that is kept, by name."""
         rows = list(csv.DictReader(io.StringIO(self._class_table())))
         try:
+            # A slash would make another name of parts/NAME.
             numbers = {row["name"].strip().replace("/", "_"): int(row["id"]) for row in rows}
         except (KeyError, ValueError, AttributeError) as error:
             raise MaskwrightError(
@@ -155,32 +161,28 @@ class SuppliedParts:
                 f"The table of parts has ids 0 to 255 and no '{(unknown or ['?'])[0]}'; its parts:"
                 f" {', '.join(numbers)}."
             )
-        return {
-            name: number for name, number in numbers.items() if not self.only or name in self.only
-        }
+        if not self.only:
+            return numbers
+        return {name: number for name, number in numbers.items() if name in self.only}
 
     def _class_table(self) -> str:
-        """The text of the table: the file named, or one with a usual name in the folder
-        or archive.
-        """
+        """The text of the table: the file named, or classes.csv in the folder or archive."""
         if self.classes is not None:
             if not Path(self.classes).exists():
                 raise MaskwrightError(f"The table of parts '{self.classes}' does not exist.")
             return Path(self.classes).read_text(encoding="utf-8-sig")
-        for name in ("classes.csv",):
-            try:
-                return self._maps.files.storage.read_bytes(name).decode("utf-8-sig")
-            except OSError:
-                continue  # it is not there; the error below says what to do
-        raise MaskwrightError(
-            f"'{self.file}' has no classes.csv (id,name); name the table: parts(from='{self.file}',"
-            " classes='FILE.csv')."
-        )
+        # In the folder itself, or at the top of the archive.
+        try:
+            return self._maps.files.storage.read_bytes("classes.csv").decode("utf-8-sig")
+        except OSError as error:
+            raise MaskwrightError(
+                f"'{self.file}' has no classes.csv (id,name); name the table:"
+                f" parts(from='{self.file}', classes='FILE.csv')."
+            ) from error
 
 
 def _to_share(values: np.ndarray) -> np.ndarray:
-    """Values of a mask as shares: 0 and 1 as they are, else black to white of 8 bits, or of 16
-    where some lie beyond 255.
-    """
+    """Values of a mask as shares in [0, 1]."""
+    # 0 and 1 as they are, else black to white of 8 bits, or of 16 where some lie beyond 255.
     white = next(top for top in (1, 255, 65535) if values.max() <= top)
     return values.astype(np.float32) / white

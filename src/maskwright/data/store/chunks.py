@@ -1,6 +1,4 @@
-"""A file written in chunks with a journal beside it, so that a process killed at any moment loses
-one chunk at most.
-"""
+"""A file written in chunks with a journal beside it: a killed process loses one chunk at most."""
 
 from __future__ import annotations
 
@@ -15,14 +13,19 @@ from typing import Any
 from maskwright.support.files import read_json, write_json
 
 _PLAN, _JOURNAL = "plan.json", "journal.jsonl"
+# All bytes up to 1 GiB are checked; of larger files only so many chunks, so that opening is quick.
 _VERIFY_WHOLE_BYTES = 1 << 30
 _VERIFY_CHUNKS = 8
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One line of the journal: what was written together, up to byte `end` of the file and up to
-    item `stop` of what is read.
+    """One line of the journal: what was written together.
+
+    stop: how many items of the source are done with this chunk.
+    end: where it ends in the file, in bytes.
+    checksum: CRC-32 of its bytes.
+    facts: what the writer wants to know about it later.
     """
 
     stop: int
@@ -32,16 +35,21 @@ class Chunk:
 
 
 class ChunkedFile:
-    """A folder in which one file grows; opened again it goes on after the last whole chunk, unless
-    the plan is another.
+    """A folder in which one file grows.
+
+    Opened again, it continues after the last whole chunk, or anew when the plan is another.
     """
 
     def __init__(self, part: Path, name: str, plan: dict[str, Any]) -> None:
-        """part: the folder of the unfinished work; name: the file in it; plan: what is being made.
-        Raises OSError.
+        """Open the folder; raises OSError.
+
+        part: the folder of the unfinished work.
+        name: the file in it.
+        plan: what is being made, ready for JSON.
         """
         self.part = part
         self._file = part / name
+        # Work on something else is of no use here: begin anew.
         if not (part / _PLAN).exists() or read_json(part / _PLAN) != plan:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
@@ -49,6 +57,7 @@ class ChunkedFile:
         self._file.touch()
         (part / _JOURNAL).touch()
         self.chunks = list(self._whole_chunks())
+        # Cut off what an interrupted write left behind, in the file and in the journal.
         with self._file.open("r+b") as file:
             file.truncate(self.end)
         (part / _JOURNAL).write_text("".join(map(_line, self.chunks)), encoding="utf-8")
@@ -65,6 +74,7 @@ class ChunkedFile:
 
     def append(self, data: bytes, stop: int, facts: dict[str, Any]) -> None:
         """Write one chunk, then its line of the journal; raises OSError when the disk refuses."""
+        # The bytes first: a line of the journal promises that they are all there.
         chunk = Chunk(stop, self.end + len(data), zlib.crc32(data), facts)
         with self._file.open("ab") as file:
             file.write(data)
@@ -92,7 +102,8 @@ class ChunkedFile:
                 try:
                     chunk = Chunk(**json.loads(line))
                 except (ValueError, TypeError):
-                    return  # the line was cut off by the interruption
+                    # The interruption cut this line off.
+                    return
                 if zlib.crc32(file.read(chunk.end - start)) != chunk.checksum:
                     return
                 start = chunk.end
@@ -100,15 +111,17 @@ class ChunkedFile:
 
 
 def damage(path: Path, facts: dict[str, Any]) -> str | None:
-    """Say how a finished file differs from its facts, or None: all chunks are checked up to 1 GiB,
-    eight spread chunks beyond.
+    """Say how a finished file differs from its facts, or None when it does not.
+
+    All chunks are checked up to 1 GiB, eight spread chunks beyond.
     """
+    # The size first: it costs nothing and catches most accidents.
     have = path.stat().st_size if path.exists() else 0
     if have != facts["num_bytes"]:
         return f"{path.name} has {have:,} bytes instead of {facts['num_bytes']:,}"
-    chunks = list(
-        zip([0, *facts["chunk_ends"]], facts["chunk_ends"], facts["chunk_checksums"], strict=False)
-    )
+    ends = facts["chunk_ends"]
+    # A chunk begins where the one before it ends; the last end begins nothing.
+    chunks = list(zip([0, *ends], ends, facts["chunk_checksums"], strict=False))
     step = 1 if have <= _VERIFY_WHOLE_BYTES else max(1, len(chunks) // _VERIFY_CHUNKS)
     with path.open("rb") as file:
         for start, end, checksum in chunks[::step]:

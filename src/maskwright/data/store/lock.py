@@ -14,21 +14,22 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import make_folder, way_out
 
 logger = logging.getLogger(__name__)
+# How often a waiting process looks whether the lock is free.
 _PAUSE_SECONDS = 0.2
-# what network file systems without locks answer: FUSE, Lustre mounted without flock, NFS without
-# its lock service
+# What network file systems without locks answer: FUSE, Lustre mounted without flock, NFS without
+# its lock service.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file while the body runs, waiting while another process holds it; the system
-    frees it when a process ends.
+    """Hold a lock file while the body runs, and wait while another process holds it.
 
-    Where the file system cannot lock, a file that exists only while somebody works is the lock
-    (`NAME.held`): one that a process on this machine left behind is seen through, one of another
-    machine is waited for, and the warning names it. Raises MaskwrightError when the folder cannot
-    be made or written.
+    The system frees it when a process ends. Where the file system cannot lock, a file that exists
+    only while somebody works is the lock (`NAME.held`). One that a dead process of this machine
+    left behind is recognized; one of another machine is waited for, and the warning names it.
+
+    Raises MaskwrightError when the folder cannot be made or written.
     """
     make_folder(path.parent)
     lock = _take(path)
@@ -40,12 +41,13 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def _take(path: Path) -> BaseFileLock:
     try:
+        # A real lock of the file system, wherever there is one.
         return _wait_for(FileLock(path, fallback_to_soft=False), path, "")
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise _refusal(path, error) from error
-    # not the same name: the real lock's file stays behind, and here a file that exists means that
-    # it is held
+    # Not the same name: the file of a real lock stays behind, while here a file that exists means
+    # that the lock is held.
     held = path.with_name(f"{path.name}.held")
     try:
         return _wait_for(SoftFileLock(held), path, f" (if there is none, delete {held})")
@@ -55,6 +57,7 @@ def _take(path: Path) -> BaseFileLock:
 
 def _wait_for(lock: BaseFileLock, path: Path, hint: str) -> BaseFileLock:
     try:
+        # Try without waiting first, so that waiting can be announced.
         lock.acquire(timeout=0)
     except Timeout:
         logger.warning("another process works in %s; waiting for it%s", path.parent, hint)

@@ -1,6 +1,4 @@
-"""The packed store: decoded pictures as bytes in one memory-mapped file, opened in an instant and
-shared by all workers.
-"""
+"""The packed store: decoded pictures as bytes in one memory-mapped file, shared by all workers."""
 
 from __future__ import annotations
 
@@ -25,11 +23,11 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings, read_json
 
 FORMAT = 1
+# How files become pixels. Raised whenever the same file is read as other pixels than before, so
+# that no store of then is served.
 READING = 2
-"""How files become pixels: raised whenever the same file is read as other pixels than before, so
-that no store of then is served.
-"""
 PIXELS, INDEX, FACTS = "pixels.bin", "index.npz", "store.json"
+# Enough pictures for a mean and a deviation; all of a large store would take minutes.
 _SCALE_SAMPLE = 2048
 logger = logging.getLogger(__name__)
 
@@ -52,18 +50,25 @@ class Live(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PackedStore:
-    """Pictures ready to use: N of them, (height, width, channels) bytes each, one after another in
-    a file that is mapped into memory.
+    """Pictures ready to use: N of them, one after another in a file that is mapped into memory.
 
-    offsets, heights, widths: (N,) int64.
+    Each is (height, width, channels) bytes. Subsets share the file.
+
+    folder: where the file lies.
+    num_bytes: the size of the file.
+    channels: 1, 3 or 4, or an array's own number.
+    short_side: what longer shorter sides were shrunk to, in pixels.
+    fingerprint: a hash of the source and of the selection.
+    offsets: (N,) int64, where each picture begins in the file, in bytes.
+    heights, widths: (N,) int64, in pixels.
     labels: (N,) int64 or None.
+    classes: the names of the labels, where they have names.
     keys: the pictures' names in their source.
     skipped: what could not be read while packing.
-    live: decodes pictures anew instead of the file, offsets are then their places there.
+    live: decodes pictures anew instead of the file; offsets are then their places there.
     reading: see READING.
     value_range: what meant black and white in values of other than 8 bits.
     pixel_hashes: (N,) int64, None in streams and in stores of earlier versions, see `content`.
-        Subsets share the file.
     """
 
     folder: Path
@@ -87,21 +92,18 @@ class PackedStore:
         return len(self.offsets)
 
     def image(self, index: int) -> Tensor:
-        """One picture as uint8 (C, H, W), a view of the mapped file whose memory order is (H, W,
-        C).
-        """
-        offset, height, width = self._places[index]
+        """One picture as uint8 (C, H, W), a view of the mapped file in the order (H, W, C)."""
+        offset, height, width = self._extents[index]
         if self.live is not None:
             return self.live.image(offset, (height, width))
-        return (
-            self._pixels[offset : offset + height * width * self.channels]
-            .view(height, width, self.channels)
-            .permute(2, 0, 1)
-        )
+        pixels = self._pixels[offset : offset + height * width * self.channels]
+        # (H * W * C,) -> (H, W, C) -> (C, H, W), all without a copy.
+        return pixels.view(height, width, self.channels).permute(2, 0, 1)
 
     def images(self, ids: Tensor) -> Tensor:
-        """Copy pictures of one size to uint8 (B, H, W, C) in one go; raises MaskwrightError when
-        sizes differ.
+        """Copy pictures of one size to uint8 (B, H, W, C) in one go.
+
+        Raises MaskwrightError when sizes differ.
         """
         if self.uniform_size is None:
             raise MaskwrightError(
@@ -109,8 +111,9 @@ class PackedStore:
                 " image()."
             )
         height, width = self.uniform_size
-        one = height * width * self.channels
-        return self._pixels.view(-1, height, width, self.channels)[self.offsets[ids] // one]
+        size = height * width * self.channels
+        # The file as one tensor (pictures, H, W, C); an offset in bytes becomes a row of it.
+        return self._pixels.view(-1, height, width, self.channels)[self.offsets[ids] // size]
 
     @cached_property
     def uniform_size(self) -> tuple[int, int] | None:
@@ -118,51 +121,57 @@ class PackedStore:
         if self.live is not None:
             return None
         height, width = int(self.heights[0]), int(self.widths[0])
-        one = height * width * self.channels
         same = bool((self.heights == height).all()) and bool((self.widths == width).all())
-        aligned = self.num_bytes % one == 0 and bool(
-            (self.offsets % one == 0).all()
-        )  # else a part of a store of mixed sizes
+        # A part of a store of mixed sizes may have one size, and yet its file has no such rows.
+        size = height * width * self.channels
+        aligned = self.num_bytes % size == 0 and bool((self.offsets % size == 0).all())
         return (height, width) if same and aligned else None
 
     def subset(self, ids: Tensor | Sequence[int]) -> PackedStore:
         """The same store with these pictures alone, in this order; their ids count from 0 again."""
-        chosen = torch.as_tensor(ids, dtype=torch.int64)
-        listed = chosen.tolist()
+        selected = torch.as_tensor(ids, dtype=torch.int64)
+        listed = selected.tolist()
         if not listed:
-            raise MaskwrightError("A subset without pictures was asked for.")
+            raise MaskwrightError("A subset without pictures cannot be made; name at least one.")
         return dataclasses.replace(
             self,
+            # Features and results are cached by fingerprint: other pictures, other name.
             fingerprint=hash_strings([self.fingerprint, *map(str, listed)]),
-            offsets=self.offsets[chosen],
-            heights=self.heights[chosen],
-            widths=self.widths[chosen],
-            labels=None if self.labels is None else self.labels[chosen],
+            offsets=self.offsets[selected],
+            heights=self.heights[selected],
+            widths=self.widths[selected],
+            labels=None if self.labels is None else self.labels[selected],
             keys=tuple(self.keys[at] for at in listed),
-            pixel_hashes=None if self.pixel_hashes is None else self.pixel_hashes[chosen],
+            pixel_hashes=None if self.pixel_hashes is None else self.pixel_hashes[selected],
         )
 
     @cached_property
     def content(self) -> Tensor | None:
-        """A hash (N,) int64 of each picture's pixels, equal for exact duplicates; None for a
-        stream, which keeps no pixels.
+        """A hash (N,) int64 of each picture's pixels, equal for exact duplicates.
+
+        None for a stream, which keeps no pixels.
         """
         if self.live is not None or self.pixel_hashes is not None:
             return self.pixel_hashes
+        # Stores of earlier versions have no hashes: one pass over the file makes them.
         pictures = (self.image(index).permute(1, 2, 0).numpy() for index in range(len(self)))
         return torch.tensor([hash_pixels(picture) for picture in pictures])
 
     def pixel_scale(self) -> PixelScale:
-        """Measure mean and standard deviation of each channel, in [0, 1], over up to 2,048 pictures
-        spread evenly over the store.
+        """Measure mean and standard deviation of each channel, for values in [0, 1].
+
+        Over up to about 2,048 pictures spread evenly over the store.
         """
+        # Sums of values and of squares, in float64 since millions of pixels are added.
         total = torch.zeros(2, self.channels, dtype=torch.float64)
         count = 0
         for index in range(0, len(self), max(1, len(self) // _SCALE_SAMPLE)):
+            # (C, H, W) bytes -> (C, H * W) in [0, 1]
             values = self.image(index).flatten(1).double() / 255
             total += torch.stack([values.sum(1), values.square().sum(1)])
             count += values.shape[1]
         mean, square = total / count
+        # At least one level of 255, so that a channel without contrast divides by no zero.
         std = (square - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
         return PixelScale(tuple(mean.tolist()), tuple(std.tolist()))
 
@@ -173,22 +182,22 @@ class PackedStore:
         )
 
     @cached_property
-    def _places(self) -> list[tuple[int, int, int]]:
+    def _extents(self) -> list[tuple[int, int, int]]:
         return list(
             zip(self.offsets.tolist(), self.heights.tolist(), self.widths.tolist(), strict=True)
         )
 
     def __getstate__(self) -> dict[str, Any]:
+        # Workers map the file themselves; pickling must not copy gigabytes of pixels to them.
         return {
             name: value
             for name, value in self.__dict__.items()
-            if name not in ("_pixels", "_places")
+            if name not in ("_pixels", "_extents")
         }
 
 
 def open_packed(folder: Path) -> PackedStore:
-    """Open a finished store, after checking its size and checksums (all chunks up to 1 GiB, eight
-    spread chunks beyond).
+    """Open a finished store, after checking its size and checksums, see `damage`.
 
     Raises MaskwrightError when there is none, when it is damaged or when it was written in another
     format.
@@ -201,9 +210,9 @@ def open_packed(folder: Path) -> PackedStore:
             f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it"
             " and it is built again."
         )
-    how = damage(folder / PIXELS, facts)
-    if how is not None:
-        raise _damaged(folder, how)
+    defect = damage(folder / PIXELS, facts)
+    if defect is not None:
+        raise _damaged(folder, defect)
     index = _read_index(folder)
     return PackedStore(
         folder=folder,
@@ -211,11 +220,12 @@ def open_packed(folder: Path) -> PackedStore:
         channels=facts["channels"],
         short_side=facts["short_side"],
         fingerprint=facts["fingerprint"],
+        # Stores of the first version do not say it.
         reading=facts.get("reading", 1),
         labels=index.get("labels"),
         classes=None if facts["classes"] is None else tuple(facts["classes"]),
         keys=tuple(facts["keys"]),
-        skipped=tuple(Skipped(*one) for one in facts["skipped"]),
+        skipped=tuple(Skipped(*item) for item in facts["skipped"]),
         offsets=index["offsets"],
         heights=index["heights"],
         widths=index["widths"],
@@ -232,7 +242,8 @@ def _read_index(folder: Path) -> dict[str, Tensor]:
         raise _damaged(folder, f"its index cannot be read: {error}") from error
 
 
-def _damaged(folder: Path, how: str) -> MaskwrightError:
+def _damaged(folder: Path, defect: str) -> MaskwrightError:
     return MaskwrightError(
-        f"The packed store '{folder}' is damaged: {how}. Delete that folder and it is built again."
+        f"The packed store '{folder}' is damaged: {defect}. Delete that folder and it is built"
+        " again."
     )

@@ -1,6 +1,4 @@
-"""Which entries show the same picture: windows of one picture by their names, exact duplicates by
-their pixels.
-"""
+"""Which entries show the same picture: windows by their names, exact duplicates by their pixels."""
 
 from __future__ import annotations
 
@@ -14,12 +12,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+# A page of a file of several: `x#page2.tif`, perhaps with the number of a window behind it.
 _PAGE = re.compile(r"#page\d+(?=(\.\w+)?(#\d+)?$)")
 
 
 def name_of_picture(key: str) -> str:
-    """The picture that an entry is of: `x.jpg` for its windows `x.jpg#2`, `x.jpg#3`, `x.tif` for
-    its page `x#page2.tif`.
+    """The picture that an entry is of.
+
+    `x.jpg` for its windows `x.jpg#2` and `x.jpg#3`, `x.tif` for its page `x#page2.tif`.
     """
     key = _PAGE.sub("", key)
     name, mark, number = key.rpartition("#")
@@ -32,9 +32,7 @@ def is_numbered(key: str) -> bool:
 
 
 def hash_names(keys: Sequence[str]) -> Tensor:
-    """A 64-bit hash (n,) int64 of each entry's picture by name; windows of one picture share
-    theirs.
-    """
+    """A 64-bit hash (n,) int64 of each entry's picture by name, shared by its windows."""
     names = map(name_of_picture, keys) if any("#" in key for key in keys) else keys
     # One call and no seed in it: hashing 1.3 million names is most of the time that a split takes.
     digests = b"".join(
@@ -45,23 +43,22 @@ def hash_names(keys: Sequence[str]) -> Tensor:
 
 
 def hash_pixels(pixels: np.ndarray) -> int:
-    """A 64-bit hash of one decoded picture (H, W, C) uint8, its size included, as a
-    signed integer.
-    """
+    """A 64-bit hash of a decoded picture (H, W, C) uint8 and its size, as a signed integer."""
+    # The shape counts: the same bytes are another picture at another width.
     digest = hashlib.blake2b(str(pixels.shape).encode(), digest_size=8)
     digest.update(np.ascontiguousarray(pixels).data)
     return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 def group_pictures(names: Tensor, pixels: Tensor | None) -> Tensor | None:
-    """Number the groups of entries that must stay together, (n,) int64; None when every entry
-    stands alone.
+    """Number the groups of entries that must stay together, (n,) int64; None when all stand alone.
 
     names, pixels: (n,) hashes; entries with an equal one belong together, and so do those that a
-        third one joins.
+        third entry joins.
     """
     by_name = _number(names)
     by_pixels = None if pixels is None else _number(pixels)
+    # With one kind of equality its numbers are the groups already.
     if by_name is None or by_pixels is None:
         return by_pixels if by_name is None else by_name
     # A graph of names and contents with an edge for each entry: its connected parts are the groups.

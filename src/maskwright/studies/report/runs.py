@@ -193,7 +193,7 @@ def _draw_arm(folder: Path, count: int) -> _ArmTiles:
 def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[Tile], list[Tile]]:
     """Each picture masked and filled in, with its PSNR over hidden pixels."""
     # Denormalized by visible patches, so that nothing of what is hidden leaks in.
-    rows, result, _ = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
+    outcome = fill_pictures(loaded, images, mask, "visible", pick_device("cpu"))
     # Gray pictures get three equal channels, of others the first three are shown: (B, 3, H, W).
     shown = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
     masked = []
@@ -202,7 +202,7 @@ def _tiles(loaded: LoadedModel, images: Tensor, mask: PatchMask) -> tuple[list[T
         masked.append(Tile(to_data_uri((gray * 255).round().astype(np.uint8)), "masked"))
     filled = [
         Tile(to_data_uri(to_rgb(row.composite)), f"{float(decibels):.1f} dB")
-        for row, decibels in zip(rows, result.psnr, strict=True)
+        for row, decibels in zip(outcome.rows, outcome.result.psnr, strict=True)
     ]
     return masked, filled
 

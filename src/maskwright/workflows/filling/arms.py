@@ -1,6 +1,4 @@
-"""The arms of a comparison: models (runs, checkpoints, epochs) under masks (policies at ratios),
-every model under the same masks.
-"""
+"""The arms of a comparison: models (runs, checkpoints, epochs) under masks (policies at ratios)."""
 
 from __future__ import annotations
 
@@ -26,8 +24,11 @@ _ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model of a comparison by its label and where it lies; it is loaded when its
-    turn comes.
+    """One model of a comparison; it is loaded when its turn comes.
+
+    label: its name in the comparison.
+    place: where it lies.
+    hints: what the file does not say of itself.
     """
 
     label: str
@@ -35,7 +36,9 @@ class Candidate:
     hints: Hints = Hints()
 
     def load(self, like: LoadedModel | None = None) -> LoadedModel:
-        """Load it; raises MaskwrightError when its grid or channels are not those of the model it
+        """Load it.
+
+        Raises MaskwrightError when its grid or channels are not those of `like`, the model that it
         is compared with.
         """
         loaded = load_any(self.place, self.hints)
@@ -57,53 +60,51 @@ class MaskChoice:
 
 
 def is_model(word: Any) -> bool:
-    """Whether a word on the command line names a run folder or a checkpoint rather than
-    pictures.
-    """
+    """Whether a word on the command line names a run or a checkpoint rather than pictures."""
     if not isinstance(word, (str, Path)):
         return False
     text, _ = split_hints(word)
     path = Path(text)
+    # Such as timm:vit_small_patch16_224.
     if is_name(text):
         return True
-    return (
-        RunFolder(path).exists or (path / "config.json").exists()
-        if path.is_dir()
-        else path.suffix.lower() in _ENDINGS
-    )
+    # A folder of transformers has a config.json; folders of pictures have none.
+    if path.is_dir():
+        return RunFolder(path).exists or (path / "config.json").exists()
+    return path.suffix.lower() in _ENDINGS
 
 
 def find_models(
     runs: Sequence[str], epochs: str | Sequence[int] | None, hints: Hints
 ) -> list[Candidate]:
-    """Name the models of runs or checkpoints; epochs: `all` kept ones and the last, or some of
-    them.
+    """Name the models of runs or checkpoints.
+
+    epochs: `all` kept ones and the last, or some of them; None for each run's last.
     """
     labels = _labels([Path(split_hints(run)[0]) for run in runs])
-    found: list[Candidate] = []
+    models: list[Candidate] = []
     for label, run in zip(labels, runs, strict=True):
         if epochs is None:
-            found.append(Candidate(label, run, hints))
+            models.append(Candidate(label, run, hints))
             continue
+        # A timeline of one run needs no name of the run.
         prefix = f"{label}, " if len(labels) > 1 else ""
-        found += [
-            Candidate(f"{prefix}{name}", str(place), hints)
-            for name, place in _kept(Path(run), epochs)
-        ]
-    return found
+        for name, path in _kept(Path(run), epochs):
+            models.append(Candidate(f"{prefix}{name}", str(path), hints))
+    return models
 
 
 def choose_masks(
     policy: str | Sequence[str] | None, ratio: Any, loaded: LoadedModel
 ) -> list[MaskChoice]:
-    """Cross policies with ratios, each a list or text as `parts` reads it; the run's own by
-    default.
+    """Cross policies with ratios, each a list or text as `parts` reads it.
+
+    The run's own by default.
     """
     lines = _policies(policy, loaded)
-    shares = [
-        parse_schedule(part).at(1.0)
-        for part in parts(ratio if ratio is not None else loaded.settings.get("ratio", 0.75))
-    ]
+    text = ratio if ratio is not None else loaded.settings.get("ratio", 0.75)
+    # A ratio that changes in training counts with its last value.
+    shares = [parse_schedule(part).at(1.0) for part in parts(text)]
     for share in shares:
         check_ratio(loaded.model.grid.num_patches, share)
     return [MaskChoice(line, share) for share in shares for line in lines]
@@ -112,38 +113,35 @@ def choose_masks(
 def needed_maps(
     choices: Sequence[MaskChoice], loaded: LoadedModel, *, skip: bool = False
 ) -> tuple[str, ...]:
-    """The maps that the policies look at, each once; skip: pass over policies that cannot be built,
-    which drawing will list.
+    """The maps that the policies look at, each once.
+
+    skip: pass over policies that cannot be built, which drawing will list.
     """
-    found: set[str] = set()
+    maps: set[str] = set()
     for choice in choices:
         try:
-            found.update(
-                build_checked_policy(
-                    choice.policy, loaded.model.grid, Constant(choice.ratio)
-                ).traits.needed("prior")
-            )
+            rule = build_checked_policy(choice.policy, loaded.model.grid, Constant(choice.ratio))
         except MaskwrightError:
             if not skip:
                 raise
-    return tuple(sorted(found))
+            continue
+        maps.update(rule.traits.needed("prior"))
+    return tuple(sorted(maps))
 
 
-def untaught(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, ...]:
+def untrained(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, ...]:
     """Policies that learn and are here as they begin, because the run did not train them."""
-    own, grid, channels = (
-        str(loaded.settings.get("policy")),
-        loaded.model.grid,
-        loaded.model.config.channels,
-    )
-    found: dict[str, None] = {}
+    grid, channels = loaded.model.grid, loaded.model.config.channels
+    trained = str(loaded.settings.get("policy"))
+    # A dict keeps each policy once, in order.
+    policies: dict[str, None] = {}
     for choice in choices:
-        rule = initialized_policy(
-            build_checked_policy(choice.policy, grid, Constant(choice.ratio)), grid, channels, 0, 1
-        )
-        if choice.policy != own and any(True for _ in stateful_policies(rule)):
-            found[choice.policy] = None
-    return tuple(found)
+        policy = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
+        # Only a built policy shows whether it has parts that learn.
+        rule = initialized_policy(policy, grid, channels, 0, 1)
+        if choice.policy != trained and any(True for _ in stateful_policies(rule)):
+            policies[choice.policy] = None
+    return tuple(policies)
 
 
 def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[str]:
@@ -153,41 +151,39 @@ def _policies(policy: str | Sequence[str] | None, loaded: LoadedModel) -> list[s
 
 
 def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
-    """The kept checkpoints of a run, by epoch, that were asked for."""
+    """Labels and files of the kept checkpoints of a run, of some epochs or all."""
     folder = RunFolder(run)
     if not folder.exists:
         raise MaskwrightError(
             f"--epochs goes through the kept checkpoints of a run folder; '{run}' is none."
         )
-    places = {
+    paths = {
         int(file.stem.removeprefix("epoch_")): file
         for file in sorted(folder.checkpoints.glob("epoch_*.ckpt"))
     }
-    known = ", ".join(map(str, places)) or "none"
+    known = ", ".join(map(str, paths)) or "none"
     if epochs == ALL:
-        if not places:
+        if not paths:
             raise MaskwrightError(
                 f"'{run}' kept no checkpoints but its last one; train with --keep 5,20,50 to see a"
                 " timeline."
             )
-        return [
-            *((f"epoch {epoch}", place) for epoch, place in places.items()),
-            ("last", folder.last),
-        ]
+        return [*((f"epoch {epoch}", path) for epoch, path in paths.items()), ("last", folder.last)]
     try:
-        wanted = [int(part) for part in parts(epochs)]
+        numbers = [int(part) for part in parts(epochs)]
     except ValueError as error:
         raise MaskwrightError(
             f"--epochs is all, or numbers such as 20,50; got '{epochs}'. '{run}' kept: {known}."
         ) from error
-    for epoch in wanted:
-        if epoch not in places:
+    for epoch in numbers:
+        if epoch not in paths:
             raise MaskwrightError(f"'{run}' kept no checkpoint of epoch {epoch}. It kept: {known}.")
-    return [(f"epoch {epoch}", places[epoch]) for epoch in wanted]
+    return [(f"epoch {epoch}", paths[epoch]) for epoch in numbers]
 
 
 def _labels(runs: Sequence[Path]) -> list[str]:
     """The shortest end of each path that tells the runs apart."""
+    # runs/mine/checkpoints/last.ckpt would be called last: its run says more.
     names = [
         run.name if run.is_dir() or run.stem != "last" else f"{run.parent.parent.name}/last"
         for run in runs
@@ -195,11 +191,10 @@ def _labels(runs: Sequence[Path]) -> list[str]:
     if len(set(names)) == len(names):
         return names
     longer = [f"{run.resolve().parent.name}/{name}" for run, name in zip(runs, names, strict=True)]
-    return (
-        longer
-        if len(set(longer)) == len(longer)
-        else [f"{number}: {name}" for number, name in enumerate(names, start=1)]
-    )
+    if len(set(longer)) == len(longer):
+        return longer
+    # The same run twice.
+    return [f"{number}: {name}" for number, name in enumerate(names, start=1)]
 
 
 def _shape(loaded: LoadedModel) -> tuple[Any, ...]:

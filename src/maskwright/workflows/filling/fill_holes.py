@@ -1,10 +1,9 @@
-"""Filling painted holes of pictures: the model beside fills that learn nothing, on one sheet, each
-filled picture as a PNG.
-"""
+"""Filling painted holes of pictures: the model beside fills that learn nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,27 @@ from maskwright.workflows.filling.outcome import (
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures, choose_pictures
 
 MODEL = "model"
+# Pictures on a sheet.
 MOST_LINES = 12
+
+
+@dataclass(frozen=True)
+class _HolePicture:
+    """One picture with its hole and all fills.
+
+    picture: (C, h, w) uint8, as given.
+    hole: (h, w) bool.
+    filled: (C, h, w) uint8, by the model.
+    fills: (1, C, h, w) in [0, 1] by name, the model's first.
+    scores: of each fill, by name.
+    """
+
+    name: str
+    picture: Tensor
+    hole: Tensor
+    filled: Tensor
+    fills: dict[str, Tensor]
+    scores: dict[str, PixelScores]
 
 
 def fill_holes(
@@ -49,72 +68,86 @@ def fill_holes(
     out: str | Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
-    """Fill the hole of every picture, measure it and other fills against the picture as given, and
-    write what is to be seen.
-    """
-    reporter = options.reporter
+    """Fill the hole of every picture, compare with other fills, and write sheet, numbers, PNGs."""
     chosen = choose_pictures(
-        images, loaded, keep_whole=True, reading=options.reading, reporter=reporter
+        images, loaded, keep_whole=True, reading=options.reading, reporter=options.reporter
     )
-    holes = read_holes(
-        mask, chosen.names, [(one.shape[1], one.shape[2]) for one in chosen.whole], reporter
-    )
+    sizes = [(whole.shape[1], whole.shape[2]) for whole in chosen.whole]
+    holes = read_holes(mask, chosen.names, sizes, options.reporter)
     distance, why_not = open_distance(options)
-    filled: list[Tensor] = []
-    parts: list[dict[str, PixelScores]] = []
-    lines: list[GridLine] = []
-    shown = set(spread(len(chosen.names), MOST_LINES))
-    for number, (name, picture, hole) in enumerate(
-        zip(chosen.names, chosen.whole, holes, strict=True)
-    ):
-        filled.append(inpaint(loaded, picture, hole, how, options.device, name))
-        fills = {
-            MODEL: filled[-1][None].float() / 255,
-            **fill_trivially(picture[None].float() / 255, hole[None, None]),
-        }
-        parts.append(_score(fills, picture, hole, distance))
-        if number in shown:
-            lines.append(
-                _line(name, picture, hole, fills, parts[-1], options.errors, with_titles=not lines)
-            )
-        reporter.progress("fill", number + 1, len(chosen.names), name)
-    reporter.finish()
-    scores = {label: join_scores([part[label] for part in parts]) for label in parts[0]}
-    sheet = picture_grid(lines, _notes(loaded, how, len(chosen.names), options.errors))
-    place = str(mask) if isinstance(mask, (str, Path)) else None
-    facts = {
+    done = _fill_each(loaded, chosen, holes, how, distance, options)
+    # One result for each way of filling, with a number per picture.
+    scores = {
+        label: join_scores([picture.scores[label] for picture in done]) for label in done[0].scores
+    }
+    sheet = _sheet(done, loaded, how, options.errors)
+    # A mask given as an array has no path to name.
+    mask_path = str(mask) if isinstance(mask, (str, Path)) else None
+    numbers = {
         "run": run,
-        "mask": place,
+        "mask": mask_path,
         **_facts(chosen, holes, how, loaded),
         "seed": options.seed,
         "lpips": why_not or "alex",
+        **_compare(scores, options.seed),
     }
-    numbers = {**facts, **_compare(scores, options.seed)}
     path = place_for(run, images, out, chosen.names, "-filled")
-    pictures = tuple(to_array(one) for one in filled)
+    pictures = tuple(to_array(picture.filled) for picture in done)
     if path is not None:
-        folder = save_outcome(
-            path, sheet, numbers, list(zip(single_names(chosen.names, ""), pictures, strict=True))
-        )
-        reporter.say(
-            f"{count_pictures(len(filled))} filled into {folder}, --fit {how.fit}, --cover"
-            f" {how.cover}; compared with what was given:"
-        )
-        for line in format_scores(scores, options.seed):
-            reporter.say(line)
-        reporter.say(f"Sheet: {path}")
+        singles = list(zip(single_names(chosen.names, ""), pictures, strict=True))
+        folder = save_outcome(path, sheet, numbers, singles)
+        _report(scores, folder, path, how, options)
     return Reconstruction(sheet, chosen.names, numbers, path, pictures=pictures, scores=scores)
 
 
+def _fill_each(
+    loaded: LoadedModel,
+    chosen: ChosenPictures,
+    holes: Sequence[Tensor],
+    how: HoleSettings,
+    distance: Distance | None,
+    options: ReconstructOptions,
+) -> list[_HolePicture]:
+    """Fill one picture after another, since their sizes differ."""
+    done: list[_HolePicture] = []
+    for name, picture, hole in zip(chosen.names, chosen.whole, holes, strict=True):
+        filled = inpaint(loaded, picture, hole, how, options.device, name)
+        truth = picture[None].float() / 255
+        # Measured and shown beside the model: what comes out without learning.
+        trivial = fill_trivially(truth, hole[None, None])
+        fills = {MODEL: filled[None].float() / 255, **trivial}
+        scores = _score(fills, truth, hole, distance)
+        done.append(_HolePicture(name, picture, hole, filled, fills, scores))
+        options.reporter.progress("fill", len(done), len(chosen.names), name)
+    options.reporter.finish()
+    return done
+
+
+def _report(
+    scores: dict[str, PixelScores],
+    folder: Path | None,
+    path: Path,
+    how: HoleSettings,
+    options: ReconstructOptions,
+) -> None:
+    count = len(scores[MODEL].psnr)
+    options.reporter.say(
+        f"{count_pictures(count)} filled into {folder}, --fit {how.fit}, --cover {how.cover};"
+        " compared with what was given:"
+    )
+    for line in format_scores(scores, options.seed):
+        options.reporter.say(line)
+    options.reporter.say(f"Sheet: {path}")
+
+
 def _compare(scores: dict[str, PixelScores], seed: int) -> dict[str, Any]:
-    """The numbers of every fill, and by how much the model's PSNR exceeds the others', paired over
-    pictures, ready for JSON.
-    """
+    """The numbers of every fill, and the model's lead in PSNR over the others, ready for JSON."""
+    # Paired, because the same hole is easy or hard for all fills.
     leads = {
-        label: scores[MODEL].psnr - one.psnr for label, one in scores.items() if label != MODEL
+        label: scores[MODEL].psnr - score.psnr for label, score in scores.items() if label != MODEL
     }
     return {
-        "filled_by": {label: one.to_dict(seed) for label, one in scores.items()},
+        "filled_by": {label: score.to_dict(seed) for label, score in scores.items()},
         "psnr_of_model_minus": {
             label: bootstrap_interval(lead, seed).to_dict() for label, lead in leads.items()
         },
@@ -122,47 +155,49 @@ def _compare(scores: dict[str, PixelScores], seed: int) -> dict[str, Any]:
 
 
 def _score(
-    fills: dict[str, Tensor], picture: Tensor, hole: Tensor, distance: Distance | None
+    fills: dict[str, Tensor], truth: Tensor, hole: Tensor, distance: Distance | None
 ) -> dict[str, PixelScores]:
-    truth = picture[None].float() / 255
     return {
         label: score_pixels(fill, truth, hole[None, None], distance)
         for label, fill in fills.items()
     }
 
 
-def _line(
-    name: str,
-    picture: Tensor,
-    hole: Tensor,
-    fills: dict[str, Tensor],
-    scores: dict[str, PixelScores],
-    errors: bool,
-    *,
-    with_titles: bool,
-) -> GridLine:
-    """Original and hole, then each fill and the error of the model's, seen close around
-    the hole.
-    """
-    truth, near = picture.float() / 255, _around(hole)
-    titles = ["Picture", "Hole", *(label.capitalize() for label in fills)]
+def _sheet(
+    done: Sequence[_HolePicture], loaded: LoadedModel, how: HoleSettings, errors: bool
+) -> np.ndarray:
+    lines: list[GridLine] = []
+    for index in spread(len(done), MOST_LINES):
+        # Titles stand above the first line only.
+        lines.append(_line(done[index], errors, with_titles=not lines))
+    return picture_grid(lines, _notes(loaded, how, len(done), errors))
+
+
+def _line(picture: _HolePicture, errors: bool, *, with_titles: bool) -> GridLine:
+    """Original and hole, then each fill and the model's error, seen close around the hole."""
+    truth, near = picture.picture.float() / 255, _around(picture.hole)
+    titles = ["Picture", "Hole", *(label.capitalize() for label in picture.fills)]
+    # The whole picture first; fills are cut to the hole and what surrounds it.
     tiles: list[np.ndarray | None] = [
         to_tile(truth),
-        to_tile(truth, hole[None]),
-        *(to_tile(fill[0][near]) for fill in fills.values()),
+        to_tile(truth, picture.hole[None]),
+        *(to_tile(fill[0][near]) for fill in picture.fills.values()),
     ]
-    captions = [name, f"{float(hole.float().mean()):.0%} hidden"]
-    captions += [f"PSNR {float(scores[label].psnr[0]):.1f} dB" for label in fills]
+    captions = [picture.name, f"{float(picture.hole.float().mean()):.0%} hidden"]
+    for label in picture.fills:
+        captions.append(f"PSNR {float(picture.scores[label].psnr[0]):.1f} dB")
     if errors:
         titles.append("Error of model")
-        tiles.append(error_tile(fills[MODEL][0][near], truth[near]))
+        tiles.append(error_tile(picture.fills[MODEL][0][near], truth[near]))
         captions.append("")
     return GridLine(tiles, captions, titles if with_titles else ())
 
 
 def _around(hole: Tensor) -> tuple[slice, ...]:
     """The part of a (C, h, w) picture around its hole, so that small holes are seen large."""
+    # The rows and columns that hold some of it.
     rows, cols = (hole.any(axis).nonzero()[:, 0] for axis in (1, 0))
+    # A quarter of the hole and a little more, so that one sees what the fill has to fit to.
     margin = 8 + max(int(rows[-1] - rows[0]), int(cols[-1] - cols[0])) // 4
     return slice(None), *(
         slice(max(0, int(ids[0]) - margin), int(ids[-1]) + 1 + margin) for ids in (rows, cols)
@@ -176,15 +211,17 @@ def _notes(loaded: LoadedModel, how: HoleSettings, count: int, errors: bool) -> 
         "tile": f"fit tile: windows of {size} at full resolution, overlapping by half",
     }
     some = f" ({MOST_LINES} of {count} pictures, evenly spread)" if count > MOST_LINES else ""
-    return [
+    notes = [
         Note(f"{ways[how.fit]}   |   cover {how.cover}   |   feather {how.feather} pixels{some}"),
         Note(
             "PSNR over the hole, against the picture as given (no measure of how well damage was"
             " mended); fills shown close to the hole"
         ),
         Note(DENORMALIZATION[_stats(loaded)]),
-        *([Note(ERROR_NOTE)] if errors else []),
     ]
+    if errors:
+        notes.append(Note(ERROR_NOTE))
+    return notes
 
 
 def _facts(
@@ -206,4 +243,5 @@ def _facts(
 
 
 def _stats(loaded: LoadedModel) -> Stats:
+    # A hole has no known statistics: those of visible patches are the only honest ones.
     return "raw" if loaded.model.config.target == "raw" else "visible"

@@ -1,6 +1,4 @@
-"""What one model makes of pictures under given masks: rows to show and numbers, in one pass over
-the pictures.
-"""
+"""What a model makes of pictures under given masks: rows to show and numbers, in one pass."""
 
 from __future__ import annotations
 
@@ -25,13 +23,33 @@ from maskwright.patches import Grid, PatchMask
 from maskwright.visual.reconstructions import SheetRow, sheet_rows
 from maskwright.weights.checkpoint import LoadedModel
 
+# Pictures that a model fills at once.
 CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Filled:
-    """One arm of a comparison: which model and policy, its masks, a row per picture, and a number
-    per picture.
+class FilledPictures:
+    """What one model made of pictures, in their order.
+
+    rows: what is shown of each.
+    result: the loss and the scores of predictions, a number per picture.
+    scores: the scores of composites, a number per picture.
+    """
+
+    rows: tuple[SheetRow, ...]
+    result: ReconstructionResult
+    scores: PixelScores
+
+
+@dataclass(frozen=True)
+class FilledArm:
+    """One arm of a comparison: a model under the masks of a policy.
+
+    label: the model's name in the comparison.
+    place: where it lies.
+    policy, ratio: how was masked.
+    mask: the masks themselves.
+    rows, result, scores: see `FilledPictures`.
     """
 
     label: str
@@ -46,9 +64,10 @@ class Filled:
     def to_dict(self, seed: int) -> dict[str, Any]:
         """What it was and what came out, ready for JSON, with every picture's own numbers."""
         scores = self.scores.to_dict(seed)
-        own = {"loss": self.result.loss.tolist(), **scores["per_picture"]}
+        per_picture = {"loss": self.result.loss.tolist(), **scores["per_picture"]}
         about = {"label": self.label, "run": self.place, "policy": self.policy}
-        return {**about, **scores, **self.result.to_dict(seed), "per_picture": own}
+        # Later entries win: where both have a number, the result's is written.
+        return {**about, **scores, **self.result.to_dict(seed), "per_picture": per_picture}
 
 
 def fill_pictures(
@@ -58,7 +77,7 @@ def fill_pictures(
     stats: Literal["visible", "target"],
     device: torch.device,
     distance: Distance | None = None,
-) -> tuple[tuple[SheetRow, ...], ReconstructionResult, PixelScores]:
+) -> FilledPictures:
     """Let a model fill in (n, C, H, W) uint8 pictures under the given masks."""
     model = loaded.model.to(device)
     rows: list[SheetRow] = []
@@ -67,31 +86,28 @@ def fill_pictures(
     with held_still(model, device):
         for start in range(0, len(images), CHUNK):
             some = slice(start, start + CHUNK)
-            prediction = model(
-                loaded.scale.to_model(images[some].to(device)),
-                mask_rows(mask, some).predict_all().to(device),
-            )
+            inputs = loaded.scale.to_model(images[some].to(device))
+            # Also where training predicts only a part of the hidden patches: holes would stay.
+            prediction = model(inputs, mask_rows(mask, some).predict_all().to(device))
             parts.append(measure_prediction(prediction, loaded.scale, stats))
-            rows += (new := sheet_rows(prediction, loaded.scale, stats))
-            composite, truth, hidden = (
-                torch.stack([getattr(row, name) for row in new])
-                for name in ("composite", "original", "is_masked")
-            )
+            new_rows = sheet_rows(prediction, loaded.scale, stats)
+            rows += new_rows
+            # Scored as shown: composites of true visible pixels and predicted hidden ones.
+            composite = torch.stack([row.composite for row in new_rows])
+            truth = torch.stack([row.original for row in new_rows])
+            hidden = torch.stack([row.is_masked for row in new_rows])
             scores.append(score_pixels(composite, truth, hidden, distance))
-    return tuple(rows), join_results(parts), join_scores(scores)
+    return FilledPictures(tuple(rows), join_results(parts), join_scores(scores))
 
 
 def fill_by_nothing(
     images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None
 ) -> dict[str, PixelScores]:
-    """The numbers of fills that learn nothing, on the same hidden pixels of (n, C, H, W) uint8
-    pictures.
-    """
-    truth, hidden = images.float() / 255, hidden_pixels(mask, grid)
-    return {
-        name: score_pixels(fill, truth, hidden, distance)
-        for name, fill in fill_trivially(truth, hidden).items()
-    }
+    """The numbers of fills that learn nothing, on the same pixels of (n, C, H, W) uint8 images."""
+    truth = images.float() / 255
+    hidden = hidden_pixels(mask, grid)
+    fills = fill_trivially(truth, hidden)
+    return {name: score_pixels(fill, truth, hidden, distance) for name, fill in fills.items()}
 
 
 def format_mean(values: Tensor, seed: int) -> str:

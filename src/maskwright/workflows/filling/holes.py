@@ -1,6 +1,4 @@
-"""Holes that a person painted: read as pixel masks, white = hidden, one for all pictures or one for
-each by name.
-"""
+"""Painted holes, read as pixel masks, white = hidden: one for all pictures, or one for each."""
 
 from __future__ import annotations
 
@@ -18,6 +16,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.building.policies import read_masks
 
+# Endings of masks in a folder.
 _ENDINGS = (".png", ".npy", ".bmp", ".webp")
 
 
@@ -26,31 +25,36 @@ def read_holes(
 ) -> list[Tensor]:
     """Return one (h, w) boolean hole for each picture, True = hidden, at the picture's own size.
 
+    A hole of another size is resampled by area.
+
     mask: a picture or .npy file for all, a folder with one of each picture's name, or booleans (H,
-        W) or (n, H, W). A hole of another size is resampled by area.
+        W) or (n, H, W).
+    names: of the pictures.
+    sizes: the (height, width) of each.
 
     Raises MaskwrightError for a hole that hides nothing or everything, naming the picture.
     """
-    found = (
-        _of_array(mask, len(names))
-        if isinstance(mask, (np.ndarray, Tensor))
-        else _of_path(Path(mask), names)
-    )
-    fitted = [_fit(hole, size) for hole, size in zip(found, sizes, strict=True)]
-    changed = sum(tuple(hole.shape) != size for hole, size in zip(found, sizes, strict=True))
+    if isinstance(mask, (np.ndarray, Tensor)):
+        holes = _of_array(mask, len(names))
+    else:
+        holes = _of_path(Path(mask), names)
+    fitted = [_fit(hole, size) for hole, size in zip(holes, sizes, strict=True)]
+    changed = sum(tuple(hole.shape) != size for hole, size in zip(holes, sizes, strict=True))
     if changed:
         reporter.warn(
             f"{changed} of {len(names)} holes have another size than their picture and were"
             " resampled by area."
         )
+    # A hole may vanish by resampling, so it is checked as it will be used.
     for name, hole in zip(names, fitted, strict=True):
-        if not hole.any() or hole.all():
-            what = (
-                "everything; the model needs something to see"
-                if hole.all()
-                else "nothing; paint what is to be filled in white"
+        if hole.all():
+            raise MaskwrightError(
+                f"The mask for '{name}' hides everything; the model needs something to see."
             )
-            raise MaskwrightError(f"The mask for '{name}' hides {what}.")
+        if not hole.any():
+            raise MaskwrightError(
+                f"The mask for '{name}' hides nothing; paint what is to be filled in white."
+            )
     return fitted
 
 
@@ -69,6 +73,7 @@ def _of_array(mask: Any, count: int) -> list[Tensor]:
 def _of_path(path: Path, names: Sequence[str]) -> list[Tensor]:
     if not path.is_dir():
         return [_read(path)] * len(names)
+    # A mask may have another ending than its picture: photos are JPEGs, masks are not.
     files = {item.stem: item for item in sorted(path.iterdir()) if item.suffix.lower() in _ENDINGS}
     missing = [name for name in names if Path(name).stem not in files]
     if missing:
@@ -90,8 +95,9 @@ def _read(path: Path) -> Tensor:
 
 def _fit(hole: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring a hole to another size: hidden where half of a pixel's area is."""
-    return (
-        hole
-        if tuple(hole.shape) == size
-        else measure_cover(hole[None], Grid(*size)).reshape(size) >= 0.5 - 1e-6
-    )
+    if tuple(hole.shape) == size:
+        return hole
+    # The cover of a "grid" of one patch for each pixel: exact means of areas, (1, H * W).
+    cover = measure_cover(hole[None], Grid(*size)).reshape(size)
+    # Exactly half counts, whatever the rounding of floats.
+    return cover >= 0.5 - 1e-6

@@ -1,5 +1,6 @@
-"""Filling a painted hole at the picture's own resolution: the model sees no hidden pixel, and no
-pixel outside the hole changes.
+"""Filling a painted hole at the picture's own resolution.
+
+The model sees no hidden pixel, and no pixel outside the hole changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
 
 Fit = Literal["resize", "tile"]
+# Pictures or windows that a model fills at once.
 _CHUNK = 64
 
 
@@ -48,6 +50,23 @@ class HoleSettings:
             )
 
 
+@dataclass(frozen=True)
+class _HoleToFill:
+    """A picture without its hidden pixels, and where they are.
+
+    smooth: (1, C, h, w) in [0, 1], the hole filled smoothly from its border: nothing of what was
+        hidden is left in it.
+    hole: (h, w) bool.
+    how: how it is filled.
+    name: the picture's, for messages.
+    """
+
+    smooth: Tensor
+    hole: Tensor
+    how: HoleSettings
+    name: str
+
+
 def inpaint(
     loaded: LoadedModel,
     picture: Tensor,
@@ -56,25 +75,23 @@ def inpaint(
     device: torch.device,
     name: str = "picture",
 ) -> Tensor:
-    """Fill the hole (h, w) of a (C, h, w) uint8 picture; returns the same size and type, equal
-    outside the hole bit for bit.
-    """
-    is_hidden = hole[None, None]
-    smooth = fill_pixels(picture[None].float() / 255, is_hidden).clamp(0, 1)
+    """Fill the hole (h, w) of a (C, h, w) uint8 picture, which stays the same outside of it."""
+    smooth = fill_pixels(picture[None].float() / 255, hole[None, None]).clamp(0, 1)
     fill = _by_resizing if how.fit == "resize" else _by_tiles
-    guess = fill(loaded, smooth, hole, how, device, name)
+    guess = fill(loaded, _HoleToFill(smooth, hole, how, name), device)
+    # Towards the border of the hole the model's fill fades into the smooth one.
     share = feathered(hole, how.feather)
     mixed = (share * guess + (1 - share) * smooth)[0]
     return torch.where(hole, (mixed * 255).round().clamp(0, 255).byte(), picture)
 
 
 def feathered(hole: Tensor, feather: int) -> Tensor:
-    """(h, w) share of the model's fill: 0 outside the hole, rising to 1 over `feather` pixels
-    inside it; the border is no edge.
-    """
+    """(h, w) share of the model's fill: 0 outside the hole, rising to 1 over `feather` pixels."""
     inside = hole[None, None].float()
     total = inside.clone()
     for _ in range(feather):
+        # The hole shrinks by a pixel on all sides. Padding with the lowest value: the border of the
+        # picture is no edge of the hole.
         inside = -F.max_pool2d(-inside, 3, stride=1, padding=1)
         total = total + inside
     return total[0, 0] / (feather + 1)
@@ -83,110 +100,100 @@ def feathered(hole: Tensor, feather: int) -> Tensor:
 def fill_patches(
     loaded: LoadedModel, images: Tensor, is_masked: Tensor, device: torch.device
 ) -> Tensor:
-    """Let the model fill (n, C, H, W) images in [0, 1] under (n, N) masks whose counts may differ;
-    returns composites in [0, 1].
+    """Let the model fill (n, C, H, W) images in [0, 1] under (n, N) masks: composites in [0, 1].
+
+    The counts of the masks may differ.
     """
     model = loaded.model.to(device)
     out = images.clone()
     counts = is_masked.sum(1)
     with held_still(model, device):
+        # A batch has masks of one count.
         for count in counts.unique().tolist():
             for ids in (counts == count).nonzero()[:, 0].split(_CHUNK):
                 mask = PatchMask.from_is_masked(is_masked[ids]).to(device)
-                picture = model(loaded.scale.to_model(images[ids].to(device)), mask).to_picture(
-                    "visible"
-                )
+                inputs = loaded.scale.to_model(images[ids].to(device))
+                # Statistics of visible patches: those of hidden ones are not known here.
+                picture = model(inputs, mask).to_picture("visible")
                 out[ids] = loaded.scale.to_display(picture.composite).cpu()
     return out
 
 
-def _by_resizing(
-    loaded: LoadedModel,
-    smooth: Tensor,
-    hole: Tensor,
-    how: HoleSettings,
-    device: torch.device,
-    name: str,
-) -> Tensor:
+def _by_resizing(loaded: LoadedModel, picture: _HoleToFill, device: torch.device) -> Tensor:
+    """Bring the whole picture to the model's size and the fill back up: (1, C, h, w)."""
     grid = loaded.model.grid
-    is_masked = cover_patches(hole[None], grid, how.cover)
-    _check_patches(is_masked, name, how)
-    small = F.interpolate(
-        smooth, grid.image_size, mode="bicubic", antialias=True, align_corners=False
-    ).clamp(0, 1)
+    # The hole keeps its full resolution: which patches are hidden is decided exactly.
+    is_masked = cover_patches(picture.hole[None], grid, picture.how.cover)
+    _check_patches(is_masked, picture)
+    small = _resize(picture.smooth, grid.image_size)
     filled = fill_patches(loaded, small, is_masked, device)
-    return F.interpolate(
-        filled, tuple(hole.shape), mode="bicubic", antialias=True, align_corners=False
-    ).clamp(0, 1)
+    return _resize(filled, (picture.hole.shape[0], picture.hole.shape[1]))
 
 
-def _by_tiles(
-    loaded: LoadedModel,
-    smooth: Tensor,
-    hole: Tensor,
-    how: HoleSettings,
-    device: torch.device,
-    name: str,
-) -> Tensor:
-    grid = loaded.model.grid
+def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    # Bicubic weights overshoot.
+    resized = F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False)
+    return resized.clamp(0, 1)
+
+
+def _by_tiles(loaded: LoadedModel, picture: _HoleToFill, device: torch.device) -> Tensor:
+    """Slide the model's window over the hole at full resolution: (1, C, h, w)."""
+    grid, hole = loaded.model.grid, picture.hole
     height, width = grid.image_size
     if hole.shape[0] < height or hole.shape[1] < width:
         raise MaskwrightError(
-            f"'{name}' is smaller than the model's {height}x{width} window; use --fit resize."
+            f"'{picture.name}' is smaller than the model's {height}x{width} window; use --fit"
+            " resize."
         )
-    corners = [
-        (top, left)
-        for top in _starts(hole.shape[0], height)
-        for left in _starts(hole.shape[1], width)
-    ]
-    touched = [
-        (top, left) for top, left in corners if hole[top : top + height, left : left + width].any()
-    ]
-    windows = torch.cat(
-        [smooth[:, :, top : top + height, left : left + width] for top, left in touched]
-    )
-    cuts = torch.stack([hole[top : top + height, left : left + width] for top, left in touched])
-    is_masked = cover_patches(cuts, grid, how.cover)
+    windows = _touching_windows(hole, height, width)
+    images = torch.cat([picture.smooth[:, :, rows, cols] for rows, cols in windows])
+    cuts = torch.stack([hole[rows, cols] for rows, cols in windows])
+    is_masked = cover_patches(cuts, grid, picture.how.cover)
+    # A model needs something to see and something to fill.
     usable = is_masked.any(1) & ~is_masked.all(1)
-    if not usable.any() and not is_masked.any():
-        _check_patches(is_masked[:1], name, how)
+    if not is_masked.any():
+        _check_patches(is_masked[:1], picture)
     if not usable.any():
-        raise _too_large(name, height, width)
-    filled = fill_patches(loaded, windows[usable], is_masked[usable], device)
-    places = [place for place, good in zip(touched, usable.tolist(), strict=True) if good]
-    return _blend(
-        smooth,
-        filled,
-        1 - is_masked[usable].float().mean(1),
-        places,
-        hole,
-        is_masked.all(1).any(),
-        name,
-    )
+        raise _too_large(picture.name, height, width)
+    filled = fill_patches(loaded, images[usable], is_masked[usable], device)
+    used = [window for window, good in zip(windows, usable.tolist(), strict=True) if good]
+    seen = 1 - is_masked[usable].float().mean(1)
+    total, weight = _blend(picture.smooth, filled, seen, used)
+    # Windows that see nothing are left out; where no other reaches, the hole would stay smooth.
+    some_blind = bool(is_masked.all(1).any())
+    if some_blind and bool((hole & (weight[0, 0] == 0)).any()):
+        raise _too_large(picture.name, height, width)
+    return torch.where(weight > 0, total / weight.clamp_min(1e-9), picture.smooth)
+
+
+def _touching_windows(hole: Tensor, height: int, width: int) -> list[tuple[slice, slice]]:
+    """Rows and columns of the windows that hold some of the hole."""
+    windows = []
+    for top in _starts(hole.shape[0], height):
+        for left in _starts(hole.shape[1], width):
+            window = slice(top, top + height), slice(left, left + width)
+            if hole[window].any():
+                windows.append(window)
+    return windows
 
 
 def _blend(
-    smooth: Tensor,
-    filled: Tensor,
-    seen: Tensor,
-    places: list[tuple[int, int]],
-    hole: Tensor,
-    some_blind: Tensor,
-    name: str,
-) -> Tensor:
-    """Average overlapping windows, each by how much it saw and how near its middle a pixel is."""
+    smooth: Tensor, filled: Tensor, seen: Tensor, windows: list[tuple[slice, slice]]
+) -> tuple[Tensor, Tensor]:
+    """Sum overlapping windows, each by how much it saw and how near its middle a pixel is.
+
+    Returns the weighted sum (1, C, h, w) and the sum of weights (1, 1, h, w).
+    """
     height, width = filled.shape[-2:]
-    hat = torch.minimum(torch.arange(1, height + 1), torch.arange(height, 0, -1))[
-        :, None
-    ] * torch.minimum(torch.arange(1, width + 1), torch.arange(width, 0, -1))
+    # A pyramid, highest in the middle, where a model sees most around a pixel.
+    down = torch.minimum(torch.arange(1, height + 1), torch.arange(height, 0, -1))
+    across = torch.minimum(torch.arange(1, width + 1), torch.arange(width, 0, -1))
+    hat = down[:, None] * across
     total, weight = torch.zeros_like(smooth), torch.zeros_like(smooth[:, :1])
-    for (top, left), window, share in zip(places, filled, seen, strict=True):
-        area = (slice(None), slice(None), slice(top, top + height), slice(left, left + width))
-        total[area] += window * hat * share
-        weight[area] += hat * share
-    if bool(some_blind) and bool((hole & (weight[0, 0] == 0)).any()):
-        raise _too_large(name, height, width)
-    return torch.where(weight > 0, total / weight.clamp_min(1e-9), smooth)
+    for (rows, cols), window, share in zip(windows, filled, seen, strict=True):
+        total[:, :, rows, cols] += window * hat * share
+        weight[:, :, rows, cols] += hat * share
+    return total, weight
 
 
 def _too_large(name: str, height: int, width: int) -> MaskwrightError:
@@ -201,14 +208,16 @@ def _starts(length: int, window: int) -> list[int]:
     return sorted({*range(0, length - window, window // 2), length - window})
 
 
-def _check_patches(is_masked: Tensor, name: str, how: HoleSettings) -> None:
+def _check_patches(is_masked: Tensor, picture: _HoleToFill) -> None:
+    """Raise MaskwrightError where (1, N) hides all patches or none."""
     hidden, total = int(is_masked.sum()), is_masked.shape[1]
     if hidden == total:
         raise MaskwrightError(
-            f"The mask for '{name}' touches all {total} patches, so the model sees nothing; use"
-            " --cover half or all."
+            f"The mask for '{picture.name}' touches all {total} patches, so the model sees"
+            " nothing; use --cover half or all."
         )
     if hidden == 0:
         raise MaskwrightError(
-            f"The mask for '{name}' covers no patch by --cover {how.cover}; use --cover any."
+            f"The mask for '{picture.name}' covers no patch by --cover {picture.how.cover}; use"
+            " --cover any."
         )

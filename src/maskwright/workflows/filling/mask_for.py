@@ -1,6 +1,4 @@
-"""Masks for pictures given to a finished run: by any policy, its own with what it has learned,
-guided by its own encoder where asked.
-"""
+"""Masks for pictures given to a finished run: by any policy, or its own as it has learned."""
 
 from __future__ import annotations
 
@@ -24,6 +22,7 @@ from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.building.teachers import open_teachers
 from maskwright.workflows.runs.locate import locate
 
+# Where a checkpoint keeps the weights of policies.
 _LEARNERS = "masker.learners."
 
 
@@ -37,16 +36,19 @@ def mask_for(
     priors: Mapping[str, Tensor] | None = None,
     keys: Sequence[str] | None = None,
 ) -> PatchMask:
-    """Mask (B, C, H, W) uint8 pictures for a loaded model by the policy of a line of text; place:
-    where the model came from; keys: the pictures' names.
+    """Mask (B, C, H, W) uint8 pictures for a model; a policy that learned in its run has learned.
 
-    A policy that learned in that run scores with what it learned. Raises MaskwrightError for a
-    policy that needs maps that are not given.
+    Raises MaskwrightError for a policy that needs maps that are not given.
+
+    place: where the model came from.
+    line: the policy as text.
+    priors: maps of the pictures, (B, N) by name.
+    keys: the pictures' names.
     """
     grid, config = loaded.model.grid, loaded.model.config
-    policy = initialized_policy(
-        build_checked_policy(line, grid, Constant(ratio)), grid, config.channels, 0, 1
-    )
+    checked = build_checked_policy(line, grid, Constant(ratio))
+    policy = initialized_policy(checked, grid, config.channels, 0, 1)
+    # Only the run's own policy has anything learned there; others begin as they are.
     if line == str(loaded.settings.get("policy")):
         restore_learned(policy, place)
     images = loaded.scale.to_model(pictures)
@@ -54,28 +56,24 @@ def mask_for(
 
     def look(source: str) -> Tensor:
         if source == OWN:
+            # The model's own encoder, as in training.
             with torch.no_grad():
-                return attention_map(
-                    loaded.model.encoder, patchify(images, config.patch_size)
-                ).float()
+                patches = patchify(images, config.patch_size)
+                return attention_map(loaded.model.encoder, patches).float()
         return teachers[source].look(images, loaded.scale, grid)
 
+    sight = MaskView(images=images, priors=dict(priors or {}), attention=look, keys=keys)
     with torch.no_grad():
-        return draw_masks(
-            policy,
-            grid,
-            ratio,
-            len(pictures),
-            seed,
-            sight=MaskView(images=images, priors=dict(priors or {}), attention=look, keys=keys),
-        )
+        return draw_masks(policy, grid, ratio, len(pictures), seed, sight=sight)
 
 
 def restore_learned(policy: Policy, place: str | Path) -> None:
-    """Load what the policies with weights learned in a run; memories of training pictures are of no
-    use to other pictures and are left.
+    """Load what the policies with weights learned in a run.
+
+    Memories of training pictures are left: they are of no use to other pictures.
     """
     held = nn.ModuleList(stateful_policies(policy))  # type: ignore[arg-type]
+    # Most policies have no weights; then the file is never opened.
     if not any(True for _ in held.parameters()):
         return
     weights = open_weights(locate(place)[0]).state
@@ -84,7 +82,7 @@ def restore_learned(policy: Policy, place: str | Path) -> None:
         for name, value in weights.items()
         if name.startswith(_LEARNERS)
     }
-    learned = {
-        name: value for name, value in state.items() if name in dict(held.named_parameters())
-    }
+    # Parameters alone: buffers are the memories.
+    parameters = dict(held.named_parameters())
+    learned = {name: value for name, value in state.items() if name in parameters}
     held.load_state_dict(learned, strict=False)

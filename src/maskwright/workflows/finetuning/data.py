@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskwright.data.augment.strong import StrongChanges
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import hold_out_of_each_class
 from maskwright.models.classifier import Classifier
@@ -157,15 +157,17 @@ def build_finetune_loader(
     return build_loader(
         finetune_data.train,
         augment,
-        batch_size=settings.batch_size or 2,
-        seed=finetune_data.seed,
-        workers=(
-            settings.workers
-            if settings.workers is not None
-            else pick_workers(finetune_data.device.type, cpu_count())
+        LoaderSettings(
+            batch_size=settings.batch_size or 2,
+            seed=finetune_data.seed,
+            workers=(
+                settings.workers
+                if settings.workers is not None
+                else pick_workers(finetune_data.device.type, cpu_count())
+            ),
+            pin=finetune_data.device.type == "cuda",
+            stronger=strong,
         ),
-        pin=finetune_data.device.type == "cuda",
-        stronger=strong,
     )
 
 

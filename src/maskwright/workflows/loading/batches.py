@@ -8,7 +8,7 @@ import torch
 
 from maskwright.data.augment.changes import Changes
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import ResumableLoader, build_loader, pick_workers
+from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import process_rank
@@ -50,15 +50,17 @@ def build_batches(
     return build_loader(
         pictures.train,
         augment,
-        batch_size=settings.train.batch_size or 1,
-        seed=settings.train.seed,
-        workers=workers,
-        rank=rank,
-        world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
-        pin=device.type == "cuda",
-        maps=maps,
-        grid=grid,
-        keys=keys,
+        LoaderSettings(
+            batch_size=settings.train.batch_size or 1,
+            seed=settings.train.seed,
+            workers=workers,
+            rank=rank,
+            world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
+            pin=device.type == "cuda",
+            maps=maps,
+            grid=grid,
+            keys=keys,
+        ),
     )
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from maskwright.data.augment.transforms import evaluation_view
-from maskwright.data.loader import AugmentedPictures, Batch, BatchPlan, build_shares
+from maskwright.data.epoch_order import BatchPlan
+from maskwright.data.loader import AugmentedPictures, Batch, build_shares
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.reading import PAGES, Reading

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.crop import CroppedSource
+from maskwright.data.cropped_source import CroppedSource
 from maskwright.data.maps.patch_maps import PixelMap
 from maskwright.data.pixels.decode import Wanted
 from maskwright.data.store.packed import PackedStore

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from maskwright.data.augment.transforms import evaluation_view
-from maskwright.data.loader import AugmentedPictures, BatchPlan
+from maskwright.data.epoch_order import BatchPlan
+from maskwright.data.loader import AugmentedPictures
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.attentive_probe import (
     AttentiveSettings,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.augment.transforms import Augment
-from maskwright.data.loader import build_loader
+from maskwright.data.loader import LoaderSettings, build_loader
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.features import POOLINGS, Labeled
 from maskwright.evaluation.gradient_probe import NormalizedLinear, Rate, descend, score, shuffled
@@ -132,9 +132,11 @@ def augmented(
     loader = build_loader(
         context.train,
         Augment(size=subject.image_size),
-        batch_size=min(batch, MOST_ENCODED),
-        seed=subject.seed,
-        drop_last=False,
+        LoaderSettings(
+            batch_size=min(batch, MOST_ENCODED),
+            seed=subject.seed,
+            drop_last=False,
+        ),
     )
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,0 +1,123 @@
+"""The order of an epoch's pictures: it depends on (seed, epoch) alone, whatever the ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.seeding import torch_generator
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a worker needs to know to make one batch.
+
+    epoch: selects the random numbers of the augmentation.
+    ids: (B,) int64, the pictures' places in the store.
+    """
+
+    epoch: int
+    ids: Tensor
+
+
+class EpochOrder(Sampler[Any]):
+    """Yields the BatchPlans of an epoch for one rank.
+
+    Global batch k holds the same pictures for any number of ranks.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        *,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        drop_last: bool,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """Raises MaskwrightError when not one batch can be filled.
+
+        length: pictures in the store.
+        batch_size: pictures per rank and batch.
+        """
+        self._length = length
+        self._seed = seed
+        self._shuffle = shuffle
+        self._drop_last = drop_last
+        self._rank = rank
+        self._world_size = world_size
+        # What all ranks take together in one step.
+        self._global_size = batch_size * world_size
+        self._epoch = 0
+        self._start = 0
+        if batch_size < 1 or not 0 <= rank < world_size:
+            raise MaskwrightError(
+                f"A batch has at least one picture and rank < world size; got {batch_size}, {rank}"
+                f" of {world_size}."
+            )
+        if len(self) == 0:
+            raise MaskwrightError(
+                f"A batch of {self._global_size:,} is larger than the data ({length:,} pictures);"
+                f" use at most {length:,}."
+            )
+
+    def __len__(self) -> int:
+        """Batches in a full epoch, wherever the next iteration begins."""
+        whole = self._length // self._global_size
+        return whole if self._drop_last else -(-self._length // self._global_size)  # rounds up
+
+    @property
+    def sampler(self) -> EpochOrder:
+        """Itself: trainers set the epoch of a batch sampler through the sampler it wraps."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def start_at(self, batches_done: int) -> None:
+        """Let the next iteration, and only that, begin after this many batches."""
+        if not 0 <= batches_done <= len(self):
+            raise MaskwrightError(
+                f"An epoch has {len(self)} batches; cannot begin after {batches_done}."
+            )
+        self._start = batches_done
+
+    def __iter__(self) -> Iterator[BatchPlan]:
+        """Fix epoch and start now; only the first batch that is drawn uses the start up."""
+        # A DataLoader with workers makes two iterators and drops one of them unused, so the start
+        # must outlive the making of an iterator.
+        return self._batches(self._start, self._epoch)
+
+    def _batches(self, start: int, epoch: int) -> Iterator[BatchPlan]:
+        # From here on the start is spent: the next epoch begins at its beginning.
+        self._start = 0
+        order = self._order(epoch)
+        # Skipped batches are never decoded, so resuming costs nothing.
+        for batch in range(start, len(self)):
+            ids = order[batch * self._global_size : (batch + 1) * self._global_size]
+            yield BatchPlan(epoch, self._share(ids, order))
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self._shuffle:
+            return torch.arange(self._length)
+        # A new generator for every epoch: epoch 7 is the same whether or not 1 to 6 were run.
+        return torch.randperm(self._length, generator=torch_generator(self._seed, "order", epoch))
+
+    def _share(self, ids: Tensor, order: Tensor) -> Tensor:
+        """This rank's part; a last batch that does not divide is filled from the epoch's start."""
+        # Ranks of unequal length would wait for each other for ever.
+        lacking = -len(ids) % self._world_size
+        if lacking:
+            # A store may hold fewer pictures than are lacking: then its order is repeated.
+            repeats = -(-lacking // len(order))
+            ids = torch.cat([ids, order.repeat(repeats)[:lacking]])
+        # (world_size * B,) -> (world_size, B)
+        return ids.view(self._world_size, -1)[self._rank]
