@@ -90,9 +90,13 @@ def test_a_share_of_the_masked_patches_is_scored(
 def test_several_masks_of_a_picture_are_drawn_apart_under_ids_of_their_own() -> None:
     images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
     batch = SimpleNamespace(
-        images=images, sample_ids=torch.tensor([3, 9]), priors={}, views=torch.zeros(2, 5)
+        images=images,
+        sample_ids=torch.tensor([3, 9]),
+        priors={},
+        views=torch.zeros(2, 5),
+        keys=None,
     )
-    asked: Any = SimpleNamespace(scale=SCALE, recipe=SimpleNamespace(masks_per_image=3))
+    asked: Any = SimpleNamespace(scale=SCALE, settings=SimpleNamespace(masks_per_image=3))
     several = PretrainModule.show(asked, batch)
     assert several.mask_ids is not None
     assert several.mask_ids.tolist() == [0, 0, 1, 1, 2, 2]

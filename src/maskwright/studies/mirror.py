@@ -28,7 +28,7 @@ def mirror_trial(names: Sequence[str], folder: Path, place: Path, record: TrialR
         numbers |= {name: float(value) for name, value in known.items() if value is not None}
     for name in names:
         home = folder if name == "mlflow" else place
-        tracker = TRACKERS[name][0](home, f"{record.arm} seed {record.seed}", settings)
+        tracker = TRACKERS[name].build(home, f"{record.arm} seed {record.seed}", settings)
         tracker.numbers(
             {_plain(key): value for key, value in numbers.items()},
             record.compute.steps if record.compute else 0,
