@@ -211,7 +211,7 @@ def _price_moment(
     training.
     """
     masker, config, grid = module.masker, module.model.config, module.model.grid
-    maps = sorted({*masker.policy.traits.needed("prior"), *module.objective.needs.priors})
+    maps = module.map_names
     shown = module.show(
         eval_batch(pictures.train, pictures.size, _PICTURES, maps, (grid.rows, grid.cols))
     )

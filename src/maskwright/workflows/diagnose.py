@@ -27,12 +27,8 @@ from maskwright.support.files import write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
-from maskwright.workflows.loading.labeled import (
-    LabeledSettings,
-    Split,
-    find_split,
-    labeled_settings,
-)
+from maskwright.workflows.loading.labeled import Split, find_split
+from maskwright.workflows.loading.labeled_settings import LabeledSettings, labeled_settings
 from maskwright.workflows.loading.seen import tell_seen, test_apart
 from maskwright.workflows.measuring.diagnose_pictures import (
     Stimuli,

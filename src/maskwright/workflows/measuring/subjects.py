@@ -25,8 +25,9 @@ from maskwright.support.variables import cache_folder
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.building.module import model_config
-from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.building.model_shape import model_config
+from maskwright.workflows.loading.labeled import Labeled, find_split
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.measuring.bench import Bench
 from maskwright.workflows.measuring.feature_cache import FeatureCache
 from maskwright.workflows.runs.locate import load_any_encoder
