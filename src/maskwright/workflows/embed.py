@@ -7,21 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.survey import nothing_readable
 from maskwright.evaluation.readout import DEFAULT_READOUT
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.encoder import PictureEncoder, load
-from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.encoder import load
+from maskwright.workflows.loading.pictures import format_skipped, reading_for
 from maskwright.workflows.loading.views import PictureBatches
 from maskwright.workflows.measuring.feature_files import FeatureWriter, open_writer
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What was written: the file, how many vectors of which width, and how many pictures could not
-    be read.
+    """What was written.
+
+    path: the file.
+    count: how many vectors.
+    width: numbers of a vector.
+    skipped: how many pictures could not be read.
     """
 
     path: Path
@@ -64,44 +70,33 @@ def embed(
     path = Path(out)
     width = encoder.width_of(pooling, features)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the file, so that nothing large goes through /tmp and the last step is a rename.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         writer = open_writer(path, Path(scratch), width)
         batches = PictureBatches(source, encoder.config)
-        count = _write_all(encoder, batches, writer, (pooling, features), reporter)
+        total = len(source)
+        for indexes, images in batches:
+            vectors = encoder.features_of_batch(images, pooling, features).numpy()  # (n, width)
+            _write_batch(writer, source, indexes, vectors)
+            done = indexes[-1] + 1
+            reporter.progress("embed", done, total, f"{done:,} of {total:,} pictures")
+        reporter.finish()
+        count = total - len(batches.skipped)
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
         writer.finish(path, source.classes)
     if batches.skipped:
-        named = "; ".join(f"{item.key} ({item.reason})" for item in batches.skipped[:5])
-        reporter.warn(
-            f"{len(batches.skipped)} unreadable pictures skipped:"
-            f" {named}{' ...' if len(batches.skipped) > 5 else ''}"
-        )
+        reporter.warn(format_skipped(batches.skipped))
     reporter.say(f"{count:,} vectors of {width} numbers ({features}, {pooling}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))
 
 
-def _write_all(
-    encoder: PictureEncoder,
-    batches: PictureBatches,
-    writer: FeatureWriter,
-    read: tuple[str, str],
-    reporter: Reporter,
-) -> int:
-    """read: pooling and features of the vectors."""
-    source: Source = batches.source
-    count, total = 0, len(source)
-    for indexes, images in batches:
-        features = encoder.features_of_batch(images, *read).numpy()
-        told = source.labels
-        writer.add(
-            [source.key(index) for index in indexes],
-            None if told is None else [told[index] for index in indexes],
-            features,
-        )
-        count += len(indexes)
-        reporter.progress(
-            "embed", indexes[-1] + 1, total, f"{indexes[-1] + 1:,} of {total:,} pictures"
-        )
-    reporter.finish()
-    return count
+def _write_batch(
+    writer: FeatureWriter, source: Source, indexes: list[int], vectors: np.ndarray
+) -> None:
+    """Write the vectors of some pictures with their names, and labels where the data has them."""
+    keys = [source.key(index) for index in indexes]
+    labels = None
+    if source.labels is not None:
+        labels = [source.labels[index] for index in indexes]
+    writer.add(keys, labels, vectors)

@@ -10,8 +10,8 @@ import yaml
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.finetuning.folds import folds_of
-from maskwright.workflows.finetuning.run import Finetuned, train_classifier, train_each_fold
+from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
+from maskwright.workflows.finetuning.run import Finetuned, train_classifier
 from maskwright.workflows.finetuning.task import FinetuneTask
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.seen import test_apart

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import yaml
+
+from maskwright.support.environment import versions
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_json, write_text
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.finetuning.run import Finetuned, train_classifier
+from maskwright.workflows.finetuning.task import FinetuneTask
+from maskwright.workflows.runs.run_folder import RunFolder, now, slug
+from maskwright.workflows.settings.finetune_settings import SECTION
 
 NUM_FOLDS = 10
 
@@ -28,3 +38,38 @@ def format_spread(values: list[float]) -> str:
     # Of a sample, as papers on STL-10 report it.
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1))
     return f"{mean:.3f} +- {deviation:.3f} over {len(values)} folds"
+
+
+def train_each_fold(
+    task: FinetuneTask, folder: RunFolder, folds: list[str], reporter: Reporter
+) -> Finetuned:
+    """A training per fold in a folder of its own; those that are finished are not repeated."""
+    write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
+    folder.update_status(
+        state="running", kind=SECTION, folds=folds, started=now(), versions=versions()
+    )
+    reports: list[dict[str, Any]] = []
+    for data in folds:
+        fold_folder = RunFolder(folder.path / slug(data.partition("?")[2]))
+        reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
+        if fold_folder.exists and fold_folder.status()["state"] == "finished":
+            reports.append(fold_folder.status()["result"])
+            continue
+        resume = fold_folder.last.exists()
+        trained = train_classifier(task.on_data(data), fold_folder, reporter, resume=resume)
+        reports.append(trained.report)
+
+    # The number of papers: mean and deviation over the folds.
+    values = [report["top1"]["value"] for report in reports]
+    spread = format_spread(values)
+    report = {
+        "probe": SECTION,
+        "top1": sum(values) / len(values),
+        "spread": spread,
+        "folds": dict(zip(folds, values, strict=True)),
+    }
+    path = folder.eval / "finetune-folds.json"
+    write_json(path, {**report, "results": reports})
+    folder.update_status(state="finished", ended=now())
+    reporter.say(f"top-1 {spread}; written to {path}")
+    return Finetuned(folder.path, report)

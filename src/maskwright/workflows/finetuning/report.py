@@ -22,7 +22,11 @@ from maskwright.workflows.runs.run_folder import RunFolder
 
 
 def best_classifier(data: FinetuneData, module: FinetuneModule, folder: RunFolder) -> Classifier:
-    """The classifier to measure and keep: of the last epoch, or of the best on held-out pictures."""
+    """The classifier to measure and keep: of the last epoch, or of the best one.
+
+    module: after the training, with the last weights.
+    folder: where the best ones are.
+    """
     if data.held is None:
         return module.answering
     model = load_encoder(folder.checkpoints / "best.ckpt").model

@@ -25,7 +25,6 @@ from maskwright.workflows.finetuning.data import (
     open_pictures,
 )
 from maskwright.workflows.finetuning.fit import FinetuneRun, build_finetune_run, fit_classifier
-from maskwright.workflows.finetuning.folds import format_spread
 from maskwright.workflows.finetuning.report import best_classifier, format_answers, report_answers
 from maskwright.workflows.finetuning.task import FinetuneTask
 from maskwright.workflows.loading.labeled import Labeled
@@ -78,41 +77,6 @@ class _Prepared:
     @property
     def data(self) -> FinetuneData:
         return self.run.data
-
-
-def train_each_fold(
-    task: FinetuneTask, folder: RunFolder, folds: list[str], reporter: Reporter
-) -> Finetuned:
-    """A training per fold in a folder of its own; those that are finished are not repeated."""
-    write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
-    folder.update_status(
-        state="running", kind=SECTION, folds=folds, started=now(), versions=versions()
-    )
-    reports: list[dict[str, Any]] = []
-    for data in folds:
-        fold_folder = RunFolder(folder.path / slug(data.partition("?")[2]))
-        reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
-        if fold_folder.exists and fold_folder.status()["state"] == "finished":
-            reports.append(fold_folder.status()["result"])
-            continue
-        resume = fold_folder.last.exists()
-        trained = train_classifier(task.on_data(data), fold_folder, reporter, resume=resume)
-        reports.append(trained.report)
-
-    # The number of papers: mean and deviation over the folds.
-    values = [report["top1"]["value"] for report in reports]
-    spread = format_spread(values)
-    report = {
-        "probe": SECTION,
-        "top1": sum(values) / len(values),
-        "spread": spread,
-        "folds": dict(zip(folds, values, strict=True)),
-    }
-    path = folder.eval / "finetune-folds.json"
-    write_json(path, {**report, "results": reports})
-    folder.update_status(state="finished", ended=now())
-    reporter.say(f"top-1 {spread}; written to {path}")
-    return Finetuned(folder.path, report)
 
 
 def train_classifier(

@@ -30,10 +30,7 @@ from maskwright.workflows.loading.labeled_checks import (
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import packed
 from maskwright.workflows.loading.seen import Seen, read_seen
-
-# Names of splits as data sets have them, the best first.
-TEST_NAMES = ("test", "val", "valid", "validation")
-TRAIN_NAMES = ("train", "training", "trainval")
+from maskwright.workflows.loading.split_names import split_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +93,8 @@ class Split:
         if self.splits is not None:
             return f"splits {self.splits[0]} and {self.splits[1]} of {self.name}{few}"
         if self._apart is not None:
-            return f"the pictures of {self.name} that {self.settings.test_of} set apart for a test{few}"
+            run = self.settings.test_of
+            return f"the pictures of {self.name} that {run} set apart for a test{few}"
         return f"a stratified quarter of {self.name} held out with seed {self.settings.seed}{few}"
 
     @cached_property
@@ -159,7 +157,7 @@ class Split:
         return known, notes
 
     def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
-        """Hold a part out for testing: what the run set apart, else a seeded, stratified quarter."""
+        """Hold a part out for testing: what the run set apart, else a stratified quarter."""
         limit, seed = self.settings.limit, self.settings.seed
         parts = self._hold_out(store)
         if parts.held is None:
@@ -221,7 +219,7 @@ def find_split(settings: LabeledSettings, reporter: Reporter | None = None) -> S
     if reporter is not None:
         for note in whole.notes:
             reporter.say(note)
-    names = _split_names(settings, whole.splits)
+    names = split_names(settings, whole.splits)
     if names is None:
         refuse_unlabeled(whole, data, train_split)
         return Split(settings=settings, train=whole, test=None, name=whole.name, splits=None)
@@ -236,31 +234,3 @@ def find_split(settings: LabeledSettings, reporter: Reporter | None = None) -> S
 
 def _open_split(settings: LabeledSettings, split: str | None) -> Source:
     return open_source(settings.data, split=split, labels=settings.labels, reading=settings.reading)
-
-
-def _split_names(settings: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
-    """The splits to learn from and to test on, or None to cut the whole.
-
-    Raises MaskwrightError where both would be the same.
-    """
-    if settings.test_split is not None and settings.test_split == settings.train_split:
-        raise MaskwrightError(
-            f"--train-split and --test-split both name '{settings.test_split}', and a test on what was"
-            " learned from says nothing; name two."
-        )
-    test = settings.test_split or _first_known(TEST_NAMES, known, besides=settings.train_split)
-    train = settings.train_split or _first_known(TRAIN_NAMES, known, besides=test)
-    if train is None and settings.test_split is not None:
-        raise MaskwrightError(
-            f"'{settings.data}' has no split named train beside '{settings.test_split}' (it has"
-            f" {', '.join(known) or 'none'}); say which to fit on by --train-split."
-        )
-    return None if train is None or test is None else (train, test)
-
-
-def _first_known(names: tuple[str, ...], known: tuple[str, ...], besides: str | None) -> str | None:
-    """The first of the names that the data has, other than the one that is taken already."""
-    for name in names:
-        if name in known and name != besides:
-            return name
-    return None

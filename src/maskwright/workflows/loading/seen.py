@@ -111,7 +111,8 @@ def tell_seen(
 ) -> dict[str, Any] | None:
     """Warn of test pictures that a run was trained on; returns their number, ready for JSON.
 
-    Returns None where the run keeps no record. A run of an earlier version, trained on the same place, is warned of without a number.
+    Returns None where the run keeps no record. A run of an earlier version, trained on the same
+    data, is warned of without a number.
     """
     folder = place_of(run)
     seen = read_seen(folder)

@@ -36,7 +36,7 @@ def loss_flops(module: PretrainModule) -> int:
             summand.term.extractor.to(blank.device)
             with torch.no_grad(), FlopCounterMode(display=False) as counted:
                 summand.term.extractor(blank)
-            # Prediction and image go forward, and the way back to the pixels of the prediction costs
+            # Prediction and image go forward, and the way back to the prediction's pixels costs
             # about as much as a third pass: frozen weights need no gradient.
             total += 3 * counted.get_total_flops()
     return total

@@ -30,26 +30,17 @@ def draw_sheet(
     filled: what came out of the scorer's own choice.
     report: as in report.json.
     """
-    grid, scale = loaded.model.grid, loaded.scale
+    scale = loaded.scale
     truth = scale.to_display(scale.to_model(images))
-
-    def rows(indexes: Tensor) -> list[SelectionRow]:
-        drawn = []
-        for index in indexes.tolist():
-            kept, psnr = filled.is_kept[index], float(filled.psnr[index])
-            caption = f"kept {int(kept.sum())} of {grid.num_patches}   composite PSNR {psnr:.1f} dB"
-            chance = torch.sigmoid(logit[index])  # (N,)
-            drawn.append(SelectionRow(truth[index], filled.composite[index], chance, kept, caption))
-        return drawn
 
     # By error, the smallest first; groups of few pictures must not overlap.
     order = filled.mse.argsort()
     count = min(SHOWN, max(1, len(images) // 2))
     between = order[torch.linspace(0, len(order) - 1, count + 2)[1:-1].long()]
     groups = [
-        ("Best composites", rows(order[:count])),
-        ("Spread evenly from best to worst", rows(between)),
-        ("Worst composites", rows(order[-count:])),
+        ("Best composites", _rows(order[:count], truth, logit, filled)),
+        ("Spread evenly from best to worst", _rows(between, truth, logit, filled)),
+        ("Worst composites", _rows(order[-count:], truth, logit, filled)),
     ]
     mean_share, encode = report["kept"]["mean_share"], report["trained_with"]["encode"]
     notes = [
@@ -59,4 +50,15 @@ def draw_sheet(
         ),
         f"Trained with encode {encode}. Composites here: {report['measured_with']}.",
     ]
-    return selection_sheet(groups, grid, "What the scorer keeps", notes)
+    return selection_sheet(groups, loaded.model.grid, "What the scorer keeps", notes)
+
+
+def _rows(indexes: Tensor, truth: Tensor, logit: Tensor, filled: Filled) -> list[SelectionRow]:
+    """A row for each picture: as it is, composite, chances, what is kept, and numbers."""
+    rows = []
+    for index in indexes.tolist():
+        kept, psnr = filled.is_kept[index], float(filled.psnr[index])
+        caption = f"kept {int(kept.sum())} of {len(kept)}   composite PSNR {psnr:.1f} dB"
+        chance = torch.sigmoid(logit[index])  # (N,)
+        rows.append(SelectionRow(truth[index], filled.composite[index], chance, kept, caption))
+    return rows

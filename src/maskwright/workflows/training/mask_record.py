@@ -1,4 +1,4 @@
-"""What a run keeps of its masks: galleries on fixed pictures, and the statistics of its training."""
+"""What a run keeps of its masks: galleries on fixed pictures, and their statistics."""
 
 from __future__ import annotations
 

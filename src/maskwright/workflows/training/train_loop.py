@@ -84,13 +84,13 @@ def run_train_loop(
     """
     folder, clock = run_log.folder, module.clock
     signals = StopSignals()
+
+    def wants_stop() -> bool:
+        return signals.asked() or run_log.wants_stop
+
     with quiet_lightning():
-        checkpoints = Checkpoints(
-            folder.checkpoints,
-            loop.keep,
-            60 * loop.save_minutes,
-            lambda: signals.asked() or run_log.wants_stop,
-        )
+        seconds = 60 * loop.save_minutes
+        checkpoints = Checkpoints(folder.checkpoints, loop.keep, seconds, wants_stop)
         last_epoch = _last_epoch(clock.total_steps, len(loader), loop.machine.accumulate)
         tasks = EpochTasks(
             loop.tasks, run_log.emit, checkpoints, last_epoch, loop.best, loop.kept_as
