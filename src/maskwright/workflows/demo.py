@@ -35,6 +35,7 @@ def demo(
     """
     reporter = reporter or LogReporter()
     started = time.monotonic()
+    # Nothing is downloaded: the pictures are in the package.
     folder = _pictures()
     reporter.say(
         "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then"
@@ -57,6 +58,7 @@ def demo(
     # Six pictures spread over the set.
     examples = sorted((folder / "images").glob("*.png"))[::437][:6]
     sheet = reconstruct(run.path, examples, reporter=reporter)
+    # Beside random weights and raw pixels, which show what learning added.
     evaluate(run.path, str(folder / "images"), labels=str(labels), reporter=reporter)
     reporter.say(
         f"All done in {format_time(time.monotonic() - started)}. Look at {sheet.path} and"

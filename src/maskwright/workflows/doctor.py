@@ -47,6 +47,7 @@ def examine() -> list[Finding]:
 
 def _machine() -> Iterator[Finding]:
     """What this machine has."""
+    # What a command takes when nothing is said.
     device = pick_device()
     yield Finding(
         "device",
@@ -95,6 +96,7 @@ def _patches_come_back() -> bool:
 
 
 def _counts_are_exact() -> bool:
+    # Odd sides: many rules for blocks are wrong there first.
     grid = Grid(7, 9)
     masks = [
         mask_scene(build_policy(name), _scene(grid, 40))
@@ -124,6 +126,7 @@ def _masked_pixels_are_unseen() -> bool:
         decoder_depth=1,
         decoder_heads=2,
     )
+    # Small, and of fixed seeds: the verdict is the same everywhere.
     model = MaskedAutoencoder(config, torch_generator(0, "doctor")).eval()
     mask = mask_scene(build_policy("random"), _scene(model.grid, 12))
     images = torch.rand(4, 3, 16, 16, generator=torch_generator(0, "images"))

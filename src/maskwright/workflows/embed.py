@@ -63,11 +63,13 @@ def embed(
     """
     reporter = reporter or LogReporter()
     encoder = load(run, device=device)
+    # As the encoder's pictures were read, unless stated.
     reading = reading_for(encoder.loaded.settings, value_range, pages)
     source = open_source(data, split=split, labels=labels, reading=reading)
     for note in source.notes:
         reporter.say(note)
     path = Path(out)
+    # Also refuses unknown names, before anything is read.
     width = encoder.width_of(pooling, features)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the file, so that nothing large goes through /tmp and the last step is a rename.

@@ -72,10 +72,12 @@ class PictureEncoder:
 
         Raises MaskwrightError for pictures that cannot be read.
         """
+        # Batch by batch: only tokens stay in memory.
         parts = [self.encode_batch(batch) for batch in self._batches(images)]
         if not parts:
             raise MaskwrightError("No pictures given to encode.")
         tokens = torch.cat(parts)  # (n, R + N, D)
+        # Class and register tokens come before the patches.
         first = self.config.num_prefix
         return Tokens(tokens[:, first:], tokens[:, :first], self._model.grid)
 
@@ -134,6 +136,7 @@ class PictureEncoder:
         self, images: Tensor, pooling: str = "mean", features: str = DEFAULT_READOUT
     ) -> Tensor:
         """One vector for each of (n, C, H, W) uint8 images at the model's size, on the CPU."""
+        # One way to read features, here and in `maskwright evaluate`.
         reader = Reader(self._model, find_readout(features))
         with held_still(self._model, self.device):
             return reader.read(self._to_model(images)).pooled(pooling)

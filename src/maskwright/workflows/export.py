@@ -48,7 +48,9 @@ def export(
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
     hints = Hints(target=target)
+    # Some formats hold an encoder alone.
     loaded = _both(run, hints) if FORMATS[format].needs_decoder else load_any_encoder(run, hints)
+    # Refuses a wrong path before anything is written.
     path = _output_path(run, format, out)
     check = export_model(loaded, format, path)
     usage = _usage(format, path, loaded)
@@ -84,6 +86,7 @@ def _output_path(run: str | Path, format: str, out: str | Path | None) -> Path:
 
 def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
     """The lines that open the file in its own software."""
+    # What a person types next, with the path filled in.
     config = loaded.model.config
     if format == "timm":
         name, _ = hub_config(config, loaded.scale)

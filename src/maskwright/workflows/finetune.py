@@ -71,6 +71,7 @@ def finetune(
             "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data"
             " LABELED."
         )
+    # Each fold is data of its own.
     folds = [str(data)] if fold is None else folds_of(str(data), str(fold))
     labeled = LabeledSettings(
         data=folds[0] if len(folds) == 1 else str(data),
@@ -97,6 +98,7 @@ def finetune(
     else:
         kind = "scratch" if from_scratch else SECTION
         folder = default_folder(Path(labeled.data).stem, Path(task.run).name, kind)
+    # Refused before anything is decoded.
     make_way(folder, overwrite)
     if len(folds) > 1:
         return train_each_fold(task, folder, folds, reporter)
@@ -113,6 +115,7 @@ def _resume(
         )
     folder = RunFolder(out)
     check_unfinished(folder)
+    # A pretraining has other sections, and another way on.
     written = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
     if SECTION not in written:
         raise MaskwrightError(
@@ -134,6 +137,7 @@ def _refuse_changes(
     task: FinetuneTask, given: Mapping[str, Any], assignments: Iterable[str]
 ) -> None:
     """A resumed run keeps its settings; say which ones differ."""
+    # These are no settings of the section, but they too must stay.
     arguments = {"run": task.run, "data": task.labeled.data}
     named = {
         name: value for name, value in given.items() if value is not None and name not in arguments

@@ -31,6 +31,7 @@ def describe(path: str, target: Target | None = None) -> str:
     file = Path(text)
     if file.is_dir() and RunFolder(file).exists:
         return describe_run(RunFolder(file))
+    # Names before paths: nothing on disk begins like that.
     if text.startswith(TIMM):
         return describe_timm(path)
     if text.startswith(OFFICIAL):
@@ -108,6 +109,7 @@ def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) ->
 
 def describe_run(folder: RunFolder) -> str:
     """State, data, model, masks and last numbers of a run."""
+    # Each kind of run has its own facts.
     run = open_run(folder.path)
     if run.kind == "pretrain":
         lines = _describe_pretrained(run)

@@ -134,6 +134,7 @@ def _grid(
 
     Raises MaskwrightError for a ratio that it cannot have.
     """
+    # What was left open follows from the median picture.
     size, side = choose_geometry(image_size, patch_size, survey.median)
     grid = Grid.of_image(*parse_size(size), side)
     check_ratio(grid.num_patches, ratio)
@@ -144,6 +145,7 @@ def _rules(
     names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
 ) -> dict[str, Policy]:
     """Build the policies; a reporter is told which cannot be looked at, and they are left out."""
+    # Under `all`, some policies need what is not here: files, maps, a trained run.
     rules = {}
     for name in names:
         try:

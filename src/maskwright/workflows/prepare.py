@@ -76,6 +76,7 @@ def prepare(
     reporter = reporter or LogReporter()
     check_one_of("crop", crop, CROPS)
     asked = _asked(priors, size=size, windows=windows)
+    # An array or a Dataset has no name.
     by_name = isinstance(data, (str, Path))
     settings = DataSettings(
         data=str(data) if by_name else "python",
@@ -167,6 +168,7 @@ def _refuse_other(source: Source, size: int, channels: int, folder: Path, overwr
     """Replace a finished store of other pictures only when asked."""
     if not is_store(folder) or overwrite:
         return
+    # Identity of the source, and how its pictures were shrunk.
     facts = read_json(folder / "store.json")
     is_same = (
         facts["fingerprint"] == source.fingerprint

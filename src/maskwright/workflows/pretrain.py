@@ -58,6 +58,7 @@ def pretrain(
         LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
     )
     given = {name: value for name, value in settings.items() if value is not None}
+    # An array or a Dataset has no name; settings then say `python`.
     by_name = data is None or isinstance(data, (str, Path))
     if data is not None:
         given["data"] = str(data) if by_name else "python"
@@ -121,8 +122,10 @@ def _complete(
 ) -> tuple[PretrainSettings, Source, PolicyBuild]:
     """`complete`, with the policy that was built to see whether it fits."""
     check_trackers(settings.run.track)
+    # Precision follows from the device.
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
+    # The pictures say how large, how many and of which channels.
     opened, survey = find(settings.data, source, reporter)
     if settings.data.value_range is None:
         # Kept with the weights: whatever they are shown later is read under the same range.
@@ -142,6 +145,7 @@ def _complete(
     for choice in choices:
         reporter.say(f"  {choice}")
 
+    # Mistakes that would show only after decoding are refused here.
     check_strategy(settings.run.strategy)
     check_sharding(str(settings.train.optimizer), settings.run.strategy)
     _warn_of_late_epochs(settings, reporter)
@@ -171,6 +175,7 @@ def _policy_name(settings: PretrainSettings) -> str:
 
 
 def _say_start(plan: RunPlan, reporter: Reporter) -> None:
+    # The first line of every log.
     verb = "Going on with" if plan.resume else "Writing to"
     reporter.say(f"{verb} {plan.folder}  (watch: tensorboard --logdir {plan.folder})")
     log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

@@ -62,6 +62,7 @@ class Run:
     @property
     def finetune_settings(self) -> FinetuneSettings:
         """The settings of a fine-tuning; raises MaskwrightError for another run."""
+        # Read back from config.yaml, which is complete.
         self._check_kind(SECTION)
         return build_finetune_settings({}, (), str(self.folder.config))
 
@@ -74,6 +75,7 @@ class Run:
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
+        # A damaged file is answered with the whole ones of the run.
         path = self.checkpoint(checkpoint)
         with offering_others(path):
             return load_model(path)

@@ -66,6 +66,7 @@ def select(
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
+    # A recipe may also name the data.
     extra, options = build_select_settings(None if recipe is None else str(recipe), settings)
     parent = open_run(run)
     loaded = parent.load()
@@ -74,6 +75,7 @@ def select(
             "encode='all' mixes kept features with mask tokens, which a cross decoder does not"
             " have. Use encode='kept'."
         )
+    # Inside the run: a scorer means nothing without its autoencoder.
     folder = RunFolder(parent.path / "select" / slug(name or f"{options.encode}-{options.scorer}"))
     data = extra.get("data") if data is None else data
     _open_folder(folder, options, resume, overwrite)
@@ -82,6 +84,7 @@ def select(
     pictures = _open_pictures(data_settings, data, parent.settings.train.seed, reporter)
     if not resume:
         _write_settings(parent, folder, data_settings.data, options)
+    # Drawn from the seed, apart from all other chance.
     shape = _shape(options, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(options.seed, "scorer"))
     task = SelectTask(
@@ -146,9 +149,11 @@ def _open_folder(folder: RunFolder, options: SelectSettings, resume: bool, overw
             raise MaskwrightError(
                 f"{folder} is finished; --overwrite starts it again, --name NEW another."
             )
+        # The settings that the training began with.
         kept = read_json(folder.path / "settings.json")
         refuse_changes(kept, options.to_dict(), f"See {folder.config}.")
         return
+    # Only what a training has made is deleted.
     if overwrite and folder.exists:
         shutil.rmtree(folder.path)
     if folder.path.exists() and any(folder.path.iterdir()):

@@ -61,6 +61,7 @@ def open_pictures(settings: LabeledSettings, config: ModelConfig, reporter: Repo
     Raises MaskwrightError for test classes that train does not have.
     """
     labeled = find_labeled(settings, config, reporter)
+    # Held-out parts of a whole have no names and share their classes.
     train, test = labeled.splits or ("", "")
     unknown, absent = labeled.unknown, labeled.absent
     # A classifier could never give these answers, so the numbers would mean little.
@@ -89,6 +90,7 @@ def build_finetune_data(
             "Fine-tuning needs labels and these pictures have none; use a folder with one"
             " sub-folder per class."
         )
+    # Labels that at least one picture has.
     present = train.labels.unique()
     if len(present) < 2:
         raise MaskwrightError(
@@ -98,12 +100,8 @@ def build_finetune_data(
     # Named classes all get an answer, also those that train has no picture of; numbers without
     # names are counted from 0 as they come.
     is_named = train.classes is not None and int(present.max()) < len(train.classes)
-    if is_named:
-        classes = tuple(train.classes or ())
-        label_numbers = torch.arange(len(classes))
-    else:
-        classes = tuple(map(str, present.tolist()))
-        label_numbers = present
+    classes = tuple(train.classes or ()) if is_named else tuple(map(str, present.tolist()))
+    label_numbers = torch.arange(len(classes)) if is_named else present
     store = dataclasses.replace(train, labels=torch.searchsorted(label_numbers, train.labels))
     held = None
     if settings.choose == "held_out":
@@ -158,6 +156,7 @@ def build_finetune_loader(
     workers = settings.workers
     if workers is None:
         workers = pick_workers(data.device.type, cpu_count())
+    # Random crops as in pretraining; strong changes come on top.
     augment = Augment(
         size=size, crop="random", scale=(settings.crop_scale, 1.0), flip=settings.flip
     )

@@ -97,6 +97,7 @@ def build_finetune_run(
     settings = data.settings
     loader = build_finetune_loader(data, model, scale)
     clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
+    # Classes by name: a classifier without them answers in numbers.
     about = describe_model(model, scale, {**described, "classes": list(data.classes)})
     module = FinetuneModule(model, scale, build_step_settings(data), clock, about)
     return FinetuneRun(data, module, loader)
@@ -109,6 +110,7 @@ def fit_classifier(
     # A run can be interrupted between its last step and the record of its end.
     if resume and load_finished(folder, run.module):
         return True
+    # No trackers: a fine-tuning is minutes long.
     loop = _train_loop(run.data, run.module.scale)
     run_log = RunLog(folder, [])
     result = run_train_loop(run.module, run.loader, run_log, loop, reporter, resume=resume)

@@ -26,6 +26,7 @@ def folds_of(data: str, fold: str) -> list[str]:
             f"Folds are those of torchvision:STL10; '{data}' has none. Leave out --fold, or use"
             " --shots."
         )
+    # Refused here, before anything is downloaded.
     if fold != "all" and not (fold.isdigit() and int(fold) < NUM_FOLDS):
         raise MaskwrightError(f"fold is 0 to {NUM_FOLDS - 1}, or all; got '{fold}'.")
     numbers = range(NUM_FOLDS) if fold == "all" else [int(fold)]
@@ -44,6 +45,7 @@ def train_each_fold(
     task: FinetuneTask, folder: RunFolder, folds: list[str], reporter: Reporter
 ) -> Finetuned:
     """A training per fold in a folder of its own; those that are finished are not repeated."""
+    # The folder of all folds has the settings; each fold has a run of its own.
     write_text(folder.config, yaml.safe_dump(task.to_dict(), sort_keys=False))
     folder.update_status(
         state="running", kind=SECTION, folds=folds, started=now(), versions=versions()
@@ -52,6 +54,7 @@ def train_each_fold(
     for data in folds:
         fold_folder = RunFolder(folder.path / slug(data.partition("?")[2]))
         reporter.say(f"{data} ({len(reports) + 1} of {len(folds)})")
+        # A killed series of folds goes on where it was.
         if fold_folder.exists and fold_folder.status()["state"] == "finished":
             reports.append(fold_folder.status()["result"])
             continue

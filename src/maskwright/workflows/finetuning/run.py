@@ -97,6 +97,7 @@ def _train_and_measure(
     task: FinetuneTask, folder: RunFolder, reporter: Reporter, resume: bool
 ) -> Finetuned:
     prepared = _prepare(task, folder, reporter, resume)
+    # Everything that can be refused has been refused by now.
     run = prepared.run
     finished = fit_classifier(run, folder, reporter, resume=resume)
     spent = {
@@ -137,9 +138,11 @@ def _prepare(task: FinetuneTask, folder: RunFolder, reporter: Reporter, resume: 
     """Load the encoder, open the pictures, build what trains, and put the beginning on record."""
     # A resumed run has the shape of its own checkpoint, wherever the encoder is now.
     loaded = load_encoder(folder.last) if resume else load_any_encoder(task.run)
+    # Pictures and their order must be those of the beginning.
     labeled = _open_labeled(task, loaded, reporter)
     if resume:
         check_same_data(labeled.fingerprint, task.labeled.data, folder, _NEW_RUN)
+    # Numbers the classes and holds a part out, by the seed alone.
     device = pick_device(task.device)
     data = build_finetune_data(labeled.train, task.settings, task.labeled.seed, device)
     if resume:
@@ -150,6 +153,7 @@ def _prepare(task: FinetuneTask, folder: RunFolder, reporter: Reporter, resume: 
         folder.update_status(state="running")
     else:
         _record_new(task, folder, labeled, data, model, reporter)
+    # Enough to open a checkpoint without its run, and to read pictures as here.
     described = {
         "data": task.labeled.data,
         "labels": task.labeled.labels,
@@ -168,6 +172,7 @@ def _prepare(task: FinetuneTask, folder: RunFolder, reporter: Reporter, resume: 
 
 def _open_labeled(task: FinetuneTask, loaded: LoadedEncoder, reporter: Reporter) -> Labeled:
     """The pictures, read under the range that the encoder was trained with."""
+    # Stated values count over those of the encoder.
     reading = reading_for(loaded.settings, task.labeled.value_range, task.labeled.pages)
     settings = dataclasses.replace(task.labeled, value_range=reading.value_range)
     return open_pictures(settings, loaded.model.config, reporter)

@@ -75,6 +75,7 @@ def _build_augment(data: DataSettings, size: tuple[int, int]) -> Augment:
 
 def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     """How long the training is, in optimizer steps or minutes."""
+    # Without a length the clock is of an epoch; complete settings have one.
     train = settings.train
     return set_clock(
         batches,

@@ -110,6 +110,7 @@ def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -
     """Pictures of a prepared store, with its maps."""
     config, grid = loaded.model.config, loaded.model.grid
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
+    # Rows of the store that are shown.
     some = packed.subset(spread(len(packed), MOST))
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
     names = tuple(Path(some.keys[row]).name for row in range(len(some)))
@@ -125,6 +126,7 @@ def _picture_by_picture(
     fitted: list[Tensor] = []
     whole: list[Tensor] = []
     skipped: list[str] = []
+    # All pictures of all sources in one list, so that the selection is even.
     every = [(source, index) for source in sources for index in range(len(source))]
     for number in spread(len(every), MOST):
         source, index = every[number]

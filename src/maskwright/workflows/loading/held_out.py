@@ -28,6 +28,7 @@ def read_val(val: str | None) -> float | int | str | None:
         return val  # a name such as torchvision:STL10
     if 0 <= number < 1:
         return number
+    # `500` is a count; `1.5` is neither.
     if number == int(number) and number > 0:
         return int(number)
     raise MaskwrightError(
@@ -81,6 +82,7 @@ def set_apart(
     if not test_size:
         return store, None
     # A class with few pictures is cut too: labels must not decide what a training sees.
+    # A fixed seed: every training of these pictures leaves the same part alone.
     parts = set_test_apart(store, TEST_SEED, test_size, spare_classes=False)
     if parts.held is None:
         raise MaskwrightError(
@@ -102,6 +104,7 @@ def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Repor
     _warn_of_common(train, held, val, reporter)
     if train.labels is None:
         return held
+    # Class numbers follow the order of names, which may differ.
     if held.labels is not None and shared_classes(train, held):
         return same_classes(train, held)
     lack = "has no labels" if held.labels is None else "names none of the classes trained on"
@@ -111,6 +114,7 @@ def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Repor
 
 def _warn_of_common(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> None:
     """Warn of held-out pictures that are also trained on."""
+    # Streams keep no pixels to compare.
     if train.content is None or held.content is None:
         return
     common = int(torch.isin(held.content, train.content).sum())

@@ -61,6 +61,7 @@ class Labeled:
     @property
     def fingerprint(self) -> str:
         """The identity of both parts."""
+        # Both parts: a changed test changes the numbers too.
         return hash_strings([self.train.fingerprint, self.test.fingerprint])
 
     @property
@@ -90,6 +91,7 @@ class Split:
     def how(self) -> str:
         """What is learned from and what is tested on, for people and for reports."""
         few = f", {self.settings.shots} per class" if self.settings.shots else ""
+        # Three ways to come to a test part: splits, a run's own, a quarter.
         if self.splits is not None:
             return f"splits {self.splits[0]} and {self.splits[1]} of {self.name}{few}"
         if self._apart is not None:
@@ -125,6 +127,7 @@ class Split:
             unknown, absent = lacking(train, other), lacking(other, train)
             test = limited(same_classes(train, other), limit, seed)
             train = limited(self._few(train), limit, seed)
+        # After drawing: pictures that were left out flatter nobody.
         repeated = count_repeated(train, test)
         return Labeled(
             train=train,
@@ -144,6 +147,7 @@ class Split:
 
     def _labeled(self, store: PackedStore, source: Source) -> tuple[PackedStore, tuple[str, ...]]:
         """The pictures with a label, and what is odd about the labels."""
+        # A file of labels may know only some of the pictures.
         known = only_labeled(store)
         if known is None:
             raise MaskwrightError(
@@ -194,6 +198,7 @@ class Split:
         shots = self.settings.shots
         if shots is None:
             return store
+        # Drawn by each class, so that none is missing.
         is_drawn = draw_shots(labels_of(store), shots, self.settings.seed, 0)  # (n,)
         return store.subset(is_drawn.nonzero()[:, 0])
 
@@ -219,6 +224,7 @@ def find_split(settings: LabeledSettings, reporter: Reporter | None = None) -> S
     if reporter is not None:
         for note in whole.notes:
             reporter.say(note)
+    # The whole source says which splits there are.
     names = split_names(settings, whole.splits)
     if names is None:
         refuse_unlabeled(whole, data, train_split)

@@ -18,6 +18,7 @@ from maskwright.support.errors import MaskwrightError
 
 def label_notes(source: Source) -> tuple[str, ...]:
     """What is odd about the labels of a source that come from a file."""
+    # Other sources have labels of their own, with nothing odd about them.
     return source.label_notes if isinstance(source, (PictureFiles, StoreSource)) else ()
 
 
@@ -28,6 +29,7 @@ def refuse_unlabeled(source: Source, data: str, split: str | None) -> None:
     # A file of labels that did not fit has said why.
     if notes := label_notes(source):
         raise MaskwrightError(notes[-1])
+    # Named as the person named it.
     where = f"'{data}'" if split is None else f"The split '{split}' of '{data}'"
     # The usual mistake: the pictures of a single class.
     folder = lone_folder([source.key(index) for index in range(len(source))])
@@ -52,6 +54,7 @@ def check_classes(train: PackedStore, test: PackedStore, data: str) -> tuple[str
 
     Raises MaskwrightError for a single class.
     """
+    # Labels and how many pictures have them: (k,) each.
     present, counts = labels_of(train).unique(return_counts=True)
     if len(present) < 2:
         raise MaskwrightError(
@@ -103,6 +106,7 @@ def count_repeated(train: PackedStore, test: PackedStore) -> int | None:
     """
     if train.content is None or test.content is None:
         return None
+    # Content is a hash of the pixels: equal pictures under other names count.
     return int(torch.isin(test.content, train.content).sum())
 
 

@@ -74,6 +74,7 @@ def labeled_settings(
     if data is None:
         labels = labels or trained.get("labels")
         pages = pages or trained.get("pages")
+    # Under the range of the training, so that the model's inputs mean the same.
     reading = reading_for(trained, value_range, pages)
     return LabeledSettings(
         data=str(source),

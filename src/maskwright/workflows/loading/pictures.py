@@ -71,6 +71,7 @@ def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Sourc
         labels=settings.labels,
         reading=reading_of(settings),
     )
+    # Sizes and channels of some pictures, for choices that the person left open.
     facts = survey(opened)
     for line in (str(facts), *facts.notes):
         reporter.say(line)
@@ -117,6 +118,7 @@ def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) 
         other = open_source(val, reading=reading_of(settings))
         held = fit_classes(train, _opened(settings, other, size, reporter), val, reporter)
     elif count := count_held(val, len(store)):
+        # By the run's seed, spread over the classes where there are labels.
         parts = hold_out(store, count, seed)
         train, held = parts.train, parts.held
         check_held(settings.val, held, len(store), reporter)
@@ -129,6 +131,7 @@ def _opened(
     """The pictures in the cache, or decoded anew each time where that is asked for."""
     if not settings.stream:
         return packed(source, size, settings.channels or 3, reporter)
+    # Nothing is packed, so epochs read the source again.
     store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
     _warn_of_skipped(store, reporter)
     reporter.say(
@@ -146,6 +149,7 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 
     store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
     reporter.finish()
+    # A store was shrunk once; what it lost is not there to be decoded.
     if isinstance(source, StoreSource) and max(size) > store.short_side:
         reporter.warn(
             f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter"
@@ -189,7 +193,9 @@ def eval_batches(
     maps: names of maps that come along, as shares over a grid of patches.
     grid: (rows, cols) of those patches.
     """
+    # (n, N) shares of each map, or nothing.
     shares = build_shares(store, maps, grid)
+    # Seed 0 without chance: the view of a picture is always the same.
     view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
     for start in range(0, len(store), batch_size):
         rows = torch.arange(start, min(start + batch_size, len(store)))

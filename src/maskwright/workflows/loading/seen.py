@@ -46,6 +46,7 @@ class Seen:
 
         They are known by their pixels, and by their files too where the data is the run's.
         """
+        # (n,) booleans.
         known = torch.zeros(len(store), dtype=torch.bool)
         if store.content is not None:
             known |= torch.isin(store.content, self.pixels)
@@ -57,6 +58,7 @@ class Seen:
 
     def is_of(self, data: str) -> bool:
         """Whether this data is what the run was trained on, by its path."""
+        # The text first: a name such as torchvision:STL10 is no path.
         return data == self.data or Path(data).resolve() == Path(self.data).resolve()
 
     def test_part(self, store: PackedStore) -> Tensor:
@@ -67,6 +69,7 @@ class Seen:
 def write_seen(folder: Path, data: str, pictures: Pictures) -> None:
     """Leave what a run is about to be trained on in its folder."""
     train, test = pictures.train, pictures.test
+    # Hashes, not names: the file stays small and says nothing of anybody's folders.
     columns: dict[str, Any] = {
         "data": np.array(data),
         "names": hash_names(train.keys).unique().numpy(),
@@ -119,6 +122,7 @@ def tell_seen(
     if seen is None:
         _warn_of_unknown(folder, data, reporter)
         return None
+    # Seen without labels, but seen: the features may fit these pictures better.
     count = seen.count(test, data)
     if count:
         reporter.warn(

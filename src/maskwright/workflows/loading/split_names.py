@@ -20,8 +20,10 @@ def split_names(settings: LabeledSettings, known: tuple[str, ...]) -> tuple[str,
             f"--train-split and --test-split both name '{settings.test_split}', and a test on what"
             " was learned from says nothing; name two."
         )
+    # What the person names counts; the rest is found by its name.
     test = settings.test_split or _first_known(TEST_NAMES, known, besides=settings.train_split)
     train = settings.train_split or _first_known(TRAIN_NAMES, known, besides=test)
+    # A named test split must not be taken from what is learned from.
     if train is None and settings.test_split is not None:
         raise MaskwrightError(
             f"'{settings.data}' has no split named train beside '{settings.test_split}' (it has"

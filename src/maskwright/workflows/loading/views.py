@@ -41,6 +41,7 @@ class PictureBatches:
     skipped: list[UnreadableImage] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[list[int], Tensor]]:
+        # Decoding releases Python's lock: threads are enough.
         with ThreadPoolExecutor(max(1, cpu_count())) as pool, quiet_pillow():
             for start in range(0, len(self.source), BATCH):
                 indexes = range(start, min(start + BATCH, len(self.source)))
@@ -116,6 +117,7 @@ def _items(images: Any) -> Iterable[Any]:
     A single image as an array gets a batch dimension; arrays in a list are each one image or a
     batch.
     """
+    # Flattened: lists of lists and batches come to the same.
     if isinstance(images, (list, tuple)):
         return [part for item in images for part in _items(item)]
     if isinstance(images, (np.ndarray, Tensor)) and images.ndim == 3:

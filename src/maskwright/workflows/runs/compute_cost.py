@@ -20,6 +20,7 @@ def training_flops(module: PretrainModule) -> int:
     They are the analytic cost of every step, and what policy and loss cost besides.
     """
     totals = module.totals()
+    # Per image and step, so images say how often.
     looked_through = loss_flops(module) * totals["images"]
     return totals["model_flops"] + looked_through + totals["policy_flops"]
 
@@ -30,6 +31,7 @@ def loss_flops(module: PretrainModule) -> int:
     They are counted on a blank picture.
     """
     total = 0
+    # Perceptual networks take three channels, whatever the pictures have.
     blank = torch.zeros(1, 3, *module.model.grid.image_size, device=module.device)
     for summand in module.objective.summands:
         if isinstance(summand.term, PerceptualError):

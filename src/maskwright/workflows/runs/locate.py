@@ -63,6 +63,7 @@ def home_of(path: str | Path) -> Path:
 
     The run folder itself, the folder of a file, or a new one named after a name.
     """
+    # Hints are about weights, not about folders.
     text, _ = split_hints(path)
     if is_name(text):
         return Path(slug(text))

@@ -28,6 +28,7 @@ def offering_others(weights: Path | str) -> Iterator[None]:
         if not run.exists:
             raise
         others = whole_weights(run)
+        # An advice that can be followed, in any case.
         if not others:
             way = "the run keeps no other weights; start it again with --overwrite"
         else:
@@ -37,6 +38,7 @@ def offering_others(weights: Path | str) -> Iterator[None]:
 
 def whole_weights(run: RunFolder) -> list[Path]:
     """The undamaged weight files of a run: checkpoints before exports, the newest first."""
+    # A zip file has its table at the end: a torn one has none.
     checkpoints = [path for path in run.checkpoints.glob("*.ckpt") if zipfile.is_zipfile(path)]
     exports = [path for path in run.exported.glob("*.safetensors") if _is_whole(path)]
     return [*_newest_first(checkpoints), *_newest_first(exports)]

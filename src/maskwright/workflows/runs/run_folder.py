@@ -64,6 +64,7 @@ class RunFolder:
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of run.json."""
+        # Read before each write: other processes may have changed entries.
         old = self.status() if self.exists else {}
         # The heartbeat says that somebody still writes; a run without one has died.
         write_json(self.status_file, {**old, **changes, "heartbeat": now()})
@@ -74,6 +75,7 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row to metrics.jsonl."""
+        # Not every training is wrapped in `logged`, which makes the folder.
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with self.metrics_file.open("a", encoding="utf-8") as file:
@@ -104,6 +106,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Delete the folder of an earlier run; refuses a folder that no run has made."""
+        # Never delete what is not ours.
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists:
             raise MaskwrightError(
                 f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose"
@@ -143,6 +146,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         raise MaskwrightError(
             f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out."
         ) from error
+    # From here on the folder exists, and the log in it.
     handler = write_log_file(folder.log_file)
     try:
         yield
@@ -179,7 +183,9 @@ def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")
 
     An unfinished one is returned itself, so that the person decides what becomes of it.
     """
+    # What a person recognizes: data, model, policy.
     name = "-".join(slug(part) for part in (data, model, policy))
+    # A finished run keeps its name; the next gets a number.
     number = 1
     while True:
         folder = RunFolder(root / (name if number == 1 else f"{name}-{number}"))

@@ -40,6 +40,7 @@ class RunLog:
     def emit(self, row: Row) -> None:
         """Add one row of numbers everywhere."""
         self.folder.append_metrics(row)
+        # Once it was said, it stays said.
         self.wants_stop = self.wants_stop or (self.watch is not None and self.watch(row))
         self.epoch = row["epoch"]
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
@@ -56,6 +57,7 @@ class RunLog:
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         """Keep a sheet as a file named by epoch and mirror it to the trackers."""
+        # Named by epoch, so that a folder shows the training in order.
         save_picture(self.folder.samples / f"epoch_{self.epoch:04d}.png", image)
         for tracker in self.trackers:
             tracker.picture(name, image, step)

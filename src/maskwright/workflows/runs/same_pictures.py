@@ -50,11 +50,13 @@ def check_same_data(
     # Runs of early versions have no fingerprint; nothing can be said of them.
     if fingerprint == status.get("data_fingerprint", fingerprint):
         return
+    # Fingerprints of another version cannot be compared.
     if status.get("data_identity") != identity.FORMAT:
         raise MaskwrightError(
             f"{folder} was begun by another version of maskwright, which knew its pictures"
             f" otherwise, so it cannot be seen whether those in '{data}' are the same; {way}."
         )
+    # Random transforms in a Dataset, for example.
     if changes:
         raise MaskwrightError(
             f"The Dataset gives other pictures each time it is asked, so {folder} cannot go on with"

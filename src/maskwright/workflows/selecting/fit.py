@@ -68,6 +68,7 @@ def fit_scorer(task: SelectTask, reporter: Reporter, *, resume: bool) -> bool:
         seconds=round(module.clock.seconds, 2),
         **module.totals(),
     )
+    # It is saved and measured next, wherever it was trained.
     task.scorer.to("cpu")
     return not stopped
 
@@ -93,6 +94,7 @@ def _record_begin(task: SelectTask, device: torch.device, reporter: Reporter, re
         f" with a {task.loaded.model.grid}; {len(pictures.train):,} pictures to train on; encode"
         f" {options.encode}, mix {options.mixing}"
     )
+    # Options were compared before; here the pictures are.
     if resume:
         way = "--overwrite starts it again"
         check_same_data(pictures.train.fingerprint, "the data", folder, way)
@@ -119,6 +121,7 @@ def _train(
 ) -> bool:
     """Returns whether somebody asked to stop before the end."""
     pictures, options = task.pictures, task.options
+    # Fixed pictures, so that epochs compare.
     watched = eval_images(pictures.fixed, pictures.size, min(WATCHED, MOST_MEASURED))
 
     def measure(module: SelectModule, epoch: int) -> Row:

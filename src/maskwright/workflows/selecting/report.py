@@ -62,6 +62,7 @@ def report_selection(task: SelectTask, reporter: Reporter) -> dict[str, Any]:
     options, loaded, folder = task.options, task.loaded, task.folder
     device = pick_device(options.device)
     model, grid = loaded.model.to(device), loaded.model.grid
+    # Held out where there are any, spread evenly.
     images = eval_images(task.pictures.fixed, task.pictures.size, MOST_MEASURED)
     scorer = task.scorer.to(device)
     logit = choose_kept(scorer, images, loaded.scale, grid.patch_size, device)  # (n, N)
@@ -161,6 +162,7 @@ def compare(filled: Mapping[str, Filled], seed: int) -> dict[str, Any]:
 
 def format_report(report: Mapping[str, Any]) -> list[str]:
     """The result in a few lines."""
+    # The scorer first, then the rivals, then what was compared.
     kept = report["kept"]
     lines = [
         f"Kept: {kept['mean_share']:.1%} of {kept['num_patches']} patches, {kept['mean']:.1f} a"
@@ -195,6 +197,7 @@ def _format(name: str, row: Mapping[str, Any]) -> str:
 
 def _save_curve(folder: RunFolder, pretrained_share: float) -> None:
     """The share kept over training, with noise and without."""
+    # Two lines: noise moves what is kept while training.
     series = {"kept": "training, with noise", "kept_test": "test pictures, without noise"}
     figure = loss_curve(
         folder.metrics(),

@@ -126,6 +126,7 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
     # A run can be interrupted between its last step and the record of its end.
     if run.plan.resume and load_finished(run.folder, module):
         return False
+    # What is measured meanwhile, and what stands beside the loss.
     monitor = TrainingMonitor(settings, run.pictures, run_log.picture)
     loop = TrainLoop(
         label="pretrain",
@@ -147,6 +148,7 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
 
 def _machine(settings: PretrainSettings) -> Machine:
     return Machine(
+        # Everything in Lightning's words.
         device=pick_device(settings.run.device),
         precision=settings.run.precision or "32-true",
         devices=settings.run.devices,

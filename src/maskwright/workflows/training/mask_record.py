@@ -54,6 +54,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 def _draw_column(module: PretrainModule, batch: Batch, draw: int) -> MaskColumn:
     """Masks of the pictures under one seed, at the ratio of the end of the training."""
     masker = module.masker
+    # The number of the draw is the seed.
     mask = mask_pictures(
         masker.policy,
         masker.grid,
@@ -74,6 +75,7 @@ def _describe(masker: Masker, folder: RunFolder) -> dict[str, float]:
         return {}
     grid = masker.grid
     statistics = {**measure_geometry(latest, grid).numbers(), **masker.monitor.totals()}
+    # (N,) -> (rows, cols): where in the picture masks fall.
     shares = masker.monitor.marginals().reshape(grid.rows, grid.cols).tolist()
     rounded = [[round(share, 4) for share in row] for row in shares]
     write_json(folder.masks / "statistics.json", {**statistics, "share_masked": rounded})

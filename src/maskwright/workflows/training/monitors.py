@@ -74,6 +74,7 @@ class TrainingMonitor:
 
     def own_mask(self, module: PretrainModule, batch: Batch) -> PatchMask:
         """The run's own policy at its last ratio on one batch of pictures, fixed."""
+        # At the ratio of the end, so that epochs compare.
         masker, device = module.masker, module.device
         images = module.scale.to_model(batch.images.to(device))
         # Looking does not count as the training's cost: nothing here is charged.
@@ -143,6 +144,7 @@ class TrainingMonitor:
         batch = self._batch(module, SHOWN)
         images = module.scale.to_model(batch.images.to(module.device))
         prediction = module.model(images, self.own_mask(module, batch))
+        # What people need beside the pictures to know what they see.
         facts = SheetFacts(
             policy=str(self.settings.mask.policy),
             ratio=module.masker.ratio.at(1.0),
@@ -161,10 +163,13 @@ class TrainingMonitor:
         assert self.pictures.held is not None
         train = only_labeled(self.pictures.train)
         held = only_labeled(self.pictures.held)
+        # `tasks` has looked: both parts have labels.
         assert train is not None
         assert held is not None
+        # Spread over the store, which is often sorted by class.
         if len(train) > MOST_KNN_TRAIN:
             train = train.subset(spread(len(train), MOST_KNN_TRAIN))
+        # Features of both parts under one readout: (n, D) each.
         learned = self._features(module, train).labeled("mean")
         tested = self._features(module, held).labeled("mean")
         result = measure_knn(learned, tested, KnnSettings())

@@ -44,6 +44,7 @@ def plan_joined(
 def _plan_from_folder(
     folder: RunFolder, given: dict[str, Any], source: Any, reporter: Reporter, *, joined: bool
 ) -> RunPlan:
+    # The folder's own settings count; what is given may only repeat them.
     settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
     settings = _moved(settings, given)
     if settings.train.optimizer is None:  # the run was begun when AdamW was the only one
@@ -71,12 +72,14 @@ def _open_again(
     try:
         opened, _ = find(settings.data, source, reporter)
     except MaskwrightError as error:
+        # Whoever names the data needs no advice to name it.
         if given.get("data") is not None:
             raise
         raise MaskwrightError(
             f"{error} If the data lies elsewhere now, name its place: maskwright pretrain DATA"
             f" --resume --out {folder}."
         ) from error
+    # What was learned of a picture by its number would go to another one.
     check_same_data(
         opened.fingerprint,
         settings.data.data,

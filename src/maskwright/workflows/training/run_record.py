@@ -74,6 +74,7 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
     stopped: before the end of the training.
     """
     folder, reporter = run.folder, run.reporter
+    # Of the last row: the step that was put on record.
     step = folder.metrics()[-1]["step"]
     spent = {
         "step": step,

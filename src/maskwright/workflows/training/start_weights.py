@@ -22,6 +22,7 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
 
     Raises MaskwrightError when the encoders differ in shape.
     """
+    # The number of channels is a hint: the stem is adapted to it.
     source = load_any_encoder(path, Hints(channels=model.config.channels)).model
     prefix = source.config.num_prefix
     state = source.state_dict()
@@ -44,6 +45,7 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
             f"The encoder in {path} does not fit this run's: {', '.join(missing[:3])} differ. Use"
             " the same model and patch size."
         )
+    # Not strict: a decoder that does not fit stays as it was drawn.
     model.load_state_dict(fitting, strict=False)
     fresh = len(target) - len(fitting)
     if fresh:

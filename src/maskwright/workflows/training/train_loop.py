@@ -100,15 +100,12 @@ def run_train_loop(
         # measurements come before the checkpoint that counts them as done.
         callbacks: list[Callback] = [*loop.averaging, recorder, tasks, checkpoints, signals]
         trainer = build_trainer(folder.path, loop.machine, callbacks)
+        # Pictures and rows go on where the checkpoint was written.
         if resume:
             restore_position(folder, loader)
         clock.start()
-        trainer.fit(
-            module,
-            train_dataloaders=loader,
-            ckpt_path=str(folder.last) if resume else None,
-            weights_only=True,
-        )
+        start = str(folder.last) if resume else None
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=start, weights_only=True)
     return LoopResult(checkpoints.stop_requested, trainer.global_step)
 
 
@@ -129,6 +126,7 @@ def load_finished(folder: RunFolder, module: SteppedModule) -> bool:
     total_steps = module.clock.total_steps
     if total_steps is None or read_position(folder)["step"] < total_steps:
         return False
+    # Nothing is trained: the weights and counts of the end are all that is needed.
     checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     module.on_load_checkpoint(checkpoint)
