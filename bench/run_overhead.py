@@ -25,7 +25,7 @@ from maskwright.support.reporting import LogReporter
 from maskwright.support.seeding import torch_generator
 from maskwright.training.optimizer import build_optimizer
 from maskwright.workflows.building.mask_samples import mask_samples
-from maskwright.workflows.building.module import model_config
+from maskwright.workflows.building.model_shape import model_config
 
 BATCH = 64
 

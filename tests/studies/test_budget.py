@@ -18,7 +18,8 @@ from maskwright.studies.budget import Budget, spent
 from maskwright.studies.pricing import planned, price_step
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
-from maskwright.workflows.building.module import build_module, model_config
+from maskwright.workflows.building.model_shape import model_config
+from maskwright.workflows.building.module import build_module
 from maskwright.workflows.loading.batches import build_batches
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, load
 from maskwright.workflows.pretrain import complete

@@ -78,10 +78,10 @@ def test_a_stop_that_somebody_asked_for_is_not_the_last_epoch() -> None:
     tasks, rows = build(dict.fromkeys(range(1, 3), 0.5), every=5)
     trainer = MadeUpTrainer()
     run(tasks, trainer, 1)
-    trainer.should_stop, tasks.checkpoints.asked, trainer.current_epoch = True, True, 1
+    trainer.should_stop, tasks.checkpoints.stop_requested, trainer.current_epoch = True, True, 1
     tasks.on_train_epoch_end(trainer, nn.Identity())
     assert [row["epoch"] for row in rows] == [1]
-    tasks.checkpoints.asked = False  # the clock has ended the training instead
+    tasks.checkpoints.stop_requested = False  # the clock has ended the training instead
     tasks.on_train_epoch_end(trainer, nn.Identity())
     assert [row["epoch"] for row in rows] == [1, 2]
 

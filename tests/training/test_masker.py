@@ -96,7 +96,7 @@ def test_several_masks_of_a_picture_are_drawn_apart_under_ids_of_their_own() -> 
         views=torch.zeros(2, 5),
         keys=None,
     )
-    asked: Any = SimpleNamespace(scale=SCALE, recipe=SimpleNamespace(masks_per_image=3))
+    asked: Any = SimpleNamespace(scale=SCALE, settings=SimpleNamespace(masks_per_image=3))
     several = PretrainModule.show(asked, batch)
     assert several.mask_ids is not None
     assert several.mask_ids.tolist() == [0, 0, 1, 1, 2, 2]

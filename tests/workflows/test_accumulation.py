@@ -11,7 +11,7 @@ import pytest
 
 import maskwright
 from maskwright.models.cost import count_step
-from maskwright.workflows.building.module import model_config
+from maskwright.workflows.building.model_shape import model_config
 from tests.workflows.conftest import SMALL
 
 # The weights never move, so that steps of different runs can be compared.

@@ -368,7 +368,7 @@ def test_the_catalog_lists_options() -> None:
 def test_tokens_are_the_same_in_memory_and_made_anew(
     small_run: maskwright.Run, shared_photos: Path
 ) -> None:
-    from maskwright.workflows.loading.labeled import LabeledSettings
+    from maskwright.workflows.loading.labeled_settings import LabeledSettings
     from maskwright.workflows.measuring.evaluation import EvaluationContext, probe_contexts
     from maskwright.workflows.measuring.subjects import load_encoders
 

@@ -23,7 +23,7 @@ from maskwright.workflows.finetune import Finetuned
 from maskwright.workflows.finetuning.data import open_pictures
 from maskwright.workflows.finetuning.fit import measure_finetune
 from maskwright.workflows.inspect import describe
-from maskwright.workflows.loading.labeled import LabeledSettings
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.finetune_settings import (
     FinetuneSettings,

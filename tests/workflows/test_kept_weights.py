@@ -160,7 +160,9 @@ def test_selecting_keeps_the_scorer_that_was_measured_last(
         measured.append({name: value.clone() for name, value in weights.items()})
         return measure_scorer(model, scorer, *rest)
 
-    monkeypatch.setattr(import_module("maskwright.workflows.select"), "measure_scorer", watched)
+    monkeypatch.setattr(
+        import_module("maskwright.workflows.selecting.fit"), "measure_scorer", watched
+    )
     done = maskwright.select(
         small_run.path,
         name="watched",

@@ -259,7 +259,7 @@ def test_attention_asks_the_network_that_was_named_and_is_made_again_for_other_w
 
     asked: list[tuple[str, str]] = []
     looked: list[int] = []
-    monkeypatch.setattr("maskwright.workflows.prepare.open_teacher", Corner)
+    monkeypatch.setattr("maskwright.workflows.preparing.maps.open_teacher", Corner)
     prepare(cutouts, tmp_path / "store", size=32, crop="center", reporter=Listener())
     for _ in range(3):
         done = prepare(

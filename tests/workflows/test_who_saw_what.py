@@ -22,7 +22,8 @@ from maskwright.studies.plan import build_plan
 from maskwright.studies.running import RunningSettings
 from maskwright.studies.study import run_plan
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.loading.labeled import LabeledSettings, find_split
+from maskwright.workflows.loading.labeled import find_split
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import load
 from maskwright.workflows.loading.seen import FILE, read_seen
 from maskwright.workflows.select import _data_settings

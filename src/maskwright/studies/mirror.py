@@ -30,7 +30,7 @@ def mirror_trial(names: Sequence[str], study: Path, trial: Path, record: TrialRe
     for name in names:
         folder = study if name == "mlflow" else trial
         # One run of the tracker per trial, closed at once.
-        tracker = TRACKERS[name][0](folder, f"{record.arm} seed {record.seed}", settings)
+        tracker = TRACKERS[name].build(folder, f"{record.arm} seed {record.seed}", settings)
         tracker.numbers({_plain(key): value for key, value in numbers.items()}, step)
         tracker.close()
 

@@ -14,7 +14,8 @@ from maskwright.studies.measuring import held_store
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.building.policies import build_checked_policy
-from maskwright.workflows.loading.labeled import LabeledSettings, find_split
+from maskwright.workflows.loading.labeled import find_split
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 

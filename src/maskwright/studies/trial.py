@@ -19,7 +19,7 @@ from maskwright.support.environment import describe_device, pick_device, version
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter, log
-from maskwright.workflows.building.module import model_config
+from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, now, slug

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Clock:
-    """Progress of a training that ends after `total_steps`, or after `minutes` when those are
-    given.
+    """Progress of a training that ends after a number of steps, or after minutes.
 
-    Seconds of earlier, interrupted parts of the run are counted in `earlier_seconds`.
+    total_steps: optimizer steps; None where minutes decide.
+    minutes: length on the wall; where they are given, steps do not count.
+    earlier_seconds: of earlier, interrupted parts of the run.
     """
 
     total_steps: int | None
@@ -29,17 +30,14 @@ class Clock:
         return self.earlier_seconds + time.monotonic() - self._started
 
     def progress(self, step: int) -> float:
-        """Share done before optimizer step `step` (from 0): 0 at the first step and exactly 1 at
-        the last.
-        """
+        """Share done before optimizer step `step`: 0 at the first, exactly 1 at the last."""
         if self.minutes is not None:
             return min(1.0, self.seconds / (60 * self.minutes))
+        # By `total - 1`, so that the last step has reached the end of every schedule.
         return min(1.0, step / max(1, (self.total_steps or 1) - 1))
 
     def rate_progress(self, step: int) -> float:
-        """Share for the learning rate: the middle of the step, so that no step has a
-        rate of zero.
-        """
+        """Share for the learning rate: the middle of the step, so that no rate is zero."""
         if self.minutes is not None:
             return self.progress(step)
         return min(1.0, (step + 0.5) / max(1, self.total_steps or 1))
@@ -65,16 +63,21 @@ def set_clock(
     steps: int | None = None,
     accumulate: int = 1,
 ) -> Clock:
-    """The clock of a training as long as minutes say, where they are given, else steps, else epochs
-    of so many batches.
+    """The clock of a training: minutes where they are given, else steps, else epochs.
+
+    batches: of one epoch.
+    accumulate: batches per optimizer step.
     """
     if minutes is not None:
         return Clock(None, minutes)
-    return Clock(steps if steps is not None else count_steps(epochs, batches, accumulate))
+    if steps is not None:
+        return Clock(steps)
+    return Clock(count_steps(epochs, batches, accumulate))
 
 
 def count_steps(epochs: float, batches_per_epoch: int, accumulate: int) -> int:
-    """Optimizer steps in that many epochs; the last, shorter accumulation of an epoch is a step
-    too.
+    """Optimizer steps in that many epochs.
+
+    The last, shorter accumulation of an epoch is a step too.
     """
     return max(1, round(epochs * math.ceil(batches_per_epoch / accumulate)))

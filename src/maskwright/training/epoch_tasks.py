@@ -1,6 +1,4 @@
-"""Work that is done on the frozen model at the end of some epochs: held-out loss,
-pictures, k-NN.
-"""
+"""Work on the frozen model at the end of some epochs: held-out loss, pictures, k-NN."""
 
 from __future__ import annotations
 
@@ -13,13 +11,18 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 
-from maskwright.training.checkpoints import Checkpoints, agreed
+from maskwright.training.checkpoints import Checkpoints, broadcast_decision
 from maskwright.training.recorder import Row
 
 
 @dataclass(frozen=True)
 class EpochTask:
-    """A measurement with its own pace: `run(module, epoch)` returns numbers for the record."""
+    """A measurement with its own pace.
+
+    name: what it is called.
+    every: epochs between two runs.
+    run: takes the module and the epoch and returns numbers for the record.
+    """
 
     name: str
     every: int
@@ -27,11 +30,10 @@ class EpochTask:
 
 
 class EpochTasks(Callback):
-    """Runs due tasks on rank 0 with the model in evaluation mode, always after the first and the
-    last epoch; keeps the best k-NN.
+    """Runs due tasks on rank 0 with the model in evaluation mode, and keeps the best epoch.
 
-    Where a callback averages the weights, the average is what checkpoints keep, so it is what is
-    measured.
+    All tasks run after the first and the last epoch. Where a callback averages the weights, the
+    average is what checkpoints keep, so it is what is measured.
     """
 
     def __init__(
@@ -43,22 +45,31 @@ class EpochTasks(Callback):
         best: str = "knn_top1",
         kept_as: str = "best_knn",
     ) -> None:
-        """best: the number whose largest value decides which epoch is kept as `kept_as`.ckpt."""
-        self.tasks, self.emit, self.checkpoints, self.last_epoch = (
-            tasks,
-            emit,
-            checkpoints,
-            last_epoch,
-        )
-        self.best_of, self.kept_as = best, kept_as
+        """Remember what to run.
+
+        emit: receives the row of numbers of an epoch.
+        checkpoints: knows whether an epoch was cut short, and where files go.
+        last_epoch: the epoch in which the training ends; None where minutes decide.
+        best: the number whose largest value decides which epoch is kept.
+        kept_as: the name of that epoch's checkpoint.
+        """
+        self.tasks = tasks
+        self.emit = emit
+        self.checkpoints = checkpoints
+        self.last_epoch = last_epoch
+        self.best_of = best
+        self.kept_as = kept_as
         self.best = float("-inf")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.checkpoints.interrupted:
             return
         epoch = trainer.current_epoch + 1
-        final = (trainer.should_stop and not self.checkpoints.asked) or epoch == self.last_epoch
-        due = [task for task in self.tasks if final or epoch == 1 or epoch % task.every == 0]
+        # A stop that somebody asked for is resumed later: that epoch is not the last.
+        is_over = trainer.should_stop and not self.checkpoints.stop_requested
+        is_last = is_over or epoch == self.last_epoch
+        due = [task for task in self.tasks if is_last or epoch == 1 or epoch % task.every == 0]
+
         row: Row = {"step": trainer.global_step, "epoch": epoch}
         if due and trainer.is_global_zero:
             with (
@@ -69,11 +80,12 @@ class EpochTasks(Callback):
                 for task in due:
                     row |= task.run(pl_module, epoch)
             self.emit(row)
-        if agreed(trainer, row.get(self.best_of, float("-inf")) > self.best):
+
+        # Only rank 0 has measured, and saving needs all ranks: they follow its decision.
+        if broadcast_decision(trainer, row.get(self.best_of, float("-inf")) > self.best):
             self.best = row.get(self.best_of, self.best)
-            trainer.save_checkpoint(
-                self.checkpoints.folder / f"{self.kept_as}.ckpt", weights_only=False
-            )
+            path = self.checkpoints.folder / f"{self.kept_as}.ckpt"
+            trainer.save_checkpoint(path, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -84,12 +96,13 @@ class EpochTasks(Callback):
 
 @contextmanager
 def kept_weights(trainer: Trainer, module: Any) -> Iterator[None]:
-    """Put the weights that a checkpoint would keep into the module, and those in training back
-    again.
-    """
-    averages = [one for one in trainer.callbacks if isinstance(one, WeightAveraging)]  # type: ignore[attr-defined]
+    """Put the weights that a checkpoint would keep into the module, and take them back after."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
+    # Lightning swaps averaged and trained weights in its validation hooks. There is no validation
+    # loop here (`limit_val_batches=0`), so the hooks are called by hand.
     for average in averages:
-        average.on_validation_epoch_start(trainer, module)  # the hooks that swap both
+        average.on_validation_epoch_start(trainer, module)
     try:
         yield
     finally:

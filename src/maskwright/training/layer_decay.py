@@ -17,12 +17,14 @@ def build_layered_optimizer(
     layers above it, the embedding slowest (Clark et al. 2020; He et al. 2022, table 9). Vectors,
     tokens and positions are not decayed.
     """
+    # (layer, whether it is spared weight decay) -> parameters
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault(
-                (layer_of(name, model.config.depth), is_spared(name, parameter)), []
-            ).append(parameter)
+            group = (layer_of(name, model.config.depth), is_spared(name, parameter))
+            groups.setdefault(group, []).append(parameter)
+
+    # Head first: the rate that is logged is that of the first group, the full one.
     last = model.config.depth + 1
     listed = [
         {
@@ -32,6 +34,7 @@ def build_layered_optimizer(
         }
         for layer, spared in sorted(groups, reverse=True)
     ]
+    # Fused only on the devices that are known to have it.
     on_gpu_or_cpu = all(
         parameter.device.type in ("cpu", "cuda") for parameter in model.parameters()
     )
@@ -39,14 +42,13 @@ def build_layered_optimizer(
 
 
 def layer_of(name: str, depth: int) -> int:
-    """0 for patch embedding, tokens and positions, 1 to depth for the blocks, depth + 1 for what
+    """The layer of a parameter by its name.
+
+    0 for patch embedding, tokens and positions, 1 to `depth` for the blocks, `depth` + 1 for what
     comes after them.
     """
-    place = name.removeprefix("encoder.")
-    if place.startswith("blocks."):
-        return int(place.split(".")[1]) + 1
-    return (
-        0
-        if place.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed"))
-        else depth + 1
-    )
+    inner = name.removeprefix("encoder.")
+    if inner.startswith("blocks."):
+        return int(inner.split(".")[1]) + 1
+    is_embedding = inner.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed"))
+    return 0 if is_embedding else depth + 1

@@ -1,6 +1,4 @@
-"""The masks of a training: its policy and ratio, what the policy may look at, what it learns, and
-what that costs.
-"""
+"""The masks of a training: its policy and ratio, what the policy sees, learns and costs."""
 
 from __future__ import annotations
 
@@ -23,8 +21,7 @@ from maskwright.masking.stateful import (
 from maskwright.models.encoder import Encoder
 from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
 from maskwright.schedules import Schedule
-from maskwright.support.sample_ids import picture_ids
-from maskwright.support.seeding import derive_seed, sample_rng
+from maskwright.support.seeding import KeyedRng, derive_seed, sample_rng
 from maskwright.training.monitor import MaskMonitor
 from maskwright.training.teachers import OwnTeacher, Teacher
 
@@ -33,8 +30,14 @@ OWN = "self"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a step shows: images (B, C, H, W) in the model's numbers, whose they are, which of a
-    picture's masks, maps and views; keys: the pictures' names where the policy asks for them.
+    """What a training step shows to the policy.
+
+    images: (B, C, H, W) in the model's numbers.
+    sample_ids: (B,) which picture of the data, and in the high bits which of its masks.
+    mask_ids: (B,) which of a picture's masks; None where each picture has one.
+    priors: (B, N) maps by name.
+    views: (B, 5) which crop of the picture is seen, see `Scene`.
+    keys: the pictures' names where the policy asks for them.
     """
 
     images: Tensor
@@ -46,8 +49,9 @@ class Shown:
 
 
 class Masker(nn.Module):
-    """Draws masks and teaches the policy; an `nn.Module` because some policies have weights and
-    memories to save.
+    """Draws masks and teaches the policy.
+
+    It is an `nn.Module` because some policies have weights and memories to save.
     """
 
     def __init__(
@@ -63,21 +67,33 @@ class Masker(nn.Module):
         own_teacher: OwnTeacher | None = None,
         teachers: Mapping[str, Teacher] | None = None,
     ) -> None:
-        """predict: share of the masked patches that the loss scores; ratio_levels: how many values
-        a ratio schedule may take, since every new count of visible patches makes a compiled model
-        compile again; teachers: source -> encoder, for policies guided by others.
+        """Take the parts as they are.
+
+        predict: share of the masked patches that the loss scores.
+        ratio_levels: how many values a ratio schedule may take; every new count of visible patches
+            makes a compiled model compile again.
+        own_teacher: the average of the trained encoder, where a policy is guided by it.
+        teachers: source -> encoder, for policies guided by others.
         """
         super().__init__()
-        self._policy = (policy,)  # in a tuple: its state is registered once, as a learner
-        self.ratio, self.grid, self.scale = ratio, grid, scale
-        self.seed, self.predict, self.ratio_levels = seed, predict, ratio_levels
-        self.own_teacher, self._teachers = own_teacher, dict(teachers or {})
+        # A policy can be an nn.Module itself. As a plain attribute it would be registered twice,
+        # here and among the learners, and every checkpoint would hold its state twice; inside a
+        # tuple torch does not see it.
+        self._policy = (policy,)
+        self.ratio = ratio
+        self.grid = grid
+        self.scale = scale
+        self.seed = seed
+        self.predict = predict
+        self.ratio_levels = ratio_levels
+        self.own_teacher = own_teacher
+        self._teachers = dict(teachers or {})
         self.learners = nn.ModuleList(stateful_policies(policy))  # type: ignore[arg-type]
         self.monitor = MaskMonitor(grid.num_patches)
-        self.spent = {"teacher_tokens": 0, "policy_flops": 0}  # a training puts its own counts here
-        self._unobserved: list[
-            Feedback
-        ] = []  # of the batches of the optimizer step that is being made
+        # What policy and teachers have cost since the last `take_spent`.
+        self.spent = {"teacher_tokens": 0, "policy_flops": 0}
+        # Of the batches of the optimizer step that is being made.
+        self._unobserved: list[Feedback] = []
 
     @property
     def policy(self) -> Policy:
@@ -96,14 +112,11 @@ class Masker(nn.Module):
             images=shown.images,
             priors=shown.priors,
             views=shown.views,
+            # A function: attention costs a pass of the teacher, so it is computed when asked for.
             attention=lambda source: self.look(source, shown.images, charged=True),
             mask_ids=shown.mask_ids,
             keys=shown.keys,
-            picture_rng=(
-                None
-                if shown.mask_ids is None
-                else sample_rng(self.seed, epoch, picture_ids(shown.sample_ids), "picture")
-            ),
+            picture_rng=self._picture_rng(shown, epoch),
         )
 
     def draw(self, scene: Scene) -> PatchMask:
@@ -113,29 +126,34 @@ class Masker(nn.Module):
         return mask
 
     def weights(self, scene: Scene, mask: PatchMask) -> Tensor | None:
-        """(B, V) ones that carry a gradient to the policies that learn from the reconstruction's
-        loss, or None.
-        """
+        """(B, V) ones that carry a gradient from the reconstruction's loss to policies, or None."""
         product = None
         for learner in self.learners:
             if isinstance(learner, HasSoftMask) and (soft := learner.soft_mask(scene)) is not None:
-                one = 1 + (soft - soft.detach())
-                product = one if product is None else product * one
-        return None if product is None else take(product[:, :, None], mask.visible_ids)[:, :, 0]
+                # Straight through: the value is exactly 1, the slope is that of the soft mask.
+                gate = 1 + (soft - soft.detach())  # (B, N)
+                product = gate if product is None else product * gate
+        if product is None:
+            return None
+        return take(product[:, :, None], mask.visible_ids)[:, :, 0]  # (B, N) -> (B, V)
 
     def learn(
         self, scene: Scene, mask: PatchMask, errors: Tensor, gather: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
-        """Find what the policies' own losses say of each predicted patch's cost (B, K), and return
-        their sum. gather: joins all processes.
+        """Return the sum of the policies' own losses, from each predicted patch's cost (B, K).
+
+        gather: joins the rows of all processes.
 
         What is to be remembered of it waits until `after_step` says that the step was good.
         """
         if not len(self.learners):
             return None
         feedback = Feedback(scene, mask, errors)
-        taught = (learner for learner in self.learners if isinstance(learner, HasLoss))
-        terms = [term for learner in taught if (term := learner.loss(feedback)) is not None]
+        terms = []
+        for learner in self.learners:
+            if isinstance(learner, HasLoss) and (term := learner.loss(feedback)) is not None:
+                terms.append(term)
+        # Gathering costs communication, so it is done only where somebody remembers.
         if any(isinstance(learner, HasMemory) for learner in self.learners):
             self._unobserved.append(_seen_by_all(feedback, gather))
         self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
@@ -143,31 +161,36 @@ class Masker(nn.Module):
 
     @torch.no_grad()
     def after_step(self, is_good: bool) -> None:
-        """Let the policies remember what the batches of a good step cost, and forget those of a
-        step that was dropped.
-        """
+        """Let policies remember the batches of a good step, and forget those of a dropped one."""
         waiting, self._unobserved = self._unobserved, []
-        for feedback in waiting if is_good else ():
+        if not is_good:
+            return
+        for feedback in waiting:
             for learner in self.learners:
                 if isinstance(learner, HasMemory):
                     learner.observe(feedback)
 
     def look(self, source: str, images: Tensor, *, charged: bool = False) -> Tensor:
-        """(B, N) attention of a source for images in the model's numbers; charged: whether it
-        counts as the training's own cost.
+        """(B, N) attention of a source for images in the model's numbers.
+
+        charged: whether it counts as the training's own cost.
         """
         teacher = self.own_teacher if source == OWN else self._teachers[source]
         assert teacher is not None
         if charged:
-            self.spent["teacher_tokens"] += images.shape[0] * (
-                teacher.grid.num_patches + teacher.config.num_prefix
-            )
+            tokens = teacher.grid.num_patches + teacher.config.num_prefix
+            self.spent["teacher_tokens"] += images.shape[0] * tokens
             self.spent["policy_flops"] += images.shape[0] * teacher.flops()
-        return (
-            teacher.look(images)
-            if isinstance(teacher, OwnTeacher)
-            else teacher.look(images, self.scale, self.grid)
-        )
+        # The own teacher sees pictures as the model does; others have their own scale and grid.
+        if isinstance(teacher, OwnTeacher):
+            return teacher.look(images)
+        return teacher.look(images, self.scale, self.grid)
+
+    def take_spent(self) -> dict[str, int]:
+        """What was spent since the last call; counting begins again at 0."""
+        spent = dict(self.spent)
+        self.spent = dict.fromkeys(spent, 0)
+        return spent
 
     def follow(self, encoder: Encoder, step: int) -> None:
         """Let the own teacher follow the encoder; called before optimizer step `step`."""
@@ -180,11 +203,22 @@ class Masker(nn.Module):
             self.own_teacher.copy(encoder)
 
     def _leveled(self, share: float) -> float:
+        """The nearest of `ratio_levels` values in [0, 1]."""
         levels = self.ratio_levels
         return share if levels is None else round(share * (levels - 1)) / (levels - 1)
 
     def _step_draw(self, step: int) -> float:
+        # From the step alone, so that a resumed run draws the same ratios.
         return random.Random(derive_seed(self.seed, "ratio", step)).random()
+
+    def _picture_rng(self, shown: Shown, epoch: int) -> KeyedRng | None:
+        """Chance that all masks of a picture share; None where each picture has one mask."""
+        if shown.mask_ids is None:
+            return None
+        # `PretrainModule.show` adds the mask's number above bit 40; without it the id is the
+        # picture's own.
+        picture_ids = shown.sample_ids - (shown.mask_ids << 40)
+        return sample_rng(self.seed, epoch, picture_ids, "picture")
 
 
 def predicted_count(num_masked: int, share: float) -> int | None:
@@ -193,24 +227,23 @@ def predicted_count(num_masked: int, share: float) -> int | None:
 
 
 def _seen_by_all(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feedback:
-    """Feedback of all processes; it waits for the end of a step, so it lets go of pictures and of
-    what was computed from them.
+    """Feedback of all processes.
+
+    It waits for the end of a step, so it lets go of pictures and of what was computed from them.
     """
     scene, mask = feedback.scene, feedback.mask
-    return Feedback(
-        replace(
-            scene,
-            sample_ids=_gathered(scene.sample_ids, gather),
-            views=_gathered(scene.views, gather),
-            images=None,
-            attention=None,
-            cache={},
-        ),
-        PatchMask(
-            *(gather(ids) for ids in (mask.visible_ids, mask.masked_ids, mask.predicted_ids))
-        ),
-        gather(feedback.errors),
+    gathered_scene = replace(
+        scene,
+        sample_ids=_gathered(scene.sample_ids, gather),
+        views=_gathered(scene.views, gather),
+        images=None,
+        attention=None,
+        cache={},
     )
+    gathered_mask = PatchMask(
+        gather(mask.visible_ids), gather(mask.masked_ids), gather(mask.predicted_ids)
+    )
+    return Feedback(gathered_scene, gathered_mask, gather(feedback.errors))
 
 
 def _gathered(values: Tensor | None, gather: Callable[[Tensor], Tensor]) -> Tensor | None:

@@ -11,24 +11,30 @@ from torch import nn
 def build_optimizer(
     modules: Iterable[nn.Module], *, weight_decay: float, beta2: float
 ) -> torch.optim.AdamW:
-    """Build a fused AdamW over the trainable parameters; biases, norms, tokens and positions are
-    not decayed.
+    """Build a fused AdamW over the trainable parameters.
 
-    The learning rate is set at every step by the training module, from progress alone.
+    Biases, norms, tokens and positions are not decayed. The learning rate is set at every step by
+    the training module, from progress alone.
     """
     decayed: list[nn.Parameter] = []
     spared: list[nn.Parameter] = []
     for module in modules:
         for name, parameter in module.named_parameters():
-            if parameter.requires_grad:
-                (spared if is_spared(name, parameter) else decayed).append(parameter)
+            if not parameter.requires_grad:
+                continue
+            if is_spared(name, parameter):
+                spared.append(parameter)
+            else:
+                decayed.append(parameter)
+
     groups = [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": spared, "weight_decay": 0.0},
     ]
+    # Fused only on the devices that are known to have it.
     on_gpu_or_cpu = all(parameter.device.type in ("cpu", "cuda") for parameter in decayed)
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        [group for group in groups if group["params"]],  # an empty group is an error of torch
         lr=0.0,
         betas=(0.9, beta2),
         fused=on_gpu_or_cpu,
@@ -38,19 +44,14 @@ def build_optimizer(
 def build_adamw(
     model: nn.Module, others: nn.Module, *, weight_decay: float, beta2: float
 ) -> torch.optim.AdamW:
-    """`build_optimizer` as the catalog of optimizers calls it: over a model and other networks that
-    learn beside it.
-    """
+    """`build_optimizer` as the catalog calls it: over a model and networks that learn beside it."""
     return build_optimizer([model, others], weight_decay=weight_decay, beta2=beta2)
 
 
 def is_spared(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay leaves a parameter alone: one-dimensional ones, and tokens and positions
-    stored as (1, N, D).
+    """Whether weight decay leaves a parameter alone.
+
+    It does so with one-dimensional ones, and with tokens and positions stored as (1, N, D).
     """
-    return parameter.ndim <= 1 or name.rsplit(".", 1)[-1] in (
-        "cls_token",
-        "reg_token",
-        "mask_token",
-        "pos_embed",
-    )
+    last = name.rsplit(".", 1)[-1]
+    return parameter.ndim <= 1 or last in ("cls_token", "reg_token", "mask_token", "pos_embed")

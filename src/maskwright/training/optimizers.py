@@ -1,7 +1,7 @@
-"""Every optimizer by name: where it is built, and the rule for its learning rate. Free of torch,
-for help and early mistakes.
+"""Every optimizer by name: where it is built, and the rule for its learning rate.
 
-A new optimizer is one file with a builder like `build_adamw`, one line here and one test.
+This file does without torch, so that help and early mistakes come at once. A new optimizer is a
+file with a builder like `build_adamw`, a line here and a test.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from maskwright.support.catalog import Entry
 from maskwright.support.errors import MaskwrightError, unknown_name
 
+# Base rates are for that many pictures, as He et al. (2022) state them.
 RATE_BATCH = 256
 
 
@@ -29,8 +30,9 @@ class OptimizerEntry(Entry):
     whole_matrices: bool
 
     def rate(self, batch: int, base_lr: float | None = None) -> float:
-        """The learning rate for that many pictures a step; base_lr: the person's own, for 256
-        pictures.
+        """The learning rate for that many pictures a step.
+
+        base_lr: the person's own, for 256 pictures.
         """
         base = self.base_lr if base_lr is None else base_lr
         return base * (batch / RATE_BATCH) ** self.batch_power
@@ -52,10 +54,9 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         whole_matrices=False,
     ),
     # 8e-3 at 128 pictures was the best of three rates on CIFAR-10 (docs/log.md). That it grows with
-    # the square root of the batch is
-    # not measured here: an update of Muon has a fixed size whatever the gradient's, so what a
-    # larger batch changes is its noise
-    # alone, which falls with the root (Malladi et al. 2022, for Adam).
+    # the square root of the batch is not measured here: an update of Muon has a fixed size whatever
+    # the gradient's, so what a larger batch changes is its noise alone, which falls with the root
+    # (Malladi et al. 2022, for Adam).
     "muon": OptimizerEntry(
         "maskwright.training.muon:build_muon",
         "Muon for the matrices of transformer blocks, AdamW for the rest (Jordan et al. 2024)",
@@ -75,6 +76,7 @@ def find_optimizer(name: str) -> OptimizerEntry:
 
 def check_sharding(name: str, strategy: str) -> None:
     """Refuse an optimizer that needs whole matrices under a strategy that cuts parameters up."""
+    # Lightning's names of strategies that cut parameters up all contain one of these words.
     cuts = any(word in strategy for word in ("fsdp", "deepspeed", "model_parallel"))
     if cuts and find_optimizer(name).whole_matrices:
         raise MaskwrightError(

@@ -1,6 +1,4 @@
-"""What a training says about itself while it runs: one row of numbers every few steps, and how far
-it is at every step.
-"""
+"""What a training says about itself while it runs: rows of numbers, and how far it is."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ Row = dict[str, Any]
 
 
 class Recorder(Callback):
-    """Averages the loss between rows and measures speed and the share of time spent waiting for
-    pictures.
-    """
+    """Averages the loss between rows and measures speed and the time spent waiting for pictures."""
 
     def __init__(
         self,
@@ -31,66 +27,75 @@ class Recorder(Callback):
         label: str = "pretrain",
         more: Callable[[], Row] = dict,
     ) -> None:
-        """emit: receives each row; every: optimizer steps between rows; beside: what the loss is
-        compared with, shown after it; more: asked for further numbers at each row.
+        """Remember where rows go and what stands in them.
+
+        emit: receives each row.
+        every: optimizer steps between rows.
+        beside: what the loss is compared with, shown after it.
+        epochs: the length where it has one, for the screen.
+        label: what the training is called at the screen.
+        more: gives further numbers at each row.
         """
-        self.more = more
-        self.emit, self.reporter, self.every, self.beside, self.epochs = (
-            emit,
-            reporter,
-            every,
-            beside,
-            epochs,
-        )
+        self.emit = emit
+        self.reporter = reporter
+        self.every = every
+        self.beside = beside
+        self.epochs = epochs
         self.label = label
-        self._ended = self._row_started = time.perf_counter()
+        self.more = more
+        # Since the last row: when it began, when the last batch ended, time spent waiting for
+        # batches, their losses, and the pictures that were counted by then.
+        self._row_started = self._batch_ended = time.perf_counter()
         self._waited = 0.0
         self._losses: list[Any] = []
         self._images = 0
-        self._shown, self._told = "", 0
+        self._line_shown = ""
+        self._last_row_step = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Losses since the last row, so that the next one is the same after an interruption."""
-        return {"told": self._told, "losses": [float(loss) for loss in self._losses]}
+        return {"told": self._last_row_step, "losses": [float(loss) for loss in self._losses]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._told, self._losses = state_dict["told"], list(state_dict["losses"])
+        self._last_row_step = state_dict["told"]
+        self._losses = list(state_dict["losses"])
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        # The steps so far were told by whoever took them; inside an accumulation the first batch
-        # still belongs to the last of them.
-        self._told = max(self._told, trainer.global_step)
-        self._ended = self._row_started = time.perf_counter()
+        # Whoever took the steps so far has written their rows; inside an accumulation the first
+        # batch still belongs to the last of them.
+        self._last_row_step = max(self._last_row_step, trainer.global_step)
+        self._row_started = self._batch_ended = time.perf_counter()
         self._images = pl_module.totals()["images"]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
         now = time.perf_counter()
-        self._row_started += (
-            now - self._ended
-        )  # measurements between epochs are neither training nor waiting for pictures
-        self._ended = now
+        # Measurements between epochs are neither training nor waiting for pictures.
+        self._row_started += now - self._batch_ended
+        self._batch_ended = now
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._waited += time.perf_counter() - self._ended
+        self._waited += time.perf_counter() - self._batch_ended
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._losses.append(pl_module.latest["loss"])
-        self._ended = time.perf_counter()
+        self._batch_ended = time.perf_counter()
         step = trainer.global_step
-        due = step != self._told and (
+        # Inside an accumulation the step does not change, so a row is written once.
+        due = step != self._last_row_step and (
             step % self.every == 0 or step == 1 or pl_module.clock.is_over(step)
         )
         if due and self._losses and trainer.is_global_zero:
-            self._told = step
+            self._last_row_step = step
             row = self._row(trainer, pl_module, step)
             self.emit(row)
-            self._shown = self._line(row, trainer, pl_module)
+            self._line_shown = self._line(row, pl_module)
         if trainer.is_global_zero:
-            self.reporter.progress(self.label, pl_module.clock.progress(step), 1.0, self._shown)
+            progress = pl_module.clock.progress(step)
+            self.reporter.progress(self.label, progress, 1.0, self._line_shown)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         self.reporter.finish()
@@ -98,6 +103,7 @@ class Recorder(Callback):
     def _row(self, trainer: Trainer, module: Any, step: int) -> Row:
         now = time.perf_counter()
         spent = max(now - self._row_started, 1e-9)
+        # Here the device is waited for: losses are tensors until a row needs them.
         losses = [float(loss) for loss in self._losses]
         # A step that was dropped takes no part; where all were, that is what is written.
         finite = [loss for loss in losses if math.isfinite(loss)] or losses
@@ -114,31 +120,34 @@ class Recorder(Callback):
             "seconds": module.clock.seconds,
             **totals,
         }
-        self._losses, self._waited, self._row_started, self._images = (
-            [],
-            0.0,
-            now,
-            totals["images"],
-        )
+        # The next row begins here.
+        self._row_started = now
+        self._waited = 0.0
+        self._losses = []
+        self._images = totals["images"]
         return row
 
-    def _line(self, row: Row, trainer: Trainer, module: Any) -> str:
-        epochs = f"epoch {row['epoch']}" + (f"/{self.epochs:g}" if self.epochs else "")
-        return (
-            f"{epochs}  loss {row['loss']:.4f} ({self.beside})  lr {row['lr']:.1e} "
-            f" {row['images_per_s']:,.0f} img/s  data-wait {row['data_wait']:.0%}  "
-            + (f"masked {row['masked']:.1%}  " if "masked" in row else "")
-            + f"eta {format_time(module.clock.remaining_seconds(row['step']))}"
-        )
+    def _line(self, row: Row, module: Any) -> str:
+        """A row in the words that stand at the screen."""
+        whole = f"/{self.epochs:g}" if self.epochs else ""
+        parts = [
+            f"epoch {row['epoch']}{whole}",
+            f"loss {row['loss']:.4f} ({self.beside})",
+            f"lr {row['lr']:.1e}",
+            f"{row['images_per_s']:,.0f} img/s",
+            f"data-wait {row['data_wait']:.0%}",
+        ]
+        if "masked" in row:
+            parts.append(f"masked {row['masked']:.1%}")
+        parts.append(f"eta {format_time(module.clock.remaining_seconds(row['step']))}")
+        return "  ".join(parts)
 
 
 def format_time(seconds: float) -> str:
-    """Spell seconds as people read them: 42s, 3m10s, 2h05m."""
+    """Seconds as people read them: 42s, 3m10s, 2h05m."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
-    return (
-        f"{whole // 60}m{whole % 60:02d}s"
-        if whole < 3600
-        else f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    )
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -1,5 +1,6 @@
-"""The learning rate as a plain function of progress: a straight warm-up, then half a cosine;
-nothing to save or restore.
+"""The learning rate as a plain function of progress: a straight warm-up, then half a cosine.
+
+There is nothing to save or restore.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Rises from 0 to `peak` over the share `warmup` of the training, then falls to `minimum` (He
-    et al. 2022, appendix A).
+    """Rises from 0 to `peak`, then falls to `minimum` (He et al. 2022, appendix A).
+
+    peak: the highest rate.
+    minimum: the rate at the end.
+    warmup: share of the training in which the rate rises.
     """
 
     peak: float
@@ -23,6 +27,6 @@ class LearningRate:
         if progress < self.warmup:
             return self.peak * progress / self.warmup
         share = (progress - self.warmup) / max(1e-12, 1 - self.warmup)
-        return self.minimum + (self.peak - self.minimum) * 0.5 * (
-            1 + math.cos(math.pi * min(1.0, share))
-        )
+        # Half a cosine, from 1 at the peak to 0 at the end.
+        height = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        return self.minimum + (self.peak - self.minimum) * height

@@ -1,6 +1,4 @@
-"""Training a scorer on a frozen masked autoencoder: keep few patches, and let the autoencoder fill
-in the rest well.
-"""
+"""Training a scorer on a frozen autoencoder: keep few patches and let it fill in the rest well."""
 
 from __future__ import annotations
 
@@ -28,10 +26,17 @@ from maskwright.training.stepped import SteppedModule
 class SelectStepSettings:
     """The numbers that a step needs, all plain.
 
+    seed: of the noise.
+    rate: the learning rate over the training.
+    weight_decay, beta2: of AdamW.
+    clip: largest norm of the gradient, 0 for any.
     encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and
         kept tokens have seen what is hidden.
     mix: "sample", a patch is kept or hidden, with the slope of its share, or "linear", it is kept
         by its share.
+    sparsity, entropy: weights of these terms.
+    temperature: of the relaxation, from the first step to the last.
+    temperature_steps: optimizer steps until the temperature has reached its end.
     """
 
     seed: int
@@ -66,18 +71,23 @@ class SelectModule(SteppedModule):
         model: MaskedAutoencoder,
         scorer: nn.Module,
         scale: PixelScale,
-        recipe: SelectStepSettings,
+        settings: SelectStepSettings,
         clock: Clock,
     ) -> None:
-        super().__init__(clock, recipe.rate, recipe.clip, {"images": 0}, {})
-        self.model, self.scorer = model.eval().requires_grad_(False), scorer
-        self.scale, self.recipe = scale, recipe
+        super().__init__(clock, settings.rate, settings.clip, {"images": 0}, {})
+        self.model = model.eval().requires_grad_(False)
+        self.scorer = scorer
+        self.scale = scale
+        self.settings = settings
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self.batches_done = batch_idx + 1
         images = self.scale.to_model(batch.images)
-        patches = patchify(images, self.model.grid.patch_size)
+        patches = patchify(images, self.model.grid.patch_size)  # (B, N, P)
+        # Which patches are kept: (B, N) shares with a gradient to the scorer.
         soft, keep = self.draw_keep(self.scorer(patches), batch.sample_ids)
+
+        # What the frozen autoencoder makes of them, compared in the pixels that people see.
         composite = self.scale.to_display(self.fill_in(patches, keep))
         terms = {
             "composite_mse": composite_mse(composite, self.scale.to_display(images)),
@@ -86,36 +96,39 @@ class SelectModule(SteppedModule):
         }
         loss = (
             terms["composite_mse"]
-            + self.recipe.sparsity * terms["sparsity"]
-            + self.recipe.entropy * terms["entropy"]
+            + self.settings.sparsity * terms["sparsity"]
+            + self.settings.entropy * terms["entropy"]
         )
         self.record(len(images), loss, terms, keep)
         return loss
 
     def draw_keep(self, score: Tensor, sample_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Shares with noise, and what is kept in this step: the shares themselves, or 0 and 1 with
-        their slope.
+        """(B, N) shares with noise, and what is kept in this step.
+
+        Kept are the shares themselves, or 0 and 1 with the slope of the shares.
         """
         logit = keep_logit(score).float()
-        noise = sample_rng(self.recipe.seed, self.current_epoch, sample_ids, "select").logistic(
-            score.shape[1]
-        )
-        soft = relax(logit, noise, self.recipe.temperature_at(self.global_step))
-        return soft, (
-            soft
-            if self.recipe.mix == "linear"
-            else straight_through(pick((logit + noise).detach()), soft)
-        )
+        # Logistic noise makes each share a relaxed coin whose chance is the logit's sigmoid.
+        rng = sample_rng(self.settings.seed, self.current_epoch, sample_ids, "select")
+        noise = rng.logistic(score.shape[1])
+        soft = relax(logit, noise, self.settings.temperature_at(self.global_step))
+        if self.settings.mix == "linear":
+            return soft, soft
+        return soft, straight_through(pick((logit + noise).detach()), soft)
 
     def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
         """The composite images in the model's numbers."""
         is_kept = pick(keep.detach() - 0.5)
-        seen = torch.where(is_kept, keep, keep.detach()) if self.recipe.mix == "sample" else keep
-        values = (
-            self.model.fill_in(patches, seen)
-            if self.recipe.encode == "kept"
-            else self.model.fill_in_leaking(patches, seen)
-        )
+        # Hidden patches get no slope through what they would tell others (see the class).
+        seen = keep
+        if self.settings.mix == "sample":
+            seen = torch.where(is_kept, keep, keep.detach())
+
+        # (B, N, P) patches and (B, N) shares -> (B, N, P) predictions
+        if self.settings.encode == "kept":
+            values = self.model.fill_in(patches, seen)
+        else:
+            values = self.model.fill_in_leaking(patches, seen)
         pixels = to_pixels(
             values,
             patches,
@@ -128,18 +141,17 @@ class SelectModule(SteppedModule):
     def record(self, rows: int, loss: Tensor, terms: dict[str, Tensor], keep: Tensor) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
         self.counts["images"] += rows
-        kept = keep.detach().mean()
+        kept_share = keep.detach().mean()
         values = {name: value.detach() for name, value in terms.items()}
-        temperature = self.recipe.temperature_at(self.global_step)
         self.latest = {
             "loss": loss.detach(),
             **values,
-            "kept": kept,
-            "masked": 1 - kept,
-            "temperature": temperature,
+            "kept": kept_share,
+            "masked": 1 - kept_share,
+            "temperature": self.settings.temperature_at(self.global_step),
         }
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer(
-            [self.scorer], weight_decay=self.recipe.weight_decay, beta2=self.recipe.beta2
+            [self.scorer], weight_decay=self.settings.weight_decay, beta2=self.settings.beta2
         )

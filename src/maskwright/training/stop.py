@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM as a polite request: the running step ends, the state is written, and the run
-can be resumed.
+"""Ctrl-C and SIGTERM as a polite request.
+
+The running step ends, the state is written, and the run can be resumed.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopSignals(Callback):
     """Remembers the first request to stop; a second one interrupts at once.
 
-    The handlers are set when training starts, because Lightning sets its own before that, and taken
-    back when it ends.
+    The handlers are set when training starts, because Lightning sets its own before that, and
+    taken back when it ends.
     """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        # What handled the signals before, to be put back.
         self._earlier: dict[signal.Signals, Any] = {}
 
     def asked(self) -> bool:
         return self._asked.is_set()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        # Python allows handlers in the main thread only.
         if threading.current_thread() is threading.main_thread():
             self._earlier = {number: signal.signal(number, self._remember) for number in SIGNALS}
 
@@ -39,6 +42,7 @@ class StopSignals(Callback):
         self._take_back()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
+        # Whoever presses Ctrl-C twice does not want to wait for the step.
         if self._asked.is_set():
             raise KeyboardInterrupt
         self._asked.set()

@@ -1,6 +1,4 @@
-"""Whose attention guides a policy: an average of the model's own encoder, or another encoder that
-stays as it is.
-"""
+"""Whose attention guides a policy: an average of the model's own encoder, or another encoder."""
 
 from __future__ import annotations
 
@@ -19,18 +17,24 @@ from maskwright.patches.pixels import PixelScale, patchify
 
 
 class OwnTeacher(nn.Module):
-    """An exponential average of the trained encoder; part of the training's state, so that a
-    resumed run goes on exactly.
+    """An exponential average of the trained encoder.
+
+    It is part of the training's state, so that a resumed run goes on exactly.
     """
 
     def __init__(
         self, config: ModelConfig, grid: Grid, encoder: Encoder, decay: float, refresh: int
     ) -> None:
-        """decay: what the average keeps of itself per optimizer step; refresh: steps between two
-        renewals.
+        """Begin as the encoder is.
+
+        decay: what the average keeps of itself per optimizer step.
+        refresh: steps between two renewals.
         """
         super().__init__()
-        self.config, self.grid, self.decay, self.refresh = config, grid, decay, refresh
+        self.config = config
+        self.grid = grid
+        self.decay = decay
+        self.refresh = refresh
         self.encoder = Encoder(config, grid)
         self.encoder.requires_grad_(False)
         self._step = 0
@@ -46,8 +50,10 @@ class OwnTeacher(nn.Module):
         passed = step - self._step
         if passed < self.refresh:
             return
-        for own, new in zip(self.encoder.parameters(), encoder.parameters(), strict=True):
-            own.lerp_(new, 1 - self.decay**passed)
+        # One renewal stands for all the steps since the last.
+        pairs = zip(self.encoder.parameters(), encoder.parameters(), strict=True)
+        for averaged, current in pairs:
+            averaged.lerp_(current, 1 - self.decay**passed)
         self._step = step
 
     @torch.no_grad()
@@ -66,20 +72,27 @@ class OwnTeacher(nn.Module):
 
 
 class Teacher:
-    """An encoder that was trained elsewhere, with its own picture size and pixel scale; no part of
-    the training's state.
+    """An encoder that was trained elsewhere, with its own picture size and pixel scale.
+
+    It is no part of the training's state.
     """
 
     def __init__(self, encoder: Encoder, config: ModelConfig, scale: PixelScale) -> None:
-        self.encoder, self.config, self.scale = encoder.eval().requires_grad_(False), config, scale
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.config = config
+        self.scale = scale
         self.grid = Grid.of_image(*config.image_size, config.patch_size)
 
     @torch.no_grad()
     def attention(self, images: Tensor) -> Tensor:
-        """(B, rows, cols) attention on the teacher's own grid for images of any size, uint8 or in
-        [0, 1], (B, C, H, W).
+        """(B, rows, cols) attention on the teacher's own grid.
+
+        images: (B, C, H, W) of any size, uint8 or in [0, 1].
         """
+        # Not a module of the training, so nobody else moves it.
         self.encoder.to(images.device)
+
+        # To what the teacher was trained on: values in [0, 1], its channels, its size.
         unit = images.float() / 255 if images.dtype == torch.uint8 else images.float()
         if unit.shape[1] != self.scale.channels:
             unit = unit.mean(1, keepdim=True).expand(-1, self.scale.channels, -1, -1)
@@ -87,14 +100,14 @@ class Teacher:
             unit = F.interpolate(
                 unit, self.grid.image_size, mode="bilinear", antialias=True, align_corners=False
             )
-        paid = attention_map(
-            self.encoder, patchify(self.scale.to_model(unit), self.grid.patch_size)
-        )
-        return paid.float().view(-1, self.grid.rows, self.grid.cols)
+        patches = patchify(self.scale.to_model(unit), self.grid.patch_size)  # (B, N, P)
+        attention = attention_map(self.encoder, patches)  # (B, N)
+        return attention.float().view(-1, self.grid.rows, self.grid.cols)
 
     def look(self, images: Tensor, scale: PixelScale, grid: Grid) -> Tensor:
-        """(B, N) attention on another model's grid, for images in that model's numbers; each row
-        sums to 1.
+        """(B, N) attention on another model's grid; each row sums to 1.
+
+        images: (B, C, H, W) in that model's numbers.
         """
         maps = self.attention(scale.to_display(images))
         if tuple(maps.shape[1:]) != (grid.rows, grid.cols):

@@ -1,10 +1,12 @@
-"""Trackers beside metrics.jsonl: TensorBoard, Weights & Biases (offline unless told otherwise) and
-MLflow (a SQLite file).
+"""Trackers beside metrics.jsonl: TensorBoard, Weights & Biases and MLflow.
+
+Weights & Biases stays offline unless WANDB_MODE says otherwise, MLflow keeps a SQLite file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,12 +34,14 @@ class TensorBoardTracker:
     """Event files under RUN/tensorboard."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
+        # An empty version: events lie in RUN/tensorboard itself, also after a resume.
         self._logger = TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
 
     def numbers(self, row: dict[str, float], step: int) -> None:
         self._logger.log_metrics(row, step)
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        # A copy, because torch warns of arrays that cannot be written to.
         self._logger.experiment.add_image(
             name, torch.from_numpy(image.copy()), step, dataformats="HWC"
         )
@@ -81,6 +85,7 @@ class MlflowTracker:
             run_name=name,
             tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}",
         )
+        # MLflow refuses values that are longer than 500 characters.
         self._logger.log_hyperparams({key: str(value)[:500] for key, value in settings.items()})
 
     def numbers(self, row: dict[str, float], step: int) -> None:
@@ -93,26 +98,39 @@ class MlflowTracker:
         self._logger.finalize("success")
 
 
-TRACKERS: dict[str, tuple[type[Any], str, str]] = {
-    "tensorboard": (TensorBoardTracker, "tensorboard", "tensorboard"),
-    "wandb": (WandbTracker, "wandb", "wandb"),
-    "mlflow": (MlflowTracker, "mlflow", "mlflow"),
+@dataclass(frozen=True)
+class TrackerEntry:
+    """A tracker that can be named.
+
+    build: takes the run's folder, its name and its settings.
+    package: the module that must be there.
+    extra: the extra of maskwright that installs it.
+    """
+
+    build: Callable[[Path, str, dict[str, Any]], Tracker]
+    package: str
+    extra: str
+
+
+TRACKERS: dict[str, TrackerEntry] = {
+    "tensorboard": TrackerEntry(TensorBoardTracker, "tensorboard", "tensorboard"),
+    "wandb": TrackerEntry(WandbTracker, "wandb", "wandb"),
+    "mlflow": TrackerEntry(MlflowTracker, "mlflow", "mlflow"),
 }
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Raise MaskwrightError when a tracker's package is missing, naming the extra that
-    installs it.
-    """
+    """Raise MaskwrightError when a tracker's package is missing, naming the extra with it."""
     for name in names:
-        if name != "none" and find_spec(TRACKERS[name][1]) is None:
+        if name != "none" and find_spec(TRACKERS[name].package) is None:
             raise MaskwrightError(
                 f"Tracker '{name}' needs a package that is not here: pip install"
-                f" 'maskwright[{TRACKERS[name][2]}]'."
+                f" 'maskwright[{TRACKERS[name].extra}]'."
             )
 
 
 def open_trackers(names: Sequence[str], folder: Path, settings: dict[str, Any]) -> list[Tracker]:
     """Open the trackers of a run; settings are plain leaf values."""
     check_trackers(names)
-    return [TRACKERS[name][0](folder, folder.name, settings) for name in names if name != "none"]
+    wanted = [TRACKERS[name] for name in names if name != "none"]
+    return [entry.build(folder, folder.name, settings) for entry in wanted]

@@ -17,6 +17,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 from maskwright.support.errors import unknown_name
 from maskwright.training.checkpoints import AtomicCheckpointIO
 
+# Loggers of Lightning that say at every start what a run has said better.
 QUIET = (
     "lightning.pytorch.utilities.rank_zero",
     "lightning.pytorch.accelerators.cuda",
@@ -26,7 +27,14 @@ QUIET = (
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a training runs on, in Lightning's words; accumulate: batches per optimizer step."""
+    """What a training runs on, in Lightning's words.
+
+    device: the kind, and the index where a single card is meant.
+    precision: of the arithmetic, such as bf16-mixed.
+    devices, nodes: how many of each.
+    strategy: how processes work together.
+    accumulate: batches per optimizer step.
+    """
 
     device: torch.device
     precision: str
@@ -42,20 +50,25 @@ def build_trainer(folder: Path, machine: Machine, callbacks: Sequence[Callback])
         logging.getLogger(name).setLevel(logging.ERROR)
     check_strategy(machine.strategy)
     accelerator = {"cuda": "gpu", "mps": "mps"}.get(machine.device.type, "cpu")
-    one = machine.device.type == "cuda" and machine.device.index is not None
-    chosen: Any = [machine.device.index] if one else machine.devices
+    # `cuda:1` means that card; a number means that many.
+    is_single_card = machine.device.type == "cuda" and machine.device.index is not None
+    devices: Any = [machine.device.index] if is_single_card else machine.devices
     return Trainer(
         accelerator=accelerator,
-        devices=chosen,
+        devices=devices,
         num_nodes=machine.nodes,
         strategy=machine.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
+        # The clock ends the training: with max_steps Lightning repeats an epoch when it is resumed
+        # at its end.
         max_epochs=-1,
-        max_steps=-1,  # the clock ends the training: with max_steps Lightning repeats an epoch when resumed at its end
+        max_steps=-1,
         accumulate_grad_batches=machine.accumulate,
-        gradient_clip_val=1.0,  # asks for the module's own clipping, which knows the real limit
+        # Any value but None calls the module's own clipping, which knows the real limit.
+        gradient_clip_val=1.0,
         callbacks=list(callbacks),
         plugins=[AtomicCheckpointIO()],
+        # Rows, checkpoints, progress and order of the data are this project's own.
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -70,12 +83,11 @@ def build_trainer(folder: Path, machine: Machine, callbacks: Sequence[Callback])
 def check_strategy(name: str) -> None:
     """Raise MaskwrightError unless Lightning knows a strategy of this name."""
     known = ["auto", *StrategyRegistry.available_strategies()]
-    if name not in known:
-        raise unknown_name(
-            "strategy",
-            name,
-            [word for word in known if "_find_" not in word and "notebook" not in word],
-        )
+    if name in known:
+        return
+    # Variants nobody would look for here would only make the list longer.
+    usual = [word for word in known if "_find_" not in word and "notebook" not in word]
+    raise unknown_name("strategy", name, usual)
 
 
 @contextmanager

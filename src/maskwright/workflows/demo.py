@@ -1,6 +1,4 @@
-"""The whole job on real pictures that come with an installed package: solar cells, of which some
-are defective.
-"""
+"""The whole job on real pictures of an installed package: solar cells, some of them defective."""
 
 from __future__ import annotations
 
@@ -22,20 +20,23 @@ from maskwright.workflows.run import Run
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.demo_settings import DemoSettings
 
+# Probabilities are 0, 1/3, 2/3 and 1 there; a cell that is doubtful (1/3) counts as sound.
 DEFECTIVE_FROM = 0.4
 
 
 @takes(DemoSettings)
 def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
-    """Pretrain on the solar cells of `elpv-dataset`, show reconstructions, and measure defect
-    detection beside trivial encoders.
+    """Pretrain on solar cells, show reconstructions, and measure how defects are found.
 
     Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of
-    being defective, used as a label here from 0.4 on and only to measure (Deitsch et al. 2019). An
-    earlier demo in `out` is replaced.
+    being defective, used as a label here from 0.4 on and only to measure (Deitsch et al. 2019).
+
+    out: an earlier demo there is replaced.
+    minutes: length of the training; the recipe's own when None.
     """
     reporter = reporter or LogReporter()
     started = time.monotonic()
+    # Nothing is downloaded: the pictures are in the package.
     folder = _pictures()
     reporter.say(
         "Solar cells (elpv-dataset, Deitsch et al. 2019, CC BY-NC-SA): learn without labels, then"
@@ -51,10 +52,14 @@ def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
         reporter=reporter,
         **length,
     )
+
+    # Labels come into play only now: they are for measuring.
     labels = run.path / "labels.csv"
     write_text(labels, _labels(folder))
+    # Six pictures spread over the set.
     examples = sorted((folder / "images").glob("*.png"))[::437][:6]
     sheet = reconstruct(run.path, examples, reporter=reporter)
+    # Beside random weights and raw pixels, which show what learning added.
     evaluate(run.path, str(folder / "images"), labels=str(labels), reporter=reporter)
     reporter.say(
         f"All done in {format_time(time.monotonic() - started)}. Look at {sheet.path} and"
@@ -64,6 +69,7 @@ def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
 
 
 def _pictures() -> Path:
+    """The folder of the installed package that holds the pictures."""
     spec = find_spec("elpv_dataset")
     if spec is None or spec.origin is None:
         raise MaskwrightError("The demo needs its pictures: pip install 'maskwright[demo]'.")
@@ -74,10 +80,9 @@ def _labels(folder: Path) -> str:
     """CSV of file,label from the data set's own list of file, probability, type."""
     lines = ["file,label"]
     with (folder / "labels.csv").open(encoding="utf-8") as file:
-        for name, probability, *_ in csv.reader(
-            (" ".join(line.split()) for line in file), delimiter=" "
-        ):
-            lines.append(
-                f"{Path(name).name},{'defective' if float(probability) > DEFECTIVE_FROM else 'sound'}"
-            )
+        # Columns are separated by varying runs of spaces.
+        rows = (" ".join(line.split()) for line in file)
+        for name, probability, *_ in csv.reader(rows, delimiter=" "):
+            label = "defective" if float(probability) > DEFECTIVE_FROM else "sound"
+            lines.append(f"{Path(name).name},{label}")
     return "\n".join(lines) + "\n"

@@ -10,7 +10,8 @@ from maskwright.diagnostics.findings import Findings
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.loading.labeled import find_split, labeled_settings
+from maskwright.workflows.loading.labeled import find_split
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext

@@ -27,7 +27,13 @@ from maskwright.workflows.settings.list_settings import DoctorSettings
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: its name, what came out, what that means."""
+    """What came out of a check.
+
+    name: of the check.
+    result: what came out, in words.
+    meaning: what that means for a user.
+    failed: whether results on this machine cannot be trusted.
+    """
 
     name: str
     result: str
@@ -38,10 +44,13 @@ class Finding:
 @takes(DoctorSettings)
 def examine(settings: DoctorSettings) -> list[Finding]:
     """Run all checks; a failed one means that results on this machine cannot be trusted."""
-    return [*_machine(), *(_check(name, meaning, test) for name, meaning, test in CHECKS)]
+    checked = [_check(name, meaning, test) for name, meaning, test in CHECKS]
+    return [*_machine(), *checked]
 
 
 def _machine() -> Iterator[Finding]:
+    """What this machine has."""
+    # What a command takes when nothing is said.
     device = pick_device()
     yield Finding(
         "device",
@@ -59,23 +68,23 @@ def _machine() -> Iterator[Finding]:
 
 
 def _cache() -> Finding:
-    """Whether the cache can be written, told by writing there, because permissions alone do not
-    tell.
-    """
+    """Whether the cache can be written."""
     try:
-        place = cache_folder()
-        make_folder(place)
-        tempfile.TemporaryFile(dir=place).close()
+        folder = cache_folder()
+        make_folder(folder)
+        # By writing there, because permissions alone do not say it.
+        tempfile.TemporaryFile(dir=folder).close()
     except MaskwrightError as error:
         return Finding("cache", f"FAILED: {error}", "decoded pictures are kept there", failed=True)
     except OSError as error:
-        refused = f"FAILED: {error.strerror}: '{place}'. {way_out(place)}"
+        refused = f"FAILED: {error.strerror}: '{folder}'. {way_out(folder)}"
         return Finding("cache", refused, "decoded pictures are kept there", failed=True)
-    free = shutil.disk_usage(place).free / 2**30
-    return Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {place}")
+    free = shutil.disk_usage(folder).free / 2**30
+    return Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {folder}")
 
 
 def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
+    """Run a test; an error is a failure like any other."""
     try:
         passed = test()
     except (RuntimeError, MaskwrightError, AssertionError) as error:
@@ -84,27 +93,29 @@ def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
 
 
 def _patches_come_back() -> bool:
+    # No side equals another, so that a mix-up cannot go unseen.
     images = torch.rand(2, 5, 12, 20)
     return torch.equal(unpatchify(patchify(images, 4), Grid(3, 5, 4)), images)
 
 
 def _counts_are_exact() -> bool:
+    # Odd sides: many rules for blocks are wrong there first.
     grid = Grid(7, 9)
     masks = [
         mask_scene(build_policy(name), _scene(grid, 40))
         for name in ("random", "block(size=2)", "rectangles", "green")
     ]
-    return all(
-        mask.num_masked == 40 and bool((mask.is_masked.sum(1) == 40).all()) for mask in masks
-    )
+    for mask in masks:
+        if mask.num_masked != 40 or not (mask.is_masked.sum(1) == 40).all():
+            return False
+    return True
 
 
 def _seeds_repeat() -> bool:
     grid = Grid(8, 8)
-    first, second = (
-        mask_scene(build_policy("random"), _scene(grid, 48)).masked_ids for _ in range(2)
-    )
-    return torch.equal(first, second)
+    first = mask_scene(build_policy("random"), _scene(grid, 48))
+    second = mask_scene(build_policy("random"), _scene(grid, 48))
+    return torch.equal(first.masked_ids, second.masked_ids)
 
 
 def _masked_pixels_are_unseen() -> bool:
@@ -118,10 +129,12 @@ def _masked_pixels_are_unseen() -> bool:
         decoder_depth=1,
         decoder_heads=2,
     )
+    # Small, and of fixed seeds: the verdict is the same everywhere.
     model = MaskedAutoencoder(config, torch_generator(0, "doctor")).eval()
     mask = mask_scene(build_policy("random"), _scene(model.grid, 12))
     images = torch.rand(4, 3, 16, 16, generator=torch_generator(0, "images"))
-    patches = patchify(images, 4)
+    # The same pictures with other content under the mask must give the same prediction, bit by bit.
+    patches = patchify(images, 4)  # (B, N, P)
     patches[mask.is_masked] = 0.5
     changed = unpatchify(patches, model.grid)
     with torch.no_grad():
@@ -132,6 +145,7 @@ def _scene(grid: Grid, num_masked: int) -> Scene:
     return Scene(grid=grid, num_masked=num_masked, rng=sample_rng(0, 0, torch.arange(4)))
 
 
+# Name, meaning and test.
 CHECKS: tuple[tuple[str, str, Callable[[], bool]], ...] = (
     ("patches", "cutting into patches and putting back changes nothing", _patches_come_back),
     ("counts", "policies mask exactly as many patches as asked", _counts_are_exact),

@@ -6,12 +6,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.survey import nothing_readable
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.workflows.encoder import PictureEncoder, load
-from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.encoder import load
+from maskwright.workflows.loading.pictures import format_skipped, reading_for
 from maskwright.workflows.loading.views import PictureBatches
 from maskwright.workflows.measuring.feature_files import FeatureWriter, open_writer
 from maskwright.workflows.settings.arguments import takes
@@ -20,8 +22,12 @@ from maskwright.workflows.settings.embed_settings import EmbedSettings
 
 @dataclass(frozen=True)
 class Embedded:
-    """What was written: the file, how many vectors of which width, and how many pictures could not
-    be read.
+    """What was written.
+
+    path: the file.
+    count: how many vectors.
+    width: numbers of a vector.
+    skipped: how many pictures could not be read.
     """
 
     path: Path
@@ -40,6 +46,7 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
     """
     reporter = reporter or LogReporter()
     encoder = load(settings.run, device=settings.device)
+    # As the encoder's pictures were read, unless stated.
     reading = reading_for(encoder.loaded.settings, settings.value_range, settings.pages)
     source = open_source(
         settings.data, split=settings.split, labels=settings.labels, reading=reading
@@ -47,51 +54,38 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
     for note in source.notes:
         reporter.say(note)
     path = Path(settings.out)
+    # Also refuses unknown names, before anything is read.
     width = encoder.width_of(settings.pooling, settings.features)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the file, so that nothing large goes through /tmp and the last step is a rename.
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         writer = open_writer(path, Path(scratch), width)
         batches = PictureBatches(source, encoder.config)
-        count = _write_all(
-            encoder, batches, writer, (settings.pooling, settings.features), reporter
-        )
+        total = len(source)
+        for indexes, images in batches:
+            # (n, width)
+            vectors = encoder.features_of_batch(images, settings.pooling, settings.features).numpy()
+            _write_batch(writer, source, indexes, vectors)
+            done = indexes[-1] + 1
+            reporter.progress("embed", done, total, f"{done:,} of {total:,} pictures")
+        reporter.finish()
+        count = total - len(batches.skipped)
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
         writer.finish(path, source.classes)
     if batches.skipped:
-        named = "; ".join(f"{item.key} ({item.reason})" for item in batches.skipped[:5])
-        reporter.warn(
-            f"{len(batches.skipped)} unreadable pictures skipped:"
-            f" {named}{' ...' if len(batches.skipped) > 5 else ''}"
-        )
-    reporter.say(
-        f"{count:,} vectors of {width} numbers ({settings.features}, {settings.pooling})"
-        f" written to {path}"
-    )
+        reporter.warn(format_skipped(batches.skipped))
+    how = f"{settings.features}, {settings.pooling}"
+    reporter.say(f"{count:,} vectors of {width} numbers ({how}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))
 
 
-def _write_all(
-    encoder: PictureEncoder,
-    batches: PictureBatches,
-    writer: FeatureWriter,
-    read: tuple[str, str],
-    reporter: Reporter,
-) -> int:
-    """read: pooling and features of the vectors."""
-    source: Source = batches.source
-    count, total = 0, len(source)
-    for indexes, images in batches:
-        features = encoder.features_of_batch(images, *read).numpy()
-        told = source.labels
-        writer.add(
-            [source.key(index) for index in indexes],
-            None if told is None else [told[index] for index in indexes],
-            features,
-        )
-        count += len(indexes)
-        reporter.progress(
-            "embed", indexes[-1] + 1, total, f"{indexes[-1] + 1:,} of {total:,} pictures"
-        )
-    reporter.finish()
-    return count
+def _write_batch(
+    writer: FeatureWriter, source: Source, indexes: list[int], vectors: np.ndarray
+) -> None:
+    """Write the vectors of some pictures with their names, and labels where the data has them."""
+    keys = [source.key(index) for index in indexes]
+    labels = None
+    if source.labels is not None:
+        labels = [source.labels[index] for index in indexes]
+    writer.add(keys, labels, vectors)

@@ -1,9 +1,8 @@
-"""An encoder to use: `maskwright.load(...)` gives tokens and features of pictures, from weights of
-any origin.
-"""
+"""An encoder to use: `maskwright.load(...)` gives tokens and features of pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,11 @@ from maskwright.workflows.runs.locate import load_any_encoder
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of n images: patches (n, N, D) in raster order, prefix (n, R, D) class and
-    register tokens, and the grid.
+    """The tokens of n images.
+
+    patches: (n, N, D) in raster order.
+    prefix: (n, R, D) class and register tokens.
+    grid: of the patches.
     """
 
     patches: Tensor
@@ -41,8 +43,9 @@ class Tokens:
 
 
 class PictureEncoder:
-    """A frozen encoder: nothing is masked, nothing is random, the same picture gives the same
-    numbers in any batch up to rounding.
+    """A frozen encoder: nothing is masked, nothing is random.
+
+    The same picture gives the same numbers in any batch, up to rounding.
     """
 
     def __init__(self, loaded: LoadedEncoder, device: torch.device) -> None:
@@ -62,37 +65,36 @@ class PictureEncoder:
         )
 
     def encode(self, images: Any) -> Tokens:
-        """Tokens, float32 on the CPU, of uint8 arrays or tensors (NCHW, NHWC or one image), Pillow
-        images, paths, folders, or lists.
+        """Tokens of pictures, float32 on the CPU.
 
-        Pictures are shrunk and center-cropped to the model's size. Raises MaskwrightError for
-        pictures that cannot be read.
+        images: uint8 arrays or tensors (NCHW, NHWC or one image), Pillow images, paths, folders,
+            or lists; they are shrunk and center-cropped to the model's size.
+
+        Raises MaskwrightError for pictures that cannot be read.
         """
-        parts = [
-            self.encode_batch(batch)
-            for batch in batches_of(images, self.config, reading_for(self.loaded.settings))
-        ]
+        # Batch by batch: only tokens stay in memory.
+        parts = [self.encode_batch(batch) for batch in self._batches(images)]
         if not parts:
             raise MaskwrightError("No pictures given to encode.")
-        tokens = torch.cat(parts)
+        tokens = torch.cat(parts)  # (n, R + N, D)
+        # Class and register tokens come before the patches.
         first = self.config.num_prefix
         return Tokens(tokens[:, first:], tokens[:, :first], self._model.grid)
 
     def features(
         self, images: Any, pooling: str = "mean", features: str = DEFAULT_READOUT
     ) -> Tensor:
-        """One vector per picture: `mean` of the patch tokens, the class token `cls`, or `both` side
-        by side.
+        """One vector per picture.
 
+        pooling: `mean` of the patch tokens, the class token `cls`, or `both` side by side.
         features: `last` reads the last block, (n, D); `blocks` joins all blocks, (n, depth * D),
             `statistics` their means and deviations, (n, 2 * depth * D); `grid` has one mean per
             quarter of the picture, `blocks_grid` of all blocks. The names and the default are those
             of `maskwright evaluate`.
         """
-        pooled = [
-            self.features_of_batch(batch, pooling, features)
-            for batch in batches_of(images, self.config, reading_for(self.loaded.settings))
-        ]
+        pooled = []
+        for batch in self._batches(images):
+            pooled.append(self.features_of_batch(batch, pooling, features))
         if not pooled:
             raise MaskwrightError("No pictures given to encode.")
         return torch.cat(pooled)
@@ -100,15 +102,14 @@ class PictureEncoder:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes of a fine-tuned classifier; none for an encoder."""
-        return (
-            tuple(self.loaded.settings.get("classes", ()))
-            if isinstance(self._model, Classifier)
-            else ()
-        )
+        if not isinstance(self._model, Classifier):
+            return ()
+        return tuple(self.loaded.settings.get("classes", ()))
 
     def classify(self, images: Any) -> Tensor:
-        """The probability of each class for each picture, (n, K), in the order of `classes`; images
-        as for `encode`.
+        """The probability of each class for each picture, (n, K), in the order of `classes`.
+
+        images: as for `encode`.
 
         Raises MaskwrightError for an encoder that was not fine-tuned.
         """
@@ -119,45 +120,51 @@ class PictureEncoder:
             )
         answers = []
         with held_still(self._model.classify, self.device):
-            for batch in batches_of(images, self.config, reading_for(self.loaded.settings)):
-                scores = self._model.classify(self.loaded.scale.to_model(batch.to(self.device)))
-                answers.append(scores.float().softmax(1).cpu())
+            for batch in self._batches(images):
+                scores = self._model.classify(self._to_model(batch))
+                answers.append(scores.float().softmax(1).cpu())  # (n, K)
         if not answers:
             raise MaskwrightError("No pictures given to classify.")
         return torch.cat(answers)
 
     def encode_batch(self, images: Tensor) -> Tensor:
-        """(n, num_prefix + N, D) tokens of (n, C, H, W) uint8 images that have the model's size
-        already.
-        """
+        """(n, R + N, D) tokens of (n, C, H, W) uint8 images at the model's size."""
         with held_still(self._model.encode, self.device):
-            return (
-                self._model.encode(self.loaded.scale.to_model(images.to(self.device))).float().cpu()
-            )
+            return self._model.encode(self._to_model(images)).float().cpu()
 
     def features_of_batch(
         self, images: Tensor, pooling: str = "mean", features: str = DEFAULT_READOUT
     ) -> Tensor:
-        """One vector for each of (n, C, H, W) uint8 images that have the model's size already,
-        float32 on the CPU.
-        """
+        """One vector for each of (n, C, H, W) uint8 images at the model's size, on the CPU."""
+        # One way to read features, here and in `maskwright evaluate`.
         reader = Reader(self._model, find_readout(features))
         with held_still(self._model, self.device):
-            return reader.read(self.loaded.scale.to_model(images.to(self.device))).pooled(pooling)
+            return reader.read(self._to_model(images)).pooled(pooling)
 
     def width_of(self, pooling: str, features: str = DEFAULT_READOUT) -> int:
-        """How long such vectors are; raises MaskwrightError for unknown names and for `cls` without
-        a class token.
+        """How long such vectors are.
+
+        Raises MaskwrightError for unknown names and for `cls` without a class token.
         """
+        # A black picture tells, before hours of reading; arithmetic would repeat all readouts.
         height, width = self.config.image_size
-        one = torch.zeros(1, self.config.channels, height, width, dtype=torch.uint8)
-        return self.features_of_batch(one, pooling, features).shape[1]
+        black = torch.zeros(1, self.config.channels, height, width, dtype=torch.uint8)
+        return self.features_of_batch(black, pooling, features).shape[1]
+
+    def _batches(self, images: Any) -> Iterator[Tensor]:
+        """Batches of uint8 images at the model's size, read as those that it was trained on."""
+        return batches_of(images, self.config, reading_for(self.loaded.settings))
+
+    def _to_model(self, images: Tensor) -> Tensor:
+        """uint8 images on the model's device and in its numbers."""
+        return self.loaded.scale.to_model(images.to(self.device))
 
 
 def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:
-    """Load an encoder from a run folder, a weight file or folder of any known format,
-    `official:NAME` or `timm:NAME`.
+    """Load an encoder.
 
-    `PLACE@image_size=96,channels=1,heads=3` adapts it or tells what its file does not.
+    place: a run folder, a weight file or folder of any known format, `official:NAME` or
+        `timm:NAME`; `PLACE@image_size=96,channels=1,heads=3` adapts it or says what its file does
+        not.
     """
     return PictureEncoder(load_any_encoder(place), pick_device(device))

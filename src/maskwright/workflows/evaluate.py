@@ -12,8 +12,10 @@ from maskwright.support.files import hash_strings, write_json
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.loading.labeled import TEST_NAMES, Labeled, labeled_settings
+from maskwright.workflows.loading.labeled import Labeled
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.evaluation import EvaluationContext, measure_encoders
 from maskwright.workflows.measuring.evaluation_report import (
     format_differences,

@@ -1,6 +1,4 @@
-"""Taking a model to other software: timm, transformers, the official code, ONNX, or one safetensors
-file.
-"""
+"""Taking a model to other software: timm, transformers, the official code, ONNX, safetensors."""
 
 from __future__ import annotations
 
@@ -21,7 +19,12 @@ from maskwright.workflows.settings.export_settings import ExportSettings
 
 @dataclass(frozen=True)
 class Exported:
-    """Where a model was written and what came back from there."""
+    """Where a model was written and what came back from there.
+
+    path: the file or folder.
+    check: the comparison with what was read back.
+    usage: the lines that open it in its own software.
+    """
 
     path: Path
     check: Check
@@ -38,11 +41,13 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
     if settings.format not in FORMATS:
         raise unknown_name("format", settings.format, FORMATS)
     hints = Hints(target=settings.target)
+    # Some formats hold an encoder alone.
     if FORMATS[settings.format].needs_decoder:
         loaded = _both(settings.run, hints)
     else:
         loaded = load_any_encoder(settings.run, hints)
-    path = _place(settings.run, settings.format, settings.out)
+    # Refuses a wrong path before anything is written.
+    path = _output_path(settings.run, settings.format, settings.out)
     check = export_model(loaded, settings.format, path)
     usage = _usage(settings.format, path, loaded)
     for line in [f"{path}: {check}.", *(f"  {line}" for line in usage)]:
@@ -51,15 +56,19 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
 
 
 def _both(run: str | Path, hints: Hints) -> LoadedEncoder:
+    """A model with its decoder; raises MaskwrightError where there is none."""
     whole = load_any(run, hints)
     return LoadedEncoder(whole.model, whole.scale, whole.settings, whole.facts)
 
 
-def _place(run: str | Path, format: str, out: str | Path | None) -> Path:
+def _output_path(run: str | Path, format: str, out: str | Path | None) -> Path:
+    """The file or folder to write; raises MaskwrightError for the wrong kind of the two."""
     ending = FORMATS[format].ending
     if out is None:
-        return home_of(run) / "exported" / (f"model{ending}" if ending else format)
+        name = f"model{ending}" if ending else format
+        return home_of(run) / "exported" / name
     path = Path(out)
+    # A format with an ending is a file, others are folders.
     if ending and path.is_dir():
         return path / f"model{ending}"
     if ending and path.suffix != ending:
@@ -73,6 +82,7 @@ def _place(run: str | Path, format: str, out: str | Path | None) -> Path:
 
 def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
     """The lines that open the file in its own software."""
+    # What a person types next, with the path filled in.
     config = loaded.model.config
     if format == "timm":
         name, _ = hub_config(config, loaded.scale)
@@ -81,25 +91,21 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
             f" in_chans={config.channels}, num_classes=0,"
             f" checkpoint_path='{path}/model.safetensors')"
         )
-        return (
-            f"timm.create_model('local-dir:{path}', pretrained=True)",
-            *([by_file] if is_standard(config) else []),
-        )
+        by_folder = f"timm.create_model('local-dir:{path}', pretrained=True)"
+        # A shape that timm has no name for is found by its folder only.
+        return (by_folder, by_file) if is_standard(config) else (by_folder,)
     if format == "hf":
+        features = f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)"
         return (
             f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   with its decoder",
-            (
-                f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)   for"
-                " features"
-            ),
+            f"{features}   for features",
             "not AutoModel: that is ViTMAEModel, which hides patches at random at every call",
         )
     if format == "onnx":
+        height, width = config.image_size
         scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"
-        return (
-            (
-                f"input 'images' (B, {config.channels}, {config.image_size[0]},"
-                f" {config.image_size[1]}) float32 = {scaled}"
-            ),
-        )
-    return (f"maskwright.load('{path}')",) if format == "safetensors" else ()
+        shape = f"(B, {config.channels}, {height}, {width})"
+        return (f"input 'images' {shape} float32 = {scaled}",)
+    if format == "safetensors":
+        return (f"maskwright.load('{path}')",)
+    return ()

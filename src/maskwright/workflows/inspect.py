@@ -27,24 +27,26 @@ from maskwright.workflows.settings.recipes import read_recipe
 @takes(InspectSettings, "path", "target")
 def describe(settings: InspectSettings) -> str:
     """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`."""
-    text, told = split_hints(settings.path)
-    place = Path(text)
-    if place.is_dir() and RunFolder(place).exists:
-        return describe_run(RunFolder(place))
+    text, hints = split_hints(settings.path)
+    file = Path(text)
+    if file.is_dir() and RunFolder(file).exists:
+        return describe_run(RunFolder(file))
+    # Names before paths: nothing on disk begins like that.
     if text.startswith(TIMM):
         return describe_timm(settings.path)
     if text.startswith(OFFICIAL):
-        place = official_file(text.removeprefix(OFFICIAL))
-    if not place.exists():
+        file = official_file(text.removeprefix(OFFICIAL))
+    if not file.exists():
         raise MaskwrightError(f"There is no file or run at '{text}'.")
-    return describe_file(place, Hints(target=settings.target).over(told))
+    return describe_file(file, Hints(target=settings.target).over(hints))
 
 
-def describe_file(place: Path, told: Hints) -> str:
+def describe_file(file: Path, hints: Hints) -> str:
     """What a weight file is, its sizes, what it predicts, its license."""
-    with offering_others(place):
-        facts = inspect_file(place, told)
-    lines = [f"{place}: {facts.summary}, {format_count(facts.num_parameters)} numbers"]
+    with offering_others(file):
+        facts = inspect_file(file, hints)
+    lines = [f"{file}: {facts.summary}, {format_count(facts.num_parameters)} numbers"]
+    # Some files do not say enough to build a model from them.
     if facts.config is not None:
         lines += [
             describe_encoder(facts.config),
@@ -54,6 +56,7 @@ def describe_file(place: Path, told: Hints) -> str:
         lines.append(f"  use      not before the name tells more: {facts.unread}")
     if facts.pixels:
         lines.append(f"  pixels   {facts.pixels}")
+    # Only our own checkpoints say how they were trained.
     if "settings" in facts.details:
         run = facts.details["settings"]
         lines.append(
@@ -81,9 +84,11 @@ def describe_timm(name: str) -> str:
 def describe_encoder(config: ModelConfig) -> str:
     """The shape of an encoder in a line."""
     height, width = config.image_size
-    extras = (", layer scales" if config.layer_scale is not None else "") + (
-        "" if config.final_norm else ", no final norm"
-    )
+    extras = ""
+    if config.layer_scale is not None:
+        extras += ", layer scales"
+    if not config.final_norm:
+        extras += ", no final norm"
     return (
         f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images"
         f" of {config.channels} channels, patch {config.patch_size}, {config.positions} positions,"
@@ -104,18 +109,21 @@ def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) ->
 
 def describe_run(folder: RunFolder) -> str:
     """State, data, model, masks and last numbers of a run."""
+    # Each kind of run has its own facts.
     run = open_run(folder.path)
-    told = {"pretrain": _describe_pretrained, SECTION: _describe_finetuned}.get(run.kind)
-    lines = (
-        told(run)
-        if told is not None
-        else [f"  kind     {run.kind}; its settings are in {folder.config}"]
-    )
-    kept = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
-    return "\n".join([folder.describe(), *lines, f"  kept     {kept or 'no checkpoint yet'}"])
+    if run.kind == "pretrain":
+        lines = _describe_pretrained(run)
+    elif run.kind == SECTION:
+        lines = _describe_finetuned(run)
+    else:
+        lines = [f"  kind     {run.kind}; its settings are in {folder.config}"]
+    checkpoints = ", ".join(sorted(item.name for item in folder.checkpoints.glob("*.ckpt")))
+    last_line = f"  kept     {checkpoints or 'no checkpoint yet'}"
+    return "\n".join([folder.describe(), *lines, last_line])
 
 
 def _describe_pretrained(run: Run) -> list[str]:
+    """Data, model, masks, device and last loss of a pretraining."""
     status, settings = run.status, run.settings
     lines = [
         (
@@ -133,44 +141,39 @@ def _describe_pretrained(run: Run) -> list[str]:
             f" maskwright {status['versions']['maskwright']}"
         ),
     ]
+    # Rows of measurements between epochs have no loss.
     rows = [row for row in run.metrics if "loss" in row]
     if rows:
-        beside = "".join(
-            f", {name.replace('_', ' ')} {value:.4f}"
-            for name, value in (status.get("baselines") or {}).items()
-        )
-        lines.append(
-            f"  loss     {rows[-1]['loss']:.4f} at step"
-            f" {rows[-1]['step']:,}{f'; baselines: {beside[2:]}' if beside else ''}"
-        )
+        line = f"  loss     {rows[-1]['loss']:.4f} at step {rows[-1]['step']:,}"
+        # What trivial predictions reach; a run that has not begun to train has none.
+        baselines = status.get("baselines") or {}
+        if baselines:
+            parts = [f"{name.replace('_', ' ')} {loss:.4f}" for name, loss in baselines.items()]
+            line += f"; baselines: {', '.join(parts)}"
+        lines.append(line)
     return lines
 
 
 def _describe_finetuned(run: Run) -> list[str]:
-    told, status, settings = (
-        read_recipe(str(run.folder.config))[SECTION],
-        run.status,
-        run.finetune_settings,
-    )
-    length = (
-        f"{settings.minutes:g} minutes"
-        if settings.minutes is not None
-        else f"{settings.epochs or 'chosen'} epochs"
-    )
+    """Data, model, length and result of a fine-tuning."""
+    section = read_recipe(str(run.folder.config))[SECTION]
+    status, settings = run.status, run.finetune_settings
+    length = f"{settings.epochs or 'chosen'} epochs"
+    if settings.minutes is not None:
+        length = f"{settings.minutes:g} minutes"
+    start = "random weights" if section["from_scratch"] else section["run"]
+    # The run of several folds has no pictures of its own.
+    pictures = f": {status['pictures']:,} pictures" if "pictures" in status else ""
     lines = [
-        f"  data     {told['data']}"
-        + (f": {status['pictures']:,} pictures" if "pictures" in status else ""),
+        f"  data     {section['data']}{pictures}",
+        f"  model    classifier on {start}, {settings.pooling} pooling",
         (
-            f"  model    classifier on {'random weights' if told['from_scratch'] else told['run']},"
-            f" {settings.pooling} pooling"
-        ),
-        (
-            f"  training {length}, layer decay {settings.layer_decay:g}, seed {told['seed']},"
+            f"  training {length}, layer decay {settings.layer_decay:g}, seed {section['seed']},"
             f" maskwright {status['versions']['maskwright']}"
         ),
     ]
     if "folds" in status:
         lines.append(f"  folds    {len(status['folds'])}, each in a folder of its own")
-    return (
-        [*lines, f"  result   {format_answers(status['result'])}"] if "result" in status else lines
-    )
+    if "result" in status:
+        lines.append(f"  result   {format_answers(status['result'])}")
+    return lines

@@ -1,52 +1,42 @@
-"""What can be named: policies, models, recipes, schedules, losses, optimizers, priors, probes; rows
-for a table.
-"""
+"""What can be named, as rows for a table: policies, models, recipes, losses, probes ..."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from maskwright.data.maps import priors
-from maskwright.diagnostics.catalog import DIAGNOSTICS
 from maskwright.losses.catalog import TERMS
-from maskwright.masking.catalog import POLICIES
 from maskwright.models.sizes import SIZES
+from maskwright.support.catalog import Entry
 from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
-from maskwright.workflows.measuring.probes.catalog import PROBES
 from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
 
+# Catalogs that need torch are loaded when they are listed: other lists come at once.
+POLICIES = Entry("maskwright.masking.catalog:POLICIES", "policies")
+PROBES = Entry("maskwright.workflows.measuring.probes.catalog:PROBES", "probes")
+DIAGNOSTICS = Entry("maskwright.diagnostics.catalog:DIAGNOSTICS", "diagnostics")
+PRIORS = Entry("maskwright.data.maps.priors:list_priors", "sources of maps")
+# Titles of the columns, and the rows.
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+# Options of policies that are read from files, as they are written.
 FROM_FILES = {"given": "path, cover=half, choose=by_chance", "learned": "path"}
-"""Options of policies that are read from files, as they are written."""
 
 
 def list_policies() -> Table:
     """Policies with their options and defaults."""
-    rows: list[tuple[str, ...]] = []
-    for name, entry in POLICIES.items():
-        options = FROM_FILES.get(name) or ", ".join(
-            _option(item) for item in dataclasses.fields(entry.load())
-        )
-        rows.append((name, entry.summary, options or "-"))
-    return ("policy", "what it masks", "options"), rows
+    return ("policy", "what it masks", "options"), _option_rows(POLICIES.load(), FROM_FILES)
 
 
 def list_models() -> Table:
     """Model sizes with both halves and a count of weights."""
-    rows: list[tuple[str, ...]] = [
-        (
-            name,
-            f"{size.width}x{size.depth}, {size.heads} heads",
-            f"{size.decoder_width}x{size.decoder_depth}, {size.decoder_heads} heads",
-            (
-                f"{size.encoder_parameters / 1e6:.1f}M +"
-                f" {(size.parameters - size.encoder_parameters) / 1e6:.1f}M"
-            ),
-            size.summary,
-        )
-        for name, size in SIZES.items()
-    ]
+    rows: list[tuple[str, ...]] = []
+    for name, size in SIZES.items():
+        encoder = f"{size.width}x{size.depth}, {size.heads} heads"
+        decoder = f"{size.decoder_width}x{size.decoder_depth}, {size.decoder_heads} heads"
+        # Of the encoder, which is kept, and of the decoder, which serves the training alone.
+        weights = size.encoder_parameters / 1e6
+        others = (size.parameters - size.encoder_parameters) / 1e6
+        rows.append((name, encoder, decoder, f"{weights:.1f}M + {others:.1f}M", size.summary))
     return ("model", "encoder", "decoder", "weights", "for"), rows
 
 
@@ -71,44 +61,33 @@ def list_schedules() -> Table:
 
 def list_losses() -> Table:
     """Loss terms with their options and defaults, to be summed with weights."""
-    rows: list[tuple[str, ...]] = []
-    for name, entry in TERMS.items():
-        options = FROM_FILES.get(name) or ", ".join(
-            _option(item) for item in dataclasses.fields(entry.load())
-        )
-        rows.append((name, entry.summary, options or "-"))
-    return ("term", "what it compares", "options"), rows
+    return ("term", "what it compares", "options"), _option_rows(TERMS)
 
 
 def list_optimizers() -> Table:
     """Optimizers with the rate that each begins from and how it follows the batch."""
-    return ("optimizer", "what it is", "rate"), [
-        (name, entry.summary, entry.format_rate(RATE_BATCH).rpartition(" = ")[0])
-        for name, entry in OPTIMIZERS.items()
-    ]
+    rows: list[tuple[str, ...]] = []
+    for name, entry in OPTIMIZERS.items():
+        # The rule without its result, which is for a batch of 256.
+        rule = entry.format_rate(RATE_BATCH).rpartition(" = ")[0]
+        rows.append((name, entry.summary, rule))
+    return ("optimizer", "what it is", "rate"), rows
 
 
 def list_priors() -> Table:
     """Maps that `maskwright prepare` makes, and where each can come from."""
-    return ("map", "from", "what it is"), [tuple(row) for row in priors.list_priors()]
+    rows = PRIORS.load()
+    return ("map", "from", "what it is"), [tuple(row) for row in rows()]
 
 
 def list_probes() -> Table:
     """Probes of `maskwright evaluate` with their options and defaults."""
-    rows: list[tuple[str, ...]] = []
-    for name, entry in PROBES.items():
-        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
-        rows.append((name, entry.summary, options or "-"))
-    return ("probe", "what it does", "options"), rows
+    return ("probe", "what it does", "options"), _option_rows(PROBES.load())
 
 
 def list_diagnostics() -> Table:
     """Questions that `maskwright diagnose` asks, with their options and defaults."""
-    rows: list[tuple[str, ...]] = []
-    for name, entry in DIAGNOSTICS.items():
-        options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
-        rows.append((name, entry.summary, options or "-"))
-    return ("diagnostic", "what it measures", "options"), rows
+    return ("diagnostic", "what it measures", "options"), _option_rows(DIAGNOSTICS.load())
 
 
 LISTS: dict[str, Callable[[], Table]] = {
@@ -122,6 +101,22 @@ LISTS: dict[str, Callable[[], Table]] = {
     "probes": list_probes,
     "diagnostics": list_diagnostics,
 }
+
+
+def _option_rows(
+    catalog: Mapping[str, Entry], written: Mapping[str, str] | None = None
+) -> list[tuple[str, ...]]:
+    """Name, summary and options of each entry of a catalog.
+
+    written: options that are no fields, as they are written.
+    """
+    rows: list[tuple[str, ...]] = []
+    for name, entry in catalog.items():
+        options = (written or {}).get(name)
+        if options is None:
+            options = ", ".join(_option(item) for item in dataclasses.fields(entry.load()))
+        rows.append((name, entry.summary, options or "-"))
+    return rows
 
 
 def _option(item: dataclasses.Field[object]) -> str:

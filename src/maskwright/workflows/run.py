@@ -22,10 +22,10 @@ from maskwright.workflows.settings.recipes import flatten, read_recipe
 
 
 class Run:
-    """One run on disk, of pretraining for the most part."""
+    """A run on disk, of pretraining for the most part."""
 
     def __init__(self, folder: RunFolder) -> None:
-        folder.status()
+        folder.status()  # raises for what is no run
         self.folder = folder
 
     def __repr__(self) -> str:
@@ -52,8 +52,9 @@ class Run:
 
     @property
     def settings(self) -> PretrainSettings:
-        """The complete settings of a pretraining; raises MaskwrightError for a fine-tuning, whose
-        own are `finetune_settings`.
+        """The complete settings of a pretraining.
+
+        Raises MaskwrightError for a fine-tuning, which has `finetune_settings`.
         """
         self._check_kind("pretrain")
         return PretrainSettings.from_flat(flatten(read_recipe(str(self.folder.config))))
@@ -61,35 +62,36 @@ class Run:
     @property
     def finetune_settings(self) -> FinetuneSettings:
         """The settings of a fine-tuning; raises MaskwrightError for another run."""
+        # Read back from config.yaml, which is complete.
         self._check_kind(SECTION)
         return build_finetune_settings({}, (), str(self.folder.config))
 
     def model(self, checkpoint: str = "last") -> MaskedAutoencoder:
-        """The model with its weights, in evaluation mode; checkpoint: last, best_knn or
-        epoch_0020.
+        """The model with its weights, in evaluation mode.
+
+        checkpoint: last, best_knn or epoch_0020.
         """
         return self.load(checkpoint).model
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
+        # A damaged file is answered with the whole ones of the run.
         path = self.checkpoint(checkpoint)
         with offering_others(path):
             return load_model(path)
 
-    def _check_kind(self, wanted: str) -> None:
-        if self.kind != wanted:
-            where = {"pretrain": "run.settings", SECTION: "run.finetune_settings"}.get(
-                self.kind, self.folder.config
-            )
-            raise MaskwrightError(
-                f"{self.folder} is a run of {self.kind}, not of {wanted}; its settings are in"
-                f" {where}."
-            )
+    def _check_kind(self, kind: str) -> None:
+        if self.kind == kind:
+            return
+        # Other kinds of runs have their settings in the file alone.
+        properties = {"pretrain": "run.settings", SECTION: "run.finetune_settings"}
+        where = properties.get(self.kind, self.folder.config)
+        raise MaskwrightError(
+            f"{self.folder} is a run of {self.kind}, not of {kind}; its settings are in {where}."
+        )
 
     def checkpoint(self, name: str = "last") -> Path:
-        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not
-        kept.
-        """
+        """The file of a checkpoint; raises MaskwrightError, naming those kept, for others."""
         return self.folder.checkpoint(name)
 
     def reconstruct(self, images: Any, **options: Any) -> Any:

@@ -14,7 +14,8 @@ from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.finetuning.data import open_pictures
 from maskwright.workflows.finetuning.folds import folds_of, format_spread
-from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_labeled, find_split
+from maskwright.workflows.loading.labeled import Labeled, find_labeled, find_split
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
 
 CONFIG = ModelConfig(image_size=(16, 16), patch_size=4)
 

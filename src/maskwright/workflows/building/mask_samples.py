@@ -1,6 +1,4 @@
-"""Masks drawn for looking at them: as a training would draw them, with the training
-taken as done.
-"""
+"""Masks drawn for looking at them: as a training would draw them at its end."""
 
 from __future__ import annotations
 
@@ -20,14 +18,21 @@ from maskwright.support.seeding import sample_rng
 from maskwright.visual.masks import MaskColumn
 from maskwright.workflows.loading.pictures import eval_batches
 
+# (source, images (B, C, H, W) in the model's numbers) -> (B, N) attention
 Attend = Callable[[str, Tensor], Tensor]
-"""(source, images (B, C, H, W) in the model's numbers) -> (B, N) attention."""
+
+# Pictures that are masked at once when many masks are wanted.
+BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskView:
-    """What a policy can look at beside the grid: images (B, C, H, W) in the model's numbers, (B, N)
-    maps by name, attention by source, the names of the pictures.
+    """What a policy can look at beside the grid.
+
+    images: (B, C, H, W) in the model's numbers.
+    priors: (B, N) maps by name.
+    attention: takes a source and gives (B, N).
+    keys: the names of the pictures.
     """
 
     images: Tensor | None = None
@@ -70,7 +75,7 @@ def mask_samples(
         grid=grid,
         num_masked=grid.num_patches - visible_count(grid.num_patches, ratio),
         rng=sample_rng(seed, 0, sample_ids, purpose),
-        progress=1.0,
+        progress=1.0,  # schedules of the policy stand at their end
         sample_ids=sample_ids,
         images=sight.images,
         priors=sight.priors,
@@ -93,6 +98,7 @@ def mask_pictures(
 ) -> PatchMask:
     """Mask a batch of pictures by a policy that may look at them and at their maps."""
     images = scale.to_model(batch.images)
+    # Computed only if the policy asks: attention costs a pass of the teacher.
     attention = None if attend is None else lambda source: attend(source, images)
     sight = MaskView(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
     return mask_samples(policy, grid, ratio, batch.sample_ids, seed, purpose=purpose, sight=sight)
@@ -109,21 +115,21 @@ def sample_masks(
     scale: PixelScale,
     attend: Attend | None = None,
 ) -> Tensor:
-    """(n, N) booleans of `draws` masks; a policy that looks at pictures gets those of the store, at
-    most `draws`.
+    """(n, N) booleans of `draws` masks.
+
+    A policy that looks at pictures gets those of the store, at most `draws`.
     """
+    # Without pictures, numbered samples are enough and much faster.
     if not policy.traits.needs:
         return draw_masks(policy, grid, ratio, draws, seed).is_masked
-    chosen = store.subset(spread(len(store), draws))
-    batches = eval_batches(
-        chosen, grid.image_size, 256, policy.traits.needed("prior"), (grid.rows, grid.cols)
-    )
-    flags = [
-        mask_pictures(
+    some = store.subset(spread(len(store), draws))
+    maps = policy.traits.needed("prior")
+    flags = []
+    for batch in eval_batches(some, grid.image_size, BATCH, maps, (grid.rows, grid.cols)):
+        mask = mask_pictures(
             policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend
-        ).is_masked.cpu()
-        for batch in batches
-    ]
+        )
+        flags.append(mask.is_masked.cpu())
     return torch.cat(flags)
 
 
@@ -131,5 +137,6 @@ def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = N
     """One policy of a gallery: its masks on the pictures, and what many masks say of it."""
     if geometry is None:
         return MaskColumn(name, mask)
+    # The ratio is the same for all columns.
     shown = {key: value for key, value in geometry.numbers().items() if key != "ratio"}
     return MaskColumn(name, mask, geometry.share_masked, shown)

@@ -1,5 +1,6 @@
-"""The objective from settings: terms by shorthand, the perceptual network loaded, what cannot work
-refused before anything is decoded.
+"""The objective from settings: terms by shorthand, the perceptual network loaded.
+
+What cannot work is refused before anything is decoded.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
 def build_checked_objective(settings: PretrainSettings, scale: PixelScale) -> Objective:
-    """Build the objective of complete settings; raises MaskwrightError when a term asks for what
-    this run does not have.
+    """Build the objective of complete settings.
+
+    Raises MaskwrightError when a term asks for what this run does not have.
     """
     _check_needs(needs_of(settings.train.loss), settings)
     return build_objective(settings.train.loss, scale, load_extractor)
 
 
 def check_loss(settings: PretrainSettings) -> None:
-    """Refuse a loss that cannot be built, before the pictures are decoded and their
-    scale is known.
+    """Refuse a loss that cannot be built, before the pictures are decoded.
+
+    Their scale is not known yet, so any scale has to do.
     """
     channels = settings.data.channels or 3
     build_checked_objective(settings, PixelScale((0.0,) * channels, (1.0,) * channels))
@@ -35,6 +38,7 @@ def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
             f"The loss '{settings.train.loss}' looks at the class token and this encoder has none;"
             " use of='mean' or class_token true."
         )
+    # A batch is cut into `accumulate` parts, and a term sees a part alone.
     if needs.pairs and effective_batch(settings) // settings.train.accumulate < 2:
         raise MaskwrightError(
             f"The loss '{settings.train.loss}' compares pictures of one batch; give a batch_size of"

@@ -21,88 +21,90 @@ from maskwright.support.shorthand import Call, plain, split_list
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.building.painted import read_painted
 
+# The policies of `--policy all` that cannot stand alone: they are made of others or of files.
+_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
+ALL = "all"
 _MASK_ENDINGS = (".png", ".npy", ".bmp", ".webp")
 GIVEN_OPTIONS = ("path", "cover", "choose")
+LEARNED_OPTIONS = ("path",)
 
 
 def build_checked_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule) -> Policy:
-    """Build a policy for a grid and refuse settings that make no sense on it at the first or the
-    last ratio.
+    """Build a policy for a grid.
+
+    Raises MaskwrightError for settings that make no sense on it at the first or the last ratio.
     """
-    policy = build_policy(
-        value,
-        {
-            "given": lambda call: given_policy(call, grid),
-            "learned": lambda call: learned_policy(call, grid),
-        },
-    )
+    # These two read files, which the catalog of policies cannot do.
+    from_files = {
+        "given": lambda call: given_policy(call, grid),
+        "learned": lambda call: learned_policy(call, grid),
+    }
+    policy = build_policy(value, from_files)
     for progress in (0.0, 1.0):
-        check_fits(
-            policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio.at(progress))
-        )
+        num_masked = grid.num_patches - visible_count(grid.num_patches, ratio.at(progress))
+        check_fits(policy, grid, num_masked)
     return policy
 
 
 def given_policy(call: Call, grid: Grid) -> Policy:
-    """Build `given(path="mask.png", cover="half", choose="by_chance")` by reading the file or
-    folder it names.
-    """
-    options = plain({**dict(zip(GIVEN_OPTIONS, call.args, strict=False)), **call.options})
-    for name in options:
-        if name not in GIVEN_OPTIONS:
-            raise MaskwrightError(
-                f"policy 'given' has no option '{name}'.{did_you_mean(name, GIVEN_OPTIONS)} It has:"
-                " path, cover, choose."
-            )
+    """Build `given(path="mask.png", cover="half", choose="by_chance")` from a file or folder."""
+    options = _options(call, "given", GIVEN_OPTIONS)
     if "path" not in options:
         raise MaskwrightError(
             "policy 'given' needs a mask: given(path='mask.png'), an .npy array, or a folder of"
             " them."
         )
-    path, choose = Path(str(options["path"])), str(options.get("choose", "by_chance"))
-    named = choose == "by_sample" and path.is_dir()
-    files = _mask_files(path, deep=named)
+    path = Path(str(options["path"]))
+    choose = str(options.get("choose", "by_chance"))
+    # Masks in a folder belong to pictures by name, so the tree below it counts too.
+    by_name = choose == "by_sample" and path.is_dir()
+    files = _mask_files(path, deep=by_name)
     cover = options.get("cover", "half")
-    parts = [_as_patches(_read_mask(file), grid, cover) for file in files]
-    names = [file.relative_to(path).as_posix() for file in files] if named else []
-    for name, part in zip(names, parts, strict=False):
-        if len(part) != 1:
+    masks = [_as_patches(_read_mask(file), grid, cover) for file in files]  # (n, N) each
+    names = [file.relative_to(path).as_posix() for file in files] if by_name else []
+    for name, mask in zip(names, masks, strict=False):
+        if len(mask) != 1:
             raise MaskwrightError(
-                f"The mask '{name}' in '{path}' holds {len(part)} masks; by_sample takes one for"
+                f"The mask '{name}' in '{path}' holds {len(mask)} masks; by_sample takes one for"
                 " each picture."
             )
-    return GivenPolicy(masks=torch.cat(parts), choose=choose, names=names)  # type: ignore[arg-type]
+    return GivenPolicy(masks=torch.cat(masks), choose=choose, names=names)  # type: ignore[arg-type]
 
 
 def learned_policy(call: Call, grid: Grid) -> Policy:
-    """Build `learned(path="RUN/select/NAME")` from the scorer that `maskwright select`
-    wrote there.
-    """
-    options = plain({**dict(zip(("path",), call.args, strict=False)), **call.options})
-    for name in options:
-        if name != "path":
-            raise MaskwrightError(
-                f"policy 'learned' has no option '{name}'.{did_you_mean(name, ('path',))} It has:"
-                " path."
-            )
+    """Build `learned(path="RUN/select/NAME")` from the scorer of `maskwright select`."""
+    options = _options(call, "learned", LEARNED_OPTIONS)
     if "path" not in options:
         raise MaskwrightError(
             "policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by:"
             " maskwright select RUN."
         )
-    place = Path(str(options["path"]))
-    file = place / "scorer.safetensors" if place.is_dir() else place
+    path = Path(str(options["path"]))
+    file = path / "scorer.safetensors" if path.is_dir() else path
     if not file.exists():
         raise MaskwrightError(
             f"There is no scorer at '{file}'. Train one: maskwright select RUN, then"
             " learned(path='RUN/select/NAME')."
         )
-    return SelectedPolicy(scorer=load_scorer(file, grid), grid=grid, origin=str(place))
+    return SelectedPolicy(scorer=load_scorer(file, grid), grid=grid, origin=str(path))
+
+
+def _options(call: Call, policy: str, names: Sequence[str]) -> dict[str, Any]:
+    """The options of a policy that is read from files, by name; refuses unknown ones."""
+    options = plain({**dict(zip(names, call.args, strict=False)), **call.options})
+    for name in options:
+        if name not in names:
+            raise MaskwrightError(
+                f"policy '{policy}' has no option '{name}'.{did_you_mean(name, names)} It has:"
+                f" {', '.join(names)}."
+            )
+    return options
 
 
 def read_masks(path: Path) -> list[np.ndarray]:
-    """Read pixel or patch masks from a picture (white = masked), an .npy array, or a folder of
-    either; boolean (n, H, W) each.
+    """Read pixel or patch masks, boolean (n, H, W) each.
+
+    path: a picture (white = masked), an .npy array, or a folder of either.
     """
     return [_read_mask(file) for file in _mask_files(path)]
 
@@ -122,11 +124,10 @@ def _mask_files(path: Path, *, deep: bool = False) -> list[Path]:
 
 def _read_mask(file: Path) -> np.ndarray:
     try:
-        array = (
-            np.load(file, allow_pickle=False)
-            if file.suffix.lower() == ".npy"
-            else read_painted(file)
-        )
+        if file.suffix.lower() == ".npy":
+            array = np.load(file, allow_pickle=False)
+        else:
+            array = read_painted(file)
     except MaskwrightError:
         raise
     except (OSError, ValueError) as error:
@@ -136,35 +137,27 @@ def _read_mask(file: Path) -> np.ndarray:
             f"The mask '{file}' has shape {array.shape}; expected (height, width) or (masks,"
             " height, width)."
         )
-    return array.reshape(-1, *array.shape[-2:])
+    return array.reshape(-1, *array.shape[-2:])  # one mask is a stack of one
 
 
 def _as_patches(masks: np.ndarray, grid: Grid, cover: Any) -> Tensor:
     """(n, N) booleans from masks of pixels, or of patches when they have the grid's own shape."""
     tensor = torch.from_numpy(np.ascontiguousarray(masks)).bool()
-    return (
-        tensor.flatten(1)
-        if masks.shape[1:] == (grid.rows, grid.cols)
-        else cover_patches(tensor, grid, cover)
-    )
-
-
-ALL = "all"
-
-
-_MADE_OF_OTHERS = ("given", "mixture", "blend", "complement", "turns")
+    if masks.shape[1:] == (grid.rows, grid.cols):
+        return tensor.flatten(1)  # (n, rows, cols) -> (n, N)
+    return cover_patches(tensor, grid, cover)
 
 
 def policy_lines(policy: str | Sequence[str]) -> list[str]:
-    """The policies of a text or of a list; `all` stands for every one that is not made
-    of others.
-    """
+    """The policies of a text or of a list; `all` stands for every single one."""
     lines = [str(line) for line in parts(policy)]
     if not lines:
         raise MaskwrightError(
             "--policy is empty; name a policy, or several separated by ; or commas."
         )
-    return [name for name in POLICIES if name not in _MADE_OF_OTHERS] if lines == [ALL] else lines
+    if lines == [ALL]:
+        return [name for name in POLICIES if name not in _MADE_OF_OTHERS]
+    return lines
 
 
 def parts(value: Any) -> list[Any]:

@@ -1,6 +1,4 @@
-"""Encoders whose attention guides policies, opened by name: a run, a checkpoint, or any weights
-that can be loaded.
-"""
+"""Encoders whose attention guides policies, opened by name."""
 
 from __future__ import annotations
 
@@ -14,8 +12,9 @@ from maskwright.workflows.runs.locate import load_any_encoder
 
 
 def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:
-    """Open the encoder of a run, a weight file of any known format or a name such as timm:NAME as a
-    teacher.
+    """Open an encoder as a teacher.
+
+    source: a run, a weight file of any known format, or a name such as timm:NAME.
 
     Raises MaskwrightError when there is none.
     """
@@ -25,6 +24,7 @@ def open_teacher(source: str, device: torch.device | str = "cpu") -> Teacher:
 
 def open_teachers(policy: Policy) -> dict[str, Teacher]:
     """Open every encoder other than the run's own that a policy is guided by."""
+    # The run's own encoder has no weights before the run; see `build_own_teacher`.
     return {
         source: open_teacher(source)
         for source in policy.traits.needed("attention")
@@ -33,9 +33,7 @@ def open_teachers(policy: Policy) -> dict[str, Teacher]:
 
 
 def refuse_own(policy: Policy) -> None:
-    """Raise MaskwrightError when a policy asks for the run's own attention where there
-    is no run.
-    """
+    """Raise MaskwrightError when a policy asks for a run's own attention and there is no run."""
     if OWN in policy.traits.needed("attention"):
         raise MaskwrightError(
             "guided(source='self') asks for the attention of the model in training, and there is"

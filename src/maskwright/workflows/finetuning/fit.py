@@ -1,16 +1,16 @@
-"""Training a classifier from an encoder and measuring it once, in the folder of a run
-or in none.
-"""
+"""Training a classifier from an encoder and measuring it once, with or without a run folder."""
 
 from __future__ import annotations
 
 import math
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from maskwright.data.loader import ResumableLoader
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.classify import answer_all
 from maskwright.models.classifier import Classifier
@@ -29,9 +29,9 @@ from maskwright.workflows.finetuning.data import (
     build_classifier,
     build_finetune_data,
     build_finetune_loader,
-    build_recipe,
+    build_step_settings,
 )
-from maskwright.workflows.finetuning.report import chosen_model, report_answers
+from maskwright.workflows.finetuning.report import best_classifier, report_answers
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
@@ -50,82 +50,96 @@ def measure_finetune(
     reporter: Reporter,
     from_scratch: bool = False,
 ) -> dict[str, Any]:
-    """Train a classifier from an encoder, or from random weights of its shape, and answer the test
-    pictures once.
+    """Train a classifier and answer the test pictures once; returns numbers, ready for JSON.
 
-    The numbers of the two stores' labels mean the same classes; a test label that train lacks
-    counts as wrong. Nothing is kept on disk but what is returned, ready for JSON. Raises
-    MaskwrightError without labels, with one class, and when somebody asks to stop.
+    train, test: the numbers of their labels mean the same classes; a test label that train lacks
+        counts as wrong.
+    from_scratch: begin from random weights of the encoder's shape.
+
+    Nothing is kept on disk. Raises MaskwrightError without labels, with a single class, and when
+    somebody asks to stop.
     """
-    finetune_data, numbers = build_finetune_data(
-        train, settings or FinetuneSettings(), seed, device
-    )
-    model = build_classifier(loaded, finetune_data, from_scratch)
-    with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as place:
-        module, finished = fit_classifier(
-            finetune_data, model, loaded.scale, RunFolder(place), {}, reporter, resume=False
-        )
-        if not finished:
+    data = build_finetune_data(train, settings or FinetuneSettings(), seed, device)
+    model = build_classifier(loaded, data, from_scratch)
+    run = build_finetune_run(data, model, loaded.scale, {})
+    with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as path:
+        folder = RunFolder(path)
+        if not fit_classifier(run, folder, reporter, resume=False):
             raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
-        chosen = chosen_model(finetune_data, module, RunFolder(place))
-    return report_answers(finetune_data, numbers, chosen, loaded, test, from_scratch)
+        # Before the folder goes: the best epoch is read from it.
+        best = best_classifier(data, run.module, folder)
+    return report_answers(data, best, loaded.scale, test, from_scratch)
+
+
+@dataclass(frozen=True)
+class FinetuneRun:
+    """A classifier that can be trained.
+
+    data: what decides the training.
+    module: what trains.
+    loader: its batches.
+    """
+
+    data: FinetuneData
+    module: FinetuneModule
+    loader: ResumableLoader
+
+
+def build_finetune_run(
+    data: FinetuneData, model: Classifier, scale: PixelScale, described: dict[str, Any]
+) -> FinetuneRun:
+    """Batches, clock and module.
+
+    described: plain values stored in every checkpoint, beside the names of the classes.
+    """
+    if data.device.type == "cpu":
+        keep_freed_memory()
+    settings = data.settings
+    loader = build_finetune_loader(data, model, scale)
+    clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
+    # Classes by name: a classifier without them answers in numbers.
+    about = describe_model(model, scale, {**described, "classes": list(data.classes)})
+    module = FinetuneModule(model, scale, build_step_settings(data), clock, about)
+    return FinetuneRun(data, module, loader)
 
 
 def fit_classifier(
-    finetune_data: FinetuneData,
-    model: Classifier,
-    scale: PixelScale,
-    folder: RunFolder,
-    described: dict[str, Any],
-    reporter: Reporter,
-    *,
-    resume: bool,
-) -> tuple[FinetuneModule, bool]:
-    """Train until the end or a request to stop; returns the module and whether it came
-    to its end.
-    """
-    if finetune_data.device.type == "cpu":
-        keep_freed_memory()
-    settings = finetune_data.settings
-    loader = build_finetune_loader(finetune_data, model, scale)
-    clock = set_clock(len(loader), minutes=settings.minutes, epochs=settings.epochs or 1)
-    about = describe_model(model, scale, {**described, "classes": list(finetune_data.classes)})
-    module = FinetuneModule(model, scale, build_recipe(finetune_data), clock, about)
-    if resume and load_finished(folder, module):
-        return module, True
-    machine = Machine(device=finetune_data.device, precision=finetune_data.precision)
-    ended = run_train_loop(
-        module,
-        loader,
-        RunLog(folder, []),
-        machine,
-        _train_loop(finetune_data, scale),
-        reporter,
-        resume=resume,
-    )
-    return module, not ended.asked or clock.is_over(ended.step)
+    run: FinetuneRun, folder: RunFolder, reporter: Reporter, *, resume: bool
+) -> bool:
+    """Train until the end or a request to stop; returns whether it came to its end."""
+    # A run can be interrupted between its last step and the record of its end.
+    if resume and load_finished(folder, run.module):
+        return True
+    # No trackers: a fine-tuning is minutes long.
+    loop = _train_loop(run.data, run.module.scale)
+    run_log = RunLog(folder, [])
+    result = run_train_loop(run.module, run.loader, run_log, loop, reporter, resume=resume)
+    return not result.stop_requested or run.module.clock.is_over(result.step)
 
 
-def _train_loop(finetune_data: FinetuneData, scale: PixelScale) -> TrainLoop:
+def _train_loop(data: FinetuneData, scale: PixelScale) -> TrainLoop:
     return TrainLoop(
         label="finetune",
-        beside=f"guessing {math.log(len(finetune_data.classes)):.2f}",
-        epochs=finetune_data.settings.epochs,
-        tasks=_watch(finetune_data, scale),
-        save_minutes=finetune_data.settings.save_minutes,
+        # The cross entropy of a classifier that gives all classes the same chance.
+        beside=f"guessing {math.log(len(data.classes)):.2f}",
+        machine=Machine(device=data.device, precision=data.precision),
+        epochs=data.settings.epochs,
+        tasks=_held_out_tasks(data, scale),
+        save_minutes=data.settings.save_minutes,
         best="held_out_top1",
         kept_as="best",
         averaging=[Averaging()],
     )
 
 
-def _watch(finetune_data: FinetuneData, scale: PixelScale) -> Sequence[EpochTask]:
+def _held_out_tasks(data: FinetuneData, scale: PixelScale) -> Sequence[EpochTask]:
     """Accuracy on what was held out, after every epoch."""
-    if finetune_data.held is None:
+    if data.held is None:
         return ()
-    held = finetune_data.held
+    held = data.held
 
-    def look(module: FinetuneModule, epoch: int) -> Row:
+    def measure(module: FinetuneModule, epoch: int) -> Row:
+        # The averaged weights where there are any: they are what is kept.
         model = module.answering
         scores = answer_all(
             model.classify,
@@ -134,6 +148,7 @@ def _watch(finetune_data: FinetuneData, scale: PixelScale) -> Sequence[EpochTask
             device=module.device,
         )
         assert held.labels is not None
+        # (n, K) scores against (n,) labels from 0
         return {"held_out_top1": float(scores.argmax(1).eq(held.labels).double().mean())}
 
-    return (EpochTask("held out", 1, look),)
+    return (EpochTask("held out", 1, measure),)

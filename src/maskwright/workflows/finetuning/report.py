@@ -1,4 +1,4 @@
-"""A trained classifier against the test pictures, asked once."""
+"""A trained classifier against the test pictures, answered once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.answers import judge_answers
 from maskwright.evaluation.classify import accuracy_by_class, answer_all
 from maskwright.models.classifier import Classifier
+from maskwright.patches import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.finetune import FinetuneModule
-from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.opening import load_encoder
 from maskwright.workflows.finetuning.data import FinetuneData
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
 
 
-def chosen_model(
-    finetune_data: FinetuneData, module: FinetuneModule, folder: RunFolder
-) -> Classifier:
-    """The classifier to measure and keep: of the last epoch, or of the best on held-out
-    pictures.
+def best_classifier(data: FinetuneData, module: FinetuneModule, folder: RunFolder) -> Classifier:
+    """The classifier to measure and keep: of the last epoch, or of the best one.
+
+    module: after the training, with the last weights.
+    folder: where the best ones are.
     """
-    if finetune_data.held is None:
+    if data.held is None:
         return module.answering
     model = load_encoder(folder.checkpoints / "best.ckpt").model
     assert isinstance(model, Classifier)
@@ -35,66 +35,70 @@ def chosen_model(
 
 
 def report_answers(
-    finetune_data: FinetuneData,
-    numbers: Tensor,
+    data: FinetuneData,
     model: Classifier,
-    loaded: LoadedEncoder,
+    scale: PixelScale,
     test: PackedStore,
     from_scratch: bool,
 ) -> dict[str, Any]:
-    """Answer the test pictures once; numbers with intervals, per class, and everything that decided
-    them.
-    """
+    """Answer the test pictures once; numbers with intervals, per class, and what decided them."""
     if test.labels is None:
         raise MaskwrightError(
             "The test pictures have no labels; name a labeled split with --test-split."
         )
-    assert finetune_data.train.labels is not None
-    scores = answer_all(
-        model.to(finetune_data.device).classify,
-        eval_batches(test, model.config.image_size),
-        scale=loaded.scale,
-        device=finetune_data.device,
-        precision=torch.bfloat16 if finetune_data.precision == "bf16-mixed" else torch.float32,
-    )
-    model.cpu()
-    answers = judge_answers(
-        scores, numbers, test.labels, numbers[finetune_data.train.labels], finetune_data.seed
-    )
-    known = torch.isin(test.labels, numbers)
-    truth = torch.searchsorted(numbers, test.labels[known])
+    assert data.train.labels is not None
+    scores = _answer(data, model, scale, test)  # (n, K)
+    # Back to the labels of the stores, which train and test share.
+    numbers = data.label_numbers
+    answers = judge_answers(scores, numbers, test.labels, numbers[data.train.labels], data.seed)
+
+    # Accuracy per class is over test pictures of classes that were learned.
+    is_known = torch.isin(test.labels, numbers)
+    truth = torch.searchsorted(numbers, test.labels[is_known])
     return {
         "probe": "finetune",
         **answers.to_dict(),
-        "by_class": accuracy_by_class(answers.correct[known], truth, finetune_data.classes),
-        "num_train": len(finetune_data.train),
-        "num_held_out": 0 if finetune_data.held is None else len(finetune_data.held),
+        "by_class": accuracy_by_class(answers.correct[is_known], truth, data.classes),
+        "num_train": len(data.train),
+        "num_held_out": 0 if data.held is None else len(data.held),
         "from": "random weights" if from_scratch else "encoder",
-        "seed": finetune_data.seed,
+        "seed": data.seed,
         "protocol": {
-            **finetune_data.settings.to_dict(),
-            "precision": finetune_data.precision,
-            "measured": _format_choice(finetune_data),
+            **data.settings.to_dict(),
+            "precision": data.precision,
+            "measured": _format_protocol(data),
         },
     }
 
 
-def _format_choice(finetune_data: FinetuneData) -> str:
-    average = ", averaged weights" if finetune_data.settings.ema else ""
-    return (
-        ("last epoch" if finetune_data.held is None else "best epoch on held-out train")
-        + average
-        + ", test answered once"
+def _answer(data: FinetuneData, model: Classifier, scale: PixelScale, test: PackedStore) -> Tensor:
+    """(n, K) scores of the test pictures, in the arithmetic of the training."""
+    scores = answer_all(
+        model.to(data.device).classify,
+        eval_batches(test, model.config.image_size),
+        scale=scale,
+        device=data.device,
+        precision=torch.bfloat16 if data.precision == "bf16-mixed" else torch.float32,
     )
+    model.cpu()
+    return scores
+
+
+def _format_protocol(data: FinetuneData) -> str:
+    """Which weights were measured, and how often."""
+    epoch = "last epoch" if data.held is None else "best epoch on held-out train"
+    average = ", averaged weights" if data.settings.ema else ""
+    return f"{epoch}{average}, test answered once"
 
 
 def format_answers(report: Mapping[str, Any]) -> str:
     """Top-1 and top-5 with their intervals, in one line."""
-    words = [
-        f"{title} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        for key, title in (("top1", "top-1"), ("top5", "top-5"))
-        if (found := report.get(key)) is not None
-    ]
+    words = []
+    for key, title in (("top1", "top-1"), ("top5", "top-5")):
+        number = report.get(key)
+        if number is not None:  # there is no top-5 with five classes or fewer
+            interval = f"[{number['low']:.3f}, {number['high']:.3f}]"
+            words.append(f"{title} {number['value']:.3f} {interval}")
     return (
         f"fine-tuned from {report['from']}: {' '.join(words)} on {report['num_test']:,} test"
         " pictures"

@@ -1,4 +1,4 @@
-"""The batches of a training and its clock: how many there are, where an interrupted run goes on."""
+"""The batches of a training, its clock, and where an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from maskwright.support.variables import process_rank
 from maskwright.training.clock import Clock, set_clock
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.runs.run_folder import RunFolder
-from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.pretrain_settings import DataSettings, PretrainSettings
+
+# The smallest share of a picture that a random crop shows, as He et al. (2022) use it.
+DEFAULT_CROP_SCALE = 0.2
 
 
 def build_batches(
@@ -26,36 +29,28 @@ def build_batches(
     grid: tuple[int, int] | None = None,
     keys: bool = False,
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process, with the maps and names that the
-    policy and the loss look at.
+    """The seeded loader of training batches for this process.
+
+    maps: names of maps that the policy and the loss look at.
+    grid: (rows, cols) of patches that maps are averaged over.
+    keys: whether the names of the pictures come along.
     """
-    rank, world = process_rank()
-    data = settings.data
-    changes = Changes(
-        rotate=data.rotate,
-        vertical_flip=data.vertical_flip,
-        brightness=data.brightness,
-        contrast=data.contrast,
-        saturation=data.saturation,
-        hue=data.hue,
-    )
-    augment = Augment(
-        size=pictures.size,
-        crop=data.crop,
-        scale=(0.2 if data.crop_scale is None else data.crop_scale, 1.0),
-        flip=data.flip,
-        changes=changes,
-    )
-    workers = data.workers if data.workers is not None else pick_workers(device.type, cpu_count())
+    rank, started = process_rank()
+    # A launcher says how many processes there are. The first process of Lightning's own launch runs
+    # before there are others, so the settings say it.
+    processes = started if started > 1 else settings.run.devices * settings.run.nodes
+    workers = settings.data.workers
+    if workers is None:
+        workers = pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
-        augment,
+        _build_augment(settings.data, pictures.size),
         LoaderSettings(
             batch_size=settings.train.batch_size or 1,
             seed=settings.train.seed,
             workers=workers,
             rank=rank,
-            world_size=world if world > 1 else settings.run.devices * settings.run.nodes,
+            world_size=processes,
             pin=device.type == "cuda",
             maps=maps,
             grid=grid,
@@ -64,8 +59,25 @@ def build_batches(
     )
 
 
+def _build_augment(data: DataSettings, size: tuple[int, int]) -> Augment:
+    """How training pictures are cropped and changed."""
+    changes = Changes(
+        rotate=data.rotate,
+        vertical_flip=data.vertical_flip,
+        brightness=data.brightness,
+        contrast=data.contrast,
+        saturation=data.saturation,
+        hue=data.hue,
+    )
+    least_share = DEFAULT_CROP_SCALE if data.crop_scale is None else data.crop_scale
+    return Augment(
+        size=size, crop=data.crop, scale=(least_share, 1.0), flip=data.flip, changes=changes
+    )
+
+
 def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     """How long the training is, in optimizer steps or minutes."""
+    # Without a length the clock is of an epoch; complete settings have one.
     train = settings.train
     return set_clock(
         batches,
@@ -78,18 +90,19 @@ def build_clock(settings: PretrainSettings, batches: int) -> Clock:
 
 def restore_position(folder: RunFolder, loader: ResumableLoader) -> None:
     """Set pictures and numbers back to where the last checkpoint was written."""
-    place = read_position(folder)
-    folder.cut_metrics(place["step"])
-    loader.set_epoch(place["epoch"])
-    loader.start_at(place["batches"])
+    position = read_position(folder)
+    # Rows after the checkpoint are of steps that will be taken again.
+    folder.cut_metrics(position["step"])
+    loader.set_epoch(position["epoch"])
+    loader.start_at(position["batches"])
 
 
 def read_position(folder: RunFolder) -> dict[str, int]:
     """Where in the order of pictures the last checkpoint was written."""
     try:
-        return dict(
-            torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)["place"]
-        )
+        # Memory-mapped: the weights are not read for three numbers.
+        checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)
+        return dict(checkpoint["place"])
     except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
         raise MaskwrightError(
             f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint"

@@ -1,5 +1,6 @@
-"""Pictures that a person names to be filled in: files, folders, arrays or a prepared store with its
-maps, at the model's size.
+"""Pictures that a person names to be filled in, at the model's size.
+
+Files, folders, arrays, or a prepared store with its maps.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.data.augment.transforms import evaluation_view
 from maskwright.data.maps.patch_maps import map_names
 from maskwright.data.packing import pack
 from maskwright.data.pixels.decode import UnreadableImage, Wanted
-from maskwright.data.sources.open import open_alike
+from maskwright.data.sources.open import Source, open_alike
 from maskwright.data.sources.reading import Reading
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.store.splits import spread
@@ -25,15 +25,20 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.loading.pictures import eval_batches, reading_for
+from maskwright.workflows.loading.views import to_model_size
 
+# More would not fit on a sheet, and decoding thousands for a look takes minutes.
 MOST = 256
 
 
 @dataclass(frozen=True)
 class ChosenPictures:
-    """Names and (n, C, H, W) uint8 pictures at the model's size, with (n, N) maps by name; skipped:
-    what could not be read, and why.
+    """Pictures to be filled in.
 
+    names: of the pictures.
+    images: (n, C, H, W) uint8 at the model's size.
+    priors: (n, N) maps by name.
+    skipped: what could not be read, and why.
     whole: the pictures as they are, each (C, h, w) uint8, where they were asked for.
     """
 
@@ -54,39 +59,46 @@ def choose_pictures(
     reading: Reading | None = None,
     reporter: Reporter | None = None,
 ) -> ChosenPictures:
-    """Read at most 256 pictures, evenly spread over all, at the model's size (shrunk and
-    center-cropped); unreadable ones are listed.
+    """Read at most 256 pictures, evenly spread over all, shrunk and center-cropped.
 
     maps: names of maps that come along when `images` is a prepared store.
     only_there: those of them that it has.
     keep_whole: also keep the pictures at their own size.
     reading: how files are read (default: under the range of the model's run).
     """
-    named = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
+    items = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
     reading = reading or reading_for(loaded.settings)
-    sources = open_alike([item if is_array(item) else str(item) for item in named], reading)
-    for note in dict.fromkeys(note for source in sources for note in source.notes):
-        if reporter is not None:
+    sources = open_alike([item if is_array(item) else str(item) for item in items], reading)
+
+    # Each note once: sources of one folder tend to say the same.
+    if reporter is not None:
+        for note in dict.fromkeys(note for source in sources for note in source.notes):
             reporter.say(note)
+
+    # A prepared store can bring maps; anything else is decoded picture by picture.
     if len(sources) == 1 and isinstance(sources[0], StoreSource) and not keep_whole:
-        there = map_names(sources[0].store)
-        chosen = _from_store(
-            sources[0], loaded, [name for name in maps if name in there or not only_there]
-        )
+        available = map_names(sources[0].store)
+        names = [name for name in maps if name in available or not only_there]
+        pictures = _from_store(sources[0], loaded, names)
     else:
-        chosen = _one_by_one(sources, loaded, keep_whole)
+        pictures = _picture_by_picture(sources, loaded, keep_whole)
+
+    if reporter is not None:
+        _report(sources, pictures, reporter)
+    if not pictures.names:
+        why = "; ".join(pictures.skipped[:3]) or "None were given."
+        raise MaskwrightError(f"No pictures to reconstruct. {why}")
+    return pictures
+
+
+def _report(sources: Sequence[Source], pictures: ChosenPictures, reporter: Reporter) -> None:
+    """Say that there is a selection, and what was skipped."""
     count = sum(len(source) for source in sources)
-    if count > MOST and reporter is not None:
+    if count > MOST:
         reporter.say(f"{MOST} of {count:,} pictures are measured, evenly spread.")
-    if chosen.skipped and reporter is not None:
-        reporter.warn(
-            f"{len(chosen.skipped)} unreadable pictures skipped: {'; '.join(chosen.skipped[:5])}"
-        )
-    if not chosen.names:
-        raise MaskwrightError(
-            f"No pictures to reconstruct. {'; '.join(chosen.skipped[:3]) or 'None were given.'}"
-        )
-    return chosen
+    if pictures.skipped:
+        named = "; ".join(pictures.skipped[:5])
+        reporter.warn(f"{len(pictures.skipped)} unreadable pictures skipped: {named}")
 
 
 def is_array(images: Any) -> bool:
@@ -94,49 +106,42 @@ def is_array(images: Any) -> bool:
     return isinstance(images, (np.ndarray, Tensor))
 
 
-def to_model_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """Shrink and center-crop one (C, h, w) uint8 picture."""
-    sides = torch.tensor(picture.shape[1:])[:, None]
-    return (
-        evaluation_view(size)
-        .draw(*sides, seed=0, epoch=0, sample_ids=torch.zeros(1, dtype=torch.int64))
-        .to_list()[0]
-        .apply(picture, size)
-    )
-
-
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
-    config = loaded.model.config
+    """Pictures of a prepared store, with its maps."""
+    config, grid = loaded.model.config, loaded.model.grid
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
+    # Rows of the store that are shown.
     some = packed.subset(spread(len(packed), MOST))
-    grid = loaded.model.grid
     batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
-    return ChosenPictures(
-        tuple(Path(some.keys[row]).name for row in range(len(some))), batch.images, batch.priors
-    )
+    names = tuple(Path(some.keys[row]).name for row in range(len(some)))
+    return ChosenPictures(names, batch.images, batch.priors)
 
 
-def _one_by_one(sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool) -> ChosenPictures:
+def _picture_by_picture(
+    sources: Iterable[Any], loaded: LoadedModel, keep_whole: bool
+) -> ChosenPictures:
+    """Pictures decoded from their sources; unreadable ones are listed."""
     config = loaded.model.config
     names: list[str] = []
     fitted: list[Tensor] = []
     whole: list[Tensor] = []
     skipped: list[str] = []
+    # All pictures of all sources in one list, so that the selection is even.
     every = [(source, index) for source in sources for index in range(len(source))]
-    for source, index in (every[number] for number in spread(len(every), MOST)):
+    for number in spread(len(every), MOST):
+        source, index = every[number]
         try:
-            picture = torch.from_numpy(
-                source.read(index, Wanted(channels=config.channels)).copy()
-            ).permute(2, 0, 1)
+            pixels = source.read(index, Wanted(channels=config.channels))
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue
+        picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)  # (h, w, C) -> (C, h, w)
         names.append(Path(source.key(index)).name)
         fitted.append(to_model_size(picture, config.image_size))
-        whole += [picture] if keep_whole else []
-    stacked = (
-        torch.stack(fitted)
-        if fitted
-        else torch.zeros(0, config.channels, *config.image_size, dtype=torch.uint8)
-    )
+        if keep_whole:
+            whole.append(picture)
+
+    stacked = torch.zeros(0, config.channels, *config.image_size, dtype=torch.uint8)
+    if fitted:
+        stacked = torch.stack(fitted)
     return ChosenPictures(tuple(names), stacked, {}, tuple(skipped), tuple(whole))

@@ -1,6 +1,4 @@
-"""What --val and --test-size ask for: how many pictures are held out or set apart, and how other
-held-out data fits to train.
-"""
+"""What --val and --test-size ask for: pictures that are held out, set apart, or other data."""
 
 from __future__ import annotations
 
@@ -17,17 +15,20 @@ from maskwright.support.reporting import Reporter
 
 
 def read_val(val: str | None) -> float | int | str | None:
-    """What --val says: a share below 1, a count, the place of other data, or None for the usual;
-    raises MaskwrightError for others.
+    """What --val says: a share below 1, a count, the path of other data, or None for the usual.
+
+    Raises MaskwrightError for anything else.
     """
+    # A folder may be called `0.1`: what exists is other data.
     if val is None or Path(val).exists():
         return val
     try:
         number = float(val)
     except ValueError:
-        return val
+        return val  # a name such as torchvision:STL10
     if 0 <= number < 1:
         return number
+    # `500` is a count; `1.5` is neither.
     if number == int(number) and number > 0:
         return int(number)
     raise MaskwrightError(
@@ -35,20 +36,23 @@ def read_val(val: str | None) -> float | int | str | None:
     )
 
 
-def count_held(wanted: float | int | str | None, available: int) -> int:
-    """How many of the pictures at hand are held out; raises MaskwrightError where that is asked for
-    and cannot be.
+def count_held(val: float | int | str | None, available: int) -> int:
+    """How many of the pictures at hand are held out.
+
+    val: as `read_val` gives it.
+
+    Raises MaskwrightError where that is asked for and cannot be.
     """
-    if wanted is None:
+    if val is None:
         return default_count(available)
-    if isinstance(wanted, str) or wanted == 0:
+    if isinstance(val, str) or val == 0:
         return 0
-    count = wanted if isinstance(wanted, int) else round(wanted * available)
+    count = val if isinstance(val, int) else round(val * available)
     if 0 < count < available:
         return count
     left = "none to hold out" if count < 1 else "none to train on"
     raise MaskwrightError(
-        f"--val {wanted:g} of {available:,} pictures leaves {left}; give another share such as 0.1,"
+        f"--val {val:g} of {available:,} pictures leaves {left}; give another share such as 0.1,"
         " a smaller count, other data, or --val 0."
     )
 
@@ -56,25 +60,29 @@ def count_held(wanted: float | int | str | None, available: int) -> int:
 def check_held(
     val: str | None, held: PackedStore | None, available: int, reporter: Reporter
 ) -> None:
-    """Say, or refuse where it was asked for, that nothing could be held out because all pictures
-    are the same one.
+    """Say that nothing could be held out because all pictures are equal.
+
+    Raises MaskwrightError where --val asked for it.
     """
     if held is not None:
         return
-    told = f"All {available:,} pictures show the same picture, so none is held out"
+    reason = f"All {available:,} pictures show the same picture, so none is held out"
     if val is not None:
-        raise MaskwrightError(f"{told}: --val {val} cannot be met; give other data or --val 0.")
-    reporter.warn(f"{told}.")
+        raise MaskwrightError(f"{reason}: --val {val} cannot be met; give other data or --val 0.")
+    reporter.warn(f"{reason}.")
 
 
 def set_apart(
     store: PackedStore, test_size: float | None, reporter: Reporter
 ) -> tuple[PackedStore, PackedStore | None]:
-    """What may be trained on and the test part, the same for every seed and every arm; labels only
-    spread it over the classes.
+    """What may be trained on, and the test part.
+
+    The test part is the same for every seed and every arm; labels only spread it over the classes.
     """
     if not test_size:
         return store, None
+    # A class with few pictures is cut too: labels must not decide what a training sees.
+    # A fixed seed: every training of these pictures leaves the same part alone.
     parts = set_test_apart(store, TEST_SEED, test_size, spare_classes=False)
     if parts.held is None:
         raise MaskwrightError(
@@ -89,12 +97,14 @@ def set_apart(
 
 
 def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> PackedStore:
-    """Other held-out data under the class numbers of train; without labels, and saying so, where
-    k-NN could not be measured.
+    """Other held-out data under the class numbers of train.
+
+    Where k-NN could not be measured, it comes without labels, and that is said.
     """
-    _tell_common(train, held, val, reporter)
+    _warn_of_common(train, held, val, reporter)
     if train.labels is None:
         return held
+    # Class numbers follow the order of names, which may differ.
     if held.labels is not None and shared_classes(train, held):
         return same_classes(train, held)
     lack = "has no labels" if held.labels is None else "names none of the classes trained on"
@@ -102,11 +112,13 @@ def fit_classes(train: PackedStore, held: PackedStore, val: str, reporter: Repor
     return dataclasses.replace(held, labels=None, classes=None)
 
 
-def _tell_common(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> None:
+def _warn_of_common(train: PackedStore, held: PackedStore, val: str, reporter: Reporter) -> None:
     """Warn of held-out pictures that are also trained on."""
+    # Streams keep no pixels to compare.
     if train.content is None or held.content is None:
         return
-    if common := int(torch.isin(held.content, train.content).sum()):
+    common = int(torch.isin(held.content, train.content).sum())
+    if common:
         reporter.warn(
             f"{common:,} of the {len(held):,} pictures of '{val}' are also trained on (equal"
             " pixels), so its loss flatters."

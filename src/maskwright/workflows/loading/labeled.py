@@ -1,23 +1,19 @@
-"""Labeled pictures to learn from and to test on: splits found by name or held out, classes matched
-by name, a few per class.
+"""Labeled pictures to learn from and to test on.
+
+Splits are found by name or held out, classes are matched by name, a few per class can be drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-from torch import Tensor
 
 from maskwright.data.classes import only_labeled, same_classes
 from maskwright.data.sources.open import Source, open_source
-from maskwright.data.sources.reading import Reading
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import Holdout, divide, limited, set_test_apart
-from maskwright.evaluation.few_shot import draw_shots, read_shots
+from maskwright.evaluation.few_shot import draw_shots
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
@@ -27,92 +23,28 @@ from maskwright.workflows.loading.labeled_checks import (
     count_repeated,
     format_repeated,
     label_notes,
+    labels_of,
     lacking,
     refuse_unlabeled,
 )
-from maskwright.workflows.loading.pictures import packed, reading_for
+from maskwright.workflows.loading.labeled_settings import LabeledSettings
+from maskwright.workflows.loading.pictures import packed
 from maskwright.workflows.loading.seen import Seen, read_seen
-
-TEST_NAMES = ("test", "val", "valid", "validation")
-TRAIN_NAMES = ("train", "training", "trainval")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabeledSettings:
-    """Which labeled pictures are asked for, in the words of the command line.
-
-    shots: `10%` of each class, or `5` pictures of each, to learn from.
-    limit: most pictures of each split, or of the whole before a part of it is held out.
-    seed: draws what is held out, the few and the limit; value_range and pages: as in `Reading`.
-    test_of: a run whose set-apart pictures are the test part.
-    """
-
-    data: str
-    labels: str | None = None
-    train_split: str | None = None
-    test_split: str | None = None
-    shots: str | None = None
-    limit: int | None = None
-    seed: int = 0
-    value_range: str | None = None
-    pages: Literal["first", "all"] = "first"
-    test_of: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.shots is not None:
-            read_shots(self.shots)
-
-    @property
-    def reading(self) -> Reading:
-        """How the files are read."""
-        return Reading(value_range=self.value_range, pages=self.pages)
-
-
-def labeled_settings(
-    own: Mapping[str, Any],
-    data: str | None,
-    flag: str,
-    *,
-    labels: str | None,
-    train_split: str | None,
-    test_split: str | None,
-    limit: int | None,
-    seed: int,
-    value_range: str | None = None,
-    pages: str | None = None,
-    test_of: str | None = None,
-) -> LabeledSettings:
-    """What is asked for: `data`, or what a checkpoint's own settings name; flag: how the user names
-    other data.
-
-    Files are read under the range that the checkpoint was trained with, unless another is stated.
-    """
-    place = data or own.get("data")
-    if place is None:
-        raise MaskwrightError(f"This checkpoint does not say what it was trained on; give {flag}.")
-    told = labels or (own.get("labels") if data is None else None)
-    reading = reading_for(own, value_range, pages or (own.get("pages") if data is None else None))
-    return LabeledSettings(
-        data=str(place),
-        labels=told,
-        train_split=train_split,
-        test_split=test_split,
-        limit=limit,
-        seed=seed,
-        value_range=reading.value_range,
-        pages=reading.pages,
-        test_of=test_of,
-    )
+from maskwright.workflows.loading.split_names import split_names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labeled:
-    """Two labeled stores under one numbering of classes, where they came from, and what a reader of
-    the results should know.
+    """Two labeled stores under one numbering of classes.
 
+    train: to learn from.
+    test: to test on.
+    name: of the data.
+    how: what is learned from and what is tested on, for people and for reports.
     splits: the names of both, None when a part was held out.
     unknown: classes of the test split that train does not name.
     absent: classes of train that the test split does not name.
+    notes: what a reader of the results should know.
     repeated: test pictures whose pixels are also in train, None where that cannot be seen.
     """
 
@@ -129,6 +61,7 @@ class Labeled:
     @property
     def fingerprint(self) -> str:
         """The identity of both parts."""
+        # Both parts: a changed test changes the numbers too.
         return hash_strings([self.train.fingerprint, self.test.fingerprint])
 
     @property
@@ -139,11 +72,16 @@ class Labeled:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Labeled sources that were found once, to be decoded at any size; test: None when a part of
-    train is to be held out.
+    """Labeled sources that were found once, to be decoded at any size.
+
+    settings: which pictures are asked for.
+    train: to learn from.
+    test: to test on; None when a part of train is to be held out.
+    name: of the data.
+    splits: the names of both, None when a part is held out.
     """
 
-    asked: LabeledSettings
+    settings: LabeledSettings
     train: Source
     test: Source | None
     name: str
@@ -152,25 +90,31 @@ class Split:
     @property
     def how(self) -> str:
         """What is learned from and what is tested on, for people and for reports."""
-        few = f", {self.asked.shots} per class" if self.asked.shots else ""
+        few = f", {self.settings.shots} per class" if self.settings.shots else ""
+        # Three ways to come to a test part: splits, a run's own, a quarter.
         if self.splits is not None:
             return f"splits {self.splits[0]} and {self.splits[1]} of {self.name}{few}"
         if self._apart is not None:
-            return (
-                f"the pictures of {self.name} that {self.asked.test_of} set apart for a test{few}"
-            )
-        return f"a stratified quarter of {self.name} held out with seed {self.asked.seed}{few}"
+            run = self.settings.test_of
+            return f"the pictures of {self.name} that {run} set apart for a test{few}"
+        return f"a stratified quarter of {self.name} held out with seed {self.settings.seed}{few}"
 
     @cached_property
     def _apart(self) -> Seen | None:
         """What the run that is tested has set apart of these pictures, if it has."""
-        seen = None if self.asked.test_of is None else read_seen(Path(self.asked.test_of))
-        return seen if seen is not None and len(seen.test) and seen.is_of(self.asked.data) else None
+        if self.settings.test_of is None:
+            return None
+        seen = read_seen(Path(self.settings.test_of))
+        if seen is None or not len(seen.test) or not seen.is_of(self.settings.data):
+            return None
+        return seen
 
     def open(self, size: tuple[int, int], channels: int, reporter: Reporter) -> Labeled:
-        """Decode both parts for models of this (height, width); raises MaskwrightError for fewer
-        than two classes to learn.
+        """Decode both parts for models of this (height, width).
+
+        Raises MaskwrightError for fewer than two classes to learn.
         """
+        limit, seed = self.settings.limit, self.settings.seed
         train, notes = self._labeled(packed(self.train, size, channels, reporter), self.train)
         unknown: tuple[str, ...] = ()
         absent: tuple[str, ...] = ()
@@ -179,10 +123,11 @@ class Split:
         else:
             other, more = self._labeled(packed(self.test, size, channels, reporter), self.test)
             notes = tuple(dict.fromkeys([*notes, *more]))
+            # Before numbering: a class that one part lacks is a fact about the data.
             unknown, absent = lacking(train, other), lacking(other, train)
-            test = same_classes(train, other)
-            test = limited(test, self.asked.limit, self.asked.seed)
-            train = limited(self._few(train), self.asked.limit, self.asked.seed)
+            test = limited(same_classes(train, other), limit, seed)
+            train = limited(self._few(train), limit, seed)
+        # After drawing: pictures that were left out flatter nobody.
         repeated = count_repeated(train, test)
         return Labeled(
             train=train,
@@ -194,7 +139,7 @@ class Split:
             absent=absent,
             notes=(
                 *notes,
-                *check_classes(train, test, self.asked.data),
+                *check_classes(train, test, self.settings.data),
                 *format_repeated(repeated, test),
             ),
             repeated=repeated,
@@ -202,115 +147,96 @@ class Split:
 
     def _labeled(self, store: PackedStore, source: Source) -> tuple[PackedStore, tuple[str, ...]]:
         """The pictures with a label, and what is odd about the labels."""
+        # A file of labels may know only some of the pictures.
         known = only_labeled(store)
         if known is None:
             raise MaskwrightError(
-                f"No picture of '{self.asked.data}' that can be read has a label."
+                f"No picture of '{self.settings.data}' that can be read has a label."
             )
+        notes = label_notes(source)
         left_out = len(store) - len(known)
-        told = (f"{left_out:,} of {len(store):,} pictures have no label and are left out.",)
-        return known, (*label_notes(source), *(told if left_out else ()))
+        if left_out:
+            note = f"{left_out:,} of {len(store):,} pictures have no label and are left out."
+            notes = (*notes, note)
+        return known, notes
 
     def _cut(self, store: PackedStore) -> tuple[PackedStore, PackedStore]:
-        """Hold a part out for testing: what the run set apart for it, else a seeded, stratified
-        quarter.
-        """
-        if self._apart is None:
-            parts = set_test_apart(store, self.asked.seed)
-        else:
-            is_test = self._apart.test_part(store)
-            there = bool(is_test.any()) and not bool(is_test.all())
-            parts = divide(store, is_test) if there else Holdout(store, None)
+        """Hold a part out for testing: what the run set apart, else a stratified quarter."""
+        limit, seed = self.settings.limit, self.settings.seed
+        parts = self._hold_out(store)
         if parts.held is None:
-            why = (
-                "no class has two pictures that differ"
-                if self._apart is None
-                else (
-                    f"none of those that {self.asked.test_of} set apart, or no others, are labeled"
-                    " here"
-                )
-            )
             raise MaskwrightError(
-                f"Nothing of '{self.asked.data}' can be held out for a test: {why}. Use more"
-                " pictures, or data with a test split."
+                f"Nothing of '{self.settings.data}' can be held out for a test:"
+                f" {self._why_nothing()}. Use more pictures, or data with a test split."
             )
         train, test = self._few(parts.train), parts.held
-        if self.asked.limit is None:
+        if limit is None:
             return train, test
-        most = max(1, round(self.asked.limit * len(test) / len(store)))
+        # The limit is of the whole: both parts keep their shares of it.
+        most_test = max(1, round(limit * len(test) / len(store)))
+        most_train = max(1, limit - most_test)
+        return limited(train, most_train, seed), limited(test, most_test, seed)
+
+    def _hold_out(self, store: PackedStore) -> Holdout:
+        if self._apart is None:
+            return set_test_apart(store, self.settings.seed)
+        is_test = self._apart.test_part(store)  # (n,)
+        if not is_test.any() or is_test.all():
+            return Holdout(store, None)
+        return divide(store, is_test)
+
+    def _why_nothing(self) -> str:
+        """Why nothing could be held out."""
+        if self._apart is None:
+            return "no class has two pictures that differ"
         return (
-            limited(train, max(1, self.asked.limit - most), self.asked.seed),
-            limited(test, most, self.asked.seed),
+            f"none of those that {self.settings.test_of} set apart, or no others, are labeled here"
         )
 
     def _few(self, store: PackedStore) -> PackedStore:
         """A few pictures of each class: those of the first draw of a few-shot probe."""
-        if self.asked.shots is None:
+        shots = self.settings.shots
+        if shots is None:
             return store
-        return store.subset(
-            draw_shots(_labels(store), self.asked.shots, self.asked.seed, 0).nonzero()[:, 0]
-        )
+        # Drawn by each class, so that none is missing.
+        is_drawn = draw_shots(labels_of(store), shots, self.settings.seed, 0)  # (n,)
+        return store.subset(is_drawn.nonzero()[:, 0])
 
 
-def find_labeled(asked: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
-    """Find labeled pictures and decode them for models of one size; raises MaskwrightError as
-    `find_split` and `Split.open` do.
+def find_labeled(settings: LabeledSettings, config: ModelConfig, reporter: Reporter) -> Labeled:
+    """Find labeled pictures and decode them for models of one size.
+
+    Raises MaskwrightError as `find_split` and `Split.open` do.
     """
-    return find_split(asked, reporter).open(config.image_size, config.channels, reporter)
+    return find_split(settings, reporter).open(config.image_size, config.channels, reporter)
 
 
-def find_split(asked: LabeledSettings, reporter: Reporter | None = None) -> Split:
-    """Find what to learn from and what to test on: splits by name, else a seeded, stratified
-    quarter is the test part.
+def find_split(settings: LabeledSettings, reporter: Reporter | None = None) -> Split:
+    """Find what to learn from and what to test on.
 
-    Says what was decided while opening, where there is a reporter.
+    Splits are found by name, else a seeded, stratified quarter is the test part. A reporter is told
+    what was decided while opening.
 
     Raises MaskwrightError for pictures without labels, and for splits that are missing or the same.
     """
-    whole = open_source(
-        asked.data, split=asked.train_split, labels=asked.labels, reading=asked.reading
-    )
+    data, train_split = settings.data, settings.train_split
+    whole = _open_split(settings, train_split)
     if reporter is not None:
         for note in whole.notes:
             reporter.say(note)
-    names = _split_names(asked, whole.splits)
+    # The whole source says which splits there are.
+    names = split_names(settings, whole.splits)
     if names is None:
-        refuse_unlabeled(whole, asked.data, asked.train_split)
-        return Split(asked=asked, train=whole, test=None, name=whole.name, splits=None)
-    train = (
-        whole
-        if names[0] == asked.train_split
-        else open_source(asked.data, split=names[0], labels=asked.labels, reading=asked.reading)
-    )
-    test = open_source(asked.data, split=names[1], labels=asked.labels, reading=asked.reading)
-    for source, name in zip((train, test), names, strict=True):
-        refuse_unlabeled(source, asked.data, name)
-    return Split(asked=asked, train=train, test=test, name=whole.name, splits=names)
+        refuse_unlabeled(whole, data, train_split)
+        return Split(settings=settings, train=whole, test=None, name=whole.name, splits=None)
+
+    # What was opened is the train split already where it was named.
+    train = whole if names[0] == train_split else _open_split(settings, names[0])
+    test = _open_split(settings, names[1])
+    refuse_unlabeled(train, data, names[0])
+    refuse_unlabeled(test, data, names[1])
+    return Split(settings=settings, train=train, test=test, name=whole.name, splits=names)
 
 
-def _split_names(asked: LabeledSettings, known: tuple[str, ...]) -> tuple[str, str] | None:
-    """The splits to learn from and to test on, or None to cut the whole; never one
-    split for both.
-    """
-    if asked.test_split is not None and asked.test_split == asked.train_split:
-        raise MaskwrightError(
-            f"--train-split and --test-split both name '{asked.test_split}', and a test on what was"
-            " learned from says nothing; name two."
-        )
-    test = asked.test_split or next(
-        (name for name in TEST_NAMES if name in known and name != asked.train_split), None
-    )
-    train = asked.train_split or next(
-        (name for name in TRAIN_NAMES if name in known and name != test), None
-    )
-    if train is None and asked.test_split is not None:
-        raise MaskwrightError(
-            f"'{asked.data}' has no split named train beside '{asked.test_split}' (it has"
-            f" {', '.join(known) or 'none'}); say which to fit on by --train-split."
-        )
-    return None if train is None or test is None else (train, test)
-
-
-def _labels(store: PackedStore) -> Tensor:
-    assert store.labels is not None
-    return store.labels
+def _open_split(settings: LabeledSettings, split: str | None) -> Source:
+    return open_source(settings.data, split=split, labels=settings.labels, reading=settings.reading)

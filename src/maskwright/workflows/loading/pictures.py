@@ -1,6 +1,4 @@
-"""From the words of the data settings to pictures ready to train on: found, decoded once, a part
-held out.
-"""
+"""From data settings to pictures ready to train on: found, decoded once, a part held out."""
 
 from __future__ import annotations
 
@@ -15,11 +13,12 @@ from maskwright.data.augment.transforms import evaluation_view
 from maskwright.data.epoch_order import BatchPlan
 from maskwright.data.loader import AugmentedPictures, Batch, build_shares
 from maskwright.data.packing import pack
+from maskwright.data.pixels.decode import UnreadableImage
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.reading import PAGES, Reading
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.sources.survey import Survey, survey
-from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.packed import PackedStore, Skipped
 from maskwright.data.store.splits import hold_out, limited, spread
 from maskwright.data.streamed import stream
 from maskwright.patches import PixelScale
@@ -34,12 +33,18 @@ from maskwright.workflows.loading.held_out import (
 )
 from maskwright.workflows.settings.pretrain_settings import DataSettings, parse_size
 
+# Pictures of CIFAR's size are kept as they are: shrinking them would blur what little there is.
+TINY_SIDE = 40
+
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of a run: those trained on, those held out (possibly none), and how their pixels
-    are scaled.
+    """The pictures of a run.
 
+    train: those trained on.
+    held: those held out; None where nothing is.
+    scale: how their pixels are scaled for the model.
+    size: (height, width) that the model sees.
     test: those set apart for a test after the training, which never sees them; None unless
         test_size asks for it.
     """
@@ -52,15 +57,14 @@ class Pictures:
 
     @property
     def fixed(self) -> PackedStore:
-        """Where fixed pictures for sheets and baselines come from: held out, or trained on when
-        nothing is held out.
-        """
+        """Where fixed pictures for sheets and baselines come from: held out where there are any."""
         return self.held if self.held is not None else self.train
 
 
 def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Source, Survey]:
-    """Open the data and say what was found; `source` is an object from Python, or None to open
-    `settings.data`.
+    """Open the data and say what was found.
+
+    source: an object from Python, or None to open `settings.data`.
     """
     opened = open_source(
         settings.data if source is None else source,
@@ -68,10 +72,11 @@ def find(settings: DataSettings, source: Any, reporter: Reporter) -> tuple[Sourc
         labels=settings.labels,
         reading=reading_of(settings),
     )
-    found = survey(opened)
-    for line in (str(found), *found.notes):
+    # Sizes and channels of some pictures, for choices that the person left open.
+    facts = survey(opened)
+    for line in (str(facts), *facts.notes):
         reporter.say(line)
-    return opened, found
+    return opened, facts
 
 
 def reading_of(settings: DataSettings) -> Reading:
@@ -80,37 +85,41 @@ def reading_of(settings: DataSettings) -> Reading:
 
 
 def reading_for(
-    own: Mapping[str, Any], value_range: str | None = None, pages: str | None = None
+    trained: Mapping[str, Any], value_range: str | None = None, pages: str | None = None
 ) -> Reading:
-    """How files are read for a model with these settings: as it was trained, so that its inputs
-    mean the same, unless stated.
+    """How files are read for a model: as it was trained, unless stated.
+
+    trained: the settings of that training, so that the model's inputs mean the same.
     """
     check_one_of("pages", pages or "first", PAGES)
     return Reading(
-        value_range=value_range or own.get("value_range"),
+        value_range=value_range or trained.get("value_range"),
         pages="all" if pages == "all" else "first",
     )
 
 
 def load(settings: DataSettings, source: Source, seed: int, reporter: Reporter) -> Pictures:
-    """Decode the pictures once into the cache (or find them there), say what was skipped, and hold
-    a part out.
+    """Decode the pictures once into the cache (or find them there), and hold a part out.
 
-    What --val asks for is checked before anything is decoded. Raises MaskwrightError where it
-    leaves nothing to train on or to hold out.
+    Raises MaskwrightError where --val leaves nothing to train on or to hold out.
     """
     size = parse_size(settings.image_size or 0)
-    wanted = read_val(settings.val)
+    # Checked before anything is decoded, with the number of pictures that is to be expected.
+    val = read_val(settings.val)
     expected = len(source) - round((settings.test_size or 0) * len(source))
-    count_held(wanted, min(expected, settings.limit or expected))
+    count_held(val, min(expected, settings.limit or expected))
+
+    # The test part is set apart first: no limit or seed may change it.
     store = _opened(settings, source, size, reporter)
     store, test = set_apart(store, settings.test_size, reporter)
     store = limited(store, settings.limit, seed)
+
     train, held = store, None
-    if isinstance(wanted, str):
-        opened = open_source(wanted, reading=reading_of(settings))
-        held = fit_classes(train, _opened(settings, opened, size, reporter), wanted, reporter)
-    elif count := count_held(wanted, len(store)):
+    if isinstance(val, str):
+        other = open_source(val, reading=reading_of(settings))
+        held = fit_classes(train, _opened(settings, other, size, reporter), val, reporter)
+    elif count := count_held(val, len(store)):
+        # By the run's seed, spread over the classes where there are labels.
         parts = hold_out(store, count, seed)
         train, held = parts.train, parts.held
         check_held(settings.val, held, len(store), reporter)
@@ -123,6 +132,7 @@ def _opened(
     """The pictures in the cache, or decoded anew each time where that is asked for."""
     if not settings.stream:
         return packed(source, size, settings.channels or 3, reporter)
+    # Nothing is packed, so epochs read the source again.
     store = stream(source, short_side=packing_side(size), channels=settings.channels or 3)
     _warn_of_skipped(store, reporter)
     reporter.say(
@@ -140,6 +150,7 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 
     store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
     reporter.finish()
+    # A store was shrunk once; what it lost is not there to be decoded.
     if isinstance(source, StoreSource) and max(size) > store.short_side:
         reporter.warn(
             f"The store '{store.folder}' holds pictures of {store.short_side} pixels on the shorter"
@@ -152,18 +163,23 @@ def packed(source: Source, size: tuple[int, int], channels: int, reporter: Repor
 
 def _warn_of_skipped(store: PackedStore, reporter: Reporter) -> None:
     if store.skipped:
-        named = "; ".join(f"{item.key} ({item.reason})" for item in store.skipped[:5])
-        reporter.warn(
-            f"{len(store.skipped)} unreadable pictures skipped:"
-            f" {named}{' ...' if len(store.skipped) > 5 else ''}"
-        )
+        reporter.warn(format_skipped(store.skipped))
+
+
+def format_skipped(skipped: Sequence[Skipped | UnreadableImage]) -> str:
+    """How many pictures could not be read, and why the first of them could not."""
+    named = "; ".join(f"{item.key} ({item.reason})" for item in skipped[:5])
+    more = " ..." if len(skipped) > 5 else ""
+    return f"{len(skipped)} unreadable pictures skipped: {named}{more}"
 
 
 def packing_side(size: tuple[int, int]) -> int:
-    """The short side that pictures are shrunk to before they are cropped to `size`: an eighth
-    larger, tiny ones as they are.
+    """The short side that pictures are shrunk to before they are cropped to `size`.
+
+    An eighth of it is a margin for crops; tiny pictures stay as they are.
     """
-    return max(size) if max(size) <= 40 else round(max(size) * 8 / 7)
+    side = max(size)
+    return side if side <= TINY_SIDE else round(side * 8 / 7)
 
 
 def eval_batches(
@@ -173,15 +189,18 @@ def eval_batches(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
-    """All pictures in order, shrunk and center-cropped without chance; maps asked for come along as
-    shares over a grid of patches.
+    """All pictures in order, shrunk and center-cropped without chance.
+
+    maps: names of maps that come along, as shares over a grid of patches.
+    grid: (rows, cols) of those patches.
     """
+    # (n, N) shares of each map, or nothing.
     shares = build_shares(store, maps, grid)
+    # Seed 0 without chance: the view of a picture is always the same.
     view = AugmentedPictures(store, evaluation_view(size), 0, shares, keys=True)
     for start in range(0, len(store), batch_size):
-        yield view.__getitems__(
-            BatchPlan(0, torch.arange(start, min(start + batch_size, len(store))))
-        )
+        rows = torch.arange(start, min(start + batch_size, len(store)))
+        yield view.__getitems__(BatchPlan(0, rows))
 
 
 def eval_images(store: PackedStore, size: tuple[int, int], count: int) -> Tensor:
@@ -196,7 +215,9 @@ def eval_batch(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
 ) -> Batch:
-    """`count` pictures spread evenly over the store in one batch, center-cropped; maps asked for
-    come along.
+    """`count` pictures spread evenly over the store in one batch, center-cropped.
+
+    maps, grid: see `eval_batches`.
     """
-    return next(eval_batches(store.subset(spread(len(store), count)), size, count, maps, grid))
+    some = store.subset(spread(len(store), count))
+    return next(eval_batches(some, size, count, maps, grid))

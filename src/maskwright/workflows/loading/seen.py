@@ -1,5 +1,6 @@
-"""What a run was trained on: written beside it, so that a later test can count the pictures it has
-seen and take those set apart.
+"""What a run was trained on, written beside it.
+
+A later test can count the pictures that the run has seen, and take those it set apart.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.settings.recipes import read_recipe
 
 FILE = "seen.npz"
+_NONE = torch.zeros(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Hashes of the pictures that a run was trained on and of those it set apart for a test, each
-    once, rising.
+    """Hashes of pictures, each once, rising.
 
-    names, pixels, test: (n,) int64; names mean nothing in other data, so `data` says where they
-        come from; pixels is empty for a stream.
+    data: where they come from; names mean nothing in other data.
+    names: (n,) int64, of the names of those trained on.
+    pixels: (n,) int64, of their pixels; empty for a stream.
+    test: (n,) int64, of the names of those set apart for a test.
     """
 
     data: str
@@ -39,21 +42,23 @@ class Seen:
     test: Tensor
 
     def count(self, store: PackedStore, data: str) -> int:
-        """How many pictures of a store the run was trained on: by their pixels, and by their files
-        too where the data is the run's.
+        """How many pictures of a store the run was trained on.
 
-        `row 5` is no such name: every split of an array has a row of that number.
+        They are known by their pixels, and by their files too where the data is the run's.
         """
+        # (n,) booleans.
         known = torch.zeros(len(store), dtype=torch.bool)
         if store.content is not None:
             known |= torch.isin(store.content, self.pixels)
         if self.is_of(data):
+            # `row 5` is no file: every split of an array has a row of that number.
             is_file = torch.tensor([not is_numbered(key) for key in store.keys])
             known |= is_file & torch.isin(hash_names(store.keys), self.names)
         return int(known.sum())
 
     def is_of(self, data: str) -> bool:
-        """Whether this data is what the run was trained on, by its place."""
+        """Whether this data is what the run was trained on, by its path."""
+        # The text first: a name such as torchvision:STL10 is no path.
         return data == self.data or Path(data).resolve() == Path(self.data).resolve()
 
     def test_part(self, store: PackedStore) -> Tensor:
@@ -64,6 +69,7 @@ class Seen:
 def write_seen(folder: Path, data: str, pictures: Pictures) -> None:
     """Leave what a run is about to be trained on in its folder."""
     train, test = pictures.train, pictures.test
+    # Hashes, not names: the file stays small and says nothing of anybody's folders.
     columns: dict[str, Any] = {
         "data": np.array(data),
         "names": hash_names(train.keys).unique().numpy(),
@@ -83,47 +89,60 @@ def read_seen(folder: Path) -> Seen | None:
     if not (folder / FILE).exists():
         return None
     with np.load(folder / FILE, allow_pickle=False) as arrays:
-        hashes = [torch.from_numpy(arrays[name]) for name in ("names", "pixels", "test")]
-        return Seen(str(arrays["data"]), *hashes)
+        return Seen(
+            data=str(arrays["data"]),
+            names=torch.from_numpy(arrays["names"]),
+            pixels=torch.from_numpy(arrays["pixels"]),
+            test=torch.from_numpy(arrays["test"]),
+        )
 
 
-def test_apart(run: str | Path, own: Mapping[str, Any], data: str | None) -> str | None:
-    """The run's folder where it has set pictures of this data, its own by default, apart for a
-    test.
+def test_apart(run: str | Path, trained: Mapping[str, Any], data: str | None) -> str | None:
+    """The run's folder where it has set pictures of this data apart for a test.
+
+    trained: the run's settings; their data is meant when `data` is None.
     """
-    seen = read_seen(place_of(run))
-    is_own = seen is not None and seen.is_of(data or str(own.get("data")))
-    return str(place_of(run)) if seen is not None and is_own and len(seen.test) else None
+    folder = place_of(run)
+    seen = read_seen(folder)
+    if seen is None or not len(seen.test):
+        return None
+    return str(folder) if seen.is_of(data or str(trained.get("data"))) else None
 
 
 def tell_seen(
     run: str | Path, test: PackedStore, data: str, reporter: Reporter
 ) -> dict[str, Any] | None:
-    """How many test pictures a run was trained on, warned of and ready for JSON; None where no
-    record tells.
+    """Warn of test pictures that a run was trained on; returns their number, ready for JSON.
 
-    A run of an earlier version, trained on the same place, is warned of without a number.
+    Returns None where the run keeps no record. A run of an earlier version, trained on the same
+    data, is warned of without a number.
     """
-    seen = read_seen(place_of(run))
+    folder = place_of(run)
+    seen = read_seen(folder)
     if seen is None:
-        _tell_unknown(place_of(run), data, reporter)
+        _warn_of_unknown(folder, data, reporter)
         return None
+    # Seen without labels, but seen: the features may fit these pictures better.
     count = seen.count(test, data)
     if count:
         reporter.warn(
-            f"{count:,} of {len(test):,} test pictures are among those that {place_of(run)} was"
+            f"{count:,} of {len(test):,} test pictures are among those that {folder} was"
             " trained on (without labels), so its results flatter beside encoders that never saw"
             " them; train with --test-size 0.25, or test on other data."
         )
     return {"test_pictures_trained_on": count, "of": len(test)}
 
 
-def _tell_unknown(folder: Path, data: str, reporter: Reporter) -> None:
+def _warn_of_unknown(folder: Path, data: str, reporter: Reporter) -> None:
     """Warn of a run that keeps no record, where it was trained on the whole of the same place."""
     config = folder / "config.yaml"
-    own = read_recipe(str(config)).get("data", {}) if config.exists() else {}
-    place = own.get("data") if isinstance(own, Mapping) else None
-    if place == data and not own.get("split"):
+    if not config.exists():
+        return
+    trained = read_recipe(str(config)).get("data", {})
+    # A fine-tuning has other sections, and a split is not the whole.
+    if not isinstance(trained, Mapping) or trained.get("split"):
+        return
+    if trained.get("data") == data:
         reporter.warn(
             f"{folder} was trained on '{data}' too and does not record which pictures; it may have"
             " seen test pictures (without labels)."
@@ -132,9 +151,9 @@ def _tell_unknown(folder: Path, data: str, reporter: Reporter) -> None:
 
 def place_of(run: str | Path) -> Path:
     """The folder of a run, or of the run that a checkpoint or an exported file lies in."""
-    place = home_of(run)
-    around = (place, place.parent)
-    return next((folder for folder in around if (folder / FILE).exists()), place)
-
-
-_NONE = torch.zeros(0, dtype=torch.int64)
+    home = home_of(run)
+    # Checkpoints lie one folder below the run.
+    for folder in (home, home.parent):
+        if (folder / FILE).exists():
+            return folder
+    return home

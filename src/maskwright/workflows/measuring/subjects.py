@@ -25,7 +25,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
-from maskwright.workflows.building.module import model_config
+from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings

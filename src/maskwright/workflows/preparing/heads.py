@@ -1,6 +1,4 @@
-"""What finds heads for the smart crop: the first detector that finds any in the pictures, or the
-one that was named.
-"""
+"""What finds heads for the smart crop: the detector that was named, or the one that finds most."""
 
 from __future__ import annotations
 
@@ -15,18 +13,18 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 
 HEADS = ("auto", "animeface", "cascade", "none")
+# Pictures that `auto` tries detectors on.
 _LOOK_AT = 16
+# A detector that finds heads in a smaller share of the pictures mostly sees heads where none are.
 _FOUND_ENOUGH = 0.25
-"""A detector that finds heads in a smaller share of the pictures mostly sees heads
-where none are.
-"""
+# Smaller faces, as a share of a picture's shorter side, are mostly false alarms of the cascade.
 _LEAST_FACE = 0.15
-"""Smaller faces, as a share of a picture's shorter side, are mostly false alarms of the cascade."""
+# Detectors see pictures at this size: faces stay large enough, and time small.
+_SHORT_SIDE = 480
 
 
 def pick_finders(heads: str, source: Source, reporter: Reporter) -> tuple[tuple[Finder, ...], str]:
-    """The detectors for a word of HEADS or a cascade file, and how to call them; `auto` says what
-    it chose.
+    """The detectors for a word of HEADS or a cascade file, and how to call them.
 
     Raises MaskwrightError for an unknown word or a package that is missing.
     """
@@ -37,12 +35,10 @@ def pick_finders(heads: str, source: Source, reporter: Reporter) -> tuple[tuple[
         return (AnimeFinder(),), heads
     if heads == "cascade" or Path(heads).suffix.lower() == ".xml":
         load_opencv()
-        finder = (
-            CascadeFinder("face", least_share=_LEAST_FACE)
-            if heads == "cascade"
-            else CascadeFinder("face", heads)
-        )
-        return (finder,), heads
+        # A person's own cascade finds what it was trained on, small things too.
+        if heads == "cascade":
+            return (CascadeFinder("face", least_share=_LEAST_FACE),), heads
+        return (CascadeFinder("face", heads),), heads
     if heads != "auto":
         raise MaskwrightError(
             f"--heads is one of {', '.join(HEADS)} or a cascade file (.xml); got '{heads}'."
@@ -55,10 +51,12 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
     counts: dict[str, int] = {}
     finders: dict[str, Finder] = {}
     sample = range(0, len(source), max(1, len(source) // _LOOK_AT))
-    for name, load, finder in (
+    detectors = (
         ("animeface", load_animeface, AnimeFinder()),
         ("cascade", load_opencv, CascadeFinder("face", least_share=_LEAST_FACE)),
-    ):
+    )
+    for name, load, finder in detectors:
+        # Both come with packages that need not be here.
         try:
             load()
         except MaskwrightError as error:
@@ -67,22 +65,22 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
         finders[name] = finder
         counts[name] = sum(_finds(finder, source, index) for index in sample)
     best = max(counts, key=lambda name: counts[name], default="none")
-    spelled = (
-        ", ".join(f"{name} in {count}" for name, count in counts.items())
-        or "no detector is installed"
-    )
+    listed = ", ".join(f"{name} in {count}" for name, count in counts.items())
+    listed = listed or "no detector is installed"
     if counts.get(best, 0) < _FOUND_ENOUGH * len(sample):
         reporter.say(
-            f"heads: too few found in {len(sample)} pictures looked at ({spelled}); windows go"
+            f"heads: too few found in {len(sample)} pictures looked at ({listed}); windows go"
             " where most stands out"
         )
         return (), "saliency only"
-    reporter.say(f"heads: with {best}; found in {len(sample)} pictures looked at: {spelled}")
+    reporter.say(f"heads: with {best}; found in {len(sample)} pictures looked at: {listed}")
     return (finders[best],), best
 
 
 def _finds(finder: Finder, source: Source, index: int) -> bool:
+    """Whether there is a head in a picture."""
     try:
-        return bool(finder.find(source.read(index, Wanted(channels=3, short_side=480))))
+        pixels = source.read(index, Wanted(channels=3, short_side=_SHORT_SIDE))
+        return bool(finder.find(pixels))
     except UnreadableImage:
         return False  # reported when the pictures are packed

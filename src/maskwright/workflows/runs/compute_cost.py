@@ -1,4 +1,4 @@
-"""What a training has spent, counted and spelled."""
+"""What a training has spent, counted and in words."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from maskwright.training.module import PretrainModule
 
 
 def format_count(count: int) -> str:
-    """Spell a count of weights: 4.4M, 86k."""
+    """A count of weights for people: 4.4M, 86k."""
     return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
 
 
 def training_flops(module: PretrainModule) -> int:
-    """Operations that all processes have spent so far: the analytic cost of every step, and what
-    policy and loss cost besides.
+    """Operations that all processes have spent so far.
+
+    They are the analytic cost of every step, and what policy and loss cost besides.
     """
     totals = module.totals()
+    # Per image and step, so images say how often.
     looked_through = loss_flops(module) * totals["images"]
     return totals["model_flops"] + looked_through + totals["policy_flops"]
 
 
 def loss_flops(module: PretrainModule) -> int:
-    """Operations per image of the frozen networks that losses look through, counted on one blank
-    picture.
+    """Operations per image of the frozen networks that losses look through.
 
-    Two pictures go forward, and the way back to the pixels of one costs about as much as a third.
+    They are counted on a blank picture.
     """
     total = 0
+    # Perceptual networks take three channels, whatever the pictures have.
     blank = torch.zeros(1, 3, *module.model.grid.image_size, device=module.device)
     for summand in module.objective.summands:
         if isinstance(summand.term, PerceptualError):
             summand.term.extractor.to(blank.device)
             with torch.no_grad(), FlopCounterMode(display=False) as counted:
                 summand.term.extractor(blank)
+            # Prediction and image go forward, and the way back to the prediction's pixels costs
+            # about as much as a third pass: frozen weights need no gradient.
             total += 3 * counted.get_total_flops()
     return total

@@ -9,12 +9,14 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic
 from maskwright.visual.png import to_png_bytes
 
+# What people write for a picture; any other ending is part of a name.
 OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pdf", ".svg")
 
 
 def png_place(out: str | Path) -> Path:
-    """The file that a person's `--out` stands for, ending in .png; raises MaskwrightError for a
-    folder or another format.
+    """The file that a person's `--out` stands for, ending in .png.
+
+    Raises MaskwrightError for a folder or another format.
     """
     path = Path(out)
     if path.is_dir():
@@ -25,7 +27,10 @@ def png_place(out: str | Path) -> Path:
         raise MaskwrightError(
             f"Figures are written as PNG; got '{out}'. Use '{path.with_suffix('.png')}'."
         )
-    return path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
+    if path.suffix.lower() == ".png":
+        return path
+    # Not `with_suffix`: in `masks-0.75` the ending is no format.
+    return path.with_name(f"{path.name}.png")
 
 
 def save_picture(path: Path, picture: Any) -> None:

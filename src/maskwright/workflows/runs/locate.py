@@ -13,56 +13,59 @@ from maskwright.workflows.runs.run_folder import RunFolder, slug
 
 
 def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
-    """Load both halves of a model from a run folder (its last checkpoint), a file or folder of any
-    known format, or `official:NAME`.
+    """Load both halves of a model.
 
-    `PATH@heads=3,target=raw` tells what a file does not. Raises MaskwrightError for an encoder
-    alone; `load_any_encoder` takes those.
+    path: a run folder (its last checkpoint), a file or folder of any known format, or
+        `official:NAME`; `PATH@heads=3,target=raw` says what a file does not.
+
+    Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
     """
-    place, told = locate(path, hints)
-    with offering_others(place):
-        return load_autoencoder(place, told)
+    weights, hints = locate(path, hints)
+    with offering_others(weights):
+        return load_autoencoder(weights, hints)
 
 
 def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEncoder:
-    """Load the encoder, with its decoder where there is one, of all that `load_any` takes, of
-    encoders alone and of `timm:NAME`.
+    """Load the encoder, with its decoder where there is one.
+
+    path: all that `load_any` takes, encoders alone, and `timm:NAME`.
     """
-    place, told = locate(path, hints)
-    with offering_others(place):
-        return load_encoder(place, told)
+    weights, hints = locate(path, hints)
+    with offering_others(weights):
+        return load_encoder(weights, hints)
 
 
 def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
-    """The weights behind a run folder, file, folder or name, and what the user told about them;
-    raises when nothing is there.
+    """The weights behind a run folder, file, folder or name, and what the user says of them.
+
+    Raises MaskwrightError when nothing is there.
     """
     text, behind = split_hints(path)
-    told = (hints or Hints()).over(behind)
+    hints = (hints or Hints()).over(behind)
     if is_name(text):
-        return text, told
-    place = Path(text)
-    if not place.exists():
-        way = (
-            ""
-            if any(letter in text for letter in "/\\.")
-            else f" A network that comes with timm is written timm:{text}."
-        )
+        return text, hints
+    found = Path(text)
+    if not found.exists():
+        # A bare word is rather a name than a path.
+        is_path = any(letter in text for letter in "/\\.")
+        way = "" if is_path else f" A network that comes with timm is written timm:{text}."
         raise MaskwrightError(f"There is no run or checkpoint at '{text}'.{way}")
-    if place.is_dir() and RunFolder(place).exists:
-        classifier = (
-            RunFolder(place).exported / "classifier.safetensors"
-        )  # of a fine-tuning: the epoch that was chosen
-        return str(classifier if classifier.exists() else RunFolder(place).checkpoint()), told
-    return text, told
+    if found.is_dir() and RunFolder(found).exists:
+        folder = RunFolder(found)
+        # Of a fine-tuning: the weights of the best epoch, which need not be the last.
+        classifier = folder.exported / "classifier.safetensors"
+        return str(classifier if classifier.exists() else folder.checkpoint()), hints
+    return text, hints
 
 
 def home_of(path: str | Path) -> Path:
-    """Where results about weights go: the run folder itself, a folder beside a file, or one named
-    after a name.
+    """Where results about weights go.
+
+    The run folder itself, the folder of a file, or a new one named after a name.
     """
+    # Hints are about weights, not about folders.
     text, _ = split_hints(path)
     if is_name(text):
         return Path(slug(text))
-    place = Path(text)
-    return place if place.is_dir() else place.parent
+    home = Path(text)
+    return home if home.is_dir() else home.parent

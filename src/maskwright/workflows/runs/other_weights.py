@@ -1,5 +1,6 @@
-"""What else a run keeps when one of its own files is damaged: nobody can fetch again what this
-machine wrote.
+"""What else a run keeps when one of its own files is damaged.
+
+Nobody can fetch again what this machine wrote.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from maskwright.workflows.runs.run_folder import RunFolder
 
 
 @contextmanager
-def offering_others(place: Path | str) -> Iterator[None]:
-    """When a file of a run turns out to be broken, name the whole files of the same run instead of
-    advising to fetch it again.
-    """
+def offering_others(weights: Path | str) -> Iterator[None]:
+    """When a file of a run turns out to be broken, name the whole files of the same run."""
     try:
         yield
     except BrokenFile as error:
-        run = RunFolder(Path(place).parent.parent)
+        # checkpoints/last.ckpt and exported/NAME lie two levels below the run.
+        run = RunFolder(Path(weights).parent.parent)
         if not run.exists:
             raise
         others = whole_weights(run)
+        # An advice that can be followed, in any case.
         if not others:
             way = "the run keeps no other weights; start it again with --overwrite"
         else:
@@ -36,9 +37,8 @@ def offering_others(place: Path | str) -> Iterator[None]:
 
 
 def whole_weights(run: RunFolder) -> list[Path]:
-    """The weight files of a run that are all there, checkpoints before exports, the newest of each
-    first.
-    """
+    """The undamaged weight files of a run: checkpoints before exports, the newest first."""
+    # A zip file has its table at the end: a torn one has none.
     checkpoints = [path for path in run.checkpoints.glob("*.ckpt") if zipfile.is_zipfile(path)]
     exports = [path for path in run.exported.glob("*.safetensors") if _is_whole(path)]
     return [*_newest_first(checkpoints), *_newest_first(exports)]
@@ -49,10 +49,9 @@ def _newest_first(paths: list[Path]) -> list[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a safetensors file has all that its header promises; opening it compares
-    the sizes.
-    """
+    """Whether a safetensors file has all that its header promises."""
     try:
+        # Opening compares the sizes; nothing is read.
         with safe_open(path, "pt") as file:
             return bool(file.keys())
     except (OSError, SafetensorError):

@@ -21,7 +21,7 @@ STATES = ("running", "stopped", "failed", "finished")
 
 
 class RunFolder:
-    """Paths of one run; the files are the truth, this only knows their names."""
+    """Paths of a run; the files are the truth, this only knows their names."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -51,25 +51,23 @@ class RunFolder:
         return read_json(self.status_file)
 
     def checkpoint(self, name: str = "last") -> Path:
-        """The file of a checkpoint; raises MaskwrightError, naming those there are, when it is not
-        kept.
+        """The file of a checkpoint.
+
+        Raises MaskwrightError, naming those there are, when it is not kept.
         """
         path = self.checkpoints / f"{name}.ckpt"
         if not path.exists():
-            kept = (
-                ", ".join(sorted(item.stem for item in self.checkpoints.glob("*.ckpt")))
-                or "none yet"
-            )
-            raise MaskwrightError(f"{self} has no checkpoint '{name}'. It has: {kept}.")
+            names = sorted(item.stem for item in self.checkpoints.glob("*.ckpt"))
+            listed = ", ".join(names) or "none yet"
+            raise MaskwrightError(f"{self} has no checkpoint '{name}'. It has: {listed}.")
         return path
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of run.json."""
+        # Read before each write: other processes may have changed entries.
         old = self.status() if self.exists else {}
-        write_json(
-            self.status_file,
-            {**old, **changes, "heartbeat": datetime.now(UTC).isoformat(timespec="seconds")},
-        )
+        # The heartbeat says that somebody still writes; a run without one has died.
+        write_json(self.status_file, {**old, **changes, "heartbeat": now()})
 
     def fail(self, error: BaseException) -> None:
         """Put down in run.json that the run ended with an error."""
@@ -77,6 +75,7 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row to metrics.jsonl."""
+        # Not every training is wrapped in `logged`, which makes the folder.
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with self.metrics_file.open("a", encoding="utf-8") as file:
@@ -92,6 +91,7 @@ class RunFolder:
         if not self.metrics_file.exists():
             return []
         rows = []
+        # A run that was killed may leave half a line at the end.
         for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
             try:
                 rows.append(json.loads(line))
@@ -100,12 +100,13 @@ class RunFolder:
         return rows
 
     def cut_metrics(self, step: int) -> None:
-        """Drop rows after a step, so that a resumed run does not tell the same steps twice."""
-        kept = [json.dumps(row) for row in self.metrics() if row.get("step", 0) <= step]
-        write_text(self.metrics_file, "".join(f"{line}\n" for line in kept))
+        """Drop rows after a step, so that a resumed run does not write the same steps twice."""
+        rows = [row for row in self.metrics() if row.get("step", 0) <= step]
+        write_text(self.metrics_file, "".join(f"{json.dumps(row)}\n" for row in rows))
 
     def clear(self) -> None:
         """Delete the folder of an earlier run; refuses a folder that no run has made."""
+        # Never delete what is not ours.
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists:
             raise MaskwrightError(
                 f"'{self.path}' holds files but no run, so --overwrite leaves it alone. Choose"
@@ -115,27 +116,29 @@ class RunFolder:
             shutil.rmtree(self.path)
 
     def forget_attempt(self) -> None:
-        """Take away the log of an attempt that ended before there was a run, so that the next one
-        finds its place free.
+        """Take away the log of an attempt that ended before there was a run.
+
+        The next attempt finds its folder free.
         """
-        if not self.exists and [item.name for item in self.path.iterdir()] == [self.log_file.name]:
+        names = [item.name for item in self.path.iterdir()]
+        if not self.exists and names == [self.log_file.name]:
             self.log_file.unlink()
             self.path.rmdir()
 
     def describe(self) -> str:
         """One sentence on the state of the run."""
         status = self.status()
+        if status["state"] == "finished":
+            return f"{self.path} is finished"
         total = f"/{status['total_steps']:,}" if status.get("total_steps") else ""
-        reached = f"at step {status.get('step', 0):,}{total}"
-        return f"{self.path} is {status['state']}" + (
-            "" if status["state"] == "finished" else f" {reached}"
-        )
+        return f"{self.path} is {status['state']} at step {status.get('step', 0):,}{total}"
 
 
 @contextmanager
 def logged(folder: RunFolder) -> Iterator[None]:
-    """Write what is said meanwhile to the folder's train.log too; an attempt that ends before there
-    is a run leaves no folder.
+    """Write what is said meanwhile to the folder's train.log too.
+
+    An attempt that ends before there is a run leaves no folder.
     """
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -143,6 +146,7 @@ def logged(folder: RunFolder) -> Iterator[None]:
         raise MaskwrightError(
             f"Cannot make the folder '{folder}': {error.strerror}. Choose another --out."
         ) from error
+    # From here on the folder exists, and the log in it.
     handler = write_log_file(folder.log_file)
     try:
         yield
@@ -153,18 +157,16 @@ def logged(folder: RunFolder) -> Iterator[None]:
 
 
 def make_way(folder: RunFolder, overwrite: bool) -> None:
-    """Delete an earlier run where that is wanted, else stop when a folder already holds one, naming
-    both ways on.
+    """Delete an earlier run where that is wanted.
+
+    Raises MaskwrightError, naming both ways on, when the folder holds a run or anything else.
     """
     if overwrite:
         folder.clear()
     if folder.exists:
-        state = folder.status()["state"]
-        way = (
-            "--resume goes on with it"
-            if state != "finished"
-            else "it is complete, so --resume would do nothing"
-        )
+        way = "--resume goes on with it"
+        if folder.status()["state"] == "finished":
+            way = "it is complete, so --resume would do nothing"
         raise MaskwrightError(
             f"{folder.describe()}: {way}, --overwrite starts it again, --out NEW starts another."
         )
@@ -177,27 +179,32 @@ def make_way(folder: RunFolder, overwrite: bool) -> None:
 
 
 def default_folder(data: str, model: str, policy: str, root: Path = Path("runs")) -> RunFolder:
-    """runs/<data>-<model>-<policy>, numbered from 2 where finished runs of that name are; an
-    unfinished one is returned itself.
+    """runs/<data>-<model>-<policy>, numbered from 2 where finished runs of that name are.
+
+    An unfinished one is returned itself, so that the person decides what becomes of it.
     """
+    # What a person recognizes: data, model, policy.
     name = "-".join(slug(part) for part in (data, model, policy))
+    # A finished run keeps its name; the next gets a number.
     number = 1
     while True:
         folder = RunFolder(root / (name if number == 1 else f"{name}-{number}"))
-        taken = folder.path.exists() and any(folder.path.iterdir())
-        if not taken or (folder.exists and folder.status()["state"] != "finished"):
+        is_taken = folder.path.exists() and any(folder.path.iterdir())
+        is_unfinished = folder.exists and folder.status()["state"] != "finished"
+        if not is_taken or is_unfinished:
             return folder
         number += 1
 
 
 def slug(text: str) -> str:
-    """A short name for folders: letters of any script, digits and dots, words joined by
-    underscores.
-    """
-    return re.sub(r"[^\w.]+|_+", "_", unicodedata.normalize("NFC", text)).strip("_.")[:40] or "data"
+    """A short name for folders: letters of any script, digits and dots, joined by underscores."""
+    # NFC: the same letters are the same name on every file system.
+    letters = unicodedata.normalize("NFC", text)
+    return re.sub(r"[^\w.]+|_+", "_", letters).strip("_.")[:40] or "data"
 
 
 def now() -> str:
+    """The time in UTC, as all records have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -207,7 +214,9 @@ def age_seconds(stamp: str) -> float:
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: float(f"{value:.6g}") if isinstance(value, float) else value
-        for name, value in row.items()
-    }
+    """Six digits: more is noise, and files of long runs stay small."""
+    rounded = dict(row)
+    for name, value in row.items():
+        if isinstance(value, float):
+            rounded[name] = float(f"{value:.6g}")
+    return rounded

@@ -1,4 +1,4 @@
-"""Where a running training writes: rows of numbers, sheets of pictures, and a sign of life."""
+"""Where a running training writes: numbers, sheets of pictures, and a sign of life."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from maskwright.training.trackers import Tracker
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
 
+# Between two writes of run.json; a study looks there whether a run is alive.
 HEARTBEAT_SECONDS = 5.0
 
 
 @dataclass
 class RunLog:
-    """Where a running training writes: metrics.jsonl, trackers and pictures, and every few seconds
-    run.json.
+    """Writes metrics.jsonl, trackers and pictures, and every few seconds run.json.
 
+    folder: of the run.
+    trackers: where numbers and pictures are mirrored.
     watch: sees every row and says whether the training should stop, as a search does with settings
         that lead nowhere.
+    wants_stop: what `watch` has said so far.
+    epoch: of the latest row.
+    last_beat: when run.json was written last.
     """
 
     folder: RunFolder
@@ -30,16 +35,18 @@ class RunLog:
     watch: Callable[[Row], bool] | None = None
     wants_stop: bool = False
     epoch: int = 0
-    beaten: float = float("-inf")
+    last_beat: float = float("-inf")
 
     def emit(self, row: Row) -> None:
         """Add one row of numbers everywhere."""
         self.folder.append_metrics(row)
+        # Once it was said, it stays said.
         self.wants_stop = self.wants_stop or (self.watch is not None and self.watch(row))
         self.epoch = row["epoch"]
-        if time.monotonic() - self.beaten > HEARTBEAT_SECONDS:
+        if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self.folder.update_status(step=row["step"], epoch=row["epoch"])
-            self.beaten = time.monotonic()
+            self.last_beat = time.monotonic()
+        # Trackers take numbers only, and the step apart from them.
         numbers = {
             name: float(value)
             for name, value in row.items()
@@ -50,6 +57,7 @@ class RunLog:
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         """Keep a sheet as a file named by epoch and mirror it to the trackers."""
+        # Named by epoch, so that a folder shows the training in order.
         save_picture(self.folder.samples / f"epoch_{self.epoch:04d}.png", image)
         for tracker in self.trackers:
             tracker.picture(name, image, step)

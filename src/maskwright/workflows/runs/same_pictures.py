@@ -1,6 +1,4 @@
-"""Whether the pictures of an interrupted run are still those that it began with: the same content,
-names, labels, order and parts.
-"""
+"""Whether the pictures of an interrupted run are still those that it began with."""
 
 from __future__ import annotations
 
@@ -21,7 +19,10 @@ def new_run(folder: RunFolder) -> str:
 def facts_of_pictures(
     fingerprint: str, train: PackedStore, held: PackedStore | None
 ) -> dict[str, Any]:
-    """What run.json keeps of the pictures; fingerprint: of the whole data."""
+    """What run.json keeps of the pictures.
+
+    fingerprint: of the whole data.
+    """
     return {
         "data_fingerprint": fingerprint,
         "data_identity": identity.FORMAT,
@@ -30,30 +31,32 @@ def facts_of_pictures(
 
 
 def parts_fingerprint(train: PackedStore, held: PackedStore | None) -> str:
-    """A hash of which pictures are trained on, in their order, and of those held out, which may be
-    other data.
-    """
+    """A hash of which pictures are trained on, in their order, and of those held out."""
+    # Those held out may be other data: then their own fingerprint changes.
     held_out = [] if held is None else [held.fingerprint, *held.keys]
     return hash_strings([str(len(train)), *train.keys, *held_out])
 
 
 def check_same_data(
-    fingerprint: str, place: str, folder: RunFolder, way: str, *, changes: bool = False
+    fingerprint: str, data: str, folder: RunFolder, way: str, *, changes: bool = False
 ) -> None:
     """Raise MaskwrightError when the data is not what the run began with.
 
-    place: the data's name for people.
+    data: its name for people.
     way: what to do instead.
     changes: whether the data comes out otherwise each time it is read.
     """
     status = folder.status()
+    # Runs of early versions have no fingerprint; nothing can be said of them.
     if fingerprint == status.get("data_fingerprint", fingerprint):
         return
+    # Fingerprints of another version cannot be compared.
     if status.get("data_identity") != identity.FORMAT:
         raise MaskwrightError(
             f"{folder} was begun by another version of maskwright, which knew its pictures"
-            f" otherwise, so it cannot be seen whether those in '{place}' are the same; {way}."
+            f" otherwise, so it cannot be seen whether those in '{data}' are the same; {way}."
         )
+    # Random transforms in a Dataset, for example.
     if changes:
         raise MaskwrightError(
             f"The Dataset gives other pictures each time it is asked, so {folder} cannot go on with"
@@ -61,7 +64,7 @@ def check_same_data(
             f" a run begins. Now {way}."
         )
     raise MaskwrightError(
-        f"The pictures in '{place}' have changed since {folder} began: a picture, a name, a label"
+        f"The pictures in '{data}' have changed since {folder} began: a picture, a name, a label"
         f" or their order is another; {way}."
     )
 
@@ -69,9 +72,10 @@ def check_same_data(
 def check_same_parts(
     train: PackedStore, held: PackedStore | None, folder: RunFolder, way: str
 ) -> None:
-    """Raise MaskwrightError when other pictures are trained on or held out than the run began with;
-    what belongs to a picture by its number, such as the memory of the policy `hard`, would go to
-    another one.
+    """Raise MaskwrightError when other pictures are trained on or held out than in the beginning.
+
+    What belongs to a picture by its number, such as the memory of the policy `hard`, would go to
+    another picture.
     """
     began = folder.status().get("parts_fingerprint")
     if began is not None and began != parts_fingerprint(train, held):

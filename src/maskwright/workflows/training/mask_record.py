@@ -1,73 +1,82 @@
-"""What a run keeps of its masks: a gallery on fixed pictures before and after, and the statistics
-of the masks it trained with.
-"""
+"""What a run keeps of its masks: galleries on fixed pictures, and their statistics."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
+
+from maskwright.data.loader import Batch
 from maskwright.diagnostics.geometry import measure_geometry
 from maskwright.support.files import write_json
+from maskwright.training.masker import Masker
 from maskwright.training.module import PretrainModule
-from maskwright.visual.masks import mask_gallery
+from maskwright.visual.masks import MaskColumn, mask_gallery
 from maskwright.workflows.building.mask_samples import gallery_column, mask_pictures
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.training.monitors import SHOWN
 
+# Columns of the gallery: how different two masks of the same picture are.
 DRAWS = 4
 
 
 def show_masks(
     pictures: Pictures, module: PretrainModule, folder: RunFolder, name: str, describe: bool = False
 ) -> dict[str, Any]:
-    """Save a gallery of several draws on fixed pictures under masks/; describe: beside how often
-    the training masked each place.
+    """Save a gallery of several draws on fixed pictures as masks/NAME.png.
 
-    Returns the statistics of the latest masks of the training, also written to
-    masks/statistics.json, when `describe` is set.
+    describe: also measure the latest masks of the training and write masks/statistics.json.
+
+    Returns those statistics, or nothing.
     """
-    masker, device = module.masker, module.device
+    masker = module.masker
     grid = masker.grid
-    batch = eval_batch(
-        pictures.fixed,
-        pictures.size,
-        SHOWN,
-        masker.policy.traits.needed("prior"),
-        (grid.rows, grid.cols),
-    )
-    moved = batch._replace(
+    maps = masker.policy.traits.needed("prior")
+    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, (grid.rows, grid.cols))
+    moved = _moved(batch, module.device)
+    columns = [_draw_column(module, moved, draw) for draw in range(DRAWS)]
+    statistics = _describe(masker, folder) if describe else {}
+    save_picture(folder.masks / f"{name}.png", mask_gallery(batch.images, columns, grid))
+    return {key: round(value, 4) for key, value in statistics.items()}
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device of the model."""
+    return batch._replace(
         images=batch.images.to(device),
         sample_ids=batch.sample_ids.to(device),
         priors={name: share.to(device) for name, share in batch.priors.items()},
     )
-    ratio = masker.ratio.at(1.0)
-    columns = [
-        gallery_column(
-            f"draw {draw + 1}",
-            mask_pictures(
-                masker.policy,
-                grid,
-                ratio,
-                moved,
-                draw,
-                purpose="look",
-                scale=module.scale,
-                attend=masker.look,
-            ),
-        )
-        for draw in range(DRAWS)
-    ]
-    statistics: dict[str, Any] = {}
-    latest = masker.monitor.masks()
-    if describe and len(latest):  # none where a run was resumed after its last step
-        geometry = measure_geometry(latest, grid)
-        statistics = {**geometry.numbers(), **masker.monitor.totals()}
-        shares = masker.monitor.marginals().reshape(grid.rows, grid.cols)
-        write_json(
-            folder.masks / "statistics.json",
-            {**statistics, "share_masked": [[round(x, 4) for x in row] for row in shares.tolist()]},
-        )
-    save_picture(folder.masks / f"{name}.png", mask_gallery(batch.images, columns, grid))
-    return {key: round(value, 4) for key, value in statistics.items()}
+
+
+def _draw_column(module: PretrainModule, batch: Batch, draw: int) -> MaskColumn:
+    """Masks of the pictures under one seed, at the ratio of the end of the training."""
+    masker = module.masker
+    # The number of the draw is the seed.
+    mask = mask_pictures(
+        masker.policy,
+        masker.grid,
+        masker.ratio.at(1.0),
+        batch,
+        draw,
+        purpose="look",
+        scale=module.scale,
+        attend=masker.look,
+    )
+    return gallery_column(f"draw {draw + 1}", mask)
+
+
+def _describe(masker: Masker, folder: RunFolder) -> dict[str, float]:
+    """Geometry and collapse of the training's masks, written down with the share of each place."""
+    latest = masker.monitor.masks()  # (n, N)
+    if not len(latest):  # a run that was resumed after its last step has drawn none
+        return {}
+    grid = masker.grid
+    statistics = {**measure_geometry(latest, grid).numbers(), **masker.monitor.totals()}
+    # (N,) -> (rows, cols): where in the picture masks fall.
+    shares = masker.monitor.marginals().reshape(grid.rows, grid.cols).tolist()
+    rounded = [[round(share, 4) for share in row] for row in shares]
+    write_json(folder.masks / "statistics.json", {**statistics, "share_masked": rounded})
+    return statistics

@@ -1,6 +1,4 @@
-"""What is looked at while a run trains: held-out loss, trivial baselines, reconstructions of fixed
-pictures, k-NN.
-"""
+"""What is measured while a run trains: held-out loss, baselines, reconstructions, k-NN."""
 
 from __future__ import annotations
 
@@ -27,14 +25,23 @@ from maskwright.workflows.building.mask_samples import MaskView, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
+# Pictures of a sheet, and pictures that baselines are measured on.
 SHOWN = 6
+BASELINE_PICTURES = 64
+# More would make k-NN while training slow and say little more.
 MOST_KNN_TRAIN = 5000
+# Of the random masks that runs with different policies can be compared on.
 COMMON_RATIO = 0.75
 
 
 @dataclass(frozen=True)
 class TrainingMonitor:
-    """The measurements of one run; pictures go to `save_picture(name, image, step)`."""
+    """The measurements of one run.
+
+    settings: of the run.
+    pictures: those of the run; held-out ones are measured on.
+    save_picture: takes a name, an image (H, W, 3) and the step.
+    """
 
     settings: PretrainSettings
     pictures: Pictures
@@ -45,6 +52,7 @@ class TrainingMonitor:
         run = self.settings.run
         tasks = [EpochTask("samples", run.sample_every or 1, self.show_samples)]
         if self.pictures.held is not None:
+            # First in the list, so that its columns come first in a row.
             tasks.insert(0, EpochTask("held_out", 1, self.measure_held_out))
             if run.knn_every and self._has_labels():
                 tasks.append(EpochTask("knn", run.knn_every, self.measure_online_knn))
@@ -57,7 +65,7 @@ class TrainingMonitor:
 
     def baselines(self, module: PretrainModule) -> TrivialBaselines:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
-        batch = self._batch(module, 64)
+        batch = self._batch(module, BASELINE_PICTURES)
         mask = self.own_mask(module, batch)
         config = module.model.config
         return measure_baselines(
@@ -66,8 +74,10 @@ class TrainingMonitor:
 
     def own_mask(self, module: PretrainModule, batch: Batch) -> PatchMask:
         """The run's own policy at its last ratio on one batch of pictures, fixed."""
+        # At the ratio of the end, so that epochs compare.
         masker, device = module.masker, module.device
         images = module.scale.to_model(batch.images.to(device))
+        # Looking does not count as the training's cost: nothing here is charged.
         sight = MaskView(
             images=images,
             priors={name: share.to(device) for name, share in batch.priors.items()},
@@ -94,74 +104,75 @@ class TrainingMonitor:
         )
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
-        """Loss on held-out pictures under the run's own masks, and under random 75% masks that all
-        policies share.
+        """Loss on held-out pictures under the run's own masks, and under random 75% masks.
 
-        Weights are those of the end of the training, so that epochs compare; several terms are
-        measured one by one too.
+        All policies share the random masks. Schedules of the loss stand at their end, so that
+        epochs compare; several terms are measured alone too.
         """
         assert self.pictures.held is not None
         sums: dict[str, float] = {}
         count = 0
         grid = module.model.grid
-        maps = sorted(
-            {*module.masker.policy.traits.needed("prior"), *module.objective.needs.priors}
+        batches = eval_batches(
+            self.pictures.held,
+            self.pictures.size,
+            maps=module.map_names,
+            grid=(grid.rows, grid.cols),
         )
-        for batch in eval_batches(
-            self.pictures.held, self.pictures.size, maps=maps, grid=(grid.rows, grid.cols)
-        ):
-            images, ids = (
-                module.scale.to_model(batch.images.to(module.device)),
-                batch.sample_ids.to(module.device),
-            )
-            common = mask_samples(RandomPolicy(), grid, COMMON_RATIO, ids, 0, purpose="common")
+        for batch in batches:
+            images = module.scale.to_model(batch.images.to(module.device))
             priors = {name: share.to(module.device) for name, share in batch.priors.items()}
-            for name, mask in (
-                ("val_loss", self.own_mask(module, batch)),
-                ("val_loss_random75", common),
-            ):
+            for name, mask in self._held_out_masks(module, batch).items():
                 prediction = module.model(images, mask, visible=module.objective.needs.visible)
                 value = module.objective(replace(prediction, priors=priors), images, 1.0)
+                # Batches are of different sizes: the mean is over pictures.
                 for column, number in value.columns(name).items():
                     sums[column] = sums.get(column, 0.0) + float(number) * len(images)
             count += len(images)
         return {name: total / count for name, total in sums.items()}
 
+    def _held_out_masks(self, module: PretrainModule, batch: Batch) -> dict[str, PatchMask]:
+        """Masks of held-out pictures by the column that their loss stands in."""
+        ids = batch.sample_ids.to(module.device)
+        common = mask_samples(
+            RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common"
+        )
+        return {"val_loss": self.own_mask(module, batch), "val_loss_random75": common}
+
     def show_samples(self, module: PretrainModule, epoch: int) -> Row:
         """Save a sheet of fixed pictures under fixed masks."""
         batch = self._batch(module, SHOWN)
-        prediction = module.model(
-            module.scale.to_model(batch.images.to(module.device)), self.own_mask(module, batch)
-        )
+        images = module.scale.to_model(batch.images.to(module.device))
+        prediction = module.model(images, self.own_mask(module, batch))
+        # What people need beside the pictures to know what they see.
         facts = SheetFacts(
             policy=str(self.settings.mask.policy),
             ratio=module.masker.ratio.at(1.0),
             seed=self.settings.train.seed,
             title=f"epoch {epoch}",
         )
-        self.save_picture(
-            "reconstructions",
-            reconstruction_sheet(sheet_rows(prediction, module.scale), facts),
-            module.global_step,
-        )
+        sheet = reconstruction_sheet(sheet_rows(prediction, module.scale), facts)
+        self.save_picture("reconstructions", sheet, module.global_step)
         return {}
 
     def measure_online_knn(self, module: PretrainModule, epoch: int) -> Row:
-        """k-NN accuracy of held-out pictures among trained ones, on the features that `maskwright
-        evaluate` reads.
+        """k-NN accuracy of held-out pictures among trained ones.
+
+        Features are those that `maskwright evaluate` reads.
         """
         assert self.pictures.held is not None
-        train, held = only_labeled(self.pictures.train), only_labeled(self.pictures.held)
+        train = only_labeled(self.pictures.train)
+        held = only_labeled(self.pictures.held)
+        # `tasks` has looked: both parts have labels.
         assert train is not None
         assert held is not None
+        # Spread over the store, which is often sorted by class.
         if len(train) > MOST_KNN_TRAIN:
             train = train.subset(spread(len(train), MOST_KNN_TRAIN))
-        stores = (train, held)
-        features = [self._features(module, store) for store in stores]
-        pooling = "mean"
-        result = measure_knn(
-            features[0].labeled(pooling), features[1].labeled(pooling), KnnSettings()
-        )
+        # Features of both parts under one readout: (n, D) each.
+        learned = self._features(module, train).labeled("mean")
+        tested = self._features(module, held).labeled("mean")
+        result = measure_knn(learned, tested, KnnSettings())
         return {"knn_top1": result.answers.top1.value}
 
     def _features(self, module: PretrainModule, store: Any) -> Features:

@@ -1,6 +1,4 @@
-"""The course of a training in its run's folder: the same callbacks for every kind of module,
-resumed where it was stopped.
-"""
+"""The course of a training in its run's folder: the same callbacks for every kind of module."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning import Callback
 
 from maskwright.data.loader import ResumableLoader
 from maskwright.support.reporting import Reporter
@@ -23,24 +22,31 @@ from maskwright.workflows.loading.batches import read_position, restore_position
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
 
+# Rows of numbers in a training of known length, and the most steps between two of them.
+ROWS = 200
+MOST_STEPS_PER_ROW = 50
+STEPS_PER_ROW_BY_MINUTES = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainLoop:
-    """What is said, looked at and kept while a module trains.
+    """How a module trains, and what is said, measured and kept meanwhile.
 
     label: what the training is called at the screen.
     beside: what the loss is compared with.
+    machine: what it runs on.
     epochs: the length where it has one, for the screen.
     tasks: due at the end of epochs.
+    save_minutes: between writes of last.ckpt inside an epoch.
     best, kept_as: see `EpochTasks`.
     keep: epochs whose checkpoints stay.
-    save_minutes: between writes of last.ckpt inside an epoch.
-    more: asked for further numbers at each row.
+    more: gives further numbers at each row.
     averaging: callbacks that average weights.
     """
 
     label: str
     beside: str
+    machine: Machine
     epochs: float | None
     tasks: Sequence[EpochTask]
     save_minutes: float
@@ -53,11 +59,13 @@ class TrainLoop:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """How a training ended: whether somebody asked it to stop, and the optimizer steps it has
-    taken.
+    """How a training ended.
+
+    stop_requested: whether somebody asked it to stop.
+    step: the optimizer steps it has taken.
     """
 
-    asked: bool
+    stop_requested: bool
     step: int
 
 
@@ -65,53 +73,60 @@ def run_train_loop(
     module: SteppedModule,
     loader: ResumableLoader,
     run_log: RunLog,
-    machine: Machine,
     loop: TrainLoop,
     reporter: Reporter,
     *,
     resume: bool,
 ) -> LoopResult:
-    """Train by Lightning until the module's clock is over or somebody asks to stop; resume: from
-    the last checkpoint.
+    """Train by Lightning until the module's clock is over or somebody asks to stop.
+
+    resume: go on from the last checkpoint.
     """
     folder, clock = run_log.folder, module.clock
     signals = StopSignals()
+
+    def wants_stop() -> bool:
+        return signals.asked() or run_log.wants_stop
+
     with quiet_lightning():
-        checkpoints = Checkpoints(
-            folder.checkpoints,
-            loop.keep,
-            60 * loop.save_minutes,
-            lambda: signals.asked() or run_log.wants_stop,
-        )
-        every = 10 if clock.total_steps is None else max(1, min(50, clock.total_steps // 200))
-        recorder = Recorder(
-            run_log.emit, reporter, every, loop.beside, loop.epochs, loop.label, loop.more
-        )
-        last_epoch = _last_epoch(clock.total_steps, len(loader), machine.accumulate)
+        seconds = 60 * loop.save_minutes
+        checkpoints = Checkpoints(folder.checkpoints, loop.keep, seconds, wants_stop)
+        last_epoch = _last_epoch(clock.total_steps, len(loader), loop.machine.accumulate)
         tasks = EpochTasks(
             loop.tasks, run_log.emit, checkpoints, last_epoch, loop.best, loop.kept_as
         )
-        trainer = build_trainer(
-            folder.path, machine, [*loop.averaging, recorder, tasks, checkpoints, signals]
-        )
+        recorder = _build_recorder(loop, run_log, reporter, clock.total_steps)
+        # The order matters: averages move before anything is written or measured, and rows and
+        # measurements come before the checkpoint that counts them as done.
+        callbacks: list[Callback] = [*loop.averaging, recorder, tasks, checkpoints, signals]
+        trainer = build_trainer(folder.path, loop.machine, callbacks)
+        # Pictures and rows go on where the checkpoint was written.
         if resume:
             restore_position(folder, loader)
         clock.start()
-        trainer.fit(
-            module,
-            train_dataloaders=loader,
-            ckpt_path=str(folder.last) if resume else None,
-            weights_only=True,
-        )
-    return LoopResult(checkpoints.asked, trainer.global_step)
+        start = str(folder.last) if resume else None
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=start, weights_only=True)
+    return LoopResult(checkpoints.stop_requested, trainer.global_step)
+
+
+def _build_recorder(
+    loop: TrainLoop, run_log: RunLog, reporter: Reporter, total_steps: int | None
+) -> Recorder:
+    every = STEPS_PER_ROW_BY_MINUTES
+    if total_steps is not None:
+        every = max(1, min(MOST_STEPS_PER_ROW, total_steps // ROWS))
+    return Recorder(run_log.emit, reporter, every, loop.beside, loop.epochs, loop.label, loop.more)
 
 
 def load_finished(folder: RunFolder, module: SteppedModule) -> bool:
-    """Whether the last checkpoint is of the end of the training, which was not put on record; the
-    module then is as it ended.
+    """Whether the last checkpoint is of the end of a training whose end is not on record.
+
+    The module then is as it ended.
     """
-    if module.clock.total_steps is None or read_position(folder)["step"] < module.clock.total_steps:
+    total_steps = module.clock.total_steps
+    if total_steps is None or read_position(folder)["step"] < total_steps:
         return False
+    # Nothing is trained: the weights and counts of the end are all that is needed.
     checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     module.on_load_checkpoint(checkpoint)
@@ -120,8 +135,7 @@ def load_finished(folder: RunFolder, module: SteppedModule) -> bool:
 
 def _last_epoch(total_steps: int | None, batches: int, accumulate: int) -> int | None:
     """The epoch in which a training of that many steps ends; None where minutes decide."""
-    return (
-        None
-        if total_steps is None
-        else math.ceil(total_steps / max(1, math.ceil(batches / accumulate)))
-    )
+    if total_steps is None:
+        return None
+    steps_per_epoch = max(1, math.ceil(batches / accumulate))
+    return math.ceil(total_steps / steps_per_epoch)

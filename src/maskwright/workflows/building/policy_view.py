@@ -1,0 +1,107 @@
+"""Policies looked at without a training: their masks on pictures, and what those cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from maskwright.data.loader import Batch
+from maskwright.data.store.packed import PackedStore
+from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
+from maskwright.masking.policy import Policy
+from maskwright.patches import Grid, PatchMask, PixelScale
+from maskwright.schedules import Constant
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.building.mask_samples import Attend, mask_pictures, sample_masks
+from maskwright.workflows.building.module import initialized_policy
+from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.building.teachers import open_teachers, refuse_own
+from maskwright.workflows.loading.pictures import eval_batch
+
+# On how many pictures, at most, the cost of copying a neighbor is measured.
+COPIED_PICTURES = 256
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """Pictures on which policies are looked at.
+
+    store: the pictures.
+    grid: of patches.
+    ratio: share of patches that is masked.
+    seed: of the masks.
+    scale: of the pixels, for policies that look at them.
+    """
+
+    store: PackedStore
+    grid: Grid
+    ratio: float
+    seed: int
+    scale: PixelScale
+
+    def batch(self, rules: Iterable[Policy], count: int) -> Batch:
+        """Pictures spread over the store, with the maps that the policies look at."""
+        maps = sorted({name for rule in rules for name in rule.traits.needed("prior")})
+        return eval_batch(
+            self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols)
+        )
+
+    def sample(self, rule: Policy, draws: int) -> Tensor:
+        """(n, N) booleans of many masks."""
+        return sample_masks(
+            rule,
+            self.grid,
+            self.ratio,
+            draws,
+            self.seed,
+            self.store,
+            scale=self.scale,
+            attend=self._attend(rule),
+        )
+
+    def usable(self, rules: dict[str, Policy], reporter: Reporter) -> dict[str, Policy]:
+        """The policies for which the pictures have what they look at; others are warned of."""
+        usable = {}
+        for name, rule in rules.items():
+            try:
+                # A mask is drawn to see: only the policy knows what it needs.
+                self.sample(rule, 1)
+            except MaskwrightError as error:
+                reporter.warn(f"{name} left out: {error}")
+            else:
+                usable[name] = rule
+        return usable
+
+    def mask(self, rule: Policy, batch: Batch) -> PatchMask:
+        """The masks of one batch of pictures."""
+        return mask_pictures(
+            rule,
+            self.grid,
+            self.ratio,
+            batch,
+            self.seed,
+            purpose="look",
+            scale=self.scale,
+            attend=self._attend(rule),
+        )
+
+    def difficulty(self, rule: Policy) -> MaskDifficulty:
+        """What copying the nearest visible patch costs on some pictures, under a mask each."""
+        batch = self.batch([rule], COPIED_PICTURES)
+        return measure_difficulty(batch.images, self.mask(rule, batch), self.grid, self.seed)
+
+    def _attend(self, rule: Policy) -> Attend:
+        """Attention of the encoders that a policy is guided by, opened by name."""
+        teachers = open_teachers(rule)
+        return lambda source, images: teachers[source].look(images, self.scale, self.grid)
+
+
+def lookable(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
+    """Build a policy that can be looked at without a training: one that learns is as it begins."""
+    # No model, so no attention of its own encoder.
+    policy = build_checked_policy(name, grid, Constant(ratio))
+    refuse_own(policy)
+    return initialized_policy(policy, grid, channels, seed=0, num_pictures=1)
