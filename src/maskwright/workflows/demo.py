@@ -30,9 +30,7 @@ def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
 
     Needs the package elpv-dataset (extra `demo`); its 2,624 gray pictures carry a probability of
     being defective, used as a label here from 0.4 on and only to measure (Deitsch et al. 2019).
-
-    out: an earlier demo there is replaced.
-    minutes: length of the training; the recipe's own when None.
+    An earlier demo in `out` is replaced.
     """
     reporter = reporter or LogReporter()
     started = time.monotonic()

@@ -11,12 +11,17 @@ from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.loading.labeled import find_split
-from maskwright.workflows.loading.labeled_settings import labeled_settings
+from maskwright.workflows.loading.labeled_settings import LabeledSettings, labeled_settings
 from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext
 from maskwright.workflows.measuring.diagnosis_report import format_findings, write_findings
-from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, shortest_names
+from maskwright.workflows.measuring.subjects import (
+    RANDOM,
+    NamedEncoder,
+    load_encoders,
+    shortest_names,
+)
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.diagnose_settings import DiagnoseSettings
@@ -28,10 +33,7 @@ def diagnose(
 ) -> dict[str, list[Findings]]:
     """Ask runs or checkpoints, beside random weights and raw pixels, what they see.
 
-    Leaves OUT/<test>.png and OUT/<test>.json for each test (OUT: <first run>/diagnose) and returns
-    the findings by test.
-
-
+    Leaves OUT/<test>.png and OUT/<test>.json for each test and returns the findings by test.
     Raises MaskwrightError when something does not fit.
     """
     reporter = reporter or LogReporter()
@@ -41,20 +43,7 @@ def diagnose(
     _refuse_twice(paths)
     target = pick_device(settings.device)
     encoders = load_encoders(paths, shortest_names(paths), settings.on, target)
-    # Pictures are those of the first run, unless others are named.
-    pictures = labeled_settings(
-        encoders[0].settings,
-        settings.on,
-        "--on LABELED",
-        labels=settings.labels,
-        train_split=settings.train_split,
-        test_split=settings.test_split,
-        limit=settings.limit,
-        seed=settings.seed,
-        value_range=settings.value_range,
-        pages=settings.pages,
-        test_of=test_apart(paths[0], encoders[0].settings, settings.on),
-    )
+    pictures = _labeled_settings(settings, encoders[0], paths[0])
     split = find_split(pictures, reporter)
     given = {"stimuli": settings.stimuli, "textures": settings.textures}
     extras = find_extra_pictures(questions, given, pictures)
@@ -62,7 +51,7 @@ def diagnose(
     subjects = context.prepare_all(encoders, settings.baselines)
     _say_pictures(subjects[0], context)
 
-    # The same for all tests, and part of each JSON file.
+    # Part of each test's JSON file.
     about = {
         "data": pictures.data,
         "split": split.how,
@@ -73,13 +62,31 @@ def diagnose(
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
     answers = {}
     for name, question in questions.items():
-        findings = context.measure(name, question, subjects)
+        answers[name] = context.measure(name, question, subjects)
         # Each test is written as soon as it is done, so that a later failure loses nothing.
-        write_findings(folder / name, question, findings, about)
-        for line in [*format_findings(findings), f"Written to {folder / name}.png and .json"]:
+        write_findings(folder / name, question, answers[name], about)
+        for line in [*format_findings(answers[name]), f"Written to {folder / name}.png and .json"]:
             reporter.say(line)
-        answers[name] = findings
     return answers
+
+
+def _labeled_settings(
+    settings: DiagnoseSettings, first: NamedEncoder, run: str | Path
+) -> LabeledSettings:
+    """The pictures of the first run, unless others are named."""
+    return labeled_settings(
+        first.settings,
+        settings.on,
+        "--on LABELED",
+        labels=settings.labels,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        limit=settings.limit,
+        seed=settings.seed,
+        value_range=settings.value_range,
+        pages=settings.pages,
+        test_of=test_apart(run, first.settings, settings.on),
+    )
 
 
 def _refuse_twice(runs: Sequence[str | Path]) -> None:

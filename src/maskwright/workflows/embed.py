@@ -38,8 +38,7 @@ class Embedded:
 
 @takes(EmbedSettings, "run", "data")
 def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded:
-    """Write keys, features (float32) and labels where the data has them of all pictures to `out`,
-    .npz or .parquet.
+    """Write keys, features (float32) and labels of all pictures to `out`, .npz or .parquet.
 
     Pictures are decoded as they are needed, so neither memory nor the cache grows with the data.
     Unreadable ones are skipped, counted and named.

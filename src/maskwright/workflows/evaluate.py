@@ -13,17 +13,21 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import Labeled
-from maskwright.workflows.loading.labeled_settings import labeled_settings
+from maskwright.workflows.loading.labeled_settings import LabeledSettings, labeled_settings
 from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.loading.split_names import TEST_NAMES
-from maskwright.workflows.measuring.evaluation import EvaluationContext, measure_encoders
+from maskwright.workflows.measuring.evaluation import (
+    Evaluation,
+    EvaluationContext,
+    measure_encoders,
+)
 from maskwright.workflows.measuring.evaluation_report import (
     format_differences,
     format_results,
     save_figures,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
-from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs
+from maskwright.workflows.measuring.subjects import RANDOM, NamedEncoder, load_encoders, name_runs
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
@@ -52,20 +56,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
     target = pick_device(settings.device)
     encoders = load_encoders(runs, name_runs(runs), settings.data, target)
-    # Pictures are those of the first run, unless others are named.
-    pictures = labeled_settings(
-        encoders[0].settings,
-        settings.data,
-        "--data LABELED",
-        labels=settings.labels,
-        train_split=settings.train_split,
-        test_split=settings.test_split,
-        limit=settings.limit,
-        seed=settings.seed,
-        value_range=settings.value_range,
-        pages=settings.pages,
-        test_of=test_apart(runs[0], encoders[0].settings, settings.data),
-    )
+    pictures = _labeled_settings(settings, encoders[0], runs[0])
     shared = EvaluationContext(
         pictures=pictures,
         baselines=settings.baselines,
@@ -78,13 +69,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     # Encoders first, then baselines, each by all probes.
     evaluation = measure_encoders(encoders, runs, probes, shared)
     names = [encoder.name for encoder in encoders]
-    report = describe_pictures(evaluation.pictures) | {
-        "limit": settings.limit,
-        "value_range": evaluation.pictures.train.value_range,
-        "seed": settings.seed,
-        "device": describe_device(target),
-        "made": now(),
-        "versions": versions(),
+    report = _describe(settings, evaluation, describe_device(target)) | {
         "runs": {name: str(run) for name, run in zip(names, runs, strict=True)},
         **evaluation.measured,
     }
@@ -95,6 +80,37 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     )
     _write(report, names, folder / stem, settings.figures, reporter)
     return dict(report["results"])
+
+
+def _labeled_settings(
+    settings: EvaluateSettings, first: NamedEncoder, run: str | Path
+) -> LabeledSettings:
+    """The pictures of the first run, unless others are named."""
+    return labeled_settings(
+        first.settings,
+        settings.data,
+        "--data LABELED",
+        labels=settings.labels,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        limit=settings.limit,
+        seed=settings.seed,
+        value_range=settings.value_range,
+        pages=settings.pages,
+        test_of=test_apart(run, first.settings, settings.data),
+    )
+
+
+def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:
+    """What was measured, on which pictures, when and on what."""
+    return describe_pictures(evaluation.pictures) | {
+        "limit": settings.limit,
+        "value_range": evaluation.pictures.train.value_range,
+        "seed": settings.seed,
+        "device": device,
+        "made": now(),
+        "versions": versions(),
+    }
 
 
 def _write(

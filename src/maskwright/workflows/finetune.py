@@ -39,12 +39,8 @@ def finetune(
     """
     reporter = reporter or LogReporter()
     if options.resume:
-        return _resume(
-            options.out,
-            {"run": options.run, "data": options.data, **settings},
-            options.assignments,
-            reporter,
-        )
+        given = {"run": options.run, "data": options.data, **settings}
+        return _resume(options.out, given, options.assignments, reporter)
     if options.run is None or options.data is None:
         raise MaskwrightError(
             "Fine-tuning takes an encoder and labeled pictures: maskwright finetune RUN --data"
@@ -52,18 +48,7 @@ def finetune(
         )
     # Each fold is data of its own.
     folds = [options.data] if options.fold is None else folds_of(options.data, str(options.fold))
-    labeled = LabeledSettings(
-        data=folds[0] if len(folds) == 1 else options.data,
-        labels=options.labels,
-        train_split=options.train_split,
-        test_split=options.test_split,
-        shots=None if options.shots is None else str(options.shots),
-        limit=options.limit,
-        seed=options.seed,
-        value_range=options.value_range,
-        pages=options.pages or "first",
-        test_of=test_apart(options.run, {}, options.data),
-    )
+    labeled = _labeled_settings(options, folds[0] if len(folds) == 1 else options.data)
     task = FinetuneTask(
         run=options.run,
         labeled=labeled,
@@ -81,6 +66,23 @@ def finetune(
     if len(folds) > 1:
         return train_each_fold(task, folder, folds, reporter)
     return train_classifier(task, folder, reporter, resume=False)
+
+
+def _labeled_settings(options: FinetuneOptions, data: str) -> LabeledSettings:
+    """The pictures to learn from and to test on."""
+    run, whole = str(options.run), str(options.data)
+    return LabeledSettings(
+        data=data,
+        labels=options.labels,
+        train_split=options.train_split,
+        test_split=options.test_split,
+        shots=None if options.shots is None else str(options.shots),
+        limit=options.limit,
+        seed=options.seed,
+        value_range=options.value_range,
+        pages=options.pages or "first",
+        test_of=test_apart(run, {}, whole),
+    )
 
 
 def _resume(

@@ -57,13 +57,7 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     """
     reporter = reporter or LogReporter()
     by_name = isinstance(settings.data, (str, Path))
-    data_settings = DataSettings(
-        data=str(settings.data) if by_name else "python",
-        split=settings.split,
-        image_size=settings.image_size,
-        value_range=settings.value_range,
-        pages=settings.pages or "first",
-    )
+    data_settings = _data_settings(settings, by_name)
     source, survey = find(data_settings, None if by_name else settings.data, reporter)
     grid = _grid(settings.image_size, settings.patch_size, survey, settings.ratio)
     channels = 1 if survey.gray else survey.channels
@@ -92,6 +86,17 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
         reporter.say(line)
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _data_settings(settings: MasksSettings, by_name: bool) -> DataSettings:
+    """The pictures; an array or a Dataset has no name."""
+    return DataSettings(
+        data=str(settings.data) if by_name else "python",
+        split=settings.split,
+        image_size=settings.image_size,
+        value_range=settings.value_range,
+        pages=settings.pages or "first",
+    )
 
 
 def _measure(view: PolicyView, rules: Mapping[str, Policy], draws: int, path: Path) -> MaskReport:

@@ -42,11 +42,9 @@ class Prepared:
 
 @takes(PrepareSettings, "data", "out")
 def prepare(settings: PrepareSettings, reporter: Reporter | None = None) -> Prepared:
-    """Write a store of `data` to the folder `out`, with the maps named in `priors`; a killed run
-    goes on when it is repeated.
+    """Write a store of `data` to the folder `out`, with the maps named in `priors`.
 
-    A store as `data`, without `out`, gets maps added where it is.
-
+    A killed run goes on when it is repeated. A store as `data` gets its maps where it is.
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
@@ -77,10 +75,8 @@ def prepare(settings: PrepareSettings, reporter: Reporter | None = None) -> Prep
 
     # Maps are made from the originals, which show more than the store.
     originals = find_originals(store, cropped or source)
-    maps = tuple(
-        make_map(prior, store, originals, settings.seed, settings.device, reporter)
-        for prior in asked
-    )
+    seed, device = settings.seed, settings.device
+    maps = tuple(make_map(prior, store, originals, seed, device, reporter) for prior in asked)
     summarize(store, cropped, maps, settings.size, reporter)
     return Prepared(store, maps, store.folder)
 

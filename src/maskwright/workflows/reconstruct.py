@@ -45,9 +45,7 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     `random; block(size=2)` and `0.25,0.5`, stand side by side. A painted hole is filled at the
     pictures' own size; without one pictures are shrunk and center-cropped to the model's size. At
     most 256 are measured and fewer shown, evenly spread over all. Writes a PNG and a JSON beside
-    it; for arrays only when `out` is given.
-
-    Raises MaskwrightError for what a user can mend.
+    it; for arrays only when `out` is given. Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
     options = ReconstructOptions(
@@ -65,30 +63,9 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
         options, reading=reading_for(first.settings, settings.value_range, settings.pages)
     )
     if settings.mask is not None:
-        others = {
-            "--full": settings.full,
-            "--policy": settings.policy,
-            "--ratio": settings.ratio,
-            "--epochs": settings.epochs,
-            "--stats target": settings.stats == "target",
-        }
-        _refuse(
-            "--mask fills one hole by one model; leave out {}.",
-            {**others, "the other runs": len(runs) > 1},
-        )
-        how = HoleSettings(
-            cover=settings.cover or "any",
-            fit=settings.fit or "resize",
-            feather=4 if settings.feather is None else settings.feather,
-        )
-        return fill_holes(first, runs[0], images, settings.mask, how, settings.out, options)
-    hole = {
-        "--cover": settings.cover,
-        "--fit": settings.fit,
-        # 0 is given too, so it is text here.
-        "--feather": None if settings.feather is None else str(settings.feather),
-    }
-    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
+        hole = _hole_settings(settings, len(runs))
+        return fill_holes(first, runs[0], images, settings.mask, hole, settings.out, options)
+    _refuse_hole_settings(settings)
     return _fill_masked(
         runs,
         find_models(runs, settings.epochs, hints),
@@ -100,6 +77,35 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
         settings.out,
         options,
     )
+
+
+def _hole_settings(settings: ReconstructSettings, num_runs: int) -> HoleSettings:
+    """How the painted hole is filled; refuses what means nothing beside one."""
+    others = {
+        "--full": settings.full,
+        "--policy": settings.policy,
+        "--ratio": settings.ratio,
+        "--epochs": settings.epochs,
+        "--stats target": settings.stats == "target",
+        "the other runs": num_runs > 1,
+    }
+    _refuse("--mask fills one hole by one model; leave out {}.", others)
+    return HoleSettings(
+        cover=settings.cover or "any",
+        fit=settings.fit or "resize",
+        feather=4 if settings.feather is None else settings.feather,
+    )
+
+
+def _refuse_hole_settings(settings: ReconstructSettings) -> None:
+    """Refuse what means nothing without a painted hole."""
+    hole = {
+        "--cover": settings.cover,
+        "--fit": settings.fit,
+        # 0 is given too, so it is text here.
+        "--feather": None if settings.feather is None else str(settings.feather),
+    }
+    _refuse("{} says how a painted hole is filled; add --mask HOLE.png.", hole)
 
 
 def _fill_masked(

@@ -46,8 +46,7 @@ class Selection:
 
 @takes(SELECT, "run", "data")
 def select(options: SelectOptions, reporter: Reporter | None = None, **settings: Any) -> Selection:
-    """Train a scorer that says which patches of a picture to keep, so that a run's frozen
-    autoencoder fills in the rest best.
+    """Train a scorer that says which patches of a picture a frozen autoencoder fills in best from.
 
     Raises MaskwrightError for what a user can mend.
     """
@@ -56,11 +55,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     extra, chosen = build_select_settings(options.recipe, settings)
     parent = open_run(options.run)
     loaded = parent.load()
-    if chosen.encode == "all" and loaded.model.config.decoder != "full":
-        raise MaskwrightError(
-            "encode='all' mixes kept features with mask tokens, which a cross decoder does not"
-            " have. Use encode='kept'."
-        )
+    _check_decoder(chosen, loaded)
     # Inside the run: a scorer means nothing without its autoencoder.
     name = options.name or f"{chosen.encode}-{chosen.scorer}"
     folder = RunFolder(parent.path / "select" / slug(name))
@@ -74,6 +69,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     # Drawn from the seed, apart from all other chance.
     shape = _shape(chosen, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
+    held_out = _is_held_out_from_run(parent.settings.data, data_settings)
     task = SelectTask(
         options=chosen,
         loaded=loaded,
@@ -81,9 +77,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
         pictures=pictures,
         folder=folder,
         pretrained=parent.settings.to_flat(),
-        held_out_from_run=(
-            pictures.held is not None and _is_held_out_from_run(parent.settings.data, data_settings)
-        ),
+        held_out_from_run=pictures.held is not None and held_out,
     )
     if not fit_scorer(task, reporter, resume=options.resume):
         raise MaskwrightError(
@@ -93,6 +87,15 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     # The scorer is safe on disk before anything is measured.
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     return Selection(folder.path, report_selection(task, reporter))
+
+
+def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:
+    """Refuse a cross decoder where kept features are mixed with mask tokens."""
+    if settings.encode == "all" and loaded.model.config.decoder != "full":
+        raise MaskwrightError(
+            "encode='all' mixes kept features with mask tokens, which a cross decoder does not"
+            " have. Use encode='kept'."
+        )
 
 
 def _open_pictures(settings: DataSettings, data: Any, seed: int, reporter: Reporter) -> Pictures:
