@@ -47,7 +47,6 @@ class Selection:
 @takes(SELECT, "run", "data")
 def select(options: SelectOptions, reporter: Reporter | None = None, **settings: Any) -> Selection:
     """Train a scorer that says which patches of a picture a frozen autoencoder fills in best from.
-
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
@@ -61,7 +60,6 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     folder = RunFolder(parent.path / "select" / slug(name))
     data = extra.get("data") if options.data is None else options.data
     _open_folder(folder, chosen, options.resume, options.overwrite)
-
     data_settings = _data_settings(parent, data, chosen, loaded)
     pictures = _open_pictures(data_settings, data, parent.settings.train.seed, reporter)
     if not options.resume:
