@@ -195,7 +195,7 @@ def test_the_rate_grows_with_the_root_of_the_batch() -> None:
     assert muon.rate(128) == pytest.approx(8e-3, rel=0.01)
     assert muon.rate(512) == pytest.approx(2 * muon.rate(128))
     assert adamw.rate(512, 1e-3) == pytest.approx(2e-3)
-    assert muon.format_rate(128, 1e-2) == "1.0e-02 x (128 / 256)^0.5 = 7.1e-03"
+    assert muon.format_rate(128, 1e-2) == "1.0e-02 x (128 pictures / 256)^0.5 = 7.1e-03"
 
 
 def test_mistakes_are_sentences() -> None:

@@ -52,7 +52,7 @@ def test_a_compiled_training_takes_the_same_steps(
 ) -> None:
     plain, compiled = (
         maskwright.pretrain(
-            photos, out=tmp_path / name, compile=name == "compiled", **TINY, **changes
+            photos, out=tmp_path / name, compile=name == "compiled", **{**TINY, **changes}
         )
         for name in ("plain", "compiled")
     )

@@ -106,7 +106,7 @@ def test_the_classifier_comes_back_with_its_head_and_classes(
     assert torch.equal(
         kept.classify(picture), probabilities
     )  # the average, not the weights that were trained last
-    assert loaded.features(picture).shape == (1, 24)
+    assert loaded.features(picture, features="last").shape == (1, 24)
 
 
 def test_timm_loads_the_export_strictly_and_answers_alike(

@@ -118,7 +118,7 @@ def test_maps_of_a_store_reach_the_loss_in_training_and_on_held_out_pictures(
 
 
 def test_a_gray_run_can_learn_from_a_perceptual_loss(photos: Path, tmp_path: Path) -> None:
-    options = {**TINY, "channels": 1, "steps": 48, "lr": 5e-3, "warmup": 0.0, "knn_every": 0}
+    options = {**TINY, "channels": 1, "steps": 96, "lr": 5e-3, "warmup": 0.0, "knn_every": 0}
     run = maskwright.pretrain(photos, out=tmp_path / "run", loss=VGG, **options)
     held = [row["val_loss"] for row in rows(run, "val_loss")]
     assert held[-1] < 0.9 * held[0]

@@ -237,7 +237,6 @@ def test_init_starts_from_the_weights_of_a_run(photos: Path, tmp_path: Path) -> 
         {"target": "raw", "loss": "0.5*mse + 0.5*l1"},
         {"image_size": "16x24", "channels": 1},
         {"ratio": "uniform(0.4, 0.8)", "policy": "inverse_block(roll=True)"},
-        {"minutes": 0.02},
         {"optimizer": "muon", "policy": "adversarial"},
         {"precision": "bf16-mixed"},
     ],

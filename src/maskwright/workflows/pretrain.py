@@ -20,7 +20,6 @@ from maskwright.training.trainer import check_strategy
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
 from maskwright.workflows.loading.pictures import find, load
-from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
 from maskwright.workflows.settings.arguments import takes
@@ -67,8 +66,6 @@ def pretrain(
     with nullcontext() if plan.joined else logged(plan.folder):
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
-        if not plan.joined:
-            write_seen(plan.folder.path, plan.settings.data.data, pictures)
         fit(plan, pictures, reporter, watch)
     return Run(plan.folder)
 

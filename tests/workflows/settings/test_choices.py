@@ -128,7 +128,7 @@ def test_a_cpu_gets_what_learns_most_in_minutes_and_says_why() -> None:
     assert values[:6] == ["vit_nano", "cross", 0.34, 0.4, 128, "muon"]
     assert values[6] == pytest.approx(8e-3, rel=0.01)
     assert "learns more than a wide one" in chosen["model"][1]
-    assert chosen["lr"][1] == "1.1e-02 x (128 / 256)^0.5 = 8.0e-03"
+    assert chosen["lr"][1] == "1.1e-02 x (128 pictures / 256)^0.5 = 8.0e-03"
 
 
 def test_other_devices_keep_what_was_published() -> None:

@@ -26,6 +26,7 @@ from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.loading.batches import build_batches, build_clock
 from maskwright.workflows.loading.pictures import Pictures
+from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.runs.same_pictures import check_same_parts, new_run
@@ -56,6 +57,8 @@ def fit(
     trackers: list[Tracker] = []
     if not plan.joined:
         record_begin(run)
+        # Written once there is a run: an attempt that was refused leaves no folder.
+        write_seen(folder.path, plan.settings.data.data, pictures)
     # From here on, processes that Lightning starts find the run.
     join_folder(folder.path)
     if not plan.joined:
