@@ -48,7 +48,7 @@ class LabeledSettings:
         return Reading(value_range=self.value_range, pages=self.pages)
 
 
-def labeled_settings(
+def labeled_settings(  # noqa: PLR0913 - each is a flag of two commands
     trained: Mapping[str, Any],
     data: str | None,
     flag: str,
