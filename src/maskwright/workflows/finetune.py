@@ -10,6 +10,7 @@ import yaml
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.training.trackers import check_trackers
 from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
 from maskwright.workflows.finetuning.run import Finetuned, train_classifier
 from maskwright.workflows.finetuning.task import FinetuneTask
@@ -56,6 +57,7 @@ def finetune(
         from_scratch=options.from_scratch,
         device=options.device,
     )
+    check_trackers(task.settings.track)
     if options.out:
         folder = RunFolder(options.out)
     else:

@@ -19,6 +19,8 @@ from maskwright.training.trackers import check_trackers
 from maskwright.training.trainer import check_strategy
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
+from maskwright.workflows.health.short_checkup import say_short
+from maskwright.workflows.loading.held_out import warn_of_few_held
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
@@ -67,6 +69,9 @@ def pretrain(
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
         fit(plan, pictures, reporter, watch)
+        is_finished = plan.folder.status()["state"] == "finished"
+        if options.checkup and is_finished and not plan.joined:
+            say_short(plan.folder, pictures, reporter)
     return Run(plan.folder)
 
 
@@ -121,6 +126,7 @@ def _complete(
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
     # The pictures say how large, how many and of which channels.
     opened, survey = find(settings.data, source, reporter)
+    warn_of_few_held(settings.data, len(opened), reporter)
     if settings.data.value_range is None:
         # Kept with the weights: whatever they are shown later is read under the same range.
         settings = settings.with_values(value_range=value_range_of(opened))

@@ -17,6 +17,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
+from maskwright.training.trackers import check_trackers
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
 from maskwright.workflows.loading.pictures import Pictures, find, load
@@ -52,6 +53,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     reporter = reporter or LogReporter()
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
+    check_trackers(chosen.track)
     parent = open_run(options.run)
     loaded = parent.load()
     _check_decoder(chosen, loaded)
@@ -78,10 +80,8 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
         held_out_from_run=pictures.held is not None and held_out,
     )
     if not fit_scorer(task, reporter, resume=options.resume):
-        raise MaskwrightError(
-            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same"
-            " settings."
-        )
+        way = f"Go on with --resume --name {folder.path.name} and the same settings."
+        raise MaskwrightError(f"Stopped; nothing is lost. {way}")
     # The scorer is safe on disk before anything is measured.
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     return Selection(folder.path, report_selection(task, reporter))
@@ -139,7 +139,9 @@ def _open_folder(folder: RunFolder, options: SelectSettings, resume: bool, overw
             )
         # The settings that the training began with.
         kept = read_json(folder.path / "settings.json")
-        refuse_changes(kept, options.to_dict(), f"See {folder.config}.")
+        # Where numbers are mirrored changes nothing of the training.
+        asked = {name: value for name, value in options.to_dict().items() if name != "track"}
+        refuse_changes(kept, asked, f"See {folder.config}.")
         return
     # Only what a training has made is deleted.
     if overwrite and folder.exists:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import log
 from maskwright.training.recorder import Row
-from maskwright.training.trackers import Tracker
+from maskwright.training.trackers import Tracker, open_trackers
+from maskwright.workflows.runs.curves import save_curves
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
 
 # Between two writes of run.json; a study looks there whether a run is alive.
 HEARTBEAT_SECONDS = 5.0
+# Between two drawings of the curves, each of which takes a quarter of a second.
+CURVES_SECONDS = 60.0
 
 
 @dataclass
 class RunLog:
-    """Writes metrics.jsonl, trackers and pictures, and every few seconds run.json.
+    """Writes metrics.jsonl, trackers and pictures, every few seconds run.json, and every minute the
+    curves.
 
     folder: of the run.
     trackers: where numbers and pictures are mirrored.
@@ -28,6 +35,7 @@ class RunLog:
     wants_stop: what `watch` has said so far.
     epoch: of the latest row.
     last_beat: when run.json was written last.
+    last_drawn: when the curves were drawn last; they are not before the first minute is over.
     """
 
     folder: RunFolder
@@ -36,6 +44,7 @@ class RunLog:
     wants_stop: bool = False
     epoch: int = 0
     last_beat: float = float("-inf")
+    last_drawn: float = field(default_factory=time.monotonic)
 
     def emit(self, row: Row) -> None:
         """Add one row of numbers everywhere."""
@@ -46,6 +55,9 @@ class RunLog:
         if time.monotonic() - self.last_beat > HEARTBEAT_SECONDS:
             self.folder.update_status(step=row["step"], epoch=row["epoch"])
             self.last_beat = time.monotonic()
+        if time.monotonic() - self.last_drawn > CURVES_SECONDS:
+            save_curves(self.folder)
+            self.last_drawn = time.monotonic()
         # Trackers take numbers only, and the step apart from them.
         numbers = {
             name: float(value)
@@ -63,5 +75,27 @@ class RunLog:
             tracker.picture(name, image, step)
 
     def close(self) -> None:
+        """Draw the curves a last time and close the trackers."""
+        # A process that only trains along has no rows, and leaves the drawing to the one that has.
+        if self.epoch:
+            try:
+                save_curves(self.folder)
+            except MaskwrightError as error:
+                # Also called after an error, which people must see rather than this.
+                log.warning(str(error))
         for tracker in self.trackers:
             tracker.close()
+
+
+@contextmanager
+def mirrored_log(folder: RunFolder, track: Sequence[str], settings: Row) -> Iterator[RunLog]:
+    """A log whose rows go to trackers too; they are closed, and the curves drawn, however it ends.
+
+    track: names of trackers.
+    settings: plain values that the trackers keep.
+    """
+    run_log = RunLog(folder, open_trackers(track, folder.path, settings))
+    try:
+        yield run_log
+    finally:
+        run_log.close()

@@ -13,6 +13,7 @@ from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.recipes import read_recipe
+from maskwright.workflows.settings.shared_settings import TRACK_HELP, check_track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,10 @@ class SelectSettings:
     device: str = setting("auto", help="auto, cpu, cuda or mps")
     precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
     seed: int = setting(0, help="the one number that all chance comes from")
+    track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 
     def __post_init__(self) -> None:
+        check_track(self.track)
         given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:
             raise MaskwrightError(
