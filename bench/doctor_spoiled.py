@@ -37,7 +37,7 @@ from maskwright.workflows.settings.pretrain_settings import DataSettings
 
 PICTURES = 3000
 HELD_OUT = 256
-BATCH = 64
+BATCH = 32
 SIDE = 32
 USUAL_RATE = find_optimizer("muon").rate(BATCH)
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
+from tests.conftest import draw_pictures
 
 from maskwright.evaluation.picture_statistics import contrast, is_gray, reach
-from tests.conftest import draw_pictures
 
 
 def test_contrast_is_that_of_the_channel_that_varies_most() -> None:

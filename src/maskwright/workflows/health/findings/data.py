@@ -50,9 +50,11 @@ def find_repeats(evidence: Evidence, limit: float) -> Iterator[Finding]:
 
 def find_gray(evidence: Evidence, limit: float) -> Iterator[Finding]:
     """Gray pictures that are read as three equal channels."""
-    if evidence.sample.shape[1] != 3:
+    # An empty picture has no color to judge.
+    shown = evidence.sample[contrast(evidence.sample) >= LEAST_CONTRAST]
+    if shown.shape[1] != 3 or not len(shown):
         return
-    gray = float(is_gray(evidence.sample).double().mean())
+    gray = float(is_gray(shown).double().mean())
     if gray >= limit:
         yield Finding(
             name="gray pictures",
