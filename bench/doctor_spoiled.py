@@ -175,7 +175,10 @@ def make_pictures(name: str, cifar: np.ndarray) -> np.ndarray:
 
 def read_pictures(data: str) -> np.ndarray:
     """The first pictures of a set, in an order that chance decides."""
-    settings = DataSettings(data=data, image_size=SIDE, channels=3, limit=PICTURES, val="0")
+    split = "train" if "cifar" in data.lower() else None
+    settings = DataSettings(
+        data=data, split=split, image_size=SIDE, channels=3, limit=PICTURES, val="0"
+    )
     source, _ = find(settings, None, Silent())
     store = load(settings, source, 0, Silent()).train
     return np.stack([store.image(at).permute(1, 2, 0).numpy() for at in range(len(store))])
@@ -194,7 +197,9 @@ def examine(name: str, arm: Arm, pictures: np.ndarray, folder: Path, steps: int)
     with ExitStack() as stack:
         stack.enter_context(arm.during())
         try:
-            maskwright.pretrain(data, out=out, overwrite=True, reporter=Silent(), **settings)
+            maskwright.pretrain(
+                data, out=out, overwrite=True, checkup=False, reporter=Silent(), **settings
+            )
         except MaskwrightError as error:
             # A training that diverges ends with an error; its folder is examined all the same.
             print(f"  ({name}: {error})")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.training.trackers import check_trackers
 from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
@@ -38,7 +39,7 @@ def finetune(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or notebook_reporter() or LogReporter()
     if options.resume:
         given = {"run": options.run, "data": options.data, **settings}
         return _resume(options.out, given, options.assignments, reporter)

@@ -12,6 +12,7 @@ from typing import Any
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import joined_folder
 from maskwright.training.optimizers import check_sharding
@@ -49,9 +50,9 @@ def pretrain(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = (
-        LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
-    )
+    if joined_folder() is not None:
+        reporter = LogReporter(visible=False)
+    reporter = reporter or notebook_reporter() or LogReporter()
     given = {name: value for name, value in settings.items() if value is not None}
     data = given.pop("data", None)
     # An array or a Dataset has no name; settings then say `python`.

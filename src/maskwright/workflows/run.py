@@ -9,7 +9,6 @@ from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.png import to_png_bytes
 from maskwright.weights.checkpoint import LoadedModel, load_model
 from maskwright.workflows.doctor import doctor
 from maskwright.workflows.evaluate import evaluate
@@ -38,8 +37,7 @@ class Run:
 
     def _repr_png_(self) -> bytes | None:
         """The curves, for notebooks and other programs that show pictures."""
-        figure = draw_curves(self.folder)
-        return None if figure is None else to_png_bytes(figure)
+        return draw_curves(self.folder)
 
     def _repr_html_(self) -> str:
         """The state and the curves, for notebooks."""

@@ -15,6 +15,7 @@ import yaml
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.training.trackers import check_trackers
@@ -50,7 +51,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     """Train a scorer that says which patches of a picture a frozen autoencoder fills in best from.
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or notebook_reporter() or LogReporter()
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
     check_trackers(chosen.track)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import maskwright
+from maskwright.support.reporting import LogReporter
 from maskwright.workflows.runs import run_log as log_module
 from maskwright.workflows.runs.curves import draw_curves
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -32,13 +33,28 @@ def test_and_at_its_end_even_after_an_error(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
 
     def train() -> None:
-        with mirrored_log(folder, ["none"], {}) as run_log:
+        with mirrored_log(folder, ["none"], {}, LogReporter(visible=False)) as run_log:
             run_log.emit({"step": 1, "epoch": 1, "loss": 0.5})
             raise ValueError("oops")
 
     with pytest.raises(ValueError, match="oops"):
         train()
     assert (tmp_path / "curves.png").exists()
+
+
+def test_a_listener_that_shows_pictures_gets_them(tmp_path: Path) -> None:
+    class Shown(LogReporter):
+        def __init__(self) -> None:
+            super().__init__(visible=False)
+            self.pictures: list[bytes] = []
+
+        def show_curves(self, png: bytes) -> None:
+            self.pictures.append(png)
+
+    shown = Shown()
+    with mirrored_log(RunFolder(tmp_path), ["none"], {}, shown) as run_log:
+        run_log.emit({"step": 1, "epoch": 1, "loss": 0.5})
+    assert shown.pictures == [(tmp_path / "curves.png").read_bytes()]
 
 
 def test_nothing_is_drawn_before_the_first_row(tmp_path: Path) -> None:

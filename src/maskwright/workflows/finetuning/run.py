@@ -100,7 +100,7 @@ def _train_and_measure(
     prepared = _prepare(task, folder, reporter, resume)
     # Everything that can be refused has been refused by now.
     run = prepared.run
-    with mirrored_log(folder, task.settings.track, task.to_dict()[SECTION]) as run_log:
+    with mirrored_log(folder, task.settings.track, task.to_dict()[SECTION], reporter) as run_log:
         finished = fit_classifier(run, run_log, reporter, resume=resume)
     spent = {
         "seconds": round(run.module.clock.seconds, 2),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import log
+from maskwright.support.reporting import Reporter, curves_shown_by, log
 from maskwright.training.recorder import Row
 from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.workflows.runs.curves import save_curves
@@ -32,6 +32,7 @@ class RunLog:
     trackers: where numbers and pictures are mirrored.
     watch: sees every row and says whether the training should stop, as a search does with settings
         that lead nowhere.
+    show: takes each PNG of the curves, as a notebook does.
     wants_stop: what `watch` has said so far.
     epoch: of the latest row.
     last_beat: when run.json was written last.
@@ -41,6 +42,7 @@ class RunLog:
     folder: RunFolder
     trackers: list[Tracker]
     watch: Callable[[Row], bool] | None = None
+    show: Callable[[bytes], None] | None = None
     wants_stop: bool = False
     epoch: int = 0
     last_beat: float = float("-inf")
@@ -56,8 +58,7 @@ class RunLog:
             self.folder.update_status(step=row["step"], epoch=row["epoch"])
             self.last_beat = time.monotonic()
         if time.monotonic() - self.last_drawn > CURVES_SECONDS:
-            save_curves(self.folder)
-            self.last_drawn = time.monotonic()
+            self.draw()
         # Trackers take numbers only, and the step apart from them.
         numbers = {
             name: float(value)
@@ -74,12 +75,19 @@ class RunLog:
         for tracker in self.trackers:
             tracker.picture(name, image, step)
 
+    def draw(self) -> None:
+        """Draw the curves of what was written so far."""
+        png = save_curves(self.folder)
+        self.last_drawn = time.monotonic()
+        if png is not None and self.show is not None:
+            self.show(png)
+
     def close(self) -> None:
         """Draw the curves a last time and close the trackers."""
         # A process that only trains along has no rows, and leaves the drawing to the one that has.
         if self.epoch:
             try:
-                save_curves(self.folder)
+                self.draw()
             except MaskwrightError as error:
                 # Also called after an error, which people must see rather than this.
                 log.warning(str(error))
@@ -88,13 +96,17 @@ class RunLog:
 
 
 @contextmanager
-def mirrored_log(folder: RunFolder, track: Sequence[str], settings: Row) -> Iterator[RunLog]:
+def mirrored_log(
+    folder: RunFolder, track: Sequence[str], settings: Row, reporter: Reporter
+) -> Iterator[RunLog]:
     """A log whose rows go to trackers too; they are closed, and the curves drawn, however it ends.
 
     track: names of trackers.
     settings: plain values that the trackers keep.
+    reporter: shows the curves where it can.
     """
-    run_log = RunLog(folder, open_trackers(track, folder.path, settings))
+    trackers = open_trackers(track, folder.path, settings)
+    run_log = RunLog(folder, trackers, show=curves_shown_by(reporter))
     try:
         yield run_log
     finally:

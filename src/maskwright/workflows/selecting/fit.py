@@ -137,7 +137,7 @@ def _train(
         tasks=[EpochTask("look", 1, measure)],
         save_minutes=SAVE_MINUTES,
     )
-    with mirrored_log(task.folder, options.track, options.to_dict()) as run_log:
+    with mirrored_log(task.folder, options.track, options.to_dict(), reporter) as run_log:
         result = run_train_loop(module, loader, run_log, loop, reporter, resume=resume)
     return result.stop_requested and not module.clock.is_over(result.step)
 
