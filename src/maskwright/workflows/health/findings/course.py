@@ -47,8 +47,8 @@ def find_bad_steps(evidence: Evidence, limit: float) -> Iterator[Finding]:
         yield Finding(
             name="bad steps",
             level="note",
-            text=f"{dropped:,.0f} of {record.num_steps:,} steps ({share:.1%}) had a loss or gradient"
-            " that was not finite and were dropped.",
+            text=f"{dropped:,.0f} of {record.num_steps:,} steps ({share:.1%}) had a loss or a"
+            " gradient that was not finite and were dropped.",
             advice="A lower learning rate or full precision keeps numbers finite.",
             command=record.repeat(f"--lr {record.lower_rate()}", "--precision 32-true"),
             numbers={"dropped": dropped, "share": share},
