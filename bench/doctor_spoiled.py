@@ -122,8 +122,8 @@ ARMS: dict[str, Arm] = {
     "healthy, normalized": Arm(learns=True),
     "healthy, raw": Arm(settings={"target": "raw"}, learns=True),
     "healthy, shapes": Arm("shapes", learns=True),
-    "healthy, adamw": Arm(settings={"optimizer": "adamw"}, learns=True),
     # Settings.
+    "adamw, too short": Arm(settings={"optimizer": "adamw"}, expected=("length", "filling in")),
     "rate x 100": Arm(settings={"lr": 100 * USUAL_RATE}, expected=("learning rate",)),
     "rate x 5, no warm-up": Arm(
         settings={"lr": 5 * USUAL_RATE, "warmup": 0.0}, expected=("learning rate",), learns=True

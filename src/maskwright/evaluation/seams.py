@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
@@ -42,7 +43,7 @@ def seam_strength(pictures: Tensor, is_hidden: Tensor, grid: Grid) -> float:
 
 def _border_steps(steps: Tensor, axis: int, patch_size: int) -> Tensor:
     """Booleans like `steps`: True where a step leads from one patch into the next."""
-    is_border = steps.new_zeros(steps.shape[axis], dtype=bool)
+    is_border = torch.zeros(steps.shape[axis], dtype=torch.bool, device=steps.device)
     is_border[patch_size - 1 :: patch_size] = True
     # (W - 1,) along the last axis, (H - 1, 1) along the one before
     shaped = is_border if axis == -1 else is_border[:, None]

@@ -134,7 +134,7 @@ SPOILED: dict[str, tuple[dict[str, Any], str, str]] = {
         "end",
         "not working",
     ),
-    "a target of others": ({"filling": filling(gain=0.0)}, "filling in", "not working"),
+    "average patches": ({"filling": filling(gain=0.0)}, "filling in", "not yet"),
     "few steps": (
         {"filling": filling(gain=0.0), "lines": rows()[:2]},
         "filling in",
@@ -248,6 +248,13 @@ def test_the_worst_is_read_first_and_json_has_no_nan() -> None:
     assert checkup.to_dict()["verdict"] == "not working"
     odd = Finding(name="one", level="note", text="", numbers={"value": float("nan")})
     assert odd.to_dict()["numbers"] == {"value": None}
+
+
+def test_many_steps_without_filling_in_or_features_are_broken() -> None:
+    nothing = {"filling": filling(gain=0.0), "features": features(0.6)}
+    assert examine(evidence(**nothing)).verdict == "not working"
+    # So early a training may only not have come to it yet.
+    assert examine(evidence(lines=rows()[:2], **nothing)).verdict == "not yet"
 
 
 def test_nothing_is_learned_where_nothing_was_measured() -> None:

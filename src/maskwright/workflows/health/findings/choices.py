@@ -72,8 +72,8 @@ def find_length(evidence: Evidence, limit: float) -> Iterator[Finding]:
             level="note",
             text=f"{record.num_steps:,} steps showed {seen:,.0f} pictures ({epochs:.2g} epochs) to"
             f" {weights:,} weights, {share:.2g} for each.",
-            advice=f"Features gained most up to about {limit:g} pictures per weight; published"
-            " trainings show 5 to 20 (He et al. 2022). Train longer, or take a smaller model.",
+            advice="Published trainings show 6 to 18 for each (He et al. 2022). Train longer, or"
+            " take a smaller model.",
             command=record.repeat(f"--steps {wanted:.0f}"),
             numbers={"seen": seen, "weights": weights, "per_weight": share, "epochs": epochs},
         )

@@ -9,8 +9,8 @@ from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.feature_evidence import FeatureEvidence
 from maskwright.workflows.health.finding import Finding
 
-# After so many steps every healthy training here had beaten the average patch; before, it may not
-# have come to it yet.
+# After so many steps a training whose features are no better than random either is broken. Before,
+# or where features are ahead, filling in only has not come to it yet.
 ENOUGH_STEPS = 150
 
 
@@ -46,7 +46,7 @@ def find_filling(evidence: Evidence, limit: float) -> Iterator[Finding]:
             numbers=numbers,
         )
         return
-    is_late = record.num_steps >= ENOUGH_STEPS
+    is_late = record.num_steps >= ENOUGH_STEPS and not _is_above_random(evidence)
     beside = f"{share:.0%} less" if share > 0 else f"{-share:.0%} more"
     advice = (
         "What is predicted seems to have nothing to do with what is visible: look at"
@@ -60,6 +60,14 @@ def find_filling(evidence: Evidence, limit: float) -> Iterator[Finding]:
         advice=advice if is_late else "Train longer.",
         command=record.repeat("--steps 1000"),
         numbers=numbers,
+    )
+
+
+def _is_above_random(evidence: Evidence) -> bool:
+    """Whether features are better than those of random weights, whatever filling in says."""
+    features = evidence.features
+    return features is not None and (
+        features.trained.agreement.above(features.untrained.agreement).low > 0
     )
 
 
