@@ -42,8 +42,9 @@ class FillingEvidence:
     """What masked patches look like when the model fills them in, under fixed random masks.
 
     loss: (n,) error of each picture in the space of the target.
-    average: (n,) that of predicting the average of the picture's visible patches everywhere, which
-        is the least that filling in has to beat, whatever the target.
+    average: (n,) that of predicting an average patch everywhere, of the picture's own visible
+        patches or of those of many pictures, whichever is better: the least that filling in has to
+        beat, whatever the target.
     ratio: share of patches masked.
     shown: as pictures; None for a target that is none.
     not_shown: why not; empty where it is.
@@ -74,16 +75,31 @@ def measure_filling(
             masks = mask_rows(mask, rows).predict_all().to(device)
             prediction = model(values, masks)
             losses.append(reconstruction_loss(prediction).cpu())
-            # (B, V, P) -> (B, 1, P)
-            average = prediction.seen_targets().mean(1, keepdim=True)
-            averages.append((average - prediction.targets()).square().flatten(1).mean(1).cpu())
+            averages.append(_average_errors(prediction).cpu())
             try:
                 parts.append(_show(prediction, loaded.scale))
             except MaskwrightError as error:
                 # Of a target that is no picture, such as features of a teacher.
                 not_shown = str(error)
     shown = None if not_shown else _join(parts)
-    return FillingEvidence(torch.cat(losses), torch.cat(averages), _share(mask), shown, not_shown)
+    return FillingEvidence(
+        torch.cat(losses), _better(torch.cat(averages)), _share(mask), shown, not_shown
+    )
+
+
+def _average_errors(prediction: Prediction) -> Tensor:
+    """(B, 2) errors of the average visible patch of each picture, and of the whole batch."""
+    seen, truth = prediction.seen_targets(), prediction.targets()
+    own = seen.mean(1, keepdim=True)  # (B, V, P) -> (B, 1, P)
+    # Of noise the own average is itself noisy, and the average of many pictures is not.
+    common = seen.mean((0, 1), keepdim=True)
+    errors = [(average - truth).square().flatten(1).mean(1) for average in (own, common)]
+    return torch.stack(errors, dim=1)
+
+
+def _better(errors: Tensor) -> Tensor:
+    """(n, 2) -> (n,): the column whose mean is smaller."""
+    return errors[:, int(errors.mean(0).argmin())]
 
 
 def _share(mask: PatchMask) -> float:
