@@ -21,6 +21,7 @@ _DOORS = {
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
     "export": "maskwright.workflows.export",
+    "list_runs": "maskwright.workflows.register",
     "Run": "maskwright.workflows.run",
     "open_run": "maskwright.workflows.run",
     "check_policy": "maskwright.masking.contract",
