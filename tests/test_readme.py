@@ -46,6 +46,7 @@ SMALLER = {
     "pretrain": [*SIZES, "--track=none", "--epochs=1"],
     "evaluate": ["--probe=knn", "--device=cpu"],
     "finetune": ["--epochs=1", "--batch-size=4", "--device=cpu"],
+    "survey": ["--no-faces"],
     "select": ["--epochs=1", "--batch-size=16", "--device=cpu"],
 }
 """What is added to a line of each command so that it takes a second: the last word of a flag

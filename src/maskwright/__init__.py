@@ -8,6 +8,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _DOORS = {
+    "survey": "maskwright.workflows.survey",
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
     "diagnose": "maskwright.workflows.diagnose",

@@ -72,6 +72,14 @@ def _import(path: str) -> Any:
 
 
 COMMANDS: dict[str, Command] = {
+    # Look at the pictures first.
+    "survey": Command(
+        "look at pictures before any training: what is there, and at which size to train",
+        "Count, sizes, classes, broken and double pictures, what each image size loses and costs,"
+        " and the advised pretrain command.",
+        f"{SETTINGS}.survey_settings:SurveySettings",
+        f"{WORKFLOWS}.survey:survey",
+    ),
     # Learn without labels.
     "pretrain": Command(
         "learn from pictures by masking patches",
