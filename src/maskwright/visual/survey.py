@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 
-# Pixels: of a picture of the sample, and of one that is looked at closely.
+# Pixels: of a picture of the sample, and of a picture that is looked at closely.
 SMALL, LARGE = 150, 256
 
 
@@ -30,8 +30,8 @@ def sample_sheet(title: str, pictures: Sequence[Captioned], columns: int = 8) ->
         missing = columns - len(row)
         lines.append(
             GridLine(
-                tiles=[*(fit_square(one.pixels, SMALL) for one in row), *[None] * missing],
-                captions=[*(one.caption for one in row), *[""] * missing],
+                tiles=[*(fit_square(picture.pixels, SMALL) for picture in row), *[None] * missing],
+                captions=[*(picture.caption for picture in row), *[""] * missing],
             )
         )
     return picture_grid(lines, title=title)
@@ -58,10 +58,10 @@ def pair_sheet(
     """Pairs of pictures, three pairs in a line."""
     lines = []
     for start in range(0, len(pairs), 3):
-        row = [one for pair in pairs[start : start + 3] for one in pair]
+        row = [picture for pair in pairs[start : start + 3] for picture in pair]
         missing = 6 - len(row)
-        tiles = [*(fit_square(one.pixels, SMALL) for one in row), *[None] * missing]
-        lines.append(GridLine(tiles, [*(one.caption for one in row), *[""] * missing]))
+        tiles = [*(fit_square(picture.pixels, SMALL) for picture in row), *[None] * missing]
+        lines.append(GridLine(tiles, [*(picture.caption for picture in row), *[""] * missing]))
     return picture_grid(lines, [Note(text) for text in notes], title)
 
 

@@ -1,4 +1,4 @@
-"""Looking at data first: what is there, what each size of picture loses and costs, and what to do."""
+"""Looking at data first: what is there, what each size loses and costs, and what to do."""
 
 from __future__ import annotations
 

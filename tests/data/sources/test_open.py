@@ -177,7 +177,7 @@ def test_a_folder_of_unknown_files_names_what_was_found(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_of_file_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.doc").write_bytes(b"x")
-    with pytest.raises(MaskwrightError, match="neither a folder, an archive"):
+    with pytest.raises(MaskwrightError, match=r"neither a folder, .*an archive"):
         open_source(tmp_path / "x.doc")
 
 

@@ -40,7 +40,8 @@ def open_source(
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar
         file or a place inside one (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset
-        shards (`photos-{000..127}.tar`); Parquet of pictures, a file, folder or pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered
+        shards (`photos-{000..127}.tar`); Parquet of pictures, a file, folder or
+        pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered
         `shapes-textures:n=2000`; a NumPy array, tensor, torch Dataset or Source.
     split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column

@@ -1,4 +1,4 @@
-"""Pictures in Parquet files, as Hugging Face writes them: a column of bytes, or of bytes and path."""
+"""Pictures in Parquet files, as Hugging Face writes them: bytes, or struct{bytes, path}."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def open_parquets(paths: Sequence[Path], location: str, options: OpenOptions) ->
     column = _pick_label(shards, options.column)
     splits = [split_of(name) for name in shards.names]
     known = splits_of(splits)
-    chosen = range(len(paths))
+    chosen = list(range(len(paths)))
     if options.split is not None:
         split = pick_split(options.split, known, location)
         chosen = [at for at in chosen if splits[at] == split]
 
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         indexes = list(pool.map(lambda at: index_parquet(paths[at], shards.image), chosen))
-    source = _build(shards, list(chosen), indexes, known)
+    source = _build(shards, chosen, indexes, known)
     if column is None:
         return source
     # Labels of all files are read, so that a split's classes are numbered as those of the whole.

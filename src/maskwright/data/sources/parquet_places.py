@@ -1,4 +1,4 @@
-"""Which Parquet files a path, a pattern or a list stands for, and the splits that their names say."""
+"""Which Parquet files a path, pattern or list stands for, and the splits that their names say."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def splits_of(splits: Sequence[str | None]) -> tuple[str, ...]:
 
 
 def name_of(location: str) -> str:
+    """A short name for the data, from its file, folder or pattern."""
     path = Path(location)
     stem = _SHARD_OF.sub(r"\1", path.stem) if path.name.endswith(ENDING) else path.name
     # `data/train-*.parquet` is named after its folders.
@@ -84,6 +85,7 @@ def expand_pattern(text: str) -> list[Path]:
 
 
 def paths_of(located: LocatedPath) -> list[Path]:
+    """The Parquet files that a path stands for; none if it is something else."""
     path = located.path
     if path.is_dir():
         return _find(path) if located.pattern is None else []

@@ -45,10 +45,10 @@ def advise(
     # Of the sizes compared, the nearest below the usual one, or else the smallest.
     start = next((side for side in by_side if side <= usual), min(by_side))
     chosen, reasons = by_side[start], [_reason(start, usual, short_side, device)]
-    hidden = [one for one in things if one.pixels(chosen.side) < chosen.patch]
+    hidden = [thing for thing in things if thing.pixels(chosen.side) < chosen.patch]
     larger = [cost for cost in reversed(costs) if cost.side > chosen.side]
     if hidden:
-        names = ", ".join(one.name for one in hidden)
+        names = ", ".join(thing.name for thing in hidden)
         better = [cost for cost in larger if _fits(hidden, cost)]
         text = f"at {chosen.side} pixels {names} would be smaller than a patch of {chosen.patch}"
         if better:
@@ -68,7 +68,7 @@ def advise(
 
 
 def _fits(things: Sequence[Things], cost: SizeCost) -> bool:
-    return all(one.pixels(cost.side) >= cost.patch for one in things)
+    return all(thing.pixels(cost.side) >= cost.patch for thing in things)
 
 
 def _reason(side: int, usual: int, short_side: int, device: str) -> str:

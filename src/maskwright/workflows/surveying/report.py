@@ -75,7 +75,7 @@ def _sample_lines(sample: Sample) -> list[str]:
     ]
     if not sample.broken:
         return [*lines, "  broken   none of those decoded"]
-    named = "; ".join(f"{one.key} ({one.reason})" for one in sample.broken[:_NAMED])
+    named = "; ".join(f"{file.key} ({file.reason})" for file in sample.broken[:_NAMED])
     more = " ..." if len(sample.broken) > _NAMED else ""
     return [*lines, f"  broken   {len(sample.broken):,} of those decoded: {named}{more}"]
 
@@ -126,11 +126,12 @@ def _duplicate_lines(duplicates: Duplicates, sample: Sample) -> list[str]:
 def _thing_lines(things: Sequence[Things], detail: Detail, cost: SizeCost) -> list[str]:
     """Sizes of things beside the patch, or what the autocorrelation says where none is known."""
     lines = []
-    for one in things:
+    for thing in things:
+        low, middle, high = thing.shares
         lines.append(
-            f"  {one.name:<8} {one.median:.2f} of the shorter side [{one.shares[0]:.2f},"
-            f" {one.shares[2]:.2f}] ({one.count:,} {one.known_from}): {one.pixels(cost.side):.0f}"
-            f" pixels at {cost.side}, a patch has {cost.patch}"
+            f"  {thing.name:<8} {middle:.2f} of the shorter side [{low:.2f}, {high:.2f}]"
+            f" ({thing.count:,} {thing.known_from}): {thing.pixels(cost.side):.0f} pixels at"
+            f" {cost.side}, a patch has {cost.patch}"
         )
     low, middle, high = detail.structure
     text = (
@@ -145,14 +146,14 @@ def _thing_lines(things: Sequence[Things], detail: Detail, cost: SizeCost) -> li
 def _size_table(found: Found) -> list[str]:
     """A line per size: what is lost, what things are in patches, and what an epoch costs."""
     head = ["size", "patch", "grid", "model", "edges lost", "variance lost"]
-    head += [f"{one.name} / patch" for one in found.things] + [
+    head += [f"{thing.name} / patch" for thing in found.things] + [
         "texture / patch",
         "operations",
         "epoch",
     ]
     rows = []
     for cost in found.costs:
-        ratios = [one.pixels(cost.side) / cost.patch for one in found.things]
+        ratios = [thing.pixels(cost.side) / cost.patch for thing in found.things]
         ratios.append(found.detail.structure[1] * cost.side / cost.patch)
         count = cost.side // cost.patch
         rows.append(
@@ -179,20 +180,6 @@ def to_plain(found: Found) -> dict[str, Any]:
     """Everything as JSON."""
     sample, source = found.sample, found.source
     sizes = Counter("x".join(map(str, look.size)) for look in sample.looks)
-    costs = []
-    for cost in found.costs:
-        costs.append(
-            {
-                "side": cost.side,
-                "patch_size": cost.patch,
-                "model": cost.settings.model.model,
-                "edges_lost": found.detail.edges[cost.side],
-                "variance_lost": found.detail.energy[cost.side],
-                "operations_per_epoch": cost.operations,
-                "seconds_per_epoch": cost.seconds,
-                "choices": [str(choice) for choice in cost.choices],
-            }
-        )
     pairs = {
         kind: [
             {"first": source.key(pair.first), "second": source.key(pair.second), "bits": pair.bits}
@@ -209,12 +196,25 @@ def to_plain(found: Found) -> dict[str, Any]:
         "decoded": sample.decoded,
         "sizes": dict(sizes.most_common()),
         "colors": dict(Counter(look.colors for look in sample.looks)),
-        "broken": {one.key: one.reason for one in sample.broken},
+        "broken": {file.key: file.reason for file in sample.broken},
         "classes": class_counts(source),
         "alike": {"means": NEAR, **pairs, "expected_in_all": found.duplicates.expected},
         "reference_side": found.detail.reference,
         "structure": list(found.detail.structure),
-        "things": [dataclasses.asdict(one) for one in found.things],
-        "at_each_size": costs,
+        "things": [dataclasses.asdict(thing) for thing in found.things],
+        "at_each_size": [_cost_to_plain(cost, found.detail) for cost in found.costs],
         "advised": {"command": found.advice.command, "reasons": list(found.advice.reasons)},
+    }
+
+
+def _cost_to_plain(cost: SizeCost, detail: Detail) -> dict[str, Any]:
+    return {
+        "side": cost.side,
+        "patch_size": cost.patch,
+        "model": cost.settings.model.model,
+        "edges_lost": detail.edges[cost.side],
+        "variance_lost": detail.energy[cost.side],
+        "operations_per_epoch": cost.operations,
+        "seconds_per_epoch": cost.seconds,
+        "choices": [str(choice) for choice in cost.choices],
     }

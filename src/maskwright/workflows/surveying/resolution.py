@@ -100,8 +100,8 @@ def measure_detail(source: Source, looks: tuple[Look, ...], sides: tuple[int, ..
     return Detail(
         reference=int(np.median([len(gray) for gray in squares])),
         pictures=len(squares),
-        energy={side: float(np.median([one.energy for one in lost[side]])) for side in sides},
-        edges={side: float(np.median([one.edges for one in lost[side]])) for side in sides},
+        energy={side: float(np.median([share.energy for share in lost[side]])) for side in sides},
+        edges={side: float(np.median([share.edges for share in lost[side]])) for side in sides},
         structure=(low, middle, high),
     )
 
