@@ -17,6 +17,7 @@ from maskwright.studies.plan_values import parse_seeds, read_mapping, read_text
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.targets.building import read_target
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -220,7 +221,9 @@ def _check(plan: StudyPlan) -> None:
     """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
         try:
-            plan.settings(arm, plan.seeds[0])
+            settings = plan.settings(arm, plan.seeds[0])
+            if plan.measures.masks:
+                _check_pictures(settings)
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
     if plan.budget is None:
@@ -233,6 +236,16 @@ def _check(plan: StudyPlan) -> None:
                     f"Arm '{arm.name}' sets {name}, which the budget decides; leave out one of the"
                     " two."
                 )
+
+
+def _check_pictures(settings: PretrainSettings) -> None:
+    """Refuse to fill in pictures by a model whose target leads back to none."""
+    target = read_target(settings.model.target)
+    if not target.traits.has_picture:
+        raise MaskwrightError(
+            f"the target {target} leads back to no picture, and the plan fills in pictures; measure"
+            " none (evaluate.masks: [])."
+        )
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:

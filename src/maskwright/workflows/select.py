@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.patches.target import no_picture
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
@@ -54,6 +55,8 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     extra, chosen = build_select_settings(options.recipe, settings)
     parent = open_run(options.run)
     loaded = parent.load()
+    if not loaded.model.target.traits.has_picture:
+        raise no_picture(str(loaded.model.target), f"The run '{options.run}'")
     _check_decoder(chosen, loaded)
     # Inside the run: a scorer means nothing without its autoencoder.
     name = options.name or f"{chosen.encode}-{chosen.scorer}"
