@@ -62,17 +62,21 @@ class TargetTraits:
         return self.returns != "nothing"
 
 
-class Target(Protocol):
+class HasTraits(Protocol):
+    """A target, or the settings of one."""
+
+    @property
+    def traits(self) -> TargetTraits:
+        """What the target promises."""
+        ...
+
+
+class Target(HasTraits, Protocol):
     """What a decoder predicts of each patch.
 
     Besides, a target is a `PatchTarget`, a `PictureTarget`, or names a network in its traits; and a
     `PixelTarget` where its values lead back to pixels. `str` gives the line that builds it.
     """
-
-    @property
-    def traits(self) -> TargetTraits:
-        """What it promises."""
-        ...
 
     def num_values(self, shape: PatchShape) -> int:
         """T, the values of a patch of that shape.
@@ -144,12 +148,18 @@ def pixel_target(target: Target) -> PixelTarget:
     """The same target, known to lead back to pixels; raises MaskwrightError for others."""
     if isinstance(target, PixelTarget):
         return target
-    raise no_picture(str(target))
+    require_picture(target)
+    raise AssertionError(f"{target} says that it has a picture, and has no way back to pixels.")
 
 
-def no_picture(target: str, owner: str = "This model") -> MaskwrightError:
-    """The error for a picture that is asked of a target without one."""
-    return MaskwrightError(
+def require_picture(target: HasTraits, owner: str = "This model") -> None:
+    """Raise MaskwrightError where a picture is asked of a target that leads back to none.
+
+    owner: who predicts it, for the message.
+    """
+    if target.traits.has_picture:
+        return
+    raise MaskwrightError(
         f"{owner} predicts the target {target}, which leads back to no picture, so there is nothing"
         " to reconstruct or to compare in pixels; features, probes and fine-tuning work. Pictures"
         f" come with --target {PICTURE_TARGETS}."

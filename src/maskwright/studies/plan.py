@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.patches.target import require_picture
 from maskwright.studies.budget import Budget
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
@@ -221,9 +222,9 @@ def _check(plan: StudyPlan) -> None:
     """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
         try:
-            settings = plan.settings(arm, plan.seeds[0])
-            if plan.measures.masks:
-                _check_pictures(settings)
+            target = read_target(plan.settings(arm, plan.seeds[0]).model.target)
+            if plan.measures.masks:  # pictures are filled in
+                require_picture(target, "The model (evaluate.masks: [] fills in none)")
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
     if plan.budget is None:
@@ -236,16 +237,6 @@ def _check(plan: StudyPlan) -> None:
                     f"Arm '{arm.name}' sets {name}, which the budget decides; leave out one of the"
                     " two."
                 )
-
-
-def _check_pictures(settings: PretrainSettings) -> None:
-    """Refuse to fill in pictures by a model whose target leads back to none."""
-    target = read_target(settings.model.target)
-    if not target.traits.has_picture:
-        raise MaskwrightError(
-            f"the target {target} leads back to no picture, and the plan fills in pictures; measure"
-            " none (evaluate.masks: [])."
-        )
 
 
 def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:

@@ -128,8 +128,7 @@ class PretrainModule(SteppedModule):
     ) -> Prediction:
         """Predict what the loss compares, with the target's values where a network gives them.
 
-        images: (B, C, H, W) in the model's numbers.
-        weights: see `Masker.weights`.
+        images, weights: as the model takes them.
         repeats: how often the batch holds the same pictures, one repetition after another.
         """
         visible = self.objective.needs.visible
@@ -175,11 +174,8 @@ class PretrainModule(SteppedModule):
         gathered = self.all_gather(rows)  # (processes, B, ...)
         return gathered.flatten(0, 1)  # type: ignore[union-attr]
 
-    def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None = None) -> None:
-        """Keep this step's values for whoever writes them down, without waiting for the device.
-
-        truth: (B, N, T) values of the target, where a network computed them.
-        """
+    def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None) -> None:
+        """Keep this step's values for whoever writes them down, without waiting for the device."""
         rows = mask.visible_ids.shape[0]
         config = self.model.config
         predicted = mask.predicted_ids.shape[1] + mask.num_visible * self.objective.needs.visible

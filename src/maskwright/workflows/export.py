@@ -53,9 +53,9 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
     target = loaded.model.config.target
     if FORMATS[settings.format].needs_decoder and target not in PIXEL_TARGETS:
         raise MaskwrightError(
-            f"The {settings.format} format holds a decoder that predicts {' or '.join(PIXEL_TARGETS)}"
-            f" pixels, and this one predicts {target}; export the encoder with --format timm or"
-            " onnx, or all for maskwright with --format safetensors."
+            f"The {settings.format} format holds a decoder that predicts"
+            f" {' or '.join(PIXEL_TARGETS)} pixels, and this one predicts {target}; export the"
+            " encoder with --format timm or onnx, or all for maskwright with --format safetensors."
         )
     # Refuses a wrong path before anything is written.
     path = _output_path(settings.run, settings.format, settings.out)

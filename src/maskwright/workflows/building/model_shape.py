@@ -27,12 +27,12 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
     Grid.of_image(height, width, shape.patch_size or 1)
     target = read_target(shape.target)
     patch = PatchShape(shape.patch_size or 1, settings.data.channels or 3)
-    width = shape.width or size.width
+    encoder_width = shape.width or size.width
     return ModelConfig(
         image_size=(height, width),
         patch_size=shape.patch_size or 1,
         channels=settings.data.channels or 3,
-        width=width,
+        width=encoder_width,
         depth=shape.depth or size.depth,
         heads=shape.heads or size.heads,
         positions=shape.positions,
@@ -43,7 +43,7 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
         decoder_depth=shape.decoder_depth or size.decoder_depth,
         decoder_heads=shape.decoder_heads or size.decoder_heads,
         target=str(target),
-        target_values=_num_target_values(target, patch, width),
+        target_values=_num_target_values(target, patch, encoder_width),
     )
 
 

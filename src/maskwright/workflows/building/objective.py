@@ -43,8 +43,8 @@ def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
     target = read_target(settings.model.target)
     if needs.picture and not target.traits.has_picture:
         raise MaskwrightError(
-            f"The loss '{settings.train.loss}' compares pictures, and the target {target} leads back"
-            f" to none; use mse, l1 or smooth_l1, or --target {PICTURE_TARGETS}."
+            f"The loss '{settings.train.loss}' compares pictures, and the target {target} leads"
+            f" back to none; use mse, l1 or smooth_l1, or --target {PICTURE_TARGETS}."
         )
     if needs.pixel_values and not target.traits.is_pixels:
         raise MaskwrightError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from maskwright.masking.stateful import stateful_policies
 from maskwright.patches.mask import check_ratio
-from maskwright.patches.target import no_picture
+from maskwright.patches.target import require_picture
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
@@ -43,8 +43,7 @@ class Candidate:
         not those of `like`, the model that it is compared with.
         """
         loaded = load_any(self.place, self.hints)
-        if not loaded.model.target.traits.has_picture:
-            raise no_picture(str(loaded.model.target), f"'{self.place}'")
+        require_picture(loaded.model.target, f"'{self.place}'")
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
                 f"Models side by side need the same patches; '{self.label}' has {_format(loaded)},"
