@@ -60,11 +60,11 @@ class HogTarget:
     def of_pictures(self, images_BCHW: Tensor, grid: Grid, ids_BK: Tensor) -> Tensor:
         cells = self._cells_of(grid.patch_size)
         across, down = gradients(images_BCHW)
-        if self.channels == "strongest":
-            across, down = _strongest(across, down)
         # cut before the costly part, so that patches which are not predicted cost little
         across_BKP = take(patchify(across, grid.patch_size), ids_BK)
         down_BKP = take(patchify(down, grid.patch_size), ids_BK)
+        if self.channels == "strongest":
+            across_BKP, down_BKP = _strongest(across_BKP, down_BKP, images_BCHW.shape[1])
 
         x = _by_cell(across_BKP, grid.patch_size, cells)  # (B, K, cells * cells * C, pixels)
         y = _by_cell(down_BKP, grid.patch_size, cells)
@@ -131,10 +131,18 @@ def _count(x: Tensor, y: Tensor, bins: int) -> Tensor:
     return torch.stack(votes, dim=1)
 
 
-def _strongest(across: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-    """Both gradients of the channel that changes most at each pixel, (B, 1, H, W) each."""
-    best = (across.square() + down.square()).argmax(1, keepdim=True)
-    return across.gather(1, best), down.gather(1, best)
+def _strongest(across_BKP: Tensor, down_BKP: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Both gradients of the channel that changes most at each pixel, (B, K, P / C) each."""
+    # the channel is the last of a patch's three dimensions
+    across, down = (part.unflatten(2, (-1, channels)) for part in (across_BKP, down_BKP))
+    length = across.square() + down.square()
+    best, x, y = length[..., 0], across[..., 0], down[..., 0]
+    for channel in range(1, channels):
+        is_longer = length[..., channel] > best
+        best = torch.where(is_longer, length[..., channel], best)
+        x = torch.where(is_longer, across[..., channel], x)
+        y = torch.where(is_longer, down[..., channel], y)
+    return x, y
 
 
 def _by_cell(patches_BKP: Tensor, size: int, cells: int) -> Tensor:
