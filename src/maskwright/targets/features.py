@@ -17,6 +17,7 @@ from maskwright.targets.catalog import target_line
 
 OWNER = "Target 'features'"
 EMA = "ema"
+USUAL_BLOCKS = 3
 _MOMENTUM = "0.996->1"
 
 
@@ -29,14 +30,14 @@ class FeaturesTarget:
 
     source: `ema`, a moving average of the trained encoder; or a run, a weight file, a folder,
         official:NAME or timm:NAME, in quotes.
-    blocks: how many of the last blocks are averaged.
+    blocks: how many of the last blocks are averaged; by default 3, or all where there are fewer.
     momentum: for `ema`, the share of itself that the average keeps at each step; a schedule.
     resample: for another encoder whose patches do not fall on this model's: change its picture size
         until they do, with its positions resampled.
     """
 
     source: str = EMA
-    blocks: int = 3
+    blocks: int | None = None
     momentum: float | str = _MOMENTUM
     resample: bool = False
 
@@ -46,7 +47,8 @@ class FeaturesTarget:
                 f"{OWNER} needs source to be {EMA}, or a run, file or name in quotes:"
                 f" features(source='runs/teacher'); got {self.source}."
             )
-        check_count("blocks", self.blocks, 1, owner=OWNER)
+        if self.blocks is not None:
+            check_count("blocks", self.blocks, 1, owner=OWNER)
         check_flag("resample", self.resample, owner=OWNER)
         for progress in (0.0, 0.5, 1.0):
             share = self.momentum_schedule.at(progress)
@@ -69,6 +71,20 @@ class FeaturesTarget:
     def momentum_schedule(self) -> Schedule:
         """The momentum over the training."""
         return parse_schedule(self.momentum)
+
+    def num_blocks(self, depth: int) -> int:
+        """How many of an encoder's last blocks are averaged.
+
+        Raises MaskwrightError where it has fewer than were asked for.
+        """
+        if self.blocks is None:
+            return min(USUAL_BLOCKS, depth)
+        if self.blocks > depth:
+            raise MaskwrightError(
+                f"{OWNER} averages the last {self.blocks} blocks, and the encoder has {depth}; give"
+                f" blocks={depth} or fewer."
+            )
+        return self.blocks
 
     def num_values(self, shape: PatchShape) -> int:
         """Refuse: the width of the encoder decides, see `ModelConfig.target_values`."""

@@ -80,7 +80,8 @@ class OwnFeatures(nn.Module):
     @torch.no_grad()
     def measure(self, images: Tensor) -> Tensor:
         patches = patchify(images, self.grid.patch_size)  # (B, N, P)
-        return last_block_features(self.encoder, patches, self.settings.blocks)
+        count = self.settings.num_blocks(self.config.depth)
+        return last_block_features(self.encoder, patches, count)
 
     def flops(self) -> int:
         return _flops(self.config, self.grid)
@@ -122,7 +123,8 @@ class OtherFeatures(nn.Module):
     def measure(self, images: Tensor) -> Tensor:
         (teacher,) = self._teacher
         patches = teacher.cut(self.scale.to_display(images))
-        return last_block_features(teacher.encoder, patches, self.settings.blocks)
+        count = self.settings.num_blocks(teacher.config.depth)
+        return last_block_features(teacher.encoder, patches, count)
 
     def flops(self) -> int:
         (teacher,) = self._teacher

@@ -14,7 +14,7 @@ from maskwright.patches.target import FittedTarget
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.targets.building import read_target
-from maskwright.targets.features import OWNER, FeaturesTarget
+from maskwright.targets.features import FeaturesTarget
 from maskwright.training.feature_sources import FeatureSource, OtherFeatures, OwnFeatures
 from maskwright.training.teachers import Teacher
 from maskwright.weights.hints import Hints
@@ -37,7 +37,7 @@ def check_target(settings: PretrainSettings, reporter: Reporter) -> None:
     if not isinstance(target, FeaturesTarget):
         return
     if target.is_own:
-        _check_blocks(target, config.depth)
+        target.num_blocks(config.depth)  # for its error
         return
     teacher = open_target_teacher(config)
     assert teacher is not None
@@ -59,7 +59,7 @@ def open_target_teacher(config: ModelConfig) -> Teacher | None:
     grid = Grid.of_image(*config.image_size, config.patch_size)
     loaded = load_any_encoder(target.source)
     theirs = loaded.model.config
-    _check_blocks(target, theirs.depth)
+    target.num_blocks(theirs.depth)  # for its error
     if not _is_arranged_alike(loaded.model.grid, grid):
         # The picture size at which its patches are arranged as the model's are.
         size = (grid.rows * theirs.patch_size, grid.cols * theirs.patch_size)
@@ -100,14 +100,6 @@ def _patches(
     some = pictures.train.subset(spread(len(pictures.train), count))
     for batch in eval_batches(some, pictures.size):
         yield patchify(scale.to_model(batch.images), patch_size)
-
-
-def _check_blocks(target: FeaturesTarget, depth: int) -> None:
-    if target.blocks > depth:
-        raise MaskwrightError(
-            f"{OWNER} averages the last {target.blocks} blocks, and the encoder has {depth}; give"
-            f" blocks={depth} or fewer."
-        )
 
 
 def _is_arranged_alike(first: Grid, second: Grid) -> bool:
