@@ -12,6 +12,7 @@ from maskwright.patches.mask import PatchMask
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
+from maskwright.targets.building import read_target
 
 GRID = Grid(2, 3, 2)
 
@@ -26,7 +27,7 @@ def draw(target="raw", values=None):
         mask=mask,
         patches=patches,
         grid=GRID,
-        target=target,
+        target=read_target(target),
         latent=torch.zeros(2, 3, 4),
     )
 
@@ -101,7 +102,13 @@ def test_a_map_moves_attention_between_patches_of_an_image():
     values = torch.tensor([[[1.0] * 4, [3.0] * 4]])
     maps = {"foreground": torch.tensor([[0.5, 1.0, 0.0]])}
     prediction = Prediction(
-        values, mask, torch.zeros(1, 3, 4), Grid(1, 3, 2), "raw", torch.zeros(1, 2, 2), priors=maps
+        values,
+        mask,
+        torch.zeros(1, 3, 4),
+        Grid(1, 3, 2),
+        read_target("raw"),
+        torch.zeros(1, 2, 2),
+        priors=maps,
     )
     cost = measure("l1(weight='foreground', floor=0.25)", prediction).item()
     assert cost == pytest.approx((1 * 1 + 0.25 * 3) / 1.25)

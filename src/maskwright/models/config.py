@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.targets.catalog import parse_target
 
 POSITIONS = ("sincos", "learned", "rotary", "none")
 DECODERS = ("full", "cross")
-TARGETS = ("raw", "normalized")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class ModelConfig:
     decoder: `full` (He et al. 2022) or `cross` (masked queries attend to visible tokens, Fu et al.
         2024).
     decoder_width, decoder_depth, decoder_heads: of the decoder.
-    target: what is predicted, `raw` or per-patch `normalized` pixels.
+    target: what is predicted of each patch, a line such as `raw` or `hog(bins=9)`.
+    target_values: how many numbers that is for each patch; None for as many as it has pixel values.
 
     The last four are for weights made elsewhere.
 
@@ -57,7 +58,8 @@ class ModelConfig:
     decoder_width: int = 96
     decoder_depth: int = 4
     decoder_heads: int = 3
-    target: Literal["raw", "normalized"] = "normalized"
+    target: str = "normalized"
+    target_values: int | None = None
     norm_eps: float = 1e-6
     layer_scale: float | None = None
     final_norm: bool = True
@@ -67,7 +69,7 @@ class ModelConfig:
         object.__setattr__(self, "image_size", tuple(self.image_size))  # files have a list
         check_one_of("positions", self.positions, POSITIONS)
         check_one_of("decoder", self.decoder, DECODERS)
-        check_one_of("target", self.target, TARGETS)
+        parse_target(self.target)
         self._check_width("width", self.width, self.heads)
         self._check_width("decoder_width", self.decoder_width, self.decoder_heads)
 
@@ -85,8 +87,17 @@ class ModelConfig:
     def num_prefix(self) -> int:
         return int(self.class_token) + self.registers
 
+    @property
+    def num_target_values(self) -> int:
+        """T, the numbers that the decoder predicts for each patch."""
+        return self.target_values or self.patch_size**2 * self.channels
+
     def to_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "image_size": list(self.image_size)}
+        values = {**dataclasses.asdict(self), "image_size": list(self.image_size)}
+        # left out where it says nothing, so that earlier versions read what they can run
+        if self.target_values is None:
+            del values["target_values"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:

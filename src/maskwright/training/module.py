@@ -17,6 +17,7 @@ from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
+from maskwright.training.feature_sources import FeatureSource, measure_spread
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.schedule_lr import LearningRate
@@ -56,21 +57,26 @@ class PretrainModule(SteppedModule):
         settings: PretrainStepSettings,
         clock: Clock,
         described: dict[str, Any],
+        features: FeatureSource | None = None,
     ) -> None:
         """Take the parts as they are.
 
         described: plain values stored in every checkpoint, so that it can be opened without its
             run.
+        features: what computes the target, where it is no function of the pixels alone.
         """
         counts = dict.fromkeys(("images", "encoder_tokens", "decoder_tokens", "model_flops"), 0)
         # The masker counts what policies and teachers cost; `record` adds that to the rest.
         counts |= masker.take_spent()
+        if features is not None:
+            counts["target_flops"] = 0
         super().__init__(clock, settings.rate, settings.clip, counts, described)
         self.model = model
         self.masker = masker
         self.objective = objective
         self.scale = scale
         self.settings = settings
+        self.features = features
 
     @property
     def map_names(self) -> list[str]:
@@ -92,26 +98,46 @@ class PretrainModule(SteppedModule):
         if (checks := scene.all_checks()) is not None:
             self.checks.append(checks)
 
-        # Predict: (B, C, H, W) images and their mask -> (B, K, P) values.
-        prediction = self.model(
-            shown.images,
-            mask,
-            self.masker.weights(scene, mask),
-            visible=self.objective.needs.visible,
-        )
+        # Predict: (B, C, H, W) images and their mask -> (B, K, T) values.
+        if self.features is not None:
+            self.features.follow(self.model.encoder, self.global_step, progress)
+        weights = self.masker.weights(scene, mask)
+        repeats = self.settings.masks_per_image
+        prediction = self.predict(shown.images, mask, weights, repeats)
+        prediction = replace(prediction, priors=shown.priors)
 
         # Compare; a policy that learns has a loss of its own.
-        value = self.objective(replace(prediction, priors=shown.priors), shown.images, progress)
+        value = self.objective(prediction, shown.images, progress)
         policy_loss = None
         if self.masker.learners:
             errors = patch_errors(prediction)
             policy_loss = self.masker.learn(scene, mask, errors, self.join_rows)
 
-        self.record(mask, value)
+        self.record(mask, value, prediction.truth)
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
         return value.total + policy_loss
+
+    def predict(
+        self,
+        images: Tensor,
+        mask: PatchMask,
+        weights: Tensor | None = None,
+        repeats: int = 1,
+    ) -> Prediction:
+        """Predict what the loss compares, with the target's values where a network gives them.
+
+        images, weights: as the model takes them.
+        repeats: how often the batch holds the same pictures, one repetition after another.
+        """
+        visible = self.objective.needs.visible
+        prediction: Prediction = self.model(images, mask, weights, visible=visible)
+        if self.features is None:
+            return prediction
+        # The network sees whole pictures, so masks of one picture share its values: (B, N, T).
+        truth = self.features.measure(images[: len(images) // repeats])
+        return replace(prediction, truth=truth.repeat(repeats, 1, 1))
 
     def show(self, batch: Any) -> Shown:
         """Images in the model's numbers with all that belongs to them.
@@ -148,7 +174,7 @@ class PretrainModule(SteppedModule):
         gathered = self.all_gather(rows)  # (processes, B, ...)
         return gathered.flatten(0, 1)  # type: ignore[union-attr]
 
-    def record(self, mask: PatchMask, value: ObjectiveValue) -> None:
+    def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
         rows = mask.visible_ids.shape[0]
         config = self.model.config
@@ -169,6 +195,15 @@ class PretrainModule(SteppedModule):
             "masked": mask.num_masked / mask.num_patches,
         }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
+        if self.features is not None and truth is not None:
+            self.counts["target_flops"] += rows * self.target_flops()
+            self.latest["target_spread"] = measure_spread(truth)
+
+    def target_flops(self) -> int:
+        """Operations for the target of a masked picture, 0 where no network computes it."""
+        if self.features is None:
+            return 0
+        return self.features.flops() // self.settings.masks_per_image
 
     def after_step(self, is_good: bool) -> None:
         self.masker.after_step(is_good)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.models.config import ModelConfig
+from maskwright.targets.building import read_target
 from maskwright.weights.fair_mae import is_official_name
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
@@ -43,7 +44,8 @@ class FileFacts:
     details: what maskwright wrote about the model into the file.
     config: None when the user has to say first what the file does not; unread then says which hint
         is missing.
-    can_reconstruct: whether it has a decoder.
+    can_reconstruct: whether it has a decoder whose predictions lead to pictures.
+    has_decoder: whether it has one at all.
     target: raw, normalized, or a sentence on how to find out.
     license: empty when nothing is known.
     notes: sentences on what was left out or assumed.
@@ -58,6 +60,7 @@ class FileFacts:
     details: Mapping[str, Any]
     config: ModelConfig | None = None
     can_reconstruct: bool = False
+    has_decoder: bool = False
     target: str = ""
     license: str = ""
     notes: tuple[str, ...] = ()
@@ -90,8 +93,9 @@ def _describe_ours(file: WeightFile, parts: Parts) -> FileFacts:
         num_parameters=_count_parameters(file),
         details=file.about or {},
         config=parts.config,
-        can_reconstruct=parts.has_decoder,
-        target=f"{parts.config.target} pixels (recorded in the file)",
+        can_reconstruct=parts.has_decoder and read_target(parts.config.target).traits.has_picture,
+        has_decoder=parts.has_decoder,
+        target=f"{_format_own_target(parts.config.target)} (recorded in the file)",
     )
 
 
@@ -114,6 +118,7 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
         details={},
         config=None if parts is None else parts.config,
         can_reconstruct=translated.has_decoder,
+        has_decoder=translated.has_decoder,
         target=target,
         license=_license_of(file),
         notes=translated.notes,
@@ -131,6 +136,10 @@ def _license_of(file: WeightFile) -> str:
     if is_official_name(file.path):
         return LICENSE
     return str(section(file.config, "pretrained_cfg").get("license") or "")
+
+
+def _format_own_target(target: str) -> str:
+    return f"{target} pixels" if target in ("raw", "normalized") else target
 
 
 def _format_target(known: Hints) -> str:

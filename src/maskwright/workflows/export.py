@@ -16,6 +16,9 @@ from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.export_settings import ExportSettings
 
+# What decoders of other software predict.
+PIXEL_TARGETS = ("raw", "normalized")
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -46,6 +49,14 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
         loaded = _both(settings.run, hints)
     else:
         loaded = load_any_encoder(settings.run, hints)
+    # Other software takes what a decoder predicts for pixels.
+    target = loaded.model.config.target
+    if FORMATS[settings.format].needs_decoder and target not in PIXEL_TARGETS:
+        raise MaskwrightError(
+            f"The {settings.format} format holds a decoder that predicts"
+            f" {' or '.join(PIXEL_TARGETS)} pixels, and this one predicts {target}; export the"
+            " encoder with --format timm or onnx, or all for maskwright with --format safetensors."
+        )
     # Refuses a wrong path before anything is written.
     path = _output_path(settings.run, settings.format, settings.out)
     check = export_model(loaded, settings.format, path)

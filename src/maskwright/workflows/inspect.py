@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.facts import inspect_file
+from maskwright.weights.facts import FileFacts, inspect_file
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.official_files import PREFIX as OFFICIAL
 from maskwright.weights.official_files import official_file
@@ -22,6 +22,8 @@ from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.finetune_settings import SECTION
 from maskwright.workflows.settings.inspect_settings import InspectSettings
 from maskwright.workflows.settings.recipes import read_recipe
+
+NO_DECODER = "  decoder  none: features and evaluation work, it cannot reconstruct"
 
 
 @takes(InspectSettings, "path", "target")
@@ -50,7 +52,7 @@ def describe_file(file: Path, hints: Hints) -> str:
     if facts.config is not None:
         lines += [
             describe_encoder(facts.config),
-            describe_decoder(facts.config, facts.target, facts.can_reconstruct),
+            describe_decoder(facts),
         ]
     elif facts.unread:
         lines.append(f"  use      not before the name tells more: {facts.unread}")
@@ -75,7 +77,7 @@ def describe_timm(name: str) -> str:
     lines = [
         f"{name}: {weights}",
         describe_encoder(loaded.model.config),
-        describe_decoder(loaded.model.config, "", False),
+        NO_DECODER,
         f"  pixels   {format_scale(loaded.scale)}, stated by timm",
     ]
     return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
@@ -96,15 +98,17 @@ def describe_encoder(config: ModelConfig) -> str:
     )
 
 
-def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) -> str:
+def describe_decoder(facts: FileFacts) -> str:
     """The shape of a decoder and what it predicts in a line."""
-    if not can_reconstruct:
-        return "  decoder  none: features and evaluation work, it cannot reconstruct"
+    config = facts.config
+    if config is None or not facts.has_decoder:
+        return NO_DECODER
     shape = (
         f"{config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads}"
         " heads"
     )
-    return f"  decoder  {shape}: can reconstruct; predicts {target}"
+    use = "can reconstruct" if facts.can_reconstruct else "leads back to no picture"
+    return f"  decoder  {shape}: {use}; predicts {facts.target}"
 
 
 def describe_run(folder: RunFolder) -> str:

@@ -19,6 +19,7 @@ from maskwright.training.trackers import check_trackers
 from maskwright.training.trainer import check_strategy
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
+from maskwright.workflows.building.target import check_target
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
@@ -145,6 +146,7 @@ def _complete(
     _warn_of_late_epochs(settings, reporter)
     policy_build = build_run_policy(settings)
     check_loss(settings)
+    check_target(settings, reporter)
     return settings, opened, policy_build
 
 

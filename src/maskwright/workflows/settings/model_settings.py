@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from maskwright.models.config import DECODERS, POSITIONS, TARGETS
+from maskwright.models.config import DECODERS, POSITIONS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.targets.catalog import parse_target
 from maskwright.workflows.settings.fields import setting
 
 
@@ -37,10 +38,11 @@ class ModelSettings:
     decoder_heads: int | None = setting(
         None, help="attention heads of the decoder, instead of the model's"
     )
-    target: Literal["raw", "normalized"] = setting(
+    target: str | dict[str, Any] = setting(
         "normalized",
         help=(
-            "what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+            "what is predicted of each patch, e.g. raw, normalized or 'lowpass(cutoff=0.5)'; see:"
+            " maskwright list targets"
         ),
     )
 
@@ -48,7 +50,8 @@ class ModelSettings:
         check_one_of("positions", self.positions, POSITIONS)
         if self.decoder is not None:
             check_one_of("decoder", self.decoder, DECODERS)
-        check_one_of("target", self.target, TARGETS)
+        # Its options are checked when it is built, which needs torch.
+        parse_target(self.target)
         for name in (
             "patch_size",
             "width",
