@@ -18,7 +18,7 @@ from maskwright.support.seeding import KeyedRng
 _FINER = 2  # points of the render grid along each side of a pixel, against jagged edges
 _SMALLEST, _LARGEST = 0.07, 0.5  # radius of a leaf, as a share of the side
 _OCTAVES = 4
-_WAVES = np.arange(2, 6)[:, None, None]  # bumps around a blob
+_WAVES = np.arange(2, 6)[:, None]  # bumps around a blob
 _OUTLINES = tuple(OUTLINES.values())
 _SURFACES = tuple(SURFACES.values())
 # Directions of color: brighter, from blue to red, from magenta to green.
@@ -102,42 +102,55 @@ def render_scene(scene: Scene, size: int) -> np.ndarray:
     count = size * _FINER
     canvas = np.zeros((count, count, 3))
     steps = (np.arange(count) + 0.5) / count
-    for leaf in scene.leaves:
-        _paint_leaf(canvas, steps, leaf, scene)
+    is_free = np.ones((count, count), bool)
+    # From the uppermost down: what is covered already is never computed.
+    for leaf in reversed(scene.leaves):
+        _paint_leaf(canvas, is_free, steps, leaf, scene)
     # (G, G, 3) -> (size, size, 3): the mean of each pixel's points
     pixels = canvas.reshape(size, _FINER, size, _FINER, 3).mean((1, 3))
     return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
 
-def _paint_leaf(canvas: np.ndarray, steps: np.ndarray, leaf: Leaf, scene: Scene) -> None:
-    """Paint one leaf over a canvas (G, G, 3), in place."""
+def _paint_leaf(
+    canvas: np.ndarray, is_free: np.ndarray, steps: np.ndarray, leaf: Leaf, scene: Scene
+) -> None:
+    """Paint one leaf on what is free of a canvas (G, G, 3), in place.
+
+    is_free: (G, G) booleans, which no longer hold where the leaf lies.
+    steps: (G,) the middle points along a side.
+    """
     # Outlines stay within a square that is turned: its corners are the farthest points.
     reach = 1.5 * leaf.radius
     left, right = np.searchsorted(steps, (leaf.x - reach, leaf.x + reach))
     top, bottom = np.searchsorted(steps, (leaf.y - reach, leaf.y + reach))
-    if left == right or top == bottom:
+    free = is_free[top:bottom, left:right]
+    rows, columns = np.nonzero(free)
+    if not len(rows):
         return
-    dx, dy = np.meshgrid(steps[left:right] - leaf.x, steps[top:bottom] - leaf.y)
+    # (points,) of the window that are free, then those of them inside
+    dx, dy = steps[left + columns] - leaf.x, steps[top + rows] - leaf.y
     cos, sin = math.cos(leaf.angle), math.sin(leaf.angle)
     x = (dx * cos + dy * sin) * leaf.flip / leaf.radius
     y = (dy * cos - dx * sin) / leaf.radius
     inside = _inside(leaf, x, y / leaf.narrow)
-    # From here on only the points inside count: (window rows, window columns) -> (points,)
+    rows, columns = rows[inside], columns[inside]
     x, y, dx, dy = x[inside], y[inside], dx[inside], dy[inside]
     # The side that faces the light is brighter, across each leaf anew, as on bodies.
     toward = (dx * math.cos(scene.light) + dy * math.sin(scene.light)) / leaf.radius
     height = _height(leaf, x * leaf.radius, y * leaf.radius, scene.table)
-    painted = leaf.color + height[:, None] * leaf.swing + leaf.shade * toward[:, None]
-    canvas[top:bottom, left:right][inside] = painted
+    canvas[top + rows, left + columns] = (
+        leaf.color + height[:, None] * leaf.swing + leaf.shade * toward[:, None]
+    )
+    free[rows, columns] = False
 
 
 def _inside(leaf: Leaf, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which points lie inside a leaf; x and y in radii."""
+    """Which points lie inside a leaf; x and y in radii, (points,) each."""
     if leaf.outline >= 0:
         return _OUTLINES[leaf.outline](x, y)
     # A blob: its radius swings around a mean as the angle goes round.
     angle = np.arctan2(y, x)
-    heights, phases = leaf.bumps[:, 0, None, None], leaf.bumps[:, 1, None, None]
+    heights, phases = leaf.bumps[:, 0, None], leaf.bumps[:, 1, None]
     edge = 0.75 + (heights * np.cos(_WAVES * angle + phases)).sum(0)
     is_inside: np.ndarray = np.hypot(x, y) < edge
     return is_inside

@@ -18,7 +18,8 @@ from maskwright.data.sources.store_source import STORE
 from maskwright.data.sources.torch_datasets import TORCH_DATASET
 from maskwright.data.sources.torchvision_sets import TORCHVISION_SET
 
-# The room of rendered pictures lies below this one and knows no kinds, so its entries are made here.
+# The room of rendered pictures lies below this one and knows no kinds, so its entries are made
+# here.
 _SHAPES_TEXTURES = SourceKind(
     name="shapes-textures",
     noun="rendered shapes with textures",

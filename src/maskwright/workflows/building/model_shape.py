@@ -7,11 +7,12 @@ from maskwright.models.sizes import SIZES
 from maskwright.patches import Grid
 from maskwright.support.errors import unknown_name
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
+from maskwright.workflows.settings.start_choices import with_tokens
 
 
 def model_config(settings: PretrainSettings) -> ModelConfig:
     """The shape of the model from complete settings: a named size, single numbers replaced."""
-    shape = settings.model
+    shape = with_tokens(settings).model
     if shape.model not in SIZES:
         raise unknown_name("model", str(shape.model), SIZES)
     size = SIZES[shape.model]
@@ -25,9 +26,9 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
         width=shape.width or size.width,
         depth=shape.depth or size.depth,
         heads=shape.heads or size.heads,
-        positions=shape.positions,
-        class_token=shape.class_token,
-        registers=shape.registers,
+        positions=str(shape.positions),
+        class_token=bool(shape.class_token),
+        registers=shape.registers or 0,
         decoder=shape.decoder or "full",
         decoder_width=shape.decoder_width or size.decoder_width,
         decoder_depth=shape.decoder_depth or size.decoder_depth,

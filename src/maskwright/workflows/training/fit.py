@@ -34,7 +34,6 @@ from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.run_plan import ActiveRun, RunPlan
 from maskwright.workflows.training.run_record import record_begin, record_end, record_failure
-from maskwright.workflows.training.start_weights import start_from
 from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
@@ -84,8 +83,8 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
         keep_freed_memory()
     loader = _open_batches(plan, pictures, device)
     module = _build_module(plan, pictures, build_clock(settings, len(loader)))
-    if settings.train.init and not plan.resume:
-        reporter.say(start_from(settings.train.init, module.model))
+    if plan.start is not None and not plan.resume:
+        plan.start.copy_into(module.model, pictures.scale)
         # A teacher that averages the encoder has copied the weights before these came.
         module.masker.restart(module.model.encoder)
     return ActiveRun(plan=plan, pictures=pictures, loader=loader, module=module, reporter=reporter)
