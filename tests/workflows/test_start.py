@@ -186,7 +186,7 @@ def test_the_zoo_serves_wherever_a_run_does(
         ["embed", "zoo:tiny-16", photos, "--out", "features.npz"],
         ["reconstruct", "zoo:tiny-16", f"{photos}/test/dark"],
         ["export", "zoo:tiny-16", "--format", "safetensors"],
-        ["diagnose", "zoo:tiny-16", "--data", photos, "--tests", "filters"],
+        ["diagnose", "zoo:tiny-16", "--on", photos, "--tests", "positions"],
         [*("masks", photos), *GRID, "--policy", "learned(path='zoo:masker-16')"],
     ):
         assert main(words) == 0, words
