@@ -70,6 +70,7 @@ ONLY_PARSED = {
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",
+    "zoo:": "a model of another size; tests/workflows/test_start.py has a tiny zoo",
     "--recipe facade": "fetches weights; tests/workflows/test_every_recipe.py draws them instead",
 }
 """Parts of the lines that are understood but not run, each with its reason."""

@@ -25,6 +25,7 @@ PLANS = [
     "policies-cifar10",
     "ratio-anime-faces",
     "ratio-cifar10",
+    "start-few",
 ]
 
 

@@ -19,7 +19,6 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading.pictures import eval_batches, packing_side
-from maskwright.workflows.training.start_weights import start_from
 
 
 @pytest.fixture(scope="module")
@@ -125,23 +124,6 @@ def test_a_run_exports_and_comes_back_with_the_same_features(
         back, maskwright.load(small_run.path, device="cpu").features(pictures)
     )
     assert "24x1, 2 heads, 16x16 images of 3 channels, patch 4" in describe(str(done.path))
-
-
-def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channels(
-    small_run: maskwright.Run, tmp_path: Path
-) -> None:
-    from maskwright.models.autoencoder import MaskedAutoencoder
-    from maskwright.models.config import ModelConfig
-
-    maskwright.export(small_run.path, format="timm", out=tmp_path / "t")
-    old = small_run.model().config
-    model = MaskedAutoencoder(
-        ModelConfig(**{**old.to_dict(), "image_size": (24, 32), "channels": 1})
-    )
-    told = start_from(str(tmp_path / "t"), model)
-    assert "start fresh" in told
-    stem = small_run.model().encoder.patch_embed.proj.weight.sum(1, keepdim=True)
-    torch.testing.assert_close(model.encoder.patch_embed.proj.weight, stem)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from maskwright.patches import PatchMask, PixelScale, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
 from maskwright.training.feature_sources import FeatureSource, measure_spread
+from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_layer
 from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.schedule_lr import LearningRate
@@ -34,6 +35,8 @@ class PretrainStepSettings:
     weight_decay, beta2: of the optimizer.
     clip: largest norm of the gradient, 0 for any.
     masks_per_image: how many masks each picture gets in a step.
+    layer_decay: rate of an encoder's layer over that of the layer above it.
+    decoder_first: share of the training in which the encoder is held still.
     """
 
     seed: int
@@ -43,6 +46,8 @@ class PretrainStepSettings:
     beta2: float
     clip: float
     masks_per_image: int
+    layer_decay: float = 1.0
+    decoder_first: float = 0.0
 
 
 class PretrainModule(SteppedModule):
@@ -219,12 +224,22 @@ class PretrainModule(SteppedModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         build = find_optimizer(self.settings.optimizer).load()
-        return build(
+        optimizer: torch.optim.Optimizer = build(
             self.model,
             self.masker.learners,
             weight_decay=self.settings.weight_decay,
             beta2=self.settings.beta2,
         )
+        # Without rates of their own the groups stay as few as they are, which is faster.
+        if self.settings.layer_decay < 1 or self.settings.decoder_first > 0:
+            depth = self.model.config.depth
+            rate_by_layer(optimizer, self.model, depth, self.settings.layer_decay)
+        return optimizer
+
+    def rate_share(self, group: dict[str, Any], progress: float) -> float:
+        if not group.get(IS_ENCODER):
+            return 1.0
+        return encoder_share(progress, self.settings.decoder_first, self.rate.warmup)
 
 
 def map_names_of(of_policy: Iterable[str], of_loss: Iterable[str]) -> list[str]:

@@ -10,6 +10,8 @@ from maskwright.models.sizes import SIZES
 from maskwright.support.catalog import Entry
 from maskwright.targets.catalog import TARGETS
 from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import read_card, zoo_names
 from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
 
 # Catalogs that need torch are loaded when they are listed: other lists come at once.
@@ -103,6 +105,15 @@ def list_probes() -> Table:
     return ("probe", "what it does", "options"), _option_rows(PROBES.load())
 
 
+def list_zoo() -> Table:
+    """Trained models that come with the package."""
+    rows: list[tuple[str, ...]] = []
+    for name in zoo_names():
+        facts = read_card(name).facts
+        rows.append((f"{ZOO}{name}", facts["summary"], facts["license"]))
+    return ("name", "what it is", "license"), rows
+
+
 def list_diagnostics() -> Table:
     """Questions that `maskwright diagnose` asks, with their options and defaults."""
     return ("diagnostic", "what it measures", "options"), _option_rows(DIAGNOSTICS.load())
@@ -119,6 +130,7 @@ LISTS: dict[str, Callable[[], Table]] = {
     "priors": list_priors,
     "probes": list_probes,
     "diagnostics": list_diagnostics,
+    "zoo": list_zoo,
 }
 
 

@@ -10,6 +10,7 @@ from maskwright.support.errors import unknown_name
 from maskwright.targets.building import TargetSettings, read_target
 from maskwright.targets.features import FeaturesTarget
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
+from maskwright.workflows.settings.start_choices import with_tokens
 
 
 def model_config(settings: PretrainSettings) -> ModelConfig:
@@ -18,7 +19,7 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
     Raises MaskwrightError for parts that do not fit. The number of target values is left open where
     another encoder's width decides it, which is known once that encoder is opened.
     """
-    shape = settings.model
+    shape = with_tokens(settings).model
     if shape.model not in SIZES:
         raise unknown_name("model", str(shape.model), SIZES)
     size = SIZES[shape.model]
@@ -35,9 +36,9 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
         width=encoder_width,
         depth=shape.depth or size.depth,
         heads=shape.heads or size.heads,
-        positions=shape.positions,
-        class_token=shape.class_token,
-        registers=shape.registers,
+        positions=str(shape.positions),
+        class_token=bool(shape.class_token),
+        registers=shape.registers or 0,
         decoder=shape.decoder or "full",
         decoder_width=shape.decoder_width or size.decoder_width,
         decoder_depth=shape.decoder_depth or size.decoder_depth,

@@ -63,6 +63,8 @@ def build_module(
         beta2=train.beta2,
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
+        layer_decay=1.0 if train.layer_decay is None else train.layer_decay,
+        decoder_first=train.decoder_first or 0.0,
     )
     masker = _build_masker(settings, policy, model, scale)
     objective = build_checked_objective(settings, scale)

@@ -35,7 +35,7 @@ def check_loss(settings: PretrainSettings) -> None:
 
 
 def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
-    if needs.class_token and not settings.model.class_token:
+    if needs.class_token and settings.model.class_token is False:
         raise MaskwrightError(
             f"The loss '{settings.train.loss}' looks at the class token and this encoder has none;"
             " use of='mean' or class_token true."

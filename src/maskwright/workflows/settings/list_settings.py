@@ -16,7 +16,7 @@ class ListSettings:
         None,
         help=(
             "policies, models, recipes, studies, schedules, losses, targets, optimizers, priors,"
-            " probes or diagnostics"
+            " probes, diagnostics or zoo"
         ),
         positional=True,
         metavar="WHAT",

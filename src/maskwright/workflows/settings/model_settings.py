@@ -25,9 +25,15 @@ class ModelSettings:
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
     # Tokens of the encoder.
-    positions: str = setting("sincos", help="sincos, learned, rotary or none")
-    class_token: bool = setting(True, help="whether the encoder has a class token")
-    registers: int = setting(0, help="extra learned tokens beside the class token")
+    positions: str | None = setting(
+        None, help="sincos, learned, rotary or none (default: sincos, or those of --init)"
+    )
+    class_token: bool | None = setting(
+        None, help="whether the encoder has a class token (default: yes, or as in --init)"
+    )
+    registers: int | None = setting(
+        None, help="extra learned tokens beside the class token (default: none, or as in --init)"
+    )
     # The decoder, which is thrown away after pretraining.
     decoder: str | None = setting(
         None,
@@ -47,7 +53,8 @@ class ModelSettings:
     )
 
     def __post_init__(self) -> None:
-        check_one_of("positions", self.positions, POSITIONS)
+        if self.positions is not None:
+            check_one_of("positions", self.positions, POSITIONS)
         if self.decoder is not None:
             check_one_of("decoder", self.decoder, DECODERS)
         # Its options are checked when it is built, which needs torch.

@@ -35,7 +35,6 @@ from maskwright.workflows.training.collapse_watch import CollapseWatch
 from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.run_plan import ActiveRun, RunPlan
 from maskwright.workflows.training.run_record import record_begin, record_end, record_failure
-from maskwright.workflows.training.start_weights import start_from
 from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
@@ -88,8 +87,8 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
     # A resumed run finds what was fitted in its checkpoint.
     if not plan.resume and (fitted := fit_target(module.model, pictures, pictures.scale)):
         reporter.say(fitted)
-    if settings.train.init and not plan.resume:
-        reporter.say(start_from(settings.train.init, module.model))
+    if plan.start is not None and not plan.resume:
+        plan.start.copy_into(module.model, pictures.scale)
         # Averages of the encoder have copied the weights before these came.
         module.masker.restart(module.model.encoder)
         if module.features is not None:
