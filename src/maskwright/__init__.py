@@ -11,6 +11,7 @@ _DOORS = {
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
     "diagnose": "maskwright.workflows.diagnose",
+    "anomalies": "maskwright.workflows.anomalies",
     "finetune": "maskwright.workflows.finetune",
     "reconstruct": "maskwright.workflows.reconstruct",
     "masks": "maskwright.workflows.masks",

@@ -110,6 +110,13 @@ COMMANDS: dict[str, Command] = {
         f"{WORKFLOWS}.finetune:finetune",
         end_finetune,
     ),
+    "anomalies": Command(
+        "rank pictures by how unlike normal ones they are, with heat maps",
+        "Score pictures without labels: what is harder to fill in than in normal pictures, and"
+        " patches far from all normal ones. A sheet, a CSV and a JSON file.",
+        f"{SETTINGS}.anomalies_settings:AnomaliesSettings",
+        f"{WORKFLOWS}.anomalies:anomalies",
+    ),
     # Look at it, and carry it elsewhere.
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",

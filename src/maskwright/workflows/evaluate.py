@@ -25,6 +25,7 @@ from maskwright.workflows.measuring.evaluation_report import (
     format_differences,
     format_results,
     save_figures,
+    save_files,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, NamedEncoder, load_encoders, name_runs
@@ -65,6 +66,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         seed=settings.seed,
         reporter=reporter,
         readout=settings.features,
+        needs_labels=any(probe.task == "classes" for probe in probes.values()),
     )
     # Encoders first, then baselines, each by all probes.
     evaluation = measure_encoders(encoders, runs, probes, shared)
@@ -79,6 +81,8 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
     )
     _write(report, names, folder / stem, settings.figures, reporter)
+    for path in save_files(evaluation.files, folder / stem, settings.figures):
+        reporter.say(f"Written to {path}")
     return dict(report["results"])
 
 

@@ -14,6 +14,7 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.loading.plain_split import find_plain_split
 from maskwright.workflows.loading.seen import tell_seen
 from maskwright.workflows.measuring.evaluation_report import measure_differences
 from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
@@ -32,6 +33,7 @@ class EvaluationContext:
     seed: draws for probes and intervals.
     reporter: where progress and notes are shown.
     readout: which features are read, of random weights as of all others.
+    needs_labels: whether any probe asks for the classes of pictures.
     """
 
     pictures: LabeledSettings
@@ -41,6 +43,7 @@ class EvaluationContext:
     seed: int
     reporter: Reporter
     readout: str = DEFAULT_READOUT
+    needs_labels: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,12 @@ class Evaluation:
 
     pictures: decoded for the first encoder; for others only the size may differ.
     measured: features, seen, results and differences, ready for JSON.
+    files: figures and fitted heads, by encoder, probe and the last part of the file's name.
     """
 
     pictures: Labeled
     measured: dict[str, Any]
+    files: dict[str, dict[str, dict[str, bytes]]]
 
 
 def open_cache(reporter: Reporter) -> FeatureCache:
@@ -65,7 +70,8 @@ def probe_contexts(
 ) -> Iterator[tuple[ProbeContext, Labeled]]:
     """One context after another: every encoder, then the baselines in the size of the first."""
     # Said before anything is decoded, which may take long.
-    split = find_split(shared.pictures, shared.reporter)
+    find = find_split if shared.needs_labels else find_plain_split
+    split = find(shared.pictures, shared.reporter)
     _warn_of_ranges(encoders, shared)
     # One cache for all, so that its messages come from one place.
     cache = open_cache(shared.reporter) if shared.cache else None
@@ -104,6 +110,7 @@ def measure_encoders(
     seen: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
     features: dict[str, Any] = {}
+    files: dict[str, Any] = {}
     first: Labeled | None = None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
@@ -117,7 +124,7 @@ def measure_encoders(
             seen[name] = tell_seen(
                 paths[name], pictures.test, shared.pictures.data, shared.reporter
             )
-        results[name] = _measure_all(context, probes)
+        results[name], files[name] = _measure_all(context, probes)
         features[name] = context.describe_features()
         tested[name] = context.test.keys
     assert first is not None, "there is at least one encoder"
@@ -127,11 +134,16 @@ def measure_encoders(
         "results": results,
         "differences": measure_differences(results, tested, shared.seed),
     }
-    return Evaluation(first, measured)
+    return Evaluation(first, measured, files)
 
 
-def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str, Any]:
-    """Results by probe; raw pixels are left out where a probe needs an encoder."""
+def _measure_all(
+    context: ProbeContext, probes: Mapping[str, Probe]
+) -> tuple[dict[str, Any], dict[str, dict[str, bytes]]]:
+    """Results by probe, and what each leaves beside them.
+
+    Raw pixels are left out where a probe needs an encoder.
+    """
     reporter, name = context.reporter, context.subject.name
     # Raw pixels have pooled features and nothing else.
     usable = {
@@ -140,17 +152,20 @@ def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str
         if context.loaded is not None or not probe.needs_encoder
     }
     results: dict[str, Any] = {}
+    files: dict[str, dict[str, bytes]] = {}
     notes: dict[str, None] = {}
     for title, probe in usable.items():
         reporter.progress("measure", len(results), len(usable), f"{name}, {title}")
         results[title] = {"seed": context.subject.seed, **probe.measure(context)}
         notes |= dict.fromkeys(results[title].get("notes", ()))
+        files[title] = dict(context.files)
+        context.files.clear()
     reporter.finish()
 
     # Several probes may note the same about an encoder; each note is shown once.
     for note in notes:
         reporter.warn(f"{name}: {note}")
-    return results
+    return results, files
 
 
 def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:

@@ -1,0 +1,110 @@
+"""Anomalies by reconstruction: where a picture is harder to fill in than normal ones are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.patches.grid import Grid
+from maskwright.patches.mask import PatchMask
+from maskwright.support.seeding import sample_rng
+
+# The share of a map whose mean is the score of a picture.
+TOP_SHARE = 0.01
+# Below this the deviation of a place is rounding.
+_LEAST_DEVIATION = 1e-6
+
+
+def complementary_masks(
+    names: Tensor, grid: Grid, ratio: float, rounds: int, seed: int
+) -> Iterator[PatchMask]:
+    """Masks whose visible parts do not overlap and together show the whole picture, so that every
+    patch is hidden nearly equally often.
+
+    names: (B,) int64 of the pictures; their masks depend on these, not on the batch.
+    ratio: the share that each mask hides, rounded so that the parts are equal.
+    rounds: how often the picture is cut into parts anew.
+    """
+    parts = max(2, round(1 / (1 - ratio)))
+    count = max(1, grid.num_patches // parts)
+    for turn in range(rounds):
+        order = sample_rng(seed, turn, names, "complementary").bits(grid.num_patches).argsort(1)
+        for part in range(min(parts, grid.num_patches)):
+            visible = order[:, part * count : (part + 1) * count]
+            is_masked = torch.ones_like(order, dtype=torch.bool)
+            yield PatchMask.from_is_masked(is_masked.scatter_(1, visible, False))
+
+
+def reconstruction_errors(
+    model: MaskedAutoencoder, images: Tensor, masks: Iterator[PatchMask]
+) -> Tensor:
+    """(B, H, W) squared error of every pixel, averaged over the masks that hid it.
+
+    In the model's numbers, over channels. A normalized target is put back with the deviation of the
+    hidden patch, so that contrast counts and a prediction is never blamed for guessing it.
+
+    images: (B, C, H, W) in the model's numbers.
+    """
+    total = torch.zeros(len(images), *images.shape[2:], device=images.device)
+    times = torch.zeros(len(images), model.grid.num_patches, device=images.device)
+    for mask in masks:
+        here = mask.to(images.device)
+        prediction = model(images, here)
+        # (B, C, H, W) -> (B, H, W); visible patches have no error
+        total += prediction.pixel_errors().float().square().mean(1)
+        times += here.is_masked
+    # (B, N) -> (B, H, W): each pixel was hidden as often as its patch
+    hidden = times.view(len(images), 1, model.grid.rows, model.grid.cols)
+    return total / F.interpolate(hidden, size=images.shape[2:], mode="nearest")[:, 0].clamp_min(1)
+
+
+def smooth(maps: Tensor, sigma: float) -> Tensor:
+    """Blur (B, H, W) maps by a Gaussian of so many pixels; borders are repeated."""
+    reach = max(1, round(3 * sigma))
+    steps = torch.arange(-reach, reach + 1, dtype=maps.dtype, device=maps.device)
+    weights = torch.exp(-steps.square() / (2 * sigma**2))
+    weights = weights / weights.sum()
+    padded = F.pad(maps[:, None], (reach, reach, reach, reach), mode="replicate")
+    along = F.conv2d(padded, weights.view(1, 1, 1, -1))
+    return F.conv2d(along, weights.view(1, 1, -1, 1))[:, 0]
+
+
+@dataclass
+class PlaceStatistics:
+    """Mean and deviation of the errors of normal pictures at every place, one batch after another.
+
+    count: pictures so far.
+    total, squares: (H, W) float64 sums of the errors and of their squares.
+    """
+
+    count: int = 0
+    total: Tensor | float = field(default=0.0)
+    squares: Tensor | float = field(default=0.0)
+
+    def add(self, maps: Tensor) -> None:
+        """Take (B, H, W) errors in."""
+        values = maps.double().cpu()
+        self.count += len(values)
+        self.total = self.total + values.sum(0)
+        self.squares = self.squares + values.square().sum(0)
+
+    def standardize(self, maps: Tensor) -> Tensor:
+        """How many deviations (B, H, W) errors lie above the mean of their place."""
+        mean = torch.as_tensor(self.total) / self.count
+        variance = torch.as_tensor(self.squares) / self.count - mean.square()
+        # Few pictures know the deviation of one place badly: the mean over places steadies it.
+        steadied = (variance.clamp_min(0) + variance.clamp_min(0).mean()) / 2
+        deviation = steadied.sqrt().clamp_min(_LEAST_DEVIATION)
+        return ((maps.double().cpu() - mean) / deviation).float()
+
+
+def top_mean(maps: Tensor, share: float = TOP_SHARE) -> Tensor:
+    """(B,) the mean of the largest values of (B, H, W) maps, at least one."""
+    flat = maps.flatten(1)
+    count = max(1, round(share * flat.shape[1]))
+    return flat.topk(count, dim=1).values.mean(1)
