@@ -21,6 +21,7 @@ _DOORS = {
     "publish": "maskwright.studies.publishing",
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
+    "neighbors": "maskwright.workflows.neighbors",
     "export": "maskwright.workflows.export",
     "Run": "maskwright.workflows.run",
     "open_run": "maskwright.workflows.run",

@@ -137,6 +137,13 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.embed_settings:EmbedSettings",
         f"{WORKFLOWS}.embed:embed",
     ),
+    "neighbors": Command(
+        "find similar pictures and near-duplicates in embedded pictures",
+        "The most similar pictures of each, by the features that `maskwright embed` wrote: a sheet,"
+        " tables, and pairs that are nearly the same picture.",
+        f"{SETTINGS}.neighbors_settings:NeighborsSettings",
+        f"{WORKFLOWS}.neighbors:neighbors",
+    ),
     "masks": Command(
         "look at masks and their geometry before any training",
         "Write a gallery of masks and print their geometry.",

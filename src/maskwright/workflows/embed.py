@@ -71,7 +71,9 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
         count = total - len(batches.skipped)
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
-        writer.finish(path, source.classes)
+        # Arrays and datasets have no name by which they could be opened again.
+        place = settings.data if isinstance(settings.data, (str, Path)) else ""
+        writer.finish(path, source.classes, str(place))
     if batches.skipped:
         reporter.warn(format_skipped(batches.skipped))
     how = f"{settings.features}, {settings.pooling}"

@@ -14,6 +14,7 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.loading.near_duplicates import tell_near_duplicates
 from maskwright.workflows.loading.plain_split import find_plain_split
 from maskwright.workflows.loading.seen import tell_seen
 from maskwright.workflows.measuring.evaluation_report import measure_differences
@@ -51,7 +52,7 @@ class Evaluation:
     """The pictures of the first encoder, and the measured part of the report.
 
     pictures: decoded for the first encoder; for others only the size may differ.
-    measured: features, seen, results and differences, ready for JSON.
+    measured: features, seen, near duplicates, results and differences, ready for JSON.
     files: figures and fitted heads, by encoder, probe and the last part of the file's name.
     """
 
@@ -111,6 +112,7 @@ def measure_encoders(
     tested: dict[str, tuple[str, ...]] = {}
     features: dict[str, Any] = {}
     files: dict[str, Any] = {}
+    near: dict[str, Any] | None = None
     first: Labeled | None = None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
@@ -118,6 +120,7 @@ def measure_encoders(
         if first is None:
             first = pictures
             _say_pictures(pictures, shared.reporter)
+            near = tell_near_duplicates(pictures.train, pictures.test, shared.reporter)
             _say_features(context)
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
@@ -131,6 +134,7 @@ def measure_encoders(
     measured = {
         "features": features,
         "seen": seen,
+        "near_duplicates": near,
         "results": results,
         "differences": measure_differences(results, tested, shared.seed),
     }
