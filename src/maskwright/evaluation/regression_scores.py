@@ -47,14 +47,15 @@ class ErrorSums:
 class RegressionScores:
     """Numbers with 95% bootstrap intervals over pictures.
 
-    r2: share of the variance explained, 1 is perfect and 0 a constant.
+    r2: share of the variance explained, 1 is perfect and 0 a constant; None where the truth does
+        not vary.
     mae: mean absolute error.
     rmse: root of the mean squared error.
     constant_mae: that of always answering the mean of train.
     sums: what they were computed from.
     """
 
-    r2: Interval
+    r2: Interval | None
     mae: Interval
     rmse: Interval
     constant_mae: float
@@ -64,7 +65,7 @@ class RegressionScores:
         """Everything, ready for JSON; `errors` has the mean absolute error of each picture."""
         errors = self.sums.absolute / self.sums.count.clip(1)
         return {
-            "r2": self.r2.to_dict(),
+            "r2": None if self.r2 is None else self.r2.to_dict(),
             "mae": self.mae.to_dict(),
             "rmse": self.rmse.to_dict(),
             "constant_mae": self.constant_mae,
@@ -77,8 +78,9 @@ class RegressionScores:
 def score_regression(sums: ErrorSums, constant_mae: float, seed: int) -> RegressionScores:
     """Give every number with its interval, all over the same draws of pictures."""
     count = len(sums.count)
+    varies = not np.isnan(sums.r2(np.ones((1, count)))).any()
     return RegressionScores(
-        r2=bootstrap(sums.r2, count, seed),
+        r2=bootstrap(sums.r2, count, seed) if varies else None,
         mae=bootstrap(sums.mae, count, seed),
         rmse=bootstrap(sums.rmse, count, seed),
         constant_mae=constant_mae,

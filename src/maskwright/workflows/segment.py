@@ -53,9 +53,11 @@ def segment(
 
     Raises MaskwrightError where no head was fitted, or for other weights than these.
     """
-    path = _find_head(run) if head is None else Path(head)
-    fitted, loaded = read_head(path), load_any_encoder(run)
-    if fitted.weights_hash != hash_weights(loaded.model.encoder):
+    loaded = load_any_encoder(run)
+    weights = hash_weights(loaded.model.encoder)
+    path = _find_head(run, weights) if head is None else Path(head)
+    fitted = read_head(path)
+    if fitted.weights_hash != weights:
         raise MaskwrightError(
             f"The segmentation head '{path}' was fitted on other weights than those of '{run}';"
             f" fit it again: maskwright evaluate {run} --probe \"segmentation(maps='MAPS')\"."
@@ -73,21 +75,18 @@ def segment(
     return Segmented(fitted.classes, torch.cat(parts).numpy(), path)
 
 
-def _find_head(run: str | Path) -> Path:
-    """The newest head in the folder of a run's evaluations."""
+def _find_head(run: str | Path, weights_hash: str) -> Path:
+    """The newest head in the folder of a run's evaluations that was fitted on its weights."""
     folder = RunFolder(run).eval
-    # By time, then by name: files written together are told apart.
-    files = sorted(
-        folder.glob("*segmentation*.safetensors"), key=lambda file: (file.stat().st_mtime, file)
+    files = sorted(folder.glob("*segmentation*.safetensors"), key=lambda file: file.stat().st_mtime)
+    for file in reversed(files):
+        # Evaluations of several runs leave the heads of all in the folder of the first.
+        if read_head(file).weights_hash == weights_hash:
+            return file
+    raise MaskwrightError(
+        f"'{folder}' has no segmentation head of these weights; fit one: maskwright evaluate {run}"
+        " --data PHOTOS --probe \"segmentation(maps='MAPS')\", or name its file with head=."
     )
-    # Heads of random weights lie beside those of the run.
-    mine = [file for file in files if "random" not in file.stem]
-    if not mine:
-        raise MaskwrightError(
-            f"'{folder}' has no segmentation head; fit one: maskwright evaluate {run} --data PHOTOS"
-            " --probe \"segmentation(maps='MAPS')\", or name its file with head=."
-        )
-    return mine[-1]
 
 
 def _segment_batch(head: SegmentationHead, loaded: LoadedEncoder, images: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ class AnomalyReport:
             "run": str(self.settings.run),
             "photos": str(self.settings.photos),
             "ranked_by": self.ranked_by,
-            "score_of_a_picture": f"mean of the largest {TOP_SHARE:.0%} of its map",
+            "score_of_a_picture": f"mean of the largest {TOP_SHARE:.1%} of its map",
             "known": self.asked.words,
             "normal_pictures": self.num_normal,
             "settings": {key: value for key, value in options.items() if isinstance(value, plain)},

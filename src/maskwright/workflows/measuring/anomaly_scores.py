@@ -30,6 +30,8 @@ from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
 
 RECONSTRUCTION, NEIGHBORS, MEAN_PICTURE = "reconstruction", "neighbors", "mean picture"
 BATCH = 32
+# Deviation of the Gaussian that blurs errors, as a share of a patch's side.
+BLUR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +159,8 @@ class _Reader:
         )
         with held_still(model, self._device, frozen_precision(self._device)):
             maps = reconstruction_errors(model, images, masks)
-        # Half a patch: single pixels are noise, and defects are larger.
-        return smooth(maps, model.config.patch_size / 2).cpu()
+        # A little, because single pixels are noise.
+        return smooth(maps, model.config.patch_size * BLUR).cpu()
 
     def features(self, images: Tensor) -> Tensor:
         """(B, N, D) features of patches, averaged over their neighborhoods."""

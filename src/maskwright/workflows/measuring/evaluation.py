@@ -128,6 +128,9 @@ def measure_encoders(
                 paths[name], pictures.test, shared.pictures.data, shared.reporter
             )
         results[name], files[name] = _measure_all(context, probes)
+        # A head on random weights or raw pixels is of no use to anybody.
+        if name not in paths:
+            _drop_heads(files[name])
         features[name] = context.describe_features()
         tested[name] = context.test.keys
     assert first is not None, "there is at least one encoder"
@@ -170,6 +173,13 @@ def _measure_all(
     for note in notes:
         reporter.warn(f"{name}: {note}")
     return results, files
+
+
+def _drop_heads(files: dict[str, dict[str, bytes]]) -> None:
+    """Keep the figures of a baseline alone."""
+    for by_ending in files.values():
+        for ending in [ending for ending in by_ending if not ending.endswith(".png")]:
+            del by_ending[ending]
 
 
 def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:

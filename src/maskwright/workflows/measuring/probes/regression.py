@@ -249,5 +249,6 @@ def _draw(
         ValuedExample(image.float() / 255, *examples[index], store.keys[at])
         for at, (index, image) in enumerate(zip(ids, images, strict=True))
     ]
-    title = f"regression, {context.subject.name}: R2 {scores.r2.value:.3f}"
+    r2 = "undefined" if scores.r2 is None else f"{scores.r2.value:.3f}"
+    title = f"regression, {context.subject.name}: R2 {r2}"
     return to_png_bytes(value_sheet(shown, title))
