@@ -42,7 +42,8 @@ def test_a_head_learns_classes_of_patches_and_its_penalty_on_held_out_ones() -> 
     # other random directions of the classes: nothing is known of them
     scores = fitted.standardizer.apply(sample().tokens) @ fitted.weight + fitted.bias
     assert scores.shape == (400, 3)
-    assert len(fitted.tried) == 5 and max(item.miou for item in fitted.tried) > 0.9
+    assert len(fitted.tried) == 5
+    assert max(item.miou for item in fitted.tried) > 0.9
     assert patch_miou(test.shares.argmax(1), test.shares) == 1
 
 
@@ -114,7 +115,8 @@ def test_a_head_is_read_back_and_enlarges_scores_bilinearly(tmp_path) -> None:
     )
     (tmp_path / "head.safetensors").write_bytes(head.to_bytes())
     again = read_head(tmp_path / "head.safetensors")
-    assert again.classes == head.classes and again.blocks == (1, 2)
+    assert again.classes == head.classes
+    assert again.blocks == (1, 2)
     tokens = torch.tensor([[[1.0, 0.0], [0.0, 3.0]]])  # (1, 2 patches, 2)
     scores = again.scores(tokens, Grid(1, 2, 4))
     assert scores.shape == (1, 2, 1, 2)

@@ -40,8 +40,10 @@ def test_segmentation_tells_iou_by_class_with_baselines_a_figure_and_a_head(
     assert told["miou"]["value"] == pytest.approx(both)
     # bright and dark patches can be told apart; giving all the commonest class would reach this
     assert told["miou"]["low"] > told["majority"]["miou"]
-    assert told["num_test"] == 6 and told["protocol"]["classes_weigh"] == "as their pixels"
-    assert "No test map has never" in listener.text and "mIoU" in listener.text
+    assert told["num_test"] == 6
+    assert told["protocol"]["classes_weigh"] == "as their pixels"
+    assert "No test map has never" in listener.text
+    assert "mIoU" in listener.text
     files = sorted(path.name for path in (run / "eval").iterdir())
     assert sum(name.endswith(".png") for name in files) == 3
     assert sum(name.endswith(".safetensors") for name in files) == 1
@@ -76,7 +78,8 @@ def test_regression_of_values_and_of_maps(
         device="cpu",
     )
     first, _ = results.values()
-    assert first[maps]["r2"]["value"] > 0.2 and len(first[values]["predicted"]) == 6
+    assert first[maps]["r2"]["value"] > 0.2
+    assert len(first[values]["predicted"]) == 6
     (report,) = tmp_path.glob("*.json")
     (pair,) = json.loads(report.read_text())["differences"].values()
     assert {value["of"] for value in pair.values()} == {"mae"}
@@ -107,7 +110,8 @@ def test_missing_maps_are_counted_and_named_and_tokens_come_from_the_cache(
         said.append(listener.text)
     assert "have no map and are left out: 003.png" in said[0]
     assert "have a map of another shape and are left out: 004.png" in said[0]
-    assert "from cache" not in said[0] and said[1].count("features from cache") == 2
+    assert "from cache" not in said[0]
+    assert said[1].count("features from cache") == 2
     assert not list((tmp_path / "out").glob("*.png")), "no figures were asked for"
 
 

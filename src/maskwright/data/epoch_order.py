@@ -1,5 +1,6 @@
-"""The order of an epoch's pictures: it depends on (seed, epoch) alone, whatever the ranks, and where
-pictures are sampled by loss on what they cost until then.
+"""The order of an epoch's pictures: it depends on (seed, epoch) alone, whatever the ranks.
+
+Where pictures are sampled by loss, it also depends on what they cost until then.
 """
 
 from __future__ import annotations

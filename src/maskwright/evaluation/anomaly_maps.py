@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, put
 from maskwright.patches.pixels import unpatchify
-from maskwright.support.seeding import sample_rng
+from maskwright.support.seeding import torch_generator
 
 # The share of a map whose mean is the score of a picture: anomalies may be small. Chosen with the
 # blur and the space of the errors on solar cells that no result is reported of (docs/log.md).
@@ -22,49 +22,53 @@ TOP_SHARE = 0.001
 _LEAST_DEVIATION = 1e-6
 
 
-def complementary_masks(
-    names: Tensor, grid: Grid, ratio: float, rounds: int, seed: int
-) -> Iterator[PatchMask]:
-    """Masks whose visible parts do not overlap and together show the whole picture, so that every
-    patch is hidden nearly equally often.
+def complementary_masks(grid: Grid, ratio: float, rounds: int, seed: int) -> Iterator[Tensor]:
+    """Masks (N,), True = hidden, whose visible parts do not overlap and together show the whole
+    picture, so that every patch is hidden nearly equally often.
 
-    names: (B,) int64 of the pictures; their masks depend on these, not on the batch.
+    They are the same for all pictures: what a mask makes hard at a place is then as hard in normal
+    pictures, and calibration takes it out.
+
     ratio: the share that each mask hides, rounded so that the parts are equal.
     rounds: how often the picture is cut into parts anew.
     """
-    parts = max(2, round(1 / (1 - ratio)))
-    count = max(1, grid.num_patches // parts)
+    parts = min(max(2, round(1 / (1 - ratio))), grid.num_patches)
+    count = grid.num_patches // parts
     for turn in range(rounds):
-        order = sample_rng(seed, turn, names, "complementary").bits(grid.num_patches).argsort(1)
-        for part in range(min(parts, grid.num_patches)):
-            visible = order[:, part * count : (part + 1) * count]
-            is_masked = torch.ones_like(order, dtype=torch.bool)
-            yield PatchMask.from_is_masked(is_masked.scatter_(1, visible, False))
+        order = torch.randperm(
+            grid.num_patches, generator=torch_generator(seed, "complementary", turn)
+        )
+        for part in range(parts):
+            is_masked = torch.ones(grid.num_patches, dtype=torch.bool)
+            is_masked[order[part * count : (part + 1) * count]] = False
+            yield is_masked
 
 
 def reconstruction_errors(
-    model: MaskedAutoencoder, images: Tensor, masks: Iterator[PatchMask]
+    model: MaskedAutoencoder, images: Tensor, masks: Iterable[Tensor]
 ) -> Tensor:
-    """(B, H, W) squared error of every pixel, averaged over the masks that hid it and over channels.
+    """(B, H, W) squared error of every pixel: the mean over channels and the masks that hid it.
 
     In the space of the target, in which the model was trained: where patches are normalized, a
     faint pattern counts as much as a strong one.
 
     images: (B, C, H, W) in the model's numbers.
+    masks: (N,) booleans each, True = hidden.
     """
     total = torch.zeros(len(images), *images.shape[2:], device=images.device)
-    times = torch.zeros(len(images), model.grid.num_patches, device=images.device)
+    times = torch.zeros(model.grid.num_patches)
     for mask in masks:
-        here = mask.to(images.device)
+        here = PatchMask.from_is_masked(mask.expand(len(images), -1)).to(images.device)
         prediction = model(images, here)
         errors = (prediction.values.float() - prediction.targets()).square()  # (B, K, P)
         # Visible patches have no error: (B, K, P) -> (B, N, P) -> (B, C, H, W) -> (B, H, W)
         blank = torch.zeros_like(prediction.patches, dtype=errors.dtype)
         total += unpatchify(put(blank, here.predicted_ids, errors), model.grid).mean(1)
-        times += here.is_masked
-    # (B, N) -> (B, H, W): each pixel was hidden as often as its patch
-    hidden = times.view(len(images), 1, model.grid.rows, model.grid.cols)
-    return total / F.interpolate(hidden, size=images.shape[2:], mode="nearest")[:, 0].clamp_min(1)
+        times += mask
+    # (N,) -> (H, W): each pixel was hidden as often as its patch
+    hidden = times.view(1, 1, model.grid.rows, model.grid.cols)
+    often = F.interpolate(hidden, size=images.shape[2:], mode="nearest")[0, 0]
+    return total / often.clamp_min(1).to(images.device)
 
 
 def smooth(maps: Tensor, sigma: float) -> Tensor:

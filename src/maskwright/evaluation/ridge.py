@@ -10,6 +10,10 @@ from torch import Tensor
 
 from maskwright.evaluation.standardize import Standardizer
 
+PENALTIES = tuple(10.0**power for power in range(-4, 3))
+# Where nothing can be held out.
+UNTUNED_PENALTY = 1e-1
+
 
 @dataclass(frozen=True, eq=False)
 class RidgeModels:
@@ -51,3 +55,33 @@ def fit_ridge(
     # (L, D): every penalty shrinks each axis by its own share.
     shrunk = along / (variance.clamp_min(0) + torch.tensor(penalties).double()[:, None])
     return RidgeModels(standardizer, (shrunk @ axes.T).float(), float(center))
+
+
+@dataclass(frozen=True, eq=False)
+class TunedRidge:
+    """A ridge regression with the penalty that held-out pictures chose.
+
+    models: fitted on all of train, with that penalty alone.
+    penalty: the one chosen.
+    tried: all penalties with their mean squared error on held-out pictures.
+    """
+
+    models: RidgeModels
+    penalty: float
+    tried: list[dict[str, float]]
+
+
+def tune_ridge(values: Tensor, targets: Tensor, is_held: Tensor) -> TunedRidge:
+    """Choose the penalty on the rows (n,) that are held out, then refit on all."""
+    tried = []
+    penalty = UNTUNED_PENALTY
+    if is_held.any() and not is_held.all():
+        models = fit_ridge(values[~is_held], targets[~is_held], PENALTIES)
+        # (L, held) predictions -> (L,) errors
+        errors = (models.predict(values[is_held]) - targets[is_held]).square().mean(1)
+        penalty = PENALTIES[int(errors.argmin())]
+        tried = [
+            {"penalty": each, "mean_squared_error": error}
+            for each, error in zip(PENALTIES, errors.tolist(), strict=True)
+        ]
+    return TunedRidge(fit_ridge(values, targets, (penalty,)), penalty, tried)

@@ -117,8 +117,8 @@ def miou_difference(first: dict[str, Any], second: dict[str, Any], seed: int) ->
 
     first, second: what `PixelCounts.to_dict` wrote, of the same pictures.
     """
-    one, other = _read_counts(first), _read_counts(second)
-    return bootstrap(lambda counts: one.miou(counts) - other.miou(counts), len(one.both), seed)
+    left, right = _read_counts(first), _read_counts(second)
+    return bootstrap(lambda counts: left.miou(counts) - right.miou(counts), len(left.both), seed)
 
 
 def count_pixels(truth: np.ndarray, given: np.ndarray, num_classes: int) -> np.ndarray:

@@ -57,9 +57,8 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
     target = pick_device(settings.device)
     encoders = load_encoders(runs, name_runs(runs), settings.data, target)
-    pictures = _labeled_settings(settings, encoders[0], runs[0])
     shared = EvaluationContext(
-        pictures=pictures,
+        pictures=_labeled_settings(settings, encoders[0], runs[0]),
         baselines=settings.baselines,
         cache=settings.cache,
         device=target,
@@ -68,7 +67,6 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         readout=settings.features,
         needs_labels=any(probe.task == "classes" for probe in probes.values()),
     )
-    # Encoders first, then baselines, each by all probes.
     evaluation = measure_encoders(encoders, runs, probes, shared)
     names = [encoder.name for encoder in encoders]
     report = _describe(settings, evaluation, describe_device(target)) | {
@@ -81,8 +79,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
     )
     _write(report, names, folder / stem, settings.figures, reporter)
-    for path in save_files(evaluation.files, folder / stem, settings.figures):
-        reporter.say(f"Written to {path}")
+    _write_files(evaluation, folder / stem, settings.figures, reporter)
     return dict(report["results"])
 
 
@@ -132,6 +129,12 @@ def _write(
         *(f"Drawn in {path}" for path in drawn),
     ]:
         reporter.say(line)
+
+
+def _write_files(evaluation: Evaluation, stem: Path, figures: bool, reporter: Reporter) -> None:
+    """Leave what probes made beside their numbers, and say where."""
+    for path in save_files(evaluation.files, stem, figures):
+        reporter.say(f"Written to {path}")
 
 
 def describe_pictures(pictures: Labeled) -> dict[str, Any]:

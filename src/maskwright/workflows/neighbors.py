@@ -74,11 +74,11 @@ def _search(
 
 
 def _check_widths(table: FeatureTable, among: FeatureTable) -> None:
-    one, other = table.features.shape[1], among.features.shape[1]
-    if one != other:
+    width, expected = table.features.shape[1], among.features.shape[1]
+    if width != expected:
         raise MaskwrightError(
-            f"'{table.path}' has {one} numbers a picture and '{among.path}' {other}: they are of"
-            " different encoders or readouts, and cannot be compared."
+            f"'{table.path}' has {width} numbers a picture and '{among.path}' {expected}: they are"
+            " of different encoders or readouts, and cannot be compared."
         )
     if len(among) < 2:
         raise MaskwrightError(f"'{among.path}' has {len(among)} picture; neighbors need two.")

@@ -104,7 +104,7 @@ class Run:
         return evaluate(self.path, probe=probe, **options)
 
     def segment(self, images: Any, **options: Any) -> Segmented:
-        """Give every pixel a class, after `evaluate("segmentation(maps=...)")` has fitted a head."""
+        """Give every pixel a class; `evaluate("segmentation(maps=...)")` fits a head first."""
         return segment(self.path, images, **options)
 
 

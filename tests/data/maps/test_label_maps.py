@@ -66,7 +66,8 @@ def test_maps_of_another_resolution_are_cut_as_the_picture_is(
     assert read is not None
     # four times the picture's resolution; the middle half is what the model sees
     assert read.shape == (32, 32)
-    assert labels.table.numbers == (1, 2) and set(np.unique(read)) == {0, 1}
+    assert labels.table.numbers == (1, 2)
+    assert set(np.unique(read)) == {0, 1}
 
 
 def test_what_does_not_fit_is_left_out_counted_and_named(
@@ -81,7 +82,8 @@ def test_what_does_not_fit_is_left_out_counted_and_named(
     said = "\n".join(labels.notes())
     assert "1 of 3 pictures have a map of another shape and are left out: a.png" in said
     assert "1 of 3 pictures have no map and are left out: c.png" in said
-    assert "1 pixels in 1 label maps have values" in said and "most often 9, first in b.png" in said
+    assert "1 pixels in 1 label maps have values" in said
+    assert "most often 9, first in b.png" in said
 
 
 def test_unknown_colors_are_counted_and_ignored(tmp_path: Path, store: PackedStore) -> None:
@@ -90,8 +92,10 @@ def test_unknown_colors_are_counted_and_ignored(tmp_path: Path, store: PackedSto
     (folder / "classes.csv").write_text(TABLE)
     labels = labels_in(folder, store)
     read = labels.read(0)
-    assert read is not None and read.tolist() == [[0, IGNORED], [1, IGNORED]]
-    assert "2 pixels in 1 label maps" in labels.notes()[0] and "#010203" in labels.notes()[0]
+    assert read is not None
+    assert read.tolist() == [[0, IGNORED], [1, IGNORED]]
+    assert "2 pixels in 1 label maps" in labels.notes()[0]
+    assert "#010203" in labels.notes()[0]
 
 
 def test_colored_maps_without_colors_are_refused_in_a_sentence(
@@ -99,7 +103,7 @@ def test_colored_maps_without_colors_are_refused_in_a_sentence(
 ) -> None:
     folder = tmp_path / "maps"
     save(folder, "a", np.zeros((8, 8, 3)))
-    with pytest.raises(MaskwrightError, match="a class table is needed: classes=FILE.csv"):
+    with pytest.raises(MaskwrightError, match=r"a class table is needed: classes=FILE\.csv"):
         labels_in(folder, store)
     (folder / "classes.csv").write_text("id,name\n0,a\n1,b\n")
     with pytest.raises(MaskwrightError, match="class table has no colors"):
@@ -139,12 +143,13 @@ def test_values_are_averaged_over_what_is_known(tmp_path: Path, store: PackedSto
     maps = ValueMaps(CutMaps(store, open_map_source(str(folder), store), (8, 8)), missing=0)
     means = maps.means(0, (1, 2))
     assert means is not None
-    assert means[0, 0] == 20 and np.isnan(means[1, 0])
+    assert means[0, 0] == 20
+    assert np.isnan(means[1, 0])
     assert torch.isnan(torch.from_numpy(means)).sum() == 1
 
 
 def test_no_place_of_maps_is_a_sentence(store: PackedStore) -> None:
     with pytest.raises(MaskwrightError, match="Which maps are the truth"):
         open_map_source("", store)
-    with pytest.raises(MaskwrightError, match="There are no maps at 'nowhere.zip'"):
+    with pytest.raises(MaskwrightError, match=r"There are no maps at 'nowhere\.zip'"):
         open_map_source("nowhere.zip", store)

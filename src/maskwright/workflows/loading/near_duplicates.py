@@ -64,11 +64,11 @@ def tell_near_duplicates(
     if found is None:
         return None
     if found.count:
-        one, other = found.pairs[0]
+        tested, learned = found.pairs[0]
         reporter.warn(
             f"{found.count:,} of {found.looked_at:,} test pictures look nearly the same as one that"
-            f" is learned from ({one} as {other}), so the results may flatter; see near_duplicates"
-            " in the report, and maskwright neighbors."
+            f" is learned from ({tested} as {learned}), so the results may flatter; see"
+            " near_duplicates in the report, and maskwright neighbors."
         )
     return found.to_dict()
 

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.data.store.packed import PackedStore
-from maskwright.data.store.same_picture import hash_names
 from maskwright.evaluation.anomaly_maps import (
     PlaceStatistics,
     complementary_masks,
@@ -72,9 +71,9 @@ class AnomalyScorer:
         scores: dict[str, list[Tensor]] = {}
         maps: dict[str, list[Tensor]] = {}
         reader = _Reader(self.loaded, self.settings, self.device)
-        for images, names in reader.batches(store, "score", self.reporter):
+        for images in reader.batches(store, "score", self.reporter):
             if self.errors is not None:
-                standard = self.errors.standardize(reader.errors(images, names))
+                standard = self.errors.standardize(reader.errors(images))
                 scores.setdefault(RECONSTRUCTION, []).append(top_mean(standard))
                 maps.setdefault(RECONSTRUCTION, []).append(standard.half())
             far = reader.spread(self.bank.distances(reader.features(images)))
@@ -104,9 +103,9 @@ def learn_normal(
     def features() -> Iterator[Tensor]:
         nonlocal total
         # One pass serves all three: pictures are decoded and scaled once.
-        for images, names in reader.batches(normal, "normal", reporter):
+        for images in reader.batches(normal, "normal", reporter):
             if errors is not None:
-                errors.add(reader.errors(images, names))
+                errors.add(reader.errors(images))
             total = total + images.cpu().double().sum(0)
             yield reader.features(images)
 
@@ -138,25 +137,20 @@ class _Reader:
     def can_reconstruct(self) -> bool:
         return isinstance(self._model, MaskedAutoencoder)
 
-    def batches(
-        self, store: PackedStore, label: str, reporter: Reporter
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """(B, C, H, W) pictures in the model's numbers on the device, and hashes of their names."""
+    def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
+        """(B, C, H, W) pictures in the model's numbers, on the device."""
         done = 0
         for batch in eval_batches(store, self._model.config.image_size, BATCH):
             reporter.progress(label, done, len(store), f"{done:,} of {len(store):,} pictures")
             done += len(batch.images)
-            names = hash_names(batch.keys or ())
-            yield self._scale.to_model(batch.images.to(self._device)), names
+            yield self._scale.to_model(batch.images.to(self._device))
         reporter.finish()
 
-    def errors(self, images: Tensor, names: Tensor) -> Tensor:
+    def errors(self, images: Tensor) -> Tensor:
         """(B, H, W) errors of every pixel while it was hidden, a little blurred."""
         model, settings = self._model, self._settings
         assert isinstance(model, MaskedAutoencoder)
-        masks = complementary_masks(
-            names, model.grid, settings.ratio, settings.rounds, settings.seed
-        )
+        masks = complementary_masks(model.grid, settings.ratio, settings.rounds, settings.seed)
         with held_still(model, self._device, frozen_precision(self._device)):
             maps = reconstruction_errors(model, images, masks)
         # A little, because single pixels are noise.

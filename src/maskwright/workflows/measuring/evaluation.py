@@ -112,23 +112,20 @@ def measure_encoders(
     tested: dict[str, tuple[str, ...]] = {}
     features: dict[str, Any] = {}
     files: dict[str, Any] = {}
-    near: dict[str, Any] | None = None
+    near = None
     first: Labeled | None = None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
         # The pictures are described once, as the first encoder sees them.
         if first is None:
             first = pictures
-            _say_pictures(pictures, shared.reporter)
-            near = tell_near_duplicates(pictures.train, pictures.test, shared.reporter)
+            near = _say_pictures(pictures, shared.reporter)
             _say_features(context)
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
-            seen[name] = tell_seen(
-                paths[name], pictures.test, shared.pictures.data, shared.reporter
-            )
+            test, data = pictures.test, shared.pictures.data
+            seen[name] = tell_seen(paths[name], test, data, shared.reporter)
         results[name], files[name] = _measure_all(context, probes)
-        # A head on random weights or raw pixels is of no use to anybody.
         if name not in paths:
             _drop_heads(files[name])
         features[name] = context.describe_features()
@@ -176,7 +173,7 @@ def _measure_all(
 
 
 def _drop_heads(files: dict[str, dict[str, bytes]]) -> None:
-    """Keep the figures of a baseline alone."""
+    """Keep the figures of a baseline alone: a head on random weights is of no use to anybody."""
     for by_ending in files.values():
         for ending in [ending for ending in by_ending if not ending.endswith(".png")]:
             del by_ending[ending]
@@ -198,13 +195,15 @@ def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext)
         )
 
 
-def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
+def _say_pictures(pictures: Labeled, reporter: Reporter) -> dict[str, Any] | None:
+    """Say what is fitted on and tested on; returns near-duplicates across both, for JSON."""
     reporter.say(
         f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
         f" {pictures.how}"
     )
     for note in pictures.notes:
         reporter.warn(note)
+    return tell_near_duplicates(pictures.train, pictures.test, reporter)
 
 
 def _say_features(context: ProbeContext) -> None:

@@ -56,8 +56,8 @@ class FoundNeighbors:
             strict=True,
         )
         return [
-            (self.table.keys[one], self.among.keys[other], round(value, 4))
-            for one, other, value in pairs
+            (self.table.keys[first], self.among.keys[second], round(value, 4))
+            for first, second, value in pairs
         ]
 
 

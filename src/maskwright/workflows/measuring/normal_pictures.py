@@ -14,7 +14,7 @@ from maskwright.data.sources.survey import survey
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import limited
 from maskwright.models.config import ModelConfig
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.pictures import find, load, packed
@@ -120,7 +120,8 @@ def _known(store: PackedStore, anomalous: str | None) -> Asked:
     for name in named:
         if name not in classes:
             raise MaskwrightError(
-                f"There is no class '{name}' among these pictures; they have: {', '.join(classes)}."
+                f"There is no class '{name}' among these"
+                f" pictures.{did_you_mean(name, classes)} They have: {', '.join(classes)}."
             )
     normal = [name for name in classes if name.lower() in NORMAL_NAMES]
     if not named and not normal:

@@ -20,7 +20,7 @@ from maskwright.evaluation.regression_scores import (
     score_regression,
     sum_errors,
 )
-from maskwright.evaluation.ridge import RidgeModels, fit_ridge
+from maskwright.evaluation.ridge import PENALTIES, RidgeModels, tune_ridge
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.dense import ValuedExample, value_sheet
@@ -30,9 +30,6 @@ from maskwright.workflows.measuring.patch_tokens import BLOCKS, PatchTokens
 from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.measuring.train_patches import draw_train_patches, held_pictures
 
-PENALTIES = tuple(10.0**power for power in range(-4, 3))
-# Where nothing can be held out.
-UNTUNED_PENALTY = 1e-1
 # Pictures on the figure.
 EXAMPLES = 8
 
@@ -84,7 +81,7 @@ class RegressionProbe:
         rows = _known(train, context.train)
         held = held_pictures(context.train, self.held_out, seed)[rows]
         targets = train.values[rows].float()
-        tuned = _tune(features.train.mean[rows], targets, held)
+        tuned = tune_ridge(features.train.mean[rows], targets, held)
 
         tested = _known(test, context.test)
         given = tuned.models.predict(features.test.mean[tested])[0]
@@ -116,7 +113,7 @@ class RegressionProbe:
             subject.seed,
         )
         held = sample.is_held(context.train, self.held_out, subject.seed)
-        tuned = _tune(sample.tokens, sample.truth[:, 0], held)
+        tuned = tune_ridge(sample.tokens, sample.truth[:, 0], held)
         context.reporter.progress("regression", 1, 2, f"{subject.name}, test pictures")
         scores = self._test(context, tuned.models, test)
         context.reporter.finish()
@@ -187,36 +184,6 @@ class RegressionProbe:
             "chosen_on": "held-out train pictures",
             "refit_on": "all of train",
         }
-
-
-@dataclass(frozen=True, eq=False)
-class TunedRidge:
-    """A ridge regression with the penalty that held-out pictures chose.
-
-    models: fitted on all of train, with that penalty alone.
-    penalty: the one chosen.
-    tried: all penalties with their mean squared error on held-out pictures.
-    """
-
-    models: RidgeModels
-    penalty: float
-    tried: list[dict[str, float]]
-
-
-def _tune(values: Tensor, targets: Tensor, is_held: Tensor) -> TunedRidge:
-    """Choose the penalty on the rows (n,) that are held out, then refit on all."""
-    tried = []
-    penalty = UNTUNED_PENALTY
-    if is_held.any() and not is_held.all():
-        models = fit_ridge(values[~is_held], targets[~is_held], PENALTIES)
-        # (L, held) predictions -> (L,) errors
-        errors = (models.predict(values[is_held]) - targets[is_held]).square().mean(1)
-        penalty = PENALTIES[int(errors.argmin())]
-        tried = [
-            {"penalty": each, "mean_squared_error": error}
-            for each, error in zip(PENALTIES, errors.tolist(), strict=True)
-        ]
-    return TunedRidge(fit_ridge(values, targets, (penalty,)), penalty, tried)
 
 
 def _known(values: StoreValues, store: PackedStore) -> Tensor:
