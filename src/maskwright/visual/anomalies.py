@@ -37,7 +37,7 @@ def anomaly_sheet(
     titles = ["Picture", *(f"{name[0].upper()}{name[1:]}" for name in tops)]
     # Two pictures on a line while they fit.
     beside = 2 if len(examples) > 1 and len(titles) * 2 * examples[0].image.shape[-1] < 1200 else 1
-    lines = []
+    lines: list[GridLine] = []
     for start in range(0, len(examples), beside):
         tiles, words = [], []
         for example in examples[start : start + beside]:

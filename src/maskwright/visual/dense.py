@@ -142,7 +142,7 @@ def _lines(
     """Lines of one or two examples, and how many columns they have."""
     beside = 2 if triples[0][0].shape[1] <= _NARROW and len(triples) > 1 else 1
     titles = ["Picture", "Truth", "Prediction"] * beside
-    lines = []
+    lines: list[GridLine] = []
     for start in range(0, len(triples), beside):
         tiles: list[np.ndarray | None] = []
         words: list[str] = []

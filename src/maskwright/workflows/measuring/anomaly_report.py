@@ -135,9 +135,10 @@ class AnomalyReport:
             )
 
         def write(temporary: Path) -> None:
-            arrays = {name: values.numpy() for name, values in maps.items()}
+            columns: dict[str, Any] = {name: values.numpy() for name, values in maps.items()}
+            columns["keys"] = np.array(self.asked.store.keys)
             with temporary.open("wb") as file:
-                np.savez_compressed(file, keys=np.array(self.asked.store.keys), **arrays)
+                np.savez_compressed(file, **columns)
 
         write_atomic(path, write)
 
