@@ -13,8 +13,8 @@ from maskwright.data.store.splits import spread
 from maskwright.data.store.thumbnails import nearest_thumbnails, thumbnails
 from maskwright.support.reporting import Reporter
 
-# Gray levels of a thumbnail: compression and resizing move them by less than this (measured on
-# JPEG and WebP of quality 75, docs/log.md).
+# Gray levels of a thumbnail: saving anew moves them by less than this, and other pictures lie ten
+# times as far (docs/log.md).
 MOST_DIFFERENCE = 2.5
 # A picture with little contrast lies near many others that it has nothing to do with.
 LEAST_CONTRAST = 10 * MOST_DIFFERENCE
