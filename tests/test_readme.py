@@ -119,17 +119,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+def written(place: Path) -> set[tuple[Path, int]]:
+    """All files with the time when each was written, so that one written anew counts too."""
+    return {(path, path.stat().st_mtime_ns) for path in place.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("line", RUN_LINES)
 def test_a_command_line_of_the_readme_runs(
     line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
     words = shlex.split(line)
-    before = {path for path in place.rglob("*") if path.is_file()}
+    before = written(place)
     ended = main([*words, *SMALLER.get(words[0], [])])
     said = capsys.readouterr()
     assert ended == 0, said.err
-    made = {path for path in place.rglob("*") if path.is_file()} - before
+    made = written(place) - before
     assert made or words[0] in ("list", "doctor")
     assert said.out
 
