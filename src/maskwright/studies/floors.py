@@ -101,6 +101,6 @@ def _measure(
     floor: dict[str, Mapping[str, float]] = {}
     for probe, result in results[RANDOM].items():
         for kind in PROBE_METRICS:
-            if kind.key in result:
+            if result.get(kind.key) is not None:
                 floor[kind.name(probe)] = dict(kind.read(result))
     return floor

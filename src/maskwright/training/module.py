@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
@@ -82,6 +83,11 @@ class PretrainModule(SteppedModule):
         self.scale = scale
         self.settings = settings
         self.features = features
+        # What each picture costs, where pictures are sampled by it; set by whoever builds the
+        # loader that draws by it.
+        self.picture_losses: PictureLosses | None = None
+        # (sample ids, losses) of the batches of the optimizer step that is being made.
+        self._unobserved: list[tuple[Tensor, Tensor]] = []
 
     @property
     def map_names(self) -> list[str]:
@@ -119,6 +125,10 @@ class PretrainModule(SteppedModule):
             policy_loss = self.masker.learn(scene, mask, errors, self.join_rows)
 
         self.record(mask, value, prediction.truth)
+        if self.picture_losses is not None:
+            # (B, K) -> (B,): the loss that a picture is sampled by is that of the reconstruction
+            costs = patch_errors(prediction).mean(1)
+            self._unobserved.append((self.join_rows(shown.sample_ids), self.join_rows(costs)))
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
@@ -212,15 +222,31 @@ class PretrainModule(SteppedModule):
 
     def after_step(self, is_good: bool) -> None:
         self.masker.after_step(is_good)
+        waiting, self._unobserved = self._unobserved, []
+        # What a dropped step has seen is forgotten.
+        if is_good and self.picture_losses is not None:
+            for sample_ids, costs in waiting:
+                self.picture_losses.observe(sample_ids, costs)
+
+    def take_row(self) -> dict[str, Any]:
+        """Further numbers for a row: geometry of masks, and how unevenly pictures are drawn."""
+        row = self.masker.monitor.take_row()
+        if self.picture_losses is not None:
+            row["sample_share"] = self.picture_losses.effective_share()
+        return row
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["masks"] = self.masker.monitor.state()
+        if self.picture_losses is not None:
+            checkpoint["picture_losses"] = self.picture_losses.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         if "masks" in checkpoint:  # not in those of earlier versions
             self.masker.monitor.restore(checkpoint["masks"])
+        if self.picture_losses is not None:
+            self.picture_losses.restore(checkpoint["picture_losses"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         build = find_optimizer(self.settings.optimizer).load()

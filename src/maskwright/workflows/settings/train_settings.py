@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maskwright.data.sampling import parse_sampling
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.optimizers import find_optimizer
@@ -24,6 +25,13 @@ class TrainSettings:
         help=(
             "weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list"
             " losses"
+        ),
+    )
+    sample: str = setting(
+        "uniform",
+        help=(
+            "uniform: each picture once in an epoch; loss: as often as its running loss says, e.g."
+            " loss(power=2)"
         ),
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
@@ -75,6 +83,7 @@ class TrainSettings:
     seed: int = setting(0, help="the one number that all chance comes from")
 
     def __post_init__(self) -> None:
+        parse_sampling(self.sample)
         # Two lengths would contradict each other; none is chosen later from the data.
         given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from maskwright.data.loader import ResumableLoader
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.masking.given import check_given
 from maskwright.support.environment import keep_freed_memory, pick_device
@@ -24,7 +25,7 @@ from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.training.trainer import Machine
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.building.target import fit_target
-from maskwright.workflows.loading.batches import build_batches, build_clock
+from maskwright.workflows.loading.batches import build_batches, build_clock, picture_losses
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -82,8 +83,11 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
-    loader = _open_batches(plan, pictures, device)
+    losses = picture_losses(settings, pictures.train)
+    loader = _open_batches(plan, pictures, device, losses)
     module = _build_module(plan, pictures, build_clock(settings, len(loader)))
+    # The module says what pictures cost, and the loader draws by it.
+    module.picture_losses = losses
     # A resumed run finds what was fitted in its checkpoint.
     if not plan.resume and (fitted := fit_target(module.model, pictures, pictures.scale)):
         reporter.say(fitted)
@@ -96,7 +100,9 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
     return ActiveRun(plan=plan, pictures=pictures, loader=loader, module=module, reporter=reporter)
 
 
-def _open_batches(plan: RunPlan, pictures: Pictures, device: torch.device) -> ResumableLoader:
+def _open_batches(
+    plan: RunPlan, pictures: Pictures, device: torch.device, losses: PictureLosses | None
+) -> ResumableLoader:
     """The batches, with the maps that the policy and the loss look at."""
     parts = plan.policy_build
     # Masks that belong to pictures by name must fit those held out too.
@@ -109,6 +115,7 @@ def _open_batches(plan: RunPlan, pictures: Pictures, device: torch.device) -> Re
         parts.map_names,
         (parts.grid.rows, parts.grid.cols),
         parts.needs_keys,
+        losses,
     )
 
 
@@ -144,7 +151,7 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
         tasks=monitor.tasks(),
         save_minutes=settings.run.save_minutes,
         keep=settings.run.keep or (),
-        more=lambda: {**module.masker.monitor.take_row(), **watch.take_row(module)},
+        more=lambda: {**module.take_row(), **watch.take_row(module)},
         averaging=averaging(settings),
     )
     result = run_train_loop(module, run.loader, run_log, loop, run.reporter, resume=run.plan.resume)
