@@ -27,6 +27,7 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
         heads=shape.heads or size.heads,
         positions=shape.positions,
         class_token=shape.class_token,
+        class_tokens=shape.class_tokens,
         registers=shape.registers,
         decoder=shape.decoder or "full",
         decoder_width=shape.decoder_width or size.decoder_width,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from maskwright.models.config import DECODERS, POSITIONS, TARGETS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings.fields import setting
 
 
@@ -24,8 +25,17 @@ class ModelSettings:
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
     # Tokens of the encoder.
-    positions: str = setting("sincos", help="sincos, learned, rotary or none")
+    positions: str = setting(
+        "sincos",
+        help=(
+            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3) or"
+            " none"
+        ),
+    )
     class_token: bool = setting(True, help="whether the encoder has a class token")
+    class_tokens: int = setting(
+        1, help="how many class tokens, whose mean is the class feature (Pixio has 8)"
+    )
     registers: int = setting(0, help="extra learned tokens beside the class token")
     # The decoder, which is thrown away after pretraining.
     decoder: str | None = setting(
@@ -60,6 +70,11 @@ class ModelSettings:
         ):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
+        check_at_least("class_tokens", self.class_tokens, 1)
+        if self.class_tokens > 1 and not self.class_token:
+            raise MaskwrightError(
+                f"class_tokens is {self.class_tokens} and class_token is false; leave out one of them."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
