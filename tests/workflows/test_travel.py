@@ -5,6 +5,7 @@ sees them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,35 @@ def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channel
     assert "start fresh" in told
     stem = small_run.model().encoder.patch_embed.proj.weight.sum(1, keepdim=True)
     torch.testing.assert_close(model.encoder.patch_embed.proj.weight, stem)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"positions": "rotary_image", "heads": 1}, "positions"),
+        ({"activation": "quick_gelu"}, "activation"),
+        ({"layer_scale": 0.1}, "layer scales"),
+    ],
+)
+def test_a_run_starts_from_no_encoder_that_computes_otherwise(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    from maskwright.models.autoencoder import MaskedAutoencoder
+    from maskwright.models.config import ModelConfig
+    from maskwright.models.image_encoder import ImageEncoder
+    from maskwright.patches.pixels import PixelScale
+    from maskwright.weights.checkpoint import describe_model, save_tensors
+
+    sizes = {"image_size": (16, 16), "patch_size": 4, "width": 24, "depth": 1, "heads": 1}
+    source = ImageEncoder(ModelConfig(**{**sizes, **changes}))
+    about = describe_model(source, PixelScale((0.5,) * 3, (0.5,) * 3), {})
+    save_tensors(tmp_path / "e.safetensors", source, about)
+    positions = "rotary" if "positions" in changes else "sincos"
+    model = MaskedAutoencoder(
+        ModelConfig(**sizes, decoder_width=16, decoder_heads=1, positions=positions)
+    )
+    with pytest.raises(MaskwrightError, match=f"its {words} differ"):
+        start_from(str(tmp_path / "e.safetensors"), model)
 
 
 @pytest.mark.parametrize(

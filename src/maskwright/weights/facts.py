@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.models.config import ModelConfig
-from maskwright.weights.fair_mae import is_official_name
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
-from maskwright.weights.model_parts import Parts, adapted, check_parts, from_foreign, from_ours
-from maskwright.weights.official_files import LICENSE
+from maskwright.weights.model_parts import (
+    Parts,
+    adapted,
+    check_parts,
+    from_foreign,
+    from_ours,
+    license_of,
+)
 from maskwright.weights.opening import refuse_random
-from maskwright.weights.reading import WeightFile, open_weights, section
+from maskwright.weights.reading import WeightFile, open_weights
 from maskwright.weights.translation import Kind, Translated
 
 _KINDS: dict[Kind, str] = {
@@ -29,6 +34,11 @@ _KINDS: dict[Kind, str] = {
     "icarus": "an MAE of IcarusWizard's code",
     "lightly": "an MAE of lightly",
     "torchvision": "a vision transformer of torchvision, encoder only",
+    "pixio": "a Pixio",
+    "ijepa": "an encoder of I-JEPA",
+    "dinov3": "a vision transformer of DINOv3, encoder only",
+    "clip": "the vision tower of a CLIP, encoder only",
+    "siglip": "the vision tower of a SigLIP, encoder only",
 }
 
 
@@ -92,6 +102,7 @@ def _describe_ours(file: WeightFile, parts: Parts) -> FileFacts:
         config=parts.config,
         can_reconstruct=parts.has_decoder,
         target=f"{parts.config.target} pixels (recorded in the file)",
+        license=str(parts.facts.get("license", "")),
     )
 
 
@@ -115,7 +126,7 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
         config=None if parts is None else parts.config,
         can_reconstruct=translated.has_decoder,
         target=target,
-        license=_license_of(file),
+        license=license_of(file, translated),
         notes=translated.notes,
         unread=unread,
         pixels="" if parts is None else parts.facts["pixels"],
@@ -124,13 +135,6 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
 
 def _count_parameters(file: WeightFile) -> int:
     return sum(value.numel() for value in file.state.values())
-
-
-def _license_of(file: WeightFile) -> str:
-    """That of the official release, or what timm's config.json says; empty when nothing does."""
-    if is_official_name(file.path):
-        return LICENSE
-    return str(section(file.config, "pretrained_cfg").get("license") or "")
 
 
 def _format_target(known: Hints) -> str:

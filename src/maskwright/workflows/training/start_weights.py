@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.config import ROTARY, ModelConfig
 from maskwright.patches.positions import resize_positions
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.hints import Hints
@@ -23,7 +24,9 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
     Raises MaskwrightError when the encoders differ in shape.
     """
     # The number of channels is a hint: the stem is adapted to it.
-    source = load_any_encoder(path, Hints(channels=model.config.channels)).model
+    loaded = load_any_encoder(path, Hints(channels=model.config.channels))
+    source = loaded.model
+    _refuse_other_numbers(path, source.config, model.config)
     prefix = source.config.num_prefix
     state = source.state_dict()
     # Learned positions belong to a grid and to the tokens before it.
@@ -48,9 +51,27 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
     # Not strict: a decoder that does not fit stays as it was drawn.
     model.load_state_dict(fitting, strict=False)
     fresh = len(target) - len(fitting)
+    said = f"Starting from {path}"
     if fresh:
-        return f"Starting from {path}; {fresh} tensors of the decoder do not fit and start fresh"
-    return f"Starting from {path}"
+        said += f"; {fresh} tensors of the decoder do not fit and start fresh"
+    if license_name := loaded.facts.get("license"):
+        said += f"; the license of its weights: {license_name}"
+    return said
+
+
+def _refuse_other_numbers(path: str, source: ModelConfig, target: ModelConfig) -> None:
+    """Raise MaskwrightError where the same weights would compute something else in this run."""
+    differing = {
+        "positions": source.positions in ROTARY and source.positions != target.positions,
+        "activation": source.activation != target.activation,
+        "first norm": source.first_norm != target.first_norm,
+        "layer scales": (source.layer_scale is None) != (target.layer_scale is None),
+    }
+    if wrong := [name for name, differs in differing.items() if differs]:
+        raise MaskwrightError(
+            f"The encoder in {path} does not fit this run's: its {' and '.join(wrong)} differ. A run"
+            " can start from an encoder of the same kind alone."
+        )
 
 
 def _positions(model: MaskedAutoencoder) -> dict[str, nn.Parameter]:
