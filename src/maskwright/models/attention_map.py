@@ -18,7 +18,8 @@ def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
     """(B, heads, N): how much each head of the last block attends to each patch.
 
     All patches are visible, and each row sums to 1. It is the attention of the class token, the
-    mean over several; without one, the mean over that of all patches. Attention to prefix tokens is left out.
+    mean over several; without one, the mean over that of all patches. Attention to prefix tokens is
+    left out.
     """
     tokens, rotation = encoder.begin(patches_BNP)
     blocks = [cast(Block, block) for block in encoder.blocks]

@@ -100,7 +100,7 @@ SIZES: dict[str, ModelSize] = {
         decoder_width=512,
         decoder_depth=32,
         decoder_heads=16,
-        summary="ViT-B with the deep decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
+        summary="ViT-B with the decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
     ),
     "pixio_large": ModelSize(
         width=1024,
@@ -109,7 +109,7 @@ SIZES: dict[str, ModelSize] = {
         decoder_width=512,
         decoder_depth=32,
         decoder_heads=16,
-        summary="ViT-L with the deep decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
+        summary="ViT-L with the decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
     ),
     "pixio_huge": ModelSize(
         width=1280,
@@ -118,7 +118,16 @@ SIZES: dict[str, ModelSize] = {
         decoder_width=512,
         decoder_depth=32,
         decoder_heads=16,
-        summary="ViT-H with the deep decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
+        summary="ViT-H with the decoder of Pixio (Yang et al. 2025): 256 pixels, patch size 16",
+    ),
+    "pixio_tiny": ModelSize(
+        width=192,
+        depth=12,
+        heads=3,
+        decoder_width=96,
+        decoder_depth=16,
+        decoder_heads=3,
+        summary="ViT-Ti with a decoder deeper than its encoder, as Pixio has: 64 pixels, patch size 4",
     ),
     "pixio_nano": ModelSize(
         width=96,

@@ -153,6 +153,6 @@ def _check_periods(periods: Tensor, path: Path | str) -> None:
 def _check_base(base: float, path: Path) -> None:
     if base != ROTARY_BASE:
         raise MaskwrightError(
-            f"{path} is not supported: its rotary positions have base {base:g}, and a model here has"
-            f" {ROTARY_BASE:g}."
+            f"{path} is not supported: its rotary positions have base {base:g}, and a model here"
+            f" has {ROTARY_BASE:g}."
         )

@@ -195,8 +195,8 @@ FORMATS = {
     ),
     "hf": Format(
         summary=(
-            "a folder for transformers: the encoder as ViTModel, which AutoModel opens, and a ViTMAE"
-            " with the decoder below it"
+            "a folder for transformers: the encoder as ViTModel, which AutoModel opens, and a"
+            " ViTMAE with the decoder below it"
         ),
         ending="",
         needs_decoder=False,

@@ -59,8 +59,8 @@ def translate_hf_clip(file: WeightFile) -> Translated:
     tower = under(file.state, _stem(file.state) or "")
     if tower[_STEM].ndim != 4:
         raise MaskwrightError(
-            f"{file.path} is not supported: its stem takes patches that are cut out already, as that"
-            " of SigLIP 2 for flexible sizes (naflex) does."
+            f"{file.path} is not supported: its stem takes patches that are cut out already, as"
+            " that of SigLIP 2 for flexible sizes (naflex) does."
         )
     is_clip = "embeddings.class_embedding" in tower
     # (D,) -> (1, 1, D), and (N, D) -> (1, N, D)

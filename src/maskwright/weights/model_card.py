@@ -65,8 +65,8 @@ def _body(loaded: LoadedEncoder, card: Card, license_name: str) -> list[str]:
     return [
         "# Encoder of a masked autoencoder",
         "",
-        f"{config.width} wide, {config.depth} deep, {config.heads} heads; {height}x{width} pixels of"
-        f" {config.channels} channels in patches of {config.patch_size};"
+        f"{config.width} wide, {config.depth} deep, {config.heads} heads; {height}x{width} pixels"
+        f" of {config.channels} channels in patches of {config.patch_size};"
         f" {config.positions} positions. It was written by maskwright.",
         "",
         f"`last_hidden_state` has {_tokens(loaded)}. All patches are seen and nothing is drawn at"

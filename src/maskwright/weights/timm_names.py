@@ -76,23 +76,16 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
     """
     from timm.models.vision_transformer import VisionTransformer
 
-    is_turned = _is_dinov3(model)
-    if not isinstance(model, VisionTransformer) and not is_turned:
+    if _is_dinov3(model):
+        return _read_dinov3(model)
+    if not isinstance(model, VisionTransformer):
         raise MaskwrightError(
             f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_*"
             " or deit_*."
         )
-    if is_turned:
-        return _read_dinov3(model)
     # All blocks are built alike, so the first stands for them.
     block: Any = model.blocks[0]
-    activation = activation_of_module(getattr(block.mlp, "act", None))
-    if activation is None:
-        raise MaskwrightError(
-            f"This model's layers are {type(block.mlp).__name__} with"
-            f" {type(getattr(block.mlp, 'act', None)).__name__}, which is not supported; a model here"
-            " has plain layers with one of the GELUs."
-        )
+    activation = _read_activation(block.mlp)
     state = {
         name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)
     }
@@ -115,6 +108,18 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
             " have no counterpart."
         )
     return config, to_our_names(full)
+
+
+def _read_activation(mlp: Any) -> str:
+    """Our word for the activation of a block; raises MaskwrightError for one that ours lacks."""
+    module = getattr(mlp, "act", None)
+    activation = activation_of_module(module)
+    if activation is None:
+        raise MaskwrightError(
+            f"This model's layers are {type(mlp).__name__} with {type(module).__name__}, which is"
+            " not supported; a model here has plain layers with one of the GELUs."
+        )
+    return activation
 
 
 def _is_dinov3(model: nn.Module) -> bool:

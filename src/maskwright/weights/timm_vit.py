@@ -156,8 +156,8 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     """The arguments of timm's VisionTransformer that rebuild this encoder."""
     if config.first_norm:
         raise NotExportable(
-            "timm's VisionTransformer has a norm before the first block only with a stem without bias,"
-            " so this encoder cannot be exported to it; use onnx or safetensors."
+            "timm's VisionTransformer has a norm before the first block only with a stem without"
+            " bias, so this encoder cannot be exported to it; use onnx or safetensors."
         )
     if config.positions in ROTARY:
         raise NotExportable(

@@ -28,8 +28,8 @@ class ModelSettings:
     positions: str = setting(
         "sincos",
         help=(
-            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3) or"
-            " none"
+            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3)"
+            " or none"
         ),
     )
     class_token: bool = setting(True, help="whether the encoder has a class token")
@@ -73,7 +73,7 @@ class ModelSettings:
         check_at_least("class_tokens", self.class_tokens, 1)
         if self.class_tokens > 1 and not self.class_token:
             raise MaskwrightError(
-                f"class_tokens is {self.class_tokens} and class_token is false; leave out one of them."
+                f"class_tokens is {self.class_tokens} and class_token is false; leave one out."
             )
 
 

@@ -5,6 +5,9 @@ The parts that fit are copied, positions are resized, the rest is named.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -50,11 +53,15 @@ def start_from(path: str, model: MaskedAutoencoder) -> str:
         )
     # Not strict: a decoder that does not fit stays as it was drawn.
     model.load_state_dict(fitting, strict=False)
-    fresh = len(target) - len(fitting)
+    return _describe(path, len(target) - len(fitting), loaded.facts)
+
+
+def _describe(path: str, fresh: int, facts: Mapping[str, Any]) -> str:
+    """What happened: how many tensors start fresh, and the terms that come along."""
     said = f"Starting from {path}"
     if fresh:
         said += f"; {fresh} tensors of the decoder do not fit and start fresh"
-    if license_name := loaded.facts.get("license"):
+    if license_name := facts.get("license"):
         said += f"; the license of its weights: {license_name}"
     return said
 
@@ -69,8 +76,8 @@ def _refuse_other_numbers(path: str, source: ModelConfig, target: ModelConfig) -
     }
     if wrong := [name for name, differs in differing.items() if differs]:
         raise MaskwrightError(
-            f"The encoder in {path} does not fit this run's: its {' and '.join(wrong)} differ. A run"
-            " can start from an encoder of the same kind alone."
+            f"The encoder in {path} does not fit this run's: its {' and '.join(wrong)} differ. A"
+            " run can start from an encoder of the same kind alone."
         )
 
 
