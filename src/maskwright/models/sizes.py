@@ -127,7 +127,7 @@ SIZES: dict[str, ModelSize] = {
         decoder_width=96,
         decoder_depth=16,
         decoder_heads=3,
-        summary="ViT-Ti with a decoder deeper than its encoder, as Pixio has: 64 pixels, patch size 4",
+        summary="ViT-Ti with a decoder deeper than its encoder, as Pixio has: 64 pixels, patch 4",
     ),
     "pixio_nano": ModelSize(
         width=96,
