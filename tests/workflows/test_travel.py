@@ -5,6 +5,7 @@ sees them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,15 @@ from maskwright.cli.main import main
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
+from maskwright.models.config import ModelConfig
+from maskwright.models.image_encoder import ImageEncoder
+from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import describe_model, save_tensors
+from maskwright.weights.fitting import fit_weights
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading.pictures import eval_batches, packing_side
+from maskwright.workflows.runs.locate import load_any_parts
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +131,26 @@ def test_a_run_exports_and_comes_back_with_the_same_features(
         back, maskwright.load(small_run.path, device="cpu").features(pictures)
     )
     assert "24x1, 2 heads, 16x16 images of 3 channels, patch 4" in describe(str(done.path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"positions": "rotary_image", "heads": 1}, "positions"),
+        ({"activation": "quick_gelu"}, "activation"),
+    ],
+)
+def test_a_run_starts_from_no_encoder_that_computes_otherwise(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    sizes = {"image_size": (16, 16), "patch_size": 4, "width": 24, "depth": 1, "heads": 1}
+    source = ImageEncoder(ModelConfig(**{**sizes, **changes}))
+    about = describe_model(source, PixelScale((0.5,) * 3, (0.5,) * 3), {})
+    save_tensors(tmp_path / "e.safetensors", source, about)
+    positions = "rotary" if "positions" in changes else "sincos"
+    config = ModelConfig(**sizes, decoder_width=16, decoder_heads=1, positions=positions)
+    with pytest.raises(MaskwrightError, match=f"its {words} differ"):
+        fit_weights(load_any_parts(str(tmp_path / "e.safetensors")), config)
 
 
 @pytest.mark.parametrize(

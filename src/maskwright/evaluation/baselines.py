@@ -96,6 +96,4 @@ def _predict_by(
     patches = patchify(images.float(), patch_size)
     # Nothing was encoded, so the latent has no width: (B, V, 0).
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
-    return Prediction(
-        values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False
-    )
+    return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0, num_class=0)

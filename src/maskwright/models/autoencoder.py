@@ -78,7 +78,7 @@ class MaskedAutoencoder(nn.Module):
             target=self.target,
             latent=latent,
             num_prefix=self.config.num_prefix,
-            class_token=self.config.class_token,
+            num_class=self.config.num_class,
             visible_values=values[:, count:] if visible else None,
         )
 

@@ -60,7 +60,7 @@ def count_look(config: ModelConfig) -> int:
     blocks = (config.depth - 1) * count_block(tokens, config.width, config.mlp_ratio)
     # of the last block only queries, keys and values are computed, and the queries' products
     packed = 3 * tokens * config.width**2
-    num_queries = 1 if config.class_token else num_patches
+    num_queries = config.num_class or num_patches
     products = num_queries * tokens * config.width
     return 2 * (embedding + blocks + packed + products)
 

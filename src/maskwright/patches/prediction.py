@@ -48,7 +48,7 @@ class Prediction:
     target: what is predicted of each patch, such as its `raw` pixels.
     latent: (B, num_prefix + V, D) encoder output, the class token first where there is one.
     num_prefix: class and register tokens before those of patches.
-    class_token: whether the first prefix token is a class token.
+    num_class: how many of them are class tokens, the first ones.
     visible_values: (B, V, T) predictions of visible patches, where they were computed.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
     truth: (B, N, T) values of the target, where a network computed them.
@@ -61,7 +61,7 @@ class Prediction:
     target: Target
     latent: Tensor
     num_prefix: int = 1
-    class_token: bool = True
+    num_class: int = 1
     visible_values: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
     truth: Tensor | None = None
@@ -97,15 +97,17 @@ class Prediction:
         return self.priors[name]
 
     def embedding(self, of: Literal["mean", "class"]) -> Tensor:
-        """(B, D) one vector per image: the mean of the visible patch tokens, or the class token."""
+        """(B, D) one vector per image: the mean of the visible patch tokens, or the mean of
+        the class tokens, which is most often one.
+        """
         if of == "mean":
             return self.latent[:, self.num_prefix :].mean(1)  # (B, V, D) -> (B, D)
-        if not self.class_token:
+        if not self.num_class:
             raise MaskwrightError(
                 "This loss looks at the class token and the encoder has none; use the mean of the"
                 " patch tokens."
             )
-        return self.latent[:, 0]
+        return self.latent[:, : self.num_class].mean(1)  # (B, D)
 
     def pixel_errors(self) -> Tensor:
         """(B, C, H, W) composite minus true image in the model's numbers.

@@ -12,13 +12,18 @@ from typing import Any
 
 from maskwright.models.config import ModelConfig
 from maskwright.targets.building import read_target
-from maskwright.weights.fair_mae import is_official_name
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
-from maskwright.weights.model_parts import Parts, adapted, check_parts, from_foreign, from_ours
-from maskwright.weights.official_files import LICENSE
+from maskwright.weights.model_parts import (
+    Parts,
+    adapted,
+    check_parts,
+    from_foreign,
+    from_ours,
+    license_of,
+)
 from maskwright.weights.opening import refuse_random
-from maskwright.weights.reading import WeightFile, open_weights, section
+from maskwright.weights.reading import WeightFile, open_weights
 from maskwright.weights.translation import Kind, Translated
 
 _KINDS: dict[Kind, str] = {
@@ -30,6 +35,11 @@ _KINDS: dict[Kind, str] = {
     "icarus": "an MAE of IcarusWizard's code",
     "lightly": "an MAE of lightly",
     "torchvision": "a vision transformer of torchvision, encoder only",
+    "pixio": "a Pixio",
+    "ijepa": "an encoder of I-JEPA",
+    "dinov3": "a vision transformer of DINOv3, encoder only",
+    "clip": "the vision tower of a CLIP, encoder only",
+    "siglip": "the vision tower of a SigLIP, encoder only",
 }
 
 
@@ -96,6 +106,7 @@ def _describe_ours(file: WeightFile, parts: Parts) -> FileFacts:
         can_reconstruct=parts.has_decoder and read_target(parts.config.target).traits.has_picture,
         has_decoder=parts.has_decoder,
         target=f"{_format_own_target(parts.config.target)} (recorded in the file)",
+        license=str(parts.facts.get("license", "")),
     )
 
 
@@ -120,7 +131,7 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
         can_reconstruct=translated.has_decoder,
         has_decoder=translated.has_decoder,
         target=target,
-        license=_license_of(file),
+        license=license_of(file, translated),
         notes=translated.notes,
         unread=unread,
         pixels="" if parts is None else parts.facts["pixels"],
@@ -129,13 +140,6 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
 
 def _count_parameters(file: WeightFile) -> int:
     return sum(value.numel() for value in file.state.values())
-
-
-def _license_of(file: WeightFile) -> str:
-    """That of the official release, or what timm's config.json says; empty when nothing does."""
-    if is_official_name(file.path):
-        return LICENSE
-    return str(section(file.config, "pretrained_cfg").get("license") or "")
 
 
 def _format_own_target(target: str) -> str:

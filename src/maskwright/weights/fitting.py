@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
+from maskwright.models.config import ROTARY, ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.decoder_fitting import fit_decoder
@@ -60,8 +60,11 @@ def fit_weights(parts: Parts, config: ModelConfig) -> FittedWeights:
     prediction head are adapted. Raises MaskwrightError when the encoders differ in shape.
     """
     _check_shape(parts, config)
+    _check_numbers(parts, config)
     model = _without_memory(config)
     notes: list[str] = []
+    if license_name := parts.facts.get("license"):
+        notes.append(f"The license of its weights: {license_name}.")
     state = {
         name: value for name, value in parts.state.items() if name.startswith("encoder.blocks.")
     }
@@ -90,6 +93,22 @@ def _check_shape(parts: Parts, config: ModelConfig) -> None:
             f"The encoder of {parts.source} does not fit this run's: it is {_describe(theirs)},"
             f" this run's is {_describe(config)}. Leave out --model, --width, --depth and --heads"
             " to take the shape from the weights."
+        )
+
+
+def _check_numbers(parts: Parts, config: ModelConfig) -> None:
+    """Raise MaskwrightError where the same weights would compute something else in this run."""
+    theirs = parts.config
+    differing = {
+        # Queries and keys were trained to be turned, or never to be.
+        "positions": theirs.positions in ROTARY and theirs.positions != config.positions,
+        "activation": theirs.activation != config.activation,
+        "first norm": theirs.first_norm != config.first_norm,
+    }
+    if wrong := [name for name, differs in differing.items() if differs]:
+        raise MaskwrightError(
+            f"The encoder of {parts.source} does not fit this run's: its {' and '.join(wrong)}"
+            " differ. A run can start from an encoder of the same kind alone."
         )
 
 

@@ -11,6 +11,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, build_for, load_strictly
 from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.formats import is_ours, translate_or_refuse
+from maskwright.weights.hf_folder import BOTH
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.model_parts import Parts, adapted, from_foreign, from_ours
 from maskwright.weights.official_files import PREFIX as OFFICIAL
@@ -117,6 +118,8 @@ def _open(source: str | Path, hints: Hints | None, *, needs_decoder: bool) -> _O
     if text.startswith(TIMM):
         return _Opened(_from_timm(text, hints), hints)
     refuse_random(hints, source)
+    if needs_decoder:
+        text = _with_decoder(text)
     file = open_weights(file_of(text))
     if is_ours(file):
         return _Opened(from_ours(text, file), hints)
@@ -125,6 +128,12 @@ def _open(source: str | Path, hints: Hints | None, *, needs_decoder: bool) -> _O
     if needs_decoder and not translated.has_decoder:
         raise _encoder_only(text, len(translated.state))
     return _Opened(from_foreign(text, file, translated, hints), hints)
+
+
+def _with_decoder(text: str) -> str:
+    """Where both halves are: our folders for transformers have them in a folder below."""
+    below = Path(text) / BOTH
+    return str(below) if below.is_dir() else text
 
 
 def refuse_random(hints: Hints, source: str | Path) -> None:

@@ -21,7 +21,7 @@ def fit_prefix(parts: Parts, config: ModelConfig, notes: list[str]) -> dict[str,
     old = parts.config
     kept = {}
     for name, noun, had, has in (
-        ("encoder.cls_token", "class token", old.class_token, config.class_token),
+        ("encoder.cls_token", "class token", old.num_class, config.num_class),
         ("encoder.reg_token", "register tokens", old.registers, config.registers),
     ):
         if had and has == had:

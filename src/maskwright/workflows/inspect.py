@@ -111,6 +111,10 @@ def describe_encoder(config: ModelConfig) -> str:
         extras += ", layer scales"
     if not config.final_norm:
         extras += ", no final norm"
+    if config.first_norm:
+        extras += ", a norm before the first block"
+    if config.activation != "gelu":
+        extras += f", {config.activation}"
     return (
         f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images"
         f" of {config.channels} channels, patch {config.patch_size}, {config.positions} positions,"

@@ -38,6 +38,7 @@ def model_config(settings: PretrainSettings) -> ModelConfig:
         heads=shape.heads or size.heads,
         positions=str(shape.positions),
         class_token=bool(shape.class_token),
+        class_tokens=shape.class_tokens or 1,
         registers=shape.registers or 0,
         decoder=shape.decoder or "full",
         decoder_width=shape.decoder_width or size.decoder_width,

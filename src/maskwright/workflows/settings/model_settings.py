@@ -8,6 +8,7 @@ from typing import Any
 from maskwright.models.config import DECODERS, POSITIONS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.support.errors import MaskwrightError
 from maskwright.targets.catalog import parse_target
 from maskwright.workflows.settings.fields import setting
 
@@ -26,10 +27,21 @@ class ModelSettings:
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
     # Tokens of the encoder.
     positions: str | None = setting(
-        None, help="sincos, learned, rotary or none (default: sincos, or those of --init)"
+        None,
+        help=(
+            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3)"
+            " or none (default: sincos, or those of --init)"
+        ),
     )
     class_token: bool | None = setting(
         None, help="whether the encoder has a class token (default: yes, or as in --init)"
+    )
+    class_tokens: int | None = setting(
+        None,
+        help=(
+            "how many class tokens, whose mean is the class feature (Pixio has 8; default: 1, or as"
+            " in --init)"
+        ),
     )
     registers: int | None = setting(
         None, help="extra learned tokens beside the class token (default: none, or as in --init)"
@@ -70,6 +82,11 @@ class ModelSettings:
         ):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
+        check_at_least("class_tokens", self.class_tokens, 1)
+        if self.class_tokens > 1 and not self.class_token:
+            raise MaskwrightError(
+                f"class_tokens is {self.class_tokens} and class_token is false; leave one out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,12 @@ from maskwright.workflows.settings.choice import Choice, Facts, StartFacts
 from maskwright.workflows.settings.data_settings import parse_size
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
-USUAL_TOKENS: dict[str, object] = {"positions": "sincos", "class_token": True, "registers": 0}
+USUAL_TOKENS: dict[str, object] = {
+    "positions": "sincos",
+    "class_token": True,
+    "class_tokens": 1,
+    "registers": 0,
+}
 # Measured on small sets of pictures (docs/log.md).
 CONTINUED_RATE = 0.5
 CONTINUED_REASON = "so that what the weights know is not lost"
@@ -63,6 +68,7 @@ def _tokens(config: ModelConfig) -> dict[str, object]:
     return {
         "positions": config.positions,
         "class_token": config.class_token,
+        "class_tokens": config.class_tokens,
         "registers": config.registers,
     }
 

@@ -106,9 +106,7 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
     gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
     folder.update_status(state="finished", **spent, masks=masks, psnr=gain)
     look = f"Look at {folder.samples}; " if shows_pictures(run.settings) else ""
-    reporter.say(
-        f"Finished {step:,} steps in {format_time(run.clock.seconds)}. {look}{exported}"
-    )
+    reporter.say(f"Finished {step:,} steps in {format_time(run.clock.seconds)}. {look}{exported}")
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 
 
