@@ -143,7 +143,7 @@ SPOILED: dict[str, tuple[dict[str, Any], str, str]] = {
     "features of random weights": ({"features": features(0.6)}, "features", "not yet"),
     "collapsed features": ({"features": features(0.8, rank=1.4)}, "collapse", "not working"),
     "a target without pictures": (
-        {"filling": filling(shown=None, not_shown="It is no picture.")},
+        {"filling": filling(loss=None, average=None, shown=None, not_shown="It is no picture.")},
         "pictures",
         "learned",
     ),

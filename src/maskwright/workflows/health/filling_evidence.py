@@ -41,17 +41,18 @@ class ShownEvidence:
 class FillingEvidence:
     """What masked patches look like when the model fills them in, under fixed random masks.
 
-    loss: (n,) error of each picture in the space of the target.
+    loss: (n,) error of each picture in the space of the target; None where another network computes
+        that, which no checkpoint holds.
     average: (n,) that of predicting an average patch everywhere, of the picture's own visible
         patches or of those of many pictures, whichever is better: the least that filling in has to
-        beat, whatever the target.
+        beat, whatever the target; None as for the loss.
     ratio: share of patches masked.
     shown: as pictures; None for a target that is none.
     not_shown: why not; empty where it is.
     """
 
-    loss: Tensor
-    average: Tensor
+    loss: Tensor | None
+    average: Tensor | None
     ratio: float
     shown: ShownEvidence | None
     not_shown: str = ""
@@ -66,7 +67,7 @@ def measure_filling(
     """
     model = loaded.model.to(device)
     mask = draw_masks(RandomPolicy(), model.grid, ratio, len(images), 0, purpose="doctor")
-    losses, averages, parts = [], [], []
+    errors, parts = [], []
     not_shown = ""
     with held_still(model, device):
         for start in range(0, len(images), CHUNK):
@@ -74,27 +75,35 @@ def measure_filling(
             values = loaded.scale.to_model(images[rows].to(device))
             masks = mask_rows(mask, rows).predict_all().to(device)
             prediction = model(values, masks)
-            losses.append(reconstruction_loss(prediction).cpu())
-            averages.append(_average_errors(prediction).cpu())
+            errors.append(_errors(prediction))
             try:
                 parts.append(_show(prediction, loaded.scale))
             except MaskwrightError as error:
                 # Of a target that is no picture, such as features of a teacher.
                 not_shown = str(error)
-    shown = None if not_shown else _join(parts)
+    known = [part for part in errors if part is not None]
     return FillingEvidence(
-        torch.cat(losses), _better(torch.cat(averages)), _share(mask), shown, not_shown
+        loss=torch.cat(known)[:, 0] if known else None,
+        average=_better(torch.cat(known)[:, 1:]) if known else None,
+        ratio=_share(mask),
+        shown=None if not_shown else _join(parts),
+        not_shown=not_shown,
     )
 
 
-def _average_errors(prediction: Prediction) -> Tensor:
-    """(B, 2) errors of the average visible patch of each picture, and of the whole batch."""
-    seen, truth = prediction.seen_targets(), prediction.targets()
+def _errors(prediction: Prediction) -> Tensor | None:
+    """(B, 3) errors of the prediction, of the average visible patch of each picture, and of that of
+    the whole batch; None where the target is not known without the network that computes it.
+    """
+    try:
+        seen, truth = prediction.seen_targets(), prediction.targets()
+    except MaskwrightError:
+        return None
     own = seen.mean(1, keepdim=True)  # (B, V, P) -> (B, 1, P)
     # Of noise the own average is itself noisy, and the average of many pictures is not.
     common = seen.mean((0, 1), keepdim=True)
-    errors = [(average - truth).square().flatten(1).mean(1) for average in (own, common)]
-    return torch.stack(errors, dim=1)
+    averages = [(average - truth).square().flatten(1).mean(1) for average in (own, common)]
+    return torch.stack([reconstruction_loss(prediction), *averages], dim=1).cpu()
 
 
 def _better(errors: Tensor) -> Tensor:

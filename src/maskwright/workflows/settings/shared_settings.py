@@ -10,7 +10,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
-RUN_HELP = "run, weight file or folder, official:NAME or timm:NAME"
+RUN_HELP = "run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
 TRACK_HELP = "trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none"
 
 

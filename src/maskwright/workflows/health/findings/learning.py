@@ -30,7 +30,8 @@ def find_broken_weights(evidence: Evidence, limit: float) -> Iterator[Finding]:
 def find_filling(evidence: Evidence, limit: float) -> Iterator[Finding]:
     """Whether masked patches come back better than the average visible patch."""
     filling = evidence.filling
-    if filling is None:
+    # A target that another network computes is not known from the checkpoint; features decide.
+    if filling is None or filling.loss is None or filling.average is None:
         return
     record = evidence.record
     gain = bootstrap_interval(filling.average - filling.loss)
