@@ -83,7 +83,6 @@ class ModelSettings:
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
         check_at_least("class_tokens", self.class_tokens, 1)
-        # Both may still be open: what a run starts from, or the defaults, fill them later.
         if (self.class_tokens or 1) > 1 and self.class_token is False:
             raise MaskwrightError(
                 f"class_tokens is {self.class_tokens} and class_token is false; leave one out."
