@@ -169,7 +169,7 @@ def test_a_far_visible_patch_counts_less():
         mask=mask,
         patches=patches,
         grid=grid,
-        target="raw",
+        target=read_target("raw"),
         latent=torch.zeros(1, 5, 4),
         visible_values=torch.zeros(1, 4, 12),
     )
