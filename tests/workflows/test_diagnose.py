@@ -70,6 +70,11 @@ def test_two_runs_share_one_figure_and_baselines_can_be_left_out(
     first, second = found["lowpass"]
     assert (first.subject, second.subject) == ("small", "copy.ckpt")
     assert dict(first) == dict(second)
+    # The same weights twice: paired by picture, nothing differs, and there is no spread either.
+    report = json.loads((tmp_path / "out" / "lowpass.json").read_text())
+    differences = report["differences"]["copy.ckpt - small"]
+    assert {"clean", "blur 1"} <= differences.keys()
+    assert differences["clean"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:

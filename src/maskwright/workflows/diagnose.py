@@ -15,7 +15,7 @@ from maskwright.workflows.loading.labeled_settings import LabeledSettings, label
 from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext
-from maskwright.workflows.measuring.diagnosis_report import format_findings, write_findings
+from maskwright.workflows.measuring.diagnosis_report import format_diagnosis, write_diagnosis
 from maskwright.workflows.measuring.subjects import (
     RANDOM,
     NamedEncoder,
@@ -62,10 +62,11 @@ def diagnose(
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
     answers = {}
     for name, question in questions.items():
-        answers[name] = context.measure(name, question, subjects)
+        diagnosis = context.measure(name, question, subjects)
+        answers[name] = diagnosis.findings
         # Each test is written as soon as it is done, so that a later failure loses nothing.
-        write_findings(folder / name, question, answers[name], about)
-        for line in [*format_findings(answers[name]), f"Written to {folder / name}.png and .json"]:
+        write_diagnosis(folder / name, question, diagnosis, about)
+        for line in [*format_diagnosis(diagnosis), f"Written to {folder / name}.png and .json"]:
             reporter.say(line)
     return answers
 

@@ -80,10 +80,10 @@ def _format_interval(interval: Mapping[str, float]) -> str:
 def measure_differences(
     results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
 ) -> dict[str, Any]:
-    """Top-1 of every encoder minus the first one's, by probe, with a paired bootstrap interval.
+    """Every encoder minus the first one, by probe, with paired bootstrap intervals.
 
-    The same test images are drawn for both. Left out where the images differ or a probe does not
-    say which it got right.
+    Top-1 under the probe's own name, top-5 under `PROBE top5`. The same test images are drawn for
+    both. Left out where the images differ or a probe does not say which it got right.
 
     tested: the keys of the test images of each encoder.
     """
@@ -93,19 +93,28 @@ def measure_differences(
         # Encoders of other sizes may skip other pictures, and then no pairs can be made.
         if tested[name] != tested[first]:
             continue
-        # Probes that average over draws have no single answer per image.
         for probe, result in results[name].items():
-            correct = result.get("correct")
-            reference = results[first].get(probe, {}).get("correct")
-            if correct and reference:
-                interval = bootstrap_interval(_rights(correct) - _rights(reference), seed)
+            pairs = _paired_answers(probe, result, results[first].get(probe, {}))
+            for title, change in pairs.items():
                 pair = differences.setdefault(f"{name} - {first}", {})
-                pair[probe] = interval.to_dict()
+                pair[title] = bootstrap_interval(change, seed).to_dict()
     return differences
 
 
+def _paired_answers(
+    probe: str, result: Mapping[str, Any], reference: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Right answers minus the reference's (n,) under the names of their differences."""
+    pairs = {}
+    # Probes that average over draws have no single answer per image.
+    for key, title in (("correct", probe), ("correct_top5", f"{probe} top5")):
+        if result.get(key) and reference.get(key):
+            pairs[title] = _rights(result[key]) - _rights(reference[key])
+    return pairs
+
+
 def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """One line per pair: the difference in top-1 with its interval."""
+    """One line per pair: the differences in top-1 and top-5 with their intervals."""
     width = max([NAME_WIDTH, *map(len, differences)])
     lines = []
     for pair, by_probe in differences.items():
