@@ -20,6 +20,7 @@ from maskwright.studies.report.figures import (
     learning_drawings,
 )
 from maskwright.studies.report.measured_tables import (
+    difference_table,
     effects_table,
     mask_table,
     other_table,
@@ -82,6 +83,7 @@ class Report:
     matrix: every model under every arm's masks.
     masks: statistics of the masks that arms trained with.
     others: numbers without verdicts.
+    pairs: diagnostics of each arm minus those of the baseline.
     plan: the plan as YAML.
     facts: commits, versions, hardware.
     """
@@ -98,6 +100,7 @@ class Report:
     matrix: Table | None
     masks: Table | None
     others: Table | None
+    pairs: Table | None
     failures: Table | None
     pictures: Pictures
     plan: str
@@ -140,6 +143,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     # Judged once: sentences, tables and figures must agree.
     findings = find(record)
     rows = read_rows(record, runs)
+    diagnostics = read_diagnostics(record, runs)
     # The main metric comes first, and only it is drawn against compute.
     main = findings[0] if findings else None
     return Report(
@@ -154,7 +158,8 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         curves=learning_drawings(record, rows),
         matrix=reconstruction_matrix(record),
         masks=mask_table(read_mask_statistics(record, runs)),
-        others=other_table(record, findings, read_diagnostics(record, runs)),
+        others=other_table(record, findings, diagnostics),
+        pairs=difference_table(record, diagnostics),
         failures=failure_table(record),
         pictures=draw_pictures(record, runs) if pictures else Pictures(),
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
