@@ -13,7 +13,7 @@ from typing import Any, Literal
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
 
-POSITIONS = ("sincos", "learned", "rotary", "none")
+POSITIONS = ("sincos", "learned", "rotary", "relative", "none")
 DECODERS = ("full", "cross")
 TARGETS = ("raw", "normalized")
 

@@ -50,5 +50,6 @@ def layer_of(name: str, depth: int) -> int:
     inner = name.removeprefix("encoder.")
     if inner.startswith("blocks."):
         return int(inner.split(".")[1]) + 1
-    is_embedding = inner.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed"))
+    embeddings = ("patch_embed.", "cls_token", "reg_token", "pos_embed", "relation.")
+    is_embedding = inner.startswith(embeddings)
     return 0 if is_embedding else depth + 1

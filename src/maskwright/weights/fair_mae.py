@@ -41,7 +41,7 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
     reasons = {
         "has no class token": not config.class_token,
         "has register tokens": config.registers > 0,
-        f"has {config.positions} positions": config.positions in ("rotary", "none"),
+        f"has {config.positions} positions": config.positions not in ("sincos", "learned"),
         "has a cross decoder": config.decoder != "full",
         "has layer scales": config.layer_scale is not None,
         "lacks a norm at the end of a half": not (config.final_norm and config.decoder_norm),

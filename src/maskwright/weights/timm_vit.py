@@ -137,9 +137,9 @@ def is_standard(config: ModelConfig) -> bool:
 
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     """The arguments of timm's VisionTransformer that rebuild this encoder."""
-    if config.positions == "rotary":
+    if config.positions in ("rotary", "relative"):
         raise NotExportable(
-            "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be"
+            f"timm's VisionTransformer has no {config.positions} positions like ours, so this encoder cannot be"
             " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
             " learned."
         )

@@ -24,7 +24,7 @@ class ModelSettings:
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
     # Tokens of the encoder.
-    positions: str = setting("sincos", help="sincos, learned, rotary or none")
+    positions: str = setting("sincos", help="sincos, learned, rotary, relative or none")
     class_token: bool = setting(True, help="whether the encoder has a class token")
     registers: int = setting(0, help="extra learned tokens beside the class token")
     # The decoder, which is thrown away after pretraining.
