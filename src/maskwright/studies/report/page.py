@@ -19,6 +19,11 @@ from maskwright.studies.report.figures import (
     interval_drawings,
     learning_drawings,
 )
+from maskwright.studies.report.measured_figures import (
+    accuracy_drawings,
+    epoch_drawings,
+    term_drawings,
+)
 from maskwright.studies.report.measured_tables import (
     difference_table,
     effects_table,
@@ -152,10 +157,14 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         answer=answer_lines(findings, record.baseline),
         notes=notes_of(record, findings),
         design=design_table(record),
-        sections=[_section(record, finding) for finding in findings],
+        sections=_sections(record, findings),
         compute=compute_table(record),
         frontier=frontier_drawings(record, main) if main else [],
-        curves=learning_drawings(record, rows),
+        curves=[
+            *learning_drawings(record, rows),
+            *epoch_drawings(record),
+            *term_drawings(record, rows),
+        ],
         matrix=reconstruction_matrix(record),
         masks=mask_table(read_mask_statistics(record, runs)),
         others=other_table(record, findings, diagnostics),
@@ -165,6 +174,16 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
         facts=trial_facts(record.finished()),
     )
+
+
+def _sections(record: StudyRecord, findings: Sequence[Finding]) -> list[MetricSection]:
+    """A section for each metric; the first also has the accuracies side by side."""
+    sections = [_section(record, finding) for finding in findings]
+    if sections:
+        first = sections[0]
+        bars = accuracy_drawings(record, findings)
+        sections[0] = replace(first, drawings=[*first.drawings, *bars])
+    return sections
 
 
 def _section(record: StudyRecord, finding: Finding) -> MetricSection:

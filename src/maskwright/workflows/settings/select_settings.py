@@ -147,7 +147,7 @@ def build_select_settings(
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
     merged = {
-        **(_read_section(recipe) if recipe else {}),
+        **(read_select_recipe(recipe) if recipe else {}),
         **{name: value for name, value in given.items() if value is not None},
     }
     # Likewise a rate: --base-lr means nothing beside the recipe's lr, which would win over it.
@@ -174,7 +174,8 @@ def build_select_settings(
     )
 
 
-def _read_section(recipe: str) -> dict[str, Any]:
+def read_select_recipe(recipe: str) -> dict[str, Any]:
+    """The section `select` of a recipe; raises MaskwrightError for one that has none."""
     read = read_recipe(recipe)
     if not isinstance(read.get("select"), Mapping):
         raise MaskwrightError(
