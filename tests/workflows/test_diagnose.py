@@ -171,3 +171,21 @@ def test_rendered_pictures_serve_pretraining_and_evaluation(tmp_path: Path) -> N
     results = run.evaluate(probe="linear", baselines=False, device="cpu")
     assert results["this encoder"]["linear"]["num_train"] == 48
     assert results["this encoder"]["linear"]["num_test"] == 12
+
+
+def test_stylized_pictures_of_other_classes_are_refused_before_anything_is_measured(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
+    picture = tmp_path / "stylized" / "zebra" / "1.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (16, 16)).save(picture)
+    with pytest.raises(MaskwrightError, match="not those of the clean ones: zebra"):
+        maskwright.diagnose(
+            small_run.path,
+            AGREE,
+            tests="stylized",
+            stylized=str(tmp_path / "stylized"),
+            out=tmp_path / "out",
+            device="cpu",
+        )
+    assert not (tmp_path / "out").exists()

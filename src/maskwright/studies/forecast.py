@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from maskwright.patches import PatchMask, visible_count
 from maskwright.patches.mask import split
 from maskwright.schedules import parse_schedule
 from maskwright.studies.record import Compute, TrialRecord
-from maskwright.support.environment import pick_device, pick_precision
+from maskwright.support.environment import cpu_count, pick_device, pick_precision
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -108,7 +109,12 @@ def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Ra
         walls = [_wall_seconds(trial) for trial in finished]
         beside = max(0.0, (sum(walls) - seconds) / len(finished))
         return Rate(flops / seconds, f"measured on {len(timed)} finished trials", beside)
-    return Rate(time_steps(baseline), "measured on a few steps of the baseline's model just now")
+    source = "measured on a few steps of the baseline's model just now"
+    # Not on all systems.
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > cpu_count():
+        source += f" beside other work (load {load:.0f} on {cpu_count()} cores)"
+    return Rate(time_steps(baseline), source)
 
 
 def time_steps(settings: PretrainSettings) -> float:

@@ -21,7 +21,7 @@ from maskwright.workflows.settings.fields import Leaf, leaves, setting
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 """Scattered, clustered and regular holes, so that no arm is measured at its own habit alone."""
-LISTS = ("probes", "masks", "filled", "diagnostics")
+LISTS = ("probes", "masks", "filled", "diagnostics", "also")
 """Fields that are lists of text, which may be empty."""
 MEASURE_SEED = 0
 """All arms are measured under one seed, so that they see the same masks."""
@@ -45,6 +45,7 @@ class MeasureSettings:
     masks: Sequence[str] = setting(COMMON_MASKS, help="POLICY RATIO each, the same for all arms")
     filled: Sequence[str] = setting(("psnr",), help="what is measured of pictures filled in")
     pictures: int = setting(256, help="how many pictures are filled in under each common mask")
+    also: Sequence[str] = setting((), help="other labeled pictures for the frozen probes")
     kept: bool = setting(False, help="also measure the frozen probes on the epochs that runs kept")
     scratch: bool = setting(False, help="also fine-tune random weights: a training from scratch")
     cross: bool = setting(True, help="also fill in under every other arm's masks")
@@ -52,6 +53,7 @@ class MeasureSettings:
     diagnostics: Sequence[str] = setting((), help="questions of `maskwright diagnose`")
     stimuli: str | None = setting(None, help="pictures whose cues disagree, for cue-conflict")
     textures: str | None = setting(None, help="pictures of textures, for texture")
+    stylized: str | None = setting(None, help="stylized pictures, for stylized")
     main: str | None = setting(None, help="the metric whose verdicts are claims")
 
     @classmethod

@@ -22,7 +22,7 @@ from maskwright.studies.measures import (
     read_mask,
 )
 from maskwright.studies.metrics import FILL_METRICS, LOSS, PSNR
-from maskwright.studies.probing import Measured, measure_kept, measure_probes
+from maskwright.studies.probing import Measured, measure_also, measure_kept, measure_probes
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
@@ -52,7 +52,8 @@ def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Meas
     _diagnose(run, measures, reporter)
     filled = _measure_filled(run, measures, reporter)
     kept = measure_kept(run, measures, reporter) if measures.kept else {}
-    return Measured({**probed.numbers, **filled, **kept}, probed.per_image)
+    also = measure_also(run, measures, reporter)
+    return Measured({**probed.numbers, **filled, **kept, **also}, probed.per_image)
 
 
 def held_pictures(
@@ -138,6 +139,7 @@ def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
             tests=",".join(measures.diagnostics),
             stimuli=measures.stimuli,
             textures=measures.textures,
+            stylized=measures.stylized,
             labels=measures.labels,
             limit=measures.limit,
             baselines=False,

@@ -12,6 +12,8 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.workflows.settings.recipes import flatten, merge_sections, parse_assignments
 
+MEASURING = "evaluate."
+"""Begins an assignment to the plan's section of that name."""
 NOTHING = "none"
 """Written for a budget, or for probes, that there shall not be."""
 
@@ -39,8 +41,12 @@ def change_plan(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
 
 
 def _assign(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Settings that all arms share, over those of the plan's base."""
-    sections = parse_assignments(assignments)
+    """Settings that all arms share, over those of the plan's base, and how trials are measured."""
+    measuring = [text for text in assignments if text.startswith(MEASURING)]
+    for text in measuring:
+        name, _, value = text.removeprefix(MEASURING).partition("=")
+        values = {**values, "evaluate": {**(values.get("evaluate") or {}), name.strip(): value}}
+    sections = parse_assignments([text for text in assignments if text not in measuring])
     written = values.get("arms")
     arms = [flatten(settings or {}) for settings in written.values()] if written else []
     for name in flatten(sections):

@@ -30,6 +30,7 @@ KEYS = (
     "search",
 )
 """The keys of a plan file, in the order in which they are written."""
+ARMS = ("arms", "factors", "ablations")
 SCALES = "scales"
 """Beside the keys: what the plan says otherwise at another scale, by the scale's name."""
 DEFAULT_SCALE = "small"
@@ -76,7 +77,12 @@ def _at_scale(values: dict[str, Any], scale: str | None, plan: str) -> dict[str,
         return values
     if scale not in scales:
         raise unknown_name(f"scale of the plan '{plan}'", str(scale), [DEFAULT_SCALE, *scales])
-    whole = merge_sections(values, scales[scale])
+    changes = scales[scale] or {}
+    # Arms of a scale take the place of those of the file; all other sections are merged.
+    kept = {
+        name: value for name, value in values.items() if name not in changes or name not in ARMS
+    }
+    whole = merge_sections(kept, changes)
     # A study of its own, which must not be mixed with that of the small scale.
     return {**whole, "name": f"{values.get('name', Path(plan).stem)}-{scale}"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,22 @@ def measure_kept(run: Run, measures: MeasureSettings, reporter: Reporter) -> dic
         for probe, result in results.items():
             name = f"{top1.name(probe)}{AT_EPOCH}{epoch}"
             numbers[name] = float(top1.read(result)["value"])
+    return numbers
+
+
+def measure_also(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
+    """Top-1 and top-5 of every frozen probe on other labeled pictures: transfer."""
+    numbers: dict[str, float] = {}
+    for place in measures.also:
+        probes = measures.frozen_probes()
+        # Labels of the study's own pictures say nothing of these.
+        there = replace(measures, data=place, labels=None)
+        results = _probe(run.path, run, there, probes, reporter) if probes else {}
+        for probe, result in results.items():
+            for kind in PROBE_METRICS:
+                if result.get(kind.key) is not None:
+                    value = float(kind.read(result)["value"])
+                    numbers[f"{kind.name(probe)} on {Path(place).stem}"] = value
     return numbers
 
 

@@ -45,8 +45,12 @@ def diagnose(
     encoders = load_encoders(paths, shortest_names(paths), settings.on, target)
     pictures = _labeled_settings(settings, encoders[0], paths[0])
     split = find_split(pictures, reporter)
-    given = {"stimuli": settings.stimuli, "textures": settings.textures}
-    extras = find_extra_pictures(questions, given, pictures)
+    given = {
+        "stimuli": settings.stimuli,
+        "textures": settings.textures,
+        "stylized": settings.stylized,
+    }
+    extras = find_extra_pictures(questions, given, split)
     context = DiagnosisContext(split, extras, target, settings.seed, reporter)
     subjects = context.prepare_all(encoders, settings.baselines)
     _say_pictures(subjects[0], context)

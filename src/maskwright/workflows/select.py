@@ -23,12 +23,13 @@ from maskwright.workflows.loading.pictures import Pictures, find, load
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.resuming import refuse_changes
 from maskwright.workflows.runs.run_folder import RunFolder, slug
+from maskwright.workflows.selecting.apply import apply_scorer
 from maskwright.workflows.selecting.fit import fit_scorer
 from maskwright.workflows.selecting.report import report_selection
 from maskwright.workflows.selecting.task import SelectTask
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.pretrain_settings import DataSettings
-from maskwright.workflows.settings.select_options import SELECT, SelectOptions
+from maskwright.workflows.settings.select_options import SELECT, SelectOptions, check_select
 from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
 
 
@@ -50,6 +51,10 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or LogReporter()
+    check_select(options, settings)
+    if options.apply is not None:
+        given = {name: value for name, value in settings.items() if value is not None}
+        return _apply(options, given.get("limit"), str(given.get("device", "auto")), reporter)
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
     parent = open_run(options.run)
@@ -85,6 +90,14 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     # The scorer is safe on disk before anything is measured.
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     return Selection(folder.path, report_selection(task, reporter))
+
+
+def _apply(options: SelectOptions, limit: int | None, device: str, reporter: Reporter) -> Selection:
+    """Let a trained scorer look at other pictures."""
+    count = None if limit is None else int(limit)
+    parent = open_run(options.run)
+    folder = apply_scorer(parent, str(options.apply), str(options.data), count, device, reporter)
+    return Selection(folder, read_json(folder / "summary.json"))
 
 
 def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:

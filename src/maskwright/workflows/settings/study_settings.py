@@ -83,7 +83,10 @@ class StudySettings(RunStudySettings):
     )
     assignments: list[str] = setting(
         [],
-        help="section.name=value, a setting that all arms share; may be repeated",
+        help=(
+            "section.name=value, a setting that all arms share, or evaluate.name=value, how they are"
+            " measured; may be repeated"
+        ),
         flag="set",
         many=True,
         metavar="SECTION.NAME=VALUE",
