@@ -69,6 +69,7 @@ ONLY_PARSED = {
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",
+    "--apply": "needs a trained scorer; tests/workflows/test_select.py has one",
     "--recipe facade": "fetches weights; tests/workflows/test_every_recipe.py draws them instead",
 }
 """Parts of the lines that are understood but not run, each with its reason."""

@@ -176,10 +176,11 @@ def test_rendered_pictures_serve_pretraining_and_evaluation(tmp_path: Path) -> N
 def test_stylized_pictures_of_other_classes_are_refused_before_anything_is_measured(
     small_run: maskwright.Run, tmp_path: Path
 ) -> None:
-    picture = tmp_path / "stylized" / "zebra" / "1.png"
-    picture.parent.mkdir(parents=True)
-    Image.new("RGB", (16, 16)).save(picture)
-    with pytest.raises(MaskwrightError, match="not those of the clean ones: zebra"):
+    for name in ("yak", "zebra"):
+        picture = tmp_path / "stylized" / name / "1.png"
+        picture.parent.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(picture)
+    with pytest.raises(MaskwrightError, match="not those of the clean ones: yak, zebra"):
         maskwright.diagnose(
             small_run.path,
             AGREE,

@@ -90,6 +90,7 @@ def _measure(
         [run, RANDOM],
         measures.data,
         probe=", ".join(probes),
+        features=measures.features,
         labels=measures.labels,
         baselines=False,
         figures=False,
