@@ -31,7 +31,7 @@ def scorer_values(plan_values: dict[str, Any]) -> dict[str, Any]:
     values = {name: value for name, value in plan_values.items() if name != "evaluate"}
     arms = {
         "leaking": {"select": {"encode": "all", "mix": "interpolate"}},
-        "honest": {"select": {"encode": "kept"}},
+        "honest": {"select": {"encode": "kept", "mix": "sample"}},
     }
     base = {**plan_values["base"], "decoder": "full"}
     return {**values, "base": base, "select": SCORER, "arms": arms}

@@ -1,4 +1,4 @@
-"""Stylized transfer: a probe fitted on clean pictures, asked on stylized ones of the same classes."""
+"""Stylized transfer: a probe of clean pictures, asked on stylized ones of the same classes."""
 
 from __future__ import annotations
 
@@ -143,6 +143,7 @@ class Restyled:
 def match_classes(stylized: Pictures, classes: Sequence[str]) -> Tensor:
     """The labels (n,) of stylized pictures among the classes of the clean ones, by name."""
     known = {name: label for label, name in enumerate(classes)}
+    # -1 is no class, so no answer to such a picture is right.
     numbers = torch.tensor([known.get(name, -1) for name in stylized.classes])
     return numbers[stylized.labels]
 

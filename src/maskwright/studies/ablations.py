@@ -52,18 +52,19 @@ def split_designs(cells: Cells) -> list[dict[str, Mapping[str, Any]]]:
     A plan of `factors` has one design; one of `ablations` has as many as groups.
     """
     keys = list(dict.fromkeys(frozenset(levels) for levels in cells.values() if levels))
-    # The base arm has the factors of all groups, so its own set of names holds others.
-    groups = [key for key in keys if not any(other < key for other in keys)]
     designs: list[dict[str, Mapping[str, Any]]] = []
-    for group in groups:
+    for group in keys:
+        # The base arm has the factors of all groups, so its own set of names holds others.
+        if any(other < group for other in keys):
+            continue
         inside = {arm: levels for arm, levels in cells.items() if group <= set(levels)}
-        designs.append(
-            {
-                arm: {factor: level for factor, level in levels.items() if factor in group}
-                for arm, levels in inside.items()
-            }
-        )
+        designs.append({arm: _only(levels, group) for arm, levels in inside.items()})
     return designs
+
+
+def _only(levels: Mapping[str, Any], group: frozenset[str]) -> dict[str, Any]:
+    """The levels of the factors of one group."""
+    return {factor: level for factor, level in levels.items() if factor in group}
 
 
 def _join(arms: Sequence[Arm]) -> dict[str, Any]:

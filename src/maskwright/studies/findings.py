@@ -200,7 +200,8 @@ def _effects(
         finished = {arm: levels for arm, levels in design.items() if arm in values}
         numbers = {arm: values[arm] for arm in finished}
         # Effects use the seeds that all arms share, and there may be none yet.
-        has_seeds = len(numbers) > 1 and set.intersection(*(set(one) for one in numbers.values()))
+        seeds = [set(by_seed) for by_seed in numbers.values()]
+        has_seeds = len(seeds) > 1 and set.intersection(*seeds)
         if has_seeds and is_whole(finished, design):
             effects |= measure_effects(numbers, finished, metric.larger_is_better, metric.main)
     return effects

@@ -20,6 +20,7 @@ def limit_verdict(
     has_learned, baseline_has_learned: whether the mean is above the interval of random weights;
         not known counts as yes.
     """
+    # Only the claim that nothing differs needs two arms that learned.
     if is_shown or not verdict.startswith("no difference"):
         return verdict
     if not has_learned:

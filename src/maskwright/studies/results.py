@@ -15,6 +15,7 @@ RESULTS = "results.json"
 
 def write_results(record: StudyRecord, folder: Path) -> Path:
     """Write results.json: arm -> means over seeds, and every seed with its minutes of training."""
+    # One file for whoever wants numbers and no page.
     results = {
         "question": record.question,
         "metrics": {metric.name: metric.title for metric in record.metrics},
@@ -47,6 +48,7 @@ def describe_arm(record: StudyRecord, arm: Arm) -> dict[str, Any]:
 
 def _describe_trial(trial: TrialRecord) -> dict[str, Any]:
     """The numbers of one seed beside what its pretraining took."""
+    # A trial of an older version may not know what it spent.
     compute = trial.compute
     spent = {} if compute is None else {"steps": compute.steps, "flops": compute.flops}
     seconds = None if compute is None else compute.seconds

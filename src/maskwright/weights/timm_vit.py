@@ -139,9 +139,9 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     """The arguments of timm's VisionTransformer that rebuild this encoder."""
     if config.positions in ("rotary", "relative"):
         raise NotExportable(
-            f"timm's VisionTransformer has no {config.positions} positions like ours, so this encoder cannot be"
-            " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
-            " learned."
+            f"timm's VisionTransformer has no {config.positions} positions like ours, so this"
+            " encoder cannot be exported to it; use the checkpoint with maskwright, or train with"
+            " positions sincos or learned."
         )
     # A table of sincos positions travels as timm's learned one: the numbers are the same.
     arguments: dict[str, Any] = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
+from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.diagnostics.findings import Findings
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
@@ -64,6 +66,17 @@ def diagnose(
         "seen": context.tell_seen(paths, subjects, pictures.data),
     }
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
+    return _ask_all(questions, context, subjects, folder, about)
+
+
+def _ask_all(
+    questions: Mapping[str, Diagnostic],
+    context: DiagnosisContext,
+    subjects: Sequence[DiagnosedSubject],
+    folder: Path,
+    about: Mapping[str, Any],
+) -> dict[str, list[Findings]]:
+    """Ask every question in turn, and leave and say each answer as soon as it is there."""
     answers = {}
     for name, question in questions.items():
         diagnosis = context.measure(name, question, subjects)
@@ -71,7 +84,7 @@ def diagnose(
         # Each test is written as soon as it is done, so that a later failure loses nothing.
         write_diagnosis(folder / name, question, diagnosis, about)
         for line in [*format_diagnosis(diagnosis), f"Written to {folder / name}.png and .json"]:
-            reporter.say(line)
+            context.reporter.say(line)
     return answers
 
 

@@ -55,6 +55,22 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     if options.apply is not None:
         given = {name: value for name, value in settings.items() if value is not None}
         return _apply(options, given.get("limit"), str(given.get("device", "auto")), reporter)
+    task = _prepare_task(options, settings, reporter)
+    if not fit_scorer(task, reporter, resume=options.resume):
+        raise MaskwrightError(
+            f"Stopped; nothing is lost. Go on with --resume --name {task.folder.path.name} and the"
+            " same settings."
+        )
+    # The scorer is safe on disk before anything is measured.
+    shape = _shape(task.options, task.loaded)
+    save_scorer(task.folder.path / "scorer.safetensors", task.scorer, shape)
+    return Selection(task.folder.path, report_selection(task, reporter))
+
+
+def _prepare_task(
+    options: SelectOptions, settings: dict[str, Any], reporter: Reporter
+) -> SelectTask:
+    """Everything that a training of a scorer needs, its folder opened."""
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
     parent = open_run(options.run)
@@ -73,7 +89,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     shape = _shape(chosen, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
     held_out = _is_held_out_from_run(parent.settings.data, data_settings)
-    task = SelectTask(
+    return SelectTask(
         options=chosen,
         loaded=loaded,
         scorer=scorer,
@@ -82,14 +98,6 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
         pretrained=parent.settings.to_flat(),
         held_out_from_run=pictures.held is not None and held_out,
     )
-    if not fit_scorer(task, reporter, resume=options.resume):
-        raise MaskwrightError(
-            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same"
-            " settings."
-        )
-    # The scorer is safe on disk before anything is measured.
-    save_scorer(folder.path / "scorer.safetensors", scorer, shape)
-    return Selection(folder.path, report_selection(task, reporter))
 
 
 def _apply(options: SelectOptions, limit: int | None, device: str, reporter: Reporter) -> Selection:

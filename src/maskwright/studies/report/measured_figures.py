@@ -22,6 +22,7 @@ TOP1 = PROBE_METRICS[0].key
 def term_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     """How every term of the losses went, in training and on held-out pictures."""
     labels = short_labels(record)
+    # Terms differ by arm, so columns are those that any of them has.
     columns = dict.fromkeys(key for trial in rows.values() for row in trial for key in row)
     drawings = []
     for key in columns:
@@ -71,6 +72,7 @@ def epoch_drawings(record: StudyRecord) -> list[Drawing]:
     metrics = dict.fromkeys(name.partition(AT_EPOCH)[0] for name in names if AT_EPOCH in name)
     drawings = []
     for metric in metrics:
+        # Epochs that an arm did not reach have no number there.
         curves = {}
         for arm in record.arms:
             points = []

@@ -163,6 +163,7 @@ def format_arms(
 
 def _format_losses(arms: Sequence[FilledArm], seed: int) -> list[str]:
     """A line per arm: mean loss, spread over pictures, best and worst picture."""
+    # One target has one scale; losses of arms with several targets do not compare.
     rows = [["loss over pictures", "mean", "sd", "best", "worst"]]
     for arm in arms:
         loss = describe_losses(arm)

@@ -95,6 +95,7 @@ def _look(
     """Score, choose and fill in batch by batch."""
     model, grid = loaded.model.to(device), loaded.model.grid
     scorer = load_scorer(place / "scorer.safetensors", grid).to(device)
+    # The sheet shows pictures from the first to the last.
     total = sum(len(batch.images) for batch in batches)
     shown = set(spread(total, SHEET))
     keys: list[str] = []
@@ -148,9 +149,11 @@ def _write(folder: Path, applied: Applied, loaded: LoadedModel, data: str) -> No
 
     write_atomic(folder / "scores.npz", write_arrays)
     write_atomic(folder / "scores.csv", write_table)
+    # Black is a patch that is not wanted, or not kept.
     for name, values in (("saliency", applied.chance), ("kept", applied.is_kept)):
         for key, row in zip(file_names(applied.keys), values, strict=True):
             save_picture(folder / name / f"{key}.png", patch_picture(row, grid))
+    # At the foot, because a map of chances is read wrongly without its scale.
     title = f"What the scorer keeps of {Path(data).name}"
     note = "Wanted: chance of keeping, black 0 to white 1. Composites from kept patches alone."
     sheet = selection_sheet([("Pictures spread over all", applied.rows)], grid, title, [note])
