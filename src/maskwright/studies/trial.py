@@ -139,7 +139,15 @@ def _train_scorer(
         "seed": record.seed,
         "device": run.settings.run.device,
     }
-    numbers = train_scorer(run, slug(arm.name), settings, reporter)
+    name = slug(arm.name)
+    try:
+        numbers = train_scorer(run, name, settings, reporter)
+    except MaskwrightError:
+        # Somebody asked to stop, which is no failure: the trial is given back.
+        scorer = RunFolder(run.path / "select" / name)
+        if scorer.exists and scorer.status().get("state") == "stopped":
+            raise TrialStopped from None
+        raise
     return run, Measured(numbers, {})
 
 
