@@ -41,7 +41,8 @@ def say_forecast(plan: StudyPlan, design: Design, folder: Path, reporter: Report
     """Say how long the missing trials will take here, and what they will write."""
     finished = [trial for trial in kept_records(folder) if trial.state == "done"]
     done = {trial.key for trial in finished}
-    missing = [key for key in plan.keys if key not in done]
+    # Arms whose weights are missing here take no time.
+    missing = [key for key in plan.keys if key not in done and key[0] in design.costs]
     # Scorers share a frozen run, so that each seed pretrains once for arms that pretrain alike.
     if plan.select is not None:
         runs = {
