@@ -54,7 +54,8 @@ counts.
 ONLY_PARSED = {
     "demo": "trains for a minute and a half on pictures of a package",
     "compare ": "trains several arms; tests/studies/test_study.py runs this command",
-    "study ": "trains several arms on STL-10; tests/studies/test_study.py runs this command",
+    "study improvements": "trains several arms on STL-10; tests/studies/test_study.py runs it",
+    "--dry-run": "reads STL-10; tests/studies/test_plan_changes.py runs it on fewer pictures",
     "publish ": "needs a finished study; tests/studies/test_publishing.py has one",
     "linear,attentive,finetune": "a minute of probes; tests/workflows/test_evaluate.py runs each",
     "linear_official": "a hundred epochs; tests/workflows/test_evaluate.py runs it shorter",
