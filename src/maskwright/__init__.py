@@ -8,9 +8,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _DOORS = {
+    "survey": "maskwright.workflows.survey",
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
     "diagnose": "maskwright.workflows.diagnose",
+    "anomalies": "maskwright.workflows.anomalies",
     "finetune": "maskwright.workflows.finetune",
     "reconstruct": "maskwright.workflows.reconstruct",
     "masks": "maskwright.workflows.masks",
@@ -20,7 +22,9 @@ _DOORS = {
     "publish": "maskwright.studies.publishing",
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
+    "neighbors": "maskwright.workflows.neighbors",
     "export": "maskwright.workflows.export",
+    "list_runs": "maskwright.workflows.register",
     "Run": "maskwright.workflows.run",
     "open_run": "maskwright.workflows.run",
     "check_policy": "maskwright.masking.contract",

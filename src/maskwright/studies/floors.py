@@ -31,6 +31,7 @@ _SHAPE = (
     "heads",
     "positions",
     "class_token",
+    "class_tokens",
     "registers",
 )
 """Settings that shape an encoder: arms that agree in them share one measurement."""

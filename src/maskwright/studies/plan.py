@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.patches.target import require_picture
 from maskwright.studies.budget import Budget
 from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.plan_arms import SELECT, read_arms, read_baseline, refuse_owned
@@ -19,6 +20,7 @@ from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.studies.scorers import scorer_settings
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.targets.building import read_target
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -199,7 +201,9 @@ def _check(plan: StudyPlan) -> None:
     """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
         try:
-            plan.settings(arm, plan.seeds[0])
+            target = read_target(plan.settings(arm, plan.seeds[0]).model.target)
+            if plan.measures.masks:  # pictures are filled in
+                require_picture(target, "The model (evaluate.masks: [] fills in none)")
             if plan.select is not None:
                 build_select_settings(None, scorer_settings(plan.select, arm))
         except MaskwrightError as error:
