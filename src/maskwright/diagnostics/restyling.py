@@ -32,7 +32,7 @@ class Restyler:
     steps: of the optimizer.
     rate: its learning rate, of pixels in [0, 1].
     outline: weight of keeping the coarse drawing, beside the texture's.
-    coarse: pixels that are averaged for the coarse drawing.
+    cells: of the coarse drawing along the shorter side of the picture.
     seed: draws the filters.
     """
 
@@ -40,7 +40,7 @@ class Restyler:
     steps: int = 80
     rate: float = 0.03
     outline: float = 10.0
-    coarse: int = 4
+    cells: int = 16
     seed: int = 0
 
     def restyle(self, images: Tensor, styles: Tensor) -> Tensor:
@@ -55,15 +55,17 @@ class Restyler:
         """Follow the gradient of both errors from the recolored content (b, C, H, W)."""
         bank = random_filters(self.filters, content.shape[1], self.seed)
         wanted = texture_statistics(style, bank)
-        drawing = outline_of(content, self.coarse)
+        # The same drawing whatever the size: pixels are averaged to so many cells.
+        coarse = max(1, min(content.shape[-2:]) // self.cells)
+        drawing = outline_of(content, coarse)
         # Blurred first: what is left of the picture's own texture would stay where it is.
-        begun = blur(recolor(content, style), self.coarse / 2)
+        begun = blur(recolor(content, style), coarse / 2)
         grain = torch.randn(begun.shape, generator=torch_generator(self.seed, "grain"))
         picture = (begun + 0.1 * grain).clamp(0, 1).requires_grad_(True)
         optimizer = torch.optim.Adam([picture], lr=self.rate)
         for _ in range(self.steps):
             optimizer.zero_grad()
-            error = self.outline * _distance([outline_of(picture, self.coarse)], [drawing])
+            error = self.outline * _distance([outline_of(picture, coarse)], [drawing])
             error = error + _distance(texture_statistics(picture, bank), wanted)
             error.backward()
             optimizer.step()
