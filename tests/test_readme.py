@@ -55,7 +55,8 @@ counts.
 ONLY_PARSED = {
     "demo": "trains for a minute and a half on pictures of a package",
     "compare ": "trains several arms; tests/studies/test_study.py runs this command",
-    "study ": "trains several arms on STL-10; tests/studies/test_study.py runs this command",
+    "study improvements": "trains several arms on STL-10; tests/studies/test_study.py runs it",
+    "--dry-run": "reads STL-10; tests/studies/test_plan_changes.py runs it on fewer pictures",
     "publish ": "needs a finished study; tests/studies/test_publishing.py has one",
     "linear,attentive,finetune": "a minute of probes; tests/workflows/test_evaluate.py runs each",
     "linear_official": "a hundred epochs; tests/workflows/test_evaluate.py runs it shorter",
@@ -75,6 +76,7 @@ ONLY_PARSED = {
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",
+    "--apply": "needs a trained scorer; tests/workflows/test_select.py has one",
     "zoo:": "a model of another size; tests/workflows/test_start.py has a tiny zoo",
     "--recipe facade": "fetches weights; tests/workflows/test_every_recipe.py draws them instead",
 }

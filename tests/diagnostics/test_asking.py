@@ -61,7 +61,7 @@ def test_representation_reads_every_layer_and_raw_pixels():
 
 
 @pytest.mark.parametrize("decoder", ["full", "cross"])
-@pytest.mark.parametrize("positions", ["sincos", "learned", "rotary", "none"])
+@pytest.mark.parametrize("positions", ["sincos", "learned", "rotary", "relative", "none"])
 def test_only_positions_none_loses_order(positions, decoder):
     found = Positions().measure(build_subject(positions=positions, decoder=decoder), material(24))
     drift, change, spread = (
@@ -71,7 +71,8 @@ def test_only_positions_none_loses_order(positions, decoder):
         assert max(drift, change, spread) < 1e-8
         assert found.numbers["accuracy in order"].value == found.numbers["accuracy shuffled"].value
     else:
-        assert min(drift, change, spread) > 1e-6
+        # Biases begin as small as tokens do, so that order counts little before any training.
+        assert min(drift, change, spread) > (1e-7 if positions == "relative" else 1e-6)
 
 
 def test_raw_pixels_know_their_places():

@@ -68,7 +68,7 @@ def test_the_largest_head_is_renormalized():
     torch.testing.assert_close(product, torch.tensor([[0.75, 0.25], [0.0, 1.0]]))
 
 
-@pytest.mark.parametrize("positions", ["sincos", "rotary"])
+@pytest.mark.parametrize("positions", ["sincos", "rotary", "relative"])
 @pytest.mark.parametrize("class_token", [True, False])
 def test_maps_sum_to_one_on_seen_patches_alone(class_token, positions):
     model = build(class_token=class_token, positions=positions, registers=1)

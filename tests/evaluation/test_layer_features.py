@@ -24,7 +24,7 @@ def batches():
     ]
 
 
-@pytest.mark.parametrize("positions", ["sincos", "rotary"])
+@pytest.mark.parametrize("positions", ["sincos", "rotary", "relative"])
 def test_the_last_block_gives_the_features_of_the_encoder(positions):
     model = ImageEncoder(
         ModelConfig(

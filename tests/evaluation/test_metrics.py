@@ -7,11 +7,13 @@ from skimage.metrics import structural_similarity
 from sklearn.metrics import roc_auc_score
 
 from maskwright.evaluation.metrics import (
+    Interval,
     auroc_interval,
     auroc_of_counts,
     bootstrap_interval,
     masked_mse,
     masked_psnr,
+    paired_difference,
     psnr,
     ssim,
 )
@@ -120,3 +122,14 @@ def test_the_interval_holds_the_mean_and_repeats_with_its_seed():
 def test_nothing_measured_is_an_error():
     with pytest.raises(MaskwrightError, match="no test images"):
         bootstrap_interval(torch.zeros(0))
+
+
+def test_a_paired_difference_draws_the_same_images_for_both():
+    ours = bootstrap_interval(torch.tensor([1.0, 0.0, 1.0, 1.0]), seed=3)
+    theirs = bootstrap_interval(torch.tensor([0.0, -1.0, 0.0, 0.0]), seed=3)
+    # Every image differs by one, so no draw of images has another difference.
+    difference = paired_difference(ours, theirs, seed=3)
+    assert difference is not None
+    assert (difference.value, difference.low, difference.high) == (1.0, 1.0, 1.0)
+    assert paired_difference(ours, bootstrap_interval(torch.ones(3))) is None
+    assert paired_difference(ours, Interval(1.0, 0.0, 2.0)) is None

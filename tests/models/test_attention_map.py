@@ -11,7 +11,7 @@ from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import patchify
 
 
-@pytest.mark.parametrize("positions", ["sincos", "rotary"])
+@pytest.mark.parametrize("positions", ["sincos", "rotary", "relative"])
 @pytest.mark.parametrize(
     ("class_token", "registers"), [(True, 0), (True, 2), (False, 2), (False, 0)]
 )

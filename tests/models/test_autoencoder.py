@@ -116,7 +116,7 @@ def test_predictions_depend_on_where_patches_are_unless_positions_are_none(decod
     assert equivariant == (positions == "none")
 
 
-@pytest.mark.parametrize("positions", ["sincos", "learned", "rotary"])
+@pytest.mark.parametrize("positions", ["sincos", "learned", "rotary", "relative"])
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_hidden_patches_at_different_places_get_different_predictions(decoder, positions):
     model = build(decoder=decoder, positions=positions)

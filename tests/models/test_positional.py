@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from maskwright.models.positional import Rotary, build_table, place_rows, rotary_angles, rotate
+from maskwright.models.positional import (
+    RelativeBias,
+    Rotary,
+    build_table,
+    place_rows,
+    rotary_angles,
+    rotate,
+)
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
@@ -62,6 +69,32 @@ def test_rows_are_those_of_the_ids():
 def test_kinds_without_a_table_have_none():
     assert build_table("rotary", GRID, 16, 1) is None
     assert build_table("none", GRID, 16, 1) is None
+
+
+def test_a_relative_bias_depends_on_the_difference_of_places_alone():
+    relative = RelativeBias(GRID, 2)
+    torch.nn.init.normal_(relative.bias_table, generator=torch_generator(0))
+    (values,) = relative(torch.tensor([[0, 9, 8, 17, 24, 33]]), 1)  # three pairs one step apart
+    assert values.shape == (1, 2, 7, 7)
+    # Prefix tokens have no place.
+    assert values[:, :, 0].abs().max() == 0 == values[:, :, :, 0].abs().max()
+    steps = torch.stack([values[0, :, 1 + at, 2 + at] for at in (0, 2, 4)])
+    assert torch.equal(steps, steps[:1].expand(3, -1))
+    # The way back is another distance, and so are all others.
+    assert not torch.equal(values[0, :, 1, 2], values[0, :, 2, 1])
+    every = relative(None, 0).values[0, 0]
+    assert every.unique().numel() == (2 * 5 - 1) * (2 * 7 - 1)
+
+
+def test_queries_and_memory_have_the_biases_of_their_own_patches():
+    relative = RelativeBias(GRID, 2)
+    torch.nn.init.normal_(relative.bias_table, generator=torch_generator(0))
+    ids, memory = torch.tensor([[3, 30]]), torch.tensor([[0, 12, 34]])
+    every = relative(None, 0).values
+    crossed = relative.cross(ids, memory, 1).values
+    assert crossed.shape == (1, 2, 2, 4)
+    assert torch.equal(crossed[:, :, :, 1:], every[:, :, ids[0]][:, :, :, memory[0]])
+    assert crossed[:, :, :, 0].abs().max() == 0
 
 
 def test_coordinates_by_the_picture_are_centered_and_know_no_size():

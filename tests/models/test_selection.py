@@ -36,9 +36,11 @@ TINY = ModelConfig(
 SHAPES = [
     ("full", "sincos"),
     ("full", "rotary"),
+    ("full", "relative"),
     ("full", "none"),
     ("cross", "sincos"),
     ("cross", "rotary"),
+    ("cross", "relative"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,40 @@ def test_diagnostics_that_a_plan_asks_for_are_left_in_the_run_and_reach_the_repo
 def test_an_unknown_diagnostic_is_told(plan_values: dict[str, Any]) -> None:
     with pytest.raises(MaskwrightError, match="lowpass"):
         MeasureSettings.parse({"diagnostics": ["lowpas"]})
+
+
+def test_kept_epochs_other_pictures_and_losses_are_measured_where_a_plan_asks(
+    plan_values: dict[str, Any], pictures: Path, tmp_path: Path
+) -> None:
+    length = {"steps": None, "epochs": 2, "keep": [1]}
+    values = {
+        **plan_values,
+        "base": {**plan_values["base"], **length},
+        "arms": {"random": {}, "grid": {"policy": "grid"}},
+        "budget": None,
+        "evaluate": {
+            "probes": ["knn"],
+            "masks": ["random 0.75"],
+            "filled": ["loss"],
+            "pictures": 8,
+            "cross": False,
+            "kept": True,
+            "also": [str(pictures)],
+        },
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(values))
+    record = study(tmp_path / "plan.yaml", out=tmp_path / "study", pulse=QUICK)
+    trial = record.trials[0]
+    assert "knn top1 at epoch 1" in trial.numbers
+    # The same pictures under the same probe give the same accuracy.
+    assert trial.numbers[f"knn top1 on {pictures.name}"] == trial.numbers["knn top1"]
+    (written,) = (tmp_path / "study" / str(trial.run) / "losses").glob("*.json")
+    spread = json.loads(written.read_text())
+    ordered = [loss for _, loss in spread["best_to_worst"]]
+    assert ordered == sorted(ordered)
+    assert len(ordered) == 8
+    assert trial.numbers["loss best random 0.75"] == ordered[0]
+    mean = trial.numbers["loss random 0.75"]
+    assert ordered[0] < mean < trial.numbers["loss worst random 0.75"]
+    page = (tmp_path / "study" / "report.md").read_text()
+    assert "loss sd random 0.75" in page

@@ -127,7 +127,7 @@ def test_what_a_plan_leaves_open_or_writes_as_text_is_read(plan_values: dict[str
     evaluate = {"limit": "300", "pictures": None, "probes": "knn(k=5,pooling='mean'); linear"}
     measures = build_plan({**plan_values, "name": 2024, "evaluate": evaluate}, "tiny").measures
     assert (measures.limit, measures.pictures) == (300, 256)
-    assert [metric.name for metric in measures.metrics()][:2] == [
+    assert [metric.name for metric in measures.metrics()][:4:2] == [
         "knn(k=5, pooling='mean') top1",  # as results are named, whatever spaces the plan has
         "linear top1",
     ]
@@ -136,7 +136,9 @@ def test_what_a_plan_leaves_open_or_writes_as_text_is_read(plan_values: dict[str
 def test_a_metric_says_what_it_was_measured_on(plan_values: dict[str, Any]) -> None:
     evaluate = {"probes": "knn, attentive, layers, few_shot(shots='5'), finetune", "masks": []}
     metrics = build_plan({**plan_values, "evaluate": evaluate}, "tiny").measures.metrics()
-    assert {metric.name: metric.where for metric in metrics} == {
+    places = {metric.name: metric.where for metric in metrics}
+    assert places["finetune top5"] == "all weights, fine-tuned"
+    assert {name: where for name, where in places.items() if name.endswith("top1")} == {
         "knn top1": "frozen features",
         "attentive top1": "frozen patch tokens",
         "layers top1": "frozen features of the best layer",

@@ -93,7 +93,8 @@ def test_the_temperature_falls_from_exactly_one_to_exactly_a_half_and_stays() ->
 
 
 @pytest.mark.parametrize(
-    ("encode", "mix"), [("kept", "sample"), ("all", "sample"), ("all", "linear")]
+    ("encode", "mix"),
+    [("kept", "sample"), ("all", "sample"), ("all", "linear"), ("all", "interpolate")],
 )
 @pytest.mark.parametrize("cnn", [False, True])
 def test_the_slope_reaches_the_whole_scorer_and_nothing_of_the_autoencoder(
@@ -133,6 +134,16 @@ def test_training_keeps_what_evaluation_keeps_when_noise_and_temperature_are_tak
     assert torch.equal(keep.bool(), at_evaluation)
     assert torch.equal(pick(soft - 0.5), at_evaluation)
     assert 0 < at_evaluation.float().mean() < 1
+
+
+def test_interpolation_keeps_by_the_score_itself_without_noise_or_temperature() -> None:
+    score = torch.randn(6, 16, generator=torch_generator(0))
+    module = build_module(encode="all", mix="interpolate")
+    soft, keep = module.draw_keep(score, torch.arange(6))
+    assert torch.equal(soft, torch.sigmoid(-score))
+    assert torch.equal(keep, soft)
+    other = build_module(encode="all", mix="interpolate", temperature=Cosine(0.1, 0.1))
+    assert torch.equal(other.draw_keep(score, torch.arange(6) + 9)[1], keep)
 
 
 def test_a_draw_depends_on_the_sample_and_not_on_its_batch() -> None:

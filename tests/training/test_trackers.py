@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_mlflow_keeps_a_database_in_the_run_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,3 +61,26 @@ def test_a_missing_tracker_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(trackers, "find_spec", lambda name: None)
     with pytest.raises(MaskwrightError, match=r"pip install 'maskwright\[wandb\]'"):
         open_trackers(["wandb"], tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "online"),
+    [
+        (None, "a-key", True),
+        (None, None, False),
+        ("offline", "a-key", False),
+        ("online", None, True),
+    ],
+)
+def test_wandb_goes_online_after_a_login_unless_its_mode_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: str | None, key: str | None, online: bool
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setattr(wandb, "api", SimpleNamespace(api_key=key))
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    if mode is not None:
+        monkeypatch.setenv("WANDB_MODE", mode)
+    assert trackers.goes_online() == online
+    (note,) = trackers.tracker_notes(["wandb"], tmp_path / "run")
+    assert ("wandb sync" in note) != online
+    assert trackers.tracker_notes(["tensorboard"], tmp_path) == []

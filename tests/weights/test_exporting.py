@@ -100,7 +100,7 @@ def test_the_official_file_comes_back_bit_for_bit_with_its_target_and_oblong_gri
 
 
 @pytest.mark.parametrize("kind", [MaskedAutoencoder, ImageEncoder])
-@pytest.mark.parametrize("positions", ["rotary", "none"])
+@pytest.mark.parametrize("positions", ["rotary", "relative", "none"])
 def test_safetensors_hold_everything_we_have(tmp_path, kind, positions):
     model = loaded(kind, positions=positions, heads=2, registers=1)
     assert export_model(model, "safetensors", tmp_path / "m.safetensors").difference == 0

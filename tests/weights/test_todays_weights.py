@@ -65,7 +65,7 @@ def build_timm(name: str, **changes: Any) -> Any:
 def tokens_of(place: Path | str, hints: Hints | None = None, side: int = 16) -> Tensor:
     """Our tokens in float64, with rotary tables in float64."""
     model = load_encoder(place, hints).model.double()
-    rotary = model.encoder.rotary
+    rotary = model.encoder.relation
     if isinstance(rotary, Rotary):
         config = model.config
         by_image = config.positions == "rotary_image"

@@ -70,6 +70,11 @@ def test_two_runs_share_one_figure_and_baselines_can_be_left_out(
     first, second = found["lowpass"]
     assert (first.subject, second.subject) == ("small", "copy.ckpt")
     assert dict(first) == dict(second)
+    # The same weights twice: paired by picture, nothing differs, and there is no spread either.
+    report = json.loads((tmp_path / "out" / "lowpass.json").read_text())
+    differences = report["differences"]["copy.ckpt - small"]
+    assert {"clean", "blur 1"} <= differences.keys()
+    assert differences["clean"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_names_are_as_short_as_tells_them_apart(tmp_path: Path) -> None:
@@ -166,3 +171,22 @@ def test_rendered_pictures_serve_pretraining_and_evaluation(tmp_path: Path) -> N
     results = run.evaluate(probe="linear", baselines=False, device="cpu")
     assert results["this encoder"]["linear"]["num_train"] == 48
     assert results["this encoder"]["linear"]["num_test"] == 12
+
+
+def test_stylized_pictures_of_other_classes_are_refused_before_anything_is_measured(
+    small_run: maskwright.Run, tmp_path: Path
+) -> None:
+    for name in ("yak", "zebra"):
+        picture = tmp_path / "stylized" / name / "1.png"
+        picture.parent.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(picture)
+    with pytest.raises(MaskwrightError, match="not those of the clean ones: yak, zebra"):
+        maskwright.diagnose(
+            small_run.path,
+            AGREE,
+            tests="stylized",
+            stylized=str(tmp_path / "stylized"),
+            out=tmp_path / "out",
+            device="cpu",
+        )
+    assert not (tmp_path / "out").exists()

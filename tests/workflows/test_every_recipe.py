@@ -23,7 +23,7 @@ from tests.conftest import draw_pictures
 
 HERE: dict[str, dict[str, Any]] = {
     # no download in tests, and a quarter of the pixels, which VGG19 has to go through
-    "facade": {"loss": "0.6*mse + 0.4*perceptual(weights='random')", "image_size": 64},
+    "facade@small": {"loss": "0.6*mse + 0.4*perceptual(weights='random')", "image_size": 64},
 }
 
 
@@ -35,9 +35,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in recipe_names() if "select" not in read_recipe(name)]
-)
+# A recipe that has a small profile holds numbers for a GPU; its profile is trained for both.
+SMALL = [
+    name
+    for name in recipe_names()
+    if "select" not in read_recipe(name) and f"{name}@small" not in recipe_names()
+]
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_a_recipe_trains_two_steps(name: str, pictures: Path, tmp_path: Path) -> None:
     few = {
         "steps": 2,

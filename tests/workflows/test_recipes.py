@@ -10,9 +10,16 @@ import pytest
 import yaml
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.listing import list_recipes
 from maskwright.workflows.settings.fields import leaves
 from maskwright.workflows.settings.pretrain_settings import SECTIONS, PretrainSettings
-from maskwright.workflows.settings.recipes import build_settings, dump_recipe, recipe_names
+from maskwright.workflows.settings.recipes import (
+    build_settings,
+    dump_recipe,
+    flatten,
+    read_recipe,
+    recipe_names,
+)
 from maskwright.workflows.settings.select_settings import build_select_settings
 
 
@@ -96,8 +103,9 @@ def test_mask_ratio_is_understood_as_ratio() -> None:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_packaged_recipe_is_valid_and_opens_with_what_it_does(name: str) -> None:
-    if name == "select-cifar10":
-        assert build_select_settings(name, {})[1].temperature_steps == 2000
+    if "select" in read_recipe(name):
+        steps = 300 if name.endswith("@small") else 2000
+        assert build_select_settings(name, {})[1].temperature_steps == steps
     else:
         assert build_settings(name, data="x").data.data == "x"
     text = (
@@ -125,3 +133,84 @@ def test_a_policy_written_with_a_mapping_stays_a_line(line: str) -> None:
         "name": "block",
         "size": 4,
     }
+
+
+def test_a_profile_is_its_recipe_with_what_its_own_file_sets() -> None:
+    whole, small = flatten(read_recipe("anime")), flatten(read_recipe("anime@small"))
+    changed = {name for name in whole if whole[name] != small[name]}
+    assert changed == {"image_size", "model", "patch_size", "base_lr"}
+    assert (small["image_size"], small["ratio"], small["target"]) == (96, 0.25, "raw")
+    with pytest.raises(MaskwrightError, match="Did you mean 'anime@small'"):
+        read_recipe("anime@smal")
+
+
+# As the five projects' texts say them; what a text leaves open is not here.
+NUMBERS = {
+    "anime": {"image_size": 224, "ratio": 0.25, "target": "raw", "epochs": 10},
+    "stl10-original": {
+        "image_size": 224,
+        "patch_size": 16,
+        "ratio": 0.75,
+        "loss": "mse",
+        "epochs": 10,
+        "batch_size": 64,
+        "base_lr": 1.5e-4,
+        "optimizer": "adamw",
+        "model": "stl10_192x8",
+    },
+    "stl10-improved": {
+        "image_size": 224,
+        "patch_size": 16,
+        "ratio": "0.5->0.75",
+        "epochs": 10,
+        "batch_size": 64,
+        "base_lr": 1.5e-4,
+    },
+    "select-cifar10-mae": {
+        "image_size": 32,
+        "patch_size": 2,
+        "ratio": 0.75,
+        "model": "cifar_192x12",
+    },
+    "block-tiny-imagenet": {
+        "model": "vit_small",
+        "optimizer": "adamw",
+        "epochs": 800,
+        "keep": [20, 50, 200, 400, 800],
+        "policy": "block(size=2)",
+    },
+    "facade": {
+        "image_size": 224,
+        "patch_size": 16,
+        "model": "facade_256x12",
+        "ratio": 0.5,
+        "policy": "block(size=2)",
+        "loss": "0.6*mse + 0.4*perceptual",
+        "flip": True,
+    },
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_recipe_holds_its_projects_own_numbers(name: str) -> None:
+    flat = build_settings(name, data="x").to_flat()
+    assert {key: flat[key] for key in NUMBERS[name]} == NUMBERS[name]
+
+
+def test_the_learned_masker_is_the_projects_own_form() -> None:
+    settings = build_select_settings("select-cifar10", {})[1]
+    assert (settings.encode, settings.mixing) == ("all", "interpolate")
+    assert (settings.lr, settings.weight_decay, settings.batch_size) == (1.5e-4, 0.05, 256)
+    assert (settings.sparsity, settings.entropy) == (0.2, 1e-6)
+    assert (settings.temperature, settings.last_temperature) == (1.0, 0.5)
+    # A base rate that is given wins over the recipe's rate instead of being ignored.
+    assert build_select_settings("select-cifar10", {"base_lr": 1e-3})[1].lr is None
+    small = build_select_settings("select-cifar10@small", {})[1]
+    assert (small.minutes, small.epochs, small.encode) == (5, None, "all")
+
+
+def test_the_list_says_where_a_recipe_leaves_the_defaults() -> None:
+    rows = {row[0]: row[2] for row in list_recipes()[1]}
+    assert "model vit_base (vit_nano)" in rows["anime"]
+    assert "optimizer adamw (muon)" in rows["anime@small"]
+    assert "target" not in rows["demo"]

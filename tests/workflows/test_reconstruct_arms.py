@@ -59,6 +59,16 @@ def test_runs_before_the_pictures_stand_side_by_side_under_the_same_masks(
     assert saved["arms"][1]["psnr_minus_first"]["value"] == pytest.approx(
         float(change.mean()), abs=1e-4
     )
+    # Every number is paired, picture by picture, and losses are sorted from best to worst.
+    paired = saved["arms"][1]["minus_first"]
+    assert {"psnr", "ssim", "high_frequency", "loss"} <= paired.keys()
+    losses = result.arms[1].result.loss
+    assert paired["loss"]["value"] == pytest.approx(
+        float((losses - result.arms[0].result.loss).mean()), abs=1e-5
+    )
+    over_pictures = saved["arms"][1]["loss_over_pictures"]
+    assert over_pictures["best_to_worst"] == losses.argsort().tolist()
+    assert over_pictures["worst"] == pytest.approx(float(losses.max()))
     assert saved["arms"][0]["per_picture"]["psnr"] == pytest.approx(
         result.arms[0].result.psnr.tolist()
     )

@@ -240,3 +240,55 @@ def test_a_missing_or_foreign_scorer_is_a_sentence(
         )
     with pytest.raises(MaskwrightError, match="needs a trained scorer"):
         small_run.reconstruct(pictures, policy="learned")
+
+
+def test_a_scorer_looks_at_other_pictures(
+    selection: Any, small_run: maskwright.Run, shared_photos: Path
+) -> None:
+    applied = maskwright.select(small_run.path, data=shared_photos, apply="first", device="cpu")
+    assert applied.path.parent == selection.path / "applied"
+    arrays = np.load(applied.path / "scores.npz")
+    grid = small_run.model().grid
+    count = applied.report["pictures"]
+    assert arrays["scores"].shape == arrays["kept"].shape == (count, grid.rows, grid.cols)
+    assert 0 <= arrays["scores"].min() <= arrays["scores"].max() <= 1
+    # A patch is kept where its chance is above one half, and at least one of each picture is.
+    lonely = arrays["kept"].reshape(count, -1).sum(1) == 1
+    same = (arrays["kept"] == (arrays["scores"] > 0.5)).reshape(count, -1).all(1)
+    assert (same | lonely).all()
+    rows = (applied.path / "scores.csv").read_text().splitlines()
+    assert len(rows) == 1 + count
+    saliency = sorted((applied.path / "saliency").iterdir())
+    assert len(saliency) == len(list((applied.path / "kept").iterdir())) == count
+    with Image.open(saliency[0]) as picture:
+        assert picture.size == (grid.image_size[1], grid.image_size[0])
+        # Every pixel of a patch has the patch's chance.
+        first = np.asarray(picture)[: grid.patch_size, : grid.patch_size]
+    assert len(np.unique(first)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"apply": "frist"}, "no trained scorer 'frist'. It has: .*first"),
+        ({"apply": "first", "epochs": 3}, "trains nothing, so leave out --epochs"),
+    ],
+)
+def test_applying_says_what_is_wrong(
+    selection: Any,
+    small_run: maskwright.Run,
+    shared_photos: Path,
+    given: dict[str, Any],
+    message: str,
+) -> None:
+    with pytest.raises(MaskwrightError, match=message):
+        maskwright.select(small_run.path, data=shared_photos, **given)
+
+
+def test_interpolation_needs_an_encoder_that_sees_all() -> None:
+    settings = build_select_settings(None, {"encode": "all", "mix": "interpolate"})[1]
+    assert settings.mixing == "interpolate"
+    with pytest.raises(MaskwrightError, match="none would be hidden"):
+        build_select_settings(None, {"encode": "kept", "mix": "interpolate"})
+    with pytest.raises(MaskwrightError, match="interpolate"):
+        build_select_settings(None, {"encode": "all", "mix": "interpolat"})

@@ -45,6 +45,14 @@ DIAGNOSTICS: dict[str, Entry] = {
         "maskwright.diagnostics.texture:Texture",
         "probes on textures and on objects, and the difference",
     ),
+    "stylized": Entry(
+        "maskwright.diagnostics.stylized:Stylized",
+        "a probe of clean pictures asked on stylized ones (Stylized-ImageNet's layout)",
+    ),
+    "restyled": Entry(
+        "maskwright.diagnostics.stylized:Restyled",
+        "the same with a stylizer that needs no download",
+    ),
 }
 
 # The shorthand of options has no hyphens in names; those inside quotes stay as they are.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskwright.evaluation.metrics import Interval
+from maskwright.evaluation.metrics import Interval, paired_difference
 
 Number = float | Interval
 
@@ -54,6 +54,37 @@ class Findings:
             # Milliseconds are as exact as a clock is worth.
             "seconds": round(self.seconds, 3),
         }
+
+
+def pair_findings(findings: Sequence[Findings], seed: int = 0) -> dict[str, dict[str, Interval]]:
+    """Every number of each subject minus the first one's, by `OTHER - FIRST`.
+
+    The same pictures are drawn for both. Numbers that only one of the two has are left out, as are
+    those that were measured on other numbers of pictures.
+
+    findings: of encoders that answered the same pictures, the one to compare with first.
+    """
+    first, *others = findings
+    differences: dict[str, dict[str, Interval]] = {}
+    for other in others:
+        paired: dict[str, Interval] = {}
+        for name, value in other.numbers.items():
+            reference = first.numbers.get(name)
+            # Plain numbers (a count, a chance, a rank) have no draws to pair.
+            if isinstance(value, Interval) and isinstance(reference, Interval):
+                difference = paired_difference(value, reference, seed)
+                if difference is not None:
+                    paired[name] = difference
+        if paired:
+            differences[f"{other.subject} - {first.subject}"] = paired
+    return differences
+
+
+def format_difference(value: Interval) -> str:
+    """A difference as a table shows it, with its sign."""
+    if math.isnan(value.value):
+        return "-"
+    return f"{value.value:+.3f} [{value.low:+.3f}, {value.high:+.3f}]"
 
 
 def number_to_json(value: Number) -> Any:

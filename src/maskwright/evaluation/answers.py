@@ -22,6 +22,7 @@ class Answers:
     majority: top-1 of always answering the commonest train class.
     num_classes: classes that train has.
     correct: (n,) booleans, for paired comparisons.
+    among_five: (n,) booleans, whether the true class is among the five best; None like top5.
     truth: (n,) labels.
     predicted: (n,) labels.
     """
@@ -34,9 +35,13 @@ class Answers:
     correct: Tensor = field(repr=False)
     truth: Tensor = field(repr=False)
     predicted: Tensor = field(repr=False)
+    among_five: Tensor | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; `correct` has a digit per test image, 1 = right."""
+        """Everything, ready for JSON; `correct` and, where there is a top-5, `correct_top5` have a
+        digit per test image, 1 = right.
+        """
+        among = {} if self.among_five is None else {"correct_top5": _digits(self.among_five)}
         return {
             "top1": self.top1.to_dict(),
             "top5": None if self.top5 is None else self.top5.to_dict(),
@@ -48,7 +53,8 @@ class Answers:
             "per_class": self.per_class(),
             "labels": self.labels().tolist(),
             "confusion": format_rows(self.confusion()),
-            "correct": "".join("01"[right] for right in self.correct.int().tolist()),
+            "correct": _digits(self.correct),
+            **among,
         }
 
     def labels(self) -> Tensor:
@@ -72,6 +78,11 @@ class Answers:
         rights.index_add_(0, class_of, self.correct.double())
         rows = zip(labels.tolist(), counts.tolist(), (rights / counts).tolist(), strict=True)
         return [{"label": label, "n": count, "top1": share} for label, count, share in rows]
+
+
+def _digits(is_right: Tensor) -> str:
+    """A digit per image, 1 = right: one line of JSON where a list would take thousands."""
+    return "".join("01"[right] for right in is_right.int().tolist())
 
 
 def format_rows(counts: Tensor) -> list[str]:
@@ -109,6 +120,7 @@ def judge_answers(
         correct=ranks == 0,
         truth=truth.cpu(),
         predicted=classes[scores.argmax(1)].cpu(),
+        among_five=ranks < 5 if len(classes) > 5 else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,13 +21,25 @@ _SSIM_SIGMA = 1.5
 _RESAMPLES_AT_ONCE = 64
 
 
+# (R, n) counts of how often each image was drawn -> (R,) values.
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A measured number with the ends of its bootstrap interval over test images."""
+    """A measured number with the ends of its bootstrap interval over test images.
+
+    statistic: what it is of a draw of images, so that two numbers can be paired; None where the
+        number did not come from `bootstrap`.
+    count: how many images that is.
+    """
 
     value: float
     low: float
     high: float
+    # Not part of what the number is: two equal intervals stay equal, and nothing is saved of these.
+    statistic: Statistic | None = field(default=None, compare=False, repr=False)
+    count: int = field(default=0, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, float]:
         return {"value": self.value, "low": self.low, "high": self.high}
@@ -109,8 +121,24 @@ def bootstrap_interval(
     return bootstrap(mean, len(numbers), seed, level, resamples)
 
 
+def paired_difference(number: Interval, reference: Interval, seed: int = 0) -> Interval | None:
+    """Give `number` - `reference` with its interval over images that are drawn for both at once.
+
+    Both must be of the same images in the same order; None where their numbers of images differ,
+    or where either does not come from `bootstrap`.
+    """
+    ours, theirs = number.statistic, reference.statistic
+    if ours is None or theirs is None or number.count != reference.count:
+        return None
+
+    def difference(counts: np.ndarray) -> np.ndarray:
+        return ours(counts) - theirs(counts)
+
+    return bootstrap(difference, number.count, seed)
+
+
 def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray],
+    statistic: Statistic,
     count: int,
     seed: int,
     level: float = 0.95,
@@ -138,7 +166,7 @@ def bootstrap(
     low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
     # The value itself is that of all images, each drawn once.
     value = statistic(np.ones((1, count)))[0]
-    return Interval(float(value), float(low), float(high))
+    return Interval(float(value), float(low), float(high), statistic, count)
 
 
 def auroc_of_counts(scores: np.ndarray, is_positive: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -35,23 +35,38 @@ def uses_fused_kernel(device_type: str, dtype: torch.dtype, length: int) -> bool
     return dtype == torch.float32 and length >= _FUSED_FROM
 
 
-def attend(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor) -> Tensor:
-    """Mix values by softmax(queries keys^T / sqrt(d)) and join the heads.
+def attend(
+    queries_BHQd: Tensor,
+    keys_BHNd: Tensor,
+    values_BHNd: Tensor,
+    bias_BHQN: Tensor | None = None,
+) -> Tensor:
+    """Mix values by softmax(queries keys^T / sqrt(d) + bias) and join the heads.
 
     (B, H, Q, d) queries and (B, H, N, d) keys and values give (B, Q, H * d).
     """
     if uses_fused_kernel(queries_BHQd.device.type, queries_BHQd.dtype, keys_BHNd.shape[2]):
-        mixed = F.scaled_dot_product_attention(queries_BHQd, keys_BHNd, values_BHNd)
+        # the fused kernels want the bias in the type of the queries
+        bias = None if bias_BHQN is None else bias_BHQN.to(queries_BHQd.dtype)
+        mixed = F.scaled_dot_product_attention(queries_BHQd, keys_BHNd, values_BHNd, attn_mask=bias)
     else:
-        mixed = attend_explicitly(queries_BHQd, keys_BHNd, values_BHNd)
+        mixed = attend_explicitly(queries_BHQd, keys_BHNd, values_BHNd, bias_BHQN)
     return mixed.transpose(1, 2).flatten(2)  # (B, H, Q, d) -> (B, Q, H * d)
 
 
-def attend_explicitly(queries_BHQd: Tensor, keys_BHNd: Tensor, values_BHNd: Tensor) -> Tensor:
+def attend_explicitly(
+    queries_BHQd: Tensor,
+    keys_BHNd: Tensor,
+    values_BHNd: Tensor,
+    bias_BHQN: Tensor | None = None,
+) -> Tensor:
     """The textbook form with the Q x N weights in memory; the fused kernels must agree with it."""
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
-    weights = torch.softmax(scaled @ keys_BHNd.transpose(-2, -1), dim=-1)
-    return weights @ values_BHNd
+    logits = scaled @ keys_BHNd.transpose(-2, -1)
+    if bias_BHQN is not None:
+        logits = logits + bias_BHQN
+    weights = torch.softmax(logits, dim=-1)
+    return weights.to(values_BHNd.dtype) @ values_BHNd
 
 
 def attend_gated(
@@ -59,6 +74,7 @@ def attend_gated(
     keys_BHNd: Tensor,
     values_BHNd: Tensor,
     gates_BQN: Tensor,
+    bias_BHQN: Tensor | None = None,
 ) -> Tensor:
     """Attend with every key's share multiplied by a gate, then shares made to sum to 1.
 
@@ -68,6 +84,8 @@ def attend_gated(
     """
     scaled = queries_BHQd * queries_BHQd.shape[-1] ** -0.5
     logits = scaled @ keys_BHNd.transpose(-2, -1)  # (B, H, Q, N)
+    if bias_BHQN is not None:
+        logits = logits + bias_BHQN
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     gates = gates_BQN[:, None].to(logits.dtype)  # (B, 1, Q, N)
     is_absent = gates == 0

@@ -11,7 +11,7 @@ from torch import Tensor
 from maskwright.models.attention import split_heads
 from maskwright.models.encoder import Encoder
 from maskwright.models.layers import Block
-from maskwright.models.positional import Rotation, rotate
+from maskwright.models.positional import PairBias, Relation, Rotation, rotate
 
 
 def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
@@ -21,14 +21,14 @@ def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
     mean over several; without one, the mean over that of all patches. Attention to prefix tokens is
     left out.
     """
-    tokens, rotation = encoder.begin(patches_BNP)
+    tokens, relation = encoder.begin(patches_BNP)
     blocks = [cast(Block, block) for block in encoder.blocks]
     for block in blocks[:-1]:
-        tokens = block(tokens, rotation)
+        tokens = block(tokens, relation)
     # class tokens are the first, and patches stand behind all prefix tokens
     num_class = encoder.num_class
     queries = slice(0, num_class) if num_class else slice(encoder.num_prefix, None)
-    weights = _weights(blocks[-1], tokens, rotation, queries)  # (B, heads, Q, T)
+    weights = _weights(blocks[-1], tokens, relation, queries)  # (B, heads, Q, T)
     to_patches = weights.mean(2)[:, :, encoder.num_prefix :]
     return to_patches / to_patches.sum(-1, keepdim=True)
 
@@ -45,10 +45,10 @@ def attention_by_layer(
 
     T = num_prefix + V tokens; each row sums to 1.
     """
-    tokens, rotation = encoder.begin(patches_BNP, visible_ids_BV)
+    tokens, relation = encoder.begin(patches_BNP, visible_ids_BV)
     for block in (cast(Block, block) for block in encoder.blocks):
-        yield _weights(block, tokens, rotation, slice(None))
-        tokens = block(tokens, rotation)
+        yield _weights(block, tokens, relation, slice(None))
+        tokens = block(tokens, relation)
 
 
 def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
@@ -57,10 +57,10 @@ def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
     They are those that enter the first block, those that leave each block, and those after the
     final norm.
     """
-    tokens, rotation = encoder.begin(patches_BNP)
+    tokens, relation = encoder.begin(patches_BNP)
     yield tokens
     for block in encoder.blocks:
-        tokens = block(tokens, rotation)
+        tokens = block(tokens, relation)
         yield tokens
     yield encoder.norm(tokens)
 
@@ -68,7 +68,7 @@ def tokens_by_layer(encoder: Encoder, patches_BNP: Tensor) -> Iterator[Tensor]:
 def _weights(
     block: Block,
     tokens_BTD: Tensor,
-    rotation: Rotation | None,
+    relation: Relation | None,
     rows: slice,
 ) -> Tensor:
     """(B, heads, Q, T) attention of a block for tokens as they enter it.
@@ -78,9 +78,12 @@ def _weights(
     # the first half of the block once more: its own kernels keep no weights
     packed = block.attn.qkv(block.norm1(tokens_BTD))
     queries, keys, _ = split_heads(packed, 3, block.attn.heads)
-    if rotation is not None:
-        queries = rotate(queries, rotation)
-        keys = rotate(keys, rotation)
+    if isinstance(relation, Rotation):
+        queries = rotate(queries, relation)
+        keys = rotate(keys, relation)
     # float32, since maps are compared and ranked
     products = queries[:, :, rows].float() @ keys.float().transpose(-2, -1)
-    return torch.softmax(products * queries.shape[-1] ** -0.5, dim=-1)
+    logits = products * queries.shape[-1] ** -0.5
+    if isinstance(relation, PairBias):
+        logits = logits + relation.values[:, :, rows].float()
+    return torch.softmax(logits, dim=-1)

@@ -14,7 +14,7 @@ from maskwright.support.checks import check_at_least, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.targets.catalog import parse_target
 
-POSITIONS = ("sincos", "learned", "rotary", "rotary_image", "none")
+POSITIONS = ("sincos", "learned", "rotary", "rotary_image", "relative", "none")
 # Those that turn queries and keys by a formula and leave nothing in a file.
 ROTARY = ("rotary", "rotary_image")
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu")

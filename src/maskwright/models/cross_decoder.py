@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from maskwright.models.config import ModelConfig
 from maskwright.models.layers import CrossBlock, build_norm
 from maskwright.models.linear import build_linear
-from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
+from maskwright.models.positional import CrossRelation, build_relation, build_table, place_rows
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 
@@ -28,7 +28,7 @@ class CrossDecoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         # queries are patches alone, so the table has no prefix rows
         self.pos_embed = build_table(config.positions, grid, width, 0)
-        self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
+        self.relation = build_relation(config.positions, grid, width, config.decoder_heads)
         blocks = [
             CrossBlock(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
             for _ in range(config.decoder_depth)
@@ -49,9 +49,9 @@ class CrossDecoder(nn.Module):
         if visible:
             ids = torch.cat([ids, mask.visible_ids], dim=1)
         queries = self._queries(ids)  # (B, K, D)
-        rotations = self._rotations(ids, mask.visible_ids)
+        relation = self._relation(ids, mask.visible_ids)
         for block in self.blocks:
-            queries = block(queries, memory, rotations)
+            queries = block(queries, memory, relation)
         return self.pred(self.norm(queries))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
@@ -67,11 +67,9 @@ class CrossDecoder(nn.Module):
         gates_BNT = gates[:, None].expand(-1, count, -1)
         ids = torch.arange(count, device=keep_BN.device)[None]
         queries = self._queries(ids).expand(len(memory), -1, -1)
-        rotations = None
-        if self.rotary is not None:
-            rotations = (self.rotary(None, 0), self.rotary(None, self.num_prefix))
+        relation = self._relation(ids, None)
         for block in self.blocks:
-            queries = block(queries, memory, rotations, gates_BNT)
+            queries = block(queries, memory, relation, gates_BNT)
         return self.pred(self.norm(queries))
 
     def _queries(self, ids_BK: Tensor) -> Tensor:
@@ -80,10 +78,8 @@ class CrossDecoder(nn.Module):
             return self.mask_token.expand(*ids_BK.shape, -1)
         return self.mask_token + place_rows(self.pos_embed, ids_BK, 0)
 
-    def _rotations(
-        self, ids_BK: Tensor, visible_ids_BV: Tensor
-    ) -> tuple[Rotation, Rotation] | None:
-        """The rotations of queries and memory, or None for other kinds of positions."""
-        if self.rotary is None:
+    def _relation(self, ids_BK: Tensor, visible_ids_BV: Tensor | None) -> CrossRelation | None:
+        """What is known of the places of queries and memory; a memory of all patches when None."""
+        if self.relation is None:
             return None
-        return self.rotary(ids_BK, 0), self.rotary(visible_ids_BV, self.num_prefix)
+        return self.relation.cross(ids_BK, visible_ids_BV, self.num_prefix)

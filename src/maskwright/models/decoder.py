@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from maskwright.models.config import ModelConfig
 from maskwright.models.layers import Block, build_norm
 from maskwright.models.linear import build_linear
-from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
+from maskwright.models.positional import Relation, build_relation, build_table, place_rows
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, take
 
@@ -26,7 +26,7 @@ class Decoder(nn.Module):
         self.embed = build_linear(config.width, width)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
-        self.rotary = build_rotary(config.positions, grid, width, config.decoder_heads)
+        self.relation = build_relation(config.positions, grid, width, config.decoder_heads)
         blocks = [
             Block(width, config.decoder_heads, config.mlp_ratio, config.norm_eps)
             for _ in range(config.decoder_depth)
@@ -46,9 +46,9 @@ class Decoder(nn.Module):
         seen = self._seen(latent_BTD, mask.visible_ids)
         hidden = self._hidden(mask.masked_ids)
         tokens = torch.cat([seen, hidden], dim=1)  # (B, num_prefix + N, D)
-        rotation = self._rotation(mask)
+        relation = self._relation(mask)
         for block in self.blocks:
-            tokens = block(tokens, rotation)
+            tokens = block(tokens, relation)
 
         predicted = tokens[:, -mask.num_masked :]  # (B, M, D)
         if mask.predicted_ids.shape[1] < mask.num_masked:
@@ -75,9 +75,9 @@ class Decoder(nn.Module):
         tokens = torch.cat([prefix, mixed], dim=1)
         if self.pos_embed is not None:
             tokens = tokens + self.pos_embed
-        rotation = None if self.rotary is None else self.rotary(None, self.num_prefix)
+        relation = None if self.relation is None else self.relation(None, self.num_prefix)
         for block in self.blocks:
-            tokens = block(tokens, rotation)
+            tokens = block(tokens, relation)
         return self.pred(self.norm(tokens[:, self.num_prefix :]))
 
     def _seen(self, latent_BTD: Tensor, visible_ids_BV: Tensor) -> Tensor:
@@ -96,9 +96,9 @@ class Decoder(nn.Module):
             return self.mask_token.expand(*masked_ids_BM.shape, -1)
         return self.mask_token + place_rows(self.pos_embed, masked_ids_BM, self.num_prefix)
 
-    def _rotation(self, mask: PatchMask) -> Rotation | None:
-        """The rotation of all tokens in the order in which they stand, or None."""
-        if self.rotary is None:
+    def _relation(self, mask: PatchMask) -> Relation | None:
+        """What is known of the places of all tokens, in the order in which they stand."""
+        if self.relation is None:
             return None
         ids = torch.cat([mask.visible_ids, mask.masked_ids], dim=1)  # (B, N)
-        return self.rotary(ids, self.num_prefix)
+        return self.relation(ids, self.num_prefix)

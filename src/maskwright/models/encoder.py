@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from maskwright.models.config import ModelConfig
 from maskwright.models.layers import Block, build_norm
-from maskwright.models.positional import Rotation, build_rotary, build_table, place_rows
+from maskwright.models.positional import Relation, build_relation, build_table, place_rows
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import take
 
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         registers = torch.zeros(1, config.registers, width)
         self.reg_token = nn.Parameter(registers) if config.registers else None
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
-        self.rotary = build_rotary(config.positions, grid, width, config.heads)
+        self.relation = build_relation(config.positions, grid, width, config.heads)
         # timm's name; most encoders have no norm here
         self.norm_pre = build_norm(width, config.norm_eps) if config.first_norm else nn.Identity()
         self.blocks = nn.ModuleList(_build_block(config) for _ in range(config.depth))
@@ -69,9 +69,9 @@ class Encoder(nn.Module):
         gates_BTT: how far each of the num_prefix + V tokens (rows) may look at each other one
             (columns), for numbers of visible patches that differ by image.
         """
-        tokens, rotation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
+        tokens, relation = self.begin(patches_BNP, visible_ids_BV, weights_BV)
         for block in self.blocks:
-            tokens = block(tokens, rotation, gates_BTT)
+            tokens = block(tokens, relation, gates_BTT)
         return self.norm(tokens)
 
     def begin(
@@ -79,15 +79,17 @@ class Encoder(nn.Module):
         patches_BNP: Tensor,
         visible_ids_BV: Tensor | None = None,
         weights_BV: Tensor | None = None,
-    ) -> tuple[Tensor, Rotation | None]:
-        """The tokens (B, num_prefix + V, D) of the first block, and the rotation of all blocks."""
+    ) -> tuple[Tensor, Relation | None]:
+        """The tokens (B, num_prefix + V, D) of the first block, and what all blocks know of their
+        places.
+        """
         # picked before the embedding, so hidden pixels are never touched and cost nothing
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
         embedded = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
         tokens = self.norm_pre(embedded)
-        if self.rotary is None:
+        if self.relation is None:
             return tokens, None
-        return tokens, self.rotary(visible_ids_BV, self.num_prefix)
+        return tokens, self.relation(visible_ids_BV, self.num_prefix)
 
     def _with_prefix(
         self, tokens_BVD: Tensor, visible_ids_BV: Tensor | None, weights_BV: Tensor | None

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 _TOKEN_STD = 0.02
-_TOKENS = ("cls_token", "reg_token", "mask_token", "pos_embed")
+_TOKENS = ("cls_token", "reg_token", "mask_token", "pos_embed", "bias_table")
 
 
 def draw_weights(model: nn.Module, rng: torch.Generator) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maskwright.models.attention import attend, attend_gated, attend_packed, split_heads
 from maskwright.models.linear import build_linear
-from maskwright.models.positional import Rotation, rotate
+from maskwright.models.positional import CrossRelation, PairBias, Relation, Rotation, rotate
 
 NORM_EPS = 1e-6  # torch's own default is 1e-5
 
@@ -46,25 +46,26 @@ class Attention(nn.Module):
         self.proj = build_linear(width, width)
 
     def forward(
-        self, tokens_BND: Tensor, rotation: Rotation | None = None, gates_BNN: Tensor | None = None
+        self, tokens_BND: Tensor, relation: Relation | None = None, gates_BNN: Tensor | None = None
     ) -> Tensor:
         """Let every token look at all others.
 
-        rotation: turns queries and keys, for rotary positions.
+        relation: what it knows of their places: rotations of queries and keys, or a bias.
         gates_BNN: how far each token (row) may look at each other (column), see `attend_gated`.
         """
         packed = self.qkv(tokens_BND)  # (B, N, 3 * D)
-        if rotation is None and gates_BNN is None:
+        if relation is None and gates_BNN is None:
             # the usual case has a faster backward pass on CPU
             return self.proj(attend_packed(packed, self.heads))
         queries, keys, values = split_heads(packed, 3, self.heads)
-        if rotation is not None:
-            queries = rotate(queries, rotation)
-            keys = rotate(keys, rotation)
+        if isinstance(relation, Rotation):
+            queries = rotate(queries, relation)
+            keys = rotate(keys, relation)
+        bias = relation.values if isinstance(relation, PairBias) else None
         if gates_BNN is None:
-            mixed = attend(queries, keys, values)
+            mixed = attend(queries, keys, values, bias)
         else:
-            mixed = attend_gated(queries, keys, values, gates_BNN)
+            mixed = attend_gated(queries, keys, values, gates_BNN, bias)
         return self.proj(mixed)
 
 
@@ -82,23 +83,26 @@ class CrossAttention(nn.Module):
         self,
         queries_BKD: Tensor,
         memory_BVD: Tensor,
-        rotations: tuple[Rotation, Rotation] | None = None,
+        relation: CrossRelation | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
         """Let every query look at the memory.
 
-        rotations: those of the queries and of the memory.
+        relation: rotations of the queries and of the memory, or a bias.
         gates_BKV: how far each query may look at each token, see `attend_gated`.
         """
         (queries,) = split_heads(self.q(queries_BKD), 1, self.heads)
         keys, values = split_heads(self.kv(memory_BVD), 2, self.heads)
-        if rotations is not None:
-            queries = rotate(queries, rotations[0])
-            keys = rotate(keys, rotations[1])
+        bias = None
+        if isinstance(relation, PairBias):
+            bias = relation.values
+        elif relation is not None:
+            queries = rotate(queries, relation[0])
+            keys = rotate(keys, relation[1])
         if gates_BKV is None:
-            mixed = attend(queries, keys, values)
+            mixed = attend(queries, keys, values, bias)
         else:
-            mixed = attend_gated(queries, keys, values, gates_BKV)
+            mixed = attend_gated(queries, keys, values, gates_BKV, bias)
         return self.proj(mixed)
 
 
@@ -159,17 +163,17 @@ class Block(nn.Module):
     def forward(
         self,
         tokens_BND: Tensor,
-        rotation: Rotation | None = None,
+        relation: Relation | None = None,
         gates_BNN: Tensor | None = None,
         shares_B2: Tensor | None = None,
     ) -> Tensor:
         """Pass tokens through attention and MLP.
 
-        rotation, gates_BNN: see `Attention`.
+        relation, gates_BNN: see `Attention`.
         shares_B2: what attention and MLP of each image are multiplied by before they are added, for
             stochastic depth.
         """
-        attended = self.ls1(self.attn(self.norm1(tokens_BND), rotation, gates_BNN))
+        attended = self.ls1(self.attn(self.norm1(tokens_BND), relation, gates_BNN))
         if shares_B2 is not None:
             attended = attended * shares_B2[:, :1, None]  # (B, 1, 1)
         tokens_BND = tokens_BND + attended
@@ -200,10 +204,10 @@ class CrossBlock(nn.Module):
         self,
         queries_BKD: Tensor,
         memory_BVD: Tensor,
-        rotations: tuple[Rotation, Rotation] | None = None,
+        relation: CrossRelation | None = None,
         gates_BKV: Tensor | None = None,
     ) -> Tensor:
-        """Pass queries through attention and MLP; rotations and gates as in `CrossAttention`."""
-        attended = self.attn(self.norm1(queries_BKD), memory_BVD, rotations, gates_BKV)
+        """Pass queries through attention and MLP; relation and gates as in `CrossAttention`."""
+        attended = self.attn(self.norm1(queries_BKD), memory_BVD, relation, gates_BKV)
         queries_BKD = queries_BKD + attended
         return queries_BKD + self.mlp(self.norm2(queries_BKD))

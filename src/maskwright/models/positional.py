@@ -1,4 +1,5 @@
-"""Where a token is: tables added to tokens, rotations of queries and keys (rotary), or nothing.
+"""Where a token is: tables added to tokens, rotations of queries and keys (rotary), a learned bias
+for every distance (relative), or nothing.
 
 Every kind answers for tokens given by their patch ids, because visible tokens travel without their
 neighbors.
@@ -25,6 +26,18 @@ class Rotation(NamedTuple):
 
     cosine: Tensor
     sine: Tensor
+
+
+class PairBias(NamedTuple):
+    """What is added to the logits of attention: (B or 1, heads, queries, keys)."""
+
+    values: Tensor
+
+
+Relation = Rotation | PairBias
+"""What attention among tokens of one kind knows of their places."""
+CrossRelation = tuple[Rotation, Rotation] | PairBias
+"""The same from queries to a memory; two rotations, of the queries and of the memory."""
 
 
 def build_table(
@@ -90,6 +103,12 @@ class Rotary(nn.Module):
         sine = torch.cat([torch.zeros_like(still), sine], dim=1)
         return Rotation(cosine[:, None], sine[:, None])  # one for all heads
 
+    def cross(
+        self, ids_BK: Tensor, memory_ids_BV: Tensor | None, num_prefix: int
+    ) -> tuple[Rotation, Rotation]:
+        """The rotations of queries at ids and of a memory of prefix tokens and patches."""
+        return self(ids_BK, 0), self(memory_ids_BV, num_prefix)
+
 
 def rotary_angles(grid: Grid, head_size: int, by_image: bool = False) -> Tensor:
     """Angles (N, d / 2) in float64: a quarter of the head turns with the row, a quarter with the
@@ -108,16 +127,57 @@ def rotary_angles(grid: Grid, head_size: int, by_image: bool = False) -> Tensor:
     return torch.cat([rows[:, None] * frequencies, cols[:, None] * frequencies], dim=1)
 
 
-def build_rotary(
+class RelativeBias(nn.Module):
+    """A learned bias per head for every distance between two patches (Liu et al. 2021).
+
+    One table serves all blocks, as in BEiT (Bao et al. 2022). A distance is a number of rows and
+    columns; prefix tokens have no place, so their bias is 0.
+    """
+
+    def __init__(self, grid: Grid, heads: int) -> None:
+        super().__init__()
+        self.grid = grid
+        # all distances in rows and columns, from -(side - 1) to side - 1; drawn by the model's
+        # initialization
+        self.bias_table = nn.Parameter(torch.zeros(2 * grid.rows - 1, 2 * grid.cols - 1, heads))
+
+    def forward(self, ids_BK: Tensor | None, num_prefix: int) -> PairBias:
+        """The bias among `num_prefix` tokens without a place and the patches at ids.
+
+        ids_BK: all patches in order when None.
+        """
+        bias = self._between(ids_BK, ids_BK)  # (B, heads, K, K)
+        return PairBias(nn.functional.pad(bias, (num_prefix, 0, num_prefix, 0)))
+
+    def cross(self, ids_BK: Tensor, memory_ids_BV: Tensor | None, num_prefix: int) -> PairBias:
+        """The bias from queries at ids to a memory of prefix tokens and patches."""
+        bias = self._between(ids_BK, memory_ids_BV)  # (B, heads, K, V)
+        return PairBias(nn.functional.pad(bias, (num_prefix, 0)))
+
+    def _between(self, ids_BK: Tensor | None, others_BV: Tensor | None) -> Tensor:
+        """(B or 1, heads, K, V) biases for the distances of patches from others."""
+        every = torch.arange(self.grid.num_patches, device=self.bias_table.device)[None]
+        ids = every if ids_BK is None else ids_BK
+        others = every if others_BV is None else others_BV
+        cols = self.grid.cols
+        # (B, K, V) distances, counted from 0
+        rows_apart = (ids // cols)[:, :, None] - (others // cols)[:, None] + self.grid.rows - 1
+        cols_apart = (ids % cols)[:, :, None] - (others % cols)[:, None] + cols - 1
+        index = rows_apart * (2 * cols - 1) + cols_apart
+        values = nn.functional.embedding(index, self.bias_table.flatten(0, 1))  # (B, K, V, heads)
+        return values.permute(0, 3, 1, 2)
+
+
+def build_relation(
     kind: str,
     grid: Grid,
     width: int,
     heads: int,
-) -> Rotary | None:
-    """The rotary module when `kind` asks for it, else None."""
-    if kind not in ROTARY:
-        return None
-    return Rotary(grid, width // heads, by_image=kind == "rotary_image")
+) -> Rotary | RelativeBias | None:
+    """The module that attention asks for places, where `kind` has one."""
+    if kind in ROTARY:
+        return Rotary(grid, width // heads, by_image=kind == "rotary_image")
+    return RelativeBias(grid, heads) if kind == "relative" else None
 
 
 def rotate(tokens_BHNd: Tensor, rotation: Rotation) -> Tensor:

@@ -22,7 +22,7 @@ from maskwright.workflows.evaluate import TEST_NAMES
 from maskwright.workflows.loading.pictures import Pictures, load
 from maskwright.workflows.pretrain import complete
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
-from maskwright.workflows.settings.recipes import read_recipe
+from maskwright.workflows.settings.recipes import flatten, read_recipe
 
 PLAN, LENGTHS = "plan.yaml", "lengths.json"
 NOT_AT_HAND = "not at hand"
@@ -39,11 +39,13 @@ class Design:
     lengths: arm -> the settings that say how long it is trained.
     costs: arm -> what it is expected to cost.
     rates: arm -> its learning rate, at its highest.
+    settings: arm -> its complete settings.
     """
 
     lengths: Mapping[str, Mapping[str, Any]]
     costs: Mapping[str, Compute]
     rates: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, PretrainSettings] = field(default_factory=dict)
 
 
 def keep_plan(plan: StudyPlan, folder: Path) -> None:
@@ -57,7 +59,7 @@ def join_plan(plan: StudyPlan, folder: Path) -> StudyPlan:
     More seeds for the same study are welcome. Raises MaskwrightError when the folder holds another
     study.
     """
-    plan = _spare_test(plan)
+    plan = _spare_test(_pick_split(plan))
     file = folder / PLAN
     if not file.exists():
         return plan
@@ -120,6 +122,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     lengths: dict[str, Mapping[str, Any]] = {}
     costs: dict[str, Compute] = {}
     rates: dict[str, float] = {}
+    complete_settings: dict[str, PretrainSettings] = {}
     preparer = _ArmPreparer(plan, QuietStream(reporter))
     known: dict[str, str] = {}
     for number, arm in enumerate(plan.arms):
@@ -137,7 +140,8 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
         settings = prepared.settings
         # Complete settings show twins that are written in two ways.
-        if (twin := known.setdefault(repr(settings), arm.name)) != arm.name:
+        looks = repr((settings, arm.select))
+        if (twin := known.setdefault(looks, arm.name)) != arm.name:
             reporter.warn(
                 f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal;"
                 " was a change forgotten?"
@@ -146,8 +150,9 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
         lengths[arm.name] = length
         costs[arm.name] = cost
         rates[arm.name] = float(settings.train.lr or 0)
+        complete_settings[arm.name] = settings
     reporter.finish()
-    return Design(lengths, costs, rates)
+    return Design(lengths, costs, rates, complete_settings)
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,35 @@ class _ArmPreparer:
         return _PreparedArm(settings, pictures, price)
 
 
+EITHER = " or "
+"""Between splits of which the first that the data has is trained on: `unlabeled or train`."""
+
+
+def _pick_split(plan: StudyPlan) -> StudyPlan:
+    """Decide between the splits that a plan offers; raises MaskwrightError where none is there."""
+    wanted = plan.base.get("split")
+    if not isinstance(wanted, str) or EITHER not in wanted:
+        return plan
+    reading = Reading(value_range=plan.base.get("value_range"))
+    names = [name.strip() for name in wanted.split(EITHER)]
+    splits = open_source(plan.data, reading=reading).splits
+    found = [name for name in names if name in splits]
+    if not found:
+        raise MaskwrightError(
+            f"'{plan.data}' has none of the splits {', '.join(names)} (it has"
+            f" {', '.join(splits) or 'none'}); give one: --set data.split=NAME."
+        )
+    return _with_base(plan, split=found[0])
+
+
+def _with_base(plan: StudyPlan, **changes: Any) -> StudyPlan:
+    """The plan with settings of its base changed, in its file too."""
+    # Workers on other machines read the plan from its file.
+    base = flatten(plan.written.get("base") or {})
+    written = {**plan.written, "base": {**base, **changes}}
+    return replace(plan, base={**plan.base, **changes}, written=written)
+
+
 def _spare_test(plan: StudyPlan) -> StudyPlan:
     """Keep what arms are tested on out of their training.
 
@@ -204,6 +238,5 @@ def _spare_test(plan: StudyPlan) -> StudyPlan:
         spared = {"test_size": TEST_SHARE}
     else:
         return plan
-    # Written too: workers on other machines read the plan from its file.
     written = {**plan.written, "base": {**plan.written.get("base", {}), **spared}}
     return replace(plan, base={**plan.base, **spared}, written=written)

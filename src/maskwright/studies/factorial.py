@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -70,6 +71,16 @@ def contrasts(cells: Cells) -> list[Contrast]:
         for first, second in product(steps[first_factor], steps[second_factor])
     ]
     return [*mains, *interactions]
+
+
+def is_whole(cells: Cells, design: Cells) -> bool:
+    """Whether the arms that are left of a design still have every combination of their levels.
+
+    Of every factor of the design at least two levels must be left, or its effect is not known.
+    """
+    levels = _levels(cells)
+    counts = [len(known) for known in levels.values()]
+    return levels.keys() == _levels(design).keys() and math.prod(counts) == len(cells)
 
 
 def _levels(cells: Cells) -> dict[str, list[Any]]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
-from maskwright.studies.factorial import measure_effects
+from maskwright.studies.ablations import split_designs
+from maskwright.studies.factorial import is_whole, measure_effects
+from maskwright.studies.learning_rule import limit_verdict
 from maskwright.studies.number_text import decimals_for
 from maskwright.studies.record import Metric, StudyRecord
 from maskwright.studies.samples import Sample, summarize
@@ -26,6 +28,7 @@ class ArmFinding:
         taken as they are; where answers were kept per picture.
     pictures: how many those are.
     floor: what random weights reach, with an interval over test pictures.
+    baseline_has_learned: whether the arm that it is compared with is above its own floor.
     """
 
     arm: str
@@ -35,6 +38,7 @@ class ArmFinding:
     over_pictures: Interval | None = None
     pictures: int = 0
     floor: Interval | None = None
+    baseline_has_learned: bool = True
 
     @property
     def has_learned(self) -> bool:
@@ -48,7 +52,14 @@ class ArmFinding:
     @property
     def verdict(self) -> str:
         """What is said of the arm, in a few words."""
-        return "baseline" if self.difference is None else self.difference.verdict
+        if self.difference is None:
+            return "baseline"
+        return limit_verdict(
+            self.difference.verdict,
+            is_shown=self.difference.is_shown,
+            has_learned=self.has_learned,
+            baseline_has_learned=self.baseline_has_learned,
+        )
 
     @property
     def pictures_tell(self) -> bool:
@@ -136,6 +147,12 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
         differences = compare_to_baseline(
             values, record.baseline, metric.larger_is_better, metric.main
         )
+    base = _floor(record, metric, record.baseline)
+    baseline_has_learned = (
+        base is None
+        or record.baseline not in values
+        or summarize(values[record.baseline]).mean > base.high
+    )
     arms = []
     for arm, numbers in values.items():
         # Over test pictures too, where answers were kept: the other source of chance.
@@ -149,6 +166,7 @@ def _judge_metric(record: StudyRecord, metric: Metric) -> Finding:
                 over_pictures=bootstrap_interval(answers) if len(answers) else None,
                 pictures=len(answers),
                 floor=_floor(record, metric, arm),
+                baseline_has_learned=baseline_has_learned,
             )
         )
     return Finding(
@@ -169,15 +187,24 @@ def _floor(record: StudyRecord, metric: Metric, arm: str) -> Interval | None:
 def _effects(
     record: StudyRecord, metric: Metric, values: Mapping[str, Mapping[int, float]]
 ) -> Mapping[str, Difference]:
-    """Effects of a factorial plan, once a seed has finished in every arm."""
+    """Effects of a factorial plan, or of each group of ablations, once seeds have finished.
+
+    Levels of which no arm could run here are left out, where the rest is a whole design.
+    """
     cells = {arm.name: arm.levels for arm in record.arms}
-    is_factorial = len(cells) > 1 and all(cells.values())
-    if not is_factorial or set(values) != set(cells):
+    # Plans of single arms have no factors.
+    if len(cells) < 2 or not all(cells.values()):
         return {}
-    # Effects use the seeds that all arms share, and there may be none yet.
-    if not set.intersection(*(set(numbers) for numbers in values.values())):
-        return {}
-    return measure_effects(values, cells, metric.larger_is_better, metric.main)
+    effects: dict[str, Difference] = {}
+    for design in split_designs(cells):
+        finished = {arm: levels for arm, levels in design.items() if arm in values}
+        numbers = {arm: values[arm] for arm in finished}
+        # Effects use the seeds that all arms share, and there may be none yet.
+        seeds = [set(by_seed) for by_seed in numbers.values()]
+        has_seeds = len(seeds) > 1 and set.intersection(*seeds)
+        if has_seeds and is_whole(finished, design):
+            effects |= measure_effects(numbers, finished, metric.larger_is_better, metric.main)
+    return effects
 
 
 def _paired_answers(record: StudyRecord, metric: str, arm: str) -> np.ndarray:

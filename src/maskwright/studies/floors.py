@@ -47,11 +47,11 @@ def add_floors(
 
     They are measured once per shape and kept in the study's folder.
 
-    Probes that train the encoder itself are left out: from random weights they are a training from
-    scratch, a question of its own.
+    Probes that train the encoder itself are left out unless the plan asks for them (`scratch`):
+    from random weights they are a training from scratch, a question of its own.
     """
     # Without such probes there is no floor to measure.
-    probes = measures.frozen_probes()
+    probes = measures.floor_probes()
     if not probes:
         return record
     kept: dict[str, Any] = read_json(folder / FILE) if (folder / FILE).exists() else {}
@@ -91,6 +91,7 @@ def _measure(
         [run, RANDOM],
         measures.data,
         probe=", ".join(probes),
+        features=measures.features,
         labels=measures.labels,
         baselines=False,
         figures=False,
@@ -102,6 +103,7 @@ def _measure(
     floor: dict[str, Mapping[str, float]] = {}
     for probe, result in results[RANDOM].items():
         for kind in PROBE_METRICS:
+            # Few classes have no top-5.
             if result.get(kind.key) is not None:
                 floor[kind.name(probe)] = dict(kind.read(result))
     return floor

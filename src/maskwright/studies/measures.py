@@ -8,7 +8,7 @@ from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
-from maskwright.studies.metrics import FILL_METRICS, PROBE_METRICS
+from maskwright.studies.metrics import FILL_METRICS, PROBE_METRICS, SELECT_METRICS
 from maskwright.studies.record import Metric
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError, did_you_mean
@@ -21,7 +21,7 @@ from maskwright.workflows.settings.fields import Leaf, leaves, setting
 
 COMMON_MASKS = ("random 0.75", "block(size=2) 0.75", "grid 0.75")
 """Scattered, clustered and regular holes, so that no arm is measured at its own habit alone."""
-LISTS = ("probes", "masks", "filled", "diagnostics")
+LISTS = ("probes", "masks", "filled", "diagnostics", "also")
 """Fields that are lists of text, which may be empty."""
 MEASURE_SEED = 0
 """All arms are measured under one seed, so that they see the same masks."""
@@ -45,10 +45,15 @@ class MeasureSettings:
     masks: Sequence[str] = setting(COMMON_MASKS, help="POLICY RATIO each, the same for all arms")
     filled: Sequence[str] = setting(("psnr",), help="what is measured of pictures filled in")
     pictures: int = setting(256, help="how many pictures are filled in under each common mask")
+    also: Sequence[str] = setting((), help="other labeled pictures for the frozen probes")
+    kept: bool = setting(False, help="also measure the frozen probes on the epochs that runs kept")
+    scratch: bool = setting(False, help="also fine-tune random weights: a training from scratch")
     cross: bool = setting(True, help="also fill in under every other arm's masks")
+    selection: bool = setting(False, help="measure the scorer that the plan's `select` trains")
     diagnostics: Sequence[str] = setting((), help="questions of `maskwright diagnose`")
     stimuli: str | None = setting(None, help="pictures whose cues disagree, for cue-conflict")
     textures: str | None = setting(None, help="pictures of textures, for texture")
+    stylized: str | None = setting(None, help="stylized pictures, for stylized")
     main: str | None = setting(None, help="the metric whose verdicts are claims")
 
     @classmethod
@@ -119,14 +124,19 @@ class MeasureSettings:
             if kind.task == probe.task
         ]
         filled = [FILL_METRICS[key].metric(masks) for key in self.filled for masks in self._masks()]
+        scorers = [kind.metric() for kind in SELECT_METRICS] if self.selection else []
         main = self.main
-        if main is None and probes:
+        if main is None and scorers:
+            main = scorers[0].name
+        elif main is None and probes:
             # The first metric of the last probe, which is the strongest one by custom.
             last = next(reversed(self._parsed_probes()))
             main = next(metric.name for metric in probes if metric.name.startswith(f"{last} "))
         elif main is None and filled:
             main = filled[0].name
-        return tuple(replace(metric, main=metric.name == main) for metric in (*probes, *filled))
+        return tuple(
+            replace(metric, main=metric.name == main) for metric in (*probes, *filled, *scorers)
+        )
 
     def _masks(self) -> list[str]:
         """The common masks, written in one way."""
@@ -138,6 +148,10 @@ class MeasureSettings:
         Raises MaskwrightError for unknown probes and options.
         """
         return parse_probes(", ".join(self.probes)) if self.probes else {}
+
+    def floor_probes(self) -> list[str]:
+        """The probes that random weights are measured by: with `scratch` those that train too."""
+        return list(self.probes) if self.scratch else self.frozen_probes()
 
     def frozen_probes(self) -> list[str]:
         """The probes that leave the encoder as it is, in the words of the plan."""

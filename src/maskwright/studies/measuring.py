@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import torch
@@ -21,13 +21,15 @@ from maskwright.studies.measures import (
     format_mask,
     read_mask,
 )
-from maskwright.studies.metrics import FILL_METRICS, PROBE_METRICS, PSNR
+from maskwright.studies.metrics import FILL_METRICS, LOSS, PSNR
+from maskwright.studies.probing import Measured, measure_also, measure_kept, measure_probes
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.diagnose import diagnose
-from maskwright.workflows.evaluate import TEST_NAMES, evaluate
+from maskwright.workflows.evaluate import TEST_NAMES
 from maskwright.workflows.filling.arms import MaskChoice, needed_maps
 from maskwright.workflows.filling.mask_for import mask_for
 from maskwright.workflows.loading.pictures import (
@@ -39,28 +41,19 @@ from maskwright.workflows.loading.pictures import (
     reading_of,
 )
 from maskwright.workflows.run import Run, open_run
+from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured of one run.
-
-    numbers: metric name -> value.
-    per_image: metric name -> text of 0 and 1, right or wrong per test picture.
-    """
-
-    numbers: dict[str, float]
-    per_image: dict[str, str]
 
 
 def measure_run(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
     """Measure all that the plan lists of one run."""
     # Each part opens the run's model again, so none can leave something behind in it.
-    probed = _measure_probes(run, measures, reporter)
+    probed = measure_probes(run, measures, reporter)
     _diagnose(run, measures, reporter)
     filled = _measure_filled(run, measures, reporter)
-    return Measured({**probed.numbers, **filled}, probed.per_image)
+    kept = measure_kept(run, measures, reporter) if measures.kept else {}
+    also = measure_also(run, measures, reporter)
+    return Measured({**probed.numbers, **filled, **kept, **also}, probed.per_image)
 
 
 def held_pictures(
@@ -136,35 +129,6 @@ def fill(
     )
 
 
-def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
-    """Every metric of every probe, with the answers per picture where a probe keeps them."""
-    if not measures.probes:
-        return Measured({}, {})
-    results: dict[str, Any] = evaluate(
-        run.path,
-        measures.data,
-        probe=",".join(measures.probes),
-        features=measures.features,
-        labels=measures.labels,
-        baselines=False,
-        figures=False,
-        limit=measures.limit,
-        device=run.settings.run.device,
-        seed=MEASURE_SEED,
-        reporter=reporter,
-    )
-    numbers: dict[str, float] = {}
-    per_image: dict[str, str] = {}
-    # The run is the only encoder that was measured; its results go by probe.
-    for probe, result in next(iter(results.values())).items():
-        for kind in PROBE_METRICS:
-            if result.get(kind.key) is not None:
-                numbers[kind.name(probe)] = float(kind.read(result)["value"])
-            if kind.answers in result:
-                per_image[kind.name(probe)] = result[kind.answers]
-    return Measured(numbers, per_image)
-
-
 def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
     """Run the plan's diagnostics; the report reads their answers in RUN/diagnose."""
     if measures.diagnostics:
@@ -175,6 +139,7 @@ def _diagnose(run: Run, measures: MeasureSettings, reporter: Reporter) -> None:
             tests=",".join(measures.diagnostics),
             stimuli=measures.stimuli,
             textures=measures.textures,
+            stylized=measures.stylized,
             labels=measures.labels,
             limit=measures.limit,
             baselines=False,
@@ -202,7 +167,30 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
         for key in measures.filled:
             kind = FILL_METRICS[key]
             numbers[kind.name(format_mask(choice))] = kind.mean(result)
+        if LOSS.key in measures.filled:
+            keys = batch.keys or tuple(map(str, batch.sample_ids.tolist()))
+            spread = spread_losses(result.loss.tolist(), keys)
+            numbers |= {f"{name} {format_mask(choice)}": spread[name] for name in LOSS_SPREAD}
+            # Every picture from the smallest loss to the largest, for whoever looks for them.
+            stem = slug(f"losses-{format_mask(choice)}")
+            write_json(run.path / "losses" / f"{stem}.json", spread)
     return numbers
+
+
+LOSS_SPREAD = ("loss sd", "loss best", "loss worst")
+"""Beside the mean loss over pictures."""
+
+
+def spread_losses(losses: Sequence[float], keys: Sequence[str]) -> dict[str, Any]:
+    """Spread, ends and order of the losses of pictures: the table of a ratio ablation."""
+    ordered = sorted(zip(losses, keys, strict=True))
+    return {
+        # One picture has no spread.
+        "loss sd": stdev(losses) if len(losses) > 1 else 0.0,
+        "loss best": ordered[0][0],
+        "loss worst": ordered[-1][0],
+        "best_to_worst": [[key, loss] for loss, key in ordered],
+    }
 
 
 def cross_policies(

@@ -109,6 +109,14 @@ PROBE_METRICS = (
         read=lambda result: result["top1"],
         answers="correct",
     ),
+    # whether the true class is among the five best, of more than five classes
+    ProbeMetric(
+        key="top5",
+        unit="share",
+        larger_is_better=True,
+        read=lambda result: result["top5"],
+        answers="correct_top5",
+    ),
     ProbeMetric(
         key="miou",
         unit="",
@@ -150,5 +158,84 @@ HIGH_FREQUENCY = FillMetric(
     where="hidden pixels",
     read=lambda result: result.high_frequency,
 )
-FILL_METRICS = {metric.key: metric for metric in (PSNR, SSIM, HIGH_FREQUENCY)}
+# In the space of what is predicted, so it compares arms of one target alone.
+LOSS = FillMetric(
+    key="loss",
+    unit="",
+    larger_is_better=False,
+    where="hidden patches, as the model predicts them",
+    read=lambda result: result.loss,
+)
+FILL_METRICS = {metric.key: metric for metric in (PSNR, SSIM, HIGH_FREQUENCY, LOSS)}
 """What a plan's evaluate.filled may name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectMetric:
+    """A number of a trained scorer, from the report of `maskwright select`.
+
+    name: its name in results.
+    unit: what it is counted in.
+    larger_is_better: its direction.
+    read: the number in report.json; None where it was left out.
+    """
+
+    name: str
+    unit: str
+    larger_is_better: bool
+    read: Callable[[Mapping[str, Any]], float | None]
+
+    def metric(self) -> Metric:
+        """What study.json says of it."""
+        return Metric(
+            name=self.name,
+            larger_is_better=self.larger_is_better,
+            unit=self.unit,
+            where="held-out pictures, hidden patches influence nothing",
+        )
+
+
+def _gain(first: str, second: str) -> Callable[[Mapping[str, Any]], float | None]:
+    """How many decibels one way of choosing is above another, picture by picture."""
+
+    def read(report: Mapping[str, Any]) -> float | None:
+        pair = report["differences"].get(f"{first} - {second}")
+        return None if pair is None else float(pair["composite_psnr"]["value"])
+
+    return read
+
+
+# First what a scorer is for: better than chance that keeps as many patches of the same picture.
+SELECT_METRICS = (
+    SelectMetric(
+        name="gain over random, same counts",
+        unit="dB",
+        larger_is_better=True,
+        read=_gain("selected", "random, same counts"),
+    ),
+    SelectMetric(
+        name="gain over random, equal counts",
+        unit="dB",
+        larger_is_better=True,
+        read=_gain("selected, equal counts", "random, equal counts"),
+    ),
+    SelectMetric(
+        name="gain over blocks, equal counts",
+        unit="dB",
+        larger_is_better=True,
+        read=_gain("selected, equal counts", "block, equal counts"),
+    ),
+    SelectMetric(
+        name="kept",
+        unit="share",
+        larger_is_better=False,
+        read=lambda report: float(report["kept"]["mean_share"]),
+    ),
+    SelectMetric(
+        name="composite error",
+        unit="",
+        larger_is_better=False,
+        read=lambda report: float(report["masks"]["selected"]["composite_mse"]["value"]),
+    ),
+)
+"""What is read of every scorer of a study; the first is the main metric by default."""

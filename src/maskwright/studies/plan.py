@@ -11,13 +11,15 @@ import yaml
 
 from maskwright.patches.target import require_picture
 from maskwright.studies.budget import Budget
-from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
+from maskwright.studies.plan_arms import SELECT, read_arms, read_baseline, refuse_owned
+from maskwright.studies.plan_changes import change_plan
 from maskwright.studies.plan_files import KEYS, read_plan_file
 from maskwright.studies.plan_values import parse_seeds, read_mapping, read_text
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
-from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.studies.scorers import scorer_settings
+from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.targets.building import read_target
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
@@ -30,9 +32,7 @@ from maskwright.workflows.settings.recipes import (
     override,
     read_recipe,
 )
-
-OWNED = {"seed": "seeds", "out": "the study's folder"}
-"""Settings of pretrain that no arm may set, with what decides them."""
+from maskwright.workflows.settings.select_settings import build_select_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ class StudyPlan:
     budget: what every trial may spend; None: each as much as its settings say.
     measures: how trials are measured.
     ranges: what a search may change.
+    select: settings that the scorers of all arms share, in a plan that trains one on each run.
     written: the plan as plain values, which `build_plan` reads back.
     """
 
@@ -59,6 +60,7 @@ class StudyPlan:
     budget: Budget | None
     measures: MeasureSettings
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    select: Mapping[str, Any] | None = None
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def settings(self, arm: Arm, seed: int, **more: Any) -> PretrainSettings:
@@ -77,17 +79,17 @@ class StudyPlan:
         return next(arm for arm in self.arms if arm.name == name)
 
 
-def read_plan(path: str | Path, data: str | None = None, **given: Any) -> StudyPlan:
+def read_plan(
+    path: str | Path, data: str | None = None, scale: str | None = None, **given: Any
+) -> StudyPlan:
     """Read a plan from a YAML file or, by name, from those that come with the package.
 
-    data, given: instead of the plan's (seeds ...), as if it said so.
+    data, given: instead of the plan's (seeds ...), as if it said so; see `change_plan`.
+    scale: `full` for the sizes of the project that the plan follows.
 
     Raises MaskwrightError for unknown keys and settings, with the nearest known one.
     """
-    values = read_plan_file(path)
-    changes = {"data": data, **given}
-    # What was not given stays as the file says.
-    values.update({name: value for name, value in changes.items() if value is not None})
+    values = change_plan(read_plan_file(path, scale), {"data": data, **given})
     return build_plan(values, Path(path).stem)
 
 
@@ -129,7 +131,7 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
     # First what arms are made of: recipe and base, then data, which base may name too.
     base = _base(values)
     data = _data(values, base)
-    arms = _arms(values, base)
+    arms = read_arms(values, base)
     name = slug(read_text("name", values.get("name")) or name)
     budget = values.get("budget")
     plan = StudyPlan(
@@ -138,10 +140,11 @@ def build_plan(values: Mapping[str, Any], name: str) -> StudyPlan:
         data=data,
         base=base,
         arms=arms,
-        baseline=_baseline(values, arms),
+        baseline=read_baseline(values, arms),
         seeds=parse_seeds(values.get("seeds", 3)),
         budget=None if budget is None else Budget.parse(budget),
-        measures=MeasureSettings.parse(values.get("evaluate") or {}),
+        measures=_measures(values),
+        select=values.get(SELECT),
         ranges=parse_ranges(read_mapping("search", values.get("search") or {})),
         written={
             **{key: values[key] for key in KEYS if key in values},
@@ -159,13 +162,22 @@ def dump_plan(plan: StudyPlan) -> str:
     return yaml.safe_dump(dict(plan.written), sort_keys=False, allow_unicode=True)
 
 
+def _measures(values: Mapping[str, Any]) -> MeasureSettings:
+    """How trials are measured; scorers by what they keep, unless the plan asks for more."""
+    written = values.get("evaluate") or {}
+    if values.get(SELECT) is not None:
+        read_mapping(SELECT, values[SELECT])
+        written = {"probes": [], "masks": [], **written, "selection": True}
+    return MeasureSettings.parse(written)
+
+
 def _base(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all arms share: a recipe, then `base`."""
     named_recipe = read_text("recipe", values.get("recipe"))
     # The plan's own base wins over the recipe that it names.
     recipe = flatten(read_recipe(named_recipe)) if named_recipe else {}
     base = override(recipe, flatten(read_mapping("base", values.get("base") or {})))
-    _refuse_owned(base, "base")
+    refuse_owned(base, "base")
     try:
         # Types are checked here, where the message can name `base`; arms are checked later.
         check_types({name: value for name, value in base.items() if value is not None})
@@ -185,39 +197,6 @@ def _data(values: Mapping[str, Any], base: dict[str, Any]) -> str:
     return str(data)
 
 
-def _baseline(values: Mapping[str, Any], arms: Sequence[Arm]) -> str:
-    """The arm that the others are compared with, by default the first."""
-    names = [arm.name for arm in arms]
-    baseline = read_text("baseline", values.get("baseline")) or names[0]
-    if baseline not in names:
-        raise unknown_name("baseline arm", baseline, names)
-    return baseline
-
-
-def _arms(values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Arm, ...]:
-    """The variants, as they are listed or as factors cross."""
-    # One of the two, so that it is clear what the arms are.
-    if ("arms" in values) == ("factors" in values):
-        raise MaskwrightError(
-            "A study plan has either `arms` (name: settings) or `factors` (setting: list of"
-            " values)."
-        )
-    if "factors" in values:
-        # Factors see the base, because a level may add to what it says.
-        arms = cross_factors(read_mapping("factors", values["factors"]), base)
-    else:
-        written = read_mapping("arms", values["arms"])
-        arms = [
-            Arm(name=str(name), settings=flatten(read_mapping(f"arms.{name}", settings or {})))
-            for name, settings in written.items()
-        ]
-    if len(arms) < 2:
-        raise MaskwrightError(f"A study compares two arms or more; got {len(arms)}.")
-    for arm in arms:
-        _refuse_owned(arm.settings, f"arm '{arm.name}'")
-    return tuple(arms)
-
-
 def _check(plan: StudyPlan) -> None:
     """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
@@ -225,6 +204,8 @@ def _check(plan: StudyPlan) -> None:
             target = read_target(plan.settings(arm, plan.seeds[0]).model.target)
             if plan.measures.masks:  # pictures are filled in
                 require_picture(target, "The model (evaluate.masks: [] fills in none)")
+            if plan.select is not None:
+                build_select_settings(None, scorer_settings(plan.select, arm))
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
     if plan.budget is None:
@@ -237,12 +218,3 @@ def _check(plan: StudyPlan) -> None:
                     f"Arm '{arm.name}' sets {name}, which the budget decides; leave out one of the"
                     " two."
                 )
-
-
-def _refuse_owned(settings: Mapping[str, Any], where: str) -> None:
-    """Refuse settings that the study decides itself, such as the seed."""
-    for name, owner in OWNED.items():
-        if settings.get(name) is not None:
-            raise MaskwrightError(
-                f"{where} sets {name}, which a study decides itself (see {owner})."
-            )

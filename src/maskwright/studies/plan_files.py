@@ -10,6 +10,7 @@ import yaml
 
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.yaml_text import read_yaml
+from maskwright.workflows.settings.recipes import merge_sections
 
 KEYS = (
     "name",
@@ -17,8 +18,11 @@ KEYS = (
     "data",
     "recipe",
     "base",
+    "select",
     "arms",
     "factors",
+    "ablations",
+    "only",
     "baseline",
     "seeds",
     "budget",
@@ -26,6 +30,11 @@ KEYS = (
     "search",
 )
 """The keys of a plan file, in the order in which they are written."""
+ARMS = ("arms", "factors", "ablations")
+SCALES = "scales"
+"""Beside the keys: what the plan says otherwise at another scale, by the scale's name."""
+DEFAULT_SCALE = "small"
+"""The scale that the file says without `scales`: what two CPU cores do."""
 
 
 def plan_names() -> list[str]:
@@ -38,10 +47,12 @@ def plan_names() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def read_plan_file(plan: str | Path) -> dict[str, Any]:
+def read_plan_file(plan: str | Path, scale: str | None = None) -> dict[str, Any]:
     """The plain values of a plan, by path or by the name of one that comes with the package.
 
-    Raises MaskwrightError for an unknown name, and for a file that is no YAML mapping.
+    scale: `full` for the project's own sizes, where the plan has them under `scales`.
+
+    Raises MaskwrightError for an unknown name or scale, and for a file that is no YAML mapping.
     """
     # Messages speak of the plan as it was asked for, not of the file it led to.
     path = _locate(plan)
@@ -56,7 +67,24 @@ def read_plan_file(plan: str | Path) -> dict[str, Any]:
         raise MaskwrightError(
             f"The study plan '{plan}' must be a YAML mapping with keys such as {', '.join(KEYS)}."
         )
-    return values
+    return _at_scale(values, scale, str(plan))
+
+
+def _at_scale(values: dict[str, Any], scale: str | None, plan: str) -> dict[str, Any]:
+    """The plan as its file says it, with what one of its scales says otherwise."""
+    scales = values.pop(SCALES, None) or {}
+    if scale in (None, DEFAULT_SCALE):
+        return values
+    if scale not in scales:
+        raise unknown_name(f"scale of the plan '{plan}'", str(scale), [DEFAULT_SCALE, *scales])
+    changes = scales[scale] or {}
+    # Arms of a scale take the place of those of the file; all other sections are merged.
+    kept = {
+        name: value for name, value in values.items() if name not in changes or name not in ARMS
+    }
+    whole = merge_sections(kept, changes)
+    # A study of its own, which must not be mixed with that of the small scale.
+    return {**whole, "name": f"{values.get('name', Path(plan).stem)}-{scale}"}
 
 
 def _locate(plan: str | Path) -> Path:

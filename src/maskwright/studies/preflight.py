@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from maskwright.data.sources.open import Source
 from maskwright.data.store.packed import PackedStore
+from maskwright.diagnostics.catalog import build_diagnostics
 from maskwright.patches import Grid
 from maskwright.schedules import Constant
 from maskwright.studies.measures import MEASURE_SEED, MeasureSettings, read_mask
@@ -14,9 +15,10 @@ from maskwright.studies.measuring import held_store
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.building.policies import build_checked_policy
-from maskwright.workflows.loading.labeled import find_split
+from maskwright.workflows.loading.labeled import Split, find_split
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
+from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
@@ -32,7 +34,7 @@ def check_measuring(
     Raises MaskwrightError, which says what to change in the plan.
     """
     # Labels first: they are what is most often missing.
-    if measures.needs_labels:
+    if measures.needs_labels or measures.diagnostics:
         _check_labels(measures, settings)
     if measures.masks:
         store = held_store(settings, source, pictures, reporter)
@@ -46,7 +48,7 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
     if labels is None and measures.data is None:
         labels = settings.data.labels
     try:
-        find_split(
+        split = find_split(
             LabeledSettings(
                 data=measures.data or settings.data.data,
                 labels=labels,
@@ -61,6 +63,18 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
             f"Probes could not be measured after the training: {error} Or measure reconstruction"
             " alone: evaluate.probes: [] in a plan, --probes none for compare."
         ) from error
+    _check_extras(measures, split)
+
+
+def _check_extras(measures: MeasureSettings, split: Split) -> None:
+    """Find the pictures that diagnostics want beside the labeled ones."""
+    questions = build_diagnostics(",".join(measures.diagnostics)) if measures.diagnostics else {}
+    given = {
+        "stimuli": measures.stimuli,
+        "textures": measures.textures,
+        "stylized": measures.stylized,
+    }
+    find_extra_pictures(questions, given, split)
 
 
 def _check_masks(

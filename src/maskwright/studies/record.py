@@ -88,11 +88,13 @@ class Arm:
     name: what tables call it.
     settings: the settings of pretrain in which it differs from the plan's base.
     levels: its place in a factorial design, factor -> level.
+    select: the settings of its scorer, in a study of scorers.
     """
 
     name: str
     settings: Mapping[str, Any]
     levels: Mapping[str, Any] = field(default_factory=dict)
+    select: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.budget import COMPUTE_HEAD, compute_rows
+from maskwright.studies.announcing import say_design, say_forecast
 from maskwright.studies.cluster import work_on_cluster
 from maskwright.studies.comparison import measure_what_there_is
 from maskwright.studies.crossing import add_cross
 from maskwright.studies.design import (
     PLAN,
-    Design,
     design_study,
     join_plan,
     keep_lengths,
@@ -22,18 +21,20 @@ from maskwright.studies.design import (
 from maskwright.studies.findings import find
 from maskwright.studies.findings_text import format_findings
 from maskwright.studies.floors import add_floors
-from maskwright.studies.plan import StudyPlan, plan_policies, read_plan
+from maskwright.studies.plan import StudyPlan, build_plan, plan_policies, read_plan
+from maskwright.studies.plan_changes import change_plan, copy_plan
+from maskwright.studies.plan_files import read_plan_file
 from maskwright.studies.record import StudyRecord, TrialRecord
-from maskwright.studies.report.notes import notes_of, rate_words
+from maskwright.studies.report.notes import notes_of
 from maskwright.studies.report.page import write_report
 from maskwright.studies.report.words import answer_lines
+from maskwright.studies.results import write_results
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.trial import kept_records
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.support.text_table import format_table
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.study_settings import COMPARE, CompareSettings, StudySettings
 
@@ -42,12 +43,26 @@ from maskwright.workflows.settings.study_settings import COMPARE, CompareSetting
 def study(settings: StudySettings, reporter: Reporter | None = None, **running: Any) -> StudyRecord:
     """Run the trials of a plan that are missing, and compare the arms.
 
-
     Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
+    reporter = reporter or LogReporter()
+    if settings.copy is not None:
+        return _copy(settings, reporter)
     # What is given here wins over the file.
-    plan = read_plan(settings.plan, settings.data, seeds=settings.seeds, budget=settings.budget)
+    plan = read_plan(settings.plan, settings.data, settings.scale, **settings.changes())
     return run_plan(plan, read_running({**settings.running(), **running}), reporter)
+
+
+def _copy(settings: StudySettings, reporter: Reporter) -> StudyRecord:
+    """Write the plan to a file of the user's own, checked, and run nothing."""
+    changes = {"data": settings.data, **settings.changes()}
+    values = change_plan(read_plan_file(settings.plan, settings.scale), changes)
+    # A plan that leaves its data open is checked as if it named some.
+    plan = build_plan({"data": "DATA", **values}, Path(settings.plan).stem)
+    path = copy_plan({"name": plan.name, **values}, str(settings.copy), settings.plan)
+    data = "" if "data" in values else " --data PHOTOS"
+    reporter.say(f"Written to {path}; change it and run: maskwright study {path}{data}")
+    return _record(plan, {})
 
 
 @takes(COMPARE, "data", "policies")
@@ -90,12 +105,13 @@ def run_plan(
     # A mistake ends here, before the folder is bound to this plan.
     design = design_study(plan, reporter)
     if running.dry_run:
-        _say_design(plan, design, folder, reporter)
+        say_design(plan, design, folder, reporter)
+        say_forecast(plan, design, folder, reporter)
         return _record(plan, {})
 
     keep_plan(plan, folder)
     design = keep_lengths(design, folder, reporter)
-    _say_design(plan, design, folder, reporter)
+    say_design(plan, design, folder, reporter)
     job = _job(folder, running, design.lengths)
     if running.search is not None:
         # A search prices each of its trials by itself.
@@ -159,28 +175,6 @@ def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: 
         work_together(job, reporter)
 
 
-def _say_design(plan: StudyPlan, design: Design, folder: Path, reporter: Reporter) -> None:
-    """Say what is compared and what every arm will spend, in all currencies."""
-    matched = f"matched at {plan.budget}" if plan.budget else "each as long as its settings say"
-    reporter.say(
-        f"{plan.question or plan.name}  ({len(plan.arms)} arms, {len(plan.seeds)} seeds, {matched};"
-        f" {folder})"
-    )
-    # The price of every arm side by side, so that an unfair comparison is seen.
-    for line in format_table(compute_rows(design.costs), head=COMPUTE_HEAD, numbers=True):
-        reporter.say(line)
-    if design.rates:
-        reporter.say(rate_words(design.rates))
-    reporter.say(
-        f"Verdicts are about {plan.measures.main_metric.name}; other metrics are exploratory"
-    )
-    # The only budget that is not the same amount of work on another day.
-    if plan.budget is not None and plan.budget.currency == "minutes":
-        reporter.warn(
-            "minutes depend on what else this machine does; flops, tokens, images and steps do not"
-        )
-
-
 def _conclude(
     plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Reporter
 ) -> StudyRecord:
@@ -192,6 +186,7 @@ def _conclude(
         record = add_cross(record, folder, plan.measures, reporter)
     record = add_floors(record, folder, plan.measures, reporter)
     page = write_report(record, folder)
+    write_results(record, folder)
     for line in [*format_findings(record), *_format_answer(record)]:
         reporter.say(line)
     # What is missing comes last, where it is not overlooked.
@@ -203,7 +198,7 @@ def _conclude(
         reporter.warn(
             f"{left} of {len(record.trials)} trials are still to run; repeat the command to go on"
         )
-    reporter.say(f"Written to {page}, with report.md and study.json beside it")
+    reporter.say(f"Written to {page}, with report.md, results.json and study.json beside it")
     _refuse_failure(record, folder)
     return record
 

@@ -12,9 +12,10 @@ from typing import Any
 from maskwright.data.store.lock import exclusive
 from maskwright.studies.budget import spent
 from maskwright.studies.design import NOT_AT_HAND
-from maskwright.studies.measuring import measure_run
+from maskwright.studies.measuring import Measured, measure_run
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.record import TrialRecord
+from maskwright.studies.scorers import pretrained_folder, scorer_settings, train_scorer
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
@@ -97,8 +98,13 @@ def _run(
     """Train and measure; the record of a trial that is done."""
     if NOT_AT_HAND in length:
         raise MaskwrightError(str(length[NOT_AT_HAND]))
-    run = _train(plan, trial, record, length, reporter)
-    measured = measure_run(run, plan.measures, reporter)
+    if plan.select is None:
+        run = _train(plan, trial, record, length, reporter)
+        measured = measure_run(run, plan.measures, reporter)
+    else:
+        run, measured = _train_scorer(plan, trial, record, length, reporter)
+        # The frozen run is that of several arms, so none of them has it to itself.
+        record = replace(record, run=None)
     # A training that diverged fails here instead of spoiling the mean of its arm.
     main = plan.measures.main_metric.name
     if not math.isfinite(measured.numbers.get(main, math.nan)):
@@ -116,6 +122,33 @@ def _run(
         ended=now(),
         **_context(settings.run.device),
     )
+
+
+def _train_scorer(
+    plan: StudyPlan, trial: Path, record: TrialRecord, length: Mapping[str, Any], reporter: Reporter
+) -> tuple[Run, Measured]:
+    """Pretrain once for all arms that share it, then train and measure the arm's own scorer."""
+    assert plan.select is not None
+    arm = plan.arm(record.arm)
+    shared = pretrained_folder(trial.parents[1], arm, length, record.seed)
+    # Two workers may want the same frozen run at once: the second waits and finds it finished.
+    with exclusive(shared / ".lock"):
+        run = _train(plan, shared, record, length, reporter)
+    settings = {
+        **scorer_settings(plan.select, arm),
+        "seed": record.seed,
+        "device": run.settings.run.device,
+    }
+    name = slug(arm.name)
+    try:
+        numbers = train_scorer(run, name, settings, reporter)
+    except MaskwrightError:
+        # Somebody asked to stop, which is no failure: the trial is given back.
+        scorer = RunFolder(run.path / "select" / name)
+        if scorer.exists and scorer.status().get("state") == "stopped":
+            raise TrialStopped from None
+        raise
+    return run, Measured(numbers, {})
 
 
 def _train(

@@ -51,9 +51,9 @@ def quiet_trackers() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
-def tracker_mode() -> str:
-    """What WANDB_MODE says; offline by default, so that nothing leaves the machine unasked."""
-    return os.environ.get("WANDB_MODE", "offline")
+def tracker_mode() -> str | None:
+    """What WANDB_MODE says; None where it is not set."""
+    return os.environ.get("WANDB_MODE")
 
 
 def join_folder(path: Path) -> None:

@@ -50,6 +50,6 @@ def layer_of(name: str, depth: int) -> int:
     inner = name.removeprefix("encoder.")
     if inner.startswith("blocks."):
         return int(inner.split(".")[1]) + 1
-    # the norm before the first block belongs to what it norms
-    before = ("patch_embed.", "cls_token", "reg_token", "pos_embed", "norm_pre.")
+    # the norm before the first block belongs to what it norms, and so do places
+    before = ("patch_embed.", "cls_token", "reg_token", "pos_embed", "relation.", "norm_pre.")
     return 0 if inner.startswith(before) else depth + 1

@@ -48,10 +48,13 @@ def build_adamw(
     return build_optimizer([model, others], weight_decay=weight_decay, beta2=beta2)
 
 
+TOKENS_AND_POSITIONS = ("cls_token", "reg_token", "mask_token", "pos_embed", "bias_table")
+
+
 def is_spared(name: str, parameter: nn.Parameter) -> bool:
     """Whether weight decay leaves a parameter alone.
 
     It does so with one-dimensional ones, and with tokens and positions stored as (1, N, D).
     """
     last = name.rsplit(".", 1)[-1]
-    return parameter.ndim <= 1 or last in ("cls_token", "reg_token", "mask_token", "pos_embed")
+    return parameter.ndim <= 1 or last in TOKENS_AND_POSITIONS

@@ -32,8 +32,8 @@ class SelectStepSettings:
     clip: largest norm of the gradient, 0 for any.
     encode: "kept", hidden patches are out of the encoder's sight, or "all", it sees everything and
         kept tokens have seen what is hidden.
-    mix: "sample", a patch is kept or hidden, with the slope of its share, or "linear", it is kept
-        by its share.
+    mix: "sample", a patch is kept or hidden, with the slope of its share, "linear", it is kept by
+        its noisy share, or "interpolate", by its score itself, without noise.
     sparsity, entropy: weights of these terms.
     temperature: of the relaxation, from the first step to the last.
     temperature_steps: optimizer steps until the temperature has reached its end.
@@ -45,7 +45,7 @@ class SelectStepSettings:
     beta2: float
     clip: float
     encode: Literal["kept", "all"]
-    mix: Literal["sample", "linear"]
+    mix: Literal["sample", "linear", "interpolate"]
     sparsity: float
     entropy: float
     temperature: Cosine
@@ -108,6 +108,11 @@ class SelectModule(SteppedModule):
         Kept are the shares themselves, or 0 and 1 with the slope of the shares.
         """
         logit = keep_logit(score).float()
+        # feature * score + mask token * (1 - score): the plain formula has neither chance nor
+        # temperature
+        if self.settings.mix == "interpolate":
+            share = torch.sigmoid(logit)
+            return share, share
         # Logistic noise makes each share a relaxed coin whose chance is the logit's sigmoid.
         rng = sample_rng(self.settings.seed, self.current_epoch, sample_ids, "select")
         noise = rng.logistic(score.shape[1])

@@ -1,6 +1,7 @@
 """Trackers beside metrics.jsonl: TensorBoard, Weights & Biases and MLflow.
 
-Weights & Biases stays offline unless WANDB_MODE says otherwise, MLflow keeps a SQLite file.
+Weights & Biases goes online after `wandb login` and stays offline without; WANDB_MODE decides
+otherwise. MLflow keeps a SQLite file.
 """
 
 from __future__ import annotations
@@ -51,8 +52,18 @@ class TensorBoardTracker:
         self._logger.experiment.close()
 
 
+def goes_online() -> bool:
+    """Whether Weights & Biases gets its runs at once: WANDB_MODE says so, or somebody logged in."""
+    if (mode := tracker_mode()) is not None:
+        return mode == "online"
+    # An optional extra. It knows where `wandb login` leaves a key; none is read here.
+    import wandb
+
+    return bool(wandb.api.api_key)
+
+
 class WandbTracker:
-    """Weights & Biases; offline under RUN/wandb unless WANDB_MODE says otherwise."""
+    """Weights & Biases: online where `goes_online`, else under RUN/wandb."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +71,7 @@ class WandbTracker:
             name=name,
             save_dir=folder,
             project="maskwright",
-            offline=tracker_mode() != "online",
+            offline=not goes_online(),
             config=settings,
         )
 
@@ -127,6 +138,18 @@ def check_trackers(names: Sequence[str]) -> None:
                 f"Tracker '{name}' needs a package that is not here: pip install"
                 f" 'maskwright[{TRACKERS[name].extra}]'."
             )
+
+
+def tracker_notes(names: Sequence[str], folder: Path) -> list[str]:
+    """What to say of trackers before a run begins: whether anything leaves this machine."""
+    if "wandb" not in names:
+        return []
+    if goes_online():
+        return ["Weights & Biases: online (WANDB_MODE=offline keeps a run on this machine)"]
+    return [
+        "Weights & Biases: offline, because nobody is logged in here. Send the run later: wandb"
+        f" login, then wandb sync {folder / 'wandb'}/offline-run-*"
+    ]
 
 
 def open_trackers(names: Sequence[str], folder: Path, settings: dict[str, Any]) -> list[Tracker]:

@@ -78,6 +78,12 @@ def selection_sheet(
     return page.finish()
 
 
+def patch_picture(values_N: Tensor, grid: Grid) -> np.ndarray:
+    """(H, W) uint8 gray picture of a value in [0, 1] per patch, black 0 to white 1."""
+    gray = _to_pixels(values_N, grid)[0] * 255
+    return gray.round().byte().cpu().numpy()
+
+
 def _to_pixels(values_N: Tensor, grid: Grid) -> Tensor:
     """(1, H, W) float picture in which every patch is filled with its value."""
     # (N,) -> (1, N, P * P) -> (1, 1, H, W)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskwright.models.config import ModelConfig
@@ -35,7 +36,22 @@ def adapt_size(
         if name in state:
             # (1, prefix + N, D) -> (1, prefix + new N, D), in two dimensions
             resized[name] = resize_positions(state[name], old, new, num_prefix)
+    for name in ("encoder.relation.bias_table", "decoder.relation.bias_table"):
+        if name in state:
+            resized[name] = resize_bias(state[name], new)
     return dataclasses.replace(config, image_size=size), resized
+
+
+def resize_bias(table: Tensor, new: Grid) -> Tensor:
+    """Resample biases of distances ((2R - 1), (2C - 1), heads) to those of another grid.
+
+    A distance keeps its bias where it is the same share of the picture, as in BEiT.
+    """
+    size = (2 * new.rows - 1, 2 * new.cols - 1)
+    # (rows, cols, heads) -> (1, heads, rows, cols) and back
+    planes = table.permute(2, 0, 1)[None].float()
+    resampled = F.interpolate(planes, size, mode="bicubic", align_corners=True)
+    return resampled[0].permute(1, 2, 0).to(table.dtype)
 
 
 def adapt_channels(

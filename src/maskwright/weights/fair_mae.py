@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ROTARY, ModelConfig
+from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.torch_files import write_torch
@@ -42,7 +42,7 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
         "has no class token": not config.class_token,
         "has several class tokens": config.num_class > 1,
         "has register tokens": config.registers > 0,
-        f"has {config.positions} positions": config.positions in (*ROTARY, "none"),
+        f"has {config.positions} positions": config.positions not in ("sincos", "learned"),
         "has a cross decoder": config.decoder != "full",
         "has layer scales": config.layer_scale is not None,
         "has a norm before the first block": config.first_norm,

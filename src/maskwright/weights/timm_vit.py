@@ -159,11 +159,11 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
             "timm's VisionTransformer has a norm before the first block only with a stem without"
             " bias, so this encoder cannot be exported to it; use onnx or safetensors."
         )
-    if config.positions in ROTARY:
+    if config.positions in (*ROTARY, "relative"):
         raise NotExportable(
-            "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be"
-            " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
-            " learned."
+            f"timm's VisionTransformer has no {config.positions} positions like ours, so this"
+            " encoder cannot be exported to it; use the checkpoint with maskwright, or train with"
+            " positions sincos or learned."
         )
     # A table of sincos positions travels as timm's learned one: the numbers are the same.
     arguments: dict[str, Any] = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from maskwright.diagnostics.catalog import build_diagnostics
+from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.diagnostics.findings import Findings
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
@@ -15,7 +17,7 @@ from maskwright.workflows.loading.labeled_settings import LabeledSettings, label
 from maskwright.workflows.loading.seen import test_apart
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext
-from maskwright.workflows.measuring.diagnosis_report import format_findings, write_findings
+from maskwright.workflows.measuring.diagnosis_report import format_diagnosis, write_diagnosis
 from maskwright.workflows.measuring.subjects import (
     RANDOM,
     NamedEncoder,
@@ -45,8 +47,12 @@ def diagnose(
     encoders = load_encoders(paths, shortest_names(paths), settings.on, target)
     pictures = _labeled_settings(settings, encoders[0], paths[0])
     split = find_split(pictures, reporter)
-    given = {"stimuli": settings.stimuli, "textures": settings.textures}
-    extras = find_extra_pictures(questions, given, pictures)
+    given = {
+        "stimuli": settings.stimuli,
+        "textures": settings.textures,
+        "stylized": settings.stylized,
+    }
+    extras = find_extra_pictures(questions, given, split)
     context = DiagnosisContext(split, extras, target, settings.seed, reporter)
     subjects = context.prepare_all(encoders, settings.baselines)
     _say_pictures(subjects[0], context)
@@ -60,13 +66,25 @@ def diagnose(
         "seen": context.tell_seen(paths, subjects, pictures.data),
     }
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
+    return _ask_all(questions, context, subjects, folder, about)
+
+
+def _ask_all(
+    questions: Mapping[str, Diagnostic],
+    context: DiagnosisContext,
+    subjects: Sequence[DiagnosedSubject],
+    folder: Path,
+    about: Mapping[str, Any],
+) -> dict[str, list[Findings]]:
+    """Ask every question in turn, and leave and say each answer as soon as it is there."""
     answers = {}
     for name, question in questions.items():
-        answers[name] = context.measure(name, question, subjects)
+        diagnosis = context.measure(name, question, subjects)
+        answers[name] = diagnosis.findings
         # Each test is written as soon as it is done, so that a later failure loses nothing.
-        write_findings(folder / name, question, answers[name], about)
-        for line in [*format_findings(answers[name]), f"Written to {folder / name}.png and .json"]:
-            reporter.say(line)
+        write_diagnosis(folder / name, question, diagnosis, about)
+        for line in [*format_diagnosis(diagnosis), f"Written to {folder / name}.png and .json"]:
+            context.reporter.say(line)
     return answers
 
 

@@ -12,7 +12,15 @@ from maskwright.targets.catalog import TARGETS
 from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
 from maskwright.weights.zoo import PREFIX as ZOO
 from maskwright.weights.zoo import read_card, zoo_names
-from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
+from maskwright.workflows.settings.choice import Facts
+from maskwright.workflows.settings.choices import choose
+from maskwright.workflows.settings.pretrain_settings import ModelSettings, PretrainSettings
+from maskwright.workflows.settings.recipes import (
+    build_settings,
+    read_recipe,
+    read_recipe_heading,
+    recipe_names,
+)
 
 # Catalogs that need torch are loaded when they are listed: other lists come at once.
 POLICIES = Entry("maskwright.masking.catalog:POLICIES", "policies")
@@ -51,10 +59,34 @@ def list_models() -> Table:
 
 
 def list_recipes() -> Table:
-    """Recipes that come with the package."""
-    return ("recipe", "what it does"), [
-        (name, read_recipe_heading(name)) for name in recipe_names()
+    """Recipes that come with the package, and where they differ from today's defaults on a CPU."""
+    return ("recipe", "what it does", f"set otherwise than today's defaults ({USUAL.device})"), [
+        (name, read_recipe_heading(name), _set_otherwise(name)) for name in recipe_names()
     ]
+
+
+# What defaults are named for; on other machines and data they may differ.
+USUAL = Facts(count=50_000, short_side=96, channels=3, device="cpu", cores=2)
+CHOSEN = ("model", "decoder", "predict", "crop_scale", "optimizer")
+"""Settings whose defaults follow what was measured to learn best."""
+
+
+def _set_otherwise(recipe: str) -> str:
+    """The settings of a recipe that a training without it would choose otherwise."""
+    # A recipe for scorers sets nothing of a pretraining.
+    if "select" in read_recipe(recipe):
+        return "-"
+    asked = build_settings(recipe, data="DATA").to_flat()
+    # All of them open, so that each is chosen as if nobody had said anything.
+    opened = {**asked, **dict.fromkeys(CHOSEN), "lr": None, "base_lr": None}
+    usual = choose(PretrainSettings.from_flat(opened), USUAL)[0].to_flat()
+    differing = [
+        f"{name} {asked[name]} ({usual[name]})" for name in CHOSEN if asked[name] != usual[name]
+    ]
+    # The target is no choice of the machine's, but as telling.
+    if asked["target"] != ModelSettings().target:
+        differing.append(f"target {asked['target']} ({ModelSettings().target})")
+    return ", ".join(differing) or "-"
 
 
 def list_schedules() -> Table:

@@ -26,12 +26,13 @@ from maskwright.workflows.loading.pictures import Pictures, find, load
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.resuming import refuse_changes
 from maskwright.workflows.runs.run_folder import RunFolder, slug
+from maskwright.workflows.selecting.apply import apply_scorer
 from maskwright.workflows.selecting.fit import fit_scorer
 from maskwright.workflows.selecting.report import report_selection
 from maskwright.workflows.selecting.task import SelectTask
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.pretrain_settings import DataSettings
-from maskwright.workflows.settings.select_options import SELECT, SelectOptions
+from maskwright.workflows.settings.select_options import SELECT, SelectOptions, check_select
 from maskwright.workflows.settings.select_settings import SelectSettings, build_select_settings
 
 
@@ -53,6 +54,26 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     Raises MaskwrightError for what a user can mend.
     """
     reporter = reporter or notebook_reporter() or LogReporter()
+    check_select(options, settings)
+    if options.apply is not None:
+        given = {name: value for name, value in settings.items() if value is not None}
+        return _apply(options, given.get("limit"), str(given.get("device", "auto")), reporter)
+    task = _prepare_task(options, settings, reporter)
+    if not fit_scorer(task, reporter, resume=options.resume):
+        raise MaskwrightError(
+            f"Stopped; nothing is lost. Go on with --resume --name {task.folder.path.name} and the"
+            " same settings."
+        )
+    # The scorer is safe on disk before anything is measured.
+    shape = _shape(task.options, task.loaded)
+    save_scorer(task.folder.path / "scorer.safetensors", task.scorer, shape)
+    return Selection(task.folder.path, report_selection(task, reporter))
+
+
+def _prepare_task(
+    options: SelectOptions, settings: dict[str, Any], reporter: Reporter
+) -> SelectTask:
+    """Everything that a training of a scorer needs, its folder opened."""
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
     check_trackers(chosen.track)
@@ -72,7 +93,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     shape = _shape(chosen, loaded)
     scorer = shape.build(loaded.model.grid, torch_generator(chosen.seed, "scorer"))
     held_out = _is_held_out_from_run(parent.settings.data, data_settings)
-    task = SelectTask(
+    return SelectTask(
         options=chosen,
         loaded=loaded,
         scorer=scorer,
@@ -81,12 +102,14 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
         pretrained=parent.settings.to_flat(),
         held_out_from_run=pictures.held is not None and held_out,
     )
-    if not fit_scorer(task, reporter, resume=options.resume):
-        way = f"Go on with --resume --name {folder.path.name} and the same settings."
-        raise MaskwrightError(f"Stopped; nothing is lost. {way}")
-    # The scorer is safe on disk before anything is measured.
-    save_scorer(folder.path / "scorer.safetensors", scorer, shape)
-    return Selection(folder.path, report_selection(task, reporter))
+
+
+def _apply(options: SelectOptions, limit: int | None, device: str, reporter: Reporter) -> Selection:
+    """Let a trained scorer look at other pictures."""
+    count = None if limit is None else int(limit)
+    parent = open_run(options.run)
+    folder = apply_scorer(parent, str(options.apply), str(options.data), count, device, reporter)
+    return Selection(folder, read_json(folder / "summary.json"))
 
 
 def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:

@@ -19,7 +19,7 @@ Rows = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
 """Rows of metrics.jsonl by (arm, seed)."""
 
 _COSTS = {"flops": "TFLOPs of training", "minutes": "minutes of training"}
-_CURVES = {
+CURVES = {
     "val_loss_random75": (
         "held-out loss",
         "Loss on held-out pictures under the same random masks of 75%",
@@ -117,10 +117,10 @@ def learning_drawings(record: StudyRecord, rows: Rows) -> list[Drawing]:
     labels = short_labels(record)
     # One axis for all arms, so FLOPs only where every trial has counted them.
     by_flops = all(trial.compute is not None and trial.compute.flops for trial in record.finished())
-    for key, (label, words) in _CURVES.items():
+    for key, (label, words) in CURVES.items():
         curves = {}
         for arm in record.arms:
-            points = _curve(record, rows, arm.name, key, by_flops)
+            points = mean_curve(record, rows, arm.name, key, by_flops)
             # A single point is no curve.
             if len(points) > 1:
                 curves[labels[arm.name]] = points
@@ -178,7 +178,7 @@ def _mean_cost(record: StudyRecord, arm: str, currency: str) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _curve(
+def mean_curve(
     record: StudyRecord, rows: Rows, arm: str, key: str, by_flops: bool
 ) -> list[tuple[float, float]]:
     """Mean over seeds at every step that all of the arm's finished trials have."""

@@ -12,7 +12,7 @@ from maskwright.studies.number_text import decimals_for, format_interval, format
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.tables import MISSING, Table, kind_of
 from maskwright.studies.samples import Sample, summarize
-from maskwright.studies.statistics import Difference, Values
+from maskwright.studies.statistics import Difference, Values, pair
 
 _DIFFERENCE_HEAD = ("difference [95% paired t]", "p (Holm)", "seeds agreeing", "detectable")
 
@@ -22,8 +22,11 @@ def verdict_table(finding: Finding) -> Table:
     decimals = finding.decimals
     finer = finding.change_decimals
     has_pictures = any(arm.over_pictures for arm in finding.arms)
+    has_floors = any(arm.floor for arm in finding.arms)
     head = ["arm", "verdict", *_DIFFERENCE_HEAD, "mean [95% t]", "bootstrap", "n"]
-    # The last column is there only where answers were kept picture by picture.
+    # Only where random weights were measured, and where answers were kept picture by picture.
+    if has_floors:
+        head.append("learned")
     if has_pictures:
         head.append("over test pictures")
     rows = []
@@ -39,6 +42,8 @@ def verdict_table(finding: Finding) -> Table:
             f"[{boot.low:.{decimals}f}, {boot.high:.{decimals}f}]" if boot else MISSING,
             str(arm.sample.count),
         ]
+        if has_floors:
+            cells.append("yes" if arm.has_learned else "not shown")
         if has_pictures and pictures:
             cells.append(f"[{pictures.low:+.{finer}f}, {pictures.high:+.{finer}f}]")
         elif has_pictures:
@@ -123,6 +128,35 @@ def other_table(
         for arm, numbers in samples.items()
     ]
     return Table(["arm", *names], rows)
+
+
+def difference_table(record: StudyRecord, diagnostics: Mapping[str, Values]) -> Table | None:
+    """Diagnostics of each arm minus those of the baseline, paired by seed, with t intervals.
+
+    Nothing is corrected for how many numbers there are: they are leads, not claims.
+    """
+    base = diagnostics.get(record.baseline, {})
+    changes: dict[str, dict[str, Sample]] = {}
+    for arm, numbers in diagnostics.items():
+        if arm != record.baseline:
+            paired = {name: pair(numbers[name], base[name]) for name in numbers if name in base}
+            changes[arm] = _summarize_all(paired)
+    names = list(dict.fromkeys(name for samples in changes.values() for name in samples))
+    if not names:
+        return None
+    # Numbers stand below each other, because there are many more of them than arms.
+    rows = []
+    for name in names:
+        known = {arm: samples[name] for arm, samples in changes.items() if name in samples}
+        decimals = _decimals(list(known.values()))
+        rows.append([name, *(_change_cell(known.get(arm), decimals) for arm in changes)])
+    return Table([f"minus {record.baseline}", *changes], rows)
+
+
+def _change_cell(sample: Sample | None, decimals: int) -> str:
+    if sample is None:
+        return MISSING
+    return format_interval(sample.mean, sample.interval, decimals, signed=True)
 
 
 def _other_names(record: StudyRecord, findings: Sequence[Finding]) -> list[str]:

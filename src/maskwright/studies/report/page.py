@@ -19,7 +19,13 @@ from maskwright.studies.report.figures import (
     interval_drawings,
     learning_drawings,
 )
+from maskwright.studies.report.measured_figures import (
+    accuracy_drawings,
+    epoch_drawings,
+    term_drawings,
+)
 from maskwright.studies.report.measured_tables import (
+    difference_table,
     effects_table,
     mask_table,
     other_table,
@@ -82,6 +88,7 @@ class Report:
     matrix: every model under every arm's masks.
     masks: statistics of the masks that arms trained with.
     others: numbers without verdicts.
+    pairs: diagnostics of each arm minus those of the baseline.
     plan: the plan as YAML.
     facts: commits, versions, hardware.
     """
@@ -98,6 +105,7 @@ class Report:
     matrix: Table | None
     masks: Table | None
     others: Table | None
+    pairs: Table | None
     failures: Table | None
     pictures: Pictures
     plan: str
@@ -140,6 +148,7 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
     # Judged once: sentences, tables and figures must agree.
     findings = find(record)
     rows = read_rows(record, runs)
+    diagnostics = read_diagnostics(record, runs)
     # The main metric comes first, and only it is drawn against compute.
     main = findings[0] if findings else None
     return Report(
@@ -148,18 +157,33 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         answer=answer_lines(findings, record.baseline),
         notes=notes_of(record, findings),
         design=design_table(record),
-        sections=[_section(record, finding) for finding in findings],
+        sections=_sections(record, findings),
         compute=compute_table(record),
         frontier=frontier_drawings(record, main) if main else [],
-        curves=learning_drawings(record, rows),
+        curves=[
+            *learning_drawings(record, rows),
+            *epoch_drawings(record),
+            *term_drawings(record, rows),
+        ],
         matrix=reconstruction_matrix(record),
         masks=mask_table(read_mask_statistics(record, runs)),
-        others=other_table(record, findings, read_diagnostics(record, runs)),
+        others=other_table(record, findings, diagnostics),
+        pairs=difference_table(record, diagnostics),
         failures=failure_table(record),
         pictures=draw_pictures(record, runs) if pictures else Pictures(),
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
         facts=trial_facts(record.finished()),
     )
+
+
+def _sections(record: StudyRecord, findings: Sequence[Finding]) -> list[MetricSection]:
+    """A section for each metric; the first also has the accuracies side by side."""
+    sections = [_section(record, finding) for finding in findings]
+    if sections:
+        first = sections[0]
+        bars = accuracy_drawings(record, findings)
+        sections[0] = replace(first, drawings=[*first.drawings, *bars])
+    return sections
 
 
 def _section(record: StudyRecord, finding: Finding) -> MetricSection:

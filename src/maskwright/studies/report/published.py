@@ -13,6 +13,7 @@ from maskwright.studies.report.runs import PictureRow, Pictures, Tile
 from maskwright.studies.report.tables import Table
 
 MASKS, OTHERS = "Statistics of the training masks", "Diagnostics and other measurements"
+PAIRS = "Diagnostics, each arm minus the baseline"
 # These follow the templates in studies/pages, so a change there needs one here.
 _FIGURE = re.compile(r"<figure>(.*?)<figcaption>(.*?)</figcaption></figure>", re.DOTALL)
 _ROW = re.compile(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', re.DOTALL)
@@ -28,6 +29,7 @@ class FromRuns:
     pictures: Pictures
     masks: Table | None
     others: Table | None
+    pairs: Table | None = None
 
 
 def read_report(page: Path, markdown: Path) -> FromRuns:
@@ -43,6 +45,7 @@ def read_report(page: Path, markdown: Path) -> FromRuns:
         pictures=Pictures(own, common, _left_out(html), pixels),
         masks=_table(text, MASKS),
         others=_table(text, OTHERS),
+        pairs=_table(text, PAIRS),
     )
 
 

@@ -35,7 +35,9 @@ def finding_lines(finding: Finding, baseline: str) -> list[str]:
     for verdict in dict.fromkeys(arm.verdict for arm in others):
         arms = [arm for arm in others if arm.verdict == verdict]
         names = _list([arm.arm for arm in arms], len(compared), "other arms")
-        reach = _reach([arm.difference for arm in arms], finding.change_decimals)
+        # Where nothing was judged, what would have been shown says nothing either.
+        judged = [] if verdict.startswith("no verdict") else [arm.difference for arm in arms]
+        reach = _reach(judged, finding.change_decimals)
         lines.append(f"{verdict[0].upper()}{verdict[1:]}: {names}{reach}.")
     lines += _floor_lines(finding)
     if not finding.has_baseline:
@@ -144,8 +146,19 @@ def effect_lines(finding: Finding) -> list[str]:
     if others:
         names = _list(list(others), len(finding.effects), "factors and interactions")
         reach = _reach(list(others.values()), decimals)
-        lines.append(f"{opening}No effect shown of {names}{reach}.")
+        lines.append(f"{opening}No effect shown of {names}{reach}{_not_learned(finding)}.")
     return lines
+
+
+def _not_learned(finding: Finding) -> str:
+    """What an effect that was not shown is worth where arms have not learned."""
+    silent = sum(not arm.has_learned for arm in finding.arms)
+    if not silent:
+        return ""
+    return (
+        f"; {silent} of {len(finding.arms)} arms are not shown to have learned, so this is no"
+        " evidence that there is none"
+    )
 
 
 def _list(names: Sequence[str], of: int, things: str) -> str:

@@ -159,10 +159,7 @@ def _kept(run: Path, epochs: str | Sequence[int]) -> list[tuple[str, Path]]:
         raise MaskwrightError(
             f"--epochs goes through the kept checkpoints of a run folder; '{run}' is none."
         )
-    paths = {
-        int(file.stem.removeprefix("epoch_")): file
-        for file in sorted(folder.checkpoints.glob("epoch_*.ckpt"))
-    }
+    paths = folder.kept_epochs()
     known = ", ".join(map(str, paths)) or "none"
     if epochs == ALL:
         if not paths:

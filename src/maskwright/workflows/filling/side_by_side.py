@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores
 from maskwright.patches import PatchMask
@@ -15,6 +17,7 @@ from maskwright.workflows.filling.filled import FilledArm, fill_pictures, format
 from maskwright.workflows.filling.mask_for import mask_for
 from maskwright.workflows.filling.outcome import ReconstructOptions
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
+from maskwright.workflows.measuring.text_columns import align_columns
 
 
 def draw_choices(
@@ -87,47 +90,104 @@ def fill_arms(
 def compare_arms(arms: Sequence[FilledArm], seed: int) -> list[dict[str, Any]]:
     """The numbers of each arm, ready for JSON.
 
-    From the second on with the paired difference to the first: its mean over pictures and interval.
+    From the second on with the paired differences to the first: means over pictures and intervals.
     """
     rows = []
     for number, arm in enumerate(arms):
         row = arm.to_dict(seed)
+        row["loss_over_pictures"] = describe_losses(arm)
         if number:
-            # Paired, because the same picture is easy or hard for all models.
-            difference = arm.result.psnr - arms[0].result.psnr
-            row["psnr_minus_first"] = bootstrap_interval(difference, seed).to_dict()
+            paired = {
+                name: bootstrap_interval(values, seed).to_dict()
+                for name, values in _changes(arm, arms[0]).items()
+            }
+            # The key of PSNR is older than the others, and readers of earlier files find it.
+            row |= {"minus_first": paired, "psnr_minus_first": paired["psnr"]}
         rows.append(row)
     return rows
+
+
+def describe_losses(arm: FilledArm) -> dict[str, Any]:
+    """How the loss falls out over pictures: mean, spread, and the pictures from best to worst."""
+    losses = arm.result.loss
+    order = losses.argsort(stable=True)
+    return {
+        "mean": float(losses.mean()),
+        # One picture has no spread.
+        "deviation": float(losses.std()) if len(losses) > 1 else None,
+        "best": float(losses[order[0]]),
+        "worst": float(losses[order[-1]]),
+        "best_to_worst": order.tolist(),
+    }
+
+
+def _changes(arm: FilledArm, first: FilledArm) -> dict[str, Tensor]:
+    """Each picture's numbers minus those of the first arm (n,).
+
+    Paired, because the same picture is easy or hard for all models. Losses compare only where both
+    models predict the same target.
+    """
+    theirs = first.scores.columns()
+    changes = {
+        name: values - theirs[name]
+        for name, values in arm.scores.columns().items()
+        if name in theirs
+    }
+    if arm.result.target == first.result.target:
+        changes["loss"] = arm.result.loss - first.result.loss
+    return changes
 
 
 def format_arms(
     arms: Sequence[FilledArm], trivial: Mapping[MaskChoice, dict[str, PixelScores]], seed: int
 ) -> list[str]:
-    """A table for people: means over pictures with 95% intervals, a line per arm.
+    """Tables for people: means over pictures with 95% intervals, losses, and paired differences.
 
-    trivial: fills that learn nothing, whose lines follow.
+    trivial: fills that learn nothing, whose lines follow those of the arms.
     """
-    entries = [(_name(arm.label, arm.policy, arm.ratio), arm.scores) for arm in arms]
+    entries = [(_name_of(arm), arm.scores) for arm in arms]
     for choice, fills in trivial.items():
         for label, scores in fills.items():
             # The weakest of them says nothing that the others do not.
             if label != "mean color":
                 entries.append((_name(f"({label})", choice.policy, choice.ratio), scores))
-    width = max(len(name) for name, _ in entries)
-    lines = [
-        f"  {'filled by | policy | ratio':<{width}}  {'PSNR (dB)':<24}  {'SSIM':<26} "
-        f" {'HF error':<28}  PSNR - first (paired)"
-    ]
-    first = entries[0][1]
-    for number, (name, scores) in enumerate(entries):
-        decibels = format_mean(scores.psnr, seed)
-        similarity = format_mean(scores.ssim, seed)
-        edges = format_mean(scores.high_frequency, seed)
-        # The first line has no difference to itself.
-        change = format_mean(scores.psnr - first.psnr, seed) if number else ""
-        cells = f"{decibels:<24}  {similarity:<26}  {edges:<28}  {change}"
-        lines.append(f"  {name:<{width}}  {cells}".rstrip())
+    rows = [["filled by | policy | ratio", "PSNR (dB)", "SSIM", "HF error"]]
+    for name, scores in entries:
+        cells = (scores.psnr, scores.ssim, scores.high_frequency)
+        rows.append([name, *(format_mean(values, seed) for values in cells)])
+    lines = align_columns(rows, gap=2)
+    if len(arms) > 1:
+        lines += [*_format_losses(arms, seed), *_format_changes(arms, seed)]
     return lines
+
+
+def _format_losses(arms: Sequence[FilledArm], seed: int) -> list[str]:
+    """A line per arm: mean loss, spread over pictures, best and worst picture."""
+    # One target has one scale; losses of arms with several targets do not compare.
+    rows = [["loss over pictures", "mean", "sd", "best", "worst"]]
+    for arm in arms:
+        loss = describe_losses(arm)
+        spread = "-" if loss["deviation"] is None else f"{loss['deviation']:.4g}"
+        ends = (f"{loss['best']:.4g}", f"{loss['worst']:.4g}")
+        rows.append([_name_of(arm), format_mean(arm.result.loss, seed), spread, *ends])
+    return align_columns(rows, gap=2)
+
+
+def _format_changes(arms: Sequence[FilledArm], seed: int) -> list[str]:
+    """A line per arm from the second on: what it is above the first, picture by picture."""
+    first, *others = arms
+    rows = [[f"minus {_name_of(first)}, paired", "PSNR (dB)", "SSIM", "HF error", "loss"]]
+    for arm in others:
+        changes = _changes(arm, first)
+        cells = []
+        for name in ("psnr", "ssim", "high_frequency", "loss"):
+            cells.append(format_mean(changes[name], seed) if name in changes else "-")
+        rows.append([_name_of(arm), *cells])
+    return align_columns(rows, gap=2)
+
+
+def _name_of(arm: FilledArm) -> str:
+    return _name(arm.label, arm.policy, arm.ratio)
 
 
 def _name(*parts: str | float) -> str:

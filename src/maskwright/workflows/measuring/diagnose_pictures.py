@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.reading import AS_FOUND, Reading
 from maskwright.data.store.splits import limited
 from maskwright.diagnostics.diagnostic import Diagnostic
+from maskwright.diagnostics.stylized import check_classes
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled import LabeledSettings, Split, find_split
 from maskwright.workflows.loading.pictures import packed
+from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.store_pictures import StorePictures
 
 EXTRA_PICTURES = {
     "stimuli": "PLACE, pictures named <shape>/<shape>1-<texture>2.png, such as cue-conflict.zip",
     "textures": "PLACE, a folder or archive with one folder per texture",
+    "stylized": "PLACE, a folder or archive with one folder per class of the clean pictures",
 }
 """What the pictures are that a test wants beside --on, by flag."""
 
@@ -67,20 +70,36 @@ def find_stimuli(data: str, limit: int | None, seed: int, reading: Reading = AS_
     return Stimuli(source, limit, seed)
 
 
+def find_stylized(
+    data: str, limit: int | None, seed: int, reading: Reading, classes: Sequence[str]
+) -> Stimuli:
+    """Open stylized pictures, their test split alone where there is one.
+
+    classes: those of the clean pictures, which must have all of theirs.
+    """
+    source = open_source(data, reading=reading)
+    test = next((name for name in TEST_NAMES if name in source.splits), None)
+    if test is not None:
+        source = open_source(data, split=test, reading=reading)
+    check_classes(source.classes or (), classes, data)
+    return Stimuli(source, limit, seed)
+
+
 def find_extra_pictures(
     questions: Mapping[str, Diagnostic],
     paths: Mapping[str, str | None],
-    labeled: LabeledSettings,
+    split: Split,
 ) -> dict[str, Split | Stimuli]:
     """Open the pictures that the questions want beside the test pictures.
 
     paths: what was given for each of `EXTRA_PICTURES`.
-    labeled: the test pictures, whose limit, seed and value range hold here too.
+    split: the test pictures, whose limit, seed, value range and classes hold here too.
 
     Raises MaskwrightError for what is missing, and for what no question wants.
     """
     # What is missing, or given for nothing, is said before any picture is opened.
     flags = _check_wants(questions, paths)
+    labeled = split.settings
     extras: dict[str, Split | Stimuli] = {}
     for flag in flags:
         settings = LabeledSettings(
@@ -93,6 +112,14 @@ def find_extra_pictures(
         if flag == "stimuli":
             extras[flag] = find_stimuli(
                 settings.data, settings.limit, settings.seed, settings.reading
+            )
+        elif flag == "stylized":
+            extras[flag] = find_stylized(
+                settings.data,
+                settings.limit,
+                settings.seed,
+                settings.reading,
+                split.train.classes or (),
             )
         else:
             extras[flag] = find_split(settings)

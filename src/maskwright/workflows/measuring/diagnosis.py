@@ -15,7 +15,8 @@ from maskwright.diagnostics.diagnostic import (
     DiagnosticPictures,
     MeasuresOnce,
 )
-from maskwright.diagnostics.findings import Findings
+from maskwright.diagnostics.findings import Findings, pair_findings
+from maskwright.evaluation.metrics import Interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled import Split
@@ -39,6 +40,18 @@ class DiagnosedSubject:
     pictures: DiagnosticPictures
     test: StorePictures
     is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What one question brought out.
+
+    findings: of every subject, baselines last.
+    differences: of encoders to the first one over the same pictures: pair -> number -> interval.
+    """
+
+    findings: list[Findings]
+    differences: Mapping[str, Mapping[str, Interval]]
 
 
 @dataclass(frozen=True)
@@ -84,21 +97,24 @@ class DiagnosisContext:
 
     def measure(
         self, name: str, question: Diagnostic, subjects: Sequence[DiagnosedSubject]
-    ) -> list[Findings]:
+    ) -> Diagnosis:
         """Ask all subjects one question, and compare them where it has more to say then."""
         # Questions about pictures and grids alone have the same answer for all subjects.
         if isinstance(question, MeasuresOnce):
-            return question.measure_once(subjects[0].subject, subjects[0].pictures, self.seed)
+            first = subjects[0]
+            return Diagnosis(question.measure_once(first.subject, first.pictures, self.seed), {})
         findings = []
         for at, diagnosed in enumerate(subjects):
             self.reporter.progress(name, at, len(subjects), diagnosed.subject.name)
             findings.append(question.measure(diagnosed.subject, diagnosed.pictures, self.seed))
         self.reporter.finish()
+        # Paired before leads are added, which would only be the same differences again.
+        differences = pair_findings(_comparable(subjects, findings), self.seed)
         # Differences to baselines are known once everybody has answered.
         if isinstance(question, ComparesSubjects):
             baselines = [item.subject.name for item in subjects if item.is_baseline]
             findings = question.compare(findings, baselines, self.seed)
-        return findings
+        return Diagnosis(findings, differences)
 
     def tell_seen(
         self, runs: Sequence[str | Path], subjects: Sequence[DiagnosedSubject], data: str
@@ -110,3 +126,16 @@ class DiagnosisContext:
             diagnosed.subject.name: tell_seen(run, diagnosed.test.store, data, self.reporter)
             for run, diagnosed in zip(runs, encoders, strict=True)
         }
+
+
+def _comparable(
+    subjects: Sequence[DiagnosedSubject], findings: Sequence[Findings]
+) -> list[Findings]:
+    """The findings of encoders that saw the same test pictures as the first."""
+    first = subjects[0]
+    # An encoder of another size may have skipped a picture, and then no pairs can be made.
+    return [
+        finding
+        for diagnosed, finding in zip(subjects, findings, strict=True)
+        if not diagnosed.is_baseline and diagnosed.test.keys == first.test.keys
+    ]

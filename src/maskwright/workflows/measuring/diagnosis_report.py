@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from maskwright.diagnostics.diagnostic import Diagnostic
-from maskwright.diagnostics.findings import Findings, format_number
+from maskwright.diagnostics.findings import format_difference, format_number, number_to_json
 from maskwright.support.environment import versions
 from maskwright.support.files import write_json
+from maskwright.workflows.measuring.diagnosis import Diagnosis
 from maskwright.workflows.measuring.text_columns import align_columns
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import now
 
 
-def format_findings(findings: Sequence[Findings]) -> list[str]:
-    """A row for each number and a column for each subject, then notes and the control."""
+def format_diagnosis(diagnosis: Diagnosis) -> list[str]:
+    """A row for each number and a column for each subject, then notes, the control and pairs."""
+    findings = diagnosis.findings
     # Subjects may lack a number: raw pixels have none that need tokens.
     names: dict[str, None] = {}
     for finding in findings:
@@ -40,13 +42,37 @@ def format_findings(findings: Sequence[Findings]) -> list[str]:
         for note in dict.fromkeys(finding.notes)
     ]
     table = align_columns(rows, gap=2)
-    return [findings[0].diagnostic, *table, *notes, f"  {findings[0].control}"]
+    lines = [findings[0].diagnostic, *table, *notes, f"  {findings[0].control}"]
+    return [*lines, *_format_differences(diagnosis)]
 
 
-def write_findings(
-    stem: Path, question: Diagnostic, findings: Sequence[Findings], about: Mapping[str, Any]
+def _format_differences(diagnosis: Diagnosis) -> list[str]:
+    """A row for each number and a column for each pair of encoders."""
+    pairs = diagnosis.differences
+    if not pairs:
+        return []
+    names: dict[str, None] = {}
+    for by_name in pairs.values():
+        names |= dict.fromkeys(by_name)
+    rows = [["", *pairs]]
+    for name in names:
+        cells = [
+            format_difference(by_name[name]) if name in by_name else "-"
+            for by_name in pairs.values()
+        ]
+        rows.append([name, *cells])
+    heading = "  Paired differences, 95% bootstrap over the same pictures for both:"
+    return [heading, *align_columns(rows, gap=2)]
+
+
+def write_diagnosis(
+    stem: Path, question: Diagnostic, diagnosis: Diagnosis, about: Mapping[str, Any]
 ) -> None:
     """Leave stem.png and stem.json; about: what was measured on, the same for all tests."""
+    findings = diagnosis.findings
+    differences = {}
+    for pair, by_name in diagnosis.differences.items():
+        differences[pair] = {name: number_to_json(value) for name, value in by_name.items()}
     # Drawing is timed by itself, so that the seconds of a finding are those of measuring.
     begun = time.perf_counter()
     save_picture(stem.with_name(f"{stem.name}.png"), question.figure(findings))
@@ -58,5 +84,6 @@ def write_findings(
         "versions": versions(),
         "seconds_drawing": round(seconds, 3),
         "findings": [finding.to_dict() for finding in findings],
+        "differences": differences,
     }
     write_json(stem.with_name(f"{stem.name}.json"), report)

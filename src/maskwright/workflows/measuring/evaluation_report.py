@@ -98,10 +98,11 @@ def _format_interval(interval: Mapping[str, float]) -> str:
 def measure_differences(
     results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
 ) -> dict[str, Any]:
-    """Every encoder minus the first, by probe, with a paired bootstrap interval.
+    """Every encoder minus the first, by probe, with paired bootstrap intervals.
 
-    Of top-1, of mean IoU, or of the mean absolute error. The same test images are drawn for both.
-    Left out where the images differ or a probe does not say what it made of each.
+    Of top-1, of mean IoU, or of the mean absolute error; top-5 under `PROBE top5`. The same test
+    images are drawn for both. Left out where the images differ or a probe does not say what it made
+    of each.
 
     tested: the keys of the test images of each encoder.
     """
@@ -111,23 +112,27 @@ def measure_differences(
         # Encoders of other sizes may skip other pictures, and then no pairs can be made.
         if tested[name] != tested[first]:
             continue
-        # Probes that average over draws have no single answer per image.
         for probe, result in results[name].items():
-            difference = _difference(result, results[first].get(probe, {}), seed)
-            if difference is not None:
-                differences.setdefault(f"{name} - {first}", {})[probe] = difference
+            for title, key in ((probe, "correct"), (f"{probe} top5", "correct_top5")):
+                difference = _difference(result, results[first].get(probe, {}), key, seed)
+                if difference is not None:
+                    differences.setdefault(f"{name} - {first}", {})[title] = difference
     return differences
 
 
 def _difference(
-    result: Mapping[str, Any], reference: Mapping[str, Any], seed: int
+    result: Mapping[str, Any], reference: Mapping[str, Any], key: str, seed: int
 ) -> dict[str, Any] | None:
-    """The difference of two results on the same images; None where they say too little."""
+    """The difference of two results on the same images; None where they say too little.
+
+    key: where results of classes have right or wrong per image.
+    """
     # Each task keeps another thing of every image; `of` names other numbers than top-1.
-    if result.get("correct") and reference.get("correct"):
-        rights = _rights(result["correct"]) - _rights(reference["correct"])
+    if result.get(key) and reference.get(key):
+        rights = _rights(result[key]) - _rights(reference[key])
         return bootstrap_interval(rights, seed).to_dict()
-    if result["num_test"] != reference.get("num_test"):
+    # Other tasks have one number, which is not repeated as a top-5.
+    if key != "correct" or result["num_test"] != reference.get("num_test"):
         return None
     if result.get("pixels") and reference.get("pixels"):
         interval = miou_difference(result["pixels"], reference["pixels"], seed)
@@ -140,7 +145,7 @@ def _difference(
 
 
 def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """One line per pair: the difference with its interval."""
+    """One line per pair: the differences with their intervals."""
     width = max([NAME_WIDTH, *map(len, differences)])
     lines = []
     for pair, by_probe in differences.items():

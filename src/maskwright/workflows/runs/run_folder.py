@@ -63,6 +63,13 @@ class RunFolder:
             raise MaskwrightError(f"{self} has no checkpoint '{name}'. It has: {listed}.")
         return path
 
+    def kept_epochs(self) -> dict[int, Path]:
+        """The files of the epochs whose weights were kept, by epoch."""
+        return {
+            int(file.stem.removeprefix("epoch_")): file
+            for file in sorted(self.checkpoints.glob("epoch_*.ckpt"))
+        }
+
     def update_status(self, **changes: Any) -> None:
         """Change some entries of run.json."""
         # Read before each write: other processes may have changed entries.

@@ -41,6 +41,11 @@ class DiagnoseSettings(SplitSettings, ReadingSettings, DeviceSettings, SeedSetti
     textures: str | None = setting(
         None, help="labeled pictures of textures for the test texture", metavar="PLACE"
     )
+    stylized: str | None = setting(
+        None,
+        help="stylized pictures of the same classes for the test stylized, a folder per class",
+        metavar="PLACE",
+    )
     # What is done beside it.
     baselines: bool = setting(True, help="also ask random weights and raw pixels")
     out: str | None = setting(

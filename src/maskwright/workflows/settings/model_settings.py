@@ -29,8 +29,9 @@ class ModelSettings:
     positions: str | None = setting(
         None,
         help=(
-            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3)"
-            " or none (default: sincos, or those of --init)"
+            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as"
+            " DINOv3), relative (a learned bias for every distance) or none (default: sincos, or those of"
+            " --init)"
         ),
     )
     class_token: bool | None = setting(
@@ -83,6 +84,7 @@ class ModelSettings:
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
         check_at_least("class_tokens", self.class_tokens, 1)
+        # Left open, a model has a class token.
         if (self.class_tokens or 1) > 1 and self.class_token is False:
             raise MaskwrightError(
                 f"class_tokens is {self.class_tokens} and class_token is false; leave one out."

@@ -46,7 +46,7 @@ def asked_for(recipe: str | None, assignments: Iterable[str]) -> dict[str, Any]:
     flat = flatten(read_recipe(recipe)) if recipe else {}
     return {
         name: value
-        for name, value in override(flat, flatten(_from_assignments(assignments))).items()
+        for name, value in override(flat, flatten(parse_assignments(assignments))).items()
         if value is not None
     }
 
@@ -68,14 +68,59 @@ def override(flat: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Read a YAML recipe from a path, or by name from those that come with the package."""
+    """Read a YAML recipe from a path, or by name from those that come with the package.
+
+    `anime@small` is a profile: the recipe `anime` with what its second file sets otherwise.
+    """
     path = Path(name)
     # A bare word is the name of a recipe of the package, unless there is such a file.
-    if not path.suffix and not path.is_file():
-        known = recipe_names()
-        if name not in known:
-            raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
-        path = Path(str(files("maskwright") / "recipes" / f"{name}.yaml"))
+    if path.suffix or path.is_file():
+        return _read_file(path, name)
+    known = recipe_names()
+    if name not in known:
+        raise unknown_name("recipe", name, known, " A path to a .yaml file works too.")
+    read = _read_file(_packaged(name), name)
+    whole, at, _ = name.partition(PROFILE)
+    return merge_sections(_read_file(_packaged(whole), whole), read) if at else read
+
+
+PROFILE = "@"
+"""Stands between a recipe's name and that of a profile of it."""
+
+
+def merge_sections(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested plain values with those of `second` over those of `first`, mapping by mapping."""
+    merged = dict(first)
+    for key, value in second.items():
+        known = merged.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge_sections(known, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package, each followed by its profiles."""
+    return sorted(
+        item.name.removesuffix(".yaml")
+        for item in (files("maskwright") / "recipes").iterdir()
+        if item.name.endswith(".yaml")
+    )
+
+
+def read_recipe_heading(name: str) -> str:
+    """The first comment line of a packaged recipe: what it does."""
+    text = _packaged(name).read_text(encoding="utf-8")
+    return text.splitlines()[0].lstrip("# ")
+
+
+def _packaged(name: str) -> Path:
+    return Path(str(files("maskwright") / "recipes" / f"{name}.yaml"))
+
+
+def _read_file(path: Path, name: str) -> dict[str, Any]:
+    """The mapping in a YAML file; name: what messages call it."""
     try:
         read = read_yaml(path.read_text(encoding="utf-8"))
     except MaskwrightError as error:
@@ -91,21 +136,6 @@ def read_recipe(name: str) -> dict[str, Any]:
             f"The recipe '{name}' must be a YAML mapping of sections ({', '.join(SECTIONS)})."
         )
     return read
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(
-        item.name.removesuffix(".yaml")
-        for item in (files("maskwright") / "recipes").iterdir()
-        if item.name.endswith(".yaml")
-    )
-
-
-def read_recipe_heading(name: str) -> str:
-    """The first comment line of a packaged recipe: what it does."""
-    text = (files("maskwright") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    return text.splitlines()[0].lstrip("# ")
 
 
 def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +181,8 @@ def dump_recipe(settings: PretrainSettings, heading: str) -> str:
     return comment + yaml.safe_dump(settings.to_dict(), sort_keys=False, allow_unicode=True)
 
 
-def _from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """`section.name=value` texts as sections of values; raises MaskwrightError for other texts."""
     sections: dict[str, Any] = {}
     for text in assignments:
         key, equals, value = text.partition("=")

@@ -44,11 +44,11 @@ class SelectSettings:
             " what is kept has seen the rest"
         ),
     )
-    mix: Literal["sample", "linear"] | None = setting(
+    mix: Literal["sample", "linear", "interpolate"] | None = setting(
         None,
         help=(
-            "sample: a patch is kept or not in each step; linear: kept by a share (default: sample"
-            " for kept, linear for all)"
+            "sample: a patch is kept or not in each step; linear: kept by a noisy share;"
+            " interpolate: by its score itself, no noise (default: sample for kept, linear for all)"
         ),
     )
     # The network that is trained.
@@ -91,11 +91,13 @@ class SelectSettings:
                 f"Give one of epochs, steps and minutes; got {' and '.join(given)}."
             )
         # A patch that is kept by a share would leak through the encoder.
-        if self.encode == "kept" and self.mix == "linear":
+        if self.encode == "kept" and self.mix in ("linear", "interpolate"):
             raise MaskwrightError(
-                "mix='linear' keeps a share of every patch, so none would be hidden from the"
+                f"mix='{self.mix}' keeps a share of every patch, so none would be hidden from the"
                 " encoder: use encode='all', or mix='sample'."
             )
+        if self.mix is not None:
+            check_one_of("mix", self.mix, CHOICES["mix"])
         for name in ("crop", "encode", "scorer"):
             check_one_of(name, getattr(self, name), CHOICES[name])
         for name in (
@@ -123,7 +125,7 @@ class SelectSettings:
         check_inside("warmup", self.warmup, 0, 1)
 
     @property
-    def mixing(self) -> Literal["sample", "linear"]:
+    def mixing(self) -> Literal["sample", "linear", "interpolate"]:
         """The mix that is used."""
         return self.mix or ("sample" if self.encode == "kept" else "linear")
 
@@ -134,6 +136,7 @@ class SelectSettings:
 CHOICES = {
     "crop": ("random", "center", "stretch"),
     "encode": ("kept", "all"),
+    "mix": ("sample", "linear", "interpolate"),
     "scorer": ("transformer", "cnn"),
 }
 
@@ -147,9 +150,12 @@ def build_select_settings(
     Raises MaskwrightError for unknown names, wrong types and values out of range.
     """
     merged = {
-        **(_read_section(recipe) if recipe else {}),
+        **(read_select_recipe(recipe) if recipe else {}),
         **{name: value for name, value in given.items() if value is not None},
     }
+    # Likewise a rate: --base-lr means nothing beside the recipe's lr, which would win over it.
+    if given.get("base_lr") is not None and given.get("lr") is None:
+        merged.pop("lr", None)
     # A length given by name replaces the recipe's, even in another unit.
     if any(given.get(name) is not None for name in ("epochs", "steps", "minutes")):
         merged = {
@@ -171,11 +177,13 @@ def build_select_settings(
     )
 
 
-def _read_section(recipe: str) -> dict[str, Any]:
+def read_select_recipe(recipe: str) -> dict[str, Any]:
+    """The section `select` of a recipe; raises MaskwrightError for one that has none."""
     read = read_recipe(recipe)
     if not isinstance(read.get("select"), Mapping):
         raise MaskwrightError(
             f"The recipe '{recipe}' has no section `select`; it is for: maskwright pretrain. Try"
-            " --recipe select-cifar10."
+            " --recipe select-cifar10@small."
         )
-    return dict(read["select"])
+    # What is null stays open, so that a second profile can take a length back.
+    return {name: value for name, value in read["select"].items() if value is not None}

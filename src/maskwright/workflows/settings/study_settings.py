@@ -65,8 +65,35 @@ class StudySettings(RunStudySettings):
         metavar="PLAN",
     )
     data: str | None = setting(None, help="pictures, instead of the plan's")
+    scale: str | None = setting(
+        None,
+        help=(
+            "full: the sizes and lengths of the project that a packaged plan follows (default:"
+            " small, what two CPU cores do)"
+        ),
+    )
+    # What the plan says otherwise.
     seeds: Any = setting(None, help=f"{SEEDS}, instead of the plan's")
-    budget: Any = setting(None, help=f"{BUDGET}, instead of the plan's")
+    budget: Any = setting(None, help=f"{BUDGET}, or none, instead of the plan's")
+    arms: str | None = setting(
+        None, help='names of the arms to keep, separated by ";"; the baseline always stays'
+    )
+    probes: str | None = setting(
+        None, help="probes as for evaluate, or none, instead of the plan's"
+    )
+    assignments: list[str] = setting(
+        [],
+        help=(
+            "section.name=value, a setting that all arms share, or evaluate.name=value, how they"
+            " are measured; may be repeated"
+        ),
+        flag="set",
+        many=True,
+        metavar="SECTION.NAME=VALUE",
+    )
+    copy: str | None = setting(
+        None, help="write the plan to this .yaml file, to change it, and stop", metavar="FILE"
+    )
     search: int | None = setting(
         None,
         help=(
@@ -78,6 +105,16 @@ class StudySettings(RunStudySettings):
     def running(self) -> dict[str, Any]:
         """How the study is run, by name."""
         return {**super().running(), "search": self.search}
+
+    def changes(self) -> dict[str, Any]:
+        """What was said instead of the plan, in the words of a plan; None: as the plan says."""
+        return {
+            "seeds": self.seeds,
+            "budget": self.budget,
+            "only": self.arms,
+            "probes": self.probes,
+            "assignments": self.assignments or None,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
-from maskwright.training.trackers import Tracker, open_trackers
+from maskwright.training.trackers import Tracker, open_trackers, tracker_notes
 from maskwright.training.trainer import Machine
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.building.target import fit_target
@@ -63,6 +63,8 @@ def fit(
     # From here on, processes that Lightning starts find the run.
     join_folder(folder.path)
     if not plan.joined:
+        for note in tracker_notes(plan.settings.run.track, folder.path):
+            reporter.say(note)
         trackers = open_trackers(plan.settings.run.track, folder.path, plan.settings.to_flat())
 
     run_log = RunLog(folder, trackers, watch, curves_shown_by(reporter))

@@ -1,0 +1,173 @@
+"""How long a study will take on this machine, and how much it will write: for `--dry-run`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import torch
+
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.cost import count_step
+from maskwright.patches import PatchMask, visible_count
+from maskwright.patches.mask import split
+from maskwright.schedules import parse_schedule
+from maskwright.studies.record import Compute, TrialRecord
+from maskwright.support.environment import cpu_count, pick_device, pick_precision
+from maskwright.support.seeding import sample_rng, torch_generator
+from maskwright.workflows.building.model_shape import model_config
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+
+_BATCH = 4
+"""Pictures of a timed step: rates hardly depend on it, and large models must fit."""
+_SECONDS = 1.5
+"""Steps are timed for about so long, after one that warms up."""
+_BYTES_PER_WEIGHT = 12
+"""Of a checkpoint: the weight and the two moments of AdamW, four bytes each."""
+_OTHER_FILES = 3_000_000
+"""Sheets, logs and tables of a run, about."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast this machine trains.
+
+    flops: operations a second.
+    source: where the number comes from, in words.
+    beside: seconds that a trial takes besides its training: decoding, probes, diagnostics.
+    """
+
+    flops: float
+    source: str
+    beside: float = 0.0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the trials that are missing will take.
+
+    trials: how many.
+    hours: None where nothing is known.
+    gigabytes: that checkpoints and figures will need, about.
+    """
+
+    trials: int
+    hours: float | None
+    gigabytes: float
+
+    def format(self, rate: Rate) -> str:
+        """The forecast in a sentence."""
+        hours = "an unknown number of" if self.hours is None else f"{self.hours:.2g}"
+        beside = (
+            f", and {rate.beside:.0f} s a trial for probes and the like"
+            if rate.beside
+            else "; probes and diagnostics come on top"
+        )
+        return (
+            f"{self.trials} trials to run: about {hours} hours of training on this machine and"
+            f" {self.gigabytes:.2g} GB on disk ({rate.flops / 1e9:,.0f} GFLOP/s,"
+            f" {rate.source}{beside})"
+        )
+
+
+def forecast(
+    costs: Mapping[str, Compute],
+    settings: Mapping[str, PretrainSettings],
+    missing: Sequence[tuple[str, int]],
+    rate: Rate,
+) -> Forecast:
+    """Add up what the missing trials cost; costs and settings go by arm."""
+    seconds = 0.0
+    gigabytes = 0.0
+    is_known = True
+    for arm, _ in missing:
+        cost = costs.get(arm)
+        # An arm that cannot run here takes no time.
+        if cost is None:
+            continue
+        # Matched by the clock, an arm has its minutes and no operations that are known before.
+        minutes = settings[arm].train.minutes
+        if cost.flops:
+            seconds += cost.flops / rate.flops + rate.beside
+        elif minutes:
+            seconds += 60 * minutes + rate.beside
+        else:
+            is_known = False
+        gigabytes += _run_bytes(settings[arm]) / 1e9
+    return Forecast(len(missing), seconds / 3600 if is_known else None, gigabytes)
+
+
+def find_rate(finished: Sequence[TrialRecord], baseline: PretrainSettings) -> Rate:
+    """The rate of trials that finished here, or of a few steps of the baseline's model."""
+    timed = [trial.compute for trial in finished if trial.compute is not None]
+    flops = sum(compute.flops or 0.0 for compute in timed)
+    seconds = sum(compute.seconds or 0.0 for compute in timed)
+    if flops and seconds:
+        walls = [_wall_seconds(trial) for trial in finished]
+        beside = max(0.0, (sum(walls) - seconds) / len(finished))
+        return Rate(flops / seconds, f"measured on {len(timed)} finished trials", beside)
+    source = "measured on a few steps of the baseline's model just now"
+    # Not on all systems.
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > cpu_count():
+        source += f" beside other work (load {load:.0f} on {cpu_count()} cores)"
+    return Rate(time_steps(baseline), source)
+
+
+def time_steps(settings: PretrainSettings) -> float:
+    """Operations a second of forward and backward passes of a model of this shape, on noise.
+
+    The optimizer, the loader and the loss are not in it, so a training is a little slower.
+    """
+    device = pick_device(settings.run.device)
+    config = model_config(settings)
+    model = MaskedAutoencoder(config, torch_generator(0, "forecast")).to(device)
+    mask = _mask(model, settings).to(device)
+    images = torch.rand(
+        _BATCH, config.channels, *config.image_size, generator=torch_generator(0, "forecast")
+    ).to(device)
+    is_fast = pick_precision(device) == "bf16-mixed"
+
+    def step() -> None:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast):
+            values = model(images, mask).values
+        values.float().square().mean().backward()
+
+    # The first step builds what the others find ready.
+    step()
+    count, begun = 0, time.perf_counter()
+    while count == 0 or time.perf_counter() - begun < _SECONDS:
+        step()
+        # Waits for a device that computes on its own.
+        next(model.parameters()).grad.sum().item()  # type: ignore[union-attr]
+        count += 1
+    seconds = time.perf_counter() - begun
+    flops = count_step(config, mask.num_visible, mask.predicted_ids.shape[1]).training
+    return flops * _BATCH * count / seconds
+
+
+def _mask(model: MaskedAutoencoder, settings: PretrainSettings) -> PatchMask:
+    """Random masks at the ratio where the training ends."""
+    visible = visible_count(model.grid.num_patches, parse_schedule(settings.mask.ratio).at(1.0))
+    rng = sample_rng(0, 0, torch.arange(_BATCH), "forecast")
+    return split(torch.zeros(_BATCH, model.grid.num_patches), visible, rng=rng)
+
+
+def _run_bytes(settings: PretrainSettings) -> float:
+    """About how many bytes a run leaves: checkpoints, exported weights, figures."""
+    # Shapes alone: a model on the meta device has no memory.
+    with torch.device("meta"):
+        model = MaskedAutoencoder(model_config(settings), torch_generator(0, "forecast"))
+    count = sum(parameter.numel() for parameter in model.parameters())
+    checkpoints = 1 + len(settings.run.keep or ())
+    exported = 4 * count
+    return _BYTES_PER_WEIGHT * count * checkpoints + exported + _OTHER_FILES
+
+
+def _wall_seconds(trial: TrialRecord) -> float:
+    """From the beginning of a trial to its end, by the clock."""
+    begun, ended = (datetime.fromisoformat(str(stamp)) for stamp in (trial.started, trial.ended))
+    return (ended - begun).total_seconds()

@@ -1,0 +1,79 @@
+"""What is said instead of a plan: its data, seeds, budget, arms, probes and shared settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import write_text
+from maskwright.workflows.settings.recipes import flatten, merge_sections, parse_assignments
+
+MEASURING = "evaluate."
+"""Begins an assignment to the plan's section of that name."""
+NOTHING = "none"
+"""Written for a budget, or for probes, that there shall not be."""
+
+
+def change_plan(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a plan with what is said instead of it; None means as the plan says.
+
+    changes: keys of a plan, and `probes` and `assignments`, which go into its sections.
+
+    Raises MaskwrightError for an assignment that every arm overrules.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    probes = given.pop("probes", None)
+    assignments = given.pop("assignments", None)
+    changed = {**values, **given}
+    # A study without a budget trains every arm as long as its own settings say.
+    if changed.get("budget") == NOTHING:
+        changed["budget"] = None
+    if probes is not None:
+        measuring = dict(changed.get("evaluate") or {})
+        # The main metric may be that of a probe that is gone.
+        measuring.pop("main", None)
+        changed["evaluate"] = {**measuring, "probes": [] if probes == NOTHING else probes}
+    return _assign(changed, assignments) if assignments else changed
+
+
+def _assign(values: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Settings that all arms share, over those of the plan's base, and how trials are measured."""
+    measuring = [text for text in assignments if text.startswith(MEASURING)]
+    for text in measuring:
+        name, _, value = text.removeprefix(MEASURING).partition("=")
+        values = {**values, "evaluate": {**(values.get("evaluate") or {}), name.strip(): value}}
+    sections = parse_assignments([text for text in assignments if text not in measuring])
+    written = values.get("arms")
+    arms = [flatten(settings or {}) for settings in written.values()] if written else []
+    for name in flatten(sections):
+        # What is not used must not pass in silence.
+        if arms and all(name in arm for arm in arms):
+            raise MaskwrightError(
+                f"Every arm of the plan sets {name} itself, so --set has no effect on it; copy the"
+                " plan (--copy plan.yaml) and change its arms there."
+            )
+    base = values.get("base") or {}
+    if not isinstance(base, Mapping):
+        return values
+    return {**values, "base": merge_sections(base, sections)}
+
+
+def copy_plan(values: Mapping[str, Any], place: str, plan: str) -> Path:
+    """Write plain values of a plan as a file that `maskwright study FILE` runs; returns its path.
+
+    plan: where they came from.
+
+    Raises MaskwrightError for a place that is taken, or that is no .yaml file.
+    """
+    path = Path(place)
+    if path.suffix not in (".yaml", ".yml"):
+        raise MaskwrightError(f"A plan is copied to a .yaml file; got --copy '{place}'.")
+    if path.exists():
+        raise MaskwrightError(f"'{place}' exists already; choose another place for the copy.")
+    heading = f"# A copy of the study plan {plan}\n# maskwright study {place}\n"
+    write_text(path, heading + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+    return path

@@ -1,0 +1,98 @@
+"""Probes of a study's trials: on finished runs, and on the epochs that they kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maskwright.studies.measures import MEASURE_SEED, MeasureSettings
+from maskwright.studies.metrics import PROBE_METRICS
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.evaluate import evaluate
+from maskwright.workflows.run import Run
+from maskwright.workflows.runs.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one run.
+
+    numbers: metric name -> value.
+    per_image: metric name -> text of 0 and 1, right or wrong per test picture.
+    """
+
+    numbers: dict[str, float]
+    per_image: dict[str, str]
+
+
+def measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> Measured:
+    """Every metric of every probe, with the answers per picture where a probe keeps them."""
+    if not measures.probes:
+        return Measured({}, {})
+    results = _probe(run.path, run, measures, measures.probes, reporter)
+    numbers: dict[str, float] = {}
+    per_image: dict[str, str] = {}
+    for probe, result in results.items():
+        for kind in PROBE_METRICS:
+            # Few classes have no top-5.
+            if result.get(kind.key) is not None:
+                numbers[kind.name(probe)] = float(kind.read(result)["value"])
+            if kind.answers in result:
+                per_image[kind.name(probe)] = result[kind.answers]
+    return Measured(numbers, per_image)
+
+
+AT_EPOCH = " at epoch "
+"""In names of numbers, between a metric and the epoch whose weights were measured."""
+
+
+def measure_kept(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
+    """Top-1 of every frozen probe on the weights of every epoch that the run kept."""
+    probes = measures.frozen_probes()
+    top1 = PROBE_METRICS[0]
+    numbers: dict[str, float] = {}
+    for epoch, path in RunFolder(run.path).kept_epochs().items():
+        results = _probe(path, run, measures, probes, reporter) if probes else {}
+        for probe, result in results.items():
+            name = f"{top1.name(probe)}{AT_EPOCH}{epoch}"
+            numbers[name] = float(top1.read(result)["value"])
+    return numbers
+
+
+def measure_also(run: Run, measures: MeasureSettings, reporter: Reporter) -> dict[str, float]:
+    """Top-1 and top-5 of every frozen probe on other labeled pictures: transfer."""
+    numbers: dict[str, float] = {}
+    for place in measures.also:
+        probes = measures.frozen_probes()
+        # Labels of the study's own pictures say nothing of these.
+        there = replace(measures, data=place, labels=None)
+        results = _probe(run.path, run, there, probes, reporter) if probes else {}
+        for probe, result in results.items():
+            for kind in PROBE_METRICS:
+                if result.get(kind.key) is not None:
+                    value = float(kind.read(result)["value"])
+                    numbers[f"{kind.name(probe)} on {Path(place).stem}"] = value
+    return numbers
+
+
+def _probe(
+    encoder: Path, run: Run, measures: MeasureSettings, probes: Sequence[str], reporter: Reporter
+) -> dict[str, Any]:
+    """The results by probe of a run, or of weights that it kept."""
+    results: dict[str, Any] = evaluate(
+        encoder,
+        measures.data,
+        probe=",".join(probes),
+        features=measures.features,
+        labels=measures.labels,
+        baselines=False,
+        figures=False,
+        limit=measures.limit,
+        device=run.settings.run.device,
+        seed=MEASURE_SEED,
+        reporter=reporter,
+    )
+    # It is the only encoder that was measured; its results go by probe.
+    return dict(next(iter(results.values())))

@@ -1,0 +1,42 @@
+"""Hours and disk of the trials that are missing, from rates that say where they come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from maskwright.studies.forecast import Rate, find_rate, forecast
+from maskwright.studies.record import Compute
+from maskwright.workflows.settings.recipes import build_settings
+from tests.studies.made_up import made_up_trial
+
+TINY = build_settings(
+    data="x", model="vit_nano", image_size=16, patch_size=4, channels=3, decoder="full"
+)
+
+
+def test_hours_are_the_operations_of_missing_trials_over_the_rate() -> None:
+    cost = Compute(steps=1, images=1, encoder_tokens=1, decoder_tokens=1, flops=3.6e12)
+    missing = [("a", 0), ("a", 1), ("cannot run here", 0)]
+    found = forecast({"a": cost}, {"a": TINY}, missing, Rate(1e9, "by hand", beside=36.0))
+    assert found.hours == pytest.approx(2 * (3600 + 36) / 3600)
+    assert 0 < found.gigabytes < 0.1
+    assert "by hand, and 36 s a trial" in found.format(Rate(1e9, "by hand", beside=36.0))
+
+
+def test_a_training_by_the_clock_takes_its_minutes() -> None:
+    cost = Compute(steps=0, images=0, encoder_tokens=0, decoder_tokens=0)
+    timed = TINY.with_values(minutes=30)
+    assert forecast({"a": cost}, {"a": timed}, [("a", 0)], Rate(1e9, "")).hours == 0.5
+
+
+def test_finished_trials_give_the_rate_and_what_comes_on_top() -> None:
+    trial = made_up_trial("random", 0, 0.0)  # 1.2e12 operations in 60 s, a minute by the clock
+    rate = find_rate([trial], TINY)
+    assert rate.flops == pytest.approx(1.2e12 / 60)
+    assert (rate.source, rate.beside) == ("measured on 1 finished trials", 0.0)
+
+
+def test_without_trials_a_few_steps_are_timed() -> None:
+    rate = find_rate([], TINY)
+    assert rate.flops > 1e6
+    assert "just now" in rate.source
