@@ -18,8 +18,7 @@ def test_groups_learn_at_their_share_of_the_rate() -> None:
         rate=LearningRate(peak=8.0, warmup=0.5),
         clock=Clock(total_steps=10),
         global_step=2,
-        trainer=SimpleNamespace(optimizers=[SimpleNamespace(param_groups=groups)]),
     )
-    SteppedModule.on_train_batch_start(module, None, 0)
+    SteppedModule.set_rate(module, SimpleNamespace(param_groups=groups))  # type: ignore[arg-type]
     # the middle of the third of ten steps, half way up a warm-up of five
     assert [group["lr"] for group in groups] == [1.0, 4.0]

@@ -8,6 +8,7 @@ from maskwright.data.loader import ResumableLoader
 from maskwright.data.sources.open import Source
 from maskwright.support.reporting import Reporter
 from maskwright.training.clock import Clock
+from maskwright.training.group import ALONE, Group
 from maskwright.training.module import PretrainModule
 from maskwright.workflows.building.policy_build import PolicyBuild
 from maskwright.workflows.loading.pictures import Pictures
@@ -24,7 +25,7 @@ class RunPlan:
     policy_build: the policy of these settings.
     folder: where the run lies.
     resume: go on from its last checkpoint.
-    joined: this process helps a run that another process has started and writes for.
+    group: this process among those that train together; the first of them writes.
     """
 
     settings: PretrainSettings
@@ -32,7 +33,12 @@ class RunPlan:
     policy_build: PolicyBuild
     folder: RunFolder
     resume: bool = False
-    joined: bool = False
+    group: Group = ALONE
+
+    @property
+    def joined(self) -> bool:
+        """Whether this process helps a run that another process has begun and writes for."""
+        return not self.group.is_first
 
 
 @dataclass(frozen=True, kw_only=True)
