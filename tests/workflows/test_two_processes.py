@@ -40,7 +40,7 @@ maskwright.pretrain(
     data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0, devices=devices, strategy="ddp" if devices > 1 else "auto",
     image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
     device="cpu", precision="32-true", val="0.2", track=["none"], policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75",
-    optimizer=sys.argv[6],
+    optimizer=sys.argv[6], sample="loss",
 )
 torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
 (seen / f"{devices}-{process_rank()[0]}.part").rename(seen / f"{devices}-{process_rank()[0]}.pt")

@@ -103,9 +103,14 @@ class SteppedModule(nn.Module):
 
         It follows from progress alone, so that a resumed run has nothing to restore.
         """
-        rate = self.rate.at(self.clock.rate_progress(self.global_step))
+        progress = self.clock.rate_progress(self.global_step)
+        rate = self.rate.at(progress)
         for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
+            group["lr"] = rate * group.get("lr_scale", 1.0) * self.rate_share(group, progress)
+
+    def rate_share(self, group: dict[str, Any], progress: float) -> float:
+        """The share of the rate at which a group of parameters learns just now."""
+        return 1.0
 
     def latest_loss(self, device: torch.device) -> Tensor:
         """The loss on record of the batch just made, for the verdict on its step."""

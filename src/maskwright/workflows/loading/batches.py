@@ -9,6 +9,9 @@ import torch
 from maskwright.data.augment.changes import Changes
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
+from maskwright.data.picture_losses import PictureLosses
+from maskwright.data.sampling import parse_sampling
+from maskwright.data.store.packed import PackedStore
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.clock import Clock, set_clock
@@ -28,6 +31,7 @@ def build_batches(
     maps: Sequence[str] = (),
     grid: tuple[int, int] | None = None,
     keys: bool = False,
+    losses: PictureLosses | None = None,
     *,
     group: Group = ALONE,
 ) -> ResumableLoader:
@@ -36,6 +40,7 @@ def build_batches(
     maps: names of maps that the policy and the loss look at.
     grid: (rows, cols) of patches that maps are averaged over.
     keys: whether the names of the pictures come along.
+    losses: draw pictures as often as their running loss says.
     group: this process among those that share the batches.
     """
     workers = settings.data.workers
@@ -54,8 +59,15 @@ def build_batches(
             maps=maps,
             grid=grid,
             keys=keys,
+            losses=losses,
         ),
     )
+
+
+def picture_losses(settings: PretrainSettings, store: PackedStore) -> PictureLosses | None:
+    """What pictures are sampled by; None where each comes once in an epoch."""
+    sampling = parse_sampling(settings.train.sample)
+    return None if sampling is None else PictureLosses(store.keys, sampling)
 
 
 def _build_augment(data: DataSettings, size: tuple[int, int]) -> Augment:

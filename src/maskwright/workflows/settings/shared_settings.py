@@ -8,7 +8,7 @@ from typing import Literal
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
-RUN_HELP = "run, weight file or folder, official:NAME or timm:NAME"
+RUN_HELP = "run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
 
 
 @dataclass(frozen=True, kw_only=True)

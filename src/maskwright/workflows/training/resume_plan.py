@@ -22,6 +22,7 @@ from maskwright.workflows.runs.same_pictures import check_same_data, new_run
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import build_settings, flatten, read_recipe
 from maskwright.workflows.training.run_plan import RunPlan
+from maskwright.workflows.training.start_weights import fit_start, open_start
 
 
 def plan_resumed(given: dict[str, Any], source: Any, reporter: Reporter) -> RunPlan:
@@ -48,7 +49,9 @@ def plan_joined(
 ) -> RunPlan:
     """Plan another process of a run that has begun."""
     plan = _plan_from_folder(folder, given, source, reporter)
-    return replace(plan, resume=resume, group=group)
+    # A process that joins a run at its beginning starts from the same weights as the others.
+    start = None if resume else fit_start(open_start(plan.settings.train.init), plan.settings)
+    return replace(plan, resume=resume, group=group, start=start)
 
 
 def _plan_from_folder(

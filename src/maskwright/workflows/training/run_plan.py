@@ -10,6 +10,7 @@ from maskwright.support.reporting import Reporter
 from maskwright.training.clock import Clock
 from maskwright.training.group import ALONE, Group
 from maskwright.training.module import PretrainModule
+from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.policy_build import PolicyBuild
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -25,6 +26,7 @@ class RunPlan:
     policy_build: the policy of these settings.
     folder: where the run lies.
     resume: go on from its last checkpoint.
+    start: the weights that a new run starts from, fitted to its model.
     group: this process among those that train together; the first of them writes.
     """
 
@@ -33,6 +35,7 @@ class RunPlan:
     policy_build: PolicyBuild
     folder: RunFolder
     resume: bool = False
+    start: FittedWeights | None = None
     group: Group = ALONE
 
     @property
