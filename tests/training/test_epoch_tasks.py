@@ -17,7 +17,7 @@ from maskwright.training.epoch_tasks import EpochTask, EpochTasks, frozen
 
 
 class MadeUpTrainer(SimpleNamespace):
-    """What the callback asks of Lightning's trainer; `written` holds the epoch at each write of a
+    """What the callback asks of the trainer; `written` holds the epoch at each write of a
     checkpoint.
     """
 
@@ -27,13 +27,12 @@ class MadeUpTrainer(SimpleNamespace):
             global_step=0,
             should_stop=False,
             is_global_zero=True,
-            world_size=1,
-            callbacks=[],
-            precision_plugin=SimpleNamespace(forward_context=torch.no_grad),
+            average=None,
+            precision=SimpleNamespace(forward_context=torch.no_grad),
             written=[],
         )
 
-    def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+    def save_checkpoint(self, module: nn.Module, path: Path) -> None:
         self.written.append((path.name, self.current_epoch + 1))
 
 

@@ -139,7 +139,7 @@ def test_the_average_moves_after_each_step_and_answers_in_place_of_the_weights()
     for step in range(2):
         with torch.no_grad():
             module.model.head.bias.copy_(first + step + 1)
-        Averaging().on_train_batch_end(None, module, None, None, step)  # type: ignore[arg-type]
+        Averaging().on_train_batch_end(None, module)  # type: ignore[arg-type]
     # the first update takes the weights as they are; the second keeps (1 + 1) / (10 + 1) of them
     wanted = 2 / 11 * (first + 1) + 9 / 11 * (first + 2)
     torch.testing.assert_close(module.answering.head.bias, wanted)

@@ -16,7 +16,7 @@ from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.training.muon import Muon, build_muon
-from maskwright.training.optimizers import OPTIMIZERS, check_sharding, find_optimizer
+from maskwright.training.optimizers import OPTIMIZERS, find_optimizer
 from maskwright.training.orthogonal import orthogonalize
 
 SHAPES = ((12, 12), (24, 12), (12, 24), (12, 12), (8, 20))
@@ -201,10 +201,6 @@ def test_the_rate_grows_with_the_root_of_the_batch() -> None:
 def test_mistakes_are_sentences() -> None:
     with pytest.raises(MaskwrightError, match=r"Did you mean 'muon'\?"):
         find_optimizer("moun")
-    with pytest.raises(MaskwrightError, match=r"in one piece and --strategy fsdp cuts them up"):
-        check_sharding("muon", "fsdp")
-    check_sharding("adamw", "fsdp")
-    check_sharding("muon", "ddp")
 
 
 def test_every_optimizer_of_the_catalog_builds_and_steps() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
+from maskwright.training.group import ALONE
 from maskwright.training.recorder import Recorder, Row
 
 
@@ -27,7 +28,7 @@ class Told(list[Row]):
         )
         rate = SimpleNamespace(param_groups=[{"lr": 0.1}])
         self.trainer: Any = SimpleNamespace(
-            global_step=0, current_epoch=0, is_global_zero=True, optimizers=[rate], world_size=1
+            global_step=0, current_epoch=0, is_global_zero=True, optimizer=rate, group=ALONE
         )
 
     def step(self, *losses: float) -> None:
@@ -35,7 +36,7 @@ class Told(list[Row]):
         for place, loss in enumerate(losses):
             self.module.latest = {"loss": torch.tensor(loss)}
             self.trainer.global_step += place == len(losses) - 1
-            self.recorder.on_train_batch_end(self.trainer, self.module, None, None, place)
+            self.recorder.on_train_batch_end(self.trainer, self.module)
 
 
 def start(every: int, step: int = 0, state: dict[str, Any] | None = None) -> Told:

@@ -12,6 +12,7 @@ import torch
 
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
+from maskwright.training.group import ALONE
 from maskwright.training.recorder import Recorder
 
 
@@ -31,7 +32,8 @@ class MadeUpTraining:
             current_epoch=0,
             is_global_zero=True,
             world_size=world_size,
-            optimizers=[rates],
+            optimizer=rates,
+            group=ALONE,
         )
         counts = {"images": 0, "skipped_steps": 0}
         self.module: Any = SimpleNamespace(
@@ -44,11 +46,11 @@ class MadeUpTraining:
         return {name: count * self.trainer.world_size for name, count in self.module.counts.items()}
 
     def batch(self, loss: float, *, steps: bool = True) -> None:
-        self.recorder.on_train_batch_start(self.trainer, self.module, None, 0)
+        self.recorder.on_train_batch_start(self.trainer, self.module)
         self.module.latest = {"loss": torch.tensor(loss), "grad_norm": torch.tensor(2 * loss)}
         self.module.counts["images"] += 8
         self.trainer.global_step += steps
-        self.recorder.on_train_batch_end(self.trainer, self.module, None, None, 0)
+        self.recorder.on_train_batch_end(self.trainer, self.module)
 
 
 def test_a_row_holds_the_mean_loss_since_the_last_row_and_other_numbers_of_its_own_step() -> None:
@@ -87,10 +89,10 @@ def test_speed_is_pictures_over_the_time_of_steps_alone(monkeypatch: pytest.Monk
     now[0] += 100  # measurements between two epochs are neither training nor waiting
     recorder.on_train_epoch_start(trainer, module)
     now[0] += 1  # for pictures
-    recorder.on_train_batch_start(trainer, module, None, 0)
+    recorder.on_train_batch_start(trainer, module)
     now[0] += 3  # the step
     module.counts["images"] += 8
     trainer.global_step += 1
-    recorder.on_train_batch_end(trainer, module, None, None, 0)
+    recorder.on_train_batch_end(trainer, module)
     row = training.rows[-1]
     assert (row["step"], row["images_per_s"], row["data_wait"]) == (2, 8 / 4, 1 / 4)

@@ -78,7 +78,7 @@ def draw_images(count: int, seed: int = 0) -> Tensor:
 
 def step(module: SelectModule, images: Tensor) -> Tensor:
     return module.training_step(
-        SimpleNamespace(images=images, sample_ids=torch.arange(len(images))), 0
+        SimpleNamespace(images=images, sample_ids=torch.arange(len(images)))
     )
 
 

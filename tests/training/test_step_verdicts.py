@@ -14,12 +14,9 @@ from maskwright.training.stepped import SteppedModule
 
 def test_groups_learn_at_their_share_of_the_rate() -> None:
     groups: list[dict[str, Any]] = [{"lr": 0.0, "lr_scale": 0.25}, {"lr": 0.0}]
-    module: Any = SimpleNamespace(
-        rate=LearningRate(peak=8.0, warmup=0.5),
-        clock=Clock(total_steps=10),
-        global_step=2,
-        trainer=SimpleNamespace(optimizers=[SimpleNamespace(param_groups=groups)]),
-    )
-    SteppedModule.on_train_batch_start(module, None, 0)
+    clock, rate = Clock(total_steps=10), LearningRate(peak=8.0, warmup=0.5)
+    module = SteppedModule(clock, rate, 0.0, {}, {})
+    module.trainer = SimpleNamespace(global_step=2)  # type: ignore[assignment]
+    module.set_rate(SimpleNamespace(param_groups=groups))  # type: ignore[arg-type]
     # the middle of the third of ten steps, half way up a warm-up of five
     assert [group["lr"] for group in groups] == [1.0, 4.0]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from maskwright.patches.mask import NotAScore
 from maskwright.training.clock import Clock
+from maskwright.training.group import Group
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.stepped import NonFiniteLoss, SteppedModule
 
@@ -34,23 +35,19 @@ class Plain(SteppedModule):
 Build = Callable[..., tuple[Plain, torch.optim.Optimizer]]
 
 
-def build(clip: float = 1.0, accumulate: int = 1, batches: int = 4) -> tuple[Plain, Any]:
+def build(clip: float = 1.0) -> tuple[Plain, Any]:
     module = Plain(clip)
-    module._trainer = SimpleNamespace(  # type: ignore[assignment]
-        precision_plugin=SimpleNamespace(),
-        accumulate_grad_batches=accumulate,
-        num_training_batches=batches,
-        world_size=3,
-        global_step=7,
+    module.trainer = SimpleNamespace(  # type: ignore[assignment]
+        num_training_batches=4, global_step=7, current_epoch=0
     )
     return module, torch.optim.SGD([module.weight], 0.1)
 
 
 def finish(module: Plain, optimizer: Any, gradient: Tensor = GRADIENT) -> Tensor | None:
-    if not module._losses:
-        module._losses = [torch.tensor(1.0)]
+    if not module.losses:
+        module.losses = [torch.tensor(1.0)]
     module.weight.grad = gradient.clone()
-    module.configure_gradient_clipping(optimizer)
+    module.judge_step(optimizer, None)
     return module.weight.grad
 
 
@@ -79,11 +76,8 @@ def test_three_bad_steps_in_a_row_stop_and_a_good_one_between_counts_anew() -> N
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_loss_of_any_batch_that_is_not_finite_drops_a_finite_gradient(place: int) -> None:
-    module, optimizer = build(accumulate=2)
-    for batch in range(2):
-        module.batches_done = batch + 1
-        module.latest["loss"] = torch.tensor(torch.inf if batch == place else 1.0)
-        module.backward((GRADIENT * module.weight).sum())
+    module, optimizer = build()
+    module.losses = [torch.tensor(torch.inf if batch == place else 1.0) for batch in range(2)]
     assert finish(module, optimizer) is None
     assert finish(module, optimizer) is not None  # the next step begins anew
 
@@ -98,37 +92,19 @@ def test_scores_that_were_none_are_told_at_the_end_of_the_step() -> None:
         finish(module, optimizer)
 
 
-@pytest.mark.parametrize(
-    ("accumulate", "batches", "sizes"),
-    [(1, 3, [1, 1, 1]), (2, 4, [2, 2, 2, 2]), (3, 5, [3, 3, 3, 2, 2]), (8, 3, [3, 3, 3])],
-)
-def test_a_gradient_is_the_mean_over_the_batches_of_its_step(
-    accumulate: int, batches: int, sizes: list[int]
-) -> None:
-    """Lightning divides each loss by `accumulate` before it asks for the backward pass."""
-    module, _ = build(accumulate=accumulate, batches=batches)
-    for place, size in enumerate(sizes):
-        module.batches_done = place + 1
-        module.weight.grad = None
-        module.backward((GRADIENT * module.weight).sum() / accumulate)
-        assert module.weight.grad is not None
-        assert torch.allclose(module.weight.grad, GRADIENT / size)
-
-
 def test_counts_of_pictures_are_of_all_processes_and_counts_of_steps_are_not() -> None:
     module, optimizer = build()
-    module.setup("fit")
     module.counts["images"] = 8
     finish(module, optimizer, torch.full((2,), torch.nan))
+    module.begin(Group(0, 3, 0))
     assert module.totals() == {"images": 24, "skipped_steps": 1, "overflowed_steps": 0}
 
 
 def test_a_run_that_is_only_recalled_knows_how_many_processes_counted() -> None:
     module, _ = build()
     module.counts["images"] = 8
-    module.setup("fit")
+    module.begin(Group(0, 3, 0))
     kept: dict[str, Any] = {}
-    module._trainer.current_epoch = 0  # type: ignore[union-attr, misc]
     module.on_save_checkpoint(kept)
     again = Plain(1.0)
     again.on_load_checkpoint(kept)

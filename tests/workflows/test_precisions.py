@@ -1,6 +1,4 @@
-"""Every precision takes the same steps; half precision is run as on CUDA, by Lightning's plugin
-with torch's scaler for the CPU.
-"""
+"""Every precision takes the same steps; half precision is run as on CUDA, with torch's scaler."""
 
 from __future__ import annotations
 
@@ -11,12 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
-from lightning.pytorch.plugins.precision import MixedPrecision
 
 import maskwright
 from maskwright.support.errors import MaskwrightError
-from maskwright.training import trainer as training
 from maskwright.training.module import PretrainModule
 from tests.workflows.conftest import SMALL
 from tests.workflows.test_pretrain import stop_at
@@ -26,22 +21,15 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 UseScale = Callable[[float], None]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def use_scale(monkeypatch: pytest.MonkeyPatch) -> UseScale:
-    """Half precision on the CPU, where Lightning would take bfloat16 instead; called, it sets the
-    first scale.
-    """
-    chosen = {"scale": 65536.0}
+    """Sets the first scale of half precision."""
 
-    def build(**options: Any) -> Trainer:
-        if options["precision"] == "16-mixed":
-            del options["precision"]
-            scaler = torch.amp.GradScaler("cpu", init_scale=chosen["scale"])
-            options["plugins"] = [*options["plugins"], MixedPrecision("16-mixed", "cpu", scaler)]
-        return Trainer(**options)
+    def use(scale: float) -> None:
+        build = torch.amp.GradScaler
+        monkeypatch.setattr(torch.amp, "GradScaler", lambda device: build(device, init_scale=scale))
 
-    monkeypatch.setattr(training, "Trainer", build)
-    return lambda scale: chosen.update(scale=scale)
+    return use
 
 
 def trained(run: maskwright.Run) -> dict[str, torch.Tensor]:

@@ -175,9 +175,9 @@ def stop_at(patch: pytest.MonkeyPatch, step: int) -> None:
     """Ask for a stop after that optimizer step, as Ctrl-C does."""
     original = Checkpoints.on_train_batch_end
 
-    def stopping(self: Checkpoints, trainer: Any, *rest: Any) -> None:
+    def stopping(self: Checkpoints, trainer: Any, module: Any) -> None:
         self.wants_stop = lambda: trainer.global_step >= step
-        original(self, trainer, *rest)
+        original(self, trainer, module)
 
     patch.setattr(Checkpoints, "on_train_batch_end", stopping)
 

@@ -50,7 +50,7 @@ def cpu_has_fast_bf16() -> bool:
 
 
 def pick_precision(device: torch.device) -> str:
-    """Choose Lightning's precision word for a device: bf16 where it is fast, else float32."""
+    """Choose the precision for a device: bf16 where it is fast, else float32."""
     if device.type == "cuda":
         # older cards emulate bfloat16, slowly
         in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)

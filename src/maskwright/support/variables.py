@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from maskwright.support.errors import MaskwrightError
@@ -38,12 +40,77 @@ def is_in_cache(path: Path | str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What a launcher says to one of the processes that it has started.
+
+    rank, world_size: the number of this process, and how many there are.
+    local_rank: its number on this machine.
+    address, port: where the first process can be reached; no port where the launcher itself keeps
+        the meeting place, as torchrun does.
+    """
+
+    rank: int
+    world_size: int
+    local_rank: int
+    address: str
+    port: int | None
+
+
+def find_launch() -> Launch | None:
+    """What torchrun, SLURM's srun or our own launch has said to this process; None alone."""
+    words = os.environ
+    if int(words.get("WORLD_SIZE", 1)) > 1 and "RANK" in words and "MASTER_ADDR" in words:
+        kept = words.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        return Launch(
+            rank=int(words["RANK"]),
+            world_size=int(words["WORLD_SIZE"]),
+            local_rank=int(words.get("LOCAL_RANK", 0)),
+            address=words["MASTER_ADDR"],
+            port=None if kept else int(words["MASTER_PORT"]),
+        )
+    # Only srun numbers a step; a batch script itself is one process whatever it has reserved.
+    if int(words.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in words and _in_step():
+        return Launch(
+            rank=int(words["SLURM_PROCID"]),
+            world_size=int(words["SLURM_NTASKS"]),
+            local_rank=int(words.get("SLURM_LOCALID", 0)),
+            address=words.get("MASTER_ADDR") or first_host(words["SLURM_JOB_NODELIST"]),
+            # All tasks of a job agree on it without a word.
+            port=int(words.get("MASTER_PORT") or 15_000 + int(words["SLURM_JOB_ID"]) % 10_000),
+        )
+    return None
+
+
+def _in_step() -> bool:
+    return os.environ.get("SLURM_STEP_ID", "").isdigit()
+
+
+def first_host(nodes: str) -> str:
+    """The first of SLURM's `node[03-07,09],other` or `node3`."""
+    name, _, numbers = nodes.partition("[")
+    if not numbers or "," in name:
+        return name.partition(",")[0]
+    first = re.match(r"\d+", numbers)
+    return name + (first.group() if first else "")
+
+
+def launched_environment(launch: Launch) -> dict[str, str]:
+    """This process's environment, with what `find_launch` reads in the started one."""
+    said = {
+        "RANK": str(launch.rank),
+        "WORLD_SIZE": str(launch.world_size),
+        "LOCAL_RANK": str(launch.local_rank),
+        "MASTER_ADDR": launch.address,
+        "MASTER_PORT": str(launch.port),
+    }
+    return {**os.environ, **said}
+
+
 def process_rank() -> tuple[int, int]:
-    """(rank, world size) as the launcher has set them; (0, 1) for a single process."""
-    # Lightning's own launcher sets the local rank alone
-    rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))
-    world_size = os.environ.get("WORLD_SIZE", 1)
-    return int(rank), int(world_size)
+    """(rank, world size) as a launcher has said; (0, 1) for a single process."""
+    launch = find_launch()
+    return (0, 1) if launch is None else (launch.rank, launch.world_size)
 
 
 def quiet_trackers() -> None:
@@ -54,18 +121,6 @@ def quiet_trackers() -> None:
 def tracker_mode() -> str | None:
     """What WANDB_MODE says; None where it is not set."""
     return os.environ.get("WANDB_MODE")
-
-
-def join_folder(path: Path) -> None:
-    """Leave the run folder to processes that are started from this one."""
-    os.environ["MASKWRIGHT_RUN"] = str(path)
-
-
-def joined_folder() -> Path | None:
-    """The run folder that the first process has chosen; None in the first process itself."""
-    rank, _ = process_rank()
-    folder = os.environ.get("MASKWRIGHT_RUN")
-    return Path(folder) if rank > 0 and folder is not None else None
 
 
 def wait_briefly() -> None:

@@ -1,1 +1,1 @@
-"""The only room that knows Lightning."""
+"""The step, the loop, the optimizers and checkpoints of a training."""

@@ -7,22 +7,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, Trainer
-from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-
-from maskwright.support.torch_files import write_torch
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside the old one and swaps them.
-
-    A full disk or a crash never costs the old one.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        write_torch(path, checkpoint)
+from maskwright.training.callback import Callback
+from maskwright.training.trainer import Trainer
 
 
 class Checkpoints(Callback):
@@ -55,45 +41,50 @@ class Checkpoints(Callback):
     def last(self) -> Path:
         return self.folder / "last.ckpt"
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        stop = broadcast_decision(trainer, self.wants_stop())
-        done = batch_idx + 1
-        within_epoch = done < trainer.num_training_batches
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
+        # All processes begin at the same time of the same clock.
+        self._hear(trainer, module)
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any) -> None:
+        stop, is_due = self._hear(trainer, module)
+        within_epoch = module.batches_done < trainer.num_training_batches
         # Gradients that wait for more batches are not in a checkpoint, so nothing is written or
         # decided in the middle of an accumulation.
-        if within_epoch and done % trainer.accumulate_grad_batches:
+        if within_epoch and module.batches_done % trainer.accumulate:
             return
 
         # Inside an epoch; its end has a hook of its own below.
-        if within_epoch and (stop or self._is_due(trainer)):
-            self._write(trainer, self.last)
+        if within_epoch and (stop or is_due):
+            self._write(trainer, module, self.last)
         self.stop_requested = stop
         self.interrupted = stop and within_epoch
-        trainer.should_stop = (
-            trainer.should_stop
-            or stop
-            or broadcast_decision(trainer, pl_module.clock.is_over(trainer.global_step))
-        )
+        trainer.should_stop = stop or module.clock.is_over(trainer.global_step)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        # Lightning calls this also when a stop has cut the epoch short.
+    def on_train_epoch_end(self, trainer: Trainer, module: Any) -> None:
+        # It is also called when a stop has cut the epoch short.
         if self.interrupted:
             return
-        self._write(trainer, self.last)
+        self._write(trainer, module, self.last)
         epoch = trainer.current_epoch + 1
         if epoch in self.keep:
-            self._write(trainer, self.folder / f"epoch_{epoch:04d}.ckpt")
+            self._write(trainer, module, self.folder / f"epoch_{epoch:04d}.ckpt")
 
-    def _is_due(self, trainer: Trainer) -> bool:
-        return broadcast_decision(trainer, time.monotonic() - self._written > self.seconds)
+    def _hear(self, trainer: Trainer, module: Any) -> tuple[bool, bool]:
+        """Whether to stop and whether to write, the same on all processes.
 
-    def _write(self, trainer: Trainer, path: Path) -> None:
-        trainer.save_checkpoint(path, weights_only=False)
+        Anybody may ask to stop. Time and the pace of writing are the first process's: clocks of
+        several would let learning rates and ends drift apart.
+        """
+        stop, is_due = self.wants_stop(), time.monotonic() - self._written > self.seconds
+        if trainer.group.world_size == 1:
+            return stop, is_due
+        # One small message a step carries all three.
+        leads = float(trainer.is_global_zero)
+        seconds = module.clock.now()
+        said = trainer.group.total([float(stop), leads * is_due, leads * seconds])
+        module.clock.set(said[2])
+        return said[0] > 0, said[1] > 0
+
+    def _write(self, trainer: Trainer, module: Any, path: Path) -> None:
+        trainer.save_checkpoint(module, path)
         self._written = time.monotonic()
-
-
-def broadcast_decision(trainer: Trainer, decision: bool) -> bool:
-    """Rank 0's decision on every rank, so that processes write and stop together."""
-    return decision if trainer.world_size == 1 else bool(trainer.strategy.broadcast(decision))

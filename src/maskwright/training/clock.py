@@ -20,14 +20,24 @@ class Clock:
     minutes: float | None = None
     earlier_seconds: float = 0.0
     _started: float = field(default_factory=time.monotonic)
+    # What the first of several processes last said; None where this one goes by its own time.
+    _said: float | None = None
 
     def start(self) -> None:
         self._started = time.monotonic()
 
+    def now(self) -> float:
+        """Wall-clock seconds of training so far, by this process's own time."""
+        return self.earlier_seconds + time.monotonic() - self._started
+
+    def set(self, seconds: float) -> None:
+        """Take the time from the first of several processes, until it is said anew."""
+        self._said = seconds
+
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds of training so far."""
-        return self.earlier_seconds + time.monotonic() - self._started
+        """Wall-clock seconds of training so far, the same on all processes."""
+        return self.now() if self._said is None else self._said
 
     def progress(self, step: int) -> float:
         """Share done before optimizer step `step`: 0 at the first, exactly 1 at the last."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import WeightAveraging
 
-from maskwright.training.checkpoints import Checkpoints, broadcast_decision
+from maskwright.training.callback import Callback
+from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.recorder import Row
+from maskwright.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class EpochTask:
 class EpochTasks(Callback):
     """Runs due tasks on rank 0 with the model in evaluation mode, and keeps the best epoch.
 
-    All tasks run after the first and the last epoch. Where a callback averages the weights, the
-    average is what checkpoints keep, so it is what is measured.
+    All tasks run after the first and the last epoch. Where the weights are averaged, the average is
+    what checkpoints keep, so it is what is measured.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class EpochTasks(Callback):
         self.kept_as = kept_as
         self.best = float("-inf")
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, module: Any) -> None:
         if self.checkpoints.interrupted:
             return
         epoch = trainer.current_epoch + 1
@@ -73,19 +73,18 @@ class EpochTasks(Callback):
         row: Row = {"step": trainer.global_step, "epoch": epoch}
         if due and trainer.is_global_zero:
             with (
-                kept_weights(trainer, pl_module),
-                frozen(pl_module),
-                trainer.precision_plugin.forward_context(),
+                kept_weights(trainer, module),
+                frozen(module),
+                trainer.precision.forward_context(),
             ):
                 for task in due:
-                    row |= task.run(pl_module, epoch)
+                    row |= task.run(module, epoch)
             self.emit(row)
 
-        # Only rank 0 has measured, and saving needs all ranks: they follow its decision.
-        if broadcast_decision(trainer, row.get(self.best_of, float("-inf")) > self.best):
-            self.best = row.get(self.best_of, self.best)
-            path = self.checkpoints.folder / f"{self.kept_as}.ckpt"
-            trainer.save_checkpoint(path, weights_only=False)
+        # Only the first process has measured, and it alone writes.
+        if row.get(self.best_of, float("-inf")) > self.best:
+            self.best = row[self.best_of]
+            trainer.save_checkpoint(module, self.checkpoints.folder / f"{self.kept_as}.ckpt")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -94,20 +93,9 @@ class EpochTasks(Callback):
         self.best = state_dict["best"]
 
 
-@contextmanager
-def kept_weights(trainer: Trainer, module: Any) -> Iterator[None]:
-    """Put the weights that a checkpoint would keep into the module, and take them back after."""
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
-    # Lightning swaps averaged and trained weights in its validation hooks. There is no validation
-    # loop here (`limit_val_batches=0`), so the hooks are called by hand.
-    for average in averages:
-        average.on_validation_epoch_start(trainer, module)
-    try:
-        yield
-    finally:
-        for average in averages:
-            average.on_validation_epoch_end(trainer, module)
+def kept_weights(trainer: Trainer, module: torch.nn.Module) -> AbstractContextManager[None]:
+    """The weights that a checkpoint would keep, in the module while it is measured."""
+    return nullcontext() if trainer.average is None else trainer.average.in_place(module)
 
 
 @contextmanager

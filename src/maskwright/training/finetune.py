@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from lightning import Callback, Trainer
 from timm.data.mixup import Mixup, mixup_target
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
@@ -16,10 +15,12 @@ from maskwright.models.classifier import Classifier, draw_shares
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.seeded_globals import seeded_globals
 from maskwright.support.seeding import derive_seed, sample_rng
+from maskwright.training.callback import Callback
 from maskwright.training.clock import Clock
 from maskwright.training.layer_decay import build_layered_optimizer
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.stepped import SteppedModule
+from maskwright.training.trainer import Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +85,7 @@ class FinetuneModule(SteppedModule):
         assert isinstance(self.averaged.module, Classifier)
         return self.averaged.module
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        self.batches_done = batch_idx + 1
+    def training_step(self, batch: Any) -> Tensor:
         # (B, C, H, W) bytes -> the model's numbers; (B,) labels -> (B, K) soft targets
         images, targets = self.mix_batch(self.scale.to_model(batch.images), batch.labels)
         scores = self.model.classify(images, self.draw_depths(batch.sample_ids))
@@ -126,11 +126,9 @@ class Averaging(Callback):
     It must stand before what writes checkpoints, or a resumed run would miss a step.
     """
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if pl_module.averaged is not None:
-            pl_module.averaged.update_parameters(pl_module.model)
+    def on_train_batch_end(self, trainer: Trainer, module: Any) -> None:
+        if module.averaged is not None:
+            module.averaged.update_parameters(module.model)
 
 
 def warmed_average(decay: float) -> Any:

@@ -94,9 +94,8 @@ class PretrainModule(SteppedModule):
         """The maps that the policy and the loss look at."""
         return map_names_of(self.masker.policy.traits.needed("prior"), self.objective.needs.priors)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any) -> Tensor:
         progress = self.clock.progress(self.global_step)
-        self.batches_done = batch_idx + 1
         shown = self.show(batch)
 
         # Score and split: the policy looks at the scene and gives a mask.
@@ -122,13 +121,14 @@ class PretrainModule(SteppedModule):
         policy_loss = None
         if self.masker.learners:
             errors = patch_errors(prediction)
-            policy_loss = self.masker.learn(scene, mask, errors, self.join_rows)
+            policy_loss = self.masker.learn(scene, mask, errors, self.group.gather_rows)
 
         self.record(mask, value, prediction.truth)
         if self.picture_losses is not None:
             # (B, K) -> (B,): the loss that a picture is sampled by is that of the reconstruction
             costs = patch_errors(prediction).mean(1)
-            self._unobserved.append((self.join_rows(shown.sample_ids), self.join_rows(costs)))
+            gather = self.group.gather_rows
+            self._unobserved.append((gather(shown.sample_ids), gather(costs)))
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
@@ -181,13 +181,6 @@ class PretrainModule(SteppedModule):
             views=batch.views.repeat(repeats, 1),
             keys=None if batch.keys is None else batch.keys * repeats,
         )
-
-    def join_rows(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, one after another."""
-        if self.trainer.world_size == 1:
-            return rows
-        gathered = self.all_gather(rows)  # (processes, B, ...)
-        return gathered.flatten(0, 1)  # type: ignore[union-attr]
 
     def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""

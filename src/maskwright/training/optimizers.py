@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maskwright.support.catalog import Entry
-from maskwright.support.errors import MaskwrightError, unknown_name
+from maskwright.support.errors import unknown_name
 
 # Base rates are for that many pictures, as He et al. (2022) state them.
 RATE_BATCH = 256
@@ -21,13 +21,10 @@ class OptimizerEntry(Entry):
 
     base_lr: the rate for 256 pictures where the person gives none.
     batch_power: the rate grows with (batch / 256) to this power.
-    whole_matrices: whether its step needs each weight matrix in one piece, which a strategy that
-        shards parameters does not leave.
     """
 
     base_lr: float
     batch_power: float
-    whole_matrices: bool
 
     def rate(self, batch: int, base_lr: float | None = None) -> float:
         """The learning rate for that many pictures a step.
@@ -51,7 +48,6 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         "AdamW, betas 0.9 and 0.95, as masked autoencoders use it (He et al. 2022)",
         base_lr=1.5e-3,
         batch_power=1.0,
-        whole_matrices=False,
     ),
     # 8e-3 at 128 pictures was the best of three rates on CIFAR-10 (docs/log.md). That it grows with
     # the square root of the batch is not measured here: an update of Muon has a fixed size whatever
@@ -62,7 +58,6 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         "Muon for the matrices of transformer blocks, AdamW for the rest (Jordan et al. 2024)",
         base_lr=1.13e-2,
         batch_power=0.5,
-        whole_matrices=True,
     ),
 }
 
@@ -72,14 +67,3 @@ def find_optimizer(name: str) -> OptimizerEntry:
     if name not in OPTIMIZERS:
         raise unknown_name("optimizer", name, OPTIMIZERS)
     return OPTIMIZERS[name]
-
-
-def check_sharding(name: str, strategy: str) -> None:
-    """Refuse an optimizer that needs whole matrices under a strategy that cuts parameters up."""
-    # Lightning's names of strategies that cut parameters up all contain one of these words.
-    cuts = any(word in strategy for word in ("fsdp", "deepspeed", "model_parallel"))
-    if cuts and find_optimizer(name).whole_matrices:
-        raise MaskwrightError(
-            f"--optimizer {name} needs every weight matrix in one piece and --strategy {strategy}"
-            " cuts them up; use --strategy ddp, or --optimizer adamw."
-        )

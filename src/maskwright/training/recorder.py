@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lightning import Callback, Trainer
-
 from maskwright.support.reporting import Reporter
+from maskwright.training.callback import Callback
+from maskwright.training.trainer import Trainer
 
 Row = dict[str, Any]
 
@@ -60,44 +60,42 @@ class Recorder(Callback):
         self._last_row_step = state_dict["told"]
         self._losses = list(state_dict["losses"])
 
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
         # Whoever took the steps so far has written their rows; inside an accumulation the first
         # batch still belongs to the last of them.
         self._last_row_step = max(self._last_row_step, trainer.global_step)
         self._row_started = self._batch_ended = time.perf_counter()
-        self._images = pl_module.totals()["images"]
+        self._images = module.totals()["images"]
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, module: Any) -> None:
         now = time.perf_counter()
         # Measurements between epochs are neither training nor waiting for pictures.
         self._row_started += now - self._batch_ended
         self._batch_ended = now
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: Any) -> None:
         self._waited += time.perf_counter() - self._batch_ended
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._losses.append(pl_module.latest["loss"])
+    def on_train_batch_end(self, trainer: Trainer, module: Any) -> None:
+        self._losses.append(module.latest["loss"])
         self._batch_ended = time.perf_counter()
         step = trainer.global_step
         # Inside an accumulation the step does not change, so a row is written once.
         due = step != self._last_row_step and (
-            step % self.every == 0 or step == 1 or pl_module.clock.is_over(step)
+            step % self.every == 0 or step == 1 or module.clock.is_over(step)
         )
-        if due and self._losses and trainer.is_global_zero:
+        if due and self._losses:
             self._last_row_step = step
-            row = self._row(trainer, pl_module, step)
-            self.emit(row)
-            self._line_shown = self._line(row, pl_module)
+            # All processes make the row, because its loss is the mean over all; the first keeps it.
+            row = self._row(trainer, module, step)
+            if trainer.is_global_zero:
+                self.emit(row)
+                self._line_shown = self._line(row, module)
         if trainer.is_global_zero:
-            progress = pl_module.clock.progress(step)
+            progress = module.clock.progress(step)
             self.reporter.progress(self.label, progress, 1.0, self._line_shown)
 
-    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_end(self, trainer: Trainer, module: Any) -> None:
         self.reporter.finish()
 
     def _row(self, trainer: Trainer, module: Any, step: int) -> Row:
@@ -111,10 +109,10 @@ class Recorder(Callback):
         row: Row = {
             "step": step,
             "epoch": trainer.current_epoch + 1,
-            "loss": sum(finite) / len(finite),
+            "loss": trainer.group.mean(sum(finite) / len(finite)),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
             **self.more(),
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": trainer.optimizer.param_groups[0]["lr"],
             "images_per_s": (totals["images"] - self._images) / spent,
             "data_wait": self._waited / spent,
             "seconds": module.clock.seconds,

@@ -80,8 +80,7 @@ class SelectModule(SteppedModule):
         self.scale = scale
         self.settings = settings
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        self.batches_done = batch_idx + 1
+    def training_step(self, batch: Any) -> Tensor:
         images = self.scale.to_model(batch.images)
         patches = patchify(images, self.model.grid.patch_size)  # (B, N, P)
         # Which patches are kept: (B, N) shares with a gradient to the scorer.

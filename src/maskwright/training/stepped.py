@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from maskwright.patches.mask import NotAScore
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import log
 from maskwright.training.clock import Clock
+from maskwright.training.group import ALONE, Group
 from maskwright.training.schedule_lr import LearningRate
+
+if TYPE_CHECKING:
+    from maskwright.training.trainer import Trainer
 
 MOST_BAD_STEPS = 3
 # The same in all processes, which step together; all other counts are summed over processes.
 COUNTS_OF_STEPS = ("skipped_steps", "overflowed_steps")
+# Verdicts on a step, the worst of all processes decides.
+GOOD, BAD, NO_SCORES = 0.0, 1.0, 2.0
 
 
-class SteppedModule(LightningModule):
+class SteppedModule(nn.Module):
     """A training whose length a clock decides.
 
-    A step sets `batches_done` and `latest` (with its loss), and adds to `counts`. It may add
-    booleans on the device to `checks`, which are read together with the check of the gradient:
-    whether scores were numbers.
+    A step is `training_step(batch)`; it gives the loss, sets `latest` (with its loss), and adds to
+    `counts`. It may add booleans on the device to `checks`, which are read together with the check
+    of the gradient: whether scores were numbers.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class SteppedModule(LightningModule):
         described: plain values that every checkpoint carries.
         """
         super().__init__()
+        self.trainer: Trainer | None = None  # comes with the training
         self.clock = clock
         self.rate = rate
         self.clip = clip
@@ -49,14 +56,40 @@ class SteppedModule(LightningModule):
         self.latest: dict[str, Tensor | float] = {}
         self.counts = {**counts, **dict.fromkeys(COUNTS_OF_STEPS, 0)}
         # Of the batches of the optimizer step that is being made.
+        self.losses: list[Tensor] = []
         self.checks: list[Tensor] = []
-        self._losses: list[Tensor] = []
+        self.group = ALONE
         self.processes = 1  # that train together
         self.bad_in_a_row = 0
         self.batches_done = 0
 
-    def setup(self, stage: str) -> None:
-        self.processes = self.trainer.world_size
+    def begin(self, group: Group) -> None:
+        """Hear which processes train together; called before the first step."""
+        self.group = group
+        self.processes = group.world_size
+
+    def training_step(self, batch: Any) -> Tensor:
+        """The loss of a batch, with its gradient."""
+        raise NotImplementedError
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """What takes the steps."""
+        raise NotImplementedError
+
+    @property
+    def global_step(self) -> int:
+        """Optimizer steps so far."""
+        return 0 if self.trainer is None else self.trainer.global_step
+
+    @property
+    def current_epoch(self) -> int:
+        """Epochs that are over."""
+        return 0 if self.trainer is None else self.trainer.current_epoch
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
 
     def totals(self) -> dict[str, int]:
         """What all processes have counted together; whatever is written down comes from here."""
@@ -65,48 +98,32 @@ class SteppedModule(LightningModule):
             for name, value in self.counts.items()
         }
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Set at every step from progress alone, so that a resumed run has nothing to restore.
+    def set_rate(self, optimizer: torch.optim.Optimizer) -> None:
+        """Set the rate of the coming step.
+
+        It follows from progress alone, so that a resumed run has nothing to restore.
+        """
         progress = self.clock.rate_progress(self.global_step)
         rate = self.rate.at(progress)
-        for group in self.trainer.optimizers[0].param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0) * self.rate_share(group, progress)
 
     def rate_share(self, group: dict[str, Any], progress: float) -> float:
         """The share of the rate at which a group of parameters learns just now."""
         return 1.0
 
-    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Make the gradient of a step the mean over the batches that it has.
+    def latest_loss(self, device: torch.device) -> Tensor:
+        """The loss on record of the batch just made, for the verdict on its step."""
+        return torch.as_tensor(self.latest["loss"], device=device)
 
-        Lightning has divided by all batches of an accumulation, also at the end of an epoch, where
-        fewer are left.
-        """
-        self._losses.append(torch.as_tensor(self.latest["loss"], device=loss.device))
-        full = self.trainer.accumulate_grad_batches
-        # The first batch of this accumulation, and how many batches it will have.
-        first = (self.batches_done - 1) // full * full
-        count = min(full, int(self.trainer.num_training_batches) - first)
-        if count < full:
-            loss = loss * (full / count)
-        super().backward(loss, *args, **kwargs)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
+    def judge_step(self, optimizer: torch.optim.Optimizer, scaler: GradScaler | None) -> None:
         """Clip the gradient's norm, and drop the step when it or a loss is not finite.
+
+        scaler: of half precision, which has given the gradients their true size before.
 
         Raises NonFiniteLoss for the third dropped step in a row, and NotAScore where a policy had
         no numbers.
         """
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-            # An optimizer that says it unscales in its own step, as fused ones do, gets here with
-            # gradients that are still scaled; all others were unscaled by Lightning.
-            scaler.unscale_(optimizer)
         parameters = [
             parameter
             for group in optimizer.param_groups
@@ -115,19 +132,22 @@ class SteppedModule(LightningModule):
         ]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.clip or float("inf"))
         self.latest["grad_norm"] = norm
-        losses = torch.stack(self._losses)
+        losses = torch.stack(self.losses)
         checks = self.checks
-        self._losses, self.checks = [], []
+        self.losses, self.checks = [], []
 
         # The single place of a step that waits for the device, on purpose: all verdicts in one.
         is_good = bool(torch.stack([norm.isfinite(), losses.isfinite().all(), *checks]).all())
-        if is_good:
+        are_scores = is_good or not checks or bool(torch.stack(checks).all())
+        # What one process must drop all must drop, or their weights would part.
+        verdict = self.group.largest(GOOD if is_good else BAD if are_scores else NO_SCORES)
+        if verdict == GOOD:
             self.bad_in_a_row = 0
-        elif checks and not torch.stack(checks).all():
+        elif verdict == NO_SCORES:
             raise NotAScore
         else:
             self._drop_step(parameters, losses, scaler)
-        self.after_step(is_good)
+        self.after_step(verdict == GOOD)
 
     def after_step(self, is_good: bool) -> None:
         """Hear whether an optimizer step is taken or dropped.
@@ -135,14 +155,17 @@ class SteppedModule(LightningModule):
         What was learned of the batches of a dropped step is to be forgotten.
         """
 
-    def _drop_step(self, parameters: list[Tensor], losses: Tensor, scaler: Any) -> None:
+    def _drop_step(
+        self, parameters: list[Tensor], losses: Tensor, scaler: GradScaler | None
+    ) -> None:
         """Leave the weights as they are; raises NonFiniteLoss for the third in a row."""
         # Without gradients the optimizer leaves weights and its own state alone.
         for parameter in parameters:
             parameter.grad = None
         # Half precision overflows while its scale is being found; three times in a row is usual at
         # the start. With nothing left to halve it is the gradient itself.
-        if scaler is not None and bool(losses.isfinite().all()) and scaler.get_scale() > 1:
+        is_finite = self.group.largest(float(not losses.isfinite().all())) == 0
+        if scaler is not None and is_finite and scaler.get_scale() > 1:
             self.counts["overflowed_steps"] += 1
             return
         self.counts["skipped_steps"] += 1
@@ -152,6 +175,7 @@ class SteppedModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["maskwright"] = self.described
+        assert self.trainer is not None
         # Where the run goes on: after the last batch of an epoch that is the next epoch.
         epoch_is_over = self.batches_done >= self.trainer.num_training_batches
         checkpoint["place"] = {

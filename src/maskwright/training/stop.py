@@ -10,7 +10,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-from lightning import Callback, Trainer
+from maskwright.training.callback import Callback
+from maskwright.training.trainer import Trainer
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,8 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopSignals(Callback):
     """Remembers the first request to stop; a second one interrupts at once.
 
-    The handlers are set when training starts, because Lightning sets its own before that, and
-    taken back when it ends.
+    The handlers are set when training starts, and taken back when it ends.
     """
 
     def __init__(self) -> None:
@@ -30,15 +30,15 @@ class StopSignals(Callback):
     def asked(self) -> bool:
         return self._asked.is_set()
 
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
         # Python allows handlers in the main thread only.
         if threading.current_thread() is threading.main_thread():
             self._earlier = {number: signal.signal(number, self._remember) for number in SIGNALS}
 
-    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+    def on_train_end(self, trainer: Trainer, module: Any) -> None:
         self._take_back()
 
-    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: Any) -> None:
         self._take_back()
 
     def _remember(self, number: int, frame: FrameType | None) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from maskwright.support.environment import cpu_count, describe_device, pick_devi
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter, log
-from maskwright.support.variables import joined_folder
-from maskwright.training.optimizers import check_sharding
+from maskwright.support.variables import find_launch
+from maskwright.training.group import Group, joined_group
+from maskwright.training.launch import started_group
 from maskwright.training.trackers import check_trackers
-from maskwright.training.trainer import check_strategy
 from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
@@ -33,10 +32,10 @@ from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logg
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_options import PRETRAIN, PretrainOptions
-from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings, RunSettings
 from maskwright.workflows.settings.recipes import asked_for, build_settings
 from maskwright.workflows.training.fit import fit
-from maskwright.workflows.training.resume_plan import plan_joined, plan_resumed
+from maskwright.workflows.training.resume_plan import plan_resumed
 from maskwright.workflows.training.run_plan import RunPlan
 from maskwright.workflows.training.start_weights import (
     advise_start,
@@ -45,13 +44,17 @@ from maskwright.workflows.training.start_weights import (
     open_start,
     say_start,
 )
+from maskwright.workflows.training.worker import help_run
+
+Watch = Callable[[dict[str, Any]], bool]
+WORKER = "maskwright.workflows.training.worker"
 
 
 @takes(PRETRAIN, "data")
 def pretrain(
     options: PretrainOptions,
     reporter: Reporter | None = None,
-    watch: Callable[[dict[str, Any]], bool] | None = None,
+    watch: Watch | None = None,
     **settings: Any,
 ) -> Run:
     """Pretrain a masked autoencoder; only `data` is required.
@@ -62,8 +65,6 @@ def pretrain(
 
     Raises MaskwrightError for what a user can mend.
     """
-    if joined_folder() is not None:
-        reporter = LogReporter(visible=False)
     reporter = reporter or notebook_reporter() or LogReporter()
     given = {name: value for name, value in settings.items() if value is not None}
     data = given.pop("data", None)
@@ -75,26 +76,66 @@ def pretrain(
         raise MaskwrightError(
             "--resume goes on with a run and --overwrite deletes it; give one of them."
         )
-    plan = _plan(given, None if by_name else data, options, reporter)
+    source = None if by_name else data
+    launch = find_launch()
+    if launch is None:
+        plan = _plan(given, source, options, reporter)
+        return _train_with_own_processes(plan, options, reporter, watch)
+    # A launcher has started all processes alike: the first plans, the others wait for its word.
+    with joined_group(launch) as group:
+        if not group.is_first:
+            return Run(help_run(group, given, source))
+        plan = replace(_plan(given, source, options, reporter), group=group)
+        check_count(plan.settings.run, group)
+        return _train(plan, options, reporter, watch)
 
-    # Only the first process of a run writes.
-    with nullcontext() if plan.joined else logged(plan.folder):
+
+def _train_with_own_processes(
+    plan: RunPlan, options: PretrainOptions, reporter: Reporter, watch: Watch | None
+) -> Run:
+    """Train in this process, and in others that are started for further devices."""
+    devices = plan.settings.run.devices
+    if plan.settings.run.nodes > 1:
+        raise MaskwrightError(
+            "Several machines need a launcher that starts maskwright on each of them, such as srun"
+            " or torchrun; see the guide on runs."
+        )
+    if devices == 1:
+        return _train(plan, options, reporter, watch)
+    if plan.settings.data.data == "python":
+        raise MaskwrightError(
+            "Other processes cannot see an array or a Dataset of this one. Give the pictures by a"
+            f" path, or start the program with torchrun --nproc-per-node {devices}."
+        )
+    with started_group(WORKER, devices) as group:
+        return _train(replace(plan, group=group), options, reporter, watch)
+
+
+def _train(plan: RunPlan, options: PretrainOptions, reporter: Reporter, watch: Watch | None) -> Run:
+    with logged(plan.folder):
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
         fit(plan, pictures, reporter, watch)
         is_finished = plan.folder.status()["state"] == "finished"
-        if options.checkup and is_finished and not plan.joined:
+        if options.checkup and is_finished:
             say_short(plan.folder, pictures, reporter)
     return Run(plan.folder)
+
+
+def check_count(settings: RunSettings, group: Group) -> None:
+    """Raise MaskwrightError where a launcher has started other processes than were asked for."""
+    asked = settings.devices * settings.nodes
+    if asked != group.world_size:
+        raise MaskwrightError(
+            f"The launcher has started {group.world_size} processes, and --devices"
+            f" {settings.devices} --nodes {settings.nodes} asks for {asked}; make them agree."
+        )
 
 
 def _plan(
     given: dict[str, Any], source: Any, options: PretrainOptions, reporter: Reporter
 ) -> RunPlan:
     """Plan the run; everything that can be refused is refused here, before anything is decoded."""
-    joined = joined_folder()
-    if joined is not None:
-        return plan_joined(RunFolder(joined), given, source, reporter)
     if options.resume:
         given = {**asked_for(options.recipe, options.assignments), **given}
         return plan_resumed(given, source, reporter)
@@ -169,8 +210,6 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
     settings = _choose(settings, facts, device, reporter)
 
     # Mistakes that would show only after decoding are refused here.
-    check_strategy(settings.run.strategy)
-    check_sharding(str(settings.train.optimizer), settings.run.strategy)
     _warn_of_late_epochs(settings, reporter)
     policy_build = build_run_policy(settings)
     check_loss(settings)

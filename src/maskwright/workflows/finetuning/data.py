@@ -51,7 +51,7 @@ class FinetuneData:
 
     @property
     def precision(self) -> str:
-        """Of the arithmetic, in Lightning's words."""
+        """Of the arithmetic, as --precision names it."""
         return self.settings.precision or pick_precision(self.device)
 
 

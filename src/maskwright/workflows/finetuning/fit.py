@@ -125,7 +125,7 @@ def _train_loop(data: FinetuneData, scale: PixelScale) -> TrainLoop:
         save_minutes=data.settings.save_minutes,
         best="held_out_top1",
         kept_as="best",
-        averaging=[Averaging()],
+        more_callbacks=[Averaging()],
     )
 
 

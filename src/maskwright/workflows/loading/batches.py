@@ -14,8 +14,8 @@ from maskwright.data.sampling import parse_sampling
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.variables import process_rank
 from maskwright.training.clock import Clock, set_clock
+from maskwright.training.group import ALONE, Group
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.pretrain_settings import DataSettings, PretrainSettings
@@ -32,6 +32,8 @@ def build_batches(
     grid: tuple[int, int] | None = None,
     keys: bool = False,
     losses: PictureLosses | None = None,
+    *,
+    group: Group = ALONE,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process.
 
@@ -39,11 +41,8 @@ def build_batches(
     grid: (rows, cols) of patches that maps are averaged over.
     keys: whether the names of the pictures come along.
     losses: draw pictures as often as their running loss says.
+    group: this process among those that share the batches.
     """
-    rank, started = process_rank()
-    # A launcher says how many processes there are. The first process of Lightning's own launch runs
-    # before there are others, so the settings say it.
-    processes = started if started > 1 else settings.run.devices * settings.run.nodes
     workers = settings.data.workers
     if workers is None:
         workers = pick_workers(device.type, cpu_count())
@@ -54,8 +53,8 @@ def build_batches(
             batch_size=settings.train.batch_size or 1,
             seed=settings.train.seed,
             workers=workers,
-            rank=rank,
-            world_size=processes,
+            rank=group.rank,
+            world_size=group.world_size,
             pin=device.type == "cuda",
             maps=maps,
             grid=grid,
@@ -100,11 +99,15 @@ def build_clock(settings: PretrainSettings, batches: int) -> Clock:
     )
 
 
-def restore_position(folder: RunFolder, loader: ResumableLoader) -> None:
-    """Set pictures and numbers back to where the last checkpoint was written."""
+def restore_position(folder: RunFolder, loader: ResumableLoader, *, cut_rows: bool = True) -> None:
+    """Set pictures and numbers back to where the last checkpoint was written.
+
+    cut_rows: whether this process writes the rows.
+    """
     position = read_position(folder)
     # Rows after the checkpoint are of steps that will be taken again.
-    folder.cut_metrics(position["step"])
+    if cut_rows:
+        folder.cut_metrics(position["step"])
     loader.set_epoch(position["epoch"])
     loader.start_at(position["batches"])
 

@@ -12,7 +12,6 @@ from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
 from maskwright.models.sizes import SIZES
 from maskwright.support.errors import unknown_name
-from maskwright.training.optimizers import check_sharding
 from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
 
@@ -136,7 +135,6 @@ def choose_optimizer(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     """
     train = settings.train
     if train.optimizer is not None:
-        check_sharding(train.optimizer, settings.run.strategy)
         return []
     # Muon's rates are several times AdamW's, so a given rate must not change its meaning.
     if train.lr is not None or train.base_lr is not None:

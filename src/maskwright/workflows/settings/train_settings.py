@@ -105,6 +105,10 @@ class TrainSettings:
             check_at_least(name, getattr(self, name), 0)
 
 
+# `auto` is ddp as soon as there is more than one process.
+STRATEGIES = ("auto", "ddp")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """Where the run goes, on what machine, and what it writes down."""
@@ -115,7 +119,9 @@ class RunSettings:
     device: str = setting("auto", help="auto, cpu, cuda or mps")
     devices: int = setting(1, help="how many devices (or CPU processes) of this machine")
     nodes: int = setting(1, help="how many machines")
-    strategy: str = setting("auto", help="Lightning strategy for several devices: ddp, fsdp ...")
+    strategy: str = setting(
+        "auto", help="how several devices work together: ddp, each with a whole copy of the model"
+    )
     precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
     compile: bool | None = setting(
         None, help="torch.compile the model; on by default for long CUDA runs only"
@@ -133,6 +139,11 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_track(self.track)
+        if self.strategy not in STRATEGIES:
+            raise MaskwrightError(
+                f"--strategy {self.strategy} is not offered: each device holds a whole copy of the"
+                " model (ddp), which fits one card up to ViT-H. Use ddp, or leave it out."
+            )
         if self.precision is not None:
             check_one_of("precision", self.precision, ("bf16-mixed", "16-mixed", "32-true"))
         for name in ("devices", "nodes", "sample_every"):

@@ -6,19 +6,18 @@ The run folder is left in a true state whatever happens.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from maskwright.data.loader import ResumableLoader
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.masking.given import check_given
 from maskwright.support.environment import keep_freed_memory, pick_device
+from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter, curves_shown_by
-from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
+from maskwright.training.group import Group
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
 from maskwright.training.trackers import Tracker, open_trackers, tracker_notes
@@ -60,12 +59,12 @@ def fit(
         record_begin(run)
         # Written once there is a run: an attempt that was refused leaves no folder.
         write_seen(folder.path, plan.settings.data.data, pictures)
-    # From here on, processes that Lightning starts find the run.
-    join_folder(folder.path)
-    if not plan.joined:
         for note in tracker_notes(plan.settings.run.track, folder.path):
             reporter.say(note)
         trackers = open_trackers(plan.settings.run.track, folder.path, plan.settings.to_flat())
+        # The others have waited for this word; they find everything in the folder.
+        plan.group.hear_first({"folder": str(folder.path), "resume": plan.resume})
+    check_all_take_part(plan.group)
 
     run_log = RunLog(folder, trackers, watch, curves_shown_by(reporter))
     try:
@@ -118,6 +117,7 @@ def _open_batches(
         (parts.grid.rows, parts.grid.cols),
         parts.needs_keys,
         losses,
+        group=plan.group,
     )
 
 
@@ -148,13 +148,13 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
     loop = TrainLoop(
         label="pretrain",
         beside=_beside(run, monitor),
-        machine=_machine(settings),
+        machine=_machine(settings, run.plan.group),
         epochs=settings.train.epochs,
         tasks=monitor.tasks(),
         save_minutes=settings.run.save_minutes,
         keep=settings.run.keep or (),
         more=lambda: {**module.take_row(), **watch.take_row(module)},
-        averaging=averaging(settings),
+        average=settings.train.ema or 0.0,
     )
     result = run_train_loop(module, run.loader, run_log, loop, run.reporter, resume=run.plan.resume)
     # A request that came with the last step has stopped nothing.
@@ -163,16 +163,21 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
     return result.stop_requested and is_before_end
 
 
-def _machine(settings: PretrainSettings) -> Machine:
+def _machine(settings: PretrainSettings, group: Group) -> Machine:
     return Machine(
-        # Everything in Lightning's words.
         device=pick_device(settings.run.device),
         precision=settings.run.precision or "32-true",
-        devices=settings.run.devices,
-        nodes=settings.run.nodes,
-        strategy=settings.run.strategy,
         accumulate=settings.train.accumulate,
+        group=group,
     )
+
+
+def check_all_take_part(group: Group) -> None:
+    """Raise MaskwrightError on every process where one of them cannot take part."""
+    reasons = group.hear_all(None)
+    for rank, reason in enumerate(reasons):
+        if reason is not None:
+            raise MaskwrightError(f"Process {rank} of {len(reasons)} cannot take part: {reason}")
 
 
 def _beside(run: ActiveRun, monitor: TrainingMonitor) -> str:
@@ -190,13 +195,3 @@ def format_baselines(
     # Where the loss is another, the numbers beside it are still mean squared errors.
     unit = "" if settings.train.loss.strip() == "mse" else "mse of "
     return f"{unit}patch mean {baselines.patch_mean:.3f}, bilinear {baselines.bilinear:.3f}"
-
-
-def averaging(settings: PretrainSettings) -> list[Any]:
-    """The callback that averages weights, when asked for.
-
-    Buffers, such as what a policy remembers, are kept as they are.
-    """
-    if not settings.train.ema:
-        return []
-    return [EMAWeightAveraging(decay=settings.train.ema, use_buffers=False)]

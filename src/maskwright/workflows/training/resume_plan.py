@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from maskwright.data.sources.open import Source
 from maskwright.data.sources.torch_datasets import DatasetSource
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
+from maskwright.training.group import Group
 from maskwright.workflows.building.policy_build import build_run_policy
 from maskwright.workflows.loading.pictures import find
 from maskwright.workflows.runs.resuming import (
@@ -32,18 +34,28 @@ def plan_resumed(given: dict[str, Any], source: Any, reporter: Reporter) -> RunP
     folder = RunFolder(given["out"])
     check_unfinished(folder)
     check_has_checkpoint(folder)
-    return _plan_from_folder(folder, given, source, reporter, joined=False)
+    plan = _plan_from_folder(folder, given, source, reporter)
+    return replace(plan, resume=folder.last.exists())
 
 
 def plan_joined(
-    folder: RunFolder, given: dict[str, Any], source: Any, reporter: Reporter
+    folder: RunFolder,
+    given: dict[str, Any],
+    source: Any,
+    group: Group,
+    reporter: Reporter,
+    *,
+    resume: bool,
 ) -> RunPlan:
-    """Plan another process of a run that has started."""
-    return _plan_from_folder(folder, given, source, reporter, joined=True)
+    """Plan another process of a run that has begun."""
+    plan = _plan_from_folder(folder, given, source, reporter)
+    # A process that joins a run at its beginning starts from the same weights as the others.
+    start = None if resume else fit_start(open_start(plan.settings.train.init), plan.settings)
+    return replace(plan, resume=resume, group=group, start=start)
 
 
 def _plan_from_folder(
-    folder: RunFolder, given: dict[str, Any], source: Any, reporter: Reporter, *, joined: bool
+    folder: RunFolder, given: dict[str, Any], source: Any, reporter: Reporter
 ) -> RunPlan:
     # The folder's own settings count; what is given may only repeat them.
     settings = PretrainSettings.from_flat(flatten(read_recipe(str(folder.config))))
@@ -57,10 +69,6 @@ def _plan_from_folder(
         source=opened,
         policy_build=build_run_policy(settings),
         folder=folder,
-        resume=folder.last.exists() and not joined,
-        joined=joined,
-        # A process that joins a run at its beginning draws the same weights as the others.
-        start=fit_start(open_start(settings.train.init), settings) if joined else None,
     )
 
 

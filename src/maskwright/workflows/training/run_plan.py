@@ -8,6 +8,7 @@ from maskwright.data.loader import ResumableLoader
 from maskwright.data.sources.open import Source
 from maskwright.support.reporting import Reporter
 from maskwright.training.clock import Clock
+from maskwright.training.group import ALONE, Group
 from maskwright.training.module import PretrainModule
 from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.policy_build import PolicyBuild
@@ -25,8 +26,8 @@ class RunPlan:
     policy_build: the policy of these settings.
     folder: where the run lies.
     resume: go on from its last checkpoint.
-    joined: this process helps a run that another process has started and writes for.
     start: the weights that a new run starts from, fitted to its model.
+    group: this process among those that train together; the first of them writes.
     """
 
     settings: PretrainSettings
@@ -34,8 +35,13 @@ class RunPlan:
     policy_build: PolicyBuild
     folder: RunFolder
     resume: bool = False
-    joined: bool = False
     start: FittedWeights | None = None
+    group: Group = ALONE
+
+    @property
+    def joined(self) -> bool:
+        """Whether this process helps a run that another process has begun and writes for."""
+        return not self.group.is_first
 
 
 @dataclass(frozen=True, kw_only=True)

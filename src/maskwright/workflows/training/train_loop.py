@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from lightning import Callback
 
 from maskwright.data.loader import ResumableLoader
 from maskwright.support.reporting import Reporter
+from maskwright.training.callback import Callback
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.epoch_tasks import EpochTask, EpochTasks
 from maskwright.training.recorder import Recorder, Row
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.stop import StopSignals
-from maskwright.training.trainer import Machine, build_trainer, quiet_lightning
+from maskwright.training.trainer import Machine, Trainer
 from maskwright.workflows.loading.batches import read_position, restore_position
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
@@ -41,7 +40,8 @@ class TrainLoop:
     best, kept_as: see `EpochTasks`.
     keep: epochs whose checkpoints stay.
     more: gives further numbers at each row.
-    averaging: callbacks that average weights.
+    average: decay of a moving average of the weights, 0 for none.
+    more_callbacks: called before all others.
     """
 
     label: str
@@ -54,7 +54,8 @@ class TrainLoop:
     kept_as: str = "best_knn"
     keep: Collection[int] = ()
     more: Callable[[], Row] = dict
-    averaging: Sequence[Any] = ()
+    average: float = 0.0
+    more_callbacks: Sequence[Callback] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def run_train_loop(
     *,
     resume: bool,
 ) -> LoopResult:
-    """Train by Lightning until the module's clock is over or somebody asks to stop.
+    """Train until the module's clock is over or somebody asks to stop.
 
     resume: go on from the last checkpoint.
     """
@@ -88,24 +89,19 @@ def run_train_loop(
     def wants_stop() -> bool:
         return signals.asked() or run_log.wants_stop
 
-    with quiet_lightning():
-        seconds = 60 * loop.save_minutes
-        checkpoints = Checkpoints(folder.checkpoints, loop.keep, seconds, wants_stop)
-        last_epoch = _last_epoch(clock.total_steps, len(loader), loop.machine.accumulate)
-        tasks = EpochTasks(
-            loop.tasks, run_log.emit, checkpoints, last_epoch, loop.best, loop.kept_as
-        )
-        recorder = _build_recorder(loop, run_log, reporter, clock.total_steps)
-        # The order matters: averages move before anything is written or measured, and rows and
-        # measurements come before the checkpoint that counts them as done.
-        callbacks: list[Callback] = [*loop.averaging, recorder, tasks, checkpoints, signals]
-        trainer = build_trainer(folder.path, loop.machine, callbacks)
-        # Pictures and rows go on where the checkpoint was written.
-        if resume:
-            restore_position(folder, loader)
-        clock.start()
-        start = str(folder.last) if resume else None
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=start, weights_only=True)
+    checkpoints = Checkpoints(folder.checkpoints, loop.keep, 60 * loop.save_minutes, wants_stop)
+    last_epoch = _last_epoch(clock.total_steps, len(loader), loop.machine.accumulate)
+    tasks = EpochTasks(loop.tasks, run_log.emit, checkpoints, last_epoch, loop.best, loop.kept_as)
+    recorder = _build_recorder(loop, run_log, reporter, clock.total_steps)
+    # The order matters: averages move before anything is written or measured, and rows and
+    # measurements come before the checkpoint that counts them as done.
+    callbacks = [*loop.more_callbacks, recorder, tasks, checkpoints, signals]
+    trainer = Trainer(loop.machine, callbacks, loop.average)
+    # Pictures and rows go on where the checkpoint was written.
+    if resume:
+        restore_position(folder, loader, cut_rows=loop.machine.group.is_first)
+    clock.start()
+    trainer.fit(module, loader, folder.last if resume else None)
     return LoopResult(checkpoints.stop_requested, trainer.global_step)
 
 

@@ -1,0 +1,46 @@
+"""What is called between the steps of a training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskwright.training.stepped import SteppedModule
+    from maskwright.training.trainer import Trainer
+
+
+class Callback:
+    """Hears of a training at fixed points; every method may be left out."""
+
+    @property
+    def state_key(self) -> str:
+        """The name of its state in checkpoints."""
+        return type(self).__qualname__
+
+    def on_train_start(self, trainer: Trainer, module: SteppedModule) -> None:
+        """Before the first batch, with everything restored."""
+
+    def on_train_epoch_start(self, trainer: Trainer, module: SteppedModule) -> None:
+        """Before an epoch's first batch is drawn."""
+
+    def on_train_batch_start(self, trainer: Trainer, module: SteppedModule) -> None:
+        """When a batch has been drawn."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: SteppedModule) -> None:
+        """After a batch, and after the step that it may have completed."""
+
+    def on_train_epoch_end(self, trainer: Trainer, module: SteppedModule) -> None:
+        """After an epoch, also one that a stop has cut short."""
+
+    def on_train_end(self, trainer: Trainer, module: SteppedModule) -> None:
+        """After the last epoch."""
+
+    def on_exception(self, trainer: Trainer, module: SteppedModule) -> None:
+        """When an error ends the training."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
