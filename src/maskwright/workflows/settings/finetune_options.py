@@ -15,14 +15,12 @@ from maskwright.workflows.settings.finetune_settings import (
 from maskwright.workflows.settings.shared_settings import (
     RUN_HELP,
     DeviceSettings,
-    ReadingSettings,
-    SeedSettings,
-    SplitSettings,
+    LabeledOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettings):
+class FinetuneOptions(LabeledOptions, DeviceSettings):
     """From which encoder, on which pictures, and what happens to a run that is there."""
 
     run: str | None = setting(None, help=RUN_HELP, positional=True, metavar="RUN")

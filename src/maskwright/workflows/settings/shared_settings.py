@@ -60,6 +60,11 @@ class SplitSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabeledOptions(SplitSettings, ReadingSettings, SeedSettings):
+    """All that is said of labeled pictures beside the data itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeatureSettings:
     """What is read of an encoder."""
 
