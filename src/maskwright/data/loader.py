@@ -15,6 +15,7 @@ from maskwright.data.augment.transforms import Augment, CropBoxes
 from maskwright.data.epoch_order import BatchPlan, EpochOrder
 from maskwright.data.maps.patch_shares import Move, PatchShares
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
@@ -155,7 +156,7 @@ class LoaderSettings:
     pin: page-locked memory for CUDA.
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as
         shares over the patches of a grid.
-    grid: its (rows, cols).
+    grid: those patches.
     stronger: what is done to the images last.
     keys: whether the pictures' names come along in `Batch.keys`.
     """
@@ -169,7 +170,7 @@ class LoaderSettings:
     world_size: int = 1
     pin: bool = False
     maps: Sequence[str] = ()
-    grid: tuple[int, int] | None = None
+    grid: Grid | None = None
     stronger: Stronger | None = None
     keys: bool = False
 
@@ -209,16 +210,14 @@ def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings)
     )
 
 
-def build_shares(
-    store: PackedStore, maps: Sequence[str], grid: tuple[int, int] | None
-) -> PatchShares | None:
+def build_shares(store: PackedStore, maps: Sequence[str], grid: Grid | None) -> PatchShares | None:
     """Open the maps that were asked for, or nothing when none were."""
     if not maps:
         return None
     if grid is None:
         raise MaskwrightError(
-            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows,"
-            " cols)."
+            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give"
+            " grid=Grid(rows, cols)."
         )
     return PatchShares(store, maps, grid)
 

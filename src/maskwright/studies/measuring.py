@@ -67,7 +67,7 @@ def held_pictures(
     settings: PretrainSettings,
     count: int,
     maps: Sequence[str],
-    grid: tuple[int, int],
+    grid: Grid,
     reporter: Reporter,
 ) -> Batch:
     """Pictures that the run was not trained on, as one batch with the maps that are needed."""
@@ -192,7 +192,7 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     loaded = run.load()
     settings = run.settings
     choices = [read_mask(mask) for mask in measures.masks]
-    grid = (loaded.model.grid.rows, loaded.model.grid.cols)
+    grid = loaded.model.grid
     batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
     device = pick_device(settings.run.device)
     numbers: dict[str, float] = {}
@@ -226,8 +226,8 @@ def cross_policies(
         schedule = parse_schedule(owner.settings["ratio"])
         choice = MaskChoice(policy, schedule.at(1.0))
         maps = needed_maps([choice], owner)
-        grid = (owner.model.grid.rows, owner.model.grid.cols)
-        batch = held_pictures(run.settings, measures.pictures, maps, grid, reporter)
+        count = measures.pictures
+        batch = held_pictures(run.settings, count, maps, owner.model.grid, reporter)
         mask = draw_common(owner, run.path, choice, batch)
         device = pick_device(run.settings.run.device)
         # Every model that cuts pictures into the same patches fills in these masks.

@@ -180,7 +180,7 @@ def _draw_arm(folder: Path, count: int) -> _ArmTiles:
     # Pictures that the training held out for looking at, with what its masks look at.
     source, _ = find(settings.data, None, quiet)
     fixed = load(settings.data, source, settings.train.seed, quiet).fixed
-    batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, (grid.rows, grid.cols))
+    batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, grid)
     images = batch.images
     own = mask_for(loaded, folder, line, ratio, images, SEED, batch.priors, batch.keys)
     common = mask_for(loaded, folder, *COMMON, images, SEED)

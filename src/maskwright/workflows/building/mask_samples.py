@@ -125,7 +125,7 @@ def sample_masks(
     some = store.subset(spread(len(store), draws))
     maps = policy.traits.needed("prior")
     flags = []
-    for batch in eval_batches(some, grid.image_size, BATCH, maps, (grid.rows, grid.cols)):
+    for batch in eval_batches(some, grid.image_size, BATCH, maps, grid):
         mask = mask_pictures(
             policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend
         )

@@ -45,9 +45,7 @@ class PolicyView:
     def batch(self, rules: Iterable[Policy], count: int) -> Batch:
         """Pictures spread over the store, with the maps that the policies look at."""
         maps = sorted({name for rule in rules for name in rule.traits.needed("prior")})
-        return eval_batch(
-            self.store, self.grid.image_size, count, maps, (self.grid.rows, self.grid.cols)
-        )
+        return eval_batch(self.store, self.grid.image_size, count, maps, self.grid)
 
     def sample(self, rule: Policy, draws: int) -> Tensor:
         """(n, N) booleans of many masks."""

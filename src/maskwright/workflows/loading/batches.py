@@ -9,6 +9,7 @@ import torch
 from maskwright.data.augment.changes import Changes
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
+from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import process_rank
@@ -26,13 +27,13 @@ def build_batches(
     pictures: Pictures,
     device: torch.device,
     maps: Sequence[str] = (),
-    grid: tuple[int, int] | None = None,
+    grid: Grid | None = None,
     keys: bool = False,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process.
 
     maps: names of maps that the policy and the loss look at.
-    grid: (rows, cols) of patches that maps are averaged over.
+    grid: patches that maps are averaged over.
     keys: whether the names of the pictures come along.
     """
     rank, started = process_rank()

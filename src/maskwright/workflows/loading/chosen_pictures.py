@@ -108,11 +108,11 @@ def is_array(images: Any) -> bool:
 
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
     """Pictures of a prepared store, with its maps."""
-    config, grid = loaded.model.config, loaded.model.grid
+    config = loaded.model.config
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
     # Rows of the store that are shown.
     some = packed.subset(spread(len(packed), MOST))
-    batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
+    batch = next(eval_batches(some, config.image_size, len(some), maps, loaded.model.grid))
     names = tuple(Path(some.keys[row]).name for row in range(len(some)))
     return ChosenPictures(names, batch.images, batch.priors)
 

@@ -102,7 +102,7 @@ def _open_batches(plan: RunPlan, pictures: Pictures, device: torch.device) -> Re
         pictures,
         device,
         parts.map_names,
-        (parts.grid.rows, parts.grid.cols),
+        parts.grid,
         parts.needs_keys,
     )
 

@@ -34,7 +34,7 @@ def show_masks(
     masker = module.masker
     grid = masker.grid
     maps = masker.policy.traits.needed("prior")
-    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, (grid.rows, grid.cols))
+    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, grid)
     moved = _moved(batch, module.device)
     columns = [_draw_column(module, moved, draw) for draw in range(DRAWS)]
     statistics = _describe(masker, folder) if describe else {}

@@ -97,11 +97,8 @@ class TrainingMonitor:
 
     def _batch(self, module: PretrainModule, count: int) -> Batch:
         """Fixed pictures with the maps that the policy looks at, numbered from 0."""
-        grid = module.model.grid
         maps = module.masker.policy.traits.needed("prior")
-        return eval_batch(
-            self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols)
-        )
+        return eval_batch(self.pictures.fixed, self.pictures.size, count, maps, module.model.grid)
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
         """Loss on held-out pictures under the run's own masks, and under random 75% masks.
@@ -112,12 +109,11 @@ class TrainingMonitor:
         assert self.pictures.held is not None
         sums: dict[str, float] = {}
         count = 0
-        grid = module.model.grid
         batches = eval_batches(
             self.pictures.held,
             self.pictures.size,
             maps=module.map_names,
-            grid=(grid.rows, grid.cols),
+            grid=module.model.grid,
         )
         for batch in batches:
             images = module.scale.to_model(batch.images.to(module.device))
