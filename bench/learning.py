@@ -36,7 +36,7 @@ from maskwright.evaluation.reconstruction import measure_reconstruction
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.support.environment import describe_device, versions
 from maskwright.support.reporting import LogReporter
-from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches, find, load
 from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.choices import choose_patch
@@ -245,7 +245,7 @@ def measure_filling(place: str, pictures: Pictures) -> dict[str, float]:
     loaded = load_any(place)
     grid = loaded.model.grid
     batch = eval_batch(pictures.fixed, pictures.size, FILLED_PICTURES)
-    mask = mask_samples(RandomPolicy(), grid, 0.75, batch.sample_ids, 0, purpose="common")
+    mask = mask_samples(RandomPolicy(), grid, batch.sample_ids, MaskDraw(0.75, 0, "common"))
     result = measure_reconstruction(loaded.model, batch.images, mask, loaded.scale)
     truth = batch.images.float() / 255
     is_hidden = hidden_pixels(mask, grid)

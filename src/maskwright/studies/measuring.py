@@ -29,7 +29,7 @@ from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES, evaluate
 from maskwright.workflows.filling.arms import MaskChoice, needed_maps
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.loading.pictures import (
     Pictures,
     eval_batch,
@@ -115,16 +115,8 @@ def draw_common(
 
     They are the same for every model of that grid, unless the policy itself has learned.
     """
-    return mask_for(
-        loaded,
-        run,
-        choice.policy,
-        choice.ratio,
-        batch.images,
-        MEASURE_SEED,
-        batch.priors,
-        batch.keys,
-    )
+    pictures = MaskedPictures(batch.images, batch.priors, batch.keys)
+    return mask_for(loaded, run, choice, pictures, MEASURE_SEED)
 
 
 def fill(
