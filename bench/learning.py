@@ -98,7 +98,7 @@ def tune(options: argparse.Namespace, seed: int) -> float:
     found = {}
     for rate in RATES:
         name = f"rate{rate:g}"
-        row = run_child(options, name, seed, 1.0, {name: rate}, length=TUNING_SHARE, tuning=True)
+        row = run_child(options, name, seed, 1.0, {name: rate}, tuning=True)
         found[rate] = row["knn"][0]
     best = max(found, key=lambda rate: found[rate])
     print(f"seed {seed}: the tuned peer takes {best:g} of {found}", flush=True)
@@ -112,11 +112,14 @@ def run_child(
     share: float,
     rates: dict[str, float] | None = None,
     *,
-    length: float = 1.0,
     tuning: bool = False,
 ) -> dict[str, Any]:
-    """Train an arm up to a share of its length in a process of its own, and measure it there."""
+    """Train an arm up to a share of its length in a process of its own, and measure it there.
+
+    tuning: for a part of the length, to choose a rate.
+    """
     unit = "steps" if options.steps else "minutes"
+    length = TUNING_SHARE if tuning else 1.0
     whole = length * (options.steps or options.minutes)
     turn = {**vars(options), "arm": arm, "seed": seed, "until": share * whole, "whole": whole}
     turn |= {"unit": unit, "rate": (rates or {}).get(arm), "tuning": tuning}

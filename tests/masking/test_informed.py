@@ -33,7 +33,7 @@ from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.sample_ids import picture_ids
 from maskwright.support.seeding import sample_rng
-from maskwright.training.masker import Masker
+from maskwright.training.masker import Masker, MaskerSettings
 
 GRID = Grid(4, 6, 2)
 COUNT = GRID.num_patches
@@ -318,7 +318,8 @@ class Settings(PolicySettings):
 
 def test_a_learner_has_only_the_methods_that_it_needs() -> None:
     policy = initialize_policy(Settings(Counting), context())
-    masker = Masker(policy, Constant(0.5), GRID, PixelScale((0.5,) * 3, (0.5,) * 3), seed=0)
+    settings = MaskerSettings(ratio=Constant(0.5), seed=0)
+    masker = Masker(policy, settings, GRID, PixelScale((0.5,) * 3, (0.5,) * 3))
     where = scene()
     mask = mask_scene(policy, where)
     assert masker.weights(where, mask) is None

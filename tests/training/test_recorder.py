@@ -11,7 +11,7 @@ import torch
 
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
-from maskwright.training.recorder import Recorder, Row
+from maskwright.training.recorder import Recorder, Row, RowSettings
 
 
 class Told(list[Row]):
@@ -20,7 +20,9 @@ class Told(list[Row]):
     def __init__(self, every: int) -> None:
         super().__init__()
         self.recorder = Recorder(
-            self.append, LogReporter(visible=False), every, beside="", epochs=None
+            self.append,
+            LogReporter(visible=False),
+            RowSettings(every=every, beside="", epochs=None),
         )
         self.module = SimpleNamespace(
             totals=lambda: {"images": 0}, latest={}, clock=Clock(100), processes=1

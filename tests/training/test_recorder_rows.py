@@ -12,7 +12,7 @@ import torch
 
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
-from maskwright.training.recorder import Recorder
+from maskwright.training.recorder import Recorder, RowSettings
 
 
 class MadeUpTraining:
@@ -23,7 +23,9 @@ class MadeUpTraining:
     def __init__(self, every: int, total: int, world_size: int = 1) -> None:
         self.rows: list[dict[str, Any]] = []
         self.recorder = Recorder(
-            self.rows.append, LogReporter(visible=False), every, "beside", epochs=None
+            self.rows.append,
+            LogReporter(visible=False),
+            RowSettings(every=every, beside="beside", epochs=None),
         )
         rates = SimpleNamespace(param_groups=[{"lr": 0.5}])
         self.trainer: Any = SimpleNamespace(

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from maskwright.data.augment.tiny import LARGEST, crop_tiny
 from maskwright.data.augment.transforms import Augment, CropBoxes
-from maskwright.data.epoch_order import BatchPlan, EpochOrder
+from maskwright.data.epoch_order import BatchPlan, EpochOrder, OrderSettings
 from maskwright.data.maps.patch_shares import Move, PatchShares
 from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
@@ -143,16 +143,12 @@ class ResumableLoader(DataLoader[Any]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoaderSettings:
+class LoaderSettings(OrderSettings):
     """How the pictures of a store come in batches.
 
-    batch_size: pictures of a batch, for this rank.
-    seed: of order and augmentation.
-    shuffle: a new order in every epoch, else the store's.
-    drop_last: leave out a last batch that is not full. When off, with several ranks, it is filled
-        up to a multiple of world_size, as DistributedSampler does.
+    Its seed is that of the augmentation, too.
+
     workers: processes that prepare batches, see `pick_workers`.
-    rank, world_size: which of how many processes this is.
     pin: page-locked memory for CUDA.
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as
         shares over the patches of a grid.
@@ -161,13 +157,7 @@ class LoaderSettings:
     keys: whether the pictures' names come along in `Batch.keys`.
     """
 
-    batch_size: int
-    seed: int
-    shuffle: bool = True
-    drop_last: bool = True
     workers: int = 0
-    rank: int = 0
-    world_size: int = 1
     pin: bool = False
     maps: Sequence[str] = ()
     grid: Grid | None = None
@@ -188,15 +178,7 @@ def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings)
         settings.stronger,
         settings.keys,
     )
-    order = EpochOrder(
-        len(store),
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        shuffle=settings.shuffle,
-        drop_last=settings.drop_last,
-        rank=settings.rank,
-        world_size=settings.world_size,
-    )
+    order = EpochOrder(len(store), settings)
     return ResumableLoader(
         pictures,
         batch_sampler=order,

@@ -14,12 +14,13 @@ from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
-from maskwright.patches import PatchMask, PixelScale, Prediction
+from maskwright.patches import PatchMask, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
-from maskwright.training.masker import Masker, Shown
+from maskwright.training.masker import Masker
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.shown import Shown
 from maskwright.training.stepped import SteppedModule
 
 
@@ -52,7 +53,6 @@ class PretrainModule(SteppedModule):
         model: MaskedAutoencoder,
         masker: Masker,
         objective: Objective,
-        scale: PixelScale,
         settings: PretrainStepSettings,
         clock: Clock,
         described: dict[str, Any],
@@ -69,7 +69,7 @@ class PretrainModule(SteppedModule):
         self.model = model
         self.masker = masker
         self.objective = objective
-        self.scale = scale
+        self.scale = masker.scale
         self.settings = settings
 
     @property

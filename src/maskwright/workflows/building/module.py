@@ -16,7 +16,7 @@ from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
-from maskwright.training.masker import OWN, Masker
+from maskwright.training.masker import OWN, Masker, MaskerSettings
 from maskwright.training.module import PretrainModule, PretrainStepSettings
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.teachers import OwnTeacher
@@ -61,23 +61,20 @@ def build_module(
     )
     masker = _build_masker(settings, policy, model, scale)
     objective = build_checked_objective(settings, scale)
-    return PretrainModule(model, masker, objective, scale, step_settings, clock, described)
+    return PretrainModule(model, masker, objective, step_settings, clock, described)
 
 
 def _build_masker(
     settings: PretrainSettings, policy: Policy, model: MaskedAutoencoder, scale: PixelScale
 ) -> Masker:
-    return Masker(
-        policy,
-        parse_schedule(settings.mask.ratio),
-        model.grid,
-        scale,
+    masker_settings = MaskerSettings(
+        ratio=parse_schedule(settings.mask.ratio),
         seed=settings.train.seed,
         predict=1.0 if settings.mask.predict is None else settings.mask.predict,
         ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
-        own_teacher=build_own_teacher(policy, model),
-        teachers=open_teachers(policy),
     )
+    own_teacher = build_own_teacher(policy, model)
+    return Masker(policy, masker_settings, model.grid, scale, own_teacher, open_teachers(policy))
 
 
 def initialized_policy(
