@@ -1,6 +1,7 @@
-"""Draw the map of the house from the imports: floors of rooms, and the families inside the large ones.
+"""Draw the map of the house from the imports: floors of rooms, and families inside large ones.
 
-`python docs/draw_map.py` writes docs/images/map.svg; a test asks that the picture is the one of today's imports.
+`python docs/draw_map.py` writes docs/images/map.svg; a test asks that the picture is the one of
+today's imports.
 """
 
 from __future__ import annotations

@@ -33,13 +33,16 @@ PROBE = """<!doctype html><title>measuring</title><pre id="found"></pre>
 const frame = document.querySelector("iframe");
 frame.onload = () => {
   const page = frame.contentDocument, root = page.documentElement;
-  const outside = one => !one.closest(".box table") && one.getBoundingClientRect().right > root.clientWidth + 1;
+  const right = element => element.getBoundingClientRect().right;
+  const outside = element => !element.closest(".box table") && right(element) > root.clientWidth + 1;
   const asked = frame.contentWindow.performance.getEntriesByType("resource").map(one => one.name);
   document.getElementById("found").textContent = JSON.stringify({
     scroll: root.scrollWidth, width: root.clientWidth,
-    wide: [...page.querySelectorAll("body *")].filter(outside).map(one => one.outerHTML.slice(0, 80)),
+    wide: [...page.querySelectorAll("body *")].filter(outside)
+      .map(element => element.outerHTML.slice(0, 80)),
     images: [...page.images].map(one => one.naturalWidth),
-    figures: [...page.querySelectorAll("figure svg")].map(one => one.getBoundingClientRect().height),
+    figures: [...page.querySelectorAll("figure svg")]
+      .map(figure => figure.getBoundingClientRect().height),
     asked: asked.filter(name => !name.startsWith("data:")),
   });
 };

@@ -307,8 +307,12 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
 
 
 def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_console(tmp_path):
-    trials = [made_up_trial(arm, seed, 0.0, **({"state": "failed", "numbers": {}} if arm == "inverse_block" else {}))
-              for arm in EFFECTS for seed in range(3)]  # fmt: skip
+    failed = {"state": "failed", "numbers": {}}
+    trials = [
+        made_up_trial(arm, seed, 0.0, **(failed if arm == "inverse_block" else {}))
+        for arm in EFFECTS
+        for seed in range(3)
+    ]
     record = made_up_study(seeds=3, trials=trials)
     page = write_report(record, tmp_path).with_name("report.md").read_text()
     assert "Without a finished trial, so nothing is known of it: inverse_block." in page
@@ -319,8 +323,16 @@ def test_test_pictures_are_counted_and_other_patches_are_a_caution(tmp_path):
     page = write_report(made_up_study(seeds=3), tmp_path).with_name("report.md").read_text()
     assert "linear top1: shares of right answers on 200 test pictures." in page
     assert "patches of other sizes" not in page
-    trials = [made_up_trial(arm, seed, 0.0, settings={"image_size": 48, "patch_size": 6 * (1 + (arm == "random"))})
-              for arm in EFFECTS for seed in range(3)]  # fmt: skip
+    trials = [
+        made_up_trial(
+            arm,
+            seed,
+            0.0,
+            settings={"image_size": 48, "patch_size": 12 if arm == "random" else 6},
+        )
+        for arm in EFFECTS
+        for seed in range(3)
+    ]
     page = (
         write_report(made_up_study(seeds=3, trials=trials), tmp_path)
         .with_name("report.md")
