@@ -34,7 +34,8 @@ const frame = document.querySelector("iframe");
 frame.onload = () => {
   const page = frame.contentDocument, root = page.documentElement;
   const right = element => element.getBoundingClientRect().right;
-  const outside = element => !element.closest(".box table") && right(element) > root.clientWidth + 1;
+  const outside = element =>
+    !element.closest(".box table") && right(element) > root.clientWidth + 1;
   const asked = frame.contentWindow.performance.getEntriesByType("resource").map(one => one.name);
   document.getElementById("found").textContent = JSON.stringify({
     scroll: root.scrollWidth, width: root.clientWidth,

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from maskwright.data.pixels.decode import AS_STORED, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions
 from maskwright.data.pixels.value_range import ValueRanges
 
 
@@ -49,7 +49,7 @@ class Source(Protocol):
     def size(self, index: int) -> tuple[int, int]:
         """(height, width) of one picture as stored; raises UnreadableImage."""
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """One picture as (H, W, C) uint8; raises UnreadableImage."""
 
 

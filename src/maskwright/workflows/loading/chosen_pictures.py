@@ -16,7 +16,7 @@ from torch import Tensor
 
 from maskwright.data.maps.patch_maps import map_names
 from maskwright.data.packing import pack
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source, open_alike
 from maskwright.data.sources.reading import Reading
 from maskwright.data.sources.store_source import StoreSource
@@ -137,7 +137,7 @@ def _picture_by_picture(
     for number in spread(len(every), MOST):
         source, index = every[number]
         try:
-            pixels = source.read(index, Wanted(channels=config.channels))
+            pixels = source.read(index, DecodeOptions(channels=config.channels))
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue
