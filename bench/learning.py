@@ -263,19 +263,19 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     last: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         ends = last.setdefault(row["arm"], [])
-        ends[:] = [one for one in ends if one["seed"] != row["seed"]] + [row]
+        ends[:] = [end for end in ends if end["seed"] != row["seed"]] + [row]
     for arm, ends in last.items():
-        told = [f"{arm:10}"]
+        reported = [f"{arm:10}"]
         for key in ("knn", "linear", "psnr", "smooth"):
             values = [
-                one[key][0] if isinstance(one[key], list) else one[key]
-                for one in ends
-                if key in one
+                end[key][0] if isinstance(end[key], list) else end[key]
+                for end in ends
+                if key in end
             ]
             if values:
                 middle = statistics.median(values)
-                told.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
-        print("  ".join(told))
+                reported.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
+        print("  ".join(reported))
     for peer in ("peer", "tuned"):
         for goal in last.get(peer, []):
             print(format_time_to(rows, peer, goal))
@@ -285,12 +285,12 @@ def format_time_to(rows: list[dict[str, Any]], peer: str, goal: dict[str, Any]) 
     """When our arm first measured as well as a peer did in the end, in the same seed."""
     wanted = goal["linear"][0]
     whole = f"{goal['seconds']:.0f} s, {goal['steps']:,} steps"
-    told = f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"
+    reported = f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"
     for row in rows:
         passed = row["arm"] == "ours" and row["seed"] == goal["seed"] and row["linear"][0] >= wanted
         if passed:
-            return f"{told}; ours was there by {row['seconds']:.0f} s, {row['steps']:,} steps"
-    return f"{told}; ours never was there"
+            return f"{reported}; ours was there by {row['seconds']:.0f} s, {row['steps']:,} steps"
+    return f"{reported}; ours never was there"
 
 
 if __name__ == "__main__":

@@ -120,9 +120,9 @@ def test_a_picture_never_takes_more_numbers_than_allowed(name: str) -> None:
     blocks = blocks_read(large, READOUTS[name])
     assert blocks[-1] == 24
     assert len(set(blocks)) == len(blocks)
-    told = describe_readout(name, large)
-    assert told["width"] == len(blocks) * 1024 * READOUTS[name].numbers
-    assert int(str(told["width"])) <= MOST_NUMBERS
+    reported = describe_readout(name, large)
+    assert reported["width"] == len(blocks) * 1024 * READOUTS[name].numbers
+    assert int(str(reported["width"])) <= MOST_NUMBERS
 
 
 def test_few_blocks_are_evenly_spaced() -> None:

@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = {**SMALL, "epochs": 1, "val": "0.25", "crop": "center"
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Which pictures every training step showed, told by their brightness, and their masks."""
+    """Which pictures every training step showed, known by their brightness, and their masks."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     original = Masker.draw
 

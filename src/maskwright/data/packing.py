@@ -105,7 +105,7 @@ def _labeled(store: PackedStore, source: Source) -> PackedStore:
     if len(ids) != len(store):
         raise MaskwrightError(
             f"Several pictures of {source.name} have one name and some of them cannot be read, so"
-            " labels cannot be told apart; give each picture a name of its own."
+            " it is not known whose label is whose; give each picture a name of its own."
         )
     labels = torch.tensor(source.labels, dtype=torch.int64)[ids]
     classes = None if source.classes is None else tuple(source.classes)

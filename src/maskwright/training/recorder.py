@@ -54,10 +54,14 @@ class Recorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Losses since the last row, so that the next one is the same after an interruption."""
-        return {"told": self._last_row_step, "losses": [float(loss) for loss in self._losses]}
+        return {
+            "last_row_step": self._last_row_step,
+            "losses": [float(loss) for loss in self._losses],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._last_row_step = state_dict["told"]
+        # Earlier checkpoints call it "told".
+        self._last_row_step = state_dict.get("last_row_step", state_dict.get("told"))
         self._losses = list(state_dict["losses"])
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:

@@ -136,7 +136,7 @@ def name_result(
 ) -> str:
     """The name of a result's files: data, probes, and features other than the default.
 
-    Many probes, options or runs are told apart by a hash.
+    Many probes, options or runs become a hash.
     """
     joined = "-".join(probes)
     words = slug(joined) + ("" if features == DEFAULT_READOUT else f"-{features}")

@@ -145,7 +145,7 @@ def _grid(
 def _rules(
     names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
 ) -> dict[str, Policy]:
-    """Build the policies; a reporter is told which cannot be looked at, and they are left out."""
+    """Build the policies; those that cannot be looked at are named and left out."""
     # Under `all`, some policies need what is not here: files, maps, a trained run.
     rules = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Arrays of any layout and number type become (H, W, C) bytes by rules that are told."""
+"""Arrays of any layout and number type become (H, W, C) bytes by rules that its notes state."""
 
 from __future__ import annotations
 

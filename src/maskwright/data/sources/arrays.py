@@ -153,7 +153,7 @@ def build_array_source(
 
 
 def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
-    """View an array as (N, H, W, C), or say why its layout cannot be told."""
+    """View an array as (N, H, W, C), or say why its layout is not clear."""
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise MaskwrightError(
             f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C,"

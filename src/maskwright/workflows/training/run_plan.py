@@ -43,7 +43,7 @@ class ActiveRun:
     pictures: decoded.
     loader: the batches.
     module: what trains.
-    reporter: where people are told.
+    reporter: gets messages and progress.
     """
 
     plan: RunPlan
