@@ -61,7 +61,8 @@ class Recorder(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # Earlier checkpoints call it "told".
-        self._last_row_step = state_dict.get("last_row_step", state_dict.get("told"))
+        key = "last_row_step" if "last_row_step" in state_dict else "told"
+        self._last_row_step = state_dict[key]
         self._losses = list(state_dict["losses"])
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:

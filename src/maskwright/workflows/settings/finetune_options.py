@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.arguments import Arguments
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.finetune_settings import (
@@ -57,7 +58,7 @@ class FinetuneOptions(LabeledOptions, DeviceSettings):
     resume: bool = setting(
         False, help="go on with the interrupted run in --out exactly where it stopped"
     )
-    overwrite: bool = setting(False, help="delete the run in --out and start again")
+    overwrite: bool = setting(False, help=help_texts.OVERWRITE)
 
 
 def check_finetune(options: FinetuneOptions, settings: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from maskwright.models.config import DECODERS, POSITIONS, TARGETS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 
@@ -19,7 +20,7 @@ class ModelSettings:
 
     # A name gives all sizes; the numbers below change single ones.
     model: str | None = setting(None, help="a size by name, see: maskwright list models")
-    patch_size: int | None = setting(None, help="side of a patch in pixels")
+    patch_size: int | None = setting(None, help=help_texts.PATCH_SIZE)
     width: int | None = setting(None, help="width of the encoder, instead of the model's")
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
@@ -15,14 +16,14 @@ RUN_HELP = "run, weight file or folder, official:NAME or timm:NAME"
 class DeviceSettings:
     """Where a command computes."""
 
-    device: str = setting("auto", help="auto, cpu, cuda or mps")
+    device: str = setting("auto", help=help_texts.DEVICE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeedSettings:
     """What chance comes from."""
 
-    seed: int = setting(0, help="the one number that all chance comes from")
+    seed: int = setting(0, help=help_texts.SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class SplitSettings:
     test_split: str | None = setting(
         None, help="split to test on (default: test or val, where the data has one)"
     )
-    labels: str | None = setting(None, help="CSV file of file,label")
+    labels: str | None = setting(None, help=help_texts.LABELS)
     limit: int | None = setting(None, help="use at most this many pictures of each split")
 
 
