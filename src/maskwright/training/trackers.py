@@ -119,10 +119,19 @@ TRACKERS: dict[str, TrackerEntry] = {
 }
 
 
+# A training names it without being asked to, so it goes on where the package is missing.
+DEFAULT = "tensorboard"
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package of a tracker is here."""
+    return find_spec(TRACKERS[name].package) is not None
+
+
 def check_trackers(names: Sequence[str]) -> None:
     """Raise MaskwrightError when a tracker's package is missing, naming the extra with it."""
     for name in names:
-        if name != "none" and find_spec(TRACKERS[name].package) is None:
+        if name != "none" and not is_installed(name):
             raise MaskwrightError(
                 f"Tracker '{name}' needs a package that is not here: pip install"
                 f" 'maskwright[{TRACKERS[name].extra}]'."
@@ -130,7 +139,11 @@ def check_trackers(names: Sequence[str]) -> None:
 
 
 def open_trackers(names: Sequence[str], folder: Path, settings: dict[str, Any]) -> list[Tracker]:
-    """Open the trackers of a run; settings are plain leaf values."""
-    check_trackers(names)
-    wanted = [TRACKERS[name] for name in names if name != "none"]
-    return [entry.build(folder, folder.name, settings) for entry in wanted]
+    """Open the trackers of a run; the default one is left out where its package is missing.
+
+    settings: plain leaf values.
+    """
+    present = [name for name in names if name != DEFAULT or is_installed(name)]
+    check_trackers(present)
+    entries = [TRACKERS[name] for name in present if name != "none"]
+    return [entry.build(folder, folder.name, settings) for entry in entries]

@@ -15,7 +15,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import joined_folder
 from maskwright.training.optimizers import check_sharding
-from maskwright.training.trackers import check_trackers
+from maskwright.training.trackers import DEFAULT, check_trackers, is_installed
 from maskwright.training.trainer import check_strategy
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
@@ -115,7 +115,8 @@ def _complete(
     settings: PretrainSettings, source: Any, reporter: Reporter
 ) -> tuple[PretrainSettings, Source, PolicyBuild]:
     """`complete`, with the policy that was built to see whether it fits."""
-    check_trackers(settings.run.track)
+    # Without the default tracker a training goes on, and `_say_start` says so.
+    check_trackers([name for name in settings.run.track if name != DEFAULT])
     # Precision follows from the device.
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
@@ -171,5 +172,13 @@ def _policy_name(settings: PretrainSettings) -> str:
 def _say_start(plan: RunPlan, reporter: Reporter) -> None:
     # The first line of every log.
     verb = "Going on with" if plan.resume else "Writing to"
-    reporter.say(f"{verb} {plan.folder}  (watch: tensorboard --logdir {plan.folder})")
+    watch = ""
+    if DEFAULT in plan.settings.run.track and is_installed(DEFAULT):
+        watch = f"  (watch: tensorboard --logdir {plan.folder})"
+    reporter.say(f"{verb} {plan.folder}{watch}")
+    if DEFAULT in plan.settings.run.track and not is_installed(DEFAULT):
+        reporter.say(
+            "Curves are written to metrics.jsonl alone, because TensorBoard is not installed: pip"
+            " install 'maskwright[tensorboard]', or --track none."
+        )
     log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

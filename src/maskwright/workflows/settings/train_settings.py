@@ -100,7 +100,8 @@ class RunSettings:
         None, help="epochs between k-NN measurements where there are labels; 0 for never"
     )
     track: list[str] = setting(
-        ["tensorboard"], help="trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none"
+        ["tensorboard"],
+        help="trackers beside metrics.jsonl: tensorboard (where installed), wandb, mlflow, or none",
     )
 
     def __post_init__(self) -> None:
