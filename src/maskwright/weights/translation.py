@@ -21,6 +21,7 @@ from maskwright.patches.pixels import PixelScale
 from maskwright.patches.positions import sincos_positions
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.hints import HintMissing, Hints
+from maskwright.weights.vit_sizes import mlp_ratio_of, published_heads
 
 Kind = Literal[
     "maskwright",
@@ -34,8 +35,6 @@ Kind = Literal[
     "torchvision",
     "unknown",
 ]
-# Heads of the published sizes, from tiny to giant; they leave no trace in the shapes.
-_HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
 _OFFICIAL_DECODER_HEADS = 16
 _STEM = "patch_embed.proj.weight"
 _TABLE = "pos_embed"
@@ -131,7 +130,7 @@ def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
     class_token = "cls_token" in state
     size = hints.stored_size or _square(state, patch_size, class_token + registers)
     has_scale = "blocks.0.ls1.gamma" in state
-    heads = hints.heads or _heads(width)
+    heads = hints.heads or published_heads(width)
     return ModelConfig(
         image_size=size,
         patch_size=patch_size,
@@ -139,7 +138,7 @@ def _infer_encoder(state: Mapping[str, Tensor], hints: Hints) -> ModelConfig:
         width=width,
         depth=depth_of(state, "blocks."),
         heads=heads,
-        mlp_ratio=_mlp_ratio(width, state["blocks.0.mlp.fc1.weight"].shape[0]),
+        mlp_ratio=mlp_ratio_of(width, state["blocks.0.mlp.fc1.weight"].shape[0]),
         positions=hints.positions or _positions(state, Grid.of_image(*size, patch_size)),
         class_token=class_token,
         registers=registers,
@@ -232,19 +231,3 @@ def _positions(state: Mapping[str, Tensor], grid: Grid) -> str:
         return "learned"
     fixed = sincos_positions(grid, width, table.shape[1] - grid.num_patches)
     return "sincos" if torch.allclose(table.float(), fixed, rtol=0, atol=1e-4) else "learned"
-
-
-def _heads(width: int) -> int:
-    if width not in _HEADS_OF_WIDTH:
-        raise HintMissing(
-            f"The file does not say how many heads a width of {width} has; add @heads=... to its"
-            " name."
-        )
-    return _HEADS_OF_WIDTH[width]
-
-
-def _mlp_ratio(width: int, hidden: int) -> float:
-    """A ratio that gives `hidden` again when multiplied and cut to an integer."""
-    # Rounding may leave the product just below the integer; the next float above repairs it.
-    ratio = hidden / width
-    return ratio if int(width * ratio) == hidden else math.nextafter(ratio, math.inf)

@@ -29,6 +29,7 @@ class RunPlan:
 
     settings: PretrainSettings
     source: Source
+    # Built once, when settings are checked: a policy may read files or load weights.
     policy_build: PolicyBuild
     folder: RunFolder
     resume: bool = False
@@ -52,6 +53,7 @@ class ActiveRun:
     module: PretrainModule
     reporter: Reporter
 
+    # Read so often that they need no way through the plan and the module.
     @property
     def settings(self) -> PretrainSettings:
         return self.plan.settings
