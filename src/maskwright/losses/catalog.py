@@ -35,7 +35,7 @@ TERMS: dict[str, Entry] = {
     "focal_frequency": Entry(
         "maskwright.losses.frequency:FocalFrequencyError",
         "Fourier spectrum, worst frequencies first (Jiang 2021)",
-        # Without alpha: the weights by error are constants for the gradient.
+        # At alpha 0: larger ones weight by errors that no gradient flows through.
         examples=("focal_frequency(alpha=0)", "focal_frequency(over='composite', alpha=0)"),
     ),
     "uniformity": Entry(
