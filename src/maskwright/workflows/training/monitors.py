@@ -160,7 +160,8 @@ class TrainingMonitor:
         # Features of both parts under one readout: (n, D) each.
         learned = self._features(module, train).labeled("mean")
         tested = self._features(module, held).labeled("mean")
-        result = measure_knn(learned, tested, KnnSettings())
+        # Standardized, as the k-NN probe of `maskwright evaluate` does.
+        result = measure_knn(learned, tested, KnnSettings(standardize=True))
         return {"knn_top1": result.answers.top1.value}
 
     def _features(self, module: PretrainModule, store: Any) -> Features:

@@ -13,7 +13,8 @@ from maskwright.workflows.measuring.probe_context import Probe
 _ROOM = "maskwright.workflows.measuring.probes"
 PROBES: dict[str, Entry] = {
     "knn": Entry(
-        f"{_ROOM}.knn:KnnProbe", "the nearest train pictures by cosine vote, the protocol of DINO"
+        f"{_ROOM}.knn:KnnProbe",
+        "the nearest train pictures by cosine vote, as in DINO, on standardized features",
     ),
     "linear": Entry(
         f"{_ROOM}.linear:LinearProbe",

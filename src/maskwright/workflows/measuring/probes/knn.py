@@ -1,4 +1,4 @@
-"""k-NN on pooled features, the protocol of DINO."""
+"""k-NN on pooled features: the protocol of DINO, on standardized features."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from maskwright.workflows.measuring.probe_context import ProbeContext
 class KnnProbe(KnnSettings):
     """The settings of k-NN, and which features it compares.
 
+    standardize: on, unlike in the published protocol: features of several blocks stand side by
+        side, and without it those of the widest spread decide alone (docs/log.md).
     pooling: `mean`, `cls` or `both`; always `mean` for raw pixels.
     """
 
+    standardize: bool = True
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features"
