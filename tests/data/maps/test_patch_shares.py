@@ -170,7 +170,7 @@ def test_a_missing_map_stops_before_the_first_batch(tmp_path: Path) -> None:
             Augment(size=(40, 40)),
             LoaderSettings(batch_size=3, seed=0, maps=("attention",), grid=Grid(4, 4)),
         )
-    with pytest.raises(MaskwrightError, match=r"give grid=\(rows, cols\)"):
+    with pytest.raises(MaskwrightError, match=r"give grid=Grid\(rows, cols\)"):
         build_loader(
             store, Augment(size=(40, 40)), LoaderSettings(batch_size=3, seed=0, maps=("share",))
         )
