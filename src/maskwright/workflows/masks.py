@@ -22,8 +22,8 @@ from maskwright.workflows.building.mask_samples import (
     gallery_column,
 )
 from maskwright.workflows.building.policies import ALL, policy_lines
-from maskwright.workflows.building.policy_view import PolicyView, lookable
 from maskwright.workflows.loading.pictures import find, packed
+from maskwright.workflows.policy_view import PolicyView, lookable
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
