@@ -8,6 +8,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _DOORS = {
+    "survey": "maskwright.workflows.survey",
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
     "diagnose": "maskwright.workflows.diagnose",
@@ -21,6 +22,7 @@ _DOORS = {
     "load": "maskwright.workflows.encoder",
     "embed": "maskwright.workflows.embed",
     "export": "maskwright.workflows.export",
+    "list_runs": "maskwright.workflows.register",
     "Run": "maskwright.workflows.run",
     "open_run": "maskwright.workflows.run",
     "check_policy": "maskwright.masking.contract",

@@ -18,6 +18,7 @@ from maskwright.cli.endings import (
     finish,
     print_findings,
     print_names,
+    print_register,
     print_result,
 )
 from maskwright.workflows.settings.arguments import Arguments, arguments_of
@@ -71,6 +72,14 @@ def _import(path: str) -> Any:
 
 
 COMMANDS: dict[str, Command] = {
+    # Look at the pictures first.
+    "survey": Command(
+        "look at pictures before any training: what is there, and at which size to train",
+        "Count, sizes, classes, broken and double pictures, what each image size loses and costs,"
+        " and the advised pretrain command.",
+        f"{SETTINGS}.survey_settings:SurveySettings",
+        f"{WORKFLOWS}.survey:survey",
+    ),
     # Learn without labels.
     "pretrain": Command(
         "learn from pictures by masking patches",
@@ -166,6 +175,14 @@ COMMANDS: dict[str, Command] = {
         f"{STUDIES}.publishing:publish",
     ),
     # Find the way around.
+    "runs": Command(
+        "list the runs below a folder, with their numbers and states",
+        "A table of every run: data, masks, loss, k-NN, minutes, and whether it still runs. Filter,"
+        " sort, compare settings (--diff), or write CSV and JSON.",
+        f"{SETTINGS}.runs_settings:RunsSettings",
+        f"{WORKFLOWS}.register:list_runs",
+        print_register,
+    ),
     "list": Command(
         "list policies, models, recipes, losses, probes, diagnostics and more",
         "What can be named where.",

@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from maskwright.support.text_table import format_table
+
 log = logging.getLogger("maskwright")
 
 
@@ -105,19 +107,16 @@ def print_text(text: str) -> None:
     print(text)
 
 
+def print_note(text: str) -> None:
+    """Print a sentence on standard error, so that what is printed can be read by a program."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 def print_error(text: str) -> None:
     """Print a sentence on standard error."""
     print(f"maskwright: {text}", file=sys.stderr)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns aligned to the left."""
-    widths = [
-        max(len(str(row[column])) for row in [headings, *rows]) for column in range(len(headings))
-    ]
-    for row in [headings, ["-" * width for width in widths], *rows]:
-        print(
-            "  ".join(
-                str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-        )
+    """Print columns aligned to the left, whatever letters are in them."""
+    print("\n".join(format_table(rows, head=headings, indent=0, rule=True)))

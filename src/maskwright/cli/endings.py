@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskwright.cli.console import print_error, print_table, print_text
+from maskwright.cli.console import print_error, print_note, print_table, print_text
 from maskwright.support.errors import MaskwrightError
 
 DONE = 0
@@ -36,6 +36,14 @@ def end_finetune(finetuned: Any) -> int:
 def print_result(text: str) -> int:
     """Print what the workflow found out."""
     print_text(text)
+    return DONE
+
+
+def print_register(register: Any) -> int:
+    """Print the runs, and beside them what could not be read."""
+    print_text(str(register))
+    for note in register.notes:
+        print_note(note)
     return DONE
 
 

@@ -176,9 +176,9 @@ def test_a_folder_of_unknown_files_names_what_was_found(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_file_gets_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "x.parquet").write_bytes(b"x")
-    with pytest.raises(MaskwrightError, match="neither a folder, an archive"):
-        open_source(tmp_path / "x.parquet")
+    (tmp_path / "x.doc").write_bytes(b"x")
+    with pytest.raises(MaskwrightError, match=r"neither a folder, .*an archive"):
+        open_source(tmp_path / "x.doc")
 
 
 def test_the_fingerprint_follows_content_not_place(folder: Path, tmp_path: Path) -> None:

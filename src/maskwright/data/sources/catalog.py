@@ -12,6 +12,7 @@ from maskwright.data.sources.array_files import ARRAY_FILE
 from maskwright.data.sources.arrays import NUMPY_ARRAY, TENSOR
 from maskwright.data.sources.folder import FOLDER, PICTURE_FILE
 from maskwright.data.sources.lists import LIST_FILE
+from maskwright.data.sources.parquet import PARQUET, PARQUET_PATTERN
 from maskwright.data.sources.shards import SHARDS
 from maskwright.data.sources.source import Source
 from maskwright.data.sources.source_kind import LocatedPath, SourceKind
@@ -43,8 +44,11 @@ SOURCES: tuple[SourceKind, ...] = (
     # `photos-{000..127}.tar` is a name too. As a path it would be a folder and a pattern, and the
     # folder of shards would be searched for picture files.
     SHARDS,
+    PARQUET_PATTERN,
     # Every store is a folder, so a folder may only come after it.
     STORE,
+    # So is every folder of Parquet, and a list of Parquet files would be one of pictures.
+    PARQUET,
     # What is a folder on disk is read as one, even if its name ends in .zip or .npy.
     FOLDER,
     ARCHIVE,

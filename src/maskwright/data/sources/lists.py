@@ -112,6 +112,12 @@ def with_labels(source: PictureFiles, labels: str, split: str | None = None) -> 
     return _part(labeled, split, split_of_each, str(table.path))
 
 
+def is_label_file(labels: str) -> bool:
+    """Whether a text names a label file that exists: `FILE` or `FILE:COLUMN`."""
+    file = labels.rpartition(":")[0]
+    return Path(labels).exists() or (bool(file) and Path(file).exists())
+
+
 def splits_in(labels: str) -> tuple[str, ...]:
     """The splits in a label file's column split, train first; none without such a column."""
     table, _ = _open_labels(labels)

@@ -10,12 +10,18 @@ from typing import Any
 
 from maskwright.data.pixels.value_range import widest
 from maskwright.data.sources import catalog
-from maskwright.data.sources.lists import check_names, read_labels, splits_in, with_labels
+from maskwright.data.sources.lists import (
+    check_names,
+    is_label_file,
+    read_labels,
+    splits_in,
+    with_labels,
+)
 from maskwright.data.sources.locate_path import locate_path
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.data.sources.reading import AS_FOUND, Reading, read_as
 from maskwright.data.sources.source import Ranged, Source
-from maskwright.data.sources.source_kind import OpenOptions
+from maskwright.data.sources.source_kind import LocatedPath, OpenOptions, SourceKind
 from maskwright.data.sources.store_source import StoreSource, open_store
 from maskwright.support.errors import MaskwrightError
 
@@ -34,11 +40,12 @@ def open_source(
 
     data: a folder of pictures or one that `maskwright prepare` wrote; a .npy/.npz file; a .zip/.tar
         file or a place inside one (`x.zip/train`, `x.zip/*/*.webp`); a glob pattern; WebDataset
-        shards (`photos-{000..127}.tar`); a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered
+        shards (`photos-{000..127}.tar`); Parquet of pictures, a file, folder or
+        pattern; a list (.txt, .csv, .tsv); `torchvision:NAME`; rendered
         `shapes-textures:n=2000`; a NumPy array, tensor, torch Dataset or Source.
     split: its train, val or test part.
     labels: a CSV file of file,label (`FILE:COLUMN` for another column), perhaps with a column
-        split, which then wins over folders.
+        split, which then wins over folders; of Parquet also a column of its own.
     root: where torchvision keeps its files.
     reading: which values mean black and white, and which pages of files are read.
 
@@ -96,6 +103,8 @@ def _open_labeled(data: Any, labels: str | None, options: OpenOptions) -> Source
     """Open pictures and give them the labels of a file, if one is named."""
     if labels is None:
         return _open_data(data, options)
+    if not is_label_file(labels) and _has_columns(data):
+        return _open_data(data, replace(options, column=labels))
     # A column split in the label file wins over folders that are named like splits.
     split_by_file = bool(splits_in(labels))
     by_folder = replace(options, split=None) if split_by_file else options
@@ -140,7 +149,18 @@ def _open_data(data: Any, options: OpenOptions) -> Source:
     return kind.open(data, options)
 
 
+def _has_columns(data: Any) -> bool:
+    """Whether labels may stand in a column of the data itself."""
+    return isinstance(data, (str, os.PathLike)) and _find_text(os.fspath(data))[0].has_columns
+
+
 def _open_text(text: str, options: OpenOptions) -> Source:
+    kind, place = _find_text(text)
+    return kind.open(place, options)
+
+
+def _find_text(text: str) -> tuple[SourceKind, str | LocatedPath]:
+    """The kind of data that a text names, and what that kind opens."""
     if not text.strip():
         raise MaskwrightError(
             "The data is an empty text; give a folder, file or name. The present folder is written"
@@ -149,10 +169,10 @@ def _open_text(text: str, options: OpenOptions) -> Source:
     # First as a name, which need not exist on disk; then as a path, which must.
     kind = catalog.find_kind(text)
     if kind is not None:
-        return kind.open(text, options)
+        return kind, text
     located = locate_path(text, catalog.prefixes())
     kind = catalog.find_kind(located)
     if kind is None:
         *nouns, last = catalog.path_nouns()
         raise MaskwrightError(f"'{located.path}' is neither {', '.join(nouns)} nor {last}.")
-    return kind.open(located, options)
+    return kind, located

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.pixels.decode import UnreadableImage, picture_size
-from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension, slug
+from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension
 from maskwright.data.sources.identity import stamp_bytes
+from maskwright.data.sources.index_cache import cached_index
 from maskwright.data.sources.whole_tar import sample_of, whole_members
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings, write_atomic
-from maskwright.support.variables import cache_folder
 
 NO_LABEL = -1
 _INDEX_FORMAT = "2"  # of the arrays in a cached index
@@ -89,19 +88,8 @@ class _Content:
 
 def index_shard(path: Path) -> ShardIndex:
     """Read a shard's index from the cache, or read the shard once and write it there."""
-    # A shard of another size or date is another shard.
-    identity = hash_strings([_INDEX_FORMAT, str(path.resolve()), _file_stamp(path)])
-    cached = cache_folder() / "shards" / f"{slug(path.stem)}-{identity}.npz"
-    if not cached.exists():
-        arrays = _read_shard(path).arrays()
-        write_atomic(cached, lambda temporary: _save(temporary, arrays))
-    with cached.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
-        return ShardIndex(path=path, **{name: loaded[name] for name in loaded.files})
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    arrays = cached_index(path, "shards", _INDEX_FORMAT, lambda place: _read_shard(place).arrays())
+    return ShardIndex(path=path, **arrays)
 
 
 def _read_shard(path: Path) -> _Content:
@@ -166,11 +154,3 @@ def _add_label(text: bytes, name: str, path: Path, content: _Content) -> None:
         ) from error
     if isinstance(label, int):
         content.labels[sample_of(name)] = label
-
-
-def _file_stamp(path: Path) -> str:
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise MaskwrightError(f"Cannot read the shard '{path}': {error.strerror}.") from error
-    return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"

@@ -30,11 +30,13 @@ class OpenOptions:
     split: the part to open; None for all, or for the kind's default.
     root: where torchvision keeps its files.
     ranges: what means black and white; unknown where it is to be measured.
+    column: of labels, for kinds that have columns; None for the usual one.
     """
 
     split: str | None = None
     root: Path | None = None
     ranges: ValueRanges = UNKNOWN
+    column: str | None = None
 
 
 def _accept_all(data: object) -> bool:
@@ -52,6 +54,7 @@ class SourceKind:
     open: opens data of this kind.
     accepts: whether data of the type `takes` is of this kind; by default all of it is.
     prefix: what a name begins with before its colon, where this kind has one.
+    has_columns: whether a column of the data itself may hold the labels.
     """
 
     name: str
@@ -60,6 +63,7 @@ class SourceKind:
     open: Callable[[Any, OpenOptions], Source]
     accepts: Callable[[Any], bool] = _accept_all
     prefix: str = ""
+    has_columns: bool = False
 
     def matches(self, data: object) -> bool:
         """Whether data, a text, a located path or a Python object, is of this kind."""

@@ -16,6 +16,7 @@ from typing import Any
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import log, write_log_file
+from maskwright.workflows.runs.liveness import this_process
 
 STATES = ("running", "stopped", "failed", "finished")
 
@@ -66,6 +67,9 @@ class RunFolder:
         """Change some entries of run.json."""
         # Read before each write: other processes may have changed entries.
         old = self.status() if self.exists else {}
+        # Whoever starts or goes on with the run is the process that can be asked for.
+        if changes.get("state") == "running":
+            changes["process"] = this_process()
         # The heartbeat says that somebody still writes; a run without one has died.
         write_json(self.status_file, {**old, **changes, "heartbeat": now()})
 

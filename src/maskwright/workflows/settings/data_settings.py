@@ -18,7 +18,10 @@ class DataSettings:
 
     # What is read.
     data: str = setting(
-        help="folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, list file, or torchvision:NAME",
+        help=(
+            "folder, .npy/.npz, .zip/.tar, shards-{000..127}.tar, Parquet, list file, or"
+            " torchvision:NAME"
+        ),
         positional=True,
         metavar="DATA",
     )
@@ -26,7 +29,10 @@ class DataSettings:
         None, help="use this split of the data (train, test, unlabeled ...)"
     )
     labels: str | None = setting(
-        None, help="CSV file of file,label; used only to measure, never to train"
+        None,
+        help=(
+            "CSV file of file,label, or a column of Parquet; used only to measure, never to train"
+        ),
     )
     # What is held out; the two parts differ: `val` is looked at while training, `test_size` after.
     val: str | None = setting(

@@ -8,12 +8,13 @@ from maskwright.support.files import write_text
 from maskwright.support.reporting import log
 from maskwright.training.recorder import format_time
 from maskwright.training.stepped import NonFiniteLoss
-from maskwright.weights.checkpoint import describe_model, load_model
+from maskwright.weights.checkpoint import LoadedModel, describe_model, load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder
 from maskwright.workflows.runs.compute_cost import format_count, training_flops
 from maskwright.workflows.runs.run_folder import RunFolder, now
 from maskwright.workflows.runs.same_pictures import facts_of_pictures
 from maskwright.workflows.settings.recipes import dump_recipe
+from maskwright.workflows.training.final_psnr import measure_psnr_gain
 from maskwright.workflows.training.mask_record import show_masks
 from maskwright.workflows.training.run_plan import ActiveRun
 
@@ -92,18 +93,20 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
         return
 
     masks = show_masks(run.pictures, run.module, folder, "final", describe=True)
-    folder.update_status(state="finished", **spent, masks=masks)
+    # From the checkpoint: with averaged weights that is not what the module holds.
+    loaded = load_model(folder.last)
+    exported = _export(folder, loaded)
+    gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
+    folder.update_status(state="finished", **spent, masks=masks, psnr=gain)
     reporter.say(
         f"Finished {step:,} steps in {format_time(run.clock.seconds)}. Look at {folder.samples};"
-        f" {_export(folder)}"
+        f" {exported}"
     )
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 
 
-def _export(folder: RunFolder) -> str:
+def _export(folder: RunFolder, loaded: LoadedModel) -> str:
     """Write the encoder for timm; returns a sentence on where it is, or why timm cannot have it."""
-    # From the checkpoint: with averaged weights that is not what the module holds.
-    loaded = load_model(folder.last)
     try:
         path, _ = export_encoder(
             folder.exported / "encoder.safetensors",

@@ -1,0 +1,45 @@
+"""Indexes of large files, read once and kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data.sources.file_names import slug
+from maskwright.support.errors import MaskwrightError
+from maskwright.support.files import hash_strings, write_atomic
+from maskwright.support.variables import cache_folder
+
+Arrays = dict[str, np.ndarray]
+
+
+def cached_index(path: Path, kind: str, version: str, read: Callable[[Path], Arrays]) -> Arrays:
+    """The arrays of a file's index, from the cache or read and written there.
+
+    kind: the folder of the cache.
+    version: of the arrays; another one is read anew.
+    read: reads the file.
+    """
+    # A file of another size or date is another file.
+    identity = hash_strings([version, str(path.resolve()), _file_stamp(path)])
+    cached = cache_folder() / kind / f"{slug(path.stem)}-{identity}.npz"
+    if not cached.exists():
+        arrays = read(path)
+        write_atomic(cached, lambda temporary: _save(temporary, arrays))
+    with cached.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _file_stamp(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise MaskwrightError(f"Cannot read the shard '{path}': {error.strerror}.") from error
+    return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"

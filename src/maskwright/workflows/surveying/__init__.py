@@ -1,0 +1,1 @@
+"""Parts of `maskwright survey`: looks, duplicates, resolution, objects, sheets and advice."""
