@@ -59,6 +59,9 @@ ONLY_PARSED = {
     "publish ": "needs a finished study; tests/studies/test_publishing.py has one",
     "linear,attentive,finetune": "a minute of probes; tests/workflows/test_evaluate.py runs each",
     "linear_official": "a hundred epochs; tests/workflows/test_evaluate.py runs it shorter",
+    "segmentation(": "needs maps; tests/workflows/test_dense_probes.py has some",
+    "regression(": "needs numbers; tests/workflows/test_dense_probes.py has some",
+    "--anomalous": "needs odd pictures; tests/workflows/test_anomalies.py has some",
     "--tests": "ten seconds; tests/workflows/test_diagnose.py runs this command",
     "shapes-textures": "renders 5,000 pictures; tests/workflows/test_diagnose.py renders fewer",
     "prepare ": "needs faces for its parts; tests/workflows/test_prepare.py runs this command",
@@ -70,10 +73,19 @@ ONLY_PARSED = {
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",
+    "zoo:": "a model of another size; tests/workflows/test_start.py has a tiny zoo",
     "--recipe facade": "fetches weights; tests/workflows/test_every_recipe.py draws them instead",
 }
 """Parts of the lines that are understood but not run, each with its reason."""
 RUN_LINES = [line for line in COMMAND_LINES if not any(part in line for part in ONLY_PARSED)]
+
+
+def draw_halves(photos: Path, maps: Path) -> None:
+    """A label map of two halves for each picture."""
+    for path in photos.rglob("*.png"):
+        place = maps / path.relative_to(photos)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.arange(16, dtype=np.uint8)[:, None].repeat(16, 1) // 8).save(place)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +107,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maskwright.pretrain(
         here / "PHOTOS", out=here / "RUN", epochs=2, keep=[1], **{**SMALL, "val": "0.2"}
     )
+    # A head to segment with, and features to look neighbors up in.
+    draw_halves(here / "PHOTOS", here / "MAPS")
+    probe = f"segmentation(maps='{here / 'MAPS'}')"
+    maskwright.evaluate(here / "RUN", str(here / "PHOTOS"), probe=probe, baselines=False)
+    maskwright.embed(here / "RUN", str(here / "PHOTOS"), out=str(here / "features.npz"))
     for name in ("RUN_A", "RUN_B", "runs/photos-vit_nano-random"):
         shutil.copytree(here / "RUN", here / name)
     with pytest.MonkeyPatch.context() as patch:
@@ -104,17 +121,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+def written(place: Path) -> set[tuple[Path, int]]:
+    """All files with the time when each was written, so that one written anew counts too."""
+    return {(path, path.stat().st_mtime_ns) for path in place.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("line", RUN_LINES)
 def test_a_command_line_of_the_readme_runs(
     line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
     words = shlex.split(line)
-    before = {path for path in place.rglob("*") if path.is_file()}
+    before = written(place)
     ended = main([*words, *SMALLER.get(words[0], [])])
     said = capsys.readouterr()
     assert ended == 0, said.err
-    made = {path for path in place.rglob("*") if path.is_file()} - before
+    made = written(place) - before
     assert made or words[0] in ("list", "doctor", "runs")
     assert said.out
 

@@ -7,6 +7,7 @@ from skimage import data
 from maskwright.evaluation.baselines import TrivialBaselines, measure_baselines, predict_by_fill
 from maskwright.patches import Grid, PixelScale, split
 from maskwright.support.seeding import sample_rng
+from maskwright.targets.building import read_target
 
 GRAY = PixelScale((0.5,), (0.5,))
 COLOR = PixelScale((0.5,) * 3, (0.5,) * 3)
@@ -34,7 +35,7 @@ def test_a_flat_patch_costs_p_minus_1_over_p_under_a_normalized_target(channels,
         random_mask(3, grid, 6),
         scale,
         patch_size=patch_size,
-        target="normalized",
+        target=read_target("normalized"),
     )
     values = patch_size**2 * channels
     assert found.patch_mean == pytest.approx((values - 1) / values, rel=1e-4)
@@ -43,14 +44,18 @@ def test_a_flat_patch_costs_p_minus_1_over_p_under_a_normalized_target(channels,
 def test_a_flat_patch_costs_the_variance_inside_patches_under_a_raw_target():
     grid = Grid(2, 2, 2)
     images = torch.tensor([0, 255], dtype=torch.uint8).repeat(2, 1, 4, 2)
-    found = measure_baselines(images, random_mask(2, grid, 1), GRAY, patch_size=2, target="raw")
+    found = measure_baselines(
+        images, random_mask(2, grid, 1), GRAY, patch_size=2, target=read_target("raw")
+    )
     assert found.patch_mean == pytest.approx(1.0)
 
 
 def test_one_color_costs_nothing_under_a_raw_target():
     grid = Grid(3, 3, 4)
     images = torch.full((2, 3, 12, 12), 90, dtype=torch.uint8)
-    found = measure_baselines(images, random_mask(2, grid, 2), COLOR, patch_size=4, target="raw")
+    found = measure_baselines(
+        images, random_mask(2, grid, 2), COLOR, patch_size=4, target=read_target("raw")
+    )
     assert found.patch_mean == pytest.approx(0.0, abs=1e-9)
     assert found.bilinear == pytest.approx(0.0, abs=1e-9)
 
@@ -59,7 +64,11 @@ def test_one_color_costs_nothing_under_a_raw_target():
 def test_on_a_photograph_the_fill_beats_flat_patches_when_little_is_hidden(target):
     photo = torch.from_numpy(data.astronaut()[:256, 128:384].copy()).permute(2, 0, 1)[None]
     found = measure_baselines(
-        photo, random_mask(1, Grid(64, 64, 4), 3072), COLOR, patch_size=4, target=target
+        photo,
+        random_mask(1, Grid(64, 64, 4), 3072),
+        COLOR,
+        patch_size=4,
+        target=read_target(target),
     )
     assert found.bilinear < found.patch_mean
 
@@ -71,7 +80,7 @@ def test_the_fill_predicts_without_reading_hidden_pixels():
     hidden = mask.is_masked.view(2, 1, 4, 4).repeat_interleave(4, 2).repeat_interleave(4, 3)
     changed = torch.where(hidden, 1 - images, images)
     first, second = (
-        predict_by_fill(batch, mask, patch_size=4, target="normalized")
+        predict_by_fill(batch, mask, patch_size=4, target=read_target("normalized"))
         for batch in (images, changed)
     )
     assert torch.equal(first.values, second.values)
@@ -82,7 +91,7 @@ def test_a_normalized_fill_has_patches_of_mean_zero_and_deviation_one():
     grid = Grid(4, 4, 4)
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     values = predict_by_fill(
-        images, random_mask(2, grid, 4), patch_size=4, target="normalized"
+        images, random_mask(2, grid, 4), patch_size=4, target=read_target("normalized")
     ).values
     assert values.mean(-1).abs().max() < 1e-4
     assert (values.std(-1) - 1).abs().max() < 0.05
@@ -95,7 +104,7 @@ def test_only_predicted_patches_count():
         torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)),
         mask,
         patch_size=2,
-        target="raw",
+        target=read_target("raw"),
     )
     assert prediction.values.shape == (2, 5, 4)
     assert prediction.grid == grid

@@ -14,6 +14,7 @@ from maskwright.patches import Grid, PixelScale, Prediction, patchify, split, ta
 from maskwright.patches.pixels import patch_stats
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
+from maskwright.targets.building import read_target
 
 SCALE = PixelScale((0.5,) * 3, (0.25,) * 3)
 GRID = Grid(4, 4, 4)
@@ -36,7 +37,7 @@ class Oracle(nn.Module):
             mask,
             patches,
             GRID,
-            self.target,
+            read_target(self.target),
             images.new_zeros(len(images), 0, 0),
         )
 
@@ -54,7 +55,9 @@ def random_mask(count=5, num_predicted=None):
 
 
 def by_fill(target):
-    return lambda images, mask: predict_by_fill(images, mask, patch_size=4, target=target)
+    return lambda images, mask: predict_by_fill(
+        images, mask, patch_size=4, target=read_target(target)
+    )
 
 
 def test_the_truth_has_no_loss_and_the_best_pictures():
@@ -74,7 +77,7 @@ def test_a_constant_error_has_a_known_loss_and_psnr():
 def test_the_loss_is_the_mean_over_predicted_patches():
     mask = random_mask(2, num_predicted=3)
     prediction = predict_patch_mean(
-        SCALE.to_model(pictures(2)), mask, patch_size=4, target="normalized"
+        SCALE.to_model(pictures(2)), mask, patch_size=4, target=read_target("normalized")
     )
     assert reconstruction_loss(prediction).tolist() == pytest.approx([47 / 48] * 2, rel=1e-3)
 

@@ -13,6 +13,7 @@ from maskwright.losses.objective import build_objective
 from maskwright.patches import Grid, PatchMask, Prediction, split, take, unpatchify
 from maskwright.patches.pixels import patch_stats
 from maskwright.support.seeding import sample_rng, torch_generator
+from maskwright.targets.building import read_target
 
 GRID = Grid(3, 4, 4)
 
@@ -37,13 +38,15 @@ def draw(
     latent = torch.randn(batch, 5, 6, generator=rng, dtype=dtype)
     seen = torch.randn(batch, 4, 16 * channels, generator=rng, dtype=dtype)
     maps = {"foreground": torch.rand(batch, 12, generator=rng, dtype=dtype)}
-    return Prediction(values, mask, patches, GRID, target, latent, visible_values=seen, priors=maps)
+    return Prediction(
+        values, mask, patches, GRID, read_target(target), latent, visible_values=seen, priors=maps
+    )
 
 
 def true_values(prediction: Prediction) -> Tensor:
     """What a perfect model would predict, worked out without the prediction's own methods."""
     truth = take(prediction.patches, prediction.mask.predicted_ids)
-    return patch_stats(truth).normalize(truth) if prediction.target == "normalized" else truth
+    return patch_stats(truth).normalize(truth) if str(prediction.target) == "normalized" else truth
 
 
 def images_of(prediction: Prediction) -> Tensor:

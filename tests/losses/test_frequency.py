@@ -11,6 +11,7 @@ from tests.losses.predictions import draw, measure
 from maskwright.losses.frequency import focal_weights
 from maskwright.patches import Grid, PatchMask, Prediction, patchify, take
 from maskwright.support.errors import MaskwrightError
+from maskwright.targets.building import read_target
 
 
 @pytest.mark.parametrize("target", ["raw", "normalized"])
@@ -37,7 +38,9 @@ def test_a_single_wave_of_error_costs_the_same_with_any_focus():
     wave = 3 * torch.cos(2 * math.pi * torch.arange(8, dtype=torch.float64) / 8).expand(8, 8)
     patches = torch.zeros(1, 2, 64, dtype=torch.float64)
     values = take(patchify(torch.cat([wave, wave], dim=1)[None, None], 8), mask.predicted_ids)
-    prediction = Prediction(values, mask, patches, Grid(1, 2, 8), "raw", torch.zeros(1, 2, 2))
+    prediction = Prediction(
+        values, mask, patches, Grid(1, 2, 8), read_target("raw"), torch.zeros(1, 2, 2)
+    )
     for alpha in (0, 1, 2.5):
         assert measure(f"focal_frequency(alpha={alpha})", prediction).item() == pytest.approx(4.5)
 

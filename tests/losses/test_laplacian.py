@@ -9,6 +9,7 @@ from tests.losses.predictions import draw, half_mask, measure, true_values
 from maskwright.losses.laplacian import laplacian
 from maskwright.patches import Grid, Prediction, patchify, take
 from maskwright.support.errors import MaskwrightError
+from maskwright.targets.building import read_target
 
 
 def slow_laplacian(image, neighbors):
@@ -49,7 +50,7 @@ def test_a_constant_error_costs_only_at_the_seam_to_visible_patches():
     grid, mask = Grid(2, 4, 4), half_mask(2, 4)
     patches = torch.randn(1, 8, 16, dtype=torch.float64)
     values = take(patches, mask.predicted_ids) + 1
-    prediction = Prediction(values, mask, patches, grid, "raw", torch.zeros(1, 5, 2))
+    prediction = Prediction(values, mask, patches, grid, read_target("raw"), torch.zeros(1, 5, 2))
     seam, hidden = 8, 8 * 8
     assert measure("laplacian", prediction).item() == pytest.approx(seam / hidden)
     assert measure("laplacian(compare='mse')", prediction).item() == pytest.approx(seam / hidden)

@@ -9,6 +9,7 @@ from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
+from maskwright.targets.building import read_target
 
 
 def off_by(error):
@@ -20,7 +21,7 @@ def off_by(error):
         mask=mask,
         patches=torch.zeros(1, 4, 4),
         grid=Grid(2, 2, 2),
-        target="raw",
+        target=read_target("raw"),
         latent=torch.zeros(1, 2, 4),
     )
 
@@ -84,7 +85,7 @@ def test_an_objective_needs_what_its_terms_need():
     assert needs == Needs(
         visible=True, priors=frozenset({"foreground"}), class_token=True, pairs=True
     )
-    assert build_objective("mse + laplacian").needs == Needs()
+    assert build_objective("mse + laplacian").needs == Needs(picture=True)
 
 
 def test_one_term_may_stand_twice_with_different_options():

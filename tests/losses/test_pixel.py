@@ -12,6 +12,7 @@ from maskwright.patches.mask import PatchMask
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
+from maskwright.targets.building import read_target
 
 GRID = Grid(2, 3, 2)
 
@@ -26,7 +27,7 @@ def draw(target="raw", values=None):
         mask=mask,
         patches=patches,
         grid=GRID,
-        target=target,
+        target=read_target(target),
         latent=torch.zeros(2, 3, 4),
     )
 
@@ -101,7 +102,13 @@ def test_a_map_moves_attention_between_patches_of_an_image():
     values = torch.tensor([[[1.0] * 4, [3.0] * 4]])
     maps = {"foreground": torch.tensor([[0.5, 1.0, 0.0]])}
     prediction = Prediction(
-        values, mask, torch.zeros(1, 3, 4), Grid(1, 3, 2), "raw", torch.zeros(1, 2, 2), priors=maps
+        values,
+        mask,
+        torch.zeros(1, 3, 4),
+        Grid(1, 3, 2),
+        read_target("raw"),
+        torch.zeros(1, 2, 2),
+        priors=maps,
     )
     cost = measure("l1(weight='foreground', floor=0.25)", prediction).item()
     assert cost == pytest.approx((1 * 1 + 0.25 * 3) / 1.25)
@@ -140,3 +147,48 @@ def test_visible_patches_that_were_not_predicted_are_an_error():
 def test_options_out_of_range_are_refused(line, message):
     with pytest.raises(MaskwrightError, match=message):
         build_objective(line)
+
+
+def test_visible_patches_count_by_their_distance_to_what_is_hidden():
+    drawn = draw()
+    prediction = replace(drawn, visible_values=torch.zeros(2, 2, 12))
+    squares = drawn.patches.square().mean(2)  # (B, N)
+    # on a 2 x 3 grid ids 0 and 1 are visible: 3 and 2 and 4 are their nearest hidden ones
+    hidden = squares[:, 2:5].mean()
+    value = measure("mse(visible=0.5, by_distance=True)", prediction)
+    assert value.item() == pytest.approx(float(hidden + 0.5 * squares[:, :2].mean()), rel=1e-5)
+
+
+def test_a_far_visible_patch_counts_less():
+    grid = Grid(1, 5, 2)
+    ids = torch.arange(5)[None]
+    mask = PatchMask(ids[:, :4], ids[:, 4:], ids[:, 4:])
+    patches = torch.randn(1, 5, 12, generator=torch_generator(0))
+    prediction = Prediction(
+        values=patches[:, 4:],
+        mask=mask,
+        patches=patches,
+        grid=grid,
+        target="raw",
+        latent=torch.zeros(1, 5, 4),
+        visible_values=torch.zeros(1, 4, 12),
+    )
+    value = build_objective("mse(visible=1, by_distance=True)")(
+        prediction, torch.zeros(1, 3, 2, 10)
+    ).total
+    distances = torch.tensor([4.0, 3.0, 2.0, 1.0])
+    expected = (patches[0, :4].square().mean(1) / distances.sqrt()).mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ("mse(by_distance=True)", "gives them no weight; write mse\\(visible=0.5"),
+        ("l1(visible=1, weight='foreground', by_distance=True)", "not by both"),
+        ("mse(visible=1, by_distance=2)", "by_distance"),
+    ],
+)
+def test_weighting_by_distance_needs_visible_patches_and_no_map(term, message):
+    with pytest.raises(MaskwrightError, match=message):
+        build_objective(term)

@@ -18,7 +18,7 @@ from maskwright.support.seeding import torch_generator
 
 def with_latent(latent, num_prefix=0):
     return dataclasses.replace(
-        draw(batch=len(latent)), latent=latent, num_prefix=num_prefix, class_token=num_prefix > 0
+        draw(batch=len(latent)), latent=latent, num_prefix=num_prefix, num_class=int(num_prefix > 0)
     )
 
 

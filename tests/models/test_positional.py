@@ -1,9 +1,11 @@
 """Positions: tables that the grid gives, rotations that see differences alone."""
 
+import math
+
 import pytest
 import torch
 
-from maskwright.models.positional import Rotary, build_table, place_rows, rotate
+from maskwright.models.positional import Rotary, build_table, place_rows, rotary_angles, rotate
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
@@ -60,3 +62,24 @@ def test_rows_are_those_of_the_ids():
 def test_kinds_without_a_table_have_none():
     assert build_table("rotary", GRID, 16, 1) is None
     assert build_table("none", GRID, 16, 1) is None
+
+
+def test_coordinates_by_the_picture_are_centered_and_know_no_size():
+    small, large = Grid(2, 4, 4), Grid(6, 12, 4)
+    angles = rotary_angles(small, 8, by_image=True).float()  # (N, 4)
+    # rows of patch centers are at -1/2 and 1/2, columns at -3/4, -1/4, 1/4 and 3/4
+    assert angles[0, 0].item() == pytest.approx(2 * math.pi * -0.5)
+    assert angles[0, 2].item() == pytest.approx(2 * math.pi * -0.75)
+    torch.testing.assert_close(angles, -angles.flip(0))
+    # the middle of three patches has the place of the one that they cut up
+    finer = rotary_angles(large, 8, by_image=True).float().unflatten(0, (6, 12))
+    torch.testing.assert_close(finer[1::3, 1::3].flatten(0, 1), angles)
+
+
+def test_attention_by_the_picture_depends_on_differences_alone():
+    grid = Grid(3, 4, 4)
+    tokens = torch.randn(1, 1, 12, 8, generator=torch_generator(0))
+    rotary = Rotary(grid, 8, by_image=True)
+    turned = rotate(tokens[:, :, :1].expand(-1, -1, 12, -1), rotary(None, 0))
+    products = (turned @ turned.transpose(-2, -1))[0, 0].view(3, 4, 3, 4)
+    torch.testing.assert_close(products[0, 0, 1, 1], products[1, 2, 2, 3])

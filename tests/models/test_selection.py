@@ -20,6 +20,7 @@ from maskwright.patches.mask import PatchMask, put
 from maskwright.patches.pixels import patchify
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
+from maskwright.targets.building import read_target
 
 TINY = ModelConfig(
     image_size=(16, 24),
@@ -72,9 +73,7 @@ def test_hidden_pixels_influence_nothing_when_only_kept_patches_are_encoded(
     model, patches, is_kept = build(decoder=decoder, positions=positions, target=target)
     changed = torch.where(is_kept[:, :, None], patches, 9 * patches.flip(1) + 3)
     pixels = [
-        to_pixels(
-            model.fill_in(one, is_kept.float()), one, is_kept, model.grid, model.config.target
-        )
+        to_pixels(model.fill_in(one, is_kept.float()), one, is_kept, model.grid, model.target)
         for one in (patches, changed)
     ]
     assert torch.equal(pixels[0][~is_kept], pixels[1][~is_kept])
@@ -132,7 +131,13 @@ def test_the_slope_of_a_gate_agrees_with_a_small_step() -> None:
 def test_what_is_kept_comes_back_exactly() -> None:
     model, patches, is_kept = build(target="raw")
     composite = compose(
-        to_pixels(model.fill_in(patches, is_kept.float()), patches, is_kept, model.grid, "raw"),
+        to_pixels(
+            model.fill_in(patches, is_kept.float()),
+            patches,
+            is_kept,
+            model.grid,
+            read_target("raw"),
+        ),
         patches,
         is_kept,
         model.grid,
@@ -146,7 +151,9 @@ def test_normalized_predictions_are_undone_as_in_a_prediction() -> None:
     images = compose(patches[1:2], patches[1:2], is_kept[1:2], model.grid)
     prediction = model(images, mask)
     values = put(torch.zeros_like(prediction.patches), mask.masked_ids, prediction.values)
-    pixels = to_pixels(values, prediction.patches, is_kept[1:2], model.grid, "normalized")
+    pixels = to_pixels(
+        values, prediction.patches, is_kept[1:2], model.grid, read_target("normalized")
+    )
     ours = compose(pixels, prediction.patches, is_kept[1:2], model.grid)
     assert torch.allclose(ours, prediction.to_picture("visible").composite, atol=1e-5)
 
@@ -160,7 +167,7 @@ def test_tones_that_others_take_from_a_kept_patch_give_it_a_slope() -> None:
         patches,
         torch.where(is_kept, keep, 0.0),
         model.grid,
-        "normalized",
+        read_target("normalized"),
     )
     pixels.square().sum().backward()
     assert keep.grad is not None

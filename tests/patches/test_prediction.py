@@ -12,6 +12,7 @@ from maskwright.patches.mask import split, take
 from maskwright.patches.pixels import patch_stats, patchify, unpatchify
 from maskwright.patches.prediction import Prediction
 from maskwright.support.seeding import sample_rng
+from maskwright.targets.building import read_target
 
 GRID = Grid(3, 4, 4)
 
@@ -26,7 +27,7 @@ def predict_truth(target: str, num_predicted: int | None = None) -> tuple[torch.
         mask=mask,
         patches=patches,
         grid=GRID,
-        target=target,
+        target=read_target(target),
         latent=torch.zeros(2, 5, 8),
     )
     return images, replace(empty, values=empty.targets())

@@ -15,21 +15,31 @@ from maskwright.studies.factorial import contrasts
 from maskwright.studies.plan import read_plan
 from maskwright.studies.plan_files import plan_names
 from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.measuring.probes.catalog import PROBES
 from maskwright.workflows.settings.pretrain_settings import parse_size
 
-PLANS = [
+ALL_PLANS = [
     "blocks-tiny-imagenet",
     "improvements-stl10",
     "learned-maskers-cifar10",
     "perceptual-facades",
+    "pixio-cifar10",
+    "pixio-facades",
     "policies-cifar10",
     "ratio-anime-faces",
     "ratio-cifar10",
+    "start-few",
 ]
 
 
+# A plan that measures by a probe that is not there yet cannot be read.
+PLANS = [name for name in ALL_PLANS if name != "pixio-facades" or "segmentation" in PROBES]
+# Their arms ask for predictions of visible patches, and say so.
+COMPARES_VISIBLE = ("pixio-cifar10", "pixio-facades")
+
+
 def test_the_claims_of_others_each_have_a_plan():
-    assert plan_names() == PLANS
+    assert plan_names() == ALL_PLANS
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -60,7 +70,8 @@ def test_every_arm_of_a_packaged_plan_can_be_built(name):
         assert isinstance(policy, (Policy, PolicySettings)), arm.name
         needs = needs_of(settings.train.loss)
         assert needs.pairs == ("uniformity" in settings.train.loss), arm.name
-        assert not needs.visible, f"{arm.name} would pay for predictions of visible patches"
+        if name not in COMPARES_VISIBLE:
+            assert not needs.visible, f"{arm.name} would pay for predictions of visible patches"
 
 
 def test_factorial_plans_can_tell_effects_apart():

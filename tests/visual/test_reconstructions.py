@@ -9,6 +9,7 @@ import torch
 from maskwright.patches import Grid, PixelScale, Prediction, patchify, split
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
+from maskwright.targets.building import read_target
 from maskwright.visual.page import Page
 from maskwright.visual.reconstructions import (
     DENORMALIZATION,
@@ -40,7 +41,7 @@ def predicted(count=2, channels=3, grid=GRID, target="raw", num_predicted=None, 
     )
     patches = patchify(images, grid.patch_size)
     guess = torch.full((count, mask.predicted_ids.shape[1], patches.shape[2]), values)
-    return Prediction(guess, mask, patches, grid, target, torch.zeros(count, 4, 0), 0)
+    return Prediction(guess, mask, patches, grid, read_target(target), torch.zeros(count, 4, 0), 0)
 
 
 @pytest.fixture

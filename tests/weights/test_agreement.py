@@ -96,8 +96,7 @@ def test_networks_beside_the_encoder_are_checked_too(tmp_path: Path) -> None:
 
 
 UNSUPPORTED = [
-    ("vit_base_patch16_clip_224", "a norm before the first block, as CLIP has (norm_pre."),
-    ("vit_small_patch16_dinov3", "layer scales as in BEiT, EVA and timm's DINOv3"),
+    ("eva_giant_patch14_224", "biases of queries and values alone, as BEiT and EVA have"),
     ("deit_tiny_distilled_patch16_224", "a distillation token"),
     ("beit_base_patch16_224", "relative positions, as BEiT has"),
 ]
@@ -118,8 +117,7 @@ def test_parts_without_a_place_are_named_by_both(tmp_path: Path, name: str, word
     ("name", "family"),
     [
         ("visual.transformer.resblocks.0.ln_1.weight", "CLIP under OpenAI's names"),
-        ("vision_model.embeddings.patch_embedding.weight", "CLIP or SigLIP under"),
-        ("embeddings.patch_embeddings.weight", "DINOv3 under"),
+        ("encoder.blocks.0.residual1.fn.q_proj.weight", "CAPI under the names of its own code"),
         ("layers.0.blocks.0.attn.qkv.weight", "a Swin transformer"),
         ("layer1.0.conv1.weight", "a ResNet"),
     ],

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -20,6 +21,7 @@ from maskwright.support.seeding import torch_generator
 from maskwright.weights import export_formats
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.exporting import export_model
+from maskwright.weights.facts import inspect_file
 from maskwright.weights.onnx_file import run_onnx
 from maskwright.weights.opening import load_autoencoder, load_encoder
 from maskwright.workflows.export import _usage
@@ -111,11 +113,94 @@ def test_safetensors_hold_everything_we_have(tmp_path, kind, positions):
     )
 
 
-def test_transformers_reads_predictions_back(tmp_path):
-    pytest.importorskip("transformers")
-    check = export_model(loaded(image_size=(16, 16)), "hf", tmp_path / "hf")
+ENCODERS = [
+    ({}, "ViTModel"),
+    ({"decoder": "cross"}, "ViTModel"),
+    ({"positions": "none"}, "ViTModel"),
+    ({"positions": "learned", "layer_scale": 0.3}, "ViTModel"),
+    ({"activation": "quick_gelu", "channels": 1}, "ViTModel"),
+    ({"class_token": False}, "IJepaModel"),
+    ({"class_tokens": 3, "positions": "learned", "image_size": (16, 16)}, "PixioModel"),
+    ({"registers": 2, "image_size": (16, 16)}, "PixioModel"),
+]
+
+
+@pytest.mark.parametrize(("changes", "name"), ENCODERS)
+def test_auto_model_opens_an_encoder_that_draws_nothing_at_random(tmp_path, changes, name):
+    transformers = pytest.importorskip("transformers")
+    model = loaded(**changes)
+    check = export_model(model, "hf", tmp_path / "hf")
     assert check.difference < 1e-5
     assert "transformers" in check.reader
+    peer = transformers.AutoModel.from_pretrained(tmp_path / "hf").eval()
+    assert type(peer).__name__ == name
+    images = export_formats.noise_images(model.model)
+    first, again = peer(images), peer(images)
+    assert torch.equal(first.last_hidden_state, again.last_hidden_state)
+    if name == "ViTModel":
+        assert torch.equal(first.pooler_output, first.last_hidden_state[:, 0])
+    ours = load_encoder(tmp_path / "hf")
+    assert ours.scale == SCALE if model.model.config.channels == 3 else True
+    torch.testing.assert_close(
+        ours.model.encode(images), model.model.encode(images), rtol=0, atol=1e-5
+    )
+
+
+def test_a_square_model_with_a_full_decoder_has_both_halves_below(tmp_path):
+    pytest.importorskip("transformers")
+    model = loaded(image_size=(16, 16))
+    check = export_model(model, "hf", tmp_path / "hf")
+    assert check.difference < 1e-5
+    assert check.compared == "tokens and predictions"
+    # what asks for both halves finds them
+    assert load_autoencoder(tmp_path / "hf").model.config == model.model.config
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "why"),
+    [
+        ({"decoder": "cross", "image_size": (16, 16)}, {}, "has a cross decoder"),
+        ({}, {}, "square grids only"),
+        ({"image_size": (16, 16)}, {"target_from": "unknown"}, "raw or normalized"),
+    ],
+)
+def test_the_card_says_why_there_is_no_decoder(tmp_path, changes, facts, why):
+    pytest.importorskip("transformers")
+    model = dataclasses.replace(loaded(**changes), facts=facts)
+    export_model(model, "hf", tmp_path / "hf")
+    assert not (tmp_path / "hf" / "vitmae").exists()
+    assert why in (tmp_path / "hf" / "README.md").read_text()
+
+
+def test_the_model_card_has_front_matter_with_the_license(tmp_path):
+    pytest.importorskip("transformers")
+    named = "FAIR Noncommercial Research License, if these are Meta's weights: no commercial use"
+    model = dataclasses.replace(
+        loaded(class_tokens=4, image_size=(16, 16)), facts={"license": named}
+    )
+    export_model(model, "hf", tmp_path / "hf")
+    text = (tmp_path / "hf" / "README.md").read_text()
+    _, front, body = text.split("---\n", 2)
+    fields = yaml.safe_load(front)
+    assert fields["library_name"] == "transformers"
+    assert (fields["license"], fields["license_name"]) == (
+        "other",
+        "fair-noncommercial-research-license",
+    )
+    assert named in body
+    assert "masks random, ratio 0.75" in body
+
+
+@pytest.mark.parametrize("name", ["timm", "safetensors"])
+def test_the_license_travels_with_an_export(tmp_path, name):
+    model = dataclasses.replace(loaded(class_tokens=3), facts={"license": "some terms"})
+    place = tmp_path / ("m.safetensors" if name == "safetensors" else "t")
+    assert export_model(model, name, place).difference < 1e-5
+    again = load_encoder(place)
+    assert again.facts["license"] == "some terms"
+    assert again.model.config.class_tokens == 3
+    assert again.model.config.registers == 0
+    assert inspect_file(place).license == "some terms"
 
 
 def test_without_transformers_our_own_reader_is_named(tmp_path, monkeypatch):
@@ -173,15 +258,16 @@ def test_a_file_that_gives_other_numbers_is_refused(tmp_path, monkeypatch):
         (
             "hf",
             MaskedAutoencoder,
-            {"registers": 1},
-            "ViTMAE cannot hold this model: it has register tokens",
+            {"positions": "rotary", "heads": 2},
+            "transformers' ViTModel cannot hold this encoder: it has rotary positions",
         ),
         (
             "hf",
             MaskedAutoencoder,
-            {"image_size": (16, 24)},
-            "ViTMAE holds square grids only; this one has 4x6 patches",
+            {"first_norm": True, "final_norm": False},
+            "it has a norm before the first block and lacks a norm at its end",
         ),
+        ("timm", ImageEncoder, {"first_norm": True}, "a norm before the first block"),
         (
             "official",
             MaskedAutoencoder,
@@ -200,8 +286,10 @@ def test_what_a_format_cannot_hold_is_said_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_lines_for_transformers_warn_of_the_model_that_masks(tmp_path):
-    from_run = LoadedEncoder(MaskedAutoencoder(TINY).eval(), SCALE, {}, {})
+def test_the_lines_for_transformers_open_the_model_that_does_not_mask(tmp_path):
+    model = dataclasses.replace(TINY, image_size=(16, 16))
+    from_run = LoadedEncoder(MaskedAutoencoder(model).eval(), SCALE, {}, {})
     lines = "\n".join(_usage("hf", tmp_path, from_run))
-    assert "ViTModel.from_pretrained" in lines
-    assert "not AutoModel: that is ViTMAEModel, which hides patches at random" in lines
+    assert "AutoModel.from_pretrained" in lines
+    assert "ViTMAEForPreTraining" in lines
+    assert "hides patches at random at every call" in lines

@@ -20,8 +20,8 @@ from maskwright.patches.positions import sincos_positions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.facts import inspect_file
-from maskwright.weights.fair_mae import to_official
-from maskwright.weights.hf_vit import save_hf
+from maskwright.weights.fair_mae import official_name, to_official
+from maskwright.weights.hf_vitmae import save_vitmae
 from maskwright.weights.hints import Hints
 from maskwright.weights.opening import load_autoencoder, load_encoder
 
@@ -83,6 +83,10 @@ def assert_same_tokens(peer, place, hints=TOLD):
     torch.testing.assert_close(
         ours.encode(images()), peer.double().forward_features(images()), rtol=0, atol=1e-10
     )
+
+
+def to_official_names(model):
+    return [(official_name(name), value) for name, value in model.state_dict().items()]
 
 
 def as_official(path, state):
@@ -296,7 +300,7 @@ def test_a_plain_vit_of_transformers_gives_its_tokens(tmp_path):
 
 def test_our_folder_for_transformers_leaves_no_key_over_and_none_out(tmp_path):
     model = tiny()
-    save_hf(tmp_path / "hf", model, SCALE)
+    save_vitmae(tmp_path / "hf", model, SCALE)
     peer, report = transformers.ViTMAEForPreTraining.from_pretrained(
         tmp_path / "hf", output_loading_info=True
     )
@@ -403,6 +407,40 @@ def test_lightlys_layout_loads_both_halves(tmp_path):
     assert all(
         torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items()
     )
+
+
+def under(stem, module):
+    """The weights of a module with lightly's names of a wrapped transformer."""
+    state = {f"{stem}.vit.{name}": value for name, value in module.state_dict().items()}
+    return state | {f"{stem}.mask_token": torch.zeros(1, 1, 24)}
+
+
+def test_lightlys_pixio_has_its_class_tokens_as_registers_and_both_halves(tmp_path):
+    model = tiny(target="normalized", registers=3)
+    decoder = {
+        name: value for name, value in to_official_names(model) if name.startswith("decoder_")
+    }
+    state = under("backbone", model.encoder)
+    state |= {f"decoder.{name}": value for name, value in decoder.items()}
+    state |= {"decoder.mask_token": model.decoder.mask_token.detach()}
+    torch.save({"state_dict": state}, tmp_path / "pixio.ckpt")
+    told = Hints(heads=3, decoder_heads=2, target="normalized")
+    loaded = load_autoencoder(tmp_path / "pixio.ckpt", told).model
+    assert loaded.config == model.config
+    assert torch.equal(loaded.encode(images().float()), model.encode(images().float()))
+
+
+def test_lightlys_capi_gives_its_teacher(tmp_path):
+    student, teacher = build_timm(reg_tokens=3), stir(build_timm(reg_tokens=3), seed=9)
+    state = under("student_backbone", student) | under("teacher_backbone", teacher)
+    # clusters and the predictor are no part of an encoder
+    state |= {
+        "student_head.layer.weight": torch.zeros(5, 24),
+        "predictor.mask_token": torch.ones(1),
+    }
+    torch.save({"state_dict": state}, tmp_path / "capi.ckpt")
+    assert inspect_file(tmp_path / "capi.ckpt", TOLD).kind == "lightly"
+    assert_same_tokens(teacher, tmp_path / "capi.ckpt")
 
 
 def test_positions_are_resized_in_two_dimensions_in_both_halves(tmp_path):

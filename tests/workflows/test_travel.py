@@ -5,6 +5,7 @@ sees them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,15 @@ from maskwright.cli.main import main
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
 from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
+from maskwright.models.config import ModelConfig
+from maskwright.models.image_encoder import ImageEncoder
+from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import describe_model, save_tensors
+from maskwright.weights.fitting import fit_weights
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading.pictures import eval_batches, packing_side
-from maskwright.workflows.training.start_weights import start_from
+from maskwright.workflows.runs.locate import load_any_parts
 
 
 @pytest.fixture(scope="module")
@@ -127,21 +133,24 @@ def test_a_run_exports_and_comes_back_with_the_same_features(
     assert "24x1, 2 heads, 16x16 images of 3 channels, patch 4" in describe(str(done.path))
 
 
-def test_a_run_can_start_from_an_encoder_alone_on_another_grid_and_fewer_channels(
-    small_run: maskwright.Run, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"positions": "rotary_image", "heads": 1}, "positions"),
+        ({"activation": "quick_gelu"}, "activation"),
+    ],
+)
+def test_a_run_starts_from_no_encoder_that_computes_otherwise(
+    tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
-    from maskwright.models.autoencoder import MaskedAutoencoder
-    from maskwright.models.config import ModelConfig
-
-    maskwright.export(small_run.path, format="timm", out=tmp_path / "t")
-    old = small_run.model().config
-    model = MaskedAutoencoder(
-        ModelConfig(**{**old.to_dict(), "image_size": (24, 32), "channels": 1})
-    )
-    told = start_from(str(tmp_path / "t"), model)
-    assert "start fresh" in told
-    stem = small_run.model().encoder.patch_embed.proj.weight.sum(1, keepdim=True)
-    torch.testing.assert_close(model.encoder.patch_embed.proj.weight, stem)
+    sizes = {"image_size": (16, 16), "patch_size": 4, "width": 24, "depth": 1, "heads": 1}
+    source = ImageEncoder(ModelConfig(**{**sizes, **changes}))
+    about = describe_model(source, PixelScale((0.5,) * 3, (0.5,) * 3), {})
+    save_tensors(tmp_path / "e.safetensors", source, about)
+    positions = "rotary" if "positions" in changes else "sincos"
+    config = ModelConfig(**sizes, decoder_width=16, decoder_heads=1, positions=positions)
+    with pytest.raises(MaskwrightError, match=f"its {words} differ"):
+        fit_weights(load_any_parts(str(tmp_path / "e.safetensors")), config)
 
 
 @pytest.mark.parametrize(

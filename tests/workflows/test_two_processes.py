@@ -44,6 +44,7 @@ maskwright.pretrain(
     decoder_width=16, decoder_depth=1, decoder_heads=2,
     device="cpu", precision="32-true", val="0.2", track=["none"],
     policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75", optimizer=sys.argv[6],
+    sample="loss",
 )
 torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
 (seen / f"{devices}-{process_rank()[0]}.part").rename(seen / f"{devices}-{process_rank()[0]}.pt")

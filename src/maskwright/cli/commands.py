@@ -119,6 +119,13 @@ COMMANDS: dict[str, Command] = {
         f"{WORKFLOWS}.finetune:finetune",
         end_finetune,
     ),
+    "anomalies": Command(
+        "rank pictures by how unlike normal ones they are, with heat maps",
+        "Score pictures without labels: what is harder to fill in than in normal pictures, and"
+        " patches far from all normal ones. A sheet, a CSV and a JSON file.",
+        f"{SETTINGS}.anomalies_settings:AnomaliesSettings",
+        f"{WORKFLOWS}.anomalies:anomalies",
+    ),
     # Look at it, and carry it elsewhere.
     "reconstruct": Command(
         "see what a run fills in: original, masked, prediction, composite",
@@ -138,6 +145,13 @@ COMMANDS: dict[str, Command] = {
         "Features of all pictures, with keys and labels, as .npz or .parquet.",
         f"{SETTINGS}.embed_settings:EmbedSettings",
         f"{WORKFLOWS}.embed:embed",
+    ),
+    "neighbors": Command(
+        "find similar pictures and near-duplicates in embedded pictures",
+        "The most similar pictures of each, by the features that `maskwright embed` wrote: a sheet,"
+        " tables, and pairs that are nearly the same picture.",
+        f"{SETTINGS}.neighbors_settings:NeighborsSettings",
+        f"{WORKFLOWS}.neighbors:neighbors",
     ),
     "masks": Command(
         "look at masks and their geometry before any training",

@@ -1,4 +1,7 @@
-"""The order of an epoch's pictures: it depends on (seed, epoch) alone, whatever the ranks."""
+"""The order of an epoch's pictures: it depends on (seed, epoch) alone, whatever the ranks.
+
+Where pictures are sampled by loss, it also depends on what they cost until then.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 
@@ -19,7 +23,8 @@ class BatchPlan:
     """What a worker needs to know to make one batch.
 
     epoch: selects the random numbers of the augmentation.
-    ids: (B,) int64, the pictures' places in the store.
+    ids: (B,) int64 sample ids: the pictures' places in the store, and which turn of the epoch it is
+        for pictures that come several times.
     """
 
     epoch: int
@@ -52,13 +57,17 @@ class EpochOrder(Sampler[Any]):
     Global batch k holds the same pictures for any number of ranks.
     """
 
-    def __init__(self, length: int, settings: OrderSettings) -> None:
+    def __init__(
+        self, length: int, settings: OrderSettings, losses: PictureLosses | None = None
+    ) -> None:
         """Raises MaskwrightError when not one batch can be filled.
 
         length: pictures in the store.
+        losses: draw pictures as often as their running loss says, instead of each once.
         """
         self._length = length
         self._settings = settings
+        self._losses = losses
         batch_size, rank, world_size = settings.batch_size, settings.rank, settings.world_size
         # What all ranks take together in one step.
         self._global_size = batch_size * world_size
@@ -116,6 +125,8 @@ class EpochOrder(Sampler[Any]):
     def _order(self, epoch: int) -> Tensor:
         if not self._settings.shuffle:
             return torch.arange(self._length)
+        if self._losses is not None:
+            return self._losses.order(self._settings.seed, epoch)
         # A new generator for every epoch: epoch 7 is the same whether or not 1 to 6 were run.
         return torch.randperm(
             self._length, generator=torch_generator(self._settings.seed, "order", epoch)

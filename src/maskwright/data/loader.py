@@ -14,10 +14,12 @@ from maskwright.data.augment.tiny import LARGEST, crop_tiny
 from maskwright.data.augment.transforms import Augment, CropBoxes
 from maskwright.data.epoch_order import BatchPlan, EpochOrder, OrderSettings
 from maskwright.data.maps.patch_shares import Move, PatchShares
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.sample_ids import picture_ids
 from maskwright.support.seeding import torch_generator
 
 # More processes than this only cost memory: the GPU is the slower side by then.
@@ -30,7 +32,8 @@ class Batch(NamedTuple):
     """What one step trains on.
 
     images: uint8 (B, C, H, W).
-    sample_ids: (B,) int64, the pictures' places in the store.
+    sample_ids: (B,) int64, the pictures' places in the store, and the turn of those that come
+        several times in an epoch (see support/sample_ids.py).
     labels: (B,) int64 or None.
     priors: the maps asked for, by name, as (B, N) float32 shares per patch in [0, 1], cut and
         mirrored as the pictures are.
@@ -78,21 +81,22 @@ class AugmentedPictures(Dataset[Any]):
 
     def __getitems__(self, plan: BatchPlan) -> Batch:
         """The DataLoader hands a batch's plan over in one piece."""
-        store, ids = self._store, plan.ids
+        # Chance belongs to a sample, pixels to its picture.
+        store, ids = self._store, picture_ids(plan.ids)
         heights, widths = store.heights[ids], store.widths[ids]
         boxes = self._augment.draw(
-            heights, widths, seed=self._seed, epoch=plan.epoch, sample_ids=ids
+            heights, widths, seed=self._seed, epoch=plan.epoch, sample_ids=plan.ids
         )
         images, move = self._change(self._cut(ids, boxes), plan)
         if self._stronger is not None:
-            images = self._stronger(images, plan.epoch, ids)
+            images = self._stronger(images, plan.epoch, plan.ids)
         # Maps follow the same boxes and turns, so that a patch's share belongs to its pixels.
         priors = {}
         if self._shares:
             priors = self._shares.of_crops(ids, boxes, move, self._augment.size)
         return Batch(
             images,
-            ids,
+            plan.ids,
             None if store.labels is None else store.labels[ids],
             priors,
             boxes.to_views(heights, widths),
@@ -155,6 +159,7 @@ class LoaderSettings(OrderSettings):
     grid: those patches.
     stronger: what is done to the images last.
     keys: whether the pictures' names come along in `Batch.keys`.
+    losses: draw pictures as often as their running loss says, instead of each once in an epoch.
     """
 
     workers: int = 0
@@ -163,6 +168,7 @@ class LoaderSettings(OrderSettings):
     grid: Grid | None = None
     stronger: Stronger | None = None
     keys: bool = False
+    losses: PictureLosses | None = None
 
 
 def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings) -> ResumableLoader:
@@ -178,7 +184,7 @@ def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings)
         settings.stronger,
         settings.keys,
     )
-    order = EpochOrder(len(store), settings)
+    order = EpochOrder(len(store), settings, settings.losses)
     return ResumableLoader(
         pictures,
         batch_sampler=order,

@@ -79,10 +79,10 @@ def roll_out(attentions: Iterable[Tensor], heads: Heads = "mean") -> Tensor:
     return product
 
 
-def to_patch_map(product_BTT: Tensor, num_prefix: int, class_token: bool) -> Tensor:
-    """(B, V) shares of the patches in what the class token, or else the mean patch, gathers."""
+def to_patch_map(product_BTT: Tensor, num_prefix: int, num_class: int) -> Tensor:
+    """(B, V) shares of the patches in what class tokens, or else the mean patch, gather."""
     # (B, T, T) -> (B, V): prefix tokens are left out, and shares sum to 1 again.
-    asking = product_BTT[:, :1] if class_token else product_BTT[:, num_prefix:]
+    asking = product_BTT[:, :num_class] if num_class else product_BTT[:, num_prefix:]
     paid = asking.mean(1)[:, num_prefix:]
     return paid / paid.sum(-1, keepdim=True)
 
@@ -106,7 +106,7 @@ def measure_rollout(
 ) -> RolloutMaps:
     """The rollout of an encoder that sees all patches, or those named by ids (B, V) alone."""
     product = roll_out(attention_by_layer(encoder, patches_BNP, visible_ids), heads)
-    shares = to_patch_map(product, encoder.num_prefix, encoder.cls_token is not None)
+    shares = to_patch_map(product, encoder.num_prefix, encoder.num_class)
     evenness = to_evenness(product, encoder.num_prefix)
     if visible_ids is None:
         return RolloutMaps(shares, torch.ones_like(shares, dtype=torch.bool), evenness, grid)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import torch
 from torch import Tensor
 
 from maskwright.evaluation.fill import fill_hidden
 from maskwright.evaluation.reconstruction import reconstruction_loss
 from maskwright.patches.grid import Grid
-from maskwright.patches.mask import PatchMask, take
-from maskwright.patches.pixels import PixelScale, normalize_patches, patchify
-from maskwright.patches.prediction import Prediction, Target
+from maskwright.patches.mask import PatchMask, put, take
+from maskwright.patches.pixels import PixelScale, patchify
+from maskwright.patches.prediction import Prediction
+from maskwright.patches.target import Target, measure_target
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class TrivialBaselines:
     patch_mean: every hidden patch a flat patch at its own true mean, the best any flat patch can
         do. Under a normalized target that is the zero prediction, which costs (P - 1) / P when no
         patch is flat; under a raw target it is the variance inside patches.
-    bilinear: hidden pixels interpolated from the visible ones alone (`fill_hidden`); under a
-        normalized target each filled patch is normalized by its own statistics.
+    bilinear: hidden pixels interpolated from the visible ones alone (`fill_hidden`).
+
+    Both pictures are measured as the true one is: under a normalized target each patch is
+    normalized by its own statistics.
     """
 
     patch_mean: float
@@ -64,12 +66,8 @@ def predict_patch_mean(
     patches = patchify(images.float(), patch_size)
     # (B, N, P) -> (B, M, P)
     truth = take(patches, mask.predicted_ids)
-    if target == "normalized":
-        # A flat patch less its mean is 0, and stays 0 when divided by its deviation.
-        values = torch.zeros_like(truth)
-    else:
-        values = truth.mean(-1, keepdim=True).expand_as(truth)
-    return _prediction(values, patches, images, mask, patch_size, target)
+    flat = put(patches, mask.predicted_ids, truth.mean(-1, keepdim=True).expand_as(truth))
+    return _predict_by(flat, images, mask, patch_size, target)
 
 
 def predict_by_fill(
@@ -82,24 +80,20 @@ def predict_by_fill(
     """
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
     surface = fill_hidden(images, mask, grid)
-    filled = take(patchify(surface, patch_size), mask.predicted_ids)
-    # The truth is normalized patch by patch, and so is what is held against it.
-    values = normalize_patches(filled) if target == "normalized" else filled
-    patches = patchify(images.float(), patch_size)
-    return _prediction(values, patches, images, mask, patch_size, target)
+    return _predict_by(patchify(surface, patch_size), images, mask, patch_size, target)
 
 
-def _prediction(
-    values: Tensor,
-    patches: Tensor,
+def _predict_by(
+    guess_BNP: Tensor,
     images: Tensor,
     mask: PatchMask,
     patch_size: int,
     target: Target,
 ) -> Prediction:
+    """A prediction whose values are those of the target in another picture."""
     grid = Grid.of_image(images.shape[2], images.shape[3], patch_size)
+    values = measure_target(target, guess_BNP, grid, mask.predicted_ids)
+    patches = patchify(images.float(), patch_size)
     # Nothing was encoded, so the latent has no width: (B, V, 0).
     no_latent = values.new_zeros(len(values), mask.num_visible, 0)
-    return Prediction(
-        values, mask, patches, grid, target, no_latent, num_prefix=0, class_token=False
-    )
+    return Prediction(values, mask, patches, grid, target, no_latent, num_prefix=0, num_class=0)

@@ -52,13 +52,16 @@ def extract_layers(
     """
     firsts, means, labels = [], [], []
     prefix = model.config.num_prefix
+    # without a class token any token is read, and dropped at the end
+    num_class = max(1, model.config.num_class)
     with held_still(model, device, precision):
         for batch in batches:
             # L times (B, prefix + N, D) -> (L, B, D)
             by_layer = _tokens_by_layer(model, scale.to_model(batch.images.to(device)))
             pooled = [tokens[:, prefix:].float().mean(1) for tokens in by_layer]
             means.append(torch.stack(pooled).cpu())
-            firsts.append(torch.stack([tokens[:, 0].float() for tokens in by_layer]).cpu())
+            classes = [tokens[:, :num_class].float().mean(1) for tokens in by_layer]
+            firsts.append(torch.stack(classes).cpu())
             labels.append(batch.labels)
     if not means:
         raise MaskwrightError("There are no images to take features from.")

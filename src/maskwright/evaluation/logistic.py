@@ -39,7 +39,8 @@ def fit_logistic(
     """Minimize mean cross-entropy + penalty / 2 * squared weights for every penalty.
 
     values: (n, D) standardized features.
-    classes: (n,) int64 in [0, num_classes).
+    classes: (n,) int64 in [0, num_classes), or (n, num_classes) float shares of each class, whose
+        sum is the weight of the row.
     num_classes: columns of the classifiers.
     penalties: positive; the bias has none.
     iterations: of L-BFGS.
@@ -85,8 +86,8 @@ def _descend(
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )
-    # (n,) -> (n * L,), in the order in which the logits below are laid out
-    targets = classes.repeat_interleave(count)
+    # (n, ...) -> (n * L, ...), in the order in which the logits below are laid out
+    targets = classes.repeat_interleave(count, dim=0)
 
     def closure() -> Tensor:
         optimizer.zero_grad()

@@ -13,6 +13,7 @@ from maskwright.evaluation.features import Features, ImageBatch, join_features
 from maskwright.evaluation.frozen import held_still
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
+from maskwright.models.encoder import class_feature
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, patchify
@@ -116,10 +117,11 @@ class Reader:
             means.append(average_cells(patches, self.model.grid, self.readout.cells))
             if self.readout.deviation:
                 means.append(patches.std(dim=1, correction=0))
-            firsts.append(tokens_BTD[:, 0].float())
+            if (first := class_feature(tokens_BTD, config)) is not None:
+                firsts.append(first.float())
         # Blocks side by side: (B, blocks * numbers * D).
         mean = torch.cat(means, 1).cpu()
-        cls = torch.cat(firsts, 1).cpu() if config.class_token else None
+        cls = torch.cat(firsts, 1).cpu() if firsts else None
         return Features(cls, mean)
 
 

@@ -15,7 +15,7 @@ from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import score_pixels
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import PixelScale, unpatchify
-from maskwright.patches.prediction import Prediction, Stats, Target
+from maskwright.patches.prediction import Prediction, Stats
 from maskwright.support.errors import MaskwrightError
 
 # (model numbers, mask) -> Prediction
@@ -42,7 +42,7 @@ class ReconstructionResult:
     psnr: Tensor = field(repr=False)
     ssim: Tensor = field(repr=False)
     high_frequency: Tensor = field(repr=False)
-    target: Target
+    target: str
     stats: Stats
     ratio: float
 
@@ -158,7 +158,7 @@ def measure_prediction(
         psnr=scores.psnr,
         ssim=scores.ssim,
         high_frequency=scores.high_frequency,
-        target=prediction.target,
+        target=str(prediction.target),
         stats=picture.stats,
         ratio=prediction.mask.num_masked / prediction.mask.num_patches,
     )

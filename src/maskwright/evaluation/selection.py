@@ -91,7 +91,7 @@ def measure_filled(
             kept = kept_rows.to(device)
             patches = patchify(values, model.grid.patch_size)
             predicted = fill_in(patches, kept.float())
-            pixels = to_pixels(predicted, patches, kept, model.grid, model.config.target)
+            pixels = to_pixels(predicted, patches, kept, model.grid, model.target)
             # Kept patches stay as they were, so the error is that of hidden ones alone.
             composite = scale.to_display(compose(pixels, patches, kept, model.grid))
             difference = composite - scale.to_display(values)

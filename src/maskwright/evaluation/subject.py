@@ -14,6 +14,7 @@ from maskwright.evaluation.features import Features, ImageBatch, raw_pixel_featu
 from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
 from maskwright.evaluation.frozen import held_still
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.models.encoder import class_feature
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, patchify
@@ -136,7 +137,7 @@ class Subject:
 
     def pool(self, tokens: Tensor) -> Features:
         """Pool (B, prefix + N, D) tokens into features on the device where they lie."""
-        first = tokens[:, 0] if self.has_class_token else None
+        first = class_feature(tokens, self.encoder.config)
         # (B, prefix + N, D) -> (B, D): the mean is over patches, without class and registers.
         return Features(first, tokens[:, self.num_prefix :].mean(1))
 

@@ -7,7 +7,7 @@ instead of two spectra being compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -32,13 +32,16 @@ class FocalFrequencyError:
     alpha: how much more the worst frequencies count.
     """
 
-    needs: ClassVar[Needs] = Needs()
     over: Literal["patch", "composite"] = "patch"
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
         check_one_of("over", self.over, ("patch", "composite"), owner="Loss 'focal_frequency'")
         check_number("alpha", self.alpha, 0, owner="Loss 'focal_frequency'")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(picture=True, pixel_values=self.over == "patch")
 
     def __call__(self, prediction: Prediction, images: Tensor) -> Tensor:
         if self.over == "composite":

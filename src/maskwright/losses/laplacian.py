@@ -36,7 +36,7 @@ class LaplacianError:
     neighbors: 4 (sum of differences to the four neighbors) or 8.
     """
 
-    needs: ClassVar[Needs] = Needs()
+    needs: ClassVar[Needs] = Needs(picture=True)
     compare: Literal["l1", "mse"] = "l1"
     neighbors: Literal[4, 8] = 4
 

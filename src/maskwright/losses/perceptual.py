@@ -57,7 +57,7 @@ class PerceptualSettings:
     compare: l1 or mse.
     """
 
-    needs: ClassVar[Needs] = Needs()
+    needs: ClassVar[Needs] = Needs(picture=True)
     extractor: str = "vgg19"
     weights: str = "imagenet"
     layers: Sequence[str | int] | None = None
@@ -115,7 +115,7 @@ class PerceptualError:
     three channels. Feature maps are computed in the precision of the run and compared in float32.
     """
 
-    needs: ClassVar[Needs] = Needs()
+    needs: ClassVar[Needs] = Needs(picture=True)
     extractor: Extractor
     scale: PixelScale
     settings: PerceptualSettings = PerceptualSettings()

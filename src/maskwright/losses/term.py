@@ -19,12 +19,16 @@ class Needs:
     priors: names of per-picture maps (`Prediction.priors`).
     class_token: an encoder with one.
     pairs: at least two images in a batch.
+    picture: a target that leads back to pixels.
+    pixel_values: a target whose values are laid out as the pixels of a patch.
     """
 
     visible: bool = False
     priors: frozenset[str] = frozenset()
     class_token: bool = False
     pairs: bool = False
+    picture: bool = False
+    pixel_values: bool = False
 
     @classmethod
     def joined(cls, several: Iterable[Needs]) -> Needs:
@@ -35,6 +39,8 @@ class Needs:
             priors=frozenset().union(*(needs.priors for needs in every)),
             class_token=any(needs.class_token for needs in every),
             pairs=any(needs.pairs for needs in every),
+            picture=any(needs.picture for needs in every),
+            pixel_values=any(needs.pixel_values for needs in every),
         )
 
 

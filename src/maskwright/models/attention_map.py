@@ -17,16 +17,17 @@ from maskwright.models.positional import Rotation, rotate
 def attention_by_head(encoder: Encoder, patches_BNP: Tensor) -> Tensor:
     """(B, heads, N): how much each head of the last block attends to each patch.
 
-    All patches are visible, and each row sums to 1. It is the attention of the class token; without
-    one, the mean over that of all patches. Attention to prefix tokens is left out.
+    All patches are visible, and each row sums to 1. It is the attention of the class token, the
+    mean over several; without one, the mean over that of all patches. Attention to prefix tokens is
+    left out.
     """
     tokens, rotation = encoder.begin(patches_BNP)
     blocks = [cast(Block, block) for block in encoder.blocks]
     for block in blocks[:-1]:
         tokens = block(tokens, rotation)
-    # the class token is the first, and patches stand behind all prefix tokens
-    has_class = encoder.cls_token is not None
-    queries = slice(0, 1) if has_class else slice(encoder.num_prefix, None)
+    # class tokens are the first, and patches stand behind all prefix tokens
+    num_class = encoder.num_class
+    queries = slice(0, num_class) if num_class else slice(encoder.num_prefix, None)
     weights = _weights(blocks[-1], tokens, rotation, queries)  # (B, heads, Q, T)
     to_patches = weights.mean(2)[:, :, encoder.num_prefix :]
     return to_patches / to_patches.sum(-1, keepdim=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -15,9 +13,11 @@ from maskwright.models.initialize import draw_weights
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify
-from maskwright.patches.prediction import Prediction, Target
+from maskwright.patches.prediction import Prediction
+from maskwright.patches.target import PatchShape
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
+from maskwright.targets.building import build_target
 
 # By the word that configurations have for them.
 _DECODERS: dict[str, type[Decoder | CrossDecoder]] = {"full": Decoder, "cross": CrossDecoder}
@@ -38,6 +38,8 @@ class MaskedAutoencoder(nn.Module):
         self.grid = Grid.of_image(*config.image_size, config.patch_size)
         self.encoder = Encoder(config, self.grid)
         self.decoder: Decoder | CrossDecoder = _DECODERS[config.decoder](config, self.grid)
+        # a module where it has something to save, such as fitted components
+        self.target = build_target(config.target, PatchShape(config.patch_size, config.channels))
         draw_weights(self, rng if rng is not None else torch_generator(0, "weights"))
 
     def forward(
@@ -73,10 +75,10 @@ class MaskedAutoencoder(nn.Module):
             mask=mask,
             patches=patches,
             grid=self.grid,
-            target=cast(Target, self.config.target),
+            target=self.target,
             latent=latent,
             num_prefix=self.config.num_prefix,
-            class_token=self.config.class_token,
+            num_class=self.config.num_class,
             visible_values=values[:, count:] if visible else None,
         )
 
@@ -88,7 +90,7 @@ class MaskedAutoencoder(nn.Module):
         return self.encoder(self._cut(images))
 
     def fill_in(self, patches: Tensor, keep: Tensor) -> Tensor:
-        """Predict all patches, (B, N, P), from kept ones, whose number may differ by image.
+        """Predict all patches, (B, N, T), from kept ones, whose number may differ by image.
 
         Hidden patches are computed on but out of sight of all others, so that no outcome depends on
         them to the last bit; yet `keep` gets the slope of letting them in.
@@ -104,7 +106,7 @@ class MaskedAutoencoder(nn.Module):
         return self.decoder.fill_in(latent, keep)
 
     def fill_in_leaking(self, patches: Tensor, keep: Tensor) -> Tensor:
-        """Predict all patches, (B, N, P), where the encoder sees even the hidden ones.
+        """Predict all patches, (B, N, T), where the encoder sees even the hidden ones.
 
         What is kept has seen what is hidden through attention, so the outcome is better than any
         real masking allows.

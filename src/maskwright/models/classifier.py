@@ -73,7 +73,7 @@ class Classifier(ImageEncoder):
     def pool(self, tokens_BND: Tensor) -> Tensor:
         """(B, D): the class token, or the mean of the patch tokens."""
         if self.pooling == "cls":
-            return tokens_BND[:, 0]
+            return tokens_BND[:, : self.config.num_class].mean(1)
         return tokens_BND[:, self.config.num_prefix :].mean(1)
 
 

@@ -40,8 +40,9 @@ def count_step(config: ModelConfig, num_visible: int, num_predicted: int) -> Ste
     encoder = num_visible * values * config.width
     encoder += config.depth * count_block(tokens, config.width, config.mlp_ratio)
 
-    # from the encoder's width to the decoder's, then blocks, then pixels
-    decoder = tokens * config.width * width + num_predicted * width * values
+    # from the encoder's width to the decoder's, then blocks, then the target
+    decoder = tokens * config.width * width
+    decoder += num_predicted * width * config.num_target_values
     if config.decoder == "full":
         all_tokens = _num_patches(config) + config.num_prefix
         block = count_block(all_tokens, width, config.mlp_ratio)
@@ -59,7 +60,7 @@ def count_look(config: ModelConfig) -> int:
     blocks = (config.depth - 1) * count_block(tokens, config.width, config.mlp_ratio)
     # of the last block only queries, keys and values are computed, and the queries' products
     packed = 3 * tokens * config.width**2
-    num_queries = 1 if config.class_token else num_patches
+    num_queries = config.num_class or num_patches
     products = num_queries * tokens * config.width
     return 2 * (embedding + blocks + packed + products)
 

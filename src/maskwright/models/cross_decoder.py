@@ -35,13 +35,13 @@ class CrossDecoder(nn.Module):
         ]
         self.blocks = nn.ModuleList(blocks)
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
-        self.pred = build_linear(width, config.patch_size**2 * config.channels)
+        self.pred = build_linear(width, config.num_target_values)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`, (B, K, P).
+        """Predict the patches at `mask.predicted_ids`, (B, K, T).
 
         latent_BTD: (B, num_prefix + V, width) tokens of the encoder.
-        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P), at the
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, T), at the
             cost of as many more queries.
         """
         memory = self.embed(latent_BTD)  # at the decoder's width
@@ -55,7 +55,7 @@ class CrossDecoder(nn.Module):
         return self.pred(self.norm(queries))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
-        """Predict every patch, (B, N, P), when queries look at patches as far as they are kept.
+        """Predict every patch, (B, N, T), when queries look at patches as far as they are kept.
 
         latent_BTD: (B, num_prefix + N, width), all patches in order.
         keep_BN: in [0, 1], 0 = out of sight.

@@ -33,14 +33,14 @@ class Decoder(nn.Module):
         ]
         self.blocks = nn.ModuleList(blocks)
         self.norm = build_norm(width, config.norm_eps) if config.decoder_norm else nn.Identity()
-        # from tokens to the numbers of a patch
-        self.pred = build_linear(width, config.patch_size**2 * config.channels)
+        # from tokens to the values of the target
+        self.pred = build_linear(width, config.num_target_values)
 
     def forward(self, latent_BTD: Tensor, mask: PatchMask, visible: bool = False) -> Tensor:
-        """Predict the patches at `mask.predicted_ids`, (B, K, P).
+        """Predict the patches at `mask.predicted_ids`, (B, K, T).
 
         latent_BTD: (B, num_prefix + V, width) tokens of the encoder.
-        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, P).
+        visible: predict those at `mask.visible_ids` too, after the others: (B, K + V, T).
         """
         # prefix, visible, masked: attention does not care about order once positions are added
         seen = self._seen(latent_BTD, mask.visible_ids)
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         return self.pred(self.norm(predicted))
 
     def fill_in(self, latent_BTD: Tensor, keep_BN: Tensor) -> Tensor:
-        """Predict every patch, (B, N, P), when the patches are kept in part.
+        """Predict every patch, (B, N, T), when the patches are kept in part.
 
         A token is keep * embedded + (1 - keep) * mask token, at the decoder's own width.
 

@@ -40,17 +40,17 @@ class Encoder(nn.Module):
         width = config.width
         self.num_prefix = config.num_prefix
         self.patch_embed = PatchEmbed(config.channels, config.patch_size, width)
+        self.num_class = config.num_class
         # None where there is none, so that a state dict has no empty entries
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if config.class_token else None
+        classes = torch.zeros(1, config.num_class, width)
+        self.cls_token = nn.Parameter(classes) if config.class_token else None
         registers = torch.zeros(1, config.registers, width)
         self.reg_token = nn.Parameter(registers) if config.registers else None
         self.pos_embed = build_table(config.positions, grid, width, config.num_prefix)
         self.rotary = build_rotary(config.positions, grid, width, config.heads)
-        blocks = [
-            Block(width, config.heads, config.mlp_ratio, config.norm_eps, config.layer_scale)
-            for _ in range(config.depth)
-        ]
-        self.blocks = nn.ModuleList(blocks)
+        # timm's name; most encoders have no norm here
+        self.norm_pre = build_norm(width, config.norm_eps) if config.first_norm else nn.Identity()
+        self.blocks = nn.ModuleList(_build_block(config) for _ in range(config.depth))
         self.norm = build_norm(width, config.norm_eps) if config.final_norm else nn.Identity()
 
     def forward(
@@ -83,7 +83,8 @@ class Encoder(nn.Module):
         """The tokens (B, num_prefix + V, D) of the first block, and the rotation of all blocks."""
         # picked before the embedding, so hidden pixels are never touched and cost nothing
         visible = patches_BNP if visible_ids_BV is None else take(patches_BNP, visible_ids_BV)
-        tokens = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
+        embedded = self._with_prefix(self.patch_embed(visible), visible_ids_BV, weights_BV)
+        tokens = self.norm_pre(embedded)
         if self.rotary is None:
             return tokens, None
         return tokens, self.rotary(visible_ids_BV, self.num_prefix)
@@ -101,8 +102,30 @@ class Encoder(nn.Module):
         ]
         if not prefix_tokens:
             return tokens_BVD
-        # the class token first, then registers: (1, num_prefix, D)
+        # class tokens first, then registers: (1, num_prefix, D)
         prefix = torch.cat(prefix_tokens, dim=1)
         if self.pos_embed is not None:
             prefix = prefix + self.pos_embed[:, : self.num_prefix]
         return torch.cat([prefix.expand(tokens_BVD.shape[0], -1, -1), tokens_BVD], dim=1)
+
+
+def class_feature(tokens_BTD: Tensor, config: ModelConfig) -> Tensor | None:
+    """(B, D): the mean of the class tokens, which is the token itself where there is one.
+
+    tokens_BTD: (B, num_prefix + any, D). Returns None for an encoder without a class token.
+    """
+    if config.num_class == 0:
+        return None
+    return tokens_BTD[:, : config.num_class].mean(1)
+
+
+def _build_block(config: ModelConfig) -> Block:
+    """One of the encoder's blocks."""
+    return Block(
+        config.width,
+        config.heads,
+        config.mlp_ratio,
+        config.norm_eps,
+        config.layer_scale,
+        config.activation,
+    )

@@ -6,16 +6,18 @@ neighbors.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from maskwright.models.config import ROTARY
 from maskwright.patches.grid import Grid
 from maskwright.patches.positions import sincos_positions
 from maskwright.support.errors import MaskwrightError
 
-_ROTARY_BASE = 100.0  # grids are short: texts, of thousands of tokens, take 10000
+ROTARY_BASE = 100.0  # grids are short: texts, of thousands of tokens, take 10000
 
 
 class Rotation(NamedTuple):
@@ -56,25 +58,21 @@ class Rotary(nn.Module):
     with the column, at frequencies base**(-k / (d / 4)), base 100; prefix tokens do not turn. The
     angles are rebuilt from the grid, so a state dict does not hold them. Raises MaskwrightError
     unless d is a multiple of 4.
+
+    by_image: measure coordinates in the picture instead of in patches, see `rotary_angles`.
     """
 
     cosine: Tensor
     sine: Tensor
 
-    def __init__(self, grid: Grid, head_size: int) -> None:
+    def __init__(self, grid: Grid, head_size: int, by_image: bool = False) -> None:
         super().__init__()
         if head_size % 4:
             raise MaskwrightError(
                 f"Rotary positions need width / heads to be a multiple of 4; got {head_size}."
             )
-        quarter = head_size // 4
-        frequencies = _ROTARY_BASE ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
-        # (N, d / 2): a quarter of the head turns with the row, a quarter with the column
-        ids = torch.arange(grid.num_patches)
-        row_angles = (ids // grid.cols).double()[:, None] * frequencies
-        col_angles = (ids % grid.cols).double()[:, None] * frequencies
-        angles = torch.cat([row_angles, col_angles], dim=1)
         # both numbers of a pair (i, i + d/2) turn by the same angle
+        angles = rotary_angles(grid, head_size, by_image)
         doubled = torch.cat([angles, angles], dim=1)
         self.register_buffer("cosine", doubled.cos().float(), persistent=False)
         self.register_buffer("sine", doubled.sin().float(), persistent=False)
@@ -93,6 +91,23 @@ class Rotary(nn.Module):
         return Rotation(cosine[:, None], sine[:, None])  # one for all heads
 
 
+def rotary_angles(grid: Grid, head_size: int, by_image: bool = False) -> Tensor:
+    """Angles (N, d / 2) in float64: a quarter of the head turns with the row, a quarter with the
+    column.
+
+    by_image: coordinates are those of the patches' centers, from -1 to 1 across the picture, times
+        2 pi (DINOv3, Simeoni et al. 2025); otherwise rows and columns are counted in patches.
+    """
+    quarter = head_size // 4
+    frequencies = ROTARY_BASE ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
+    ids = torch.arange(grid.num_patches)
+    rows, cols = (ids // grid.cols).double(), (ids % grid.cols).double()
+    if by_image:
+        rows = 2 * math.pi * (2 * (rows + 0.5) / grid.rows - 1)
+        cols = 2 * math.pi * (2 * (cols + 0.5) / grid.cols - 1)
+    return torch.cat([rows[:, None] * frequencies, cols[:, None] * frequencies], dim=1)
+
+
 def build_rotary(
     kind: str,
     grid: Grid,
@@ -100,7 +115,9 @@ def build_rotary(
     heads: int,
 ) -> Rotary | None:
     """The rotary module when `kind` asks for it, else None."""
-    return Rotary(grid, width // heads) if kind == "rotary" else None
+    if kind not in ROTARY:
+        return None
+    return Rotary(grid, width // heads, by_image=kind == "rotary_image")
 
 
 def rotate(tokens_BHNd: Tensor, rotation: Rotation) -> Tensor:

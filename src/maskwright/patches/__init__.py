@@ -5,6 +5,7 @@ Shape letters. Names of tensors here and in `masking`, `models` and `losses` may
     B   pictures of a batch
     N   patches of a picture; V of them visible, M masked, K predicted (N = V + M, K <= M)
     P   numbers of a patch: patch_size * patch_size * channels, in this order
+    T   values of the target for a patch, P where they are pixels
     D   width of a token; H attention heads, d the width of a head
     C, H, W   channels, height and width of pictures
 """

@@ -11,30 +11,33 @@ from torch import Tensor
 from maskwright.patches.grid import Grid
 from maskwright.patches.hidden_stats import interpolate_stats
 from maskwright.patches.pixels import patch_stats, unpatchify
-from maskwright.patches.prediction import Target
+from maskwright.patches.target import Target, pixel_target
 
 
 def to_pixels(
-    values_BNP: Tensor,
+    values_BNT: Tensor,
     patches_BNP: Tensor,
     keep_BN: Tensor,
     grid: Grid,
     target: Target,
 ) -> Tensor:
-    """Turn predictions of all patches, (B, N, P), into pixels in the model's numbers.
+    """Turn predictions of all patches, (B, N, T), into pixels (B, N, P) in the model's numbers.
 
     A normalized target is undone with mean and deviation interpolated from kept patches alone, as
     `Prediction.to_picture` does.
 
     keep_BN: booleans, or shares by which patches count, 0 = hidden; at least one of an image is
         kept.
+
+    Raises MaskwrightError for a target that leads back to no picture.
     """
-    values = values_BNP.float()
-    if target == "raw":
-        return values
+    back = pixel_target(target)
+    values = values_BNT.float()
+    if not target.traits.needs_stats:
+        return back.to_pixels(values, None)
     ids = torch.arange(grid.num_patches, device=keep_BN.device)[None]  # (1, N): all patches
     stats = interpolate_stats(patch_stats(patches_BNP), ids, grid, keep_BN.float())
-    return stats.restore(values)
+    return back.to_pixels(values, stats)
 
 
 def compose(

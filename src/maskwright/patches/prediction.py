@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -15,10 +16,10 @@ from torch import Tensor
 from maskwright.patches.grid import Grid
 from maskwright.patches.hidden_stats import interpolate_stats
 from maskwright.patches.mask import PatchMask, put, take
-from maskwright.patches.pixels import PatchStats, normalize_patches, patch_stats, unpatchify, widen
+from maskwright.patches.pixels import PatchStats, patch_stats, unpatchify, widen
+from maskwright.patches.target import Target, measure_target, pixel_target
 from maskwright.support.errors import MaskwrightError
 
-Target = Literal["raw", "normalized"]
 Stats = Literal["raw", "visible", "target"]
 
 
@@ -40,16 +41,17 @@ class Picture:
 class Prediction:
     """Predicted patches beside everything a loss or a figure needs.
 
-    values: (B, K, P) in the space of `target`, at `mask.predicted_ids`.
+    values: (B, K, T) in the space of `target`, at `mask.predicted_ids`.
     mask: which patches were visible, masked and predicted.
     patches: (B, N, P) the true pixels.
     grid: how the patches are arranged.
-    target: `raw` pixels or each patch `normalized` by its own mean and deviation.
+    target: what is predicted of each patch, such as its `raw` pixels.
     latent: (B, num_prefix + V, D) encoder output, the class token first where there is one.
     num_prefix: class and register tokens before those of patches.
-    class_token: whether the first prefix token is a class token.
-    visible_values: (B, V, P) predictions of visible patches, where they were computed.
+    num_class: how many of them are class tokens, the first ones.
+    visible_values: (B, V, T) predictions of visible patches, where they were computed.
     priors: maps (B, N) in [0, 1] by name, for losses that weigh patches.
+    truth: (B, N, T) values of the target, where a network computed them.
     """
 
     values: Tensor
@@ -59,20 +61,21 @@ class Prediction:
     target: Target
     latent: Tensor
     num_prefix: int = 1
-    class_token: bool = True
+    num_class: int = 1
     visible_values: Tensor | None = None
     priors: Mapping[str, Tensor] = field(default_factory=dict)
+    truth: Tensor | None = None
 
     def targets(self) -> Tensor:
-        """(B, K, P) float32: what `values` is compared with."""
-        return self._targets_at(self.mask.predicted_ids)
+        """(B, K, T) float32: what `values` is compared with."""
+        return self._predicted_targets
 
     def seen_targets(self) -> Tensor:
-        """(B, V, P) float32: what `visible_values` is compared with."""
+        """(B, V, T) float32: what `visible_values` is compared with."""
         return self._targets_at(self.mask.visible_ids)
 
     def seen_values(self) -> Tensor:
-        """(B, V, P) predictions of visible patches.
+        """(B, V, T) predictions of visible patches.
 
         Raises MaskwrightError where the model did not compute them.
         """
@@ -94,37 +97,45 @@ class Prediction:
         return self.priors[name]
 
     def embedding(self, of: Literal["mean", "class"]) -> Tensor:
-        """(B, D) one vector per image: the mean of the visible patch tokens, or the class token."""
+        """(B, D) one vector per image: the mean of the visible patch tokens, or the mean of
+        the class tokens, which is most often one.
+        """
         if of == "mean":
             return self.latent[:, self.num_prefix :].mean(1)  # (B, V, D) -> (B, D)
-        if not self.class_token:
+        if not self.num_class:
             raise MaskwrightError(
                 "This loss looks at the class token and the encoder has none; use the mean of the"
                 " patch tokens."
             )
-        return self.latent[:, 0]
+        return self.latent[:, : self.num_class].mean(1)  # (B, D)
 
     def pixel_errors(self) -> Tensor:
         """(B, C, H, W) composite minus true image in the model's numbers.
 
-        It is zero outside predicted patches. Normalized predictions are put back with the hidden
-        patch's own statistics: for losses, never for pictures that people judge.
+        It is zero outside predicted patches. Both are what the target keeps of a picture.
+        Normalized predictions are put back with the hidden patch's own statistics: for losses,
+        never for pictures that people judge.
+
+        Raises MaskwrightError for a target that leads back to no picture.
         """
         ids = self.mask.predicted_ids
-        errors = widen(self.values) - self.targets()  # (B, K, P)
-        if self.target == "normalized":
-            # the mean cancels in a difference, so only the deviation is put back
-            errors = errors * patch_stats(take(self.patches, ids)).std
-        blank = torch.zeros(self.patches.shape, dtype=errors.dtype, device=errors.device)
-        return unpatchify(put(blank, ids, errors), self.grid)
+        errors = widen(self.values) - self.targets()  # (B, K, T)
+        stats = None
+        if self.target.traits.needs_stats:
+            stats = patch_stats(take(self.patches, ids))
+        pixels = pixel_target(self.target).error_to_pixels(errors, stats)  # (B, K, P)
+        blank = torch.zeros(self.patches.shape, dtype=pixels.dtype, device=pixels.device)
+        return unpatchify(put(blank, ids, pixels), self.grid)
 
     def to_picture(self, stats: Literal["visible", "target"] = "visible") -> Picture:
         """Turn the prediction into images; the composite has true pixels where none were predicted.
 
         stats: how a normalized target is undone. `visible` interpolates mean and deviation from
             visible patches, so nothing leaks. `target` uses the hidden patch's own statistics,
-            which no model knows: say so wherever such a picture is shown. A raw target needs
+            which no model knows: say so wherever such a picture is shown. Other targets need
             neither.
+
+        Raises MaskwrightError for a target that leads back to no picture.
         """
         ids = self.mask.predicted_ids
         values, used = self._pixel_values(stats)
@@ -137,15 +148,22 @@ class Prediction:
             stats=used,
         )
 
+    @cached_property
+    def _predicted_targets(self) -> Tensor:
+        # kept, because several terms and a policy that learns may ask for them
+        return self._targets_at(self.mask.predicted_ids)
+
     def _targets_at(self, ids_BK: Tensor) -> Tensor:
-        truth = take(self.patches, ids_BK)
-        return normalize_patches(truth) if self.target == "normalized" else widen(truth)
+        if self.truth is not None:
+            return take(self.truth, ids_BK)
+        return measure_target(self.target, self.patches, self.grid, ids_BK)
 
     def _pixel_values(self, stats: Literal["visible", "target"]) -> tuple[Tensor, Stats]:
         """(B, K, P) predicted patches in pixels, and which statistics undid the normalization."""
+        target = pixel_target(self.target)
         values = self.values.float()
-        if self.target == "raw":
-            return values, "raw"
+        if not self.target.traits.needs_stats:
+            return target.to_pixels(values, None), "raw"
         known = patch_stats(self.patches)
         if stats == "target":
             everywhere = known
@@ -160,4 +178,4 @@ class Prediction:
             mean=take(everywhere.mean, predicted_ids),
             std=take(everywhere.std, predicted_ids),
         )
-        return at_ids.restore(values), stats
+        return target.to_pixels(values, at_ids), stats

@@ -31,6 +31,7 @@ _SHAPE = (
     "heads",
     "positions",
     "class_token",
+    "class_tokens",
     "registers",
 )
 """Settings that shape an encoder: arms that agree in them share one measurement."""
@@ -101,6 +102,6 @@ def _measure(
     floor: dict[str, Mapping[str, float]] = {}
     for probe, result in results[RANDOM].items():
         for kind in PROBE_METRICS:
-            if kind.key in result:
+            if result.get(kind.key) is not None:
                 floor[kind.name(probe)] = dict(kind.read(result))
     return floor

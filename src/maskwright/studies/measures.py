@@ -117,12 +117,14 @@ class MeasureSettings:
             kind.metric(name, probe.looks_at)
             for name, probe in self._parsed_probes().items()
             for kind in PROBE_METRICS
+            if kind.task == probe.task
         ]
         filled = [FILL_METRICS[key].metric(masks) for key in self.filled for masks in self._masks()]
         main = self.main
         if main is None and probes:
             # The first metric of the last probe, which is the strongest one by custom.
-            main = probes[-len(PROBE_METRICS)].name
+            last = next(reversed(self._parsed_probes()))
+            main = next(metric.name for metric in probes if metric.name.startswith(f"{last} "))
         elif main is None and filled:
             main = filled[0].name
         return tuple(replace(metric, main=metric.name == main) for metric in (*probes, *filled))
@@ -142,6 +144,11 @@ class MeasureSettings:
         """The probes that leave the encoder as it is, in the words of the plan."""
         parsed = zip(self.probes, self._parsed_probes().values(), strict=True)
         return [text for text, probe in parsed if probe.looks_at.startswith("frozen")]
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether any probe asks for the classes of pictures."""
+        return any(probe.task == "classes" for probe in self._parsed_probes().values())
 
     @property
     def main_metric(self) -> Metric:

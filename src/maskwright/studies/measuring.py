@@ -150,7 +150,7 @@ def _measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     # The run is the only encoder that was measured; its results go by probe.
     for probe, result in next(iter(results.values())).items():
         for kind in PROBE_METRICS:
-            if kind.key in result:
+            if result.get(kind.key) is not None:
                 numbers[kind.name(probe)] = float(kind.read(result)["value"])
             if kind.answers in result:
                 per_image[kind.name(probe)] = result[kind.answers]

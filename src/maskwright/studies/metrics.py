@@ -23,6 +23,7 @@ class ProbeMetric:
     unit: what it is counted in.
     larger_is_better: its direction.
     read: its value, low and high in the result of a probe.
+    task: of the probes that have it.
     answers: where a result has right or wrong per picture, as text of 0 and 1; None: nowhere.
     """
 
@@ -30,6 +31,7 @@ class ProbeMetric:
     unit: str
     larger_is_better: bool
     read: Callable[[Mapping[str, Any]], Mapping[str, float]]
+    task: str = "classes"
     answers: str | None = None
 
     def name(self, probe: str) -> str:
@@ -37,7 +39,7 @@ class ProbeMetric:
         return f"{probe} {self.key}"
 
     def metric(self, probe: str, looks_at: str) -> Metric:
-        """What study.json says of it; looks_at: what the probe's accuracy speaks of."""
+        """What study.json says of it; looks_at: what the probe's numbers speak of."""
         return Metric(
             name=self.name(probe),
             larger_is_better=self.larger_is_better,
@@ -106,6 +108,20 @@ PROBE_METRICS = (
         larger_is_better=True,
         read=lambda result: result["top1"],
         answers="correct",
+    ),
+    ProbeMetric(
+        key="miou",
+        unit="",
+        larger_is_better=True,
+        read=lambda result: result["miou"],
+        task="segmentation",
+    ),
+    ProbeMetric(
+        key="r2",
+        unit="",
+        larger_is_better=True,
+        read=lambda result: result["r2"],
+        task="regression",
     ),
 )
 """What is read of every probe, where its result has it; by default the first is the main metric."""

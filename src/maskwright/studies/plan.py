@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.patches.target import require_picture
 from maskwright.studies.budget import Budget
 from maskwright.studies.factors import cross_factors
 from maskwright.studies.measures import MeasureSettings
@@ -17,6 +18,7 @@ from maskwright.studies.plan_values import parse_seeds, read_mapping, read_text
 from maskwright.studies.ranges import Range, parse_ranges
 from maskwright.studies.record import Arm
 from maskwright.support.errors import MaskwrightError, did_you_mean, unknown_name
+from maskwright.targets.building import read_target
 from maskwright.workflows.building.policies import parts
 from maskwright.workflows.runs.run_folder import slug
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -220,7 +222,9 @@ def _check(plan: StudyPlan) -> None:
     """Build every arm's settings once, so that a mistake shows before anything runs."""
     for arm in plan.arms:
         try:
-            plan.settings(arm, plan.seeds[0])
+            target = read_target(plan.settings(arm, plan.seeds[0]).model.target)
+            if plan.measures.masks:  # pictures are filled in
+                require_picture(target, "The model (evaluate.masks: [] fills in none)")
         except MaskwrightError as error:
             raise MaskwrightError(f"Arm '{arm.name}': {error}") from error
     if plan.budget is None:

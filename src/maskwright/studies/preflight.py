@@ -32,7 +32,7 @@ def check_measuring(
     Raises MaskwrightError, which says what to change in the plan.
     """
     # Labels first: they are what is most often missing.
-    if measures.probes:
+    if measures.needs_labels:
         _check_labels(measures, settings)
     if measures.masks:
         store = held_store(settings, source, pictures, reporter)

@@ -93,7 +93,7 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
         images * image.encoder_tokens,
         images * image.decoder_tokens,
         images * image.teacher_tokens,
-        images * (image.flops + policy + loss_flops(module)),
+        images * (image.flops + policy + loss_flops(module) + module.target_flops()),
     )
 
 

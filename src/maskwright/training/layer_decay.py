@@ -50,5 +50,6 @@ def layer_of(name: str, depth: int) -> int:
     inner = name.removeprefix("encoder.")
     if inner.startswith("blocks."):
         return int(inner.split(".")[1]) + 1
-    is_embedding = inner.startswith(("patch_embed.", "cls_token", "reg_token", "pos_embed"))
-    return 0 if is_embedding else depth + 1
+    # the norm before the first block belongs to what it norms
+    before = ("patch_embed.", "cls_token", "reg_token", "pos_embed", "norm_pre.")
+    return 0 if inner.startswith(before) else depth + 1

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.losses.objective import Objective, ObjectiveValue
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
@@ -17,6 +18,8 @@ from maskwright.models.cost import count_step
 from maskwright.patches import PatchMask, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
+from maskwright.training.feature_sources import FeatureSource, measure_spread
+from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_layer
 from maskwright.training.masker import Masker
 from maskwright.training.optimizers import find_optimizer
 from maskwright.training.schedule_lr import LearningRate
@@ -34,6 +37,8 @@ class PretrainStepSettings:
     weight_decay, beta2: of the optimizer.
     clip: largest norm of the gradient, 0 for any.
     masks_per_image: how many masks each picture gets in a step.
+    layer_decay: rate of an encoder's layer over that of the layer above it.
+    decoder_first: share of the training in which the encoder is held still.
     """
 
     seed: int
@@ -43,6 +48,24 @@ class PretrainStepSettings:
     beta2: float
     clip: float
     masks_per_image: int
+    layer_decay: float = 1.0
+    decoder_first: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainParts:
+    """What a training is made of.
+
+    model: what is trained.
+    masker: draws its masks.
+    objective: the loss.
+    features: what computes the target, where it is no function of the pixels alone.
+    """
+
+    model: MaskedAutoencoder
+    masker: Masker
+    objective: Objective
+    features: FeatureSource | None = None
 
 
 class PretrainModule(SteppedModule):
@@ -50,9 +73,7 @@ class PretrainModule(SteppedModule):
 
     def __init__(
         self,
-        model: MaskedAutoencoder,
-        masker: Masker,
-        objective: Objective,
+        parts: PretrainParts,
         settings: PretrainStepSettings,
         clock: Clock,
         described: dict[str, Any],
@@ -64,13 +85,21 @@ class PretrainModule(SteppedModule):
         """
         counts = dict.fromkeys(("images", "encoder_tokens", "decoder_tokens", "model_flops"), 0)
         # The masker counts what policies and teachers cost; `record` adds that to the rest.
-        counts |= masker.take_spent()
+        counts |= parts.masker.take_spent()
+        if parts.features is not None:
+            counts["target_flops"] = 0
         super().__init__(clock, settings.rate, settings.clip, counts, described)
-        self.model = model
-        self.masker = masker
-        self.objective = objective
-        self.scale = masker.scale
+        self.model = parts.model
+        self.masker = parts.masker
+        self.objective = parts.objective
+        self.features = parts.features
+        self.scale = parts.masker.scale
         self.settings = settings
+        # What each picture costs, where pictures are sampled by it; set by whoever builds the
+        # loader that draws by it.
+        self.picture_losses: PictureLosses | None = None
+        # (sample ids, losses) of the batches of the optimizer step that is being made.
+        self._unobserved: list[tuple[Tensor, Tensor]] = []
 
     @property
     def map_names(self) -> list[str]:
@@ -92,26 +121,50 @@ class PretrainModule(SteppedModule):
         if (checks := scene.all_checks()) is not None:
             self.checks.append(checks)
 
-        # Predict: (B, C, H, W) images and their mask -> (B, K, P) values.
-        prediction = self.model(
-            shown.images,
-            mask,
-            self.masker.weights(scene, mask),
-            visible=self.objective.needs.visible,
-        )
+        # Predict: (B, C, H, W) images and their mask -> (B, K, T) values.
+        if self.features is not None:
+            self.features.follow(self.model.encoder, self.global_step, progress)
+        weights = self.masker.weights(scene, mask)
+        repeats = self.settings.masks_per_image
+        prediction = self.predict(shown.images, mask, weights, repeats)
+        prediction = replace(prediction, priors=shown.priors)
 
         # Compare; a policy that learns has a loss of its own.
-        value = self.objective(replace(prediction, priors=shown.priors), shown.images, progress)
+        value = self.objective(prediction, shown.images, progress)
         policy_loss = None
         if self.masker.learners:
             errors = patch_errors(prediction)
             policy_loss = self.masker.learn(scene, mask, errors, self.join_rows)
 
-        self.record(mask, value)
+        self.record(mask, value, prediction.truth)
+        if self.picture_losses is not None:
+            # (B, K) -> (B,): the loss that a picture is sampled by is that of the reconstruction
+            costs = patch_errors(prediction).mean(1)
+            self._unobserved.append((self.join_rows(shown.sample_ids), self.join_rows(costs)))
         if policy_loss is None:
             return value.total
         self.latest["loss_policy"] = policy_loss.detach()
         return value.total + policy_loss
+
+    def predict(
+        self,
+        images: Tensor,
+        mask: PatchMask,
+        weights: Tensor | None = None,
+        repeats: int = 1,
+    ) -> Prediction:
+        """Predict what the loss compares, with the target's values where a network gives them.
+
+        images, weights: as the model takes them.
+        repeats: how often the batch holds the same pictures, one repetition after another.
+        """
+        visible = self.objective.needs.visible
+        prediction: Prediction = self.model(images, mask, weights, visible=visible)
+        if self.features is None:
+            return prediction
+        # The network sees whole pictures, so masks of one picture share its values: (B, N, T).
+        truth = self.features.measure(images[: len(images) // repeats])
+        return replace(prediction, truth=truth.repeat(repeats, 1, 1))
 
     def show(self, batch: Any) -> Shown:
         """Images in the model's numbers with all that belongs to them.
@@ -148,7 +201,7 @@ class PretrainModule(SteppedModule):
         gathered = self.all_gather(rows)  # (processes, B, ...)
         return gathered.flatten(0, 1)  # type: ignore[union-attr]
 
-    def record(self, mask: PatchMask, value: ObjectiveValue) -> None:
+    def record(self, mask: PatchMask, value: ObjectiveValue, truth: Tensor | None) -> None:
         """Keep this step's values for whoever writes them down, without waiting for the device."""
         rows = mask.visible_ids.shape[0]
         config = self.model.config
@@ -169,27 +222,62 @@ class PretrainModule(SteppedModule):
             "masked": mask.num_masked / mask.num_patches,
         }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
+        if self.features is not None and truth is not None:
+            self.counts["target_flops"] += rows * self.target_flops()
+            self.latest["target_spread"] = measure_spread(truth)
+
+    def target_flops(self) -> int:
+        """Operations for the target of a masked picture, 0 where no network computes it."""
+        if self.features is None:
+            return 0
+        return self.features.flops() // self.settings.masks_per_image
 
     def after_step(self, is_good: bool) -> None:
         self.masker.after_step(is_good)
+        waiting, self._unobserved = self._unobserved, []
+        # What a dropped step has seen is forgotten.
+        if is_good and self.picture_losses is not None:
+            for sample_ids, costs in waiting:
+                self.picture_losses.observe(sample_ids, costs)
+
+    def take_row(self) -> dict[str, Any]:
+        """Further numbers for a row: geometry of masks, and how unevenly pictures are drawn."""
+        row = self.masker.monitor.take_row()
+        if self.picture_losses is not None:
+            row["sample_share"] = self.picture_losses.effective_share()
+        return row
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["masks"] = self.masker.monitor.state()
+        if self.picture_losses is not None:
+            checkpoint["picture_losses"] = self.picture_losses.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         if "masks" in checkpoint:  # not in those of earlier versions
             self.masker.monitor.restore(checkpoint["masks"])
+        if self.picture_losses is not None:
+            self.picture_losses.restore(checkpoint["picture_losses"])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         build = find_optimizer(self.settings.optimizer).load()
-        return build(
+        optimizer: torch.optim.Optimizer = build(
             self.model,
             self.masker.learners,
             weight_decay=self.settings.weight_decay,
             beta2=self.settings.beta2,
         )
+        # Without rates of their own the groups stay as few as they are, which is faster.
+        if self.settings.layer_decay < 1 or self.settings.decoder_first > 0:
+            depth = self.model.config.depth
+            rate_by_layer(optimizer, self.model, depth, self.settings.layer_decay)
+        return optimizer
+
+    def rate_share(self, group: dict[str, Any], progress: float) -> float:
+        if not group.get(IS_ENCODER):
+            return 1.0
+        return encoder_share(progress, self.settings.decoder_first, self.rate.warmup)
 
 
 def map_names_of(of_policy: Iterable[str], of_loss: Iterable[str]) -> list[str]:

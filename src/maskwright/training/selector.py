@@ -134,7 +134,7 @@ class SelectModule(SteppedModule):
             patches,
             torch.where(is_kept, keep, 0.0),
             self.model.grid,
-            self.model.config.target,
+            self.model.target,
         )
         return compose(pixels, patches, keep, self.model.grid)
 

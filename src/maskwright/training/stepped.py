@@ -67,9 +67,14 @@ class SteppedModule(LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Set at every step from progress alone, so that a resumed run has nothing to restore.
-        rate = self.rate.at(self.clock.rate_progress(self.global_step))
+        progress = self.clock.rate_progress(self.global_step)
+        rate = self.rate.at(progress)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
+            group["lr"] = rate * group.get("lr_scale", 1.0) * self.rate_share(group, progress)
+
+    def rate_share(self, group: dict[str, Any], progress: float) -> float:
+        """The share of the rate at which a group of parameters learns just now."""
+        return 1.0
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Make the gradient of a step the mean over the batches that it has.

@@ -89,6 +89,14 @@ class Teacher:
 
         images: (B, C, H, W) of any size, uint8 or in [0, 1].
         """
+        attention = attention_map(self.encoder, self.cut(images))  # (B, N)
+        return attention.float().view(-1, self.grid.rows, self.grid.cols)
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Patches (B, N, P) in the teacher's numbers, on the teacher's grid.
+
+        images: (B, C, H, W) of any size, uint8 or in [0, 1]. The encoder moves to their device.
+        """
         # Not a module of the training, so nobody else moves it.
         self.encoder.to(images.device)
 
@@ -100,9 +108,7 @@ class Teacher:
             unit = F.interpolate(
                 unit, self.grid.image_size, mode="bilinear", antialias=True, align_corners=False
             )
-        patches = patchify(self.scale.to_model(unit), self.grid.patch_size)  # (B, N, P)
-        attention = attention_map(self.encoder, patches)  # (B, N)
-        return attention.float().view(-1, self.grid.rows, self.grid.cols)
+        return patchify(self.scale.to_model(unit), self.grid.patch_size)
 
     def look(self, images: Tensor, scale: PixelScale, grid: Grid) -> Tensor:
         """(B, N) attention on another model's grid; each row sums to 1.

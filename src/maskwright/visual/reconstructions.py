@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale, unpatchify
-from maskwright.patches.prediction import Prediction, Stats, Target
+from maskwright.patches.prediction import Prediction, Stats
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
 from maskwright.visual.page import COLUMN_SIZE, INK, MUTED, TITLE_SIZE, WARNING, Page, text_width
@@ -47,7 +47,7 @@ class SheetRow:
     composite: Tensor
     is_masked: Tensor
     is_predicted: Tensor
-    target: Target
+    target: str
     stats: Stats
     caption: str = ""
 
@@ -115,7 +115,7 @@ def sheet_rows(
             composite=composite[row],
             is_masked=is_masked[row],
             is_predicted=is_predicted[row],
-            target=prediction.target,
+            target=str(prediction.target),
             # A raw target has nothing to undo, whatever was chosen.
             stats=picture.stats,
             caption=caption,

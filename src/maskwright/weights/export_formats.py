@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,10 @@ from torch import Tensor
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.mask import PatchMask
-from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.checkpoint import LoadedEncoder, describe_model, save_tensors
 from maskwright.weights.fair_mae import save_official
-from maskwright.weights.hf_vit import save_hf
+from maskwright.weights.hf_folder import BOTH, read_back, save_hf_folder
 from maskwright.weights.hints import Hints
 from maskwright.weights.onnx_file import run_onnx, save_onnx
 from maskwright.weights.opening import load_autoencoder, load_encoder
@@ -72,7 +72,10 @@ def noise_images(model: Model, count: int = 2) -> Tensor:
 
 
 def _about(loaded: LoadedEncoder) -> dict[str, Any]:
-    return describe_model(loaded.model, loaded.scale, loaded.settings)
+    about = describe_model(loaded.model, loaded.scale, loaded.settings)
+    # Whose weights they were goes along.
+    license_name = loaded.facts.get("license")
+    return about | ({"license": license_name} if license_name else {})
 
 
 def _gap(ours: Tensor, theirs: Tensor) -> float:
@@ -101,54 +104,26 @@ def _check_timm(out: Path, model: Model) -> Check:
 
 
 def _write_hf(out: Path, loaded: LoadedEncoder) -> None:
-    assert isinstance(loaded.model, MaskedAutoencoder)
-    save_hf(out, loaded.model, loaded.scale)
+    save_hf_folder(out, loaded)
 
 
 def _check_hf(out: Path, model: Model) -> Check:
-    """Compare predictions under one mask, read by transformers, or else by our own reader."""
-    assert isinstance(model, MaskedAutoencoder)
+    """Compare tokens, and predictions under one mask, read by transformers or by our own reader."""
     images = noise_images(model)
-    noise = _mask_noise(images, model)
+    both = (out / BOTH).is_dir()
+    compared = "tokens and predictions" if both else "tokens"
     try:
-        import transformers
+        pairs = list(read_back(out, model, images))
+        reader = f"transformers {metadata.version('transformers')}"
     except ImportError:
-        mask = _half_masked(noise)
-        again = load_autoencoder(out).model
-        return Check(
-            _gap(model(images, mask).values, again(images, mask).values),
-            "predictions",
-            "maskwright (transformers is not installed)",
-        )
-    # A tensor under a wrong name would be drawn at random, with a warning alone.
-    peer, report = _open_quietly(transformers, out)
-    if wrong := [*report["missing_keys"], *report["unexpected_keys"]]:
-        raise MaskwrightError(
-            f"transformers misses or does not know {len(wrong)} tensors of {out}, {wrong[0]} first;"
-            " do not use it."
-        )
-    # transformers masks the patches with the highest noise; we take its mask over.
-    theirs = peer(images, noise=noise)
-    mask = PatchMask.from_is_masked(theirs.mask.bool())
-    # (B, N, P) -> (B, K, P): it predicts all patches and we the hidden ones.
-    rows = torch.arange(len(images))[:, None]
-    gap = _gap(model(images, mask).values, theirs.logits[rows, mask.predicted_ids])
-    return Check(gap, "predictions", f"transformers {transformers.__version__}")
-
-
-def _open_quietly(transformers: Any, folder: Path) -> tuple[Any, Mapping[str, Any]]:
-    """The model of a folder and which tensors were missing, without progress bars."""
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            peer, report = transformers.ViTMAEForPreTraining.from_pretrained(
-                folder, output_loading_info=True
-            )
-    finally:
-        if bars:
-            transformers.utils.logging.enable_progress_bar()
-    return peer.eval(), report
+        pairs = [(model.encode(images), load_encoder(out).model.encode(images))]
+        reader = "maskwright (transformers is not installed)"
+        if both:
+            assert isinstance(model, MaskedAutoencoder)
+            mask = _half_masked(_mask_noise(images, model))
+            again = load_autoencoder(out).model
+            pairs.append((model(images, mask).values, again(images, mask).values))
+    return Check(max(_gap(ours, theirs) for ours, theirs in pairs), compared, reader)
 
 
 def _mask_noise(images: Tensor, model: MaskedAutoencoder) -> Tensor:
@@ -219,9 +194,12 @@ FORMATS = {
         check=_check_timm,
     ),
     "hf": Format(
-        summary="a folder for transformers: ViTMAEForPreTraining, or ViTModel for the encoder",
+        summary=(
+            "a folder for transformers: the encoder as ViTModel, which AutoModel opens, and a"
+            " ViTMAE with the decoder below it"
+        ),
         ending="",
-        needs_decoder=True,
+        needs_decoder=False,
         write=_write_hf,
         check=_check_hf,
     ),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -65,6 +64,7 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     layers: numbers of stages in rising order; all of them when empty.
     weights: `imagenet` for its pretrained ones, `random`, or a file under timm's names.
     """
+    timm = _timm()
     if not timm.is_model(name):
         raise MaskwrightError(
             f"timm has no network '{name}'.{did_you_mean(name, timm.list_models())}"
@@ -96,18 +96,25 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     return TimmExtractor(network)
 
 
+def _timm() -> Any:
+    # Imported when a loss needs it: it takes seconds, and most trainings do without.
+    import timm
+
+    return timm
+
+
 def _create(name: str, stages: Sequence[int], pretrained: bool) -> Any:
     selected: dict[str, Any] = {"out_indices": tuple(stages)} if stages else {}
     # timm draws weights from the global generator, which is put back afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(0, "random", name))
-        return timm.create_model(name, pretrained=pretrained, features_only=True, **selected)
+        return _timm().create_model(name, pretrained=pretrained, features_only=True, **selected)
 
 
 def _no_such_stage(name: str, stages: Sequence[int]) -> MaskwrightError:
     # All stages, to say how many there are.
     with torch.random.fork_rng(devices=[]):
-        network: Any = timm.create_model(name, pretrained=False, features_only=True)
+        network: Any = _timm().create_model(name, pretrained=False, features_only=True)
     count = len(network.feature_info)
     return MaskwrightError(
         f"timm's '{name}' has stages 0 to {count - 1}; got layers={list(stages)}."

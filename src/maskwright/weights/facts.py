@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.models.config import ModelConfig
-from maskwright.weights.fair_mae import is_official_name
+from maskwright.targets.building import read_target
 from maskwright.weights.formats import is_ours, translate_or_refuse
 from maskwright.weights.hints import HintMissing, Hints
-from maskwright.weights.model_parts import Parts, adapted, check_parts, from_foreign, from_ours
-from maskwright.weights.official_files import LICENSE
+from maskwright.weights.model_parts import (
+    Parts,
+    adapted,
+    check_parts,
+    from_foreign,
+    from_ours,
+    license_of,
+)
 from maskwright.weights.opening import refuse_random
-from maskwright.weights.reading import WeightFile, open_weights, section
+from maskwright.weights.reading import WeightFile, open_weights
 from maskwright.weights.translation import Kind, Translated
 
 _KINDS: dict[Kind, str] = {
@@ -29,6 +35,11 @@ _KINDS: dict[Kind, str] = {
     "icarus": "an MAE of IcarusWizard's code",
     "lightly": "an MAE of lightly",
     "torchvision": "a vision transformer of torchvision, encoder only",
+    "pixio": "a Pixio",
+    "ijepa": "an encoder of I-JEPA",
+    "dinov3": "a vision transformer of DINOv3, encoder only",
+    "clip": "the vision tower of a CLIP, encoder only",
+    "siglip": "the vision tower of a SigLIP, encoder only",
 }
 
 
@@ -43,7 +54,8 @@ class FileFacts:
     details: what maskwright wrote about the model into the file.
     config: None when the user has to say first what the file does not; unread then says which hint
         is missing.
-    can_reconstruct: whether it has a decoder.
+    can_reconstruct: whether it has a decoder whose predictions lead to pictures.
+    has_decoder: whether it has one at all.
     target: raw, normalized, or a sentence on how to find out.
     license: empty when nothing is known.
     notes: sentences on what was left out or assumed.
@@ -58,6 +70,7 @@ class FileFacts:
     details: Mapping[str, Any]
     config: ModelConfig | None = None
     can_reconstruct: bool = False
+    has_decoder: bool = False
     target: str = ""
     license: str = ""
     notes: tuple[str, ...] = ()
@@ -90,8 +103,10 @@ def _describe_ours(file: WeightFile, parts: Parts) -> FileFacts:
         num_parameters=_count_parameters(file),
         details=file.about or {},
         config=parts.config,
-        can_reconstruct=parts.has_decoder,
-        target=f"{parts.config.target} pixels (recorded in the file)",
+        can_reconstruct=parts.has_decoder and read_target(parts.config.target).traits.has_picture,
+        has_decoder=parts.has_decoder,
+        target=f"{_format_own_target(parts.config.target)} (recorded in the file)",
+        license=str(parts.facts.get("license", "")),
     )
 
 
@@ -114,8 +129,9 @@ def _describe_foreign(file: WeightFile, translated: Translated, hints: Hints) ->
         details={},
         config=None if parts is None else parts.config,
         can_reconstruct=translated.has_decoder,
+        has_decoder=translated.has_decoder,
         target=target,
-        license=_license_of(file),
+        license=license_of(file, translated),
         notes=translated.notes,
         unread=unread,
         pixels="" if parts is None else parts.facts["pixels"],
@@ -126,11 +142,8 @@ def _count_parameters(file: WeightFile) -> int:
     return sum(value.numel() for value in file.state.values())
 
 
-def _license_of(file: WeightFile) -> str:
-    """That of the official release, or what timm's config.json says; empty when nothing does."""
-    if is_official_name(file.path):
-        return LICENSE
-    return str(section(file.config, "pretrained_cfg").get("license") or "")
+def _format_own_target(target: str) -> str:
+    return f"{target} pixels" if target in ("raw", "normalized") else target
 
 
 def _format_target(known: Hints) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
+from maskwright.models.config import ROTARY, ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.torch_files import write_torch
 from maskwright.weights.hints import Hints, Target
-from maskwright.weights.translation import complete, infer_config
+from maskwright.weights.inference import infer_config
+from maskwright.weights.translation import complete
 
 IMAGENET = PixelScale((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -26,8 +27,7 @@ IMAGENET = PixelScale((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 def to_official(model: MaskedAutoencoder) -> dict[str, Tensor]:
     """The model's weights under official names.
 
-    Raises MaskwrightError for what the format cannot hold: no class token, registers, rotary or no
-    positions, a cross decoder, layer scales or missing norms.
+    Raises MaskwrightError for what the format cannot hold, as `refuse_unofficial` does.
     """
     refuse_unofficial(model.config, "The official MAE format")
     return {official_name(name): value.detach() for name, value in model.state_dict().items()}
@@ -40,10 +40,13 @@ def refuse_unofficial(config: ModelConfig, where: str) -> None:
     """
     reasons = {
         "has no class token": not config.class_token,
+        "has several class tokens": config.num_class > 1,
         "has register tokens": config.registers > 0,
-        f"has {config.positions} positions": config.positions in ("rotary", "none"),
+        f"has {config.positions} positions": config.positions in (*ROTARY, "none"),
         "has a cross decoder": config.decoder != "full",
         "has layer scales": config.layer_scale is not None,
+        "has a norm before the first block": config.first_norm,
+        f"has the activation {config.activation}": config.activation != "gelu",
         "lacks a norm at the end of a half": not (config.final_norm and config.decoder_norm),
     }
     if wrong := [reason for reason, holds in reasons.items() if holds]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from torch import Tensor
+from collections.abc import Callable
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.weights.dinov3 import is_dinov3, translate_dinov3
 from maskwright.weights.finite import refuse_not_finite
+from maskwright.weights.hf_clip import is_hf_clip, translate_hf_clip
 from maskwright.weights.hf_vit import is_hf, translate_hf
 from maskwright.weights.icarus import is_icarus, translate_icarus
+from maskwright.weights.ijepa import is_ijepa, translate_ijepa
+from maskwright.weights.pixio import is_pixio, translate_pixio
 from maskwright.weights.plain_vit import is_plain_vit, translate_plain
 from maskwright.weights.reading import WeightFile
 from maskwright.weights.torchvision_vit import is_torchvision, translate_torchvision
 from maskwright.weights.translation import Translated
 from maskwright.weights.unsupported import known_family, refuse_parts_without_place
 
-_Fits = Callable[[Mapping[str, Tensor]], bool]
+_Fits = Callable[[WeightFile], bool]
 _Translate = Callable[[WeightFile], Translated]
-# The first that fits is taken.
+# The first that fits is taken; families come before the sets of names that they share.
 _FORMATS: tuple[tuple[_Fits, _Translate], ...] = (
+    (is_pixio, translate_pixio),
+    (is_ijepa, translate_ijepa),
+    (is_dinov3, translate_dinov3),
+    (is_hf_clip, translate_hf_clip),
     (is_hf, translate_hf),
     (is_icarus, translate_icarus),
     (is_torchvision, translate_torchvision),
@@ -36,7 +42,7 @@ def is_ours(file: WeightFile) -> bool:
 def translate(file: WeightFile) -> Translated | None:
     """Bring a foreign file to official names, or None when no format here fits."""
     for fits, translate_format in _FORMATS:
-        if fits(file.state):
+        if fits(file):
             return translate_format(file)
     return None
 

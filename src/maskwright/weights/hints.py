@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from maskwright.models.config import ACTIVATIONS
 from maskwright.patches.pixels import PixelScale
+from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError, unknown_name
 
 Target = Literal["raw", "normalized"]
@@ -29,6 +31,7 @@ class Hints:
     target: what the decoder predicts.
     positions: `sincos` or `learned`.
     norm_eps: of the layer norms.
+    activation: of the encoder's MLPs, `gelu`, `gelu_tanh` or `quick_gelu`.
     mean, std: the pixel scale, one number or one per channel.
     image_size: (height, width) that the model shall have after loading.
     channels: number of channels that the model shall have after loading.
@@ -41,6 +44,7 @@ class Hints:
     target: Target | None = None
     positions: str | None = None
     norm_eps: float | None = None
+    activation: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     image_size: tuple[int, int] | None = None
@@ -50,6 +54,8 @@ class Hints:
     def __post_init__(self) -> None:
         if self.target not in (None, "raw", "normalized"):
             raise MaskwrightError(f"target is raw or normalized; got '{self.target}'.")
+        if self.activation is not None:
+            check_one_of("activation", self.activation, ACTIVATIONS)
         if (self.mean is None) != (self.std is None):
             raise MaskwrightError("A pixel scale needs both mean and std.")
         self._check_numbers()
@@ -139,6 +145,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "target": str,
     "positions": str,
     "norm_eps": float,
+    "activation": str,
     "mean": _numbers,
     "std": _numbers,
     "image_size": _size,
@@ -151,6 +158,7 @@ _EXAMPLES = {
     "target": "target=raw",
     "positions": "positions=learned",
     "norm_eps": "norm_eps=1e-6",
+    "activation": "activation=quick_gelu",
     "mean": "mean=0.485/0.456/0.406",
     "std": "std=0.5",
     "image_size": "image_size=96",

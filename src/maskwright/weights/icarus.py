@@ -33,12 +33,12 @@ _EPS = 1e-5
 _HEAD_WIDTH = 64
 
 
-def is_icarus(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict is of this model, of its encoder alone, or of its classifier."""
+def is_icarus(file: WeightFile) -> bool:
+    """Whether a file is of this model, of its encoder alone, or of its classifier."""
     # The encoder alone has the same names without a prefix.
     names = ("patchify.weight", "pos_embedding")
-    is_encoder = all(name in state for name in names)
-    return is_encoder or all(f"encoder.{name}" in state for name in names)
+    is_encoder = all(name in file.state for name in names)
+    return is_encoder or all(f"encoder.{name}" in file.state for name in names)
 
 
 def translate_icarus(file: WeightFile) -> Translated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,11 @@ from maskwright.weights.checkpoint import build_for, check_fit, parts_of, progre
 from maskwright.weights.fair_mae import is_official_name, target_by_name, to_our_names
 from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.hints import Hints
+from maskwright.weights.inference import infer_config
 from maskwright.weights.official_files import LICENSE
 from maskwright.weights.pixel_scales import find_scale
-from maskwright.weights.reading import WeightFile
-from maskwright.weights.translation import Translated, complete, infer_config
+from maskwright.weights.reading import WeightFile, section
+from maskwright.weights.translation import Translated, complete
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def from_ours(source: str, file: WeightFile) -> Parts:
         # The target is a part of the configuration that every file of ours carries.
         knows_target=True,
         settings=dict(file.about.get("settings", {})),
-        facts=progress_of(file.content),
+        facts=progress_of(file.content) | _stated_license(file.about),
     )
 
 
@@ -92,8 +94,8 @@ def from_foreign(source: str, file: WeightFile, translated: Translated, hints: H
         "pixels": str(pixels),
         "pixels_assumed": pixels.assumed,
     }
-    if is_official_name(file.path):
-        facts["license"] = LICENSE
+    if license_name := license_of(file, translated):
+        facts["license"] = license_name
     # The translation leaves classifiers out; those that were trained here are wanted back.
     settings = dict((file.about or {}).get("settings", {}))
     is_our_classifier = "classes" in settings
@@ -108,6 +110,20 @@ def from_foreign(source: str, file: WeightFile, translated: Translated, hints: H
         settings=settings if is_our_classifier else {},
         facts=facts,
     )
+
+
+def license_of(file: WeightFile, translated: Translated) -> str:
+    """The license of a foreign file's weights; empty when nothing is known."""
+    if is_official_name(file.path):
+        return LICENSE
+    # What timm's config.json says is about this very file; a family's is a guess by its parts.
+    stated = str(section(file.config, "pretrained_cfg").get("license") or "")
+    return stated or translated.license
+
+
+def _stated_license(about: Mapping[str, Any]) -> dict[str, str]:
+    """The license that an export of ours carries along from the weights that it was made from."""
+    return {"license": str(about["license"])} if about.get("license") else {}
 
 
 def _classifier_head(file: WeightFile) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The one door to weights of any origin: files and folders, `official:NAME` and `timm:NAME`."""
+"""The one door to weights of any origin: files, folders, and `official:`, `timm:` or `zoo:NAME`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, build_for, load_strictly
 from maskwright.weights.finite import refuse_not_finite
 from maskwright.weights.formats import is_ours, translate_or_refuse
+from maskwright.weights.hf_folder import BOTH
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.model_parts import Parts, adapted, from_foreign, from_ours
 from maskwright.weights.official_files import PREFIX as OFFICIAL
@@ -18,6 +19,8 @@ from maskwright.weights.official_files import official_file
 from maskwright.weights.reading import open_weights
 from maskwright.weights.timm_names import PREFIX as TIMM
 from maskwright.weights.timm_names import open_timm
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import zoo_file
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,23 @@ class _Opened:
 
 def is_name(source: str) -> bool:
     """Whether a text names weights instead of a file."""
-    return source.startswith((OFFICIAL, TIMM))
+    return source.startswith((OFFICIAL, TIMM, ZOO))
+
+
+def file_of(source: str) -> Path:
+    """The file or folder behind a text: fetched for `official:`, in the package for `zoo:`."""
+    if source.startswith(OFFICIAL):
+        return official_file(source.removeprefix(OFFICIAL))
+    if source.startswith(ZOO):
+        return zoo_file(source)
+    return Path(source)
+
+
+def open_parts(source: str | Path, hints: Hints | None = None) -> Parts:
+    """Weights taken apart, for whoever fits them to another model; as `load_encoder` otherwise."""
+    opened = _open(source, hints, needs_decoder=False)
+    _warn_of_assumed(opened.parts)
+    return adapted(opened.parts, opened.hints)
 
 
 def load_encoder(source: str | Path, hints: Hints | None = None) -> LoadedEncoder:
@@ -44,9 +63,7 @@ def load_encoder(source: str | Path, hints: Hints | None = None) -> LoadedEncode
     Raises MaskwrightError for what is not there, not readable, of no known format, or not recorded
     in the file (saying which hint to add).
     """
-    opened = _open(source, hints, needs_decoder=False)
-    _warn_of_assumed(opened.parts)
-    parts = adapted(opened.parts, opened.hints)
+    parts = open_parts(source, hints)
     model = build_for(parts.config, parts.state)
     load_strictly(model, parts.state, source)
     return LoadedEncoder(model.eval(), parts.scale, parts.settings, parts.facts)
@@ -101,8 +118,9 @@ def _open(source: str | Path, hints: Hints | None, *, needs_decoder: bool) -> _O
     if text.startswith(TIMM):
         return _Opened(_from_timm(text, hints), hints)
     refuse_random(hints, source)
-    is_official = text.startswith(OFFICIAL)
-    file = open_weights(official_file(text.removeprefix(OFFICIAL)) if is_official else text)
+    if needs_decoder:
+        text = _with_decoder(text)
+    file = open_weights(file_of(text))
     if is_ours(file):
         return _Opened(from_ours(text, file), hints)
     translated = translate_or_refuse(file)
@@ -110,6 +128,12 @@ def _open(source: str | Path, hints: Hints | None, *, needs_decoder: bool) -> _O
     if needs_decoder and not translated.has_decoder:
         raise _encoder_only(text, len(translated.state))
     return _Opened(from_foreign(text, file, translated, hints), hints)
+
+
+def _with_decoder(text: str) -> str:
+    """Where both halves are: our folders for transformers have them in a folder below."""
+    below = Path(text) / BOTH
+    return str(below) if below.is_dir() else text
 
 
 def refuse_random(hints: Hints, source: str | Path) -> None:

@@ -19,6 +19,8 @@ from maskwright.weights.translation import Translated
 
 # Pixels in [0, 1] become numbers in [-1, 1].
 _HALF = PixelScale((0.5,) * 3, (0.5,) * 3)
+# OpenAI's, of the pictures that CLIP was trained on.
+_CLIP = PixelScale((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 # A full name of timm, with the weights behind the dot, as in vit_base_patch16_224.dino.
 _TIMM_NAME = re.compile(r"(?:vit|deit3?)_\w+\.\w+")
 _OTHER = "@mean=,std= states another"
@@ -63,7 +65,7 @@ def find_scale(
         )
     if is_official_name(file.path):
         return FoundScale(IMAGENET, "ImageNet's, as the official MAE has")
-    return _by_family(file) or FoundScale(
+    return _by_family(file, translated) or FoundScale(
         IMAGENET, f"assumed: ImageNet's, because nothing states it; {_OTHER}", assumed=True
     )
 
@@ -91,10 +93,13 @@ def _numbers(values: Any, file: WeightFile) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-def _by_family(file: WeightFile) -> FoundScale | None:
+def _by_family(file: WeightFile, translated: Translated) -> FoundScale | None:
     """Known by a model's parts, by its name on the Hub, or by its file's name in timm."""
-    if _is_siglip(file.state):
-        return FoundScale(_HALF, f"SigLIP's, known by its attention pooling; {_OTHER}")
+    if translated.kind == "siglip" or _is_siglip(file.state):
+        return FoundScale(_HALF, f"SigLIP's, known by its parts; {_OTHER}")
+    # A norm before the first block is CLIP's; weights by others mostly have its scale, too.
+    if "norm_pre.weight" in translated.state:
+        return FoundScale(_CLIP, f"CLIP's, known by its first norm; {_OTHER}")
     origin = str(file.config.get("_name_or_path") or "")
     if origin.startswith("google/vit-"):
         return FoundScale(_HALF, f"that of {origin}, named in config.json; {_OTHER}")

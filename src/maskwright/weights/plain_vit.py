@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from maskwright.patches.pixels import PixelScale
 from maskwright.weights.fair_mae import target_by_name
 from maskwright.weights.hints import Hints
 from maskwright.weights.reading import WeightFile, section
+from maskwright.weights.timm_activation import activation_of_name
 from maskwright.weights.translation import Kind, Translated
 
 _STEM = "patch_embed.proj.weight"
@@ -25,21 +27,21 @@ _NOT_ENCODER = (
     "ibot_head.",
 )
 _DECODER = ("decoder_", "mask_token")
+_ASSUMED_ACTIVATION = (
+    "its activation is not recorded: took the exact GELU; @activation=gelu_tanh is that of SigLIP 2"
+    " and of the size So400m"
+)
 
 
-def is_plain_vit(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict has timm's names of a vision transformer, under any stem."""
-    return _find_stem(state) is not None
+def is_plain_vit(file: WeightFile) -> bool:
+    """Whether a file has timm's names of a vision transformer, under any stem."""
+    return find_stem(file.state) is not None
 
 
 def translate_plain(file: WeightFile) -> Translated:
     """Cut a vision transformer out of its stem, drop heads, and say what it is by its names."""
-    stem = _find_stem(file.state) or ""
-    state = {
-        name.removeprefix(stem): value
-        for name, value in file.state.items()
-        if name.startswith(stem)
-    }
+    stem = find_stem(file.state) or ""
+    state = under(file.state, stem)
     kind, decoder = _kind(state, stem, file.state)
     notes = _notes(state, kind)
     encoder = {
@@ -50,10 +52,35 @@ def translate_plain(file: WeightFile) -> Translated:
     # DINOv2's own code calls them so; timm says reg_token.
     if "register_tokens" in encoder:
         encoder["reg_token"] = encoder.pop("register_tokens")
-    return Translated(kind, encoder | decoder, _hints(file), _scale(file), notes)
+    about = _description(file) or {}
+    encoder = _with_class_tokens(encoder, section(about, "model").get("class_tokens", 1))
+    hints = plain_hints(file)
+    if "attn_pool.latent" in state and hints.activation is None:
+        notes = (*notes, _ASSUMED_ACTIVATION)
+    license_name = str(about.get("license") or "")
+    return Translated(kind, encoder | decoder, hints, _scale(file), notes, license_name)
 
 
-def _find_stem(state: Mapping[str, Tensor]) -> str | None:
+def under(state: Mapping[str, Tensor], stem: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a stem, by the rest of their names."""
+    return {
+        name.removeprefix(stem): value for name, value in state.items() if name.startswith(stem)
+    }
+
+
+def _with_class_tokens(encoder: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+    """Put class tokens together that an export of ours wrote as one and registers."""
+    if count == 1 or "reg_token" not in encoder:
+        return encoder
+    tokens = torch.cat([encoder["cls_token"], encoder["reg_token"]], dim=1)
+    joined = encoder | {"cls_token": tokens[:, :count], "reg_token": tokens[:, count:]}
+    # A model without registers has no tensor of them.
+    if joined["reg_token"].shape[1] == 0:
+        del joined["reg_token"]
+    return joined
+
+
+def find_stem(state: Mapping[str, Tensor]) -> str | None:
     """What stands before the encoder's names; a teacher wins over a student, then the shortest."""
     stems = [name.removesuffix(_STEM) for name in state if name.endswith(_STEM)]
     # Other networks have a stem of this name too, but no such blocks.
@@ -107,7 +134,7 @@ def _notes(state: Mapping[str, Tensor], kind: Kind) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _hints(file: WeightFile) -> Hints:
+def plain_hints(file: WeightFile) -> Hints:
     """What our own description, timm's config.json or an official file's name says."""
     # Exports of ours know everything.
     if about := _description(file):
@@ -119,14 +146,33 @@ def _hints(file: WeightFile) -> Hints:
             target=model["target"],
             positions=model["positions"],
             norm_eps=model.get("norm_eps"),
+            activation=model.get("activation"),
         )
     arguments = section(file.config, "model_args")
     return Hints(
         heads=arguments.get("num_heads"),
-        stored_size=_size(arguments.get("img_size")),
+        stored_size=_size(arguments.get("img_size")) or _input_size(file),
         target=target_by_name(file.path),
         positions="none" if arguments.get("pos_embed") == "none" else None,
+        activation=_activation(file),
     )
+
+
+def _input_size(file: WeightFile) -> tuple[int, int] | None:
+    """(height, width) that timm's description of a file gives, for weights without a table."""
+    size = section(file.config, "pretrained_cfg").get("input_size")
+    # A table shows its size itself, and timm may describe a larger picture.
+    has_table = any(name.endswith("pos_embed") for name in file.state)
+    return None if has_table or not isinstance(size, list) else (size[1], size[2])
+
+
+def _activation(file: WeightFile) -> str | None:
+    """The activation of timm's model that a file's config or name tells; None where none does."""
+    names = (str(file.config.get("architecture") or ""), file.path.stem)
+    # Among plain transformers, only those trained with texts have others than the exact GELU.
+    known = (name for name in names if "clip" in name or "siglip" in name)
+    found = (activation_of_name(name) for name in known)
+    return next((activation for activation in found if activation is not None), None)
 
 
 def _size(value: Any) -> tuple[int, int] | None:

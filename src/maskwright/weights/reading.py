@@ -26,7 +26,7 @@ WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
 # Says which file holds which tensor, where a model is too large for one file.
 _INDEX = "model.safetensors.index.json"
 # Where training code keeps the weights in its checkpoints; the first that is there is taken.
-_STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "model_ema")
+_STATE_KEYS = ("state_dict", "model", "model_state_dict", "teacher", "target_encoder", "model_ema")
 
 
 class BrokenFile(MaskwrightError):

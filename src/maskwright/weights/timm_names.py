@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from maskwright.models.config import ModelConfig
 from maskwright.models.encoder import Encoder
 from maskwright.models.image_encoder import ImageEncoder
+from maskwright.models.positional import ROTARY_BASE
 from maskwright.patches.grid import Grid
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.weights.dinov3 import from_timm_names
 from maskwright.weights.fair_mae import to_our_names
 from maskwright.weights.hints import Hints
-from maskwright.weights.translation import complete, infer_config
+from maskwright.weights.inference import infer_config
+from maskwright.weights.timm_activation import activation_of_module
+from maskwright.weights.translation import complete
 
 PREFIX = "timm:"
 # Heads of classifiers and poolings, which an encoder has no use for.
@@ -72,6 +76,8 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
     """
     from timm.models.vision_transformer import VisionTransformer
 
+    if _is_dinov3(model):
+        return _read_dinov3(model)
     if not isinstance(model, VisionTransformer):
         raise MaskwrightError(
             f"{type(model).__name__} is no plain vision transformer of timm; those are named vit_*"
@@ -79,11 +85,7 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
         )
     # All blocks are built alike, so the first stands for them.
     block: Any = model.blocks[0]
-    if not isinstance(block.mlp.act, nn.GELU) or block.mlp.act.approximate != "none":
-        raise MaskwrightError(
-            f"This model's activation is {type(block.mlp.act).__name__}; only the exact GELU is"
-            " supported."
-        )
+    activation = _read_activation(block.mlp)
     state = {
         name: value for name, value in model.state_dict().items() if not name.startswith(_LEFT_OUT)
     }
@@ -93,6 +95,7 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
         norm_eps=block.norm1.eps,
         stored_size=(height, width),
         positions=_positions(state),
+        activation=activation,
     )
     full = complete(state, hints.stored_size)
     config = infer_config(full, hints)
@@ -105,6 +108,47 @@ def read_timm(model: nn.Module) -> tuple[ModelConfig, dict[str, Tensor]]:
             " have no counterpart."
         )
     return config, to_our_names(full)
+
+
+def _read_activation(mlp: Any) -> str:
+    """Our word for the activation of a block; raises MaskwrightError for one that ours lacks."""
+    module = getattr(mlp, "act", None)
+    activation = activation_of_module(module)
+    if activation is None:
+        raise MaskwrightError(
+            f"This model's layers are {type(mlp).__name__} with {type(module).__name__}, which is"
+            " not supported; a model here has plain layers with one of the GELUs."
+        )
+    return activation
+
+
+def _is_dinov3(model: nn.Module) -> bool:
+    """Whether a model is timm's DINOv3, which it builds from EVA's parts."""
+    rope = getattr(model, "rope", None)
+    return type(rope).__name__ == "RotaryEmbeddingDinoV3"
+
+
+def _read_dinov3(model: Any) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """As `read_timm`, for timm's DINOv3."""
+    block = model.blocks[0]
+    plain_turns = (model.rope.temperature, model.rope.rotate_half, model.rope.grid_offset)
+    if (
+        plain_turns != (ROTARY_BASE, True, 0)
+        or activation_of_module(getattr(block.mlp, "act", None)) != "gelu"
+    ):
+        raise MaskwrightError(
+            "This DINOv3 of timm is not supported: its layers are gated (SwiGLU), or its positions"
+            " turn in another way."
+        )
+    _, height, width = model.pretrained_cfg["input_size"]
+    hints = Hints(
+        heads=block.attn.num_heads,
+        norm_eps=block.norm1.eps,
+        stored_size=(height, width),
+        positions="rotary_image",
+    )
+    full = complete(from_timm_names(model.state_dict(), "this model"), hints.stored_size)
+    return infer_config(full, hints), to_our_names(full)
 
 
 def _positions(state: dict[str, Tensor]) -> str | None:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
+from maskwright.models.config import ROTARY, ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
@@ -64,12 +67,22 @@ def save_encoder_tensors(
     """Write the encoder's weights under timm's names."""
     state = {
         name: value.detach().cpu().contiguous()
-        for name, value in model.encoder.state_dict().items()
+        for name, value in _timm_state(model.encoder.state_dict()).items()
     }
     metadata = {"format": "pt"}
     if about:
         metadata[ABOUT] = json.dumps(about)
     write_safetensors(path, state, metadata)
+
+
+def _timm_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Further class tokens as the first registers, because timm has one class token."""
+    classes = state.get("cls_token")
+    if classes is None or classes.shape[1] == 1:
+        return dict(state)
+    first, others = classes.split([1, classes.shape[1] - 1], dim=1)
+    registers = [state["reg_token"]] if "reg_token" in state else []
+    return {**state, "cls_token": first, "reg_token": torch.cat([others, *registers], dim=1)}
 
 
 def save_timm_folder(
@@ -84,6 +97,8 @@ def save_timm_folder(
     `checkpoint_path=`, and for upload as they are.
     """
     architecture, config = hub_config(model.config, scale)
+    if about.get("license"):
+        config["pretrained_cfg"]["license"] = about["license"]
     folder.mkdir(parents=True, exist_ok=True)
     save_encoder_tensors(folder / "model.safetensors", model, about)
     write_json(folder / "config.json", config)
@@ -129,6 +144,8 @@ def is_standard(config: ModelConfig) -> bool:
     plain = (
         config.class_token
         and not config.registers
+        and config.num_class == 1
+        and config.activation == "gelu"
         and config.layer_scale is None
         and config.final_norm
     )
@@ -137,7 +154,12 @@ def is_standard(config: ModelConfig) -> bool:
 
 def timm_arguments(config: ModelConfig) -> dict[str, Any]:
     """The arguments of timm's VisionTransformer that rebuild this encoder."""
-    if config.positions == "rotary":
+    if config.first_norm:
+        raise NotExportable(
+            "timm's VisionTransformer has a norm before the first block only with a stem without"
+            " bias, so this encoder cannot be exported to it; use onnx or safetensors."
+        )
+    if config.positions in ROTARY:
         raise NotExportable(
             "timm's VisionTransformer has no rotary positions like ours, so this encoder cannot be"
             " exported to it; use the checkpoint with maskwright, or train with positions sincos or"
@@ -155,13 +177,16 @@ def timm_arguments(config: ModelConfig) -> dict[str, Any]:
         "num_heads": config.heads,
         "mlp_ratio": config.mlp_ratio,
         "class_token": config.class_token,
-        "reg_tokens": config.registers,
+        # timm has one class token; further ones stand behind it as registers do.
+        "reg_tokens": config.num_prefix - int(config.class_token),
         "pos_embed": "none" if config.positions == "none" else "learn",
     }
     if config.layer_scale is not None:
         arguments["init_values"] = config.layer_scale
     if not config.final_norm:
         arguments["final_norm"] = False
+    if config.activation != "gelu":
+        arguments["act_layer"] = config.activation
     return arguments
 
 

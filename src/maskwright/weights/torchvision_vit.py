@@ -52,10 +52,11 @@ _LEAVES = {
 _BLOCK = re.compile(r"layers\.encoder_layer_(\d+)\.(.+)")
 
 
-def is_torchvision(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict has torchvision's names of a vision transformer, under any stem."""
+def is_torchvision(file: WeightFile) -> bool:
+    """Whether a file has torchvision's names of a vision transformer, under any stem."""
     return any(
-        name.endswith(_STEM) and f"{name.removesuffix(_STEM)}{_FIRST}" in state for name in state
+        name.endswith(_STEM) and f"{name.removesuffix(_STEM)}{_FIRST}" in file.state
+        for name in file.state
     )
 
 

@@ -1,4 +1,4 @@
-"""Parts that a model here has no place for, in words: of CLIP, DINOv3, BEiT, EVA and others."""
+"""Parts that a model here has no place for, in words: of BEiT, EVA, CAPI and others."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ _LINEAR = r"\.(?:weight|bias)"
 _LAYERS = rf"\.\d+\.(?:norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2){_LINEAR}"
 # Every official name that a model here has a place for, whatever its size.
 _PLACES = re.compile(
-    rf"cls_token|reg_token|pos_embed|(?:patch_embed\.proj|norm){_LINEAR}"
+    rf"cls_token|reg_token|pos_embed|(?:patch_embed\.proj|norm|norm_pre){_LINEAR}"
     rf"|blocks{_LAYERS}|blocks\.\d+\.ls[12]\.gamma"
     rf"|mask_token|decoder_pos_embed|decoder_(?:embed|norm|pred){_LINEAR}|decoder_blocks{_LAYERS}"
 )
 # Patterns of other names, and what they are in words. The first that fits is taken.
 _PARTS = (
-    (r"norm_pre\.", "a norm before the first block, as CLIP has"),
-    (r"\.gamma_[12]$|\.lambda_[12]$", "layer scales as in BEiT, EVA and timm's DINOv3"),
-    (r"rope|periods", "rotary positions, as DINOv3 and EVA have"),
-    (r"storage_tokens", "register tokens under DINOv3's names"),
-    (r"bias_mask$", "biases of keys that are masked, as DINOv3 has"),
+    (r"\.gamma_[12]$|\.lambda_[12]$", "layer scales as in BEiT and EVA"),
+    (r"rope|periods", "rotary positions, as EVA has"),
     (r"relative_position", "relative positions, as BEiT has"),
     (r"\.[qv]_bias$", "biases of queries and values alone, as BEiT and EVA have"),
     (r"\.attn\.[qk]_(norm|proj)\.", "queries and keys with parts of their own"),
@@ -35,12 +32,8 @@ _PARTS = (
 _FAMILIES = (
     (r"visual\.class_embedding$|(^|\.)transformer\.resblocks\.0\.", "CLIP under OpenAI's names"),
     (
-        r"embeddings\.patch_embedding\.weight$",
-        "CLIP or SigLIP under the names of Hugging Face's transformers",
-    ),
-    (
-        r"embeddings\.patch_embeddings\.weight$",
-        "DINOv3 under the names of Hugging Face's transformers",
+        r"encoder\.blocks\.0\.residual1\.",
+        "CAPI under the names of its own code (RMS norms, and registers with rotary positions)",
     ),
     (r"(^|\.)layers\.0\.blocks\.0\.", "a Swin transformer"),
     (r"(^|\.)layer1\.0\.conv1\.weight$", "a ResNet"),

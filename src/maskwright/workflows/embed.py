@@ -71,12 +71,17 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
         count = total - len(batches.skipped)
         if not count:
             raise MaskwrightError(nothing_readable(source.name, len(source), batches.skipped[0]))
-        writer.finish(path, source.classes)
+        writer.finish(path, source.classes, _place(settings))
     if batches.skipped:
         reporter.warn(format_skipped(batches.skipped))
     how = f"{settings.features}, {settings.pooling}"
     reporter.say(f"{count:,} vectors of {width} numbers ({how}) written to {path}")
     return Embedded(path, count, width, len(batches.skipped))
+
+
+def _place(settings: EmbedSettings) -> str:
+    """Where the pictures came from; arrays and datasets have no name to be opened by again."""
+    return str(settings.data) if isinstance(settings.data, (str, Path)) else ""
 
 
 def _write_batch(

@@ -163,7 +163,7 @@ class PictureEncoder:
 def load(place: str | Path, *, device: str = "auto") -> PictureEncoder:
     """Load an encoder.
 
-    place: a run folder, a weight file or folder of any known format, `official:NAME` or
+    place: a run folder, a weight file or folder of any known format, `official:NAME`, `zoo:NAME` or
         `timm:NAME`; `PLACE@image_size=96,channels=1,heads=3` adapts it or says what its file does
         not.
     """

@@ -13,7 +13,6 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import Labeled
-from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.evaluation import (
     Evaluation,
@@ -24,6 +23,7 @@ from maskwright.workflows.measuring.evaluation_report import (
     format_differences,
     format_results,
     save_figures,
+    save_files,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs
@@ -55,17 +55,16 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     runs = [settings.run] if isinstance(settings.run, (str, Path)) else list(settings.run)
     target = pick_device(settings.device)
     encoders = load_encoders(runs, name_runs(runs), settings.data, target)
-    pictures = labeled_settings(settings, settings.data, runs[0], encoders[0].settings)
     shared = EvaluationContext(
-        pictures=pictures,
+        pictures=labeled_settings(settings, settings.data, runs[0], encoders[0].settings),
         baselines=settings.baselines,
         cache=settings.cache,
         device=target,
         seed=settings.seed,
         reporter=reporter,
         readout=settings.features,
+        needs_labels=any(probe.task == "classes" for probe in probes.values()),
     )
-    # Encoders first, then baselines, each by all probes.
     evaluation = measure_encoders(encoders, runs, probes, shared)
     names = [encoder.name for encoder in encoders]
     report = _describe(settings, evaluation, describe_device(target)) | {
@@ -78,6 +77,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
         evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
     )
     _write(report, names, folder / stem, settings.figures, reporter)
+    _write_files(evaluation, folder / stem, settings.figures, reporter)
     return dict(report["results"])
 
 
@@ -108,6 +108,12 @@ def _write(
         *(f"Drawn in {path}" for path in drawn),
     ]:
         reporter.say(line)
+
+
+def _write_files(evaluation: Evaluation, stem: Path, figures: bool, reporter: Reporter) -> None:
+    """Leave what probes made beside their numbers, and say where."""
+    for path in save_files(evaluation.files, stem, figures):
+        reporter.say(f"Written to {path}")
 
 
 def describe_pictures(pictures: Labeled) -> dict[str, Any]:

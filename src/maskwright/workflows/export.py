@@ -10,11 +10,15 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.export_formats import FORMATS, Check
 from maskwright.weights.exporting import export_model
+from maskwright.weights.hf_folder import BOTH, usage_lines, why_no_decoder
 from maskwright.weights.hints import Hints
 from maskwright.weights.timm_vit import hub_config, is_standard
 from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.export_settings import ExportSettings
+
+# What decoders of other software predict.
+PIXEL_TARGETS = ("raw", "normalized")
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,22 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
         loaded = _both(settings.run, hints)
     else:
         loaded = load_any_encoder(settings.run, hints)
+    # Other software takes what a decoder predicts for pixels.
+    target = loaded.model.config.target
+    if FORMATS[settings.format].needs_decoder and target not in PIXEL_TARGETS:
+        raise MaskwrightError(
+            f"The {settings.format} format holds a decoder that predicts"
+            f" {' or '.join(PIXEL_TARGETS)} pixels, and this one predicts {target}; export the"
+            " encoder with --format timm or onnx, or all for maskwright with --format safetensors."
+        )
     # Refuses a wrong path before anything is written.
     path = _output_path(settings.run, settings.format, settings.out)
     check = export_model(loaded, settings.format, path)
     usage = _usage(settings.format, path, loaded)
     for line in [f"{path}: {check}.", *(f"  {line}" for line in usage)]:
         reporter.say(line)
+    if license_name := loaded.facts.get("license"):
+        reporter.say(f"  license: {license_name}")
     return Exported(path, check, usage)
 
 
@@ -80,6 +94,20 @@ def _output_path(run: str | Path, format: str, out: str | Path | None) -> Path:
     return path
 
 
+def _transformers_usage(path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
+    """How transformers opens the encoder, and what became of the decoder."""
+    missing = why_no_decoder(loaded)
+    decoder = (
+        f"transformers.ViTMAEForPreTraining.from_pretrained('{path / BOTH}')   with its decoder; it"
+        " hides patches at random at every call"
+    )
+    return (
+        *usage_lines(str(path), loaded.model.config),
+        f"no decoder: {missing}" if missing else decoder,
+        f"{path / 'README.md'} is its model card",
+    )
+
+
 def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
     """The lines that open the file in its own software."""
     # What a person types next, with the path filled in.
@@ -95,12 +123,7 @@ def _usage(format: str, path: Path, loaded: LoadedEncoder) -> tuple[str, ...]:
         # A shape that timm has no name for is found by its folder only.
         return (by_folder, by_file) if is_standard(config) else (by_folder,)
     if format == "hf":
-        features = f"transformers.ViTModel.from_pretrained('{path}', add_pooling_layer=False)"
-        return (
-            f"transformers.ViTMAEForPreTraining.from_pretrained('{path}')   with its decoder",
-            f"{features}   for features",
-            "not AutoModel: that is ViTMAEModel, which hides patches at random at every call",
-        )
+        return _transformers_usage(path, loaded)
     if format == "onnx":
         height, width = config.image_size
         scaled = f"(pixels / 255 - {list(loaded.scale.mean)}) / {list(loaded.scale.std)}"

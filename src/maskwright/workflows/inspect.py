@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from maskwright.models.config import ModelConfig
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.facts import inspect_file
+from maskwright.weights.facts import FileFacts, inspect_file
 from maskwright.weights.hints import Hints, split_hints
-from maskwright.weights.official_files import PREFIX as OFFICIAL
-from maskwright.weights.official_files import official_file
-from maskwright.weights.opening import load_encoder
+from maskwright.weights.opening import file_of, load_encoder
 from maskwright.weights.pixel_scales import format_scale
 from maskwright.weights.timm_names import PREFIX as TIMM
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import Card, read_card, zoo_file
 from maskwright.workflows.finetuning.report import format_answers
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.compute_cost import format_count
@@ -23,10 +25,14 @@ from maskwright.workflows.settings.finetune_settings import SECTION
 from maskwright.workflows.settings.inspect_settings import InspectSettings
 from maskwright.workflows.settings.recipes import read_recipe
 
+NO_DECODER = "  decoder  none: features and evaluation work, it cannot reconstruct"
+
 
 @takes(InspectSettings, "path", "target")
 def describe(settings: InspectSettings) -> str:
-    """A few lines on a run folder, a file or folder of weights, `official:NAME` or `timm:NAME`."""
+    """A few lines on a run folder, a file or folder of weights, or a name with its prefix
+    (`official:`, `timm:`, `zoo:`).
+    """
     text, hints = split_hints(settings.path)
     file = Path(text)
     if file.is_dir() and RunFolder(file).exists:
@@ -34,8 +40,9 @@ def describe(settings: InspectSettings) -> str:
     # Names before paths: nothing on disk begins like that.
     if text.startswith(TIMM):
         return describe_timm(settings.path)
-    if text.startswith(OFFICIAL):
-        file = official_file(text.removeprefix(OFFICIAL))
+    if text.startswith(ZOO):
+        return describe_zoo(text, Hints(target=settings.target).over(hints))
+    file = file_of(text)
     if not file.exists():
         raise MaskwrightError(f"There is no file or run at '{text}'.")
     return describe_file(file, Hints(target=settings.target).over(hints))
@@ -50,7 +57,7 @@ def describe_file(file: Path, hints: Hints) -> str:
     if facts.config is not None:
         lines += [
             describe_encoder(facts.config),
-            describe_decoder(facts.config, facts.target, facts.can_reconstruct),
+            describe_decoder(facts),
         ]
     elif facts.unread:
         lines.append(f"  use      not before the name tells more: {facts.unread}")
@@ -75,10 +82,25 @@ def describe_timm(name: str) -> str:
     lines = [
         f"{name}: {weights}",
         describe_encoder(loaded.model.config),
-        describe_decoder(loaded.model.config, "", False),
+        NO_DECODER,
         f"  pixels   {format_scale(loaded.scale)}, stated by timm",
     ]
     return "\n".join([*lines, f"  license  {loaded.facts['license']}"])
+
+
+def describe_zoo(name: str, hints: Hints) -> str:
+    """The card of a model of the zoo, after what its file says."""
+    card = read_card(name)
+    file = zoo_file(name)
+    lines = [describe_file(file, hints)] if card.is_encoder else [f"{file}: a learned masker"]
+    return "\n".join([*lines, "", format_card(card)])
+
+
+def format_card(card: Card) -> str:
+    """The facts of a card, one a line, and its text."""
+    shown = {name: value for name, value in card.facts.items() if name not in ("sha256", "kind")}
+    facts = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100).strip()
+    return f"{facts}\n\n{card.text}"
 
 
 def describe_encoder(config: ModelConfig) -> str:
@@ -89,6 +111,10 @@ def describe_encoder(config: ModelConfig) -> str:
         extras += ", layer scales"
     if not config.final_norm:
         extras += ", no final norm"
+    if config.first_norm:
+        extras += ", a norm before the first block"
+    if config.activation != "gelu":
+        extras += f", {config.activation}"
     return (
         f"  encoder  {config.width}x{config.depth}, {config.heads} heads, {height}x{width} images"
         f" of {config.channels} channels, patch {config.patch_size}, {config.positions} positions,"
@@ -96,15 +122,17 @@ def describe_encoder(config: ModelConfig) -> str:
     )
 
 
-def describe_decoder(config: ModelConfig, target: str, can_reconstruct: bool) -> str:
+def describe_decoder(facts: FileFacts) -> str:
     """The shape of a decoder and what it predicts in a line."""
-    if not can_reconstruct:
-        return "  decoder  none: features and evaluation work, it cannot reconstruct"
+    config = facts.config
+    if config is None or not facts.has_decoder:
+        return NO_DECODER
     shape = (
         f"{config.decoder} {config.decoder_width}x{config.decoder_depth}, {config.decoder_heads}"
         " heads"
     )
-    return f"  decoder  {shape}: can reconstruct; predicts {target}"
+    use = "can reconstruct" if facts.can_reconstruct else "leads back to no picture"
+    return f"  decoder  {shape}: {use}; predicts {facts.target}"
 
 
 def describe_run(folder: RunFolder) -> str:

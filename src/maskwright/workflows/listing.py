@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from maskwright.losses.catalog import TERMS
 from maskwright.models.sizes import SIZES
 from maskwright.support.catalog import Entry
+from maskwright.targets.catalog import TARGETS
 from maskwright.training.optimizers import OPTIMIZERS, RATE_BATCH
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import read_card, zoo_names
 from maskwright.workflows.settings.recipes import read_recipe_heading, recipe_names
 
 # Catalogs that need torch are loaded when they are listed: other lists come at once.
@@ -16,6 +19,13 @@ POLICIES = Entry("maskwright.masking.catalog:POLICIES", "policies")
 PROBES = Entry("maskwright.workflows.measuring.probes.catalog:PROBES", "probes")
 DIAGNOSTICS = Entry("maskwright.diagnostics.catalog:DIAGNOSTICS", "diagnostics")
 PRIORS = Entry("maskwright.data.maps.priors:list_priors", "sources of maps")
+# What the values of a target become as pixels.
+PICTURES = {
+    "picture": "itself",
+    "projection": "its projection",
+    "blur": "blurred",
+    "nothing": "no picture",
+}
 # Titles of the columns, and the rows.
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 # Options of policies that are read from files, as they are written.
@@ -64,6 +74,16 @@ def list_losses() -> Table:
     return ("term", "what it compares", "options"), _option_rows(TERMS)
 
 
+def list_targets() -> Table:
+    """Targets with their options and defaults, and what their values become as pixels."""
+    rows: list[tuple[str, ...]] = []
+    for name, summary, options in _option_rows(TARGETS):
+        # Of the bare name; options may turn a blur into a projection.
+        returns = TARGETS[name].load()().traits.returns
+        rows.append((name, summary, PICTURES[returns], options))
+    return ("target", "what is predicted of each patch", "shown as", "options"), rows
+
+
 def list_optimizers() -> Table:
     """Optimizers with the rate that each begins from and how it follows the batch."""
     rows: list[tuple[str, ...]] = []
@@ -85,6 +105,15 @@ def list_probes() -> Table:
     return ("probe", "what it does", "options"), _option_rows(PROBES.load())
 
 
+def list_zoo() -> Table:
+    """Trained models that come with the package."""
+    rows: list[tuple[str, ...]] = []
+    for name in zoo_names():
+        facts = read_card(name).facts
+        rows.append((f"{ZOO}{name}", facts["summary"], facts["license"]))
+    return ("name", "what it is", "license"), rows
+
+
 def list_diagnostics() -> Table:
     """Questions that `maskwright diagnose` asks, with their options and defaults."""
     return ("diagnostic", "what it measures", "options"), _option_rows(DIAGNOSTICS.load())
@@ -96,10 +125,12 @@ LISTS: dict[str, Callable[[], Table]] = {
     "recipes": list_recipes,
     "schedules": list_schedules,
     "losses": list_losses,
+    "targets": list_targets,
     "optimizers": list_optimizers,
     "priors": list_priors,
     "probes": list_probes,
     "diagnostics": list_diagnostics,
+    "zoo": list_zoo,
 }
 
 

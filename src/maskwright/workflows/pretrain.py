@@ -6,8 +6,11 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
@@ -17,8 +20,10 @@ from maskwright.support.variables import joined_folder
 from maskwright.training.optimizers import check_sharding
 from maskwright.training.trackers import DEFAULT, check_trackers, is_installed
 from maskwright.training.trainer import check_strategy
+from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
+from maskwright.workflows.building.target import check_target
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
@@ -30,6 +35,13 @@ from maskwright.workflows.settings.recipes import asked_for, build_settings
 from maskwright.workflows.training.fit import fit
 from maskwright.workflows.training.resume_plan import plan_joined, plan_resumed
 from maskwright.workflows.training.run_plan import RunPlan
+from maskwright.workflows.training.start_weights import (
+    advise_start,
+    facts_of_start,
+    fit_start,
+    open_start,
+    say_start,
+)
 
 
 @takes(PRETRAIN, "data")
@@ -86,7 +98,8 @@ def _plan(
 
 def _plan_new(given: PretrainSettings, source: Any, overwrite: bool, reporter: Reporter) -> RunPlan:
     """Plan a run that begins."""
-    settings, opened, policy_build = _complete(given, source, reporter)
+    planned = _complete(given, source, reporter)
+    settings, opened = planned.settings, planned.source
     if settings.run.out:
         folder = RunFolder(settings.run.out)
     else:
@@ -95,8 +108,9 @@ def _plan_new(given: PretrainSettings, source: Any, overwrite: bool, reporter: R
     return RunPlan(
         settings=settings.with_values(out=str(folder.path)),
         source=opened,
-        policy_build=policy_build,
+        policy_build=planned.policy_build,
         folder=folder,
+        start=planned.start,
     )
 
 
@@ -107,14 +121,24 @@ def complete(
 
     Raises MaskwrightError for parts that do not go together.
     """
-    filled, opened, _ = _complete(settings, source, reporter)
-    return filled, opened
+    planned = _complete(settings, source, reporter)
+    return planned.settings, planned.source
 
 
-def _complete(
-    settings: PretrainSettings, source: Any, reporter: Reporter
-) -> tuple[PretrainSettings, Source, PolicyBuild]:
-    """`complete`, with the policy that was built to see whether it fits."""
+@dataclass(frozen=True)
+class _Completed:
+    """Complete settings with what was opened or built to see whether they fit."""
+
+    settings: PretrainSettings
+    source: Source
+    policy_build: PolicyBuild
+    start: FittedWeights | None
+
+
+def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _Completed:
+    """`complete`, with everything that was opened on the way."""
+    # Weights that cannot be read are refused before any picture is looked at.
+    parts = open_start(settings.train.init)
     # Without the default tracker a training goes on, and `_say_start` says so.
     check_trackers([name for name in settings.run.track if name != DEFAULT])
     # Precision follows from the device.
@@ -126,7 +150,7 @@ def _complete(
         # Kept with the weights: whatever they are shown later is read under the same range.
         settings = settings.with_values(value_range=value_range_of(opened))
 
-    # What was left open follows from the pictures and the machine.
+    # What was left open follows from the pictures, the machine and the weights to start from.
     facts = Facts(
         len(opened),
         min(survey.median),
@@ -134,11 +158,9 @@ def _complete(
         device.type,
         cpu_count(),
         settings.run.devices * settings.run.nodes,
+        facts_of_start(parts),
     )
-    settings, choices = choose(settings, facts)
-    reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
-    for choice in choices:
-        reporter.say(f"  {choice}")
+    settings = _choose(settings, facts, device, reporter)
 
     # Mistakes that would show only after decoding are refused here.
     check_strategy(settings.run.strategy)
@@ -146,7 +168,26 @@ def _complete(
     _warn_of_late_epochs(settings, reporter)
     policy_build = build_run_policy(settings)
     check_loss(settings)
-    return settings, opened, policy_build
+    check_target(settings, reporter)
+    start = fit_start(parts, settings)
+    if start is None:
+        advise_start(facts, reporter)
+    else:
+        say_start(start, reporter)
+    return _Completed(settings, opened, policy_build, start)
+
+
+def _choose(
+    settings: PretrainSettings, facts: Facts, device: torch.device, reporter: Reporter
+) -> PretrainSettings:
+    """Fill every open setting, and say what was chosen and why."""
+    settings, choices = choose(settings, facts)
+    reporter.say(f"device: {describe_device(device)}, precision {settings.run.precision}")
+    for choice in choices:
+        # What is as usual has no reason and needs no line.
+        if choice.reason:
+            reporter.say(f"  {choice}")
+    return settings
 
 
 def _warn_of_late_epochs(settings: PretrainSettings, reporter: Reporter) -> None:

@@ -12,6 +12,7 @@ from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.reconstruct import reconstruct
 from maskwright.workflows.runs.other_weights import offering_others
 from maskwright.workflows.runs.run_folder import RunFolder
+from maskwright.workflows.segment import Segmented, segment
 from maskwright.workflows.settings.finetune_settings import (
     SECTION,
     FinetuneSettings,
@@ -101,6 +102,10 @@ class Run:
     def evaluate(self, probe: str = "knn,linear", **options: Any) -> dict[str, Any]:
         """Measure the encoder; see `maskwright.evaluate`."""
         return evaluate(self.path, probe=probe, **options)
+
+    def segment(self, images: Any, **options: Any) -> Segmented:
+        """Give every pixel a class; `evaluate("segmentation(maps=...)")` fits a head first."""
+        return segment(self.path, images, **options)
 
 
 def open_run(path: str | Path) -> Run:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from maskwright.patches.target import require_picture
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
 from maskwright.support.reporting import LogReporter, Reporter
@@ -88,7 +89,10 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
 
 
 def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:
-    """Refuse a cross decoder where kept features are mixed with mask tokens."""
+    """Refuse a target without pictures, and a cross decoder where kept features are mixed with
+    mask tokens.
+    """
+    require_picture(loaded.model.target, "The run")
     if settings.encode == "all" and loaded.model.config.decoder != "full":
         raise MaskwrightError(
             "encode='all' mixes kept features with mask tokens, which a cross decoder does not"

@@ -79,6 +79,7 @@ def test_every_kind_has_a_name_of_its_own() -> None:
     [
         ("torchvision:STL10", "torchvision set"),
         ("shapes-textures:n=4", "shapes-textures"),
+        ("dead-leaves:n=4", "dead-leaves"),
         ("photos-{000..127}.tar", "shards"),
         (LocatedPath(Path("photos.zip"), "train"), "archive"),
         (LocatedPath(Path("photos.npy")), "array file"),

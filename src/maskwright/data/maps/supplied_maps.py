@@ -43,9 +43,7 @@ class MapFiles:
         """
         key = self._key(original.key)
         with Image.open(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
-            # Converted to 8 bits, Pillow would cut 16-bit values at 255.
-            keep = opened.mode in ("P", "L", "1") or is_deep(opened)
-            values = np.asarray(opened if keep else opened.convert("L"))
+            values = np.asarray(opened if is_numbers(opened) else opened.convert("L"))
         height, width = original.source.size(original.index)
         aspect = values.shape[0] / values.shape[1]
         # Maps may be smaller than their pictures; 2 % is what rounding of small ones makes.
@@ -58,15 +56,19 @@ class MapFiles:
         return original.cut(values)
 
     def _key(self, picture: str) -> str:
-        stem = str(PurePosixPath(picture).with_suffix(""))
-        # The path decides; a bare name only where a single file has it.
-        key = self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
+        key = self.find(picture)
         if key is None:
             raise MaskwrightError(
                 f"'{self.folder}' has no map for the picture '{picture}': looked for"
-                f" {PurePosixPath(stem).name}.png."
+                f" {PurePosixPath(picture).stem}.png."
             )
         return key
+
+    def find(self, picture: str) -> str | None:
+        """The file of the map of a picture, or None."""
+        stem = str(PurePosixPath(picture).with_suffix(""))
+        # The path decides; a bare name only where a single file has it.
+        return self._by_path.get(stem) or self._by_name.get(PurePosixPath(stem).name)
 
     @cached_property
     def _by_path(self) -> dict[str, str]:
@@ -79,6 +81,12 @@ class MapFiles:
         for key in self.files.keys:
             names.setdefault(PurePosixPath(key).stem, []).append(key)
         return {name: keys[0] for name, keys in names.items() if len(keys) == 1}
+
+
+def is_numbers(opened: Image.Image) -> bool:
+    """Whether the pixels of a map are numbers as they stand, and no colors."""
+    # Converted to 8 bits, Pillow would cut 16-bit values at 255.
+    return opened.mode in ("P", "L", "1") or is_deep(opened)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
+from maskwright.data.rendered.options import read_options
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
-from maskwright.support.errors import MaskwrightError, did_you_mean
 
 PREFIX = "shapes-textures"
 LABELS = ("shape", "texture", "both")
@@ -67,27 +66,4 @@ def read_settings(text: str) -> ShapesTextures:
 
     Raises MaskwrightError for an unknown option or a value that does not fit.
     """
-    defaults = {item.name: item.default for item in dataclasses.fields(ShapesTextures)}
-    options: dict[str, int | float | str] = {}
-    for part in text.split(","):
-        if not part.strip():
-            continue
-        name, equals, value = part.partition("=")
-        name = name.strip()
-        if not equals or name not in defaults:
-            raise MaskwrightError(
-                f"{PREFIX} has no option '{part.strip()}'.{did_you_mean(name, defaults)} Write"
-                f" {PREFIX}:n=2000,size=64; it has: {', '.join(defaults)}."
-            )
-        options[name] = _convert(name, value.strip(), defaults[name])
-    return ShapesTextures(**options)  # type: ignore[arg-type]
-
-
-def _convert(name: str, value: str, default: object) -> int | float | str:
-    """The value of an option, as text, float or whole number like its default."""
-    if isinstance(default, str):
-        return value
-    try:
-        return float(value) if isinstance(default, float) else int(value)
-    except ValueError as error:
-        raise MaskwrightError(f"{PREFIX}: {name} is a number; got '{value}'.") from error
+    return read_options(PREFIX, ShapesTextures, text)

@@ -73,16 +73,16 @@ def _circles(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _clouds(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
     # Two octaves; the transposed table keeps the small clouds apart from the large ones.
-    large = _lattice_noise(x / 1.2, y / 1.2, table)
-    small = _lattice_noise(x / 0.6, y / 0.6, table.T)
+    large = lattice_noise(x / 1.2, y / 1.2, table)
+    small = lattice_noise(x / 0.6, y / 0.6, table.T)
     return large + 0.5 * small - 0.75
 
 
 def _grain(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return _lattice_noise(x * 3.1, y * 3.1, table) - 0.5
+    return lattice_noise(x * 3.1, y * 3.1, table) - 0.5
 
 
-def _lattice_noise(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
+def lattice_noise(x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Numbers at lattice points with smooth steps between them (value noise).
 
     It repeats after TABLE points.

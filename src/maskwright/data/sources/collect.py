@@ -84,4 +84,5 @@ def _pick(
 
 def _is_hidden(key: str) -> bool:
     # macOS adds a folder __MACOSX with a shadow of each file to the archives that it writes.
-    return any(part.startswith(".") or part == "__MACOSX" for part in key.split("/"))
+    parts = f"/{key}/"
+    return "/." in parts or "/__MACOSX/" in parts

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -26,6 +25,7 @@ from maskwright.data.pixels.value_range import (
     fit_range,
     kind_of,
 )
+from maskwright.data.sources.file_names import extension
 from maskwright.support.environment import cpu_count
 from maskwright.support.seeding import derive_seed
 
@@ -71,7 +71,7 @@ def sample_keys(keys: Sequence[str]) -> list[str]:
     """Up to 64 keys of each ending: one, drawn by a fixed seed, of each of 64 equal stretches."""
     by_ending: dict[str, list[str]] = defaultdict(list)
     for key in keys:
-        by_ending[_ending(key)].append(key)
+        by_ending[extension(key)].append(key)
     sample: list[str] = []
     for ending, group in sorted(by_ending.items()):
         # Not every n-th: frames of a film or slices of a scan may repeat with a period.
@@ -84,7 +84,7 @@ def sample_keys(keys: Sequence[str]) -> list[str]:
 
 def count_pages(key: str, read: Callable[[str], bytes]) -> int:
     """How many pages or frames a file has; 1 for one that cannot be read, reported when used."""
-    if _ending(key) not in PAGED:
+    if extension(key) not in PAGED:
         return 1
     try:
         with tiff_complaints(), open_page(read(key)) as opened:
@@ -169,11 +169,11 @@ def _look(key: str, read: Callable[[str], bytes]) -> Look | None:
     """Look at one file; None when it cannot be read."""
     try:
         data = read(key)
-        if _ending(key) == "npy":
+        if extension(key) == "npy":
             return _look_at_values(np.load(BytesIO(data), allow_pickle=False))
         with tiff_complaints(), open_page(data) as opened:
             # None of this needs the pixels; only deep values are decoded.
-            pages = int(getattr(opened, "n_frames", 1)) if _ending(key) in PAGED else 1
+            pages = int(getattr(opened, "n_frames", 1)) if extension(key) in PAGED else 1
             transparent = opened.has_transparency_data
             cmyk = opened.mode == "CMYK"
             values = _values_of(opened, data)
@@ -199,7 +199,3 @@ def _look_at_values(values: np.ndarray) -> Look:
     if not np.isfinite([low, high]).all():
         raise ValueError("it holds values that are not finite")
     return Look(kind=kind, low=low, high=high)
-
-
-def _ending(key: str) -> str:
-    return PurePosixPath(key).suffix[1:].lower()

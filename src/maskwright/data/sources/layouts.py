@@ -98,6 +98,9 @@ def open_listing(listing: Listing) -> PictureFiles:
 
 def _is_marker(key: str, marker: str) -> bool:
     """Whether a file marks a layout: at the top, or at most two folders below it."""
+    # First what is quick and nearly always decides: every file of the data is asked.
+    if not key.endswith(marker):
+        return False
     if key == marker:
         return True
     depth = key.count("/") - marker.count("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -17,12 +18,13 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
 from maskwright.training.masker import OWN, Masker, MaskerSettings
-from maskwright.training.module import PretrainModule, PretrainStepSettings
+from maskwright.training.module import PretrainModule, PretrainParts, PretrainStepSettings
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.teachers import OwnTeacher
 from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.building.objective import build_checked_objective
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
+from maskwright.workflows.building.target import build_features, open_target_teacher
 from maskwright.workflows.building.teachers import open_teachers
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
@@ -41,12 +43,15 @@ def build_module(
 ) -> PretrainModule:
     """Build everything that trains, with weights drawn from the seed.
 
-    described: plain values stored in every checkpoint.
+    described: plain values stored in every checkpoint, beside the shape of the model.
     num_pictures: how many are trained on.
     policy_build: the run's policy; built here when None.
     """
     train = settings.train
     config = model_config(settings)
+    teacher = open_target_teacher(config)
+    if teacher is not None:
+        config = dataclasses.replace(config, target_values=teacher.config.width)
     model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
     parts = build_run_policy(settings) if policy_build is None else policy_build
     policy = initialized_policy(parts.policy, model.grid, config.channels, train.seed, num_pictures)
@@ -58,10 +63,17 @@ def build_module(
         beta2=train.beta2,
         clip=train.clip,
         masks_per_image=settings.mask.masks_per_image,
+        layer_decay=1.0 if train.layer_decay is None else train.layer_decay,
+        decoder_first=train.decoder_first or 0.0,
     )
-    masker = _build_masker(settings, policy, model, scale)
-    objective = build_checked_objective(settings, scale)
-    return PretrainModule(model, masker, objective, step_settings, clock, described)
+    trained = PretrainParts(
+        model=model,
+        masker=_build_masker(settings, policy, model, scale),
+        objective=build_checked_objective(settings, scale),
+        features=build_features(model, scale, teacher),
+    )
+    described = {**described, "model": config.to_dict()}
+    return PretrainModule(trained, step_settings, clock, described)
 
 
 def _build_masker(

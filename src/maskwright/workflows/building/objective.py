@@ -8,7 +8,9 @@ from __future__ import annotations
 from maskwright.losses.objective import Objective, build_objective, needs_of
 from maskwright.losses.term import Needs
 from maskwright.patches import PixelScale
+from maskwright.patches.target import PICTURE_TARGETS
 from maskwright.support.errors import MaskwrightError
+from maskwright.targets.building import read_target
 from maskwright.weights.extractors import load_extractor
 from maskwright.workflows.settings.choices import effective_batch
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
@@ -33,10 +35,22 @@ def check_loss(settings: PretrainSettings) -> None:
 
 
 def _check_needs(needs: Needs, settings: PretrainSettings) -> None:
-    if needs.class_token and not settings.model.class_token:
+    if needs.class_token and settings.model.class_token is False:
         raise MaskwrightError(
             f"The loss '{settings.train.loss}' looks at the class token and this encoder has none;"
             " use of='mean' or class_token true."
+        )
+    target = read_target(settings.model.target)
+    if needs.picture and not target.traits.has_picture:
+        raise MaskwrightError(
+            f"The loss '{settings.train.loss}' compares pictures, and the target {target} leads"
+            f" back to none; use mse, l1 or smooth_l1, or --target {PICTURE_TARGETS}."
+        )
+    if needs.pixel_values and not target.traits.is_pixels:
+        raise MaskwrightError(
+            f"The loss '{settings.train.loss}' transforms the pixels of a patch, and the target"
+            f" {target} has other values; use focal_frequency(over='composite'), or --target raw,"
+            " normalized or lowpass."
         )
     # A batch is cut into `accumulate` parts, and a term sees a part alone.
     if needs.pairs and effective_batch(settings) // settings.train.accumulate < 2:

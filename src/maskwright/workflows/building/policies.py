@@ -19,6 +19,8 @@ from maskwright.schedules import Schedule
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.shorthand import Call, plain, split_list
 from maskwright.weights.scorer_file import load_scorer
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import zoo_file
 from maskwright.workflows.building.painted import read_painted
 
 # The policies of `--policy all` that cannot stand alone: they are made of others or of files.
@@ -72,14 +74,17 @@ def given_policy(call: Call, grid: Grid) -> Policy:
 
 
 def learned_policy(call: Call, grid: Grid) -> Policy:
-    """Build `learned(path="RUN/select/NAME")` from the scorer of `maskwright select`."""
+    """Build `learned(path="RUN/select/NAME")`, or `zoo:NAME`, from the scorer of `select`."""
     options = _options(call, "learned", LEARNED_OPTIONS)
     if "path" not in options:
         raise MaskwrightError(
             "policy 'learned' needs a trained scorer: learned(path='RUN/select/NAME'), made by:"
             " maskwright select RUN."
         )
-    path = Path(str(options["path"]))
+    text = str(options["path"])
+    if text.startswith(ZOO):
+        return SelectedPolicy(scorer=load_scorer(zoo_file(text), grid), grid=grid, origin=text)
+    path = Path(text)
     file = path / "scorer.safetensors" if path.is_dir() else path
     if not file.exists():
         raise MaskwrightError(

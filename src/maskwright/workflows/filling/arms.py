@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.masking.stateful import stateful_policies
 from maskwright.patches.mask import check_ratio
+from maskwright.patches.target import require_picture
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
@@ -38,10 +39,11 @@ class Candidate:
     def load(self, like: LoadedModel | None = None) -> LoadedModel:
         """Load it.
 
-        Raises MaskwrightError when its grid or channels are not those of `like`, the model that it
-        is compared with.
+        Raises MaskwrightError when its target leads back to no picture, or its grid or channels are
+        not those of `like`, the model that it is compared with.
         """
         loaded = load_any(self.place, self.hints)
+        require_picture(loaded.model.target, f"'{self.place}'")
         if like is not None and _shape(loaded) != _shape(like):
             raise MaskwrightError(
                 f"Models side by side need the same patches; '{self.label}' has {_format(loaded)},"

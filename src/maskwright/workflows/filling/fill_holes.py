@@ -246,4 +246,4 @@ def _facts(
 
 def _stats(loaded: LoadedModel) -> Stats:
     # A hole has no known statistics: those of visible patches are the only honest ones.
-    return "raw" if loaded.model.config.target == "raw" else "visible"
+    return "visible" if loaded.model.target.traits.needs_stats else "raw"

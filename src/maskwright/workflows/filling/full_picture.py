@@ -53,7 +53,7 @@ def reconstruct_fully(
     everywhere = torch.ones_like(truth[:, :1], dtype=torch.bool)
     scores = score_pixels(full.average, truth, everywhere, distance)
     # A model of raw pixels needs no statistics, whatever the options say.
-    used: Stats = "raw" if loaded.model.config.target == "raw" else options.stats
+    used: Stats = options.stats if loaded.model.target.traits.needs_stats else "raw"
     lines = _lines(full, chosen, scores, options.errors)
     sheet = picture_grid(lines, _notes(full, choice, used, options))
     numbers = {

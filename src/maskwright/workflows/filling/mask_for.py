@@ -16,6 +16,7 @@ from maskwright.patches import PatchMask, patchify
 from maskwright.schedules import Constant
 from maskwright.training.masker import OWN
 from maskwright.weights.checkpoint import LoadedModel
+from maskwright.weights.opening import file_of
 from maskwright.weights.reading import open_weights
 from maskwright.workflows.building.mask_samples import MaskDraw, MaskView, draw_masks
 from maskwright.workflows.building.module import initialized_policy
@@ -82,7 +83,7 @@ def restore_learned(policy: Policy, place: str | Path) -> None:
     # Most policies have no weights; then the file is never opened.
     if not any(True for _ in held.parameters()):
         return
-    weights = open_weights(locate(place)[0]).state
+    weights = open_weights(file_of(locate(place)[0])).state
     state = {
         name.removeprefix(_LEARNERS): value
         for name, value in weights.items()

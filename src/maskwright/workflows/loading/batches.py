@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from maskwright.data.augment.changes import Changes
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
+from maskwright.data.picture_losses import PictureLosses
+from maskwright.data.sampling import parse_sampling
+from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
@@ -22,20 +26,29 @@ from maskwright.workflows.settings.pretrain_settings import DataSettings, Pretra
 DEFAULT_CROP_SCALE = 0.2
 
 
-def build_batches(
-    settings: PretrainSettings,
-    pictures: Pictures,
-    device: torch.device,
-    maps: Sequence[str] = (),
-    grid: Grid | None = None,
-    keys: bool = False,
-) -> ResumableLoader:
-    """The seeded loader of training batches for this process.
+@dataclass(frozen=True, kw_only=True)
+class BatchExtras:
+    """What training batches bring beside pictures, and what they are drawn by.
 
     maps: names of maps that the policy and the loss look at.
     grid: patches that maps are averaged over.
     keys: whether the names of the pictures come along.
+    losses: draw pictures as often as their running loss says.
     """
+
+    maps: Sequence[str] = ()
+    grid: Grid | None = None
+    keys: bool = False
+    losses: PictureLosses | None = None
+
+
+def build_batches(
+    settings: PretrainSettings,
+    pictures: Pictures,
+    device: torch.device,
+    extras: BatchExtras = BatchExtras(),
+) -> ResumableLoader:
+    """The seeded loader of training batches for this process."""
     rank, started = process_rank()
     # A launcher says how many processes there are. The first process of Lightning's own launch runs
     # before there are others, so the settings say it.
@@ -53,11 +66,18 @@ def build_batches(
             rank=rank,
             world_size=processes,
             pin=device.type == "cuda",
-            maps=maps,
-            grid=grid,
-            keys=keys,
+            maps=extras.maps,
+            grid=extras.grid,
+            keys=extras.keys,
+            losses=extras.losses,
         ),
     )
+
+
+def picture_losses(settings: PretrainSettings, store: PackedStore) -> PictureLosses | None:
+    """What pictures are sampled by; None where each comes once in an epoch."""
+    sampling = parse_sampling(settings.train.sample)
+    return None if sampling is None else PictureLosses(store.keys, sampling)
 
 
 def _build_augment(data: DataSettings, size: tuple[int, int]) -> Augment:

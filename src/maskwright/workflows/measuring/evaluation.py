@@ -14,6 +14,8 @@ from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.reporting import Reporter
 from maskwright.support.variables import cache_folder
 from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_split
+from maskwright.workflows.loading.near_duplicates import tell_near_duplicates
+from maskwright.workflows.loading.plain_split import find_plain_split
 from maskwright.workflows.loading.seen import tell_seen
 from maskwright.workflows.measuring.evaluation_report import measure_differences
 from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
@@ -32,6 +34,7 @@ class EvaluationContext:
     seed: draws for probes and intervals.
     reporter: where progress and notes are shown.
     readout: which features are read, of random weights as of all others.
+    needs_labels: whether any probe asks for the classes of pictures.
     """
 
     pictures: LabeledSettings
@@ -41,6 +44,7 @@ class EvaluationContext:
     seed: int
     reporter: Reporter
     readout: str = DEFAULT_READOUT
+    needs_labels: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,13 @@ class Evaluation:
     """The pictures of the first encoder, and the measured part of the report.
 
     pictures: decoded for the first encoder; for others only the size may differ.
-    measured: features, seen, results and differences, ready for JSON.
+    measured: features, seen, near duplicates, results and differences, ready for JSON.
+    files: figures and fitted heads, by encoder, probe and the last part of the file's name.
     """
 
     pictures: Labeled
     measured: dict[str, Any]
+    files: dict[str, dict[str, dict[str, bytes]]]
 
 
 def open_cache(reporter: Reporter) -> FeatureCache:
@@ -65,7 +71,8 @@ def probe_contexts(
 ) -> Iterator[tuple[ProbeContext, Labeled]]:
     """One context after another: every encoder, then the baselines in the size of the first."""
     # Said before anything is decoded, which may take long.
-    split = find_split(shared.pictures, shared.reporter)
+    find = find_split if shared.needs_labels else find_plain_split
+    split = find(shared.pictures, shared.reporter)
     _warn_of_ranges(encoders, shared)
     # One cache for all, so that its messages come from one place.
     cache = open_cache(shared.reporter) if shared.cache else None
@@ -104,34 +111,43 @@ def measure_encoders(
     seen: dict[str, Any] = {}
     tested: dict[str, tuple[str, ...]] = {}
     features: dict[str, Any] = {}
+    files: dict[str, Any] = {}
+    near = None
     first: Labeled | None = None
     for context, pictures in probe_contexts(encoders, shared):
         name = context.subject.name
         # The pictures are described once, as the first encoder sees them.
         if first is None:
             first = pictures
-            _say_pictures(pictures, shared.reporter)
+            near = _say_pictures(pictures, shared.reporter)
             _say_features(context)
         # Baselines were trained on nothing, so only runs may have seen the test pictures.
         if name in paths:
-            seen[name] = tell_seen(
-                paths[name], pictures.test, shared.pictures.data, shared.reporter
-            )
-        results[name] = _measure_all(context, probes)
+            test, data = pictures.test, shared.pictures.data
+            seen[name] = tell_seen(paths[name], test, data, shared.reporter)
+        results[name], files[name] = _measure_all(context, probes)
+        if name not in paths:
+            _drop_heads(files[name])
         features[name] = context.describe_features()
         tested[name] = context.test.keys
     assert first is not None, "there is at least one encoder"
     measured = {
         "features": features,
         "seen": seen,
+        "near_duplicates": near,
         "results": results,
         "differences": measure_differences(results, tested, shared.seed),
     }
-    return Evaluation(first, measured)
+    return Evaluation(first, measured, files)
 
 
-def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str, Any]:
-    """Results by probe; raw pixels are left out where a probe needs an encoder."""
+def _measure_all(
+    context: ProbeContext, probes: Mapping[str, Probe]
+) -> tuple[dict[str, Any], dict[str, dict[str, bytes]]]:
+    """Results by probe, and what each leaves beside them.
+
+    Raw pixels are left out where a probe needs an encoder.
+    """
     reporter, name = context.reporter, context.subject.name
     # Raw pixels have pooled features and nothing else.
     usable = {
@@ -140,17 +156,27 @@ def _measure_all(context: ProbeContext, probes: Mapping[str, Probe]) -> dict[str
         if context.loaded is not None or not probe.needs_encoder
     }
     results: dict[str, Any] = {}
+    files: dict[str, dict[str, bytes]] = {}
     notes: dict[str, None] = {}
     for title, probe in usable.items():
         reporter.progress("measure", len(results), len(usable), f"{name}, {title}")
         results[title] = {"seed": context.subject.seed, **probe.measure(context)}
         notes |= dict.fromkeys(results[title].get("notes", ()))
+        files[title] = dict(context.files)
+        context.files.clear()
     reporter.finish()
 
     # Several probes may note the same about an encoder; each note is shown once.
     for note in notes:
         reporter.warn(f"{name}: {note}")
-    return results
+    return results, files
+
+
+def _drop_heads(files: dict[str, dict[str, bytes]]) -> None:
+    """Keep the figures of a baseline alone: a head on random weights is of no use to anybody."""
+    for by_ending in files.values():
+        for ending in [ending for ending in by_ending if not ending.endswith(".png")]:
+            del by_ending[ending]
 
 
 def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext) -> None:
@@ -169,13 +195,15 @@ def _warn_of_ranges(encoders: Sequence[NamedEncoder], shared: EvaluationContext)
         )
 
 
-def _say_pictures(pictures: Labeled, reporter: Reporter) -> None:
+def _say_pictures(pictures: Labeled, reporter: Reporter) -> dict[str, Any] | None:
+    """Say what is fitted on and tested on; returns near-duplicates across both, for JSON."""
     reporter.say(
         f"{len(pictures.train):,} pictures to fit on, {len(pictures.test):,} to test on,"
         f" {pictures.how}"
     )
     for note in pictures.notes:
         reporter.warn(note)
+    return tell_near_duplicates(pictures.train, pictures.test, reporter)
 
 
 def _say_features(context: ProbeContext) -> None:

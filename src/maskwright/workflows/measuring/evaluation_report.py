@@ -10,6 +10,7 @@ import torch
 
 from maskwright.evaluation.answers import read_rows
 from maskwright.evaluation.metrics import bootstrap_interval
+from maskwright.evaluation.segmentation_scores import miou_difference
 from maskwright.support.files import write_atomic
 from maskwright.visual.confusion import confusion_figure
 from maskwright.visual.depth import depth_figure
@@ -21,6 +22,17 @@ from maskwright.workflows.runs.run_folder import slug
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
+# Numbers of results in the order in which they are shown, and their titles; the first that a result
+# has stands for it in tables.
+NUMBERS = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "auroc": "AUROC",
+    "miou": "mIoU",
+    "accuracy": "pixels right",
+    "r2": "R2",
+    "mae": "MAE",
+}
 # More probes than this do not fit beside each other on a line.
 MOST_PER_LINE = 2
 # Short names are padded to this width, so that single lines stand below each other.
@@ -28,16 +40,18 @@ NAME_WIDTH = 16
 
 
 def format_results(results: Results) -> list[str]:
-    """One line per encoder for up to two probes, else a table of top-1 with a row per probe."""
+    """One line per encoder for up to two probes, else a table with a row per probe."""
     # In the order of the command line; raw pixels lack some.
     probes: dict[str, None] = {}
     for by_probe in results.values():
         probes |= dict.fromkeys(by_probe)
     if len(probes) > MOST_PER_LINE:
-        rows = [["top-1", *results]]
+        rows = [["", *results]]
         for probe in probes:
-            cells = [_format_cell(by_probe.get(probe)) for by_probe in results.values()]
-            rows.append([probe, *cells])
+            measured = [by_probe.get(probe) for by_probe in results.values()]
+            number = next(_main_number(result) for result in measured if result is not None)
+            cells = [_format_cell(result) for result in measured]
+            rows.append([f"{probe}, {NUMBERS[number]}", *cells])
         return align_columns(rows, gap=3)
 
     width = max([NAME_WIDTH, *map(len, results)])
@@ -49,10 +63,10 @@ def format_results(results: Results) -> list[str]:
 
 
 def _format_cell(result: Mapping[str, Any] | None) -> str:
-    """Top-1 with its interval; `-` where an encoder was not measured so."""
+    """The main number with its interval; `-` where an encoder was not measured so."""
     if result is None:
         return "-"
-    text = _format_interval(result["top1"])
+    text = _format_interval(result[_main_number(result)])
     if result.get("spread") is not None:
         text += f" +-{result['spread']:.3f}"
     if result.get("layer") is not None:
@@ -63,7 +77,7 @@ def _format_cell(result: Mapping[str, Any] | None) -> str:
 def _format(result: Mapping[str, Any]) -> str:
     """All that one probe measured, on a line."""
     parts = []
-    for key, title in (("top1", "top-1"), ("top5", "top-5"), ("auroc", "AUROC")):
+    for key, title in NUMBERS.items():
         if result.get(key) is not None:
             parts.append(f"{title} {_format_interval(result[key])}")
     if result.get("spread") is not None:
@@ -73,6 +87,10 @@ def _format(result: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def _main_number(result: Mapping[str, Any]) -> str:
+    return next(key for key in NUMBERS if result.get(key) is not None)
+
+
 def _format_interval(interval: Mapping[str, float]) -> str:
     return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
@@ -80,10 +98,10 @@ def _format_interval(interval: Mapping[str, float]) -> str:
 def measure_differences(
     results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
 ) -> dict[str, Any]:
-    """Top-1 of every encoder minus the first one's, by probe, with a paired bootstrap interval.
+    """Every encoder minus the first, by probe, with a paired bootstrap interval.
 
-    The same test images are drawn for both. Left out where the images differ or a probe does not
-    say which it got right.
+    Of top-1, of mean IoU, or of the mean absolute error. The same test images are drawn for both.
+    Left out where the images differ or a probe does not say what it made of each.
 
     tested: the keys of the test images of each encoder.
     """
@@ -95,17 +113,34 @@ def measure_differences(
             continue
         # Probes that average over draws have no single answer per image.
         for probe, result in results[name].items():
-            correct = result.get("correct")
-            reference = results[first].get(probe, {}).get("correct")
-            if correct and reference:
-                interval = bootstrap_interval(_rights(correct) - _rights(reference), seed)
-                pair = differences.setdefault(f"{name} - {first}", {})
-                pair[probe] = interval.to_dict()
+            difference = _difference(result, results[first].get(probe, {}), seed)
+            if difference is not None:
+                differences.setdefault(f"{name} - {first}", {})[probe] = difference
     return differences
 
 
-def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """One line per pair: the difference in top-1 with its interval."""
+def _difference(
+    result: Mapping[str, Any], reference: Mapping[str, Any], seed: int
+) -> dict[str, Any] | None:
+    """The difference of two results on the same images; None where they say too little."""
+    # Each task keeps another thing of every image; `of` names other numbers than top-1.
+    if result.get("correct") and reference.get("correct"):
+        rights = _rights(result["correct"]) - _rights(reference["correct"])
+        return bootstrap_interval(rights, seed).to_dict()
+    if result["num_test"] != reference.get("num_test"):
+        return None
+    if result.get("pixels") and reference.get("pixels"):
+        interval = miou_difference(result["pixels"], reference["pixels"], seed)
+        return interval.to_dict() | {"of": "miou"}
+    if result.get("errors") and reference.get("errors"):
+        errors = torch.tensor(result["errors"], dtype=torch.float64)
+        interval = bootstrap_interval(errors - torch.tensor(reference["errors"]).double(), seed)
+        return interval.to_dict() | {"of": "mae"}
+    return None
+
+
+def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """One line per pair: the difference with its interval."""
     width = max([NAME_WIDTH, *map(len, differences)])
     lines = []
     for pair, by_probe in differences.items():
@@ -114,8 +149,9 @@ def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, float
     return lines
 
 
-def _format_signed(interval: Mapping[str, float]) -> str:
-    return f"{interval['value']:+.3f} [{interval['low']:+.3f}, {interval['high']:+.3f}]"
+def _format_signed(interval: Mapping[str, Any]) -> str:
+    of = f" {NUMBERS[interval['of']]}" if "of" in interval else ""
+    return f"{interval['value']:+.3f} [{interval['low']:+.3f}, {interval['high']:+.3f}]{of}"
 
 
 def save_figures(report: Mapping[str, Any], names: Sequence[str], stem: Path) -> list[Path]:
@@ -148,6 +184,30 @@ def save_figures(report: Mapping[str, Any], names: Sequence[str], stem: Path) ->
     return paths
 
 
+def save_files(
+    files: Mapping[str, Mapping[str, Mapping[str, bytes]]], stem: Path, figures: bool
+) -> list[Path]:
+    """Write what probes left beside their numbers.
+
+    files: by encoder, probe and the last part of the file's name.
+    stem: what the names of the files begin with.
+    figures: whether those are written too.
+    """
+    paths = []
+    for name, by_probe in files.items():
+        for probe, by_ending in by_probe.items():
+            # Options may hold whole paths; several probes of one kind are told apart by number.
+            kind = probe.partition("(")[0]
+            same = [other for other in by_probe if other.partition("(")[0] == kind]
+            number = f"-{same.index(probe) + 1}" if len(same) > 1 else ""
+            for ending, content in by_ending.items():
+                if figures or not ending.endswith(".png"):
+                    path = Path(f"{stem}-{slug(name)}-{kind}{number}.{ending.partition('.')[2]}")
+                    _save_bytes(path, content)
+                    paths.append(path)
+    return paths
+
+
 def _draw_confusion(report: Mapping[str, Any], name: str, probe: str) -> Any:
     result = report["results"][name][probe]
     title = (
@@ -159,8 +219,12 @@ def _draw_confusion(report: Mapping[str, Any], name: str, probe: str) -> Any:
 
 
 def _save(path: Path, figure: Any) -> None:
-    """Write a figure as PNG; a file that is broken off half-way never stands there."""
-    content = to_png_bytes(figure)
+    """Write a figure as PNG."""
+    _save_bytes(path, to_png_bytes(figure))
+
+
+def _save_bytes(path: Path, content: bytes) -> None:
+    """Write a file; one that is broken off half-way never stands there."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(content)

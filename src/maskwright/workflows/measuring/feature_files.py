@@ -19,8 +19,8 @@ class FeatureWriter(Protocol):
     def add(self, keys: list[str], labels: list[int] | None, features: np.ndarray) -> None:
         """Write one batch: features (n, D) float32."""
 
-    def finish(self, path: Path, classes: list[str] | None) -> None:
-        """Put the whole file in place."""
+    def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:
+        """Put the whole file in place; data: where the pictures came from, if that has a name."""
 
 
 def open_writer(path: Path, scratch: Path, width: int) -> FeatureWriter:
@@ -54,8 +54,8 @@ class NpzWriter:
         self._keys += keys
         self._labels += labels or []
 
-    def finish(self, path: Path, classes: list[str] | None) -> None:
-        columns: dict[str, Any] = {"keys": np.array(self._keys)}
+    def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:
+        columns: dict[str, Any] = {"keys": np.array(self._keys), "data": np.array(data)}
         # Mapped, not read: vectors go from file to file a stretch at a time.
         columns["features"] = np.memmap(
             self._raw, np.float32, "r", shape=(len(self._keys), self._width)
@@ -105,10 +105,10 @@ class ParquetWriter:
             self._writer = arrow.parquet.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
 
-    def finish(self, path: Path, classes: list[str] | None) -> None:
+    def finish(self, path: Path, classes: list[str] | None, data: str = "") -> None:
         # Parquet has no place for a table of its own, so names go into the metadata.
-        if classes:
-            self._writer.add_key_value_metadata({"classes": "\n".join(classes)})
+        about = {"data": data, **({"classes": "\n".join(classes)} if classes else {})}
+        self._writer.add_key_value_metadata(about)
         self._writer.close()
         write_atomic(path, self._move)
 

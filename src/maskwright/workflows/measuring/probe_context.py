@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -21,15 +21,18 @@ from maskwright.workflows.measuring.store_pictures import StorePictures
 class Probe(Protocol):
     """A way to measure an encoder: a frozen dataclass of its options.
 
-    needs_encoder: whether it reads more than pooled features, which raw pixels do not have.
-    looks_at: what its accuracy speaks of, in a few words for a table.
+    needs_encoder: whether it reads more than raw pixels have.
+    looks_at: what its numbers speak of, in a few words for a table.
+    task: `classes` of pictures, which needs labels; `segmentation` or `regression`, whose truth the
+        probe finds itself.
     """
 
     needs_encoder: ClassVar[bool]
     looks_at: ClassVar[str]
+    task: ClassVar[str]
 
     def measure(self, context: ProbeContext) -> dict[str, Any]:
-        """Numbers ready for JSON: top1, top5, auroc with intervals, per class, protocol, notes."""
+        """Numbers ready for JSON: those of the task with intervals, protocol, notes."""
 
 
 Values = TypeVar("Values")
@@ -49,11 +52,13 @@ class ProbeContext:
 
     subject: the encoder, or raw pixels, with its device, precision and seed.
     loaded: the encoder as it was loaded; None for raw pixels.
-    train: labeled pictures to fit on.
-    test: labeled pictures to answer.
+    train: pictures to fit on, labeled where a probe needs classes.
+    test: pictures to answer.
     reporter: where progress is shown.
     cache: where features are kept for the next time; None keeps none.
     readout: which features are read (see evaluation/readout.py).
+    files: what a probe leaves beside its numbers, by the last part of the file's name: figures and
+        fitted heads.
     """
 
     subject: Subject
@@ -63,6 +68,7 @@ class ProbeContext:
     reporter: Reporter
     cache: FeatureCache | None = None
     readout: str = DEFAULT_READOUT
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def encoder(self) -> LoadedEncoder:

@@ -17,12 +17,13 @@ def format_count(count: int) -> str:
 def training_flops(module: PretrainModule) -> int:
     """Operations that all processes have spent so far.
 
-    They are the analytic cost of every step, and what policy and loss cost besides.
+    They are the analytic cost of every step, and what policy, loss and target cost besides.
     """
     totals = module.totals()
     # Per image and step, so images say how often.
     looked_through = loss_flops(module) * totals["images"]
-    return totals["model_flops"] + looked_through + totals["policy_flops"]
+    of_target = totals.get("target_flops", 0)  # where a network computes the target
+    return totals["model_flops"] + looked_through + totals["policy_flops"] + of_target
 
 
 def loss_flops(module: PretrainModule) -> int:

@@ -7,7 +7,10 @@ from pathlib import Path
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel
 from maskwright.weights.hints import Hints, split_hints
-from maskwright.weights.opening import is_name, load_autoencoder, load_encoder
+from maskwright.weights.model_parts import Parts
+from maskwright.weights.opening import is_name, load_autoencoder, load_encoder, open_parts
+from maskwright.weights.zoo import PREFIX as ZOO
+from maskwright.weights.zoo import zoo_names
 from maskwright.workflows.runs.other_weights import offering_others
 from maskwright.workflows.runs.run_folder import RunFolder, slug
 
@@ -15,8 +18,8 @@ from maskwright.workflows.runs.run_folder import RunFolder, slug
 def load_any(path: str | Path, hints: Hints | None = None) -> LoadedModel:
     """Load both halves of a model.
 
-    path: a run folder (its last checkpoint), a file or folder of any known format, or
-        `official:NAME`; `PATH@heads=3,target=raw` says what a file does not.
+    path: a run folder (its last checkpoint), a file or folder of any known format,
+        `official:NAME` or `zoo:NAME`; `PATH@heads=3,target=raw` says what a file does not.
 
     Raises MaskwrightError for an encoder alone; `load_any_encoder` takes those.
     """
@@ -35,6 +38,13 @@ def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEnco
         return load_encoder(weights, hints)
 
 
+def load_any_parts(path: str | Path) -> Parts:
+    """The weights of all that `load_any_encoder` takes, taken apart."""
+    weights, hints = locate(path)
+    with offering_others(weights):
+        return open_parts(weights, hints)
+
+
 def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
     """The weights behind a run folder, file, folder or name, and what the user says of them.
 
@@ -49,6 +59,8 @@ def locate(path: str | Path, hints: Hints | None = None) -> tuple[str, Hints]:
         # A bare word is rather a name than a path.
         is_path = any(letter in text for letter in "/\\.")
         way = "" if is_path else f" A network that comes with timm is written timm:{text}."
+        if text in zoo_names():
+            way = f" The model of the zoo is written {ZOO}{text}."
         raise MaskwrightError(f"There is no run or checkpoint at '{text}'.{way}")
     if found.is_dir() and RunFolder(found).exists:
         folder = RunFolder(found)

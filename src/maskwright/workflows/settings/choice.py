@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maskwright.models.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """Weights that a training starts from.
+
+    source: the file, folder or name.
+    config: the shape of their model.
+    has_decoder: whether they hold a decoder.
+    """
+
+    source: str
+    config: ModelConfig
+    has_decoder: bool
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -15,6 +31,7 @@ class Facts:
     device: cpu, cuda or mps.
     cores: of the CPU that this process may use.
     processes: that share the pictures.
+    start: the weights to start from, where some are given.
     """
 
     count: int
@@ -23,6 +40,7 @@ class Facts:
     device: str
     cores: int
     processes: int = 1
+    start: StartFacts | None = None
 
 
 @dataclass(frozen=True)

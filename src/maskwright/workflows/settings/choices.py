@@ -14,6 +14,14 @@ from maskwright.workflows.settings.budget_choices import (
 )
 from maskwright.workflows.settings.choice import Choice, Facts
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings, parse_size
+from maskwright.workflows.settings.start_choices import (
+    CONTINUED_RATE,
+    CONTINUED_REASON,
+    choose_decoder_first,
+    choose_layer_decay,
+    choose_shape_of_start,
+    with_tokens,
+)
 
 __all__ = [
     "Choice",
@@ -40,6 +48,7 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
     for rule in (
         _image_size,
         _channels,
+        choose_shape_of_start,
         _patch_size,
         choose_model,
         choose_decoder,
@@ -49,6 +58,8 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
         choose_optimizer,
         _accumulate,
         _rate,
+        choose_layer_decay,
+        choose_decoder_first,
         _length,
         _compile,
         _pace,
@@ -56,7 +67,7 @@ def choose(settings: PretrainSettings, facts: Facts) -> tuple[PretrainSettings, 
         for choice in rule(settings, facts):
             choices.append(choice)
             settings = settings.with_values(**{choice.name: choice.value})
-    return settings, choices
+    return with_tokens(settings), choices
 
 
 def choose_geometry(
@@ -158,6 +169,10 @@ def _rate(settings: PretrainSettings, facts: Facts) -> list[Choice]:
     entry = find_optimizer(str(settings.train.optimizer))
     rate = entry.rate(batch, settings.train.base_lr)
     reason = entry.format_rate(batch, settings.train.base_lr)
+    # A base rate that the person gave means what it says.
+    if facts.start is not None and settings.train.base_lr is None:
+        rate *= CONTINUED_RATE
+        reason = f"{CONTINUED_RATE:g} x {reason.rpartition(' = ')[0]}, {CONTINUED_REASON}"
     return [Choice("lr", float(f"{rate:.6g}"), reason)]
 
 

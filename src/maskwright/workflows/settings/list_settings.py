@@ -15,8 +15,8 @@ class ListSettings:
     what: str | None = setting(
         None,
         help=(
-            "policies, models, recipes, studies, schedules, losses, optimizers, priors, probes or"
-            " diagnostics"
+            "policies, models, recipes, studies, schedules, losses, targets, optimizers, priors,"
+            " probes, diagnostics or zoo"
         ),
         positional=True,
         metavar="WHAT",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from maskwright.models.config import DECODERS, POSITIONS, TARGETS
+from maskwright.models.config import DECODERS, POSITIONS
 from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.support.errors import MaskwrightError
+from maskwright.targets.catalog import parse_target
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
@@ -25,9 +27,26 @@ class ModelSettings:
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
     # Tokens of the encoder.
-    positions: str = setting("sincos", help="sincos, learned, rotary or none")
-    class_token: bool = setting(True, help="whether the encoder has a class token")
-    registers: int = setting(0, help="extra learned tokens beside the class token")
+    positions: str | None = setting(
+        None,
+        help=(
+            "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as DINOv3)"
+            " or none (default: sincos, or those of --init)"
+        ),
+    )
+    class_token: bool | None = setting(
+        None, help="whether the encoder has a class token (default: yes, or as in --init)"
+    )
+    class_tokens: int | None = setting(
+        None,
+        help=(
+            "how many class tokens, whose mean is the class feature (Pixio has 8; default: 1, or as"
+            " in --init)"
+        ),
+    )
+    registers: int | None = setting(
+        None, help="extra learned tokens beside the class token (default: none, or as in --init)"
+    )
     # The decoder, which is thrown away after pretraining.
     decoder: str | None = setting(
         None,
@@ -38,18 +57,21 @@ class ModelSettings:
     decoder_heads: int | None = setting(
         None, help="attention heads of the decoder, instead of the model's"
     )
-    target: Literal["raw", "normalized"] = setting(
+    target: str | dict[str, Any] = setting(
         "normalized",
         help=(
-            "what is predicted: raw pixels, or pixels normalized by each patch's mean and deviation"
+            "what is predicted of each patch, e.g. raw, normalized or 'lowpass(cutoff=0.5)'; see:"
+            " maskwright list targets"
         ),
     )
 
     def __post_init__(self) -> None:
-        check_one_of("positions", self.positions, POSITIONS)
+        if self.positions is not None:
+            check_one_of("positions", self.positions, POSITIONS)
         if self.decoder is not None:
             check_one_of("decoder", self.decoder, DECODERS)
-        check_one_of("target", self.target, TARGETS)
+        # Its options are checked when it is built, which needs torch.
+        parse_target(self.target)
         for name in (
             "patch_size",
             "width",
@@ -61,6 +83,11 @@ class ModelSettings:
         ):
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
+        check_at_least("class_tokens", self.class_tokens, 1)
+        if self.class_tokens > 1 and not self.class_token:
+            raise MaskwrightError(
+                f"class_tokens is {self.class_tokens} and class_token is false; leave one out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

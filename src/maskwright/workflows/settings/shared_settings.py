@@ -9,7 +9,7 @@ from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
-RUN_HELP = "run, weight file or folder, official:NAME or timm:NAME"
+RUN_HELP = "run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maskwright.data.sampling import parse_sampling
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.optimizers import find_optimizer
@@ -25,6 +26,13 @@ class TrainSettings:
         help=(
             "weighted sum of terms, e.g. 'mse' or 'mse + 0->0.1*laplacian'; see: maskwright list"
             " losses"
+        ),
+    )
+    sample: str = setting(
+        "uniform",
+        help=(
+            "uniform: each picture once in an epoch; loss: as often as its running loss says, e.g."
+            " loss(power=2)"
         ),
     )
     batch_size: int | None = setting(None, help="pictures per step and process")
@@ -52,10 +60,31 @@ class TrainSettings:
     clip: float = setting(1.0, help=help_texts.CLIP)
     # What else happens to the weights.
     ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
-    init: str | None = setting(None, help="start from the weights of this run or checkpoint")
+    # Where the weights begin, and how gently the training goes on from there.
+    init: str | None = setting(
+        None,
+        help=(
+            "start from weights: a run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
+        ),
+    )
+    layer_decay: float | None = setting(
+        None,
+        help=(
+            "each layer of the encoder learns at this share of the rate of the one above it"
+            " (default: 1, less with --init)"
+        ),
+    )
+    decoder_first: float | None = setting(
+        None,
+        help=(
+            "share of the training in which the encoder is held still, so that a new decoder"
+            " learns first (default: 0, a little where --init brings no decoder)"
+        ),
+    )
     seed: int = setting(0, help=help_texts.SEED)
 
     def __post_init__(self) -> None:
+        parse_sampling(self.sample)
         # Two lengths would contradict each other; none is chosen later from the data.
         given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:
@@ -69,8 +98,9 @@ class TrainSettings:
             find_optimizer(self.optimizer)
         for name in ("batch_size", "accumulate"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("warmup", "beta2", "ema"):
-            check_inside(name, getattr(self, name), 0, 1)
+        for name in ("warmup", "beta2", "ema", "layer_decay", "decoder_first"):
+            if getattr(self, name) is not None:
+                check_inside(name, getattr(self, name), 0, 1)
         for name in ("base_lr", "lr", "min_lr", "weight_decay", "clip"):
             check_at_least(name, getattr(self, name), 0)
 

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from maskwright.data.loader import ResumableLoader
+from maskwright.data.picture_losses import PictureLosses
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.masking.given import check_given
 from maskwright.support.environment import keep_freed_memory, pick_device
@@ -22,19 +23,24 @@ from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
 from maskwright.training.trackers import Tracker, open_trackers
 from maskwright.training.trainer import Machine
-from maskwright.workflows.building.model_shape import model_config
 from maskwright.workflows.building.module import build_module
-from maskwright.workflows.loading.batches import build_batches, build_clock
+from maskwright.workflows.building.target import fit_target
+from maskwright.workflows.loading.batches import (
+    BatchExtras,
+    build_batches,
+    build_clock,
+    picture_losses,
+)
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.runs.same_pictures import check_same_parts, new_run
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
+from maskwright.workflows.training.collapse_watch import CollapseWatch
 from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.run_plan import ActiveRun, RunPlan
 from maskwright.workflows.training.run_record import record_begin, record_end, record_failure
-from maskwright.workflows.training.start_weights import start_from
 from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
@@ -82,29 +88,35 @@ def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveR
     device = pick_device(settings.run.device)
     if device.type == "cpu":
         keep_freed_memory()
-    loader = _open_batches(plan, pictures, device)
+    losses = picture_losses(settings, pictures.train)
+    loader = _open_batches(plan, pictures, device, losses)
     module = _build_module(plan, pictures, build_clock(settings, len(loader)))
-    if settings.train.init and not plan.resume:
-        reporter.say(start_from(settings.train.init, module.model))
-        # A teacher that averages the encoder has copied the weights before these came.
+    # The module says what pictures cost, and the loader draws by it.
+    module.picture_losses = losses
+    # A resumed run finds what was fitted in its checkpoint.
+    if not plan.resume and (fitted := fit_target(module.model, pictures, pictures.scale)):
+        reporter.say(fitted)
+    if plan.start is not None and not plan.resume:
+        plan.start.copy_into(module.model, pictures.scale)
+        # Averages of the encoder have copied the weights before these came.
         module.masker.restart(module.model.encoder)
+        if module.features is not None:
+            module.features.restart(module.model.encoder)
     return ActiveRun(plan=plan, pictures=pictures, loader=loader, module=module, reporter=reporter)
 
 
-def _open_batches(plan: RunPlan, pictures: Pictures, device: torch.device) -> ResumableLoader:
+def _open_batches(
+    plan: RunPlan, pictures: Pictures, device: torch.device, losses: PictureLosses | None
+) -> ResumableLoader:
     """The batches, with the maps that the policy and the loss look at."""
     parts = plan.policy_build
     # Masks that belong to pictures by name must fit those held out too.
     held_keys = () if pictures.held is None else pictures.held.keys
     check_given(parts.policy, (*pictures.train.keys, *held_keys))
-    return build_batches(
-        plan.settings,
-        pictures,
-        device,
-        parts.map_names,
-        parts.grid,
-        parts.needs_keys,
+    extras = BatchExtras(
+        maps=parts.map_names, grid=parts.grid, keys=parts.needs_keys, losses=losses
     )
+    return build_batches(plan.settings, pictures, device, extras)
 
 
 def _build_module(plan: RunPlan, pictures: Pictures, clock: Clock) -> PretrainModule:
@@ -113,7 +125,6 @@ def _build_module(plan: RunPlan, pictures: Pictures, clock: Clock) -> PretrainMo
     described = {
         "format": 1,
         "pixel_scale": {"mean": list(scale.mean), "std": list(scale.std)},
-        "model": model_config(settings).to_dict(),
         "settings": settings.to_flat(),
     }
     num_pictures = len(pictures.train)
@@ -131,15 +142,16 @@ def _train(run: ActiveRun, run_log: RunLog) -> bool:
         return False
     # What is measured meanwhile, and what stands beside the loss.
     monitor = TrainingMonitor(settings, run.pictures, run_log.picture)
+    watch = CollapseWatch(run.reporter)
     loop = TrainLoop(
         label="pretrain",
-        beside=format_baselines(settings, run.folder, monitor.baselines(module)),
+        beside=_beside(run, monitor),
         machine=_machine(settings),
         epochs=settings.train.epochs,
         tasks=monitor.tasks(),
         save_minutes=settings.run.save_minutes,
         keep=settings.run.keep or (),
-        more=module.masker.monitor.take_row,
+        more=lambda: {**module.take_row(), **watch.take_row(module)},
         averaging=averaging(settings),
     )
     result = run_train_loop(module, run.loader, run_log, loop, run.reporter, resume=run.plan.resume)
@@ -159,6 +171,13 @@ def _machine(settings: PretrainSettings) -> Machine:
         strategy=settings.run.strategy,
         accumulate=settings.train.accumulate,
     )
+
+
+def _beside(run: ActiveRun, monitor: TrainingMonitor) -> str:
+    """What stands beside the loss: the trivial baselines, or the target that has none."""
+    if run.module.features is not None:
+        return f"of {run.module.model.target.traits.network} features"
+    return format_baselines(run.settings, run.folder, monitor.baselines(run.module))
 
 
 def format_baselines(

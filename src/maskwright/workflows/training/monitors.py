@@ -17,6 +17,7 @@ from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.evaluation.readout import DEFAULT_READOUT, read_features
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.patches import PatchMask
+from maskwright.targets.building import read_target
 from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
@@ -32,6 +33,11 @@ BASELINE_PICTURES = 64
 MOST_KNN_TRAIN = 5000
 # Of the random masks that runs with different policies can be compared on.
 COMMON_RATIO = 0.75
+
+
+def shows_pictures(settings: PretrainSettings) -> bool:
+    """Whether what a run predicts can be shown as pictures."""
+    return read_target(settings.model.target).traits.has_picture
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,10 @@ class TrainingMonitor:
     def tasks(self) -> list[EpochTask]:
         """What is due at the end of epochs."""
         run = self.settings.run
-        tasks = [EpochTask("samples", run.sample_every or 1, self.show_samples)]
+        tasks = []
+        # Some targets lead back to no picture; the beginning of the run has said so.
+        if shows_pictures(self.settings):
+            tasks.append(EpochTask("samples", run.sample_every or 1, self.show_samples))
         if self.pictures.held is not None:
             # First in the list, so that its columns come first in a row.
             tasks.insert(0, EpochTask("held_out", 1, self.measure_held_out))
@@ -67,9 +76,12 @@ class TrainingMonitor:
         """The loss of two trivial predictions on fixed pictures under fixed masks."""
         batch = self._batch(module, BASELINE_PICTURES)
         mask = self.own_mask(module, batch)
-        config = module.model.config
         return measure_baselines(
-            batch.images, mask, module.scale, patch_size=config.patch_size, target=config.target
+            batch.images,
+            mask,
+            module.scale,
+            patch_size=module.model.grid.patch_size,
+            target=module.model.target,
         )
 
     def own_mask(self, module: PretrainModule, batch: Batch) -> PatchMask:
@@ -112,7 +124,7 @@ class TrainingMonitor:
             images = module.scale.to_model(batch.images.to(module.device))
             priors = {name: share.to(module.device) for name, share in batch.priors.items()}
             for name, mask in self._held_out_masks(module, batch).items():
-                prediction = module.model(images, mask, visible=module.objective.needs.visible)
+                prediction = module.predict(images, mask)
                 value = module.objective(replace(prediction, priors=priors), images, 1.0)
                 # Batches are of different sizes: the mean is over pictures.
                 for column, number in value.columns(name).items():

@@ -20,6 +20,7 @@ from maskwright.workflows.runs.same_pictures import check_same_data, new_run
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import build_settings, flatten, read_recipe
 from maskwright.workflows.training.run_plan import RunPlan
+from maskwright.workflows.training.start_weights import fit_start, open_start
 
 
 def plan_resumed(given: dict[str, Any], source: Any, reporter: Reporter) -> RunPlan:
@@ -58,6 +59,8 @@ def _plan_from_folder(
         folder=folder,
         resume=folder.last.exists() and not joined,
         joined=joined,
+        # A process that joins a run at its beginning draws the same weights as the others.
+        start=fit_start(open_start(settings.train.init), settings) if joined else None,
     )
 
 

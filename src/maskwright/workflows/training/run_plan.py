@@ -9,6 +9,7 @@ from maskwright.data.sources.open import Source
 from maskwright.support.reporting import Reporter
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
+from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.policy_build import PolicyBuild
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -25,6 +26,7 @@ class RunPlan:
     folder: where the run lies.
     resume: go on from its last checkpoint.
     joined: this process helps a run that another process has started and writes for.
+    start: the weights that a new run starts from, fitted to its model.
     """
 
     settings: PretrainSettings
@@ -34,6 +36,7 @@ class RunPlan:
     folder: RunFolder
     resume: bool = False
     joined: bool = False
+    start: FittedWeights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from maskwright.workflows.runs.same_pictures import facts_of_pictures
 from maskwright.workflows.settings.recipes import dump_recipe
 from maskwright.workflows.training.final_psnr import measure_psnr_gain
 from maskwright.workflows.training.mask_record import show_masks
+from maskwright.workflows.training.monitors import shows_pictures
 from maskwright.workflows.training.run_plan import ActiveRun
 
 
@@ -31,6 +32,12 @@ def record_begin(run: ActiveRun) -> None:
         f" {format_count(parameters)} parameters, {run.module.model.grid};"
         f" {len(pictures.train):,} pictures to train on, {held_count:,} held out; {length}"
     )
+
+    if not shows_pictures(settings):
+        run.reporter.say(
+            f"The target {run.module.model.target} leads back to no picture, so the run leaves no"
+            " sheets of reconstructions; the loss and k-NN say how it goes"
+        )
 
     # Also when the run is resumed: the data may have moved.
     heading = f"Repeat this run: maskwright pretrain --recipe {folder.config} --out NEW"
@@ -98,10 +105,8 @@ def record_end(run: ActiveRun, stopped: bool) -> None:
     exported = _export(folder, loaded)
     gain = measure_psnr_gain(loaded, run.pictures, run.module.device)
     folder.update_status(state="finished", **spent, masks=masks, psnr=gain)
-    reporter.say(
-        f"Finished {step:,} steps in {format_time(run.clock.seconds)}. Look at {folder.samples};"
-        f" {exported}"
-    )
+    look = f"Look at {folder.samples}; " if shows_pictures(run.settings) else ""
+    reporter.say(f"Finished {step:,} steps in {format_time(run.clock.seconds)}. {look}{exported}")
     reporter.say(f"Measure it with: maskwright evaluate {folder} --data LABELED")
 
 

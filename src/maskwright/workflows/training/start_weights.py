@@ -1,57 +1,63 @@
-"""Starting a run from weights that exist.
-
-The parts that fit are copied, positions are resized, the rest is named.
-"""
+"""Starting a run from weights that exist: opened and fitted before anything is decoded."""
 
 from __future__ import annotations
 
-from torch import nn
+from maskwright.support.reporting import Reporter
+from maskwright.weights.fitting import FittedWeights, fit_weights
+from maskwright.weights.model_parts import Parts
+from maskwright.weights.zoo import nearest_start
+from maskwright.workflows.building.model_shape import model_config
+from maskwright.workflows.runs.locate import load_any_parts
+from maskwright.workflows.settings.choice import Facts, StartFacts
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
-from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.patches.positions import resize_positions
-from maskwright.support.errors import MaskwrightError
-from maskwright.weights.hints import Hints
-from maskwright.workflows.runs.locate import load_any_encoder
+# Below this many pictures a start from trained weights is advised: with so few, a training from
+# scratch sees each of them often before it has learned what all pictures have in common.
+FEW = 5_000
 
 
-def start_from(path: str, model: MaskedAutoencoder) -> str:
-    """Copy the weights of a run or checkpoint into a model; returns a sentence on what happened.
+def open_start(init: str | None) -> Parts | None:
+    """The weights that a run starts from, None without any.
 
-    path: whatever `load_any_encoder` takes. Positions are resized to this run's grid, the stem to
-        its number of channels.
+    init: whatever `load_any_parts` takes.
 
-    Raises MaskwrightError when the encoders differ in shape.
+    Raises MaskwrightError for what is not there, not readable or of no known format.
     """
-    # The number of channels is a hint: the stem is adapted to it.
-    source = load_any_encoder(path, Hints(channels=model.config.channels)).model
-    prefix = source.config.num_prefix
-    state = source.state_dict()
-    # Learned positions belong to a grid and to the tokens before it.
-    for name, table in _positions(model).items():
-        if name in state and prefix == model.config.num_prefix:
-            resized = resize_positions(state[name], source.grid, model.grid, prefix)
-            state[name] = resized.reshape(table.shape)
-
-    target = model.state_dict()
-    fitting = {
-        name: value
-        for name, value in state.items()
-        if name in target and target[name].shape == value.shape
-    }
-    # A decoder may be another; half an encoder would be a silent mistake.
-    missing = [name for name in target if name.startswith("encoder.") and name not in fitting]
-    if missing:
-        raise MaskwrightError(
-            f"The encoder in {path} does not fit this run's: {', '.join(missing[:3])} differ. Use"
-            " the same model and patch size."
-        )
-    # Not strict: a decoder that does not fit stays as it was drawn.
-    model.load_state_dict(fitting, strict=False)
-    fresh = len(target) - len(fitting)
-    if fresh:
-        return f"Starting from {path}; {fresh} tensors of the decoder do not fit and start fresh"
-    return f"Starting from {path}"
+    return None if init is None else load_any_parts(init)
 
 
-def _positions(model: MaskedAutoencoder) -> dict[str, nn.Parameter]:
-    return {name: value for name, value in model.named_parameters() if name.endswith("pos_embed")}
+def facts_of_start(parts: Parts | None) -> StartFacts | None:
+    """What choices follow from."""
+    if parts is None:
+        return None
+    return StartFacts(parts.source, parts.config, parts.has_decoder)
+
+
+def fit_start(parts: Parts | None, settings: PretrainSettings) -> FittedWeights | None:
+    """The weights in the shapes of the run's model.
+
+    Raises MaskwrightError where they do not fit.
+    """
+    return None if parts is None else fit_weights(parts, model_config(settings))
+
+
+def say_start(start: FittedWeights, reporter: Reporter) -> None:
+    """Say where the run starts, and what of the weights was adapted, dropped or is new."""
+    halves = "encoder and decoder" if start.has_decoder else "the encoder"
+    reporter.say(f"Starting from {start.source}: {halves}")
+    for note in start.notes:
+        reporter.say(f"  {note}")
+
+
+def advise_start(facts: Facts, reporter: Reporter) -> None:
+    """Advise a start from trained weights where the pictures are few."""
+    if facts.count >= FEW:
+        return
+    name = nearest_start(facts.short_side)
+    if name is None:
+        return
+    reporter.say(
+        f"{facts.count:,} pictures are few (fewer than {FEW:,}): from scratch, each is seen many"
+        " times before the basics are learned."
+    )
+    reporter.say(f"Weights that know the basics are a better start: add --init {name}")

@@ -32,6 +32,7 @@ class AttentiveProbe(AttentiveSettings):
 
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "frozen patch tokens"
+    task: ClassVar[str] = "classes"
 
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """Train a few queries and a linear layer on the patch tokens of train."""

@@ -44,6 +44,14 @@ PROBES: dict[str, Entry] = {
         f"{_ROOM}.gradient:AdamLinearProbe",
         "batch norm and a linear layer with Adam on cached features, nothing tuned",
     ),
+    "segmentation": Entry(
+        f"{_ROOM}.segmentation:SegmentationProbe",
+        "a class for every pixel, by a linear layer on frozen patch tokens",
+    ),
+    "regression": Entry(
+        f"{_ROOM}.regression:RegressionProbe",
+        "a number for every picture or pixel, by ridge regression on frozen features",
+    ),
 }
 
 

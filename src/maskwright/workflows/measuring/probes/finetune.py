@@ -32,6 +32,7 @@ class FinetuneProbe:
     cutmix: float = 1.0
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "all weights, fine-tuned"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         # Building the settings checks every value before anything is loaded.

@@ -50,6 +50,7 @@ class OfficialLinearProbe:
     pooling: str = "cls"
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "frozen features"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)
@@ -177,6 +178,7 @@ class AdamLinearProbe:
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)

@@ -24,6 +24,7 @@ class KnnProbe(KnnSettings):
     pooling: str = "mean"
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, POOLINGS)

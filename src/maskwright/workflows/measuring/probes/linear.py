@@ -32,6 +32,7 @@ class LinearProbe:
     choose_on: int = 10_000
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         check_one_of("pooling", self.pooling, ("best", *POOLINGS))
@@ -68,6 +69,7 @@ class LayersProbe:
     iterations: int = 60
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "frozen features of the best layer"
+    task: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         self._settings("mean")
@@ -126,6 +128,7 @@ class FewShotProbe(FewShotSettings):
 
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features, few labels"
+    task: ClassVar[str] = "classes"
 
     def measure(self, context: ProbeContext) -> dict[str, Any]:
         """The mean over draws, with its interval over test pictures and its spread over draws."""

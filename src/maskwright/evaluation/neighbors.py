@@ -1,0 +1,91 @@
+"""The most similar pictures by their features: cosine after every feature is standardized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.evaluation.standardize import Standardizer
+
+# Similarities held in memory at once: 64 MiB of float32.
+_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The nearest of a collection for each of q queries, the most similar first.
+
+    rows: (q, k) places in the collection.
+    similarity: (q, k) cosines, 1 for the same direction.
+    """
+
+    rows: Tensor
+    similarity: Tensor
+
+
+def to_directions(features: Tensor, standardizer: Standardizer) -> Tensor:
+    """(n, D) features as vectors of length 1, without what all pictures have in common."""
+    return F.normalize(standardizer.apply(features), dim=1)
+
+
+def find_neighbors(
+    queries: Tensor, collection: Tensor, count: int, own: Tensor | None = None
+) -> Neighbors:
+    """Find the `count` nearest of (n, D) directions for each of (q, D).
+
+    own: (q,) the place of each query in the collection, which is left out; -1 for none.
+    """
+    rows, values = [], []
+    count = min(count, len(collection) - (own is not None))
+    for start in range(0, len(queries), max(1, _AT_ONCE // len(collection))):
+        some = slice(start, start + max(1, _AT_ONCE // len(collection)))
+        similarity = queries[some] @ collection.T
+        if own is not None:
+            here = own[some]
+            known = here >= 0
+            similarity[known.nonzero()[:, 0], here[known]] = -torch.inf
+        best = similarity.topk(count, dim=1)
+        rows.append(best.indices)
+        values.append(best.values)
+    return Neighbors(torch.cat(rows), torch.cat(values))
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarPairs:
+    """Pairs that are more similar than a threshold, the most similar first.
+
+    first: (p,) places among the queries.
+    second: (p,) places in the collection.
+    similarity: (p,).
+    """
+
+    first: Tensor
+    second: Tensor
+    similarity: Tensor
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def find_pairs(queries: Tensor, collection: Tensor, least: float, *, same: bool) -> SimilarPairs:
+    """All pairs with a cosine of at least `least`.
+
+    same: both are one collection, so that each pair comes once and none with itself.
+    """
+    parts = []
+    step = max(1, _AT_ONCE // len(collection))
+    for start in range(0, len(queries), step):
+        similarity = queries[start : start + step] @ collection.T
+        first, second = (similarity >= least).nonzero(as_tuple=True)
+        if same:
+            later = second > first + start
+            first, second = first[later], second[later]
+        parts.append(torch.stack([first + start, second]))
+        parts.append(similarity[first, second][None].double())
+    pairs = torch.cat(parts[0::2], dim=1)
+    values = torch.cat(parts[1::2], dim=1)[0]
+    order = values.argsort(descending=True, stable=True)
+    return SimilarPairs(pairs[0, order], pairs[1, order], values[order].float())

@@ -1,0 +1,1 @@
+"""Targets: what a decoder predicts of each patch. Torch only; networks are passed in."""

@@ -1,0 +1,121 @@
+"""Anomalies without labels: pictures ranked by how unlike normal ones they are, with heat maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskwright.data.store.packed import PackedStore
+from maskwright.data.store.splits import limited
+from maskwright.support.environment import describe_device, pick_device, versions
+from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.measuring.anomaly_report import AnomalyReport, measure_scores
+from maskwright.workflows.measuring.anomaly_scores import ScoredPictures, learn_normal
+from maskwright.workflows.measuring.normal_pictures import (
+    Asked,
+    count_shared,
+    open_asked,
+    open_normal,
+)
+from maskwright.workflows.measuring.subjects import baselines_of, load_encoders
+from maskwright.workflows.runs.locate import home_of
+from maskwright.workflows.runs.run_folder import now
+from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
+from maskwright.workflows.settings.arguments import takes
+
+
+@dataclass(frozen=True, eq=False)
+class Anomalies:
+    """What was found.
+
+    names: of the pictures, the most anomalous first.
+    scores: of each kind, in that order.
+    measured: AUROC and average precision of each score where labels exist, ready for JSON.
+    folder: where sheet, table and numbers are.
+    """
+
+    names: tuple[str, ...]
+    scores: dict[str, Tensor]
+    measured: dict[str, Any]
+    folder: Path
+
+
+@takes(AnomaliesSettings, "run", "photos")
+def anomalies(settings: AnomaliesSettings, reporter: Reporter | None = None) -> Anomalies:
+    """Score pictures by how unlike normal ones they are, and rank them.
+
+    Two scores: how much harder each place is to fill in than in normal pictures, and how far each
+    patch is from all patches of normal pictures (PatchCore, Roth et al. 2022); beside them the
+    distance to the mean normal picture. Leaves a sheet, scores.csv and anomalies.json.
+    """
+    reporter = reporter or LogReporter()
+    device = pick_device(settings.device)
+    (encoder,) = load_encoders([settings.run], ["run"], settings.normal, device)
+    loaded, home = encoder.loaded, home_of(settings.run)
+    reading = reading_for(loaded.settings, settings.value_range, settings.pages)
+    asked = open_asked(
+        settings.photos, settings.labels, settings.anomalous, reading, encoder.config, reporter
+    )
+    asked = _limited(asked, settings)
+    normal = open_normal(settings.normal, loaded, home, settings.reference, settings.seed, reporter)
+    _say_begin(asked, normal, reporter)
+
+    scored = _score(loaded, asked, normal, settings, reporter)
+    measured = {"run": measure_scores(scored, asked, settings.seed)}
+    if settings.baselines and asked.is_anomalous is not None:
+        untrained = baselines_of([encoder])[0]
+        other = _score(untrained.loaded, asked, normal, settings, reporter)
+        measured[untrained.name] = measure_scores(other, asked, settings.seed)
+
+    report = AnomalyReport(settings, asked, len(normal), scored, measured)
+    folder = Path(settings.out) if settings.out is not None else home / "anomalies"
+    about = {"device": describe_device(device), "made": now(), "versions": versions()}
+    report.write(folder, about)
+    for line in [*report.lines(), f"Written to {folder}: sheet.png, scores.csv, anomalies.json"]:
+        reporter.say(line)
+    ranked = {name: scores[report.order] for name, scores in scored.scores.items()}
+    return Anomalies(tuple(report.names()), ranked, measured, folder)
+
+
+def _score(
+    loaded: LoadedEncoder,
+    asked: Asked,
+    normal: PackedStore,
+    settings: AnomaliesSettings,
+    reporter: Reporter,
+) -> ScoredPictures:
+    """Learn what is normal, then score the pictures."""
+    device = pick_device(settings.device)
+    scorer = learn_normal(loaded, normal, settings, device, reporter)
+    if scorer.errors is None:
+        reporter.warn("These weights have no decoder, so there is no score by reconstruction.")
+    return scorer.score(asked.store)
+
+
+def _limited(asked: Asked, settings: AnomaliesSettings) -> Asked:
+    """The pictures under the limit, with what is known of them."""
+    store = limited(asked.store, settings.limit, settings.seed)
+    if store is asked.store or asked.is_anomalous is None:
+        return Asked(store, asked.is_anomalous, asked.words)
+    places = {key: at for at, key in enumerate(asked.store.keys)}
+    rows = torch.tensor([places[key] for key in store.keys])
+    return Asked(store, asked.is_anomalous[rows], asked.words)
+
+
+def _say_begin(asked: Asked, normal: PackedStore, reporter: Reporter) -> None:
+    known = f" ({asked.words})" if asked.words else ""
+    reporter.say(
+        f"{len(asked.store):,} pictures to look at{known}, beside {len(normal):,} normal pictures"
+    )
+    shared = count_shared(asked.store, normal)
+    if shared:
+        reporter.warn(
+            f"{shared:,} of the pictures to look at are among the normal ones (equal pixels), so"
+            " they look more normal than they are."
+        )

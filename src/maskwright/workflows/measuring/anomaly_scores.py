@@ -1,0 +1,173 @@
+"""Three scores of how anomalous pictures are, with a heat map of each that has places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from maskwright.data.store.packed import PackedStore
+from maskwright.evaluation.anomaly_maps import (
+    PlaceStatistics,
+    complementary_masks,
+    reconstruction_errors,
+    smooth,
+    top_mean,
+)
+from maskwright.evaluation.frozen import frozen_precision, held_still
+from maskwright.evaluation.memory_bank import MemoryBank, aggregate, build_bank
+from maskwright.evaluation.readout import tokens_of_blocks
+from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.support.reporting import Reporter
+from maskwright.weights.checkpoint import LoadedEncoder
+from maskwright.workflows.loading.pictures import eval_batches
+from maskwright.workflows.measuring.patch_tokens import dense_blocks
+from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
+
+RECONSTRUCTION, NEIGHBORS, MEAN_PICTURE = "reconstruction", "neighbors", "mean picture"
+BATCH = 32
+# Deviation of the Gaussian that blurs errors, as a share of a patch's side.
+BLUR = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPictures:
+    """Scores of n pictures, larger is more anomalous.
+
+    scores: (n,) of each kind, by name.
+    maps: (n, H, W) float16 heat maps, by name, for the scores that have places.
+    """
+
+    scores: dict[str, Tensor]
+    maps: dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AnomalyScorer:
+    """Scores pictures of one model by what normal pictures are like.
+
+    loaded: the model; without a decoder there is no score by reconstruction.
+    settings: how the scores are made.
+    device: where it computes.
+    reporter: where progress is shown.
+    errors: of the normal pictures at every place; None without a decoder.
+    bank: patch features of the normal pictures.
+    mean: (C, H, W) the mean of the normal pictures, in the model's numbers.
+    """
+
+    loaded: LoadedEncoder
+    settings: AnomaliesSettings
+    device: torch.device
+    reporter: Reporter
+    errors: PlaceStatistics | None
+    bank: MemoryBank
+    mean: Tensor
+
+    def score(self, store: PackedStore) -> ScoredPictures:
+        """Score all pictures of a store and keep their heat maps."""
+        scores: dict[str, list[Tensor]] = {}
+        maps: dict[str, list[Tensor]] = {}
+        reader = _Reader(self.loaded, self.settings, self.device)
+        for images in reader.batches(store, "score", self.reporter):
+            if self.errors is not None:
+                standard = self.errors.standardize(reader.errors(images))
+                scores.setdefault(RECONSTRUCTION, []).append(top_mean(standard))
+                maps.setdefault(RECONSTRUCTION, []).append(standard.half())
+            far = reader.spread(self.bank.distances(reader.features(images)))
+            scores.setdefault(NEIGHBORS, []).append(top_mean(far))
+            maps.setdefault(NEIGHBORS, []).append(far.half())
+            # Beside scores that had to be learned, one that any program could give.
+            plain = (images.cpu() - self.mean).square().flatten(1).mean(1).sqrt()
+            scores.setdefault(MEAN_PICTURE, []).append(plain)
+        return ScoredPictures(
+            {name: torch.cat(parts) for name, parts in scores.items()},
+            {name: torch.cat(parts) for name, parts in maps.items()},
+        )
+
+
+def learn_normal(
+    loaded: LoadedEncoder,
+    normal: PackedStore,
+    settings: AnomaliesSettings,
+    device: torch.device,
+    reporter: Reporter,
+) -> AnomalyScorer:
+    """Measure what normal pictures are like."""
+    reader = _Reader(loaded, settings, device)
+    errors = PlaceStatistics() if reader.can_reconstruct else None
+    total = torch.zeros(())
+
+    def features() -> Iterator[Tensor]:
+        nonlocal total
+        # One pass serves all three: pictures are decoded and scaled once.
+        for images in reader.batches(normal, "normal", reporter):
+            if errors is not None:
+                errors.add(reader.errors(images))
+            total = total + images.cpu().double().sum(0)
+            yield reader.features(images)
+
+    bank = build_bank(features(), settings.bank, settings.subsample, settings.seed)
+    return AnomalyScorer(
+        loaded=loaded,
+        settings=settings,
+        device=device,
+        reporter=reporter,
+        errors=errors,
+        bank=bank,
+        mean=(total / len(normal)).float(),
+    )
+
+
+class _Reader:
+    """Reads errors and features of pictures from one model."""
+
+    def __init__(
+        self, loaded: LoadedEncoder, settings: AnomaliesSettings, device: torch.device
+    ) -> None:
+        self._model = loaded.model.to(device)
+        self._scale = loaded.scale
+        self._settings = settings
+        self._device = device
+        self._blocks = dense_blocks(loaded.model.config, settings.blocks)
+
+    @property
+    def can_reconstruct(self) -> bool:
+        return isinstance(self._model, MaskedAutoencoder)
+
+    def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
+        """(B, C, H, W) pictures in the model's numbers, on the device."""
+        done = 0
+        for batch in eval_batches(store, self._model.config.image_size, BATCH):
+            reporter.progress(label, done, len(store), f"{done:,} of {len(store):,} pictures")
+            done += len(batch.images)
+            yield self._scale.to_model(batch.images.to(self._device))
+        reporter.finish()
+
+    def errors(self, images: Tensor) -> Tensor:
+        """(B, H, W) errors of every pixel while it was hidden, a little blurred."""
+        model, settings = self._model, self._settings
+        assert isinstance(model, MaskedAutoencoder)
+        masks = complementary_masks(model.grid, settings.ratio, settings.rounds, settings.seed)
+        with held_still(model, self._device, frozen_precision(self._device)):
+            maps = reconstruction_errors(model, images, masks)
+        # A little, because single pixels are noise.
+        return smooth(maps, model.config.patch_size * BLUR).cpu()
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, N, D) features of patches, averaged over their neighborhoods."""
+        model = self._model
+        prefix = model.config.num_prefix
+        with held_still(model, self._device, frozen_precision(self._device)):
+            tokens = list(tokens_of_blocks(model, images, self._blocks))
+        joined = torch.cat([part[:, prefix:].float() for part in tokens], dim=2)
+        return aggregate(joined, model.grid).cpu()
+
+    def spread(self, distances: Tensor) -> Tensor:
+        """(B, N) numbers of patches, enlarged bilinearly to (B, H, W)."""
+        grid = self._model.grid
+        coarse = distances.view(len(distances), 1, grid.rows, grid.cols)
+        size = self._model.config.image_size
+        return F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)[:, 0]
