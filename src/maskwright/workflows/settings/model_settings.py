@@ -84,7 +84,7 @@ class ModelSettings:
             check_at_least(name, getattr(self, name), 1)
         check_at_least("registers", self.registers, 0)
         check_at_least("class_tokens", self.class_tokens, 1)
-        if self.class_tokens > 1 and not self.class_token:
+        if (self.class_tokens or 1) > 1 and self.class_token is False:
             raise MaskwrightError(
                 f"class_tokens is {self.class_tokens} and class_token is false; leave one out."
             )
