@@ -13,6 +13,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import Labeled
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.evaluation import (
     Evaluation,
