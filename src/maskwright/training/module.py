@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from maskwright.data.picture_losses import PictureLosses
-from maskwright.losses.objective import Objective, ObjectiveValue
-from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_step
+from maskwright.losses.objective import ObjectiveValue
 from maskwright.patches import PatchMask, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
-from maskwright.training.feature_sources import FeatureSource, measure_spread
+from maskwright.training.feature_sources import measure_spread
 from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_layer
-from maskwright.training.masker import Masker
 from maskwright.training.optimizers import find_optimizer
-from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings, training_cost
 from maskwright.training.shown import Shown
 from maskwright.training.stepped import SteppedModule
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainStepSettings:
-    """The numbers that a training step needs, all plain.
-
-    seed: of everything that is drawn in a step.
-    optimizer: its name in the catalog.
-    rate: the learning rate over the training.
-    weight_decay, beta2: of the optimizer.
-    clip: largest norm of the gradient, 0 for any.
-    masks_per_image: how many masks each picture gets in a step.
-    layer_decay: rate of an encoder's layer over that of the layer above it.
-    decoder_first: share of the training in which the encoder is held still.
-    """
-
-    seed: int
-    optimizer: str
-    rate: LearningRate
-    weight_decay: float
-    beta2: float
-    clip: float
-    masks_per_image: int
-    layer_decay: float = 1.0
-    decoder_first: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainParts:
-    """What a training is made of.
-
-    model: what is trained.
-    masker: draws its masks.
-    objective: the loss.
-    features: what computes the target, where it is no function of the pixels alone.
-    """
-
-    model: MaskedAutoencoder
-    masker: Masker
-    objective: Objective
-    features: FeatureSource | None = None
 
 
 class PretrainModule(SteppedModule):
@@ -289,12 +243,3 @@ def patch_errors(prediction: Prediction) -> Tensor:
     """(B, K) mean squared error of each predicted patch in the target's space, no gradient."""
     # (B, K, P) -> (B, K)
     return (prediction.values.detach().float() - prediction.targets()).square().mean(-1)
-
-
-@lru_cache(maxsize=1024)
-def training_cost(config: ModelConfig, num_visible: int, num_predicted: int) -> int:
-    """Operations of an image's step with that many visible and predicted patches.
-
-    It is asked for at every step, so it is remembered.
-    """
-    return count_step(config, num_visible, num_predicted).training
