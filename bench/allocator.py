@@ -70,10 +70,10 @@ def main() -> None:
             {name: time_apart(name, shape) for name in CANDIDATES} for _ in range(given.rounds)
         ]
         for name in CANDIDATES:
-            ratios = [one["peer"] / one[name] for one in rounds]
+            ratios = [times["peer"] / times[name] for times in rounds]
             medians[name].append(statistics.median(ratios))
-            times = sorted(1e3 * one[name] for one in rounds)
-            shown = " ".join(f"{value:.0f}" for value in times)
+            milliseconds = sorted(1e3 * times[name] for times in rounds)
+            shown = " ".join(f"{value:.0f}" for value in milliseconds)
             print(
                 f"{SHAPES[shape]!s:16} {name:10} {shown} ms, against the peer {min(ratios):.2f}"
                 f" {medians[name][-1]:.2f} {max(ratios):.2f}x",

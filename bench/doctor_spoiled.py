@@ -4,8 +4,9 @@ must be called healthy.
 python bench/doctor_spoiled.py CIFAR10 [--steps 150] [--only NAME ...] [--out FOLDER]
 
 CIFAR10: pictures of 32 pixels, a folder or an archive. The model is half as wide and deep as
-vit_nano, so that each run takes some seconds of a quiet core. Prints a line for each: what was spoiled, the verdict, and what was found; ends with 1 where
-a spoiled run was not named or a healthy one was.
+vit_nano, so that each run takes some seconds of a quiet core. Prints a line for each: what was
+spoiled, the verdict, and what was found; ends with 1 where a spoiled run was not named or a healthy
+one was.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from maskwright.evaluation.reconstruction import measure_reconstruction
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.support.environment import describe_device, versions
 from maskwright.support.reporting import LogReporter
-from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches, find, load
 from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.choices import choose_patch
@@ -98,7 +98,7 @@ def tune(options: argparse.Namespace, seed: int) -> float:
     found = {}
     for rate in RATES:
         name = f"rate{rate:g}"
-        row = run_child(options, name, seed, 1.0, {name: rate}, length=TUNING_SHARE, tuning=True)
+        row = run_child(options, name, seed, 1.0, {name: rate}, tuning=True)
         found[rate] = row["knn"][0]
     best = max(found, key=lambda rate: found[rate])
     print(f"seed {seed}: the tuned peer takes {best:g} of {found}", flush=True)
@@ -112,11 +112,14 @@ def run_child(
     share: float,
     rates: dict[str, float] | None = None,
     *,
-    length: float = 1.0,
     tuning: bool = False,
 ) -> dict[str, Any]:
-    """Train an arm up to a share of its length in a process of its own, and measure it there."""
+    """Train an arm up to a share of its length in a process of its own, and measure it there.
+
+    tuning: for a part of the length, to choose a rate.
+    """
     unit = "steps" if options.steps else "minutes"
+    length = TUNING_SHARE if tuning else 1.0
     whole = length * (options.steps or options.minutes)
     turn = {**vars(options), "arm": arm, "seed": seed, "until": share * whole, "whole": whole}
     turn |= {"unit": unit, "rate": (rates or {}).get(arm), "tuning": tuning}
@@ -245,7 +248,7 @@ def measure_filling(place: str, pictures: Pictures) -> dict[str, float]:
     loaded = load_any(place)
     grid = loaded.model.grid
     batch = eval_batch(pictures.fixed, pictures.size, FILLED_PICTURES)
-    mask = mask_samples(RandomPolicy(), grid, 0.75, batch.sample_ids, 0, purpose="common")
+    mask = mask_samples(RandomPolicy(), grid, batch.sample_ids, MaskDraw(0.75, 0, "common"))
     result = measure_reconstruction(loaded.model, batch.images, mask, loaded.scale)
     truth = batch.images.float() / 255
     is_hidden = hidden_pixels(mask, grid)
@@ -260,19 +263,19 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     last: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         ends = last.setdefault(row["arm"], [])
-        ends[:] = [one for one in ends if one["seed"] != row["seed"]] + [row]
+        ends[:] = [end for end in ends if end["seed"] != row["seed"]] + [row]
     for arm, ends in last.items():
-        told = [f"{arm:10}"]
+        reported = [f"{arm:10}"]
         for key in ("knn", "linear", "psnr", "smooth"):
             values = [
-                one[key][0] if isinstance(one[key], list) else one[key]
-                for one in ends
-                if key in one
+                end[key][0] if isinstance(end[key], list) else end[key]
+                for end in ends
+                if key in end
             ]
             if values:
                 middle = statistics.median(values)
-                told.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
-        print("  ".join(told))
+                reported.append(f"{key} {middle:.1f} ({min(values):.1f} to {max(values):.1f})")
+        print("  ".join(reported))
     for peer in ("peer", "tuned"):
         for goal in last.get(peer, []):
             print(format_time_to(rows, peer, goal))
@@ -282,12 +285,12 @@ def format_time_to(rows: list[dict[str, Any]], peer: str, goal: dict[str, Any]) 
     """When our arm first measured as well as a peer did in the end, in the same seed."""
     wanted = goal["linear"][0]
     whole = f"{goal['seconds']:.0f} s, {goal['steps']:,} steps"
-    told = f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"
+    reported = f"seed {goal['seed']}: {peer} ends at linear {wanted:.1f} after {whole}"
     for row in rows:
         passed = row["arm"] == "ours" and row["seed"] == goal["seed"] and row["linear"][0] >= wanted
         if passed:
-            return f"{told}; ours was there by {row['seconds']:.0f} s, {row['steps']:,} steps"
-    return f"{told}; ours never was there"
+            return f"{reported}; ours was there by {row['seconds']:.0f} s, {row['steps']:,} steps"
+    return f"{reported}; ours never was there"
 
 
 if __name__ == "__main__":

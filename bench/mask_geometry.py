@@ -11,10 +11,10 @@ import sys
 
 import torch
 
-from made_up_scenes import build_scene, build_settled
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
 from maskwright.masking.policy import mask_scene
 from maskwright.patches.grid import Grid
+from synthetic_scenes import build_initialized, build_scene
 
 DRAWS = 4000
 POLICIES = [
@@ -98,7 +98,7 @@ def main() -> None:
         for text in POLICIES:
             with torch.no_grad():
                 mask = mask_scene(
-                    build_settled(text, grid, DRAWS, torch.device("cpu")),
+                    build_initialized(text, grid, DRAWS, torch.device("cpu")),
                     build_scene(grid, ratio, torch.arange(DRAWS)),
                 )
             shape = measure_geometry(mask.is_masked, grid)

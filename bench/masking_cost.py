@@ -16,10 +16,10 @@ from dataclasses import replace
 
 import torch
 
-from made_up_scenes import build_scene, build_settled
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.support.environment import describe_device
+from synthetic_scenes import build_initialized, build_scene
 
 RATIO = 0.75
 ROUNDS = 30
@@ -72,7 +72,7 @@ def main() -> None:
             f"batch {batch}, {grid.rows}x{grid.cols} grid, training step about {step} ms on 2 cores"
         )
         sample_ids = torch.arange(batch, device=device)
-        policies = {text: build_settled(text, grid, batch, device) for text in POLICIES}
+        policies = {text: build_initialized(text, grid, batch, device) for text in POLICIES}
         scene = build_scene(grid, RATIO, sample_ids)
         spent: dict[str, list[float]] = {text: [] for text in POLICIES}
         for _ in range(ROUNDS + 3):

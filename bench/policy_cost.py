@@ -20,9 +20,10 @@ from maskwright.patches import PixelScale
 from maskwright.schedules import Constant
 from maskwright.support.environment import describe_device
 from maskwright.support.seeding import torch_generator
-from maskwright.training.masker import Masker, Shown
+from maskwright.training.masker import Masker, MaskerSettings
 from maskwright.training.module import patch_errors
 from maskwright.training.optimizer import build_optimizer
+from maskwright.training.shown import Shown
 from maskwright.workflows.building.module import build_own_teacher, initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
 
@@ -80,11 +81,10 @@ class Step:
         )
         self.masker = Masker(
             policy,
-            Constant(0.75),
+            MaskerSettings(ratio=Constant(0.75), seed=0),
             self.model.grid,
             scale,
-            seed=0,
-            own_teacher=build_own_teacher(policy, self.model),
+            build_own_teacher(policy, self.model),
         )
         self.objective, self.optimizer = (
             build_objective("mse"),

@@ -1,7 +1,7 @@
 """What restyling does to shapes and textures, on rendered pictures whose both labels are known.
 
-`python bench/restyling.py [--pictures 300] [--size 64]` prints how often a shape probe and a texture
-probe, fitted on clean pictures, answer the picture's own labels and those of the style.
+`python bench/restyling.py [--pictures 300] [--size 64]` prints how often a shape probe and a
+texture probe, fitted on clean pictures, answer the picture's own labels and those of the style.
 """
 
 from __future__ import annotations

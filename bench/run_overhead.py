@@ -24,7 +24,7 @@ from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.reporting import LogReporter
 from maskwright.support.seeding import torch_generator
 from maskwright.training.optimizer import build_optimizer
-from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.building.model_shape import model_config
 
 BATCH = 64
@@ -75,7 +75,7 @@ def bare_speed(folder: Path, steps: int) -> float:
     for step in range(steps + 2):
         if step == 2:
             started = time.perf_counter()
-        mask = mask_samples(RandomPolicy(), model.grid, 0.75, ids, step, purpose="bench")
+        mask = mask_samples(RandomPolicy(), model.grid, ids, MaskDraw(0.75, step, "bench"))
         with torch.autocast("cpu", torch.bfloat16):
             loss = objective(model(images, mask), images).total
         optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,7 @@
-"""Draw the map of the house from the imports: floors of rooms, and the families inside the large ones.
+"""Draw the map of the house from the imports: floors of rooms, and families inside large ones.
 
-`python docs/draw_map.py` writes docs/images/map.svg; a test asks that the picture is the one of today's imports.
+`python docs/draw_map.py` writes docs/images/map.svg; a test asks that the picture is the one of
+today's imports.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ GAP = 8
 STYLE = """
 text { font-family: system-ui, sans-serif; fill: #1f2933 }
 .name { font-size: 14px; font-weight: 600 }
-.size { font-size: 11px; fill: #52606d }
 .title { font-size: 16px; font-weight: 600 }
 rect { fill: #eef4fb; stroke: #7b9cc4; rx: 5px }
 """
@@ -81,7 +81,7 @@ def draw_map(texts: dict[str, str]) -> str:
         parts.append(f'<text class="title" x="8" y="{top + 24}">{title}</text>')
         top += 36
         for floor in reversed(floors):
-            parts += _draw_floor(floor, top, room, texts)
+            parts += _draw_floor(floor, top)
             top += FLOOR_HEIGHT
         top += 16
     return (
@@ -93,20 +93,20 @@ def draw_map(texts: dict[str, str]) -> str:
     )
 
 
-def _draw_floor(floor: list[str], top: int, room: str, texts: dict[str, str]) -> list[str]:
-    """One row of boxes, each with its name and how many files it has."""
+def _draw_floor(floor: list[str], top: int) -> list[str]:
+    """One row of boxes with their names.
+
+    Without numbers of files, so that the picture changes with the rooms and not with every file.
+    """
     width = (WIDTH - GAP * (len(floor) + 1)) / len(floor)
     drawn: list[str] = []
     for at, member in enumerate(floor):
         left = GAP + at * (width + GAP)
-        files = sum(_member(name, room) == member for name in texts)
-        size = f"{files} files" if files > 1 else "1 file"
         middle = left + width / 2
         drawn.append(
             f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BOX_HEIGHT}"/>'
-            f'<text class="name" x="{middle:.1f}" y="{top + 21}" text-anchor="middle">'
+            f'<text class="name" x="{middle:.1f}" y="{top + 29}" text-anchor="middle">'
             f"{escape(member)}</text>"
-            f'<text class="size" x="{middle:.1f}" y="{top + 38}" text-anchor="middle">{size}</text>'
         )
     return drawn
 

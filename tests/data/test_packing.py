@@ -13,7 +13,7 @@ from PIL import Image
 
 from maskwright.data import packing
 from maskwright.data.packing import pack, packed_folder
-from maskwright.data.pixels.decode import Wanted
+from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import open_source
 from maskwright.data.store.packed import FACTS, PIXELS, open_packed
 from maskwright.support.errors import MaskwrightError
@@ -33,7 +33,7 @@ def test_a_store_holds_what_the_source_reads(folder: Path) -> None:
     for index in range(12):
         assert np.array_equal(
             store.image(index).permute(1, 2, 0).numpy(),
-            source.read(index, Wanted(channels=3, short_side=8)),
+            source.read(index, DecodeOptions(channels=3, short_side=8)),
         )
     assert store.labels is not None
     assert store.labels.tolist() == source.labels

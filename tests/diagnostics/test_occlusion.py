@@ -18,7 +18,7 @@ from maskwright.diagnostics.visible import own_attention, visible_features
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.png import to_png_bytes
-from tests.diagnostics.asked import SCALE, build_subject, material, pictures
+from tests.diagnostics.subjects import SCALE, build_subject, material, pictures
 
 GRID = Grid(8, 8, 4)
 RATIOS = (0.25, 0.5, 0.75)

@@ -10,7 +10,7 @@ from maskwright.diagnostics.attention import Rollout
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.mask_table import Geometry, _images
 from maskwright.diagnostics.representation import Representation
-from tests.diagnostics.asked import MemoryPictures, build_subject, pictures
+from tests.diagnostics.subjects import MemoryPictures, build_subject, pictures
 
 
 def in_order(found: MemoryPictures) -> MemoryPictures:

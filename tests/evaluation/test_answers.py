@@ -62,8 +62,8 @@ def test_majority_is_what_the_commonest_train_class_gives():
 def test_each_class_is_counted_alone_and_the_confusion_adds_up():
     truth = torch.tensor([2, 2, 2, 5, 5, 9])
     scores = torch.eye(2)[[0, 0, 1, 1, 1, 0]]
-    told = judge_answers(scores, torch.tensor([2, 5]), truth, truth).to_dict()
-    assert [(row["label"], row["n"]) for row in told["per_class"]] == [(2, 3), (5, 2), (9, 1)]
-    assert [row["top1"] for row in told["per_class"]] == pytest.approx([2 / 3, 1, 0])
-    assert read_rows(told["confusion"]).tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
-    assert told["correct"] == "110110"
+    reported = judge_answers(scores, torch.tensor([2, 5]), truth, truth).to_dict()
+    assert [(row["label"], row["n"]) for row in reported["per_class"]] == [(2, 3), (5, 2), (9, 1)]
+    assert [row["top1"] for row in reported["per_class"]] == pytest.approx([2 / 3, 1, 0])
+    assert read_rows(reported["confusion"]).tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert reported["correct"] == "110110"

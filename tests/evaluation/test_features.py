@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from maskwright.evaluation.features import Features, Labeled, extract_features, raw_pixel_features
+from maskwright.evaluation.features import (
+    Features,
+    Labeled,
+    PrefixTokens,
+    extract_features,
+    raw_pixel_features,
+)
 from maskwright.patches import PixelScale, patchify
 from maskwright.support.errors import MaskwrightError
 
@@ -41,7 +47,7 @@ def features_of(model, **more):
     return extract_features(
         model.encode,
         more.pop("data", None) or batches(),
-        num_prefix=2,
+        prefix=more.pop("prefix", PrefixTokens(2)),
         scale=SCALE,
         device=CPU,
         **more,
@@ -75,14 +81,18 @@ def test_modes_come_back_even_when_the_encoder_fails():
     model = TinyEncoder().train()
     with pytest.raises(RuntimeError):
         extract_features(
-            model, batches(), num_prefix=2, scale=PixelScale((0.5,) * 2, (1.0,) * 2), device=CPU
+            model,
+            batches(),
+            prefix=PrefixTokens(2),
+            scale=PixelScale((0.5,) * 2, (1.0,) * 2),
+            device=CPU,
         )
     assert model.training
 
 
 def test_a_module_works_like_its_bound_method():
     model = TinyEncoder().train()
-    called = extract_features(model, batches(), num_prefix=2, scale=SCALE, device=CPU)
+    called = extract_features(model, batches(), prefix=PrefixTokens(2), scale=SCALE, device=CPU)
     assert torch.equal(called.mean, features_of(model).mean)
     assert model.training
 
@@ -114,14 +124,14 @@ def test_bfloat16_gives_float32_features_near_the_exact_ones():
 
 def test_without_a_class_token_only_the_mean_is_offered():
     model = TinyEncoder(num_prefix=0)
-    found = extract_features(model, batches(), num_prefix=0, scale=SCALE, device=CPU)
+    found = extract_features(model, batches(), prefix=PrefixTokens(0), scale=SCALE, device=CPU)
     assert found.poolings == ("mean",)
     with pytest.raises(MaskwrightError, match="use mean"):
         found.pooled("cls")
 
 
 def test_a_register_alone_does_not_pose_as_a_class_token():
-    assert features_of(TinyEncoder(), class_token=False).cls is None
+    assert features_of(TinyEncoder(), prefix=PrefixTokens(2, has_class=False)).cls is None
 
 
 def test_an_unknown_pooling_names_the_nearest():
@@ -138,7 +148,7 @@ def test_probing_unlabeled_images_says_what_to_do():
 
 def test_no_images_is_an_error():
     with pytest.raises(MaskwrightError, match="no images"):
-        extract_features(TinyEncoder(), [], num_prefix=2, scale=SCALE, device=CPU)
+        extract_features(TinyEncoder(), [], prefix=PrefixTokens(2), scale=SCALE, device=CPU)
 
 
 def test_vectors_and_labels_must_be_as_many():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from maskwright.evaluation.features import extract_features
+from maskwright.evaluation.features import PrefixTokens, extract_features
 from maskwright.evaluation.layer_features import extract_layers
 from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
@@ -39,7 +39,7 @@ def test_the_last_block_gives_the_features_of_the_encoder(positions):
     )
     layers = extract_layers(model, batches(), scale=SCALE, device=torch.device("cpu"))
     whole = extract_features(
-        model.encode, batches(), num_prefix=2, scale=SCALE, device=torch.device("cpu")
+        model.encode, batches(), prefix=PrefixTokens(2), scale=SCALE, device=torch.device("cpu")
     )
     assert len(layers) == 3
     assert torch.equal(layers.at(3).mean, whole.mean)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -10,14 +9,11 @@ from urllib.error import URLError
 import pytest
 import torch
 import torchvision
+from torchmetrics.functional.image import lpips
 
 from maskwright.evaluation.perceptual_distance import TRUNKS, load_distance
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-
-pytest.importorskip(
-    "lpips", reason="the package lpips, LPIPS weights judged by people, is not installed"
-)
 
 
 def pictures(channels: int = 3) -> torch.Tensor:
@@ -58,11 +54,8 @@ def test_alex_agrees_with_the_formula_written_out(random_trunks: dict[str, Path]
     """Activations 1, 4, 7, 9, 11 of AlexNet, unit length over channels, squared differences
     weighted, averaged over places, summed.
     """
-    import lpips
-
-    heads = torch.load(
-        Path(lpips.__file__).parent / "weights" / "v0.1" / "alex.pth", map_location="cpu"
-    )
+    fitted = Path(lpips.__file__).parent / "lpips_models" / "alex.pth"
+    heads = torch.load(fitted, map_location="cpu")
     features = torchvision.models.alexnet(weights=None).features
     features.load_state_dict(
         {
@@ -98,19 +91,6 @@ def test_without_weights_the_error_gives_address_and_place(
         MaskwrightError,
         match=r"https://download.pytorch.org/models/alexnet-.*put it at .*checkpoints",
     ):
-        load_distance()
-
-
-def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def hide(name: str, *rest: Any) -> Any:
-        if name == "lpips":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", hide)
-    with pytest.raises(MaskwrightError, match=r"maskwright\[lpips\]"):
         load_distance()
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maskwright.evaluation.features import extract_features
+from maskwright.evaluation.features import PrefixTokens, extract_features
 from maskwright.evaluation.readout import (
     MOST_NUMBERS,
     READOUTS,
@@ -59,7 +59,7 @@ def tokens_after(model: ImageEncoder, images: torch.Tensor, block: int) -> torch
 
 def test_last_is_what_was_always_read(model: ImageEncoder, batches: list[SimpleNamespace]) -> None:
     read = read_features(model, batches, "last", scale=SCALE, device=CPU)
-    known = extract_features(model.encode, batches, num_prefix=2, scale=SCALE, device=CPU)
+    known = extract_features(model.encode, batches, prefix=PrefixTokens(2), scale=SCALE, device=CPU)
     assert torch.equal(read.mean, known.mean)
     assert torch.equal(read.pooled("cls"), known.pooled("cls"))
     assert torch.equal(read.labeled("mean").labels, torch.arange(5))
@@ -120,9 +120,9 @@ def test_a_picture_never_takes_more_numbers_than_allowed(name: str) -> None:
     blocks = blocks_read(large, READOUTS[name])
     assert blocks[-1] == 24
     assert len(set(blocks)) == len(blocks)
-    told = describe_readout(name, large)
-    assert told["width"] == len(blocks) * 1024 * READOUTS[name].numbers
-    assert int(str(told["width"])) <= MOST_NUMBERS
+    reported = describe_readout(name, large)
+    assert reported["width"] == len(blocks) * 1024 * READOUTS[name].numbers
+    assert int(str(reported["width"])) <= MOST_NUMBERS
 
 
 def test_few_blocks_are_evenly_spaced() -> None:

@@ -90,11 +90,10 @@ def test_every_masked_patch_is_measured_even_if_fewer_are_predicted_in_training(
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 64])
-def test_the_chunk_size_changes_nothing(chunk):
+def test_the_chunk_size_changes_nothing(chunk, monkeypatch):
     whole = measure_reconstruction(by_fill("normalized"), pictures(), random_mask(), SCALE)
-    parts = measure_reconstruction(
-        by_fill("normalized"), pictures(), random_mask(), SCALE, chunk=chunk
-    )
+    monkeypatch.setattr("maskwright.evaluation.reconstruction.CHUNK", chunk)
+    parts = measure_reconstruction(by_fill("normalized"), pictures(), random_mask(), SCALE)
     for name in ("loss", "psnr", "ssim"):
         assert torch.allclose(getattr(whole, name), getattr(parts, name), atol=1e-4)
 
@@ -116,9 +115,10 @@ def test_a_raw_target_says_that_nothing_was_denormalized():
     )
 
 
-def test_the_model_is_measured_in_evaluation_mode_and_goes_on_training():
+def test_the_model_is_measured_in_evaluation_mode_and_goes_on_training(monkeypatch):
     model = Oracle().train()
-    measure_reconstruction(model, pictures(), random_mask(), SCALE, chunk=2)
+    monkeypatch.setattr("maskwright.evaluation.reconstruction.CHUNK", 2)
+    measure_reconstruction(model, pictures(), random_mask(), SCALE)
     assert model.was_training == [False, False, False]
     assert model.training
 

@@ -77,11 +77,13 @@ import os, sys, torch, torch.distributed as distributed
 from tests.losses.test_uniformity import measure_share
 torch.set_num_threads(1)
 rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+meet = f"file://{folder}/meet"
+distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=world)
 measure_share(rank, world, folder)
 distributed.destroy_process_group()
 sys.stdout.flush(), sys.stderr.flush()
-os._exit(0)  # what counts is saved; torch's gloo threads now and then abort an interpreter that ends normally
+# What counts is saved; torch's gloo threads now and then abort an interpreter that ends normally.
+os._exit(0)
 """
 
 

@@ -45,14 +45,14 @@ def test_masked_patches_are_the_cells_of_the_slow_reference(draw) -> None:
 
 @pytest.mark.parametrize("size", [2, 7])
 def test_a_block_spans_rows_and_columns_on_a_14_wide_grid(draw, size) -> None:
-    """Trap T01: runs of consecutive ids are 1 x size**2 strips that wrap round rows."""
+    """Runs of consecutive ids would be 1 x size**2 strips that wrap round rows."""
     masks = draw(BlockPolicy(size=size), Grid(14, 14), 98 if size == 7 else 148)
     cells = masks.reshape(-1, 14 // size, size, 14 // size, size).float().mean((2, 4))
     assert set(cells.unique().tolist()) == {0.0, 1.0}
 
 
 def test_the_ratio_is_met_exactly_where_whole_cells_would_miss_it(draw) -> None:
-    """Trap T02: 49 cells at 0.75 floored give 144 of 196 patches, 73.5 percent."""
+    """49 cells at 0.75 floored give 144 of 196 patches, 73.5 percent."""
     assert draw(BlockPolicy(size=2), Grid(14, 14), 147).sum((1, 2)).unique().tolist() == [147]
 
 

@@ -154,13 +154,13 @@ class Broken:
         return getattr(self, f"_{self.kind}")(scene, scene.batch_size, scene.grid)
 
     def _raster_runs(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
-        """Trap T01: runs of four ids in reading order stand in for 2x2 blocks."""
+        """Runs of four ids in reading order stand in for 2x2 blocks."""
         return scene.rng.uniform(-(-grid.num_patches // 4)).repeat_interleave(4, 1)[
             :, : grid.num_patches
         ]
 
     def _never_last(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
-        """Trap T12: a position drawn below rows - height, so that the last row is left out."""
+        """A position drawn below rows - height, so that the last row is left out."""
         top = scene.rng.integers(0, grid.rows - 2, 1)
         rows = torch.arange(grid.num_patches) // grid.cols
         return ((rows >= top) & (rows < top + 2)).float()
@@ -172,7 +172,7 @@ class Broken:
         )
 
     def _follows_batch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
-        """Trap T14: one offset for the whole batch."""
+        """One offset for the whole batch."""
         noise = scene.rng.uniform(grid.num_patches)
         return noise + noise.mean(0) * 3
 
@@ -200,7 +200,7 @@ class Broken:
         return scene.rng.fork(str(scene.num_masked)).uniform(grid.num_patches)
 
     def _same_every_epoch(self, scene: Scene, batch: int, grid: Grid) -> Tensor:
-        """Trap T23: the sample names the mask and the epoch does not."""
+        """The sample names the mask and the epoch does not."""
         assert scene.sample_ids is not None
         order = (
             torch.sin(

@@ -60,7 +60,7 @@ def test_the_filter_keeps_a_constant_and_has_no_border() -> None:
 
 
 def test_noise_is_drawn_anew_for_each_image() -> None:
-    """Trap T14: one bank of patterns at one shift for the whole batch."""
+    """Not one bank of patterns at one shift for the whole batch."""
     score = RedNoise().score(build_scene(Grid(8, 8), 48, 400))
     between = torch.corrcoef(score)[~torch.eye(400, dtype=torch.bool)]
     assert abs(float(between.mean())) < 0.01

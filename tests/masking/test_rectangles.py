@@ -80,7 +80,7 @@ def test_a_rectangle_that_is_not_rolled_lies_on_the_grid() -> None:
 
 @pytest.mark.parametrize("min_area", [4, 16])
 def test_rectangles_meet_the_count_where_the_reference_falls_short(draw, min_area) -> None:
-    """Trap T13: BEiT's loop stops after ten failed tries and masks too few."""
+    """BEiT's loop stops after ten failed tries and masks too few."""
     for num_masked in (78, 147, 176):
         counts = draw(RectanglesPolicy(min_area=min_area), Grid(14, 14), num_masked, draws=200).sum(
             (1, 2)
@@ -98,7 +98,7 @@ def test_24_rectangles_hardly_ever_leave_the_rest_to_chance() -> None:
     "policy", [RectanglesPolicy(), MultiblockPolicy(), InverseBlockPolicy(roll=False)]
 )
 def test_the_last_row_and_column_are_masked_like_the_first(draw, policy) -> None:
-    """Trap T12: a start drawn below rows - height never reaches the last row."""
+    """A start drawn below rows - height never reaches the last row."""
     share = draw(policy, Grid(9, 9), 60, draws=8000).double().mean(0)
     for first, last in ((share[0], share[-1]), (share[:, 0], share[:, -1])):
         assert float((first - last).mean().abs()) < 0.02

@@ -35,7 +35,7 @@ def test_at_half_the_ratio_two_patches_of_each_cell_stay(draw) -> None:
 
 
 def test_random_masks_of_two_epochs_overlap_by_the_ratio(draw) -> None:
-    """Trap T23: worker seeding that repeats every epoch's masks."""
+    """Workers that are seeded alike would repeat every epoch's masks."""
     first, second = (
         draw(RandomPolicy(), Grid(8, 8), 48, draws=500, epoch=epoch) for epoch in (0, 1)
     )

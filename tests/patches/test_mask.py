@@ -45,7 +45,7 @@ def test_the_visible_count_is_the_exact_floor(count: int, percent: int) -> None:
 
 
 def test_floating_point_does_not_lose_a_patch() -> None:
-    """Trap T22: int(100 * (1 - 0.9)) is 9."""
+    """In floating point int(100 * (1 - 0.9)) is 9."""
     assert visible_count(100, 0.9) == 10
 
 
@@ -57,7 +57,7 @@ def test_a_ratio_made_from_a_count_gives_the_count_back(count: int, masked: int)
 
 
 def test_a_constant_score_gives_every_subset_equally_often() -> None:
-    """Trap T24: ties broken by position."""
+    """Ties broken by position would favor some subsets."""
     mask = split(torch.zeros(20_000, 5), 2, rng=rng(20_000))
     codes = (1 << mask.visible_ids).sum(1)
     shares = [

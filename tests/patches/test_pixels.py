@@ -49,7 +49,7 @@ def test_statistics_are_unbiased_with_a_floor_inside_the_root() -> None:
 
 
 def test_restoring_normalized_patches_gives_them_back() -> None:
-    """Trap T04."""
+    """Normalizing is undone by the same mean and deviation, its epsilon included."""
     patches = torch.rand(2, 5, 12, generator=torch.Generator().manual_seed(0))
     stats = patch_stats(patches)
     torch.testing.assert_close(stats.restore(stats.normalize(patches)), patches)

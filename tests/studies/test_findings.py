@@ -10,11 +10,11 @@ from maskwright.studies.findings_text import format_findings
 from maskwright.studies.number_text import decimals_for, format_interval
 from maskwright.studies.record import Arm, Metric
 from maskwright.studies.report.words import finding_lines
-from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
+from tests.studies.synthetic import EFFECTS, synthetic_study, synthetic_trial
 
 
 def test_true_effects_of_a_made_up_study_are_found_and_the_rest_is_not():
-    first = find(made_up_study())[0]
+    first = find(synthetic_study())[0]
     assert first.metric.name == "linear top1"
     assert {one.arm: one.verdict for one in first.arms} == {
         "random": "baseline",
@@ -27,7 +27,7 @@ def test_true_effects_of_a_made_up_study_are_found_and_the_rest_is_not():
 
 def test_smaller_is_better_turns_the_verdict():
     metrics = [Metric(name="texture share", larger_is_better=False, main=True)]
-    record = made_up_study(metrics=metrics)
+    record = synthetic_study(metrics=metrics)
     errors = find(record)[0]
     assert {one.arm: one.verdict for one in errors.arms} == {
         "random": "baseline",
@@ -46,7 +46,7 @@ def test_only_the_main_metric_makes_claims():
     """Four metrics beside the question are four more chances to find something: their verdicts do
     not say better or worse.
     """
-    main, *others = find(made_up_study())
+    main, *others = find(synthetic_study())
     assert main.is_claim
     assert {one.verdict for one in main.arms} >= {"better", "worse"}
     for finding in others:
@@ -61,14 +61,14 @@ def test_only_the_main_metric_makes_claims():
 
 
 def test_a_claim_says_when_the_seeds_agree_and_the_pictures_cannot_tell():
-    block = find(made_up_study())[0].arms[1]
+    block = find(synthetic_study())[0].arms[1]
     assert (block.pictures, block.pictures_tell) == (200, False)
     answers = [
-        made_up_trial(arm, seed, effect, per_image={"linear top1": right * 100})
+        synthetic_trial(arm, seed, effect, per_image={"linear top1": right * 100})
         for (arm, effect), right in zip(EFFECTS.items(), ("01", "11", "01", "01"), strict=True)
         for seed in range(5)
     ]
-    finding = find(made_up_study(trials=answers))[0]
+    finding = find(synthetic_study(trials=answers))[0]
     assert finding.arms[1].over_pictures.value == 0.5
     assert finding.arms[1].pictures_tell
     line = finding_lines(finding, "random")[0]
@@ -78,12 +78,12 @@ def test_a_claim_says_when_the_seeds_agree_and_the_pictures_cannot_tell():
 
 def test_failed_trials_do_not_count_and_two_seeds_give_no_interval():
     trials = [
-        made_up_trial(arm, seed, effect) for arm, effect in EFFECTS.items() for seed in range(2)
+        synthetic_trial(arm, seed, effect) for arm, effect in EFFECTS.items() for seed in range(2)
     ]
     trials.append(
-        made_up_trial("random", 2, 0.0, state="failed", numbers={}, error="The disk is full.")
+        synthetic_trial("random", 2, 0.0, state="failed", numbers={}, error="The disk is full.")
     )
-    first = find(made_up_study(trials=trials))[0]
+    first = find(synthetic_study(trials=trials))[0]
     assert [one.sample.count for one in first.arms] == [2, 2, 2, 2]
     assert {one.verdict for one in first.arms} == {
         "baseline",
@@ -96,7 +96,7 @@ def test_arms_no_better_than_random_weights_are_named():
     better.
     """
     floor = {"linear top1": {"value": 0.44, "low": 0.40, "high": 0.46}}
-    first, second = find(made_up_study(floors=dict.fromkeys(EFFECTS, floor)))[:2]
+    first, second = find(synthetic_study(floors=dict.fromkeys(EFFECTS, floor)))[:2]
     assert {one.arm: one.has_learned for one in first.arms} == {
         "random": False,  # 0.4509
         "block(size=2)": True,  # 0.4797
@@ -113,14 +113,14 @@ def test_arms_no_better_than_random_weights_are_named():
 
 
 def test_a_study_without_finished_trials_says_so():
-    assert format_findings(made_up_study(trials=[])) == [
+    assert format_findings(synthetic_study(trials=[])) == [
         "No trial has finished yet, so there is nothing to compare."
     ]
 
 
 def test_a_missing_baseline_leaves_means_without_differences():
-    trials = [made_up_trial("block(size=2)", seed, 0.0) for seed in range(3)]
-    first = find(made_up_study(trials=trials))[0]
+    trials = [synthetic_trial("block(size=2)", seed, 0.0) for seed in range(3)]
+    first = find(synthetic_study(trials=trials))[0]
     assert not first.has_baseline
     assert [one.difference for one in first.arms] == [None]
 
@@ -132,12 +132,12 @@ def test_a_factorial_plan_tells_whose_effect_it_is():
         for loss in ("mse", "laplacian")
     }
     trials = [
-        made_up_trial(arm, seed, 0.05 * (cell["loss"] == "laplacian"))
+        synthetic_trial(arm, seed, 0.05 * (cell["loss"] == "laplacian"))
         for arm, cell in cells.items()
         for seed in range(5)
     ]
     arms = tuple(Arm(name=arm, settings=cell, levels=cell) for arm, cell in cells.items())
-    first = find(made_up_study(trials=trials, arms=arms, baseline="0.75 mse"))[0]
+    first = find(synthetic_study(trials=trials, arms=arms, baseline="0.75 mse"))[0]
     assert {name: effect.verdict for name, effect in first.effects.items()} == {
         "ratio=0.5->0.75": "no difference shown at n=5",
         "loss=laplacian": "better",
@@ -146,7 +146,7 @@ def test_a_factorial_plan_tells_whose_effect_it_is():
 
 
 def test_printed_tables_carry_means_differences_and_verdicts():
-    lines = format_findings(made_up_study())
+    lines = format_findings(synthetic_study())
     assert lines[:5] == [
         "linear top1 (larger is better; main metric)",
         "  random              0.4509 [0.4454, 0.4563]     baseline",
@@ -168,7 +168,7 @@ def test_printed_tables_carry_means_differences_and_verdicts():
 
 def test_the_printed_numbers_are_those_of_scipy():
     """p, interval and detectable difference of one arm, by another way than the product's."""
-    record = made_up_study()
+    record = synthetic_study()
     arm, baseline = (
         list(record.numbers("linear top1", name).values()) for name in ("block(size=2)", "random")
     )

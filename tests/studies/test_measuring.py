@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 import maskwright
+from maskwright.patches import Grid
 from maskwright.studies.measures import MeasureSettings, read_mask
 from maskwright.studies.measuring import draw_common, held_pictures, measure_run
 from maskwright.studies.report.runs import read_diagnostics
@@ -48,7 +49,7 @@ def test_common_masks_and_pictures_are_the_same_for_all_arms(
 ) -> None:
     choice, seen = read_mask(mask), []
     for run in runs:
-        batch = held_pictures(run.settings, 8, (), (4, 4), QUIET)
+        batch = held_pictures(run.settings, 8, (), Grid(4, 4), QUIET)
         seen.append((batch.images, draw_common(run.load(), run.path, choice, batch)))
     assert torch.equal(seen[0][0], seen[1][0])
     assert torch.equal(seen[0][1].is_masked, seen[1][1].is_masked)
@@ -58,7 +59,7 @@ def test_common_masks_and_pictures_are_the_same_for_all_arms(
 def test_pictures_that_are_filled_in_come_from_the_test_split(
     runs: list[maskwright.Run], pictures: Path
 ) -> None:
-    batch = held_pictures(runs[0].settings, 100, (), (4, 4), QUIET)
+    batch = held_pictures(runs[0].settings, 100, (), Grid(4, 4), QUIET)
     files = sorted((pictures / "test").rglob("*.png"))
     assert len(batch.images) == len(files) == 20
     truth = {np.asarray(Image.open(file)).tobytes() for file in files}

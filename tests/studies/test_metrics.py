@@ -1,4 +1,4 @@
-"""A metric is one entry: its name, unit and direction follow from it, and so does a plan's choice."""
+"""A metric is one entry: name, unit and direction follow from it, and so does a plan's choice."""
 
 from __future__ import annotations
 

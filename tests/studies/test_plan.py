@@ -1,4 +1,4 @@
-"""Plans say what is compared; a typo is told with the nearest known word before anything runs."""
+"""Plans say what is compared; a typo gets the nearest known word before anything runs."""
 
 from __future__ import annotations
 

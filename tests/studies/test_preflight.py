@@ -1,4 +1,4 @@
-"""What could not be measured is told before anything trains."""
+"""What could not be measured is refused before anything trains."""
 
 from __future__ import annotations
 

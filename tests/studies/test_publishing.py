@@ -15,8 +15,8 @@ from maskwright.studies.report.page import write_report
 from maskwright.studies.report.published import FromRuns, read_report
 from maskwright.studies.report.runs import PictureRow, Pictures, Tile
 from maskwright.studies.report.tables import Table
-from tests.studies.made_up import made_up_study, made_up_trial
-from tests.studies.report.test_page import made_up_trials
+from tests.studies.report.test_page import synthetic_trials
+from tests.studies.synthetic import synthetic_study, synthetic_trial
 
 
 def test_a_published_report_names_no_folder_of_this_machine(
@@ -24,12 +24,12 @@ def test_a_published_report_names_no_folder_of_this_machine(
 ) -> None:
     error = "Could not read /home/someone/photos/cat.png: see https://example.org/a/b."
     trials = [
-        made_up_trial("random", 0, 0.0, settings={"data": "/home/someone/photos"}),
-        made_up_trial("random", 1, 0.0, state="failed", error=error),
+        synthetic_trial("random", 0, 0.0, settings={"data": "/home/someone/photos"}),
+        synthetic_trial("random", 1, 0.0, state="failed", error=error),
     ]
-    made_up_study(trials=trials, plan={"data": "/home/someone/photos", "recipe": "a/b.yaml"}).save(
-        tmp_path / "study.json"
-    )
+    synthetic_study(
+        trials=trials, plan={"data": "/home/someone/photos", "recipe": "a/b.yaml"}
+    ).save(tmp_path / "study.json")
     assert main(["publish", str(tmp_path), str(tmp_path / "kept")]) == 0
     page, kept = (tmp_path / "kept" / name for name in ("report.html", "study.json"))
     said = capsys.readouterr()
@@ -46,8 +46,8 @@ def test_a_published_report_names_no_folder_of_this_machine(
 def test_a_published_report_is_made_anew_where_it_lies_and_keeps_what_came_from_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trials = made_up_trials(3)
-    record = made_up_study(seeds=3, trials=trials)
+    trials = synthetic_trials(3)
+    record = synthetic_study(seeds=3, trials=trials)
     tile = Tile("data:image/webp;base64,AAAA", "18.2 dB & more")
     kept = FromRuns(
         curves=[Drawing('<svg viewBox="0 0 1 1"></svg>', "Loss < 1; means over seeds.")],
@@ -80,8 +80,8 @@ def undated(file: Path) -> str:
 def test_a_file_too_large_for_git_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trials = [made_up_trial("random", 0, 0.0, per_image={"linear top1": "01" * 1_100_000})]
-    made_up_study(trials=trials).save(tmp_path / "study.json")
+    trials = [synthetic_trial("random", 0, 0.0, per_image={"linear top1": "01" * 1_100_000})]
+    synthetic_study(trials=trials).save(tmp_path / "study.json")
     assert main(["publish", str(tmp_path), str(tmp_path / "kept")]) == 0
     said = capsys.readouterr()
     assert (said.out + said.err).count("larger than 2 MB") == 1
@@ -101,12 +101,12 @@ def test_what_is_no_finished_study_is_not_published(
     assert "holds no study: it has no study.json" in refusal(study)
     (study / "plan.yaml").write_text("name: begun\n")
     assert f"run it first: maskwright study {study}/plan.yaml --out {study}" in refusal(study)
-    made_up_study(
+    synthetic_study(
         trials=[
-            made_up_trial("random", seed, 0.0, state=state)
+            synthetic_trial("random", seed, 0.0, state=state)
             for seed, state in enumerate(("done", "waiting"))
         ]
     ).save(study / "study.json")
     assert "1 of 2 trials of" in refusal(study)
-    made_up_study(trials=[made_up_trial("random", 0, 0.0)]).save(study / "study.json")
+    synthetic_study(trials=[synthetic_trial("random", 0, 0.0)]).save(study / "study.json")
     assert "own folder" in refusal(study, "study")

@@ -8,7 +8,7 @@ from maskwright.studies.record import Arm, Compute, Metric, StudyRecord, TrialRe
 from maskwright.support.errors import MaskwrightError
 
 
-def made_up_study() -> StudyRecord:
+def synthetic_study() -> StudyRecord:
     compute = Compute(
         steps=10,
         images=320,
@@ -41,24 +41,24 @@ def made_up_study() -> StudyRecord:
 
 
 def test_a_study_reads_back_as_it_was_written(tmp_path):
-    study = made_up_study()
+    study = synthetic_study()
     study.save(tmp_path / "study.json")
     assert StudyRecord.load(tmp_path / "study.json") == study
 
 
 def test_a_study_of_another_format_is_refused():
     with pytest.raises(MaskwrightError, match="format 99"):
-        StudyRecord.from_dict({**made_up_study().to_dict(), "format": 99})
+        StudyRecord.from_dict({**synthetic_study().to_dict(), "format": 99})
 
 
 def test_numbers_are_found_by_metric_arm_and_seed():
-    study = made_up_study()
+    study = synthetic_study()
     assert study.numbers("knn", "random") == {0: 0.5}
     assert study.numbers("knn", "block") == {}
 
 
 def test_compute_is_told_in_every_currency():
-    compute = made_up_study().trials[0].compute
+    compute = synthetic_study().trials[0].compute
     assert compute is not None
     amounts = {
         currency: compute.amount(currency)

@@ -15,8 +15,8 @@ import maskwright
 from maskwright.studies.record import Arm
 from maskwright.studies.report.page import write_report
 from tests.conftest import draw_pictures
-from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
 from tests.studies.report.test_page import make_runs
+from tests.studies.synthetic import EFFECTS, synthetic_study, synthetic_trial
 from tests.workflows.conftest import SMALL
 
 CHROMIUM = (
@@ -33,13 +33,17 @@ PROBE = """<!doctype html><title>measuring</title><pre id="found"></pre>
 const frame = document.querySelector("iframe");
 frame.onload = () => {
   const page = frame.contentDocument, root = page.documentElement;
-  const outside = one => !one.closest(".box table") && one.getBoundingClientRect().right > root.clientWidth + 1;
+  const right = element => element.getBoundingClientRect().right;
+  const outside = element =>
+    !element.closest(".box table") && right(element) > root.clientWidth + 1;
   const asked = frame.contentWindow.performance.getEntriesByType("resource").map(one => one.name);
   document.getElementById("found").textContent = JSON.stringify({
     scroll: root.scrollWidth, width: root.clientWidth,
-    wide: [...page.querySelectorAll("body *")].filter(outside).map(one => one.outerHTML.slice(0, 80)),
+    wide: [...page.querySelectorAll("body *")].filter(outside)
+      .map(element => element.outerHTML.slice(0, 80)),
     images: [...page.images].map(one => one.naturalWidth),
-    figures: [...page.querySelectorAll("figure svg")].map(one => one.getBoundingClientRect().height),
+    figures: [...page.querySelectorAll("figure svg")]
+      .map(figure => figure.getBoundingClientRect().height),
     asked: asked.filter(name => !name.startsWith("data:")),
   });
 };
@@ -53,7 +57,7 @@ def page(tmp_path_factory):
     photos = folder / "photos.npy"
     np.save(photos, draw_pictures(40))
     trials = [
-        made_up_trial(arm, seed, effect, run=f"runs/{n}-{seed}")
+        synthetic_trial(arm, seed, effect, run=f"runs/{n}-{seed}")
         for n, (arm, effect) in enumerate(EFFECTS.items())
         for seed in range(3)
     ]
@@ -66,8 +70,8 @@ def page(tmp_path_factory):
         name="an_arm_with_a_very_long_name_of_many_words(option=12345, other=67890)",
         settings={"policy": "random", "note": "x" * 90},
     )
-    study = made_up_study(seeds=3, trials=trials)
-    return write_report(made_up_study(seeds=3, trials=trials, arms=(*study.arms, long)), folder)
+    study = synthetic_study(seeds=3, trials=trials)
+    return write_report(synthetic_study(seeds=3, trials=trials, arms=(*study.arms, long)), folder)
 
 
 def look(page, width):

@@ -1,4 +1,4 @@
-"""A disk that takes no more is told in a sentence, and what was there before stays good."""
+"""A full disk gives a sentence, and what was there before stays good."""
 
 from __future__ import annotations
 

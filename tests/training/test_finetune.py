@@ -61,16 +61,16 @@ def test_each_block_learns_half_as_fast_as_the_one_above() -> None:
         for group in optimizer.param_groups
         for value in group["params"]
     }
-    told = {
+    reported = {
         name: scale[id(value)] for name, value in model.named_parameters() if value.requires_grad
     }
-    assert told["head.weight"] == told["fc_norm.bias"] == 1
-    assert [told[f"encoder.blocks.{place}.mlp.fc1.weight"] for place in range(3)] == [
+    assert reported["head.weight"] == reported["fc_norm.bias"] == 1
+    assert [reported[f"encoder.blocks.{place}.mlp.fc1.weight"] for place in range(3)] == [
         1 / 8,
         1 / 4,
         1 / 2,
     ]
-    assert told["encoder.patch_embed.proj.weight"] == told["encoder.cls_token"] == 1 / 16
+    assert reported["encoder.patch_embed.proj.weight"] == reported["encoder.cls_token"] == 1 / 16
     assert optimizer.param_groups[0]["lr_scale"] == 1  # what the log shows is the head's rate
     assert decay[id(model.head.weight)] == 0.05
     assert decay[id(model.head.bias)] == decay[id(model.encoder.cls_token)] == 0

@@ -18,8 +18,9 @@ from maskwright.models.encoder import Encoder
 from maskwright.models.initialize import draw_weights
 from maskwright.patches import Grid, PixelScale
 from maskwright.schedules import parse_schedule
-from maskwright.training.masker import OWN, Masker, Shown, predicted_count
+from maskwright.training.masker import OWN, Masker, MaskerSettings, predicted_count
 from maskwright.training.module import PretrainModule
+from maskwright.training.shown import Shown
 from maskwright.training.teachers import OwnTeacher
 
 GRID = Grid(4, 4, 4)
@@ -27,8 +28,9 @@ SCALE = PixelScale((0.5,) * 3, (0.2,) * 3)
 CONFIG = ModelConfig(image_size=(16, 16), patch_size=4, width=24, depth=1, heads=2)
 
 
-def masker(ratio: str = "0.5", **options: Any) -> Masker:
-    return Masker(build_policy("random"), parse_schedule(ratio), GRID, SCALE, seed=0, **options)
+def masker(ratio: str = "0.5", own_teacher: OwnTeacher | None = None, **options: Any) -> Masker:
+    settings = MaskerSettings(ratio=parse_schedule(ratio), seed=0, **options)
+    return Masker(build_policy("random"), settings, GRID, SCALE, own_teacher)
 
 
 def shown(ids: list[int]) -> Shown:

@@ -12,16 +12,18 @@ import torch
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
 from maskwright.training.group import ALONE
-from maskwright.training.recorder import Recorder, Row
+from maskwright.training.recorder import Recorder, Row, RowSettings
 
 
-class Told(list[Row]):
+class RecordedRows(list[Row]):
     """A training pretended: each step has the loss that is handed over."""
 
     def __init__(self, every: int) -> None:
         super().__init__()
         self.recorder = Recorder(
-            self.append, LogReporter(visible=False), every, beside="", epochs=None
+            self.append,
+            LogReporter(visible=False),
+            RowSettings(every=every, beside="", epochs=None),
         )
         self.module = SimpleNamespace(
             totals=lambda: {"images": 0}, latest={}, clock=Clock(100), processes=1
@@ -39,13 +41,13 @@ class Told(list[Row]):
             self.recorder.on_train_batch_end(self.trainer, self.module)
 
 
-def start(every: int, step: int = 0, state: dict[str, Any] | None = None) -> Told:
-    told = Told(every)
-    told.trainer.global_step = step
+def start(every: int, step: int = 0, state: dict[str, Any] | None = None) -> RecordedRows:
+    rows = RecordedRows(every)
+    rows.trainer.global_step = step
     if state is not None:
-        told.recorder.load_state_dict(state)
-    told.recorder.on_train_start(told.trainer, told.module)
-    return told
+        rows.recorder.load_state_dict(state)
+    rows.recorder.on_train_start(rows.trainer, rows.module)
+    return rows
 
 
 def numbers(rows: list[Row]) -> list[tuple[int, float]]:
@@ -53,10 +55,10 @@ def numbers(rows: list[Row]) -> list[tuple[int, float]]:
 
 
 def test_a_row_is_the_mean_since_the_last_one() -> None:
-    told = start(every=2)
+    rows = start(every=2)
     for loss in (1.0, 2.0, 4.0, 6.0, 8.0):
-        told.step(loss)
-    assert numbers(told) == [(1, 1.0), (2, 2.0), (4, 5.0)]
+        rows.step(loss)
+    assert numbers(rows) == [(1, 1.0), (2, 2.0), (4, 5.0)]
 
 
 @pytest.mark.parametrize("stop", range(1, 6))
@@ -78,14 +80,20 @@ def test_an_interruption_does_not_show_in_the_rows(stop: int, every: int) -> Non
 
 
 def test_a_checkpoint_without_a_state_of_the_rows_begins_no_step_twice() -> None:
-    told = start(every=1, step=3)
-    told.step(1.0, 2.0)
-    assert [row["step"] for row in told] == [4]
+    rows = start(every=1, step=3)
+    rows.step(1.0, 2.0)
+    assert [row["step"] for row in rows] == [4]
 
 
 def test_a_dropped_step_takes_no_part_in_the_mean() -> None:
-    told = start(every=3)
+    rows = start(every=3)
     for loss in (1.0, float("nan"), 2.0, float("inf"), float("nan"), float("nan")):
-        told.step(loss)
-    assert [row["loss"] for row in told][:2] == [1.0, 2.0]
-    assert not torch.isfinite(torch.tensor(told[2]["loss"]))
+        rows.step(loss)
+    assert [row["loss"] for row in rows][:2] == [1.0, 2.0]
+    assert not torch.isfinite(torch.tensor(rows[2]["loss"]))
+
+
+def test_a_checkpoint_with_the_earlier_name_of_the_last_row_goes_on() -> None:
+    rows = start(every=1, step=3, state={"told": 3, "losses": [2.0]})
+    rows.step(4.0)
+    assert numbers(rows) == [(4, 3.0)]

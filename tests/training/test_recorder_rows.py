@@ -13,7 +13,7 @@ import torch
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
 from maskwright.training.group import ALONE
-from maskwright.training.recorder import Recorder
+from maskwright.training.recorder import Recorder, RowSettings
 
 
 class MadeUpTraining:
@@ -24,7 +24,9 @@ class MadeUpTraining:
     def __init__(self, every: int, total: int, world_size: int = 1) -> None:
         self.rows: list[dict[str, Any]] = []
         self.recorder = Recorder(
-            self.rows.append, LogReporter(visible=False), every, "beside", epochs=None
+            self.rows.append,
+            LogReporter(visible=False),
+            RowSettings(every=every, beside="beside", epochs=None),
         )
         rates = SimpleNamespace(param_groups=[{"lr": 0.5}])
         self.trainer: Any = SimpleNamespace(
@@ -57,8 +59,8 @@ def test_a_row_holds_the_mean_loss_since_the_last_row_and_other_numbers_of_its_o
     training = MadeUpTraining(every=2, total=5)
     for loss in (5.0, 1.0, 2.0, 4.0, 7.0):
         training.batch(loss)
-    told = [(row["step"], row["loss"], row["grad_norm"]) for row in training.rows]
-    assert told == [(1, 5.0, 10.0), (2, 1.0, 2.0), (4, 3.0, 8.0), (5, 7.0, 14.0)]
+    reported = [(row["step"], row["loss"], row["grad_norm"]) for row in training.rows]
+    assert reported == [(1, 5.0, 10.0), (2, 1.0, 2.0), (4, 3.0, 8.0), (5, 7.0, 14.0)]
     assert [row["images"] for row in training.rows] == [8, 16, 32, 40]
     assert training.rows[0]["lr"] == 0.5
 

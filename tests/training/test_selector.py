@@ -112,10 +112,10 @@ def test_the_slope_reaches_the_whole_scorer_and_nothing_of_the_autoencoder(
 def test_the_optimizer_knows_the_scorer_alone() -> None:
     module = build_module()
     optimizer = module.configure_optimizers()
-    told = sum(
+    reported = sum(
         parameter.numel() for group in optimizer.param_groups for parameter in group["params"]
     )
-    assert told == sum(parameter.numel() for parameter in module.scorer.parameters())
+    assert reported == sum(parameter.numel() for parameter in module.scorer.parameters())
 
 
 def test_training_keeps_what_evaluation_keeps_when_noise_and_temperature_are_taken_away(

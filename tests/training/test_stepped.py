@@ -119,3 +119,13 @@ def test_a_checkpoint_that_counted_less_is_taken_with_a_warning(
     module.on_load_checkpoint(saved)
     assert module.counts == {"images": 5, "skipped_steps": 2, "overflowed_steps": 0}
     assert "did not count overflowed_steps" in caplog.text
+
+
+def test_groups_learn_at_their_share_of_the_rate() -> None:
+    groups: list[dict[str, Any]] = [{"lr": 0.0, "lr_scale": 0.25}, {"lr": 0.0}]
+    clock, rate = Clock(total_steps=10), LearningRate(peak=8.0, warmup=0.5)
+    module = SteppedModule(clock, rate, 0.0, {}, {})
+    module.trainer = SimpleNamespace(global_step=2)  # type: ignore[assignment]
+    module.set_rate(SimpleNamespace(param_groups=groups))  # type: ignore[arg-type]
+    # the middle of the third of ten steps, half way up a warm-up of five
+    assert [group["lr"] for group in groups] == [1.0, 4.0]

@@ -57,6 +57,13 @@ def test_wandb_writes_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*"))
 
 
+def test_without_tensorboard_nothing_is_mirrored_and_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    assert open_trackers(["tensorboard"], tmp_path, {}) == []
+
+
 def test_a_missing_tracker_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(trackers, "find_spec", lambda name: None)
     with pytest.raises(MaskwrightError, match=r"pip install 'maskwright\[wandb\]'"):

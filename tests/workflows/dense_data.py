@@ -11,7 +11,7 @@ CLASSES = "id,name\n1,ground\n2,square\n3,never\n"
 
 
 def draw_squares(root: Path, count: int = 24, side: int = 16) -> Path:
-    """`root/photos` with pictures, `root/maps` with palette maps and `root/depth` with gray ones."""
+    """`root/photos` with pictures, `root/maps` with palette maps, `root/depth` with gray ones."""
     rng = np.random.default_rng(0)
     for folder in ("photos", "maps", "depth"):
         (root / folder).mkdir(parents=True)

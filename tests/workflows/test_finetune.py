@@ -20,7 +20,7 @@ from maskwright.data.sources.open import open_source
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter
 from maskwright.workflows.finetune import Finetuned
-from maskwright.workflows.finetuning.data import open_pictures
+from maskwright.workflows.finetuning.data import build_finetune_data, open_pictures
 from maskwright.workflows.finetuning.fit import measure_finetune
 from maskwright.workflows.inspect import describe
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
@@ -212,17 +212,10 @@ def test_random_weights_take_the_same_recipe(
     data = open_pictures(asked, loaded.model.config, LogReporter(visible=False))
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     settings = FinetuneSettings(epochs=1, precision="32-true")
+    train = build_finetune_data(data.train, settings, 0, torch.device("cpu"))
+    quiet = LogReporter(visible=False)
     found = [
-        measure_finetune(
-            loaded,
-            data.train,
-            data.test,
-            settings,
-            seed=0,
-            device=torch.device("cpu"),
-            reporter=LogReporter(visible=False),
-            from_scratch=scratch,
-        )
+        measure_finetune(loaded, train, data.test, quiet, from_scratch=scratch)
         for scratch in (False, True)
     ]
     assert [one["from"] for one in found] == ["encoder", "random weights"]
@@ -237,15 +230,10 @@ def test_gray_pictures_are_tuned_on(shared_photos: Path) -> None:
     source = open_source(shared_photos, split="train")
     loaded = load_any_encoder("timm:vit_tiny_patch16_224@random,image_size=32,channels=1")
     store = pack(source, short_side=32, channels=1)
-    found = measure_finetune(
-        loaded,
-        store.subset(range(12, 28)),
-        store.subset(range(28, 36)),
-        FinetuneSettings(epochs=1, precision="32-true"),
-        seed=0,
-        device=torch.device("cpu"),
-        reporter=LogReporter(visible=False),
-    )
+    settings = FinetuneSettings(epochs=1, precision="32-true")
+    train = build_finetune_data(store.subset(range(12, 28)), settings, 0, torch.device("cpu"))
+    test = store.subset(range(28, 36))
+    found = measure_finetune(loaded, train, test, LogReporter(visible=False))
     assert found["num_test"] == 8
 
 

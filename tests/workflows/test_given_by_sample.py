@@ -15,7 +15,8 @@ from PIL import Image
 import maskwright
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.masker import Masker
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.arms import MaskChoice
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.loading.chosen_pictures import choose_pictures
 from tests.workflows.conftest import SMALL
 
@@ -24,7 +25,7 @@ OPTIONS: dict[str, Any] = {**SMALL, "epochs": 1, "val": "0.25", "crop": "center"
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Which pictures every training step showed, told by their brightness, and their masks."""
+    """Which pictures every training step showed, known by their brightness, and their masks."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     original = Masker.draw
 
@@ -103,7 +104,8 @@ def test_masks_follow_the_names_where_a_run_fills_in(
     loaded = small_run.load()
     chosen = choose_pictures(pictures, loaded)
     rule = f"given(path='{tmp_path / 'masks'}', choose='by_sample')"
-    mask = mask_for(loaded, small_run.path, rule, 0.5, chosen.images, 0, keys=chosen.names)
+    named = MaskedPictures(chosen.images, keys=chosen.names)
+    mask = mask_for(loaded, small_run.path, MaskChoice(rule, 0.5), named, 0)
     assert torch.equal(mask.is_masked, torch.from_numpy(_masks()[[2, 0]]).flatten(1))
     maskwright.reconstruct(
         small_run.path, pictures, policy=rule, ratio=0.5, out=tmp_path / "sheet.png"

@@ -33,7 +33,7 @@ STATEFUL = (
 def test_policies_with_a_state_resume_bit_by_bit(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:
-    """Trap T28."""
+    """What a policy has learned or remembers is part of a checkpoint."""
     options = {**TINY, "epochs": 3, "policy": policy}
     whole = maskwright.pretrain(photos, out=tmp_path / "whole", **options)
     with monkeypatch.context() as patch:
@@ -69,7 +69,7 @@ def test_a_run_reports_its_masks_and_what_its_policy_costs(photos: Path, tmp_pat
 
 
 def test_the_adversary_and_its_helper_move_by_the_loss_alone(photos: Path, tmp_path: Path) -> None:
-    """Without guards the only gradient comes through the visible tokens (trap T27)."""
+    """Without guards the only gradient comes through the visible tokens."""
     line = "adversarial(share_guard=0, diversity_guard=0, dial={})"
     runs = [
         maskwright.pretrain(

@@ -18,6 +18,7 @@ from PIL import Image
 
 from maskwright.data.maps.patch_maps import open_map
 from maskwright.data.store.packed import open_packed
+from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json
 from maskwright.workflows.loading.pictures import eval_batch
@@ -88,7 +89,7 @@ def test_the_map_lies_on_the_disk_after_any_cut(cutouts: Path, tmp_path: Path) -
             priors="foreground",
             reporter=Listener(),
         ).store
-        batch = eval_batch(store, (32, 32), 12, ("foreground",), (8, 8))
+        batch = eval_batch(store, (32, 32), 12, ("foreground",), Grid(8, 8))
         dark = torch.nn.functional.avg_pool2d(
             (batch.images.float().amin(1) < 230).float()[:, None], 4
         ).flatten(1)

@@ -26,21 +26,26 @@ import maskwright
 from maskwright.support.variables import process_rank
 from maskwright.training.masker import Masker
 
-data, out, devices, batch, seen = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+data, out, seen = sys.argv[1], sys.argv[2], Path(sys.argv[5])
+devices, batch = int(sys.argv[3]), int(sys.argv[4])
 draw = Masker.draw
 rows = []
 
 def recording(self, scene):
     mask = draw(self, scene)
-    rows.extend((round(scene.progress, 6), int(i), tuple(m)) for i, m in zip(scene.sample_ids, mask.masked_ids.tolist()))
+    for sample, masked in zip(scene.sample_ids, mask.masked_ids.tolist()):
+        rows.append((round(scene.progress, 6), int(sample), tuple(masked)))
     return mask
 
 Masker.draw = recording
 maskwright.pretrain(
-    data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0, devices=devices, strategy="ddp" if devices > 1 else "auto",
-    image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2, decoder_width=16, decoder_depth=1, decoder_heads=2,
-    device="cpu", precision="32-true", val="0.2", track=["none"], policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75",
-    optimizer=sys.argv[6], sample="loss",
+    data, out=out, epochs=2, batch_size=batch, lr=1e-3, clip=0, warmup=0,
+    devices=devices, strategy="ddp" if devices > 1 else "auto",
+    image_size=16, patch_size=4, model="vit_nano", width=24, depth=1, heads=2,
+    decoder_width=16, decoder_depth=1, decoder_heads=2,
+    device="cpu", precision="32-true", val="0.2", track=["none"],
+    policy="0.5*block(size=2) + 0.5*hard(mix=0)", ratio="0.5->0.75", optimizer=sys.argv[6],
+    sample="loss",
 )
 torch.save(rows, seen / f"{devices}-{process_rank()[0]}.part")
 (seen / f"{devices}-{process_rank()[0]}.part").rename(seen / f"{devices}-{process_rank()[0]}.pt")
@@ -90,8 +95,8 @@ def test_two_processes_draw_the_masks_and_reach_the_weights_of_one(
 
 
 def train(folder: Path, devices: int, batch: int, optimizer: str) -> None:
-    """Run the program in as many processes, as a launcher starts them, and see that each came to its
-    last line, where it puts down what it has seen.
+    """Run the program in as many processes, as a launcher starts them, and see that each came to
+    its last line, where it puts down what it has seen.
     """
     words = [
         str(folder / "pictures.npy"),

@@ -14,7 +14,7 @@ import numpy as np
 from maskwright.data.crop import Choice, SmartCrop, place_window
 from maskwright.data.maps.originals import Window
 from maskwright.data.packing import CHUNK, Progress
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
 from maskwright.data.sources.open import Ranged, Source
@@ -70,15 +70,15 @@ class CroppedSource:
         window = self.windows[index].choice.window
         return window.height, window.width
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Return one window as (H, W, C) uint8; raises UnreadableImage."""
         crop = self.windows[index]
         window = crop.choice.window
         # The whole picture at its full size first: windows are measured in its pixels.
-        pixels = self.whole.read(crop.index, Wanted(channels=wanted.channels))
+        pixels = self.whole.read(crop.index, DecodeOptions(channels=options.channels))
         rows = slice(window.top, window.top + window.height)
         cols = slice(window.left, window.left + window.width)
-        return fit_pixels(pixels[rows, cols], wanted)
+        return fit_pixels(pixels[rows, cols], options)
 
 
 def crop_source(
@@ -136,7 +136,7 @@ def _choose(source: Source, index: int, crop: SmartCrop) -> list[Choice]:
         if height == width or not (crop.finders or crop.saliency):
             center = place_window((height, width), abs(height - width) / 2)
             return [Choice(center, "whole" if height == width else "center")]
-        return crop.choose(source.read(index, Wanted(channels=3)))
+        return crop.choose(source.read(index, DecodeOptions(channels=3)))
     except UnreadableImage:
         # Packing meets the same error and lists the picture as skipped.
         return [Choice(Window(0, 0, 1, 1), "whole")]

@@ -31,6 +31,26 @@ class BatchPlan:
     ids: Tensor
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderSettings:
+    """How the pictures of an epoch come one after another.
+
+    batch_size: pictures of a batch, for this rank.
+    seed: of the order.
+    shuffle: a new order in every epoch, else the store's.
+    drop_last: leave out a last batch that is not full. When off, with several ranks, it is filled
+        up to a multiple of world_size, as DistributedSampler does.
+    rank, world_size: which of how many processes this is.
+    """
+
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+    drop_last: bool = True
+    rank: int = 0
+    world_size: int = 1
+
+
 class EpochOrder(Sampler[Any]):
     """Yields the BatchPlans of an epoch for one rank.
 
@@ -38,30 +58,17 @@ class EpochOrder(Sampler[Any]):
     """
 
     def __init__(
-        self,
-        length: int,
-        *,
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
-        drop_last: bool,
-        rank: int = 0,
-        world_size: int = 1,
-        losses: PictureLosses | None = None,
+        self, length: int, settings: OrderSettings, losses: PictureLosses | None = None
     ) -> None:
         """Raises MaskwrightError when not one batch can be filled.
 
         length: pictures in the store.
-        batch_size: pictures per rank and batch.
         losses: draw pictures as often as their running loss says, instead of each once.
         """
         self._length = length
+        self._settings = settings
         self._losses = losses
-        self._seed = seed
-        self._shuffle = shuffle
-        self._drop_last = drop_last
-        self._rank = rank
-        self._world_size = world_size
+        batch_size, rank, world_size = settings.batch_size, settings.rank, settings.world_size
         # What all ranks take together in one step.
         self._global_size = batch_size * world_size
         self._epoch = 0
@@ -80,7 +87,9 @@ class EpochOrder(Sampler[Any]):
     def __len__(self) -> int:
         """Batches in a full epoch, wherever the next iteration begins."""
         whole = self._length // self._global_size
-        return whole if self._drop_last else -(-self._length // self._global_size)  # rounds up
+        return (
+            whole if self._settings.drop_last else -(-self._length // self._global_size)
+        )  # rounds up
 
     @property
     def sampler(self) -> EpochOrder:
@@ -114,20 +123,22 @@ class EpochOrder(Sampler[Any]):
             yield BatchPlan(epoch, self._share(ids, order))
 
     def _order(self, epoch: int) -> Tensor:
-        if not self._shuffle:
+        if not self._settings.shuffle:
             return torch.arange(self._length)
         if self._losses is not None:
-            return self._losses.order(self._seed, epoch)
+            return self._losses.order(self._settings.seed, epoch)
         # A new generator for every epoch: epoch 7 is the same whether or not 1 to 6 were run.
-        return torch.randperm(self._length, generator=torch_generator(self._seed, "order", epoch))
+        return torch.randperm(
+            self._length, generator=torch_generator(self._settings.seed, "order", epoch)
+        )
 
     def _share(self, ids: Tensor, order: Tensor) -> Tensor:
         """This rank's part; a last batch that does not divide is filled from the epoch's start."""
         # Ranks of unequal length would wait for each other for ever.
-        lacking = -len(ids) % self._world_size
+        lacking = -len(ids) % self._settings.world_size
         if lacking:
             # A store may hold fewer pictures than are lacking: then its order is repeated.
             repeats = -(-lacking // len(order))
             ids = torch.cat([ids, order.repeat(repeats)[:lacking]])
         # (world_size * B,) -> (world_size, B)
-        return ids.view(self._world_size, -1)[self._rank]
+        return ids.view(self._settings.world_size, -1)[self._settings.rank]

@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from maskwright.data.augment.tiny import LARGEST, crop_tiny
 from maskwright.data.augment.transforms import Augment, CropBoxes
-from maskwright.data.epoch_order import BatchPlan, EpochOrder
+from maskwright.data.epoch_order import BatchPlan, EpochOrder, OrderSettings
 from maskwright.data.maps.patch_shares import Move, PatchShares
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.sample_ids import picture_ids
@@ -146,35 +147,25 @@ class ResumableLoader(DataLoader[Any]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoaderSettings:
+class LoaderSettings(OrderSettings):
     """How the pictures of a store come in batches.
 
-    batch_size: pictures of a batch, for this rank.
-    seed: of order and augmentation.
-    shuffle: a new order in every epoch, else the store's.
-    drop_last: leave out a last batch that is not full. When off, with several ranks, it is filled
-        up to a multiple of world_size, as DistributedSampler does.
+    Its seed is that of the augmentation, too.
+
     workers: processes that prepare batches, see `pick_workers`.
-    rank, world_size: which of how many processes this is.
     pin: page-locked memory for CUDA.
     maps: maps of the store that come along in `Batch.priors` (foreground, parts, parts/eyes ...) as
         shares over the patches of a grid.
-    grid: its (rows, cols).
+    grid: those patches.
     stronger: what is done to the images last.
     keys: whether the pictures' names come along in `Batch.keys`.
     losses: draw pictures as often as their running loss says, instead of each once in an epoch.
     """
 
-    batch_size: int
-    seed: int
-    shuffle: bool = True
-    drop_last: bool = True
     workers: int = 0
-    rank: int = 0
-    world_size: int = 1
     pin: bool = False
     maps: Sequence[str] = ()
-    grid: tuple[int, int] | None = None
+    grid: Grid | None = None
     stronger: Stronger | None = None
     keys: bool = False
     losses: PictureLosses | None = None
@@ -193,16 +184,7 @@ def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings)
         settings.stronger,
         settings.keys,
     )
-    order = EpochOrder(
-        len(store),
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        shuffle=settings.shuffle,
-        drop_last=settings.drop_last,
-        rank=settings.rank,
-        world_size=settings.world_size,
-        losses=settings.losses,
-    )
+    order = EpochOrder(len(store), settings, settings.losses)
     return ResumableLoader(
         pictures,
         batch_sampler=order,
@@ -216,16 +198,14 @@ def build_loader(store: PackedStore, augment: Augment, settings: LoaderSettings)
     )
 
 
-def build_shares(
-    store: PackedStore, maps: Sequence[str], grid: tuple[int, int] | None
-) -> PatchShares | None:
+def build_shares(store: PackedStore, maps: Sequence[str], grid: Grid | None) -> PatchShares | None:
     """Open the maps that were asked for, or nothing when none were."""
     if not maps:
         return None
     if grid is None:
         raise MaskwrightError(
-            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give grid=(rows,"
-            " cols)."
+            f"Maps ({', '.join(maps)}) come as shares over a grid of patches; give"
+            " grid=Grid(rows, cols)."
         )
     return PatchShares(store, maps, grid)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.sources.survey import nothing_readable
@@ -105,7 +105,7 @@ def _labeled(store: PackedStore, source: Source) -> PackedStore:
     if len(ids) != len(store):
         raise MaskwrightError(
             f"Several pictures of {source.name} have one name and some of them cannot be read, so"
-            " labels cannot be told apart; give each picture a name of its own."
+            " it is not known whose label is whose; give each picture a name of its own."
         )
     labels = torch.tensor(source.labels, dtype=torch.int64)[ids]
     classes = None if source.classes is None else tuple(source.classes)
@@ -158,12 +158,12 @@ def _read_chunks(
     source: Source, plan: _Plan, start: int
 ) -> Iterator[tuple[bytes, int, dict[str, Any]]]:
     """Decode the rest of a source in its order, a chunk at a time: bytes, where they end, facts."""
-    wanted = Wanted(channels=plan.channels, short_side=plan.short_side)
+    options = DecodeOptions(channels=plan.channels, short_side=plan.short_side)
     # Threads, because Pillow decodes without holding the interpreter lock.
     with ThreadPoolExecutor(cpu_count()) as pool:
         for first, stop in pairwise([*range(start, len(source), CHUNK), len(source)]):
             ids = range(first, stop)
-            results = list(pool.map(lambda index: _read_or_error(source, index, wanted), ids))
+            results = list(pool.map(lambda index: _read_or_error(source, index, options), ids))
             # Pictures lie in the file one after another; the skipped ones leave no gap.
             good = [
                 (index, pixels)
@@ -182,13 +182,15 @@ def _read_chunks(
             yield b"".join(pixels.tobytes() for _, pixels in good), stop, facts
 
 
-def _read_or_error(source: Source, index: int, wanted: Wanted) -> np.ndarray | UnreadableImage:
+def _read_or_error(
+    source: Source, index: int, options: DecodeOptions
+) -> np.ndarray | UnreadableImage:
     try:
-        pixels = source.read(index, wanted)
+        pixels = source.read(index, options)
     except UnreadableImage as error:
         return error
     assert pixels.dtype == np.uint8
-    assert pixels.shape[2] == wanted.channels
+    assert pixels.shape[2] == options.channels
     return pixels
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.sources.open import Source
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.data.sources.survey import nothing_readable
@@ -38,17 +38,17 @@ class LivePictures:
     """
 
     source: Source
-    wanted: Wanted
+    options: DecodeOptions
     broken: set[int] = field(default_factory=set)
 
     def image(self, index: int, size: tuple[int, int]) -> Tensor:
         """One picture as uint8 (C, H, W) of this (height, width); its memory order is (H, W, C)."""
         try:
             with quiet_pillow():
-                pixels = self.source.read(index, self.wanted)
+                pixels = self.source.read(index, self.options)
         except UnreadableImage as error:
             self._count(index, error)
-            pixels = np.full((*size, self.wanted.channels or 3), _GRAY, np.uint8)
+            pixels = np.full((*size, self.options.channels or 3), _GRAY, np.uint8)
         # Copied, because decoders may give read-only memory; (H, W, C) -> (C, H, W).
         return torch.from_numpy(np.array(_exactly(pixels, size))).permute(2, 0, 1)
 
@@ -96,7 +96,9 @@ def stream(source: Source, *, short_side: int, channels: int = 3) -> PackedStore
         classes=None if source.classes is None else tuple(source.classes),
         keys=tuple(source.key(index) for index in ids.tolist()),
         skipped=tuple(skipped),
-        live=LivePictures(source=source, wanted=Wanted(channels=channels, short_side=short_side)),
+        live=LivePictures(
+            source=source, options=DecodeOptions(channels=channels, short_side=short_side)
+        ),
     )
 
 

@@ -14,8 +14,7 @@ from torch import Tensor
 from maskwright.data.store.splits import spread
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings
-from maskwright.diagnostics.option_names import read_name, read_order
-from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out
+from maskwright.diagnostics.removal import WAYS, Removal, check_ratios, gray_out, read_order
 from maskwright.diagnostics.rollout import Heads, RolloutMaps, measure_rollout
 from maskwright.diagnostics.rollout_stages import (
     describe_maps,
@@ -30,7 +29,7 @@ from maskwright.diagnostics.visible import own_attention
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
-from maskwright.support.checks import check_at_least, check_one_of
+from maskwright.support.checks import check_at_least, check_one_of, read_word
 from maskwright.visual.rollout import rollout_sheet
 
 CONTROL = (
@@ -74,8 +73,8 @@ class Rollout:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", read_order("order", self.order))
-        object.__setattr__(self, "how", read_name("how", self.how))
-        object.__setattr__(self, "heads", read_name("heads", self.heads))
+        object.__setattr__(self, "how", read_word("how", self.how))
+        object.__setattr__(self, "heads", read_word("heads", self.heads))
         check_one_of("how", self.how, WAYS)
         check_one_of("heads", self.heads, ("mean", "max"))
         check_at_least("pictures", self.pictures, 1)

@@ -28,7 +28,7 @@ from maskwright.evaluation.fixed_probe import fit_fixed_probe
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.checks import check_one_of
-from maskwright.visual.charts import bar_chart
+from maskwright.visual.charts import BarPanel, bar_chart
 
 CONTROL = (
     "Hold against random weights and raw pixels, 0.5 (no preference, dashed) and the probe's"
@@ -131,15 +131,9 @@ class CueConflict:
             whole = bars["all"]["value"]
             value = "-" if whole is None else f"{whole:.2f}"
             series.append(interval_bars(f"{finding.subject} {value}", bars))
-        return bar_chart(
-            series,
-            "Cue conflict: 1 = decides by shape, 0 = decides by texture",
-            "shape category",
-            "shape bias",
-            {"no preference": 0.5},
-            [findings[0].control],
-            top=1.0,
-        )
+        panel = BarPanel("shape category", "shape bias", series, {"no preference": 0.5}, top=1.0)
+        title = "Cue conflict: 1 = decides by shape, 0 = decides by texture"
+        return bar_chart(panel, title, [findings[0].control])
 
     def _categories(self, cues: Sequence[Cues]) -> dict[str, str]:
         if self.mapping:

@@ -15,13 +15,12 @@ from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.difficulty import measure_difficulty
 from maskwright.diagnostics.findings import Findings, number_to_json
 from maskwright.diagnostics.geometry import measure_geometry
-from maskwright.diagnostics.option_names import read_names
 from maskwright.evaluation.subject import Subject
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.policy import Policy, Scene, check_fits, mask_scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, check_ratio, visible_count
-from maskwright.support.checks import check_at_least
+from maskwright.support.checks import check_at_least, read_words
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
 from maskwright.visual.mask_table import PolicyRow, draw_policies
@@ -61,7 +60,7 @@ class Geometry:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "policies", read_names("policies", self.policies))
+        object.__setattr__(self, "policies", read_words("policies", self.policies))
         check_at_least("draws", self.draws, 1)
         check_at_least("most", self.most, 1)
 

@@ -15,15 +15,22 @@ from torch import Tensor
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.fading import FadingCurve, judge_fading
 from maskwright.diagnostics.findings import Findings, Number
-from maskwright.diagnostics.option_names import read_name, read_names, read_order
-from maskwright.diagnostics.removal import ORDERS, SALIENT, WAYS, Removal, check_ratios, gray_out
+from maskwright.diagnostics.removal import (
+    ORDERS,
+    SALIENT,
+    WAYS,
+    Removal,
+    check_ratios,
+    gray_out,
+    read_order,
+)
 from maskwright.diagnostics.spread import mean_distance
 from maskwright.diagnostics.visible import own_attention, visible_features
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.evaluation.subject import Subject
 from maskwright.patches.mask import PatchMask
-from maskwright.support.checks import check_one_of
+from maskwright.support.checks import check_one_of, read_word, read_words
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.occlusion import draw_occlusion
 
@@ -51,8 +58,8 @@ class Occlusion:
     wants: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "how", read_name("how", self.how))
-        orders = [read_order("orders", name) for name in read_names("orders", self.orders)]
+        object.__setattr__(self, "how", read_word("how", self.how))
+        orders = [read_order("orders", name) for name in read_words("orders", self.orders)]
         object.__setattr__(self, "orders", tuple(orders))
         check_one_of("how", self.how, WAYS)
         if not self.orders:

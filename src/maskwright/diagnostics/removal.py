@@ -14,6 +14,7 @@ from maskwright.masking.policy import Scene
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask, check_ratio, split, visible_count
 from maskwright.patches.pixels import PixelScale
+from maskwright.support.checks import read_word
 from maskwright.support.errors import MaskwrightError, did_you_mean
 from maskwright.support.seeding import KeyedRng, sample_rng
 
@@ -40,8 +41,7 @@ class Removal:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        # The shorthand of options has no hyphens inside bare words.
-        object.__setattr__(self, "order", self.order.replace("salient_", "salient-"))
+        object.__setattr__(self, "order", read_order("order", self.order))
         if self.order not in SALIENT:
             self._check_policy()
 
@@ -101,3 +101,12 @@ def gray_out(images: Tensor, mask: PatchMask, grid: Grid, scale: PixelScale) -> 
     # The mean color is 0 in the model's numbers: what it takes for no information.
     color = (torch.tensor(scale.mean) * 255).round().byte()[:, None, None]
     return torch.where(hidden_pixels(mask, grid), color, images)
+
+
+def read_order(option: str, value: object) -> str:
+    """Return the name of an order, in which `salient_first` stands for `salient-first`.
+
+    Raises MaskwrightError, naming the option, for what is no name.
+    """
+    # The shorthand of options has no hyphens inside bare words.
+    return read_word(option, value).replace("salient_", "salient-")

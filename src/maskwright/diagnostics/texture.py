@@ -19,7 +19,7 @@ from maskwright.evaluation.fixed_probe import FixedProbe, fit_fixed_probe
 from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.seeding import torch_generator
-from maskwright.visual.charts import bar_chart
+from maskwright.visual.charts import BarPanel, bar_chart
 
 CONTROL = (
     "Hold against random weights and raw pixels on the same pictures. 'textures - objects' compares"
@@ -131,7 +131,7 @@ class Texture:
             chances = {"chance": next(iter(chances.values()))}
         title = "Texture transfer: linear probes (textures - objects)"
         notes = [findings[0].control, *_sentences(findings)]
-        return bar_chart(series, title, "", "top-1", chances, notes)
+        return bar_chart(BarPanel("", "top-1", series, chances), title, notes)
 
 
 def _protocol(probes: Mapping[str, FixedProbe]) -> dict[str, Any]:

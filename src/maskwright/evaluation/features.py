@@ -112,26 +112,35 @@ class Features:
         return Labeled(self.pooled(pooling), self.labels)
 
 
+@dataclass(frozen=True)
+class PrefixTokens:
+    """The tokens in front of those of the patches.
+
+    count: class and register tokens together.
+    has_class: whether the first of them is a class token.
+    """
+
+    count: int
+    has_class: bool = True
+
+
 def extract_features(
     encode: Encode,
     batches: Iterable[ImageBatch],
     *,
-    num_prefix: int,
+    prefix: PrefixTokens,
     scale: PixelScale,
     device: torch.device,
     precision: torch.dtype = torch.float32,
-    class_token: bool = True,
 ) -> Features:
     """Encode every image with all patches visible and pool its tokens.
 
-    encode: (B, C, H, W) model numbers -> (B, num_prefix + N, D), a module or bound method of one,
+    encode: (B, C, H, W) model numbers -> (B, prefix + N, D), a module or bound method of one,
         whose training mode is restored afterwards.
     batches: uint8 images with or without labels.
-    num_prefix: class and register tokens in front.
     scale: from uint8 pixels to model numbers.
     device: where `encode` computes.
     precision: what it computes in.
-    class_token: whether the first of them is a class token.
 
     Raises MaskwrightError when there are no images.
     """
@@ -140,12 +149,12 @@ def extract_features(
         for batch in batches:
             images = scale.to_model(batch.images.to(device, non_blocking=True))
             tokens = encode(images).float()
-            # (B, num_prefix + N, D) -> (B, D): registers are read by nobody
-            means.append(tokens[:, num_prefix:].mean(1).cpu())
+            # (B, prefix + N, D) -> (B, D): registers are read by nobody
+            means.append(tokens[:, prefix.count :].mean(1).cpu())
             firsts.append(tokens[:, 0].cpu())
             labels.append(batch.labels)
     _refuse_none(means)
-    has_class = class_token and num_prefix > 0
+    has_class = prefix.has_class and prefix.count > 0
     cls = torch.cat(firsts) if has_class else None
     return Features(cls, torch.cat(means), join_labels(labels))
 

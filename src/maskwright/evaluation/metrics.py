@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import derive_seed
@@ -88,6 +87,9 @@ def ssim(pictures: Tensor, truth: Tensor) -> Tensor:
     Returns (B,). The window is 11 pixels wide; when the shorter side is less, the window shrinks
     to it. Raises MaskwrightError under 3 pixels.
     """
+    # Imported where it is used: it brings all of torchvision, seconds that most commands can spare.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     side = min(truth.shape[-2:])
     if side < 3:
         raise MaskwrightError(

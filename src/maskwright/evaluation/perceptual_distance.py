@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics.functional.image.lpips import _LPIPS
 
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.weights.imagenet import imagenet_state
@@ -17,6 +18,7 @@ from maskwright.weights.state_files import read_state
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 # Smaller pictures vanish in the pooling of the networks.
 _LEAST_SIDE = 32
+_SLICE = re.compile(r"^slice(\d|s\.\d)\.")
 
 
 class PerceptualDistance:
@@ -48,8 +50,8 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
     trunk: `alex`, `vgg` or `squeeze`.
     weights: imagenet (downloaded once), or a file of that network under torchvision's names.
 
-    The weights fitted to people's judgments come with the package lpips. Raises MaskwrightError,
-    saying what to install or fetch, when either is missing.
+    The weights fitted to people's judgments come with torchmetrics. Raises MaskwrightError, saying
+    what to fetch, when those of the network are missing.
     """
     if trunk not in TRUNKS:
         raise unknown_name("LPIPS network", trunk, TRUNKS)
@@ -60,10 +62,11 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
     else:
         state = read_state(Path(weights))
 
-    # lpips cuts torchvision's `features` into slices: slice2.3.weight is features.3.weight there.
+    # The network cuts torchvision's `features` into slices: slice2.3.weight (in SqueezeNet
+    # slices.1.3.weight) is features.3.weight there.
     renamed = {}
     for key, value in network.net.state_dict().items():
-        source = "features." + key.split(".", 1)[1]
+        source = _SLICE.sub("features.", key)
         if source not in state or state[source].shape != value.shape:
             raise MaskwrightError(
                 f"The weights '{weights}' are not those of torchvision's {name}: '{source}' is"
@@ -76,14 +79,7 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
 
 def _build(trunk: str) -> Any:
     """The network with its fitted weights and a trunk still random; nothing is downloaded."""
-    try:
-        import lpips
-    except ImportError as error:
-        raise MaskwrightError(
-            "LPIPS needs the package lpips: pip install 'maskwright[lpips]'."
-        ) from error
     # The random trunk must not use up draws of the global generator.
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # lpips builds its trunk by an argument that torchvision is retiring.
-        warnings.simplefilter("ignore", UserWarning)
-        return lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+    with torch.random.fork_rng(devices=[]):
+        # The public class of torchmetrics downloads its trunk; this one takes what it is given.
+        return _LPIPS(net=trunk, pnet_rand=True)  # type: ignore[arg-type]

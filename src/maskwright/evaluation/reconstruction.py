@@ -20,6 +20,8 @@ from maskwright.support.errors import MaskwrightError
 
 # (model numbers, mask) -> Prediction
 Predict = Callable[[Tensor, PatchMask], Prediction]
+# Images measured at a time: memory alone depends on it.
+CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,7 @@ def measure_reconstruction(
     scale: PixelScale,
     *,
     device: torch.device | None = None,
-    precision: torch.dtype = torch.float32,
     stats: Literal["visible", "target"] = "visible",
-    chunk: int = 64,
 ) -> ReconstructionResult:
     """Predict every masked patch of (B, C, H, W) uint8 images and compare with the truth.
 
@@ -109,9 +109,7 @@ def measure_reconstruction(
     mask: one per image.
     scale: from uint8 pixels to model numbers.
     device: where `predict` computes; by default where the images are.
-    precision: what it computes in.
     stats: how normalized predictions become pictures.
-    chunk: images at a time, for memory alone.
 
     Raises MaskwrightError when images and masks differ in number.
     """
@@ -122,9 +120,9 @@ def measure_reconstruction(
         )
     device = device or images.device
     parts = []
-    with held_still(predict, device, precision):
-        for start in range(0, len(images), chunk):
-            rows = slice(start, start + chunk)
+    with held_still(predict, device):
+        for start in range(0, len(images), CHUNK):
+            rows = slice(start, start + CHUNK)
             values = scale.to_model(images[rows].to(device))
             # Training may predict some patches alone; measuring asks for all that are hidden.
             masks = mask_rows(mask, rows).predict_all().to(device)

@@ -19,6 +19,8 @@ from maskwright.patches.pixels import PixelScale, patchify
 
 # (patches (B, N, P), kept (B, N)) -> all patches (B, N, P)
 FillIn = Callable[[Tensor, Tensor], Tensor]
+# Pictures filled in at a time: memory alone depends on it.
+CHUNK = 64
 # At which the spread of counts over images is described.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -77,7 +79,6 @@ def measure_filled(
     is_kept: Tensor,
     scale: PixelScale,
     device: torch.device,
-    chunk: int = 64,
 ) -> Filled:
     """Fill in what is hidden of (n, C, H, W) uint8 images and compare with the truth.
 
@@ -85,7 +86,7 @@ def measure_filled(
     """
     errors, composites = [], []
     with held_still(model, device):
-        for batch, kept_rows in zip(images.split(chunk), is_kept.split(chunk), strict=True):
+        for batch, kept_rows in zip(images.split(CHUNK), is_kept.split(CHUNK), strict=True):
             values = scale.to_model(batch.to(device))
             kept = kept_rows.to(device)
             patches = patchify(values, model.grid.patch_size)

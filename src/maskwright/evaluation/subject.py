@@ -163,8 +163,9 @@ class Subject:
     @cached_property
     def train_features(self) -> Features:
         """Features of the clean train pictures, kept for further probes."""
-        # Not from the cache of `evaluate`: its pass rounds differently, and the probe must be
-        # fitted on features of the same pass that reads the changed pictures.
+        # Not from the cache of `evaluate`: that holds what --features reads, by default statistics
+        # of all blocks, and the probe must be fitted on what is read of the changed pictures, the
+        # last block.
         return self.features_of(self.train)
 
     @cached_property

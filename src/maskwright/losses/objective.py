@@ -138,7 +138,7 @@ def build_objective(
     summands = []
     for name, part in zip(names, parts, strict=True):
         summand = Summand(
-            # the same term twice is told apart by its options
+            # the same term twice is named with its options
             name=name if names.count(name) == 1 else str(part.call),
             term=_build_term(part.call, scale, load_extractor),
             weight=parse_schedule(part.weight),

@@ -42,8 +42,8 @@ def measure_effects(
     seeds = set.intersection(*(set(values.get(arm, {})) for arm in cells))
     if not seeds:
         raise MaskwrightError(
-            "No seed has finished in every arm of the factorial plan, so its effects cannot be told"
-            " apart."
+            "No seed has finished in every arm of the factorial plan, so its effects cannot be"
+            " separated."
         )
     # Each contrast becomes one number per seed, so the effects are tested as paired differences.
     effects: dict[str, dict[int, float]] = {}

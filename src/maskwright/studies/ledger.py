@@ -13,11 +13,11 @@ from typing import Any
 
 from maskwright.data.store.lock import exclusive
 from maskwright.studies.ledger_entries import (
+    best_records,
     ended_entry,
     entry_after_loss,
     is_trial,
     outranks,
-    read_entry,
     waiting_entry,
 )
 from maskwright.studies.record import TrialRecord
@@ -30,9 +30,6 @@ from maskwright.studies.storage import (
     quiet,
 )
 from maskwright.support.reporting import log
-
-_RANK = {"failed": 0, "waiting": 1, "running": 2, "done": 3}
-"""Which of several entries for one arm and seed counts: the highest."""
 
 
 @dataclass(frozen=True)
@@ -175,19 +172,8 @@ class Ledger:
             self._study.add_trial(entry)
 
     def records(self) -> list[TrialRecord]:
-        """One record per (arm, seed), in the order of their first appearance.
-
-        Of several entries the best counts: done before running before waiting before failed.
-        """
-        best: dict[tuple[str, int], TrialRecord] = {}
-        for trial in self._trials():
-            if (record := read_entry(self._name, trial)) is None:
-                continue
-            # Of equals the later one, which knows more.
-            known = best.get(record.key)
-            if known is None or _RANK[record.state] >= _RANK[known.state]:
-                best[record.key] = record
-        return list(best.values())
+        """One record per (arm, seed), in the order of their first appearance."""
+        return best_records(self._name, self._trials())
 
     def rebuild(self, records: Iterable[TrialRecord], main: str) -> int:
         """Start the ledger anew from records kept in run folders; returns how many there are."""

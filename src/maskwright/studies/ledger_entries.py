@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from maskwright.studies.record import TrialRecord
 from maskwright.studies.storage import import_optuna
 from maskwright.support.reporting import log
 
+# Which of several entries for one arm and seed counts: the highest.
+_RANK = {"failed": 0, "waiting": 1, "running": 2, "done": 3}
 MOST_ATTEMPTS = 3
 """A trial that has taken so many workers with it is given up; memory is the usual reason."""
 
@@ -64,6 +67,22 @@ def read_entry(study: str, entry: Any) -> TrialRecord | None:
     return TrialRecord(
         study=study, arm=about["arm"], seed=about["seed"], state=open_states[entry.state]
     )
+
+
+def best_records(study: str, trials: Iterable[Any]) -> list[TrialRecord]:
+    """One record per (arm, seed) of many entries, in the order of their first appearance.
+
+    Of several entries the best counts: done before running before waiting before failed.
+    """
+    best: dict[tuple[str, int], TrialRecord] = {}
+    for trial in trials:
+        if (record := read_entry(study, trial)) is None:
+            continue
+        # Of equals the later one, which knows more.
+        known = best.get(record.key)
+        if known is None or _RANK[record.state] >= _RANK[known.state]:
+            best[record.key] = record
+    return list(best.values())
 
 
 def outranks(earlier: Any, entry: Any) -> bool:

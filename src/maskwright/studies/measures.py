@@ -16,6 +16,7 @@ from maskwright.workflows.building.policies import parts
 from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.measuring.probe_context import Probe
 from maskwright.workflows.measuring.probes.catalog import parse_probes
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import Leaf, leaves, setting
 
@@ -36,12 +37,12 @@ class MeasureSettings:
     """
 
     data: str | None = setting(None, help="labeled pictures for the probes, by default the study's")
-    labels: str | None = setting(None, help="CSV file of file,label")
+    labels: str | None = setting(None, help=help_texts.LABELS)
     features: str = setting(
         DEFAULT_READOUT, help="what probes read, see `maskwright evaluate --features`"
     )
     probes: Sequence[str] = setting(("knn", "linear"), help="none for pictures without labels")
-    limit: int | None = setting(None, help="most pictures of each split for the probes")
+    limit: int | None = setting(None, help=help_texts.PROBE_LIMIT)
     masks: Sequence[str] = setting(COMMON_MASKS, help="POLICY RATIO each, the same for all arms")
     filled: Sequence[str] = setting(("psnr",), help="what is measured of pictures filled in")
     pictures: int = setting(256, help="how many pictures are filled in under each common mask")

@@ -31,7 +31,7 @@ from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.diagnose import diagnose
 from maskwright.workflows.evaluate import TEST_NAMES
 from maskwright.workflows.filling.arms import MaskChoice, needed_maps
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.loading.pictures import (
     Pictures,
     eval_batch,
@@ -60,7 +60,7 @@ def held_pictures(
     settings: PretrainSettings,
     count: int,
     maps: Sequence[str],
-    grid: tuple[int, int],
+    grid: Grid,
     reporter: Reporter,
 ) -> Batch:
     """Pictures that the run was not trained on, as one batch with the maps that are needed."""
@@ -108,16 +108,8 @@ def draw_common(
 
     They are the same for every model of that grid, unless the policy itself has learned.
     """
-    return mask_for(
-        loaded,
-        run,
-        choice.policy,
-        choice.ratio,
-        batch.images,
-        MEASURE_SEED,
-        batch.priors,
-        batch.keys,
-    )
+    pictures = MaskedPictures(batch.images, batch.priors, batch.keys)
+    return mask_for(loaded, run, choice, pictures, MEASURE_SEED)
 
 
 def fill(
@@ -157,7 +149,7 @@ def _measure_filled(run: Run, measures: MeasureSettings, reporter: Reporter) -> 
     loaded = run.load()
     settings = run.settings
     choices = [read_mask(mask) for mask in measures.masks]
-    grid = (loaded.model.grid.rows, loaded.model.grid.cols)
+    grid = loaded.model.grid
     batch = held_pictures(settings, measures.pictures, needed_maps(choices, loaded), grid, reporter)
     device = pick_device(settings.run.device)
     numbers: dict[str, float] = {}
@@ -214,8 +206,8 @@ def cross_policies(
         schedule = parse_schedule(owner.settings["ratio"])
         choice = MaskChoice(policy, schedule.at(1.0))
         maps = needed_maps([choice], owner)
-        grid = (owner.model.grid.rows, owner.model.grid.cols)
-        batch = held_pictures(run.settings, measures.pictures, maps, grid, reporter)
+        count = measures.pictures
+        batch = held_pictures(run.settings, count, maps, owner.model.grid, reporter)
         mask = draw_common(owner, run.path, choice, batch)
         device = pick_device(run.settings.run.device)
         # Every model that cuts pictures into the same patches fills in these masks.

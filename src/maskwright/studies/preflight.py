@@ -92,4 +92,4 @@ def _check_masks(
         except MaskwrightError as error:
             raise MaskwrightError(f"The common mask '{mask}' cannot be drawn: {error}") from error
     # One picture tells whether the maps are there.
-    eval_batch(store, size, 1, sorted(maps), (grid.rows, grid.cols))
+    eval_batch(store, size, 1, sorted(maps), grid)

@@ -132,8 +132,7 @@ def _price_moment(
 
     # Draw masks once as the training does, and see what teachers and the policy spend on it.
     maps = sorted({*masker.policy.traits.needed("prior"), *needs.priors})
-    shape = (grid.rows, grid.cols)
-    batch = module.show(eval_batch(pictures.train, pictures.size, _PICTURES, maps, shape))
+    batch = module.show(eval_batch(pictures.train, pictures.size, _PICTURES, maps, grid))
     before = dict(masker.spent)
     mask = masker.draw(masker.scene(batch, epoch=0, step=step, progress=progress))
     spent_here = {name: masker.spent[name] - before[name] for name in before}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,29 +23,27 @@ from maskwright.patches import Grid, PatchMask, PixelScale, take, visible_count
 from maskwright.schedules import Schedule
 from maskwright.support.seeding import KeyedRng, derive_seed, sample_rng
 from maskwright.training.monitor import MaskMonitor
+from maskwright.training.shown import Shown, gather_feedback
 from maskwright.training.teachers import OwnTeacher, Teacher
 
 OWN = "self"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What a training step shows to the policy.
+class MaskerSettings:
+    """The numbers by which a training masks.
 
-    images: (B, C, H, W) in the model's numbers.
-    sample_ids: (B,) which picture of the data, and in the high bits which of its masks.
-    mask_ids: (B,) which of a picture's masks; None where each picture has one.
-    priors: (B, N) maps by name.
-    views: (B, 5) which crop of the picture is seen, see `Scene`.
-    keys: the pictures' names where the policy asks for them.
+    ratio: share of patches that is masked, over the training.
+    seed: what the chance of masks comes from.
+    predict: share of the masked patches that the loss scores.
+    ratio_levels: how many values a ratio schedule may take; every new count of visible patches
+        makes a compiled model compile again.
     """
 
-    images: Tensor
-    sample_ids: Tensor
-    mask_ids: Tensor | None
-    priors: Mapping[str, Tensor]
-    views: Tensor
-    keys: Sequence[str] | None = None
+    ratio: Schedule
+    seed: int
+    predict: float = 1.0
+    ratio_levels: int | None = None
 
 
 class Masker(nn.Module):
@@ -57,21 +55,14 @@ class Masker(nn.Module):
     def __init__(
         self,
         policy: Policy,
-        ratio: Schedule,
+        settings: MaskerSettings,
         grid: Grid,
         scale: PixelScale,
-        *,
-        seed: int,
-        predict: float = 1.0,
-        ratio_levels: int | None = None,
         own_teacher: OwnTeacher | None = None,
         teachers: Mapping[str, Teacher] | None = None,
     ) -> None:
         """Take the parts as they are.
 
-        predict: share of the masked patches that the loss scores.
-        ratio_levels: how many values a ratio schedule may take; every new count of visible patches
-            makes a compiled model compile again.
         own_teacher: the average of the trained encoder, where a policy is guided by it.
         teachers: source -> encoder, for policies guided by others.
         """
@@ -80,12 +71,9 @@ class Masker(nn.Module):
         # here and among the learners, and every checkpoint would hold its state twice; inside a
         # tuple torch does not see it.
         self._policy = (policy,)
-        self.ratio = ratio
+        self.settings = settings
         self.grid = grid
         self.scale = scale
-        self.seed = seed
-        self.predict = predict
-        self.ratio_levels = ratio_levels
         self.own_teacher = own_teacher
         self._teachers = dict(teachers or {})
         self.learners = nn.ModuleList(stateful_policies(policy))  # type: ignore[arg-type]
@@ -99,13 +87,18 @@ class Masker(nn.Module):
     def policy(self) -> Policy:
         return self._policy[0]
 
+    @property
+    def ratio(self) -> Schedule:
+        """Share of patches that is masked, over the training."""
+        return self.settings.ratio
+
     def scene(self, shown: Shown, *, epoch: int, step: int, progress: float) -> Scene:
         """What the policy sees of a training step."""
         ratio = self.ratio.at(self._leveled(progress), self._leveled(self._step_draw(step)))
         return Scene(
             grid=self.grid,
             num_masked=self.grid.num_patches - visible_count(self.grid.num_patches, ratio),
-            rng=sample_rng(self.seed, epoch, shown.sample_ids),
+            rng=sample_rng(self.settings.seed, epoch, shown.sample_ids),
             progress=progress,
             training=True,
             sample_ids=shown.sample_ids,
@@ -121,7 +114,8 @@ class Masker(nn.Module):
 
     def draw(self, scene: Scene) -> PatchMask:
         """Mask a batch as its samples, epoch and seed decide."""
-        mask = mask_scene(self.policy, scene, predicted_count(scene.num_masked, self.predict))
+        num_predicted = predicted_count(scene.num_masked, self.settings.predict)
+        mask = mask_scene(self.policy, scene, num_predicted)
         self.monitor.add(mask)
         return mask
 
@@ -155,7 +149,7 @@ class Masker(nn.Module):
                 terms.append(term)
         # Gathering costs communication, so it is done only where somebody remembers.
         if any(isinstance(learner, HasMemory) for learner in self.learners):
-            self._unobserved.append(_seen_by_all(feedback, gather))
+            self._unobserved.append(gather_feedback(feedback, gather))
         self.spent["policy_flops"] += errors.shape[0] * flops_of(self.learners)
         return torch.stack(terms).sum() if terms else None
 
@@ -204,12 +198,12 @@ class Masker(nn.Module):
 
     def _leveled(self, share: float) -> float:
         """The nearest of `ratio_levels` values in [0, 1]."""
-        levels = self.ratio_levels
+        levels = self.settings.ratio_levels
         return share if levels is None else round(share * (levels - 1)) / (levels - 1)
 
     def _step_draw(self, step: int) -> float:
         # From the step alone, so that a resumed run draws the same ratios.
-        return random.Random(derive_seed(self.seed, "ratio", step)).random()
+        return random.Random(derive_seed(self.settings.seed, "ratio", step)).random()
 
     def _picture_rng(self, shown: Shown, epoch: int) -> KeyedRng | None:
         """Chance that all masks of a picture share; None where each picture has one mask."""
@@ -218,33 +212,9 @@ class Masker(nn.Module):
         # `PretrainModule.show` adds the mask's number above bit 40; without it the id is the
         # picture's own.
         picture_ids = shown.sample_ids - (shown.mask_ids << 40)
-        return sample_rng(self.seed, epoch, picture_ids, "picture")
+        return sample_rng(self.settings.seed, epoch, picture_ids, "picture")
 
 
 def predicted_count(num_masked: int, share: float) -> int | None:
     """How many masked patches the loss scores; None for all of them."""
     return None if share >= 1 else max(1, round(share * num_masked))
-
-
-def _seen_by_all(feedback: Feedback, gather: Callable[[Tensor], Tensor]) -> Feedback:
-    """Feedback of all processes.
-
-    It waits for the end of a step, so it lets go of pictures and of what was computed from them.
-    """
-    scene, mask = feedback.scene, feedback.mask
-    gathered_scene = replace(
-        scene,
-        sample_ids=_gathered(scene.sample_ids, gather),
-        views=_gathered(scene.views, gather),
-        images=None,
-        attention=None,
-        cache={},
-    )
-    gathered_mask = PatchMask(
-        gather(mask.visible_ids), gather(mask.masked_ids), gather(mask.predicted_ids)
-    )
-    return Feedback(gathered_scene, gathered_mask, gather(feedback.errors))
-
-
-def _gathered(values: Tensor | None, gather: Callable[[Tensor], Tensor]) -> Tensor | None:
-    return None if values is None else gather(values)

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from maskwright.data.picture_losses import PictureLosses
-from maskwright.losses.objective import Objective, ObjectiveValue
-from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
-from maskwright.models.cost import count_step
-from maskwright.patches import PatchMask, PixelScale, Prediction
+from maskwright.losses.objective import ObjectiveValue
+from maskwright.patches import PatchMask, Prediction
 from maskwright.support.sample_ids import join_sample_ids
 from maskwright.training.clock import Clock
-from maskwright.training.feature_sources import FeatureSource, measure_spread
+from maskwright.training.feature_sources import measure_spread
 from maskwright.training.layer_rates import IS_ENCODER, encoder_share, rate_by_layer
-from maskwright.training.masker import Masker, Shown
 from maskwright.training.optimizers import find_optimizer
-from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings, training_cost
+from maskwright.training.shown import Shown
 from maskwright.training.stepped import SteppedModule
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainStepSettings:
-    """The numbers that a training step needs, all plain.
-
-    seed: of everything that is drawn in a step.
-    optimizer: its name in the catalog.
-    rate: the learning rate over the training.
-    weight_decay, beta2: of the optimizer.
-    clip: largest norm of the gradient, 0 for any.
-    masks_per_image: how many masks each picture gets in a step.
-    layer_decay: rate of an encoder's layer over that of the layer above it.
-    decoder_first: share of the training in which the encoder is held still.
-    """
-
-    seed: int
-    optimizer: str
-    rate: LearningRate
-    weight_decay: float
-    beta2: float
-    clip: float
-    masks_per_image: int
-    layer_decay: float = 1.0
-    decoder_first: float = 0.0
 
 
 class PretrainModule(SteppedModule):
@@ -56,33 +27,28 @@ class PretrainModule(SteppedModule):
 
     def __init__(
         self,
-        model: MaskedAutoencoder,
-        masker: Masker,
-        objective: Objective,
-        scale: PixelScale,
+        parts: PretrainParts,
         settings: PretrainStepSettings,
         clock: Clock,
         described: dict[str, Any],
-        features: FeatureSource | None = None,
     ) -> None:
         """Take the parts as they are.
 
         described: plain values stored in every checkpoint, so that it can be opened without its
             run.
-        features: what computes the target, where it is no function of the pixels alone.
         """
         counts = dict.fromkeys(("images", "encoder_tokens", "decoder_tokens", "model_flops"), 0)
         # The masker counts what policies and teachers cost; `record` adds that to the rest.
-        counts |= masker.take_spent()
-        if features is not None:
+        counts |= parts.masker.take_spent()
+        if parts.features is not None:
             counts["target_flops"] = 0
         super().__init__(clock, settings.rate, settings.clip, counts, described)
-        self.model = model
-        self.masker = masker
-        self.objective = objective
-        self.scale = scale
+        self.model = parts.model
+        self.masker = parts.masker
+        self.objective = parts.objective
+        self.features = parts.features
+        self.scale = parts.masker.scale
         self.settings = settings
-        self.features = features
         # What each picture costs, where pictures are sampled by it; set by whoever builds the
         # loader that draws by it.
         self.picture_losses: PictureLosses | None = None
@@ -270,12 +236,3 @@ def patch_errors(prediction: Prediction) -> Tensor:
     """(B, K) mean squared error of each predicted patch in the target's space, no gradient."""
     # (B, K, P) -> (B, K)
     return (prediction.values.detach().float() - prediction.targets()).square().mean(-1)
-
-
-@lru_cache(maxsize=1024)
-def training_cost(config: ModelConfig, num_visible: int, num_predicted: int) -> int:
-    """Operations of an image's step with that many visible and predicted patches.
-
-    It is asked for at every step, so it is remembered.
-    """
-    return count_step(config, num_visible, num_predicted).training

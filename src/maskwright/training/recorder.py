@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from maskwright.support.reporting import Reporter
@@ -14,35 +15,34 @@ from maskwright.training.trainer import Trainer
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowSettings:
+    """When a row of numbers is written, and what stands in it and at the screen.
+
+    every: optimizer steps between rows.
+    beside: what the loss is compared with, shown after it.
+    epochs: the length where it has one, for the screen.
+    label: what the training is called at the screen.
+    more: gives further numbers at each row.
+    """
+
+    every: int
+    beside: str
+    epochs: float | None
+    label: str = "pretrain"
+    more: Callable[[], Row] = dict
+
+
 class Recorder(Callback):
     """Averages the loss between rows and measures speed and the time spent waiting for pictures."""
 
     def __init__(
-        self,
-        emit: Callable[[Row], None],
-        reporter: Reporter,
-        every: int,
-        beside: str,
-        epochs: float | None,
-        label: str = "pretrain",
-        more: Callable[[], Row] = dict,
+        self, emit: Callable[[Row], None], reporter: Reporter, settings: RowSettings
     ) -> None:
-        """Remember where rows go and what stands in them.
-
-        emit: receives each row.
-        every: optimizer steps between rows.
-        beside: what the loss is compared with, shown after it.
-        epochs: the length where it has one, for the screen.
-        label: what the training is called at the screen.
-        more: gives further numbers at each row.
-        """
+        """Remember where rows go (`emit` receives each) and what stands in them."""
         self.emit = emit
         self.reporter = reporter
-        self.every = every
-        self.beside = beside
-        self.epochs = epochs
-        self.label = label
-        self.more = more
+        self.settings = settings
         # Since the last row: when it began, when the last batch ended, time spent waiting for
         # batches, their losses, and the pictures that were counted by then.
         self._row_started = self._batch_ended = time.perf_counter()
@@ -54,10 +54,15 @@ class Recorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Losses since the last row, so that the next one is the same after an interruption."""
-        return {"told": self._last_row_step, "losses": [float(loss) for loss in self._losses]}
+        return {
+            "last_row_step": self._last_row_step,
+            "losses": [float(loss) for loss in self._losses],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._last_row_step = state_dict["told"]
+        # Earlier checkpoints call it "told".
+        key = "last_row_step" if "last_row_step" in state_dict else "told"
+        self._last_row_step = state_dict[key]
         self._losses = list(state_dict["losses"])
 
     def on_train_start(self, trainer: Trainer, module: Any) -> None:
@@ -82,7 +87,7 @@ class Recorder(Callback):
         step = trainer.global_step
         # Inside an accumulation the step does not change, so a row is written once.
         due = step != self._last_row_step and (
-            step % self.every == 0 or step == 1 or module.clock.is_over(step)
+            step % self.settings.every == 0 or step == 1 or module.clock.is_over(step)
         )
         if due and self._losses:
             self._last_row_step = step
@@ -93,7 +98,7 @@ class Recorder(Callback):
                 self._line_shown = self._line(row, module)
         if trainer.is_global_zero:
             progress = module.clock.progress(step)
-            self.reporter.progress(self.label, progress, 1.0, self._line_shown)
+            self.reporter.progress(self.settings.label, progress, 1.0, self._line_shown)
 
     def on_train_end(self, trainer: Trainer, module: Any) -> None:
         self.reporter.finish()
@@ -111,7 +116,7 @@ class Recorder(Callback):
             "epoch": trainer.current_epoch + 1,
             "loss": trainer.group.mean(sum(finite) / len(finite)),
             **{name: float(value) for name, value in module.latest.items() if name != "loss"},
-            **self.more(),
+            **self.settings.more(),
             "lr": trainer.optimizer.param_groups[0]["lr"],
             "images_per_s": (totals["images"] - self._images) / spent,
             "data_wait": self._waited / spent,
@@ -127,10 +132,11 @@ class Recorder(Callback):
 
     def _line(self, row: Row, module: Any) -> str:
         """A row in the words that stand at the screen."""
-        whole = f"/{self.epochs:g}" if self.epochs else ""
+        epochs = self.settings.epochs
+        whole = f"/{epochs:g}" if epochs else ""
         parts = [
             f"epoch {row['epoch']}{whole}",
-            f"loss {row['loss']:.4f} ({self.beside})",
+            f"loss {row['loss']:.4f} ({self.settings.beside})",
             f"lr {row['lr']:.1e}",
             f"{row['images_per_s']:,.0f} img/s",
             f"data-wait {row['data_wait']:.0%}",

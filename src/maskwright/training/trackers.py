@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.variables import quiet_trackers, tracker_mode
@@ -35,21 +34,22 @@ class TensorBoardTracker:
     """Event files under RUN/tensorboard."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
-        # An empty version: events lie in RUN/tensorboard itself, also after a resume.
-        self._logger = TensorBoardLogger(save_dir=folder, name="tensorboard", version="")
+        # An optional extra.
+        from torch.utils.tensorboard import SummaryWriter
+
+        # A resumed run adds a file of events to the same folder.
+        self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def numbers(self, row: dict[str, float], step: int) -> None:
-        self._logger.log_metrics(row, step)
+        for name, value in row.items():
+            self._writer.add_scalar(name, value, step)
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         # A copy, because torch warns of arrays that cannot be written to.
-        self._logger.experiment.add_image(
-            name, torch.from_numpy(image.copy()), step, dataformats="HWC"
-        )
+        self._writer.add_image(name, torch.from_numpy(image.copy()), step, dataformats="HWC")
 
     def close(self) -> None:
-        self._logger.finalize("success")
-        self._logger.experiment.close()
+        self._writer.close()
 
 
 def goes_online() -> bool:
@@ -66,23 +66,31 @@ class WandbTracker:
     """Weights & Biases: online where `goes_online`, else under RUN/wandb."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
+        # An optional extra.
+        import wandb
+
         folder.mkdir(parents=True, exist_ok=True)
-        self._logger = WandbLogger(
-            name=name,
-            save_dir=folder,
+        self._run = wandb.init(
             project="maskwright",
-            offline=not goes_online(),
+            name=name,
+            dir=folder,
+            mode="online" if goes_online() else "offline",
             config=settings,
         )
+        # A resumed run may begin before its last row, which W&B's own counter would refuse.
+        self._run.define_metric("*", step_metric="step")
 
     def numbers(self, row: dict[str, float], step: int) -> None:
-        self._logger.log_metrics(row, step)
+        self._run.log({**row, "step": step})
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        self._logger.log_image(name, [image], step)
+        # An optional extra.
+        import wandb
+
+        self._run.log({name: wandb.Image(image), "step": step})
 
     def close(self) -> None:
-        self._logger.experiment.finish()
+        self._run.finish()
 
 
 class MlflowTracker:
@@ -90,23 +98,32 @@ class MlflowTracker:
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         quiet_trackers()
+        # An optional extra.
+        from mlflow import MlflowClient
+
         folder.mkdir(parents=True, exist_ok=True)
-        self._logger = MLFlowLogger(
-            "maskwright",
-            run_name=name,
-            tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}",
+        self._client = MlflowClient(f"sqlite:///{(folder / 'mlflow.db').resolve()}")
+        found = self._client.get_experiment_by_name("maskwright")
+        place = str((folder / "mlartifacts").resolve())
+        experiment = (
+            self._client.create_experiment("maskwright", artifact_location=place)
+            if found is None
+            else found.experiment_id
         )
-        # MLflow refuses values that are longer than 500 characters.
-        self._logger.log_hyperparams({key: str(value)[:500] for key, value in settings.items()})
+        self._id = self._client.create_run(experiment, run_name=name).info.run_id
+        for key, value in settings.items():
+            # MLflow refuses values that are longer than 500 characters.
+            self._client.log_param(self._id, key, str(value)[:500])
 
     def numbers(self, row: dict[str, float], step: int) -> None:
-        self._logger.log_metrics(row, step)
+        for name, value in row.items():
+            self._client.log_metric(self._id, name, value, step=step)
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        self._logger.experiment.log_image(self._logger.run_id, image, key=name, step=step)
+        self._client.log_image(self._id, image, key=name, step=step)
 
     def close(self) -> None:
-        self._logger.finalize("success")
+        self._client.set_terminated(self._id)
 
 
 @dataclass(frozen=True)
@@ -130,10 +147,19 @@ TRACKERS: dict[str, TrackerEntry] = {
 }
 
 
+# A training names it without being asked to, so it goes on where the package is missing.
+DEFAULT = "tensorboard"
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package of a tracker is here."""
+    return find_spec(TRACKERS[name].package) is not None
+
+
 def check_trackers(names: Sequence[str]) -> None:
     """Raise MaskwrightError when a tracker's package is missing, naming the extra with it."""
     for name in names:
-        if name != "none" and find_spec(TRACKERS[name].package) is None:
+        if name != "none" and not is_installed(name):
             raise MaskwrightError(
                 f"Tracker '{name}' needs a package that is not here: pip install"
                 f" 'maskwright[{TRACKERS[name].extra}]'."
@@ -153,7 +179,11 @@ def tracker_notes(names: Sequence[str], folder: Path) -> list[str]:
 
 
 def open_trackers(names: Sequence[str], folder: Path, settings: dict[str, Any]) -> list[Tracker]:
-    """Open the trackers of a run; settings are plain leaf values."""
-    check_trackers(names)
-    wanted = [TRACKERS[name] for name in names if name != "none"]
-    return [entry.build(folder, folder.name, settings) for entry in wanted]
+    """Open the trackers of a run; the default one is left out where its package is missing.
+
+    settings: plain leaf values.
+    """
+    present = [name for name in names if name != DEFAULT or is_installed(name)]
+    check_trackers(present)
+    entries = [TRACKERS[name] for name in present if name != "none"]
+    return [entry.build(folder, folder.name, settings) for entry in entries]

@@ -137,22 +137,31 @@ class Bars:
     highs: tuple[float, ...]
 
 
-@rc_context(CHART_STYLE)
-def bar_chart(
-    series: Sequence[Bars],
-    title: str,
-    x: str,
-    y: str,
-    dashed: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
-    top: float | None = None,
-) -> Figure:
-    """Draw bars side by side for each group, one color per series, with their intervals.
+@dataclass(frozen=True)
+class BarPanel:
+    """The axes of a bar chart.
 
+    x: what runs along them.
+    y: what is measured.
+    series: their bars.
     dashed: name -> value of levels to draw dashed across.
-    notes: sentences at the foot.
     top: the upper end of the scale.
     """
+
+    x: str
+    y: str
+    series: Sequence[Bars]
+    dashed: Mapping[str, float] = field(default_factory=dict)
+    top: float | None = None
+
+
+@rc_context(CHART_STYLE)
+def bar_chart(panel: BarPanel, title: str, notes: Sequence[str] = ()) -> Figure:
+    """Draw bars side by side for each group, one color per series, with their intervals.
+
+    notes: sentences at the foot.
+    """
+    series = panel.series
     _refuse_empty(series)
     groups = list(dict.fromkeys(group for bars in series for group in bars.groups))
     # Each group takes a slot per series and an empty one to its neighbor.
@@ -160,14 +169,14 @@ def bar_chart(
     notes = _wrap(notes, width / 5.4)
     figure = Figure(figsize=(width, _HEIGHT + _NOTE_HEIGHT * len(notes)), layout="constrained")
     axes = figure.subplots()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set_xlabel(panel.x)
+    axes.set_ylabel(panel.y)
     for index, bars in enumerate(series):
         _draw_bars(axes, bars, groups, index, len(series))
-    for name, value in (dashed or {}).items():
+    for name, value in panel.dashed.items():
         _draw_named(axes, name, value)
     _name_groups(axes, groups)
-    axes.set_ylim(0, top)
+    axes.set_ylim(0, panel.top)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=_legend_columns(series, width))
     write_heading(figure, title, notes)
     return figure

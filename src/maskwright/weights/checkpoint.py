@@ -23,7 +23,7 @@ from maskwright.weights.reading import ABOUT, WeightFile, open_weights
 
 # Raised when files change in a way that older versions would misread.
 FORMAT = 1
-# Names of parameters in the checkpoints of a Lightning module, whose `model` they are, and of the
+# Names of parameters in the checkpoints of a training module, whose `model` they are, and of the
 # average of them that a training may keep.
 _PREFIX = "model."
 AVERAGED = "averaged.module."

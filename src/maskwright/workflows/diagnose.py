@@ -13,14 +13,12 @@ from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.loading.labeled import find_split
-from maskwright.workflows.loading.labeled_settings import LabeledSettings, labeled_settings
-from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
 from maskwright.workflows.measuring.diagnosis import DiagnosedSubject, DiagnosisContext
 from maskwright.workflows.measuring.diagnosis_report import format_diagnosis, write_diagnosis
 from maskwright.workflows.measuring.subjects import (
     RANDOM,
-    NamedEncoder,
     load_encoders,
     shortest_names,
 )
@@ -45,7 +43,8 @@ def diagnose(
     _refuse_twice(paths)
     target = pick_device(settings.device)
     encoders = load_encoders(paths, shortest_names(paths), settings.on, target)
-    pictures = _labeled_settings(settings, encoders[0], paths[0])
+    trained = encoders[0].settings
+    pictures = labeled_settings(settings, settings.on, paths[0], trained, "--on LABELED")
     split = find_split(pictures, reporter)
     given = {
         "stimuli": settings.stimuli,
@@ -58,13 +57,9 @@ def diagnose(
     _say_pictures(subjects[0], context)
 
     # Part of each test's JSON file.
-    about = {
-        "data": pictures.data,
-        "split": split.how,
-        "limit": settings.limit,
-        "seed": settings.seed,
-        "seen": context.tell_seen(paths, subjects, pictures.data),
-    }
+    about: dict[str, Any] = {"data": pictures.data, "split": split.how}
+    about |= {"limit": settings.limit, "seed": settings.seed}
+    about["seen"] = context.tell_seen(paths, subjects, pictures.data)
     folder = Path(settings.out) if settings.out is not None else _home(paths[0]) / "diagnose"
     return _ask_all(questions, context, subjects, folder, about)
 
@@ -86,25 +81,6 @@ def _ask_all(
         for line in [*format_diagnosis(diagnosis), f"Written to {folder / name}.png and .json"]:
             context.reporter.say(line)
     return answers
-
-
-def _labeled_settings(
-    settings: DiagnoseSettings, first: NamedEncoder, run: str | Path
-) -> LabeledSettings:
-    """The pictures of the first run, unless others are named."""
-    return labeled_settings(
-        first.settings,
-        settings.on,
-        "--on LABELED",
-        labels=settings.labels,
-        train_split=settings.train_split,
-        test_split=settings.test_split,
-        limit=settings.limit,
-        seed=settings.seed,
-        value_range=settings.value_range,
-        pages=settings.pages,
-        test_of=test_apart(run, first.settings, settings.on),
-    )
 
 
 def _refuse_twice(runs: Sequence[str | Path]) -> None:

@@ -13,8 +13,7 @@ from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import Labeled
-from maskwright.workflows.loading.labeled_settings import LabeledSettings, labeled_settings
-from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.evaluation import (
     Evaluation,
@@ -28,7 +27,7 @@ from maskwright.workflows.measuring.evaluation_report import (
     save_files,
 )
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
-from maskwright.workflows.measuring.subjects import RANDOM, NamedEncoder, load_encoders, name_runs
+from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs
 from maskwright.workflows.runs.locate import home_of
 from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
@@ -58,7 +57,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     target = pick_device(settings.device)
     encoders = load_encoders(runs, name_runs(runs), settings.data, target)
     shared = EvaluationContext(
-        pictures=_labeled_settings(settings, encoders[0], runs[0]),
+        pictures=labeled_settings(settings, settings.data, runs[0], encoders[0].settings),
         baselines=settings.baselines,
         cache=settings.cache,
         device=target,
@@ -81,25 +80,6 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     _write(report, names, folder / stem, settings.figures, reporter)
     _write_files(evaluation, folder / stem, settings.figures, reporter)
     return dict(report["results"])
-
-
-def _labeled_settings(
-    settings: EvaluateSettings, first: NamedEncoder, run: str | Path
-) -> LabeledSettings:
-    """The pictures of the first run, unless others are named."""
-    return labeled_settings(
-        first.settings,
-        settings.data,
-        "--data LABELED",
-        labels=settings.labels,
-        train_split=settings.train_split,
-        test_split=settings.test_split,
-        limit=settings.limit,
-        seed=settings.seed,
-        value_range=settings.value_range,
-        pages=settings.pages,
-        test_of=test_apart(run, first.settings, settings.data),
-    )
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:
@@ -163,7 +143,7 @@ def name_result(
 ) -> str:
     """The name of a result's files: data, probes, and features other than the default.
 
-    Many probes, options or runs are told apart by a hash.
+    Many probes, options or runs become a hash.
     """
     joined = "-".join(probes)
     words = slug(joined) + ("" if features == DEFAULT_READOUT else f"-{features}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from maskwright.training.trackers import check_trackers
 from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
 from maskwright.workflows.finetuning.run import Finetuned, train_classifier
 from maskwright.workflows.finetuning.task import FinetuneTask
-from maskwright.workflows.loading.labeled_settings import LabeledSettings
-from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.runs.resuming import (
     check_has_checkpoint,
     check_unfinished,
@@ -50,7 +50,10 @@ def finetune(
         )
     # Each fold is data of its own.
     folds = [options.data] if options.fold is None else folds_of(options.data, str(options.fold))
-    labeled = _labeled_settings(options, folds[0] if len(folds) == 1 else options.data)
+    # Set-apart pictures belong to the data as a whole, so the fold takes its place afterwards.
+    labeled = labeled_settings(options, options.data, options.run, trained={})
+    shots = None if options.shots is None else str(options.shots)
+    labeled = replace(labeled, data=folds[0] if len(folds) == 1 else labeled.data, shots=shots)
     task = FinetuneTask(
         run=options.run,
         labeled=labeled,
@@ -69,23 +72,6 @@ def finetune(
     if len(folds) > 1:
         return train_each_fold(task, folder, folds, reporter)
     return train_classifier(task, folder, reporter, resume=False)
-
-
-def _labeled_settings(options: FinetuneOptions, data: str) -> LabeledSettings:
-    """The pictures to learn from and to test on."""
-    run, whole = str(options.run), str(options.data)
-    return LabeledSettings(
-        data=data,
-        labels=options.labels,
-        train_split=options.train_split,
-        test_split=options.test_split,
-        shots=None if options.shots is None else str(options.shots),
-        limit=options.limit,
-        seed=options.seed,
-        value_range=options.value_range,
-        pages=options.pages or "first",
-        test_of=test_apart(run, {}, whole),
-    )
 
 
 def _resume(

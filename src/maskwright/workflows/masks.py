@@ -22,8 +22,8 @@ from maskwright.workflows.building.mask_samples import (
     gallery_column,
 )
 from maskwright.workflows.building.policies import ALL, policy_lines
-from maskwright.workflows.building.policy_view import PolicyView, lookable
 from maskwright.workflows.loading.pictures import find, packed
+from maskwright.workflows.policy_view import PolicyView, lookable
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
@@ -145,7 +145,7 @@ def _grid(
 def _rules(
     names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
 ) -> dict[str, Policy]:
-    """Build the policies; a reporter is told which cannot be looked at, and they are left out."""
+    """Build the policies; those that cannot be looked at are named and left out."""
     # Under `all`, some policies need what is not here: files, maps, a trained run.
     rules = {}
     for name in names:

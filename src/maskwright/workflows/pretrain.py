@@ -19,7 +19,7 @@ from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import find_launch
 from maskwright.training.group import Group, joined_group
 from maskwright.training.launch import started_group
-from maskwright.training.trackers import check_trackers
+from maskwright.training.trackers import DEFAULT, check_trackers, is_installed
 from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
@@ -186,7 +186,8 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
     """`complete`, with everything that was opened on the way."""
     # Weights that cannot be read are refused before any picture is looked at.
     parts = open_start(settings.train.init)
-    check_trackers(settings.run.track)
+    # Without the default tracker a training goes on, and `_say_start` says so.
+    check_trackers([name for name in settings.run.track if name != DEFAULT])
     # Precision follows from the device.
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
@@ -258,5 +259,13 @@ def _policy_name(settings: PretrainSettings) -> str:
 def _say_start(plan: RunPlan, reporter: Reporter) -> None:
     # The first line of every log.
     verb = "Going on with" if plan.resume else "Writing to"
-    reporter.say(f"{verb} {plan.folder}  (watch: tensorboard --logdir {plan.folder})")
+    watch = ""
+    if DEFAULT in plan.settings.run.track and is_installed(DEFAULT):
+        watch = f"  (watch: tensorboard --logdir {plan.folder})"
+    reporter.say(f"{verb} {plan.folder}{watch}")
+    if DEFAULT in plan.settings.run.track and not is_installed(DEFAULT):
+        reporter.say(
+            "Curves are written to metrics.jsonl alone, because TensorBoard is not installed: pip"
+            " install 'maskwright[tensorboard]', or --track none."
+        )
     log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

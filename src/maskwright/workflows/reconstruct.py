@@ -30,7 +30,7 @@ from maskwright.workflows.filling.outcome import (
     place_for,
 )
 from maskwright.workflows.filling.side_by_side import draw_choices
-from maskwright.workflows.loading.chosen_pictures import choose_pictures, is_array
+from maskwright.workflows.loading.chosen_pictures import PictureRequest, choose_pictures, is_array
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.reconstruct_settings import ReconstructSettings
@@ -55,6 +55,7 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
         errors=settings.errors,
         lpips=settings.lpips,
         reporter=reporter,
+        out=settings.out,
     )
     runs, images = _sort_out(settings.run, settings.images)
     hints = Hints(target=settings.target)
@@ -64,19 +65,10 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     )
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
-        return fill_holes(first, runs[0], images, settings.mask, hole, settings.out, options)
+        return fill_holes(first, runs[0], images, settings.mask, hole, options)
     _refuse_hole_settings(settings)
-    return _fill_masked(
-        runs,
-        find_models(runs, settings.epochs, hints),
-        first,
-        images,
-        settings.policy,
-        settings.ratio,
-        settings.full,
-        settings.out,
-        options,
-    )
+    models = find_models(runs, settings.epochs, hints)
+    return _fill_masked(settings, runs, models, first, images, options)
 
 
 def _hole_settings(settings: ReconstructSettings, num_runs: int) -> HoleSettings:
@@ -109,37 +101,30 @@ def _refuse_hole_settings(settings: ReconstructSettings) -> None:
 
 
 def _fill_masked(
+    settings: ReconstructSettings,
     runs: Sequence[str],
     models: Sequence[Candidate],
     first: LoadedModel,
     images: Any,
-    policy: str | Sequence[str] | None,
-    ratio: Any,
-    full: bool,
-    out: str | Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
     """Mask by policies and fill in: in full by one model, or by every model under all masks."""
-    choices, everything = choose_masks(policy, ratio, first), policy == ALL
-    if full and (len(models) > 1 or len(choices) > 1):
+    choices = choose_masks(settings.policy, settings.ratio, first)
+    if settings.full and (len(models) > 1 or len(choices) > 1):
         raise MaskwrightError(
             "--full averages the masks of one policy at one ratio by one model; name one of each."
         )
     # With `all`, policies whose maps these pictures lack are listed instead of refused.
-    chosen = choose_pictures(
-        images,
-        first,
-        needed_maps(choices, first, skip=everything),
-        only_there=everything,
-        reading=options.reading,
-        reporter=options.reporter,
-    )
-    if full:
-        path = place_for(runs[0], images, out, chosen.names, "-full")
+    everything = settings.policy == ALL
+    maps = needed_maps(choices, first, skip=everything)
+    request = PictureRequest(maps=maps, only_there=everything, reading=options.reading)
+    chosen = choose_pictures(images, first, request, options.reporter)
+    if settings.full:
+        path = place_for(runs[0], images, options.out, chosen.names, "-full")
         return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, options)
     # Named by what was asked for, also where some policies are left out below.
     suffix = "-arms" if len(models) * len(choices) > 1 else ""
-    path = place_for(runs[0], images, out, chosen.names, suffix)
+    path = place_for(runs[0], images, options.out, chosen.names, suffix)
     masks = draw_choices(choices, first, runs[0], chosen, options, skip=everything)
     return compare_models(models, first, masks, chosen, path, options)
 

@@ -65,8 +65,7 @@ def survey(settings: SurveySettings, reporter: Reporter | None = None) -> DataSu
     short_side = min(seen.median)
     channels = 1 if seen.gray else seen.channels
     facts = Facts(len(source), short_side, channels, device.type, cpu_count())
-    sides = pick_sides(short_side, settings.sizes)
-    found = _measure(settings, source, sample, facts, sides, name, reporter)
+    found = _measure(settings, source, sample, facts, name, reporter)
     make_folder(folder)
     _save(found, folder)
     for line in format_found(found):
@@ -90,10 +89,10 @@ def _measure(
     source: Source,
     sample: Sample,
     facts: Facts,
-    sides: tuple[int, ...],
     name: str,
     reporter: Reporter,
 ) -> Found:
+    sides = pick_sides(facts.short_side, settings.sizes)
     # A table that fits no picture is refused before the longer work.
     things = find_things(source, sample.looks, settings.boxes, settings.faces, reporter)
     duplicates = find_duplicates(source, sample, reporter)

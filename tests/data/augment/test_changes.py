@@ -15,6 +15,7 @@ from maskwright.data.augment.changes import Changes, Drawn
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import Batch, LoaderSettings, build_loader
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 
 ALL = Changes(rotate=40, vertical_flip=True, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
@@ -29,7 +30,7 @@ def _batch(store: PackedStore, changes: Changes, epoch: int = 0, batch_size: int
             seed=0,
             shuffle=False,
             maps=("share",),
-            grid=(4, 4),
+            grid=Grid(4, 4),
         ),
     )
     loader.set_epoch(epoch)

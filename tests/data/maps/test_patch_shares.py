@@ -15,6 +15,7 @@ from maskwright.data.augment.transforms import Augment, CropBoxes
 from maskwright.data.loader import Batch, LoaderSettings, build_loader
 from maskwright.data.maps.patch_shares import overlap
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.loading.pictures import eval_batch
 
@@ -30,7 +31,7 @@ def _batch(
     epoch: int = 0,
 ) -> Batch:
     loader = build_loader(
-        store, augment, LoaderSettings(batch_size=9, seed=0, maps=maps, grid=grid)
+        store, augment, LoaderSettings(batch_size=9, seed=0, maps=maps, grid=Grid(*grid))
     )
     loader.set_epoch(epoch)
     return next(iter(loader))
@@ -120,7 +121,7 @@ def test_asking_for_maps_changes_no_pixel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_workers_bring_the_maps_too(tmp_path: Path, workers: int) -> None:
     store = build_store(tmp_path, MIXED)
-    options = {"batch_size": 3, "seed": 0, "maps": MAPS, "grid": (4, 4)}
+    options = {"batch_size": 3, "seed": 0, "maps": MAPS, "grid": Grid(4, 4)}
     alone = list(build_loader(store, Augment(size=(40, 40)), LoaderSettings(**options)))  # type: ignore[arg-type]
     others = list(
         build_loader(store, Augment(size=(40, 40)), LoaderSettings(workers=workers, **options))
@@ -137,8 +138,8 @@ def test_a_subset_gives_its_own_maps(tmp_path: Path) -> None:
     store = build_store(tmp_path, MIXED)
     part = store.subset([4, 2])
     whole, chosen = (
-        eval_batch(store, (32, 32), 9, MAPS, (4, 4)),
-        eval_batch(part, (32, 32), 2, MAPS, (4, 4)),
+        eval_batch(store, (32, 32), 9, MAPS, Grid(4, 4)),
+        eval_batch(part, (32, 32), 2, MAPS, Grid(4, 4)),
     )
     for name in whole.priors:
         assert torch.equal(chosen.priors[name], whole.priors[name][[4, 2]])
@@ -167,9 +168,9 @@ def test_a_missing_map_stops_before_the_first_batch(tmp_path: Path) -> None:
         build_loader(
             store,
             Augment(size=(40, 40)),
-            LoaderSettings(batch_size=3, seed=0, maps=("attention",), grid=(4, 4)),
+            LoaderSettings(batch_size=3, seed=0, maps=("attention",), grid=Grid(4, 4)),
         )
-    with pytest.raises(MaskwrightError, match=r"give grid=\(rows, cols\)"):
+    with pytest.raises(MaskwrightError, match=r"give grid=Grid\(rows, cols\)"):
         build_loader(
             store, Augment(size=(40, 40)), LoaderSettings(batch_size=3, seed=0, maps=("share",))
         )

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, decode_picture, picture_size
+from maskwright.data.pixels.decode import (
+    DecodeOptions,
+    UnreadableImage,
+    decode_picture,
+    picture_size,
+)
 
 Encoded = Callable[..., bytes]
 
@@ -28,7 +33,7 @@ def test_a_png_comes_back_exactly() -> None:
 def test_a_gray_picture_keeps_one_channel_unless_three_are_wanted() -> None:
     gray = _save(Image.new("L", (4, 3), 77))
     assert decode_picture(gray, "a").shape == (3, 4, 1)
-    color = decode_picture(gray, "a", Wanted(channels=3))
+    color = decode_picture(gray, "a", DecodeOptions(channels=3))
     assert color.shape == (3, 4, 3)
     assert (color == 77).all()
 
@@ -41,7 +46,7 @@ def test_transparent_pixels_lie_on_white() -> None:
 
 def test_alpha_is_kept_when_four_channels_are_wanted() -> None:
     pixels = decode_picture(
-        _save(Image.new("RGBA", (2, 2), (10, 20, 30, 40))), "a", Wanted(channels=4)
+        _save(Image.new("RGBA", (2, 2), (10, 20, 30, 40))), "a", DecodeOptions(channels=4)
     )
     assert pixels[0, 0].tolist() == [10, 20, 30, 40]
 
@@ -156,12 +161,15 @@ def test_a_decompression_bomb_is_unreadable(
 def test_shrinking_keeps_the_aspect_and_never_enlarges(
     encoded: Encoded, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert decode_picture(encoded("PNG", size), "a", Wanted(short_side=8)).shape == (*expected, 3)
+    assert decode_picture(encoded("PNG", size), "a", DecodeOptions(short_side=8)).shape == (
+        *expected,
+        3,
+    )
 
 
 def test_shrinking_does_not_alias() -> None:
     stripes = np.tile(np.array([0, 255], dtype=np.uint8), (64, 32))
-    pixels = decode_picture(_save(Image.fromarray(stripes)), "a", Wanted(short_side=16))
+    pixels = decode_picture(_save(Image.fromarray(stripes)), "a", DecodeOptions(short_side=16))
     assert abs(pixels[:, 1:-1].astype(float) - 127.5).max() < 3
 
 
@@ -171,6 +179,6 @@ def test_a_large_jpeg_shrinks_to_the_same_size_and_nearly_the_same_pixels() -> N
     direct = np.asarray(
         Image.open(io.BytesIO(data)).resize((48, 32), Image.Resampling.BICUBIC)
     ).astype(float)
-    shrunk = decode_picture(data, "a", Wanted(short_side=32))
+    shrunk = decode_picture(data, "a", DecodeOptions(short_side=32))
     assert shrunk.shape == (32, 48, 3)
     assert np.abs(shrunk - direct).max() < 6

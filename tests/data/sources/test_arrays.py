@@ -1,4 +1,4 @@
-"""Arrays of any layout and number type become (H, W, C) bytes by rules that are told."""
+"""Arrays of any layout and number type become (H, W, C) bytes by rules that its notes state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.arrays import build_array_source, number_labels
 from maskwright.data.sources.open import open_source
 from maskwright.support.errors import MaskwrightError
@@ -82,22 +82,22 @@ def test_nan_is_refused() -> None:
 
 def test_channels_are_converted_on_reading() -> None:
     source = build_array_source(PIXELS, "x")
-    gray = source.read(0, Wanted(channels=1))
+    gray = source.read(0, DecodeOptions(channels=1))
     assert gray.shape == (8, 10, 1)
     assert gray[0, 0, 0] == round(float(PIXELS[0, 0, 0] @ np.array([0.299, 0.587, 0.114])))
-    assert (source.read(0, Wanted(channels=4))[..., 3] == 255).all()
+    assert (source.read(0, DecodeOptions(channels=4))[..., 3] == 255).all()
 
 
 def test_channels_that_cannot_be_had_are_a_reason() -> None:
     source = build_array_source(np.zeros((2, 64, 64, 12), dtype=np.uint8), "x")
     with pytest.raises(UnreadableImage, match="12 channels and 3 are wanted"):
-        source.read(0, Wanted(channels=3))
+        source.read(0, DecodeOptions(channels=3))
 
 
 def test_many_channels_shrink_each_alone() -> None:
     source = build_array_source(np.full((1, 64, 96, 12), 9, dtype=np.uint8), "x")
-    assert (source.read(0, Wanted(short_side=32)) == 9).all()
-    assert source.read(0, Wanted(short_side=32)).shape == (32, 48, 12)
+    assert (source.read(0, DecodeOptions(short_side=32)) == 9).all()
+    assert source.read(0, DecodeOptions(short_side=32)).shape == (32, 48, 12)
 
 
 def test_a_npy_file_is_opened_in_place(tmp_path: Path) -> None:

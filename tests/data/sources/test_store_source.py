@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maskwright.data.packing import pack
-from maskwright.data.pixels.decode import Wanted
+from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.sources.survey import survey
@@ -45,7 +45,7 @@ def test_a_store_folder_opens_as_a_source(prepared: Path) -> None:
     assert (len(source), source.classes, source.splits) == (12, ["cat", "dog"], ("train", "test"))
     assert source.key(0) == "test/cat/0.png"
     assert source.size(0) == (10, 8)
-    assert source.read(0, Wanted(channels=1, short_side=4)).shape == (5, 4, 1)
+    assert source.read(0, DecodeOptions(channels=1, short_side=4)).shape == (5, 4, 1)
     assert str(survey(source)).startswith(
         "found 12 images (png 12), all 10x8, color, 2 classes (cat, dog)"
     )
@@ -105,5 +105,5 @@ def test_a_damaged_store_is_not_read(prepared: Path) -> None:
 
 
 def test_reading_gives_the_stored_pixels(prepared: Path, folder: Path) -> None:
-    wanted = open_source(folder).read(3, Wanted(channels=3, short_side=8))
+    wanted = open_source(folder).read(3, DecodeOptions(channels=3, short_side=8))
     assert np.array_equal(open_source(prepared).read(3), wanted)

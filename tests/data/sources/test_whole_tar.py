@@ -1,5 +1,5 @@
 """An archive that was cut is refused, wherever it was cut; several pictures of one
-sample are told.
+sample are reported.
 """
 
 from __future__ import annotations

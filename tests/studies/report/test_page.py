@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.studies.made_up import EFFECTS, made_up_study, made_up_trial
+from tests.studies.synthetic import EFFECTS, synthetic_study, synthetic_trial
 
 from maskwright.studies.findings import find
 from maskwright.studies.findings_text import format_findings
@@ -78,9 +78,9 @@ def make_runs(folder, trials):
         )
 
 
-def made_up_trials(seeds):
+def synthetic_trials(seeds):
     return [
-        made_up_trial(arm, seed, effect, run=f"runs/{number}-{seed}")
+        synthetic_trial(arm, seed, effect, run=f"runs/{number}-{seed}")
         for number, (arm, effect) in enumerate(EFFECTS.items())
         for seed in range(seeds)
     ]
@@ -89,9 +89,9 @@ def made_up_trials(seeds):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    trials = made_up_trials(5)
+    trials = synthetic_trials(5)
     make_runs(folder, trials)
-    return write_report(made_up_study(trials=trials), folder, pictures=False)
+    return write_report(synthetic_study(trials=trials), folder, pictures=False)
 
 
 def test_the_page_is_whole_small_and_asks_for_nothing_outside(report):
@@ -138,9 +138,9 @@ def test_the_page_answers_first(report):
 
 
 def test_many_arms_that_all_look_alike_are_counted_and_not_listed():
-    trials = [made_up_trial(arm, seed, 0.0) for arm in (*EFFECTS, "grid") for seed in range(5)]
+    trials = [synthetic_trial(arm, seed, 0.0) for arm in (*EFFECTS, "grid") for seed in range(5)]
     arms = tuple(Arm(name=arm, settings={"policy": arm}) for arm in (*EFFECTS, "grid"))
-    first = find(made_up_study(trials=trials, arms=arms))[0]
+    first = find(synthetic_study(trials=trials, arms=arms))[0]
     largest = max(one.difference.detectable for one in first.arms[1:])
     assert finding_lines(first, "random") == [
         "No difference shown at n=5: any of the 4 other arms; had one of them truly differed by"
@@ -201,13 +201,13 @@ def test_markdown_and_record_say_the_same(report):
         == 1
     )
     record = StudyRecord.load(report.with_name("study.json"))
-    assert record.to_dict() == made_up_study(trials=made_up_trials(5)).to_dict()
+    assert record.to_dict() == synthetic_study(trials=synthetic_trials(5)).to_dict()
 
 
 def test_failures_and_gaps_are_told(tmp_path):
-    trials = [made_up_trial("random", seed, 0.0) for seed in range(2)]
+    trials = [synthetic_trial("random", seed, 0.0) for seed in range(2)]
     trials.append(
-        made_up_trial(
+        synthetic_trial(
             "block(size=2)",
             0,
             0.0,
@@ -217,7 +217,7 @@ def test_failures_and_gaps_are_told(tmp_path):
             error="Arm <b> needs 'maps'.",
         )
     )
-    page = read_page(write_report(made_up_study(seeds=2, trials=trials), tmp_path))
+    page = read_page(write_report(synthetic_study(seeds=2, trials=trials), tmp_path))
     words = "".join(page.words)
     assert "2 of 8 trials are done" in words
     assert "Fewer than 3 seeds: no intervals and no verdicts." in words
@@ -227,14 +227,16 @@ def test_failures_and_gaps_are_told(tmp_path):
 
 
 def test_a_study_that_has_only_begun_has_a_page_too(tmp_path):
-    words = "".join(read_page(write_report(made_up_study(trials=[], budget=None), tmp_path)).words)
+    words = "".join(
+        read_page(write_report(synthetic_study(trials=[], budget=None), tmp_path)).words
+    )
     assert "No trial has finished yet." in words
     assert "No compute was matched" in words
 
 
 def test_what_users_wrote_cannot_become_markup(tmp_path):
     page = write_report(
-        made_up_study(seeds=1, question="<script>alert(1)</script> & more"), tmp_path
+        synthetic_study(seeds=1, question="<script>alert(1)</script> & more"), tmp_path
     ).read_text()
     assert "&lt;script&gt;" in page
     assert "<script" not in page
@@ -253,7 +255,7 @@ def test_figures_name_arms_briefly_and_apart():
     long = [
         Arm(name=f"a policy with a name that goes on and on {end}", settings={}) for end in "ab"
     ]
-    labels = short_labels(made_up_study(trials=[], arms=(*factorial, *long)))
+    labels = short_labels(synthetic_study(trials=[], arms=(*factorial, *long)))
     assert list(labels.values())[:2] == ["0.75 · with · with", "0.75 · with · without"]
     assert list(labels.values())[4:] == [
         "5 a policy with a name that goe…",
@@ -268,7 +270,7 @@ def test_a_page_that_would_be_too_large_shows_fewer_pictures(monkeypatch, tmp_pa
     monkeypatch.setattr(
         "maskwright.studies.report.page.draw_pictures", lambda record, runs: Pictures(own=rows)
     )
-    page = write_report(made_up_study(seeds=1), tmp_path)
+    page = write_report(synthetic_study(seeds=1), tmp_path)
     assert page.stat().st_size < MOST_BYTES
     assert page.read_text().count("data:image/webp") == 3 * shown
     assert ("larger than 2 MB" in page.read_text()) == (shown == 0)
@@ -281,14 +283,14 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
         for loss in ("mse", "edges")
     }
     trials = [
-        made_up_trial(arm, seed, 0.05 * (cell["loss"] == "edges"))
+        synthetic_trial(arm, seed, 0.05 * (cell["loss"] == "edges"))
         for arm, cell in cells.items()
         for seed in range(5)
     ]
     arms = tuple(Arm(name=arm, settings=cell, levels=cell) for arm, cell in cells.items())
     words = "".join(
         read_page(
-            write_report(made_up_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)
+            write_report(synthetic_study(trials=trials, arms=arms, baseline="low mse"), tmp_path)
         ).words
     )
     first = words.index(
@@ -307,22 +309,34 @@ def test_a_factorial_study_answers_with_effects_first(tmp_path):
 
 
 def test_an_arm_of_which_nothing_finished_is_named_in_the_answer_and_on_the_console(tmp_path):
-    trials = [made_up_trial(arm, seed, 0.0, **({"state": "failed", "numbers": {}} if arm == "inverse_block" else {}))
-              for arm in EFFECTS for seed in range(3)]  # fmt: skip
-    record = made_up_study(seeds=3, trials=trials)
+    failed = {"state": "failed", "numbers": {}}
+    trials = [
+        synthetic_trial(arm, seed, 0.0, **(failed if arm == "inverse_block" else {}))
+        for arm in EFFECTS
+        for seed in range(3)
+    ]
+    record = synthetic_study(seeds=3, trials=trials)
     page = write_report(record, tmp_path).with_name("report.md").read_text()
     assert "Without a finished trial, so nothing is known of it: inverse_block." in page
     assert format_findings(record)[-1] == "no finished trial: inverse_block"
 
 
 def test_test_pictures_are_counted_and_other_patches_are_a_caution(tmp_path):
-    page = write_report(made_up_study(seeds=3), tmp_path).with_name("report.md").read_text()
+    page = write_report(synthetic_study(seeds=3), tmp_path).with_name("report.md").read_text()
     assert "linear top1: shares of right answers on 200 test pictures." in page
     assert "patches of other sizes" not in page
-    trials = [made_up_trial(arm, seed, 0.0, settings={"image_size": 48, "patch_size": 6 * (1 + (arm == "random"))})
-              for arm in EFFECTS for seed in range(3)]  # fmt: skip
+    trials = [
+        synthetic_trial(
+            arm,
+            seed,
+            0.0,
+            settings={"image_size": 48, "patch_size": 12 if arm == "random" else 6},
+        )
+        for arm in EFFECTS
+        for seed in range(3)
+    ]
     page = (
-        write_report(made_up_study(seeds=3, trials=trials), tmp_path)
+        write_report(synthetic_study(seeds=3, trials=trials), tmp_path)
         .with_name("report.md")
         .read_text()
     )
@@ -333,13 +347,13 @@ def test_differences_smaller_than_the_spread_of_means_keep_their_digits():
     """Pairing takes the luck of a seed away: +0.0012 must not read +0.00."""
     values = {"random": [13.22, 13.32, 14.38], "block(size=2)": [13.2214, 13.3209, 14.3813]}
     trials = [
-        made_up_trial(arm, seed, 0.0, numbers={"linear top1": value})
+        synthetic_trial(arm, seed, 0.0, numbers={"linear top1": value})
         for arm, own in values.items()
         for seed, value in enumerate(own)
     ]
     line = next(
         line
-        for line in format_findings(made_up_study(seeds=3, trials=trials))
+        for line in format_findings(synthetic_study(seeds=3, trials=trials))
         if line.startswith("  block")
     )
     assert "+0.00120 [" in line

@@ -1,5 +1,5 @@
 """Labeled pictures for learning and testing: classes matched by name, few per class, folds, and
-mistakes told.
+mistakes in sentences.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ CONFIG = ModelConfig(image_size=(16, 16), patch_size=4)
 
 
 class Listener:
-    """Keeps what it is told."""
+    """Keeps what is said."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def say(self, text: str) -> None:
-        self.told.append(text)
+        self.messages.append(text)
 
     warn = say
 
@@ -55,7 +55,9 @@ def test_a_class_that_the_test_split_lacks_does_not_move_the_others(pets: Path) 
     assert data.classes == ("bright", "dark", "dark2")
     assert data.test.labels is not None
     assert data.test.labels.unique().tolist() == [1, 2]
-    assert any("no pictures of 1 classes, for example 'bright'" in text for text in listener.told)
+    assert any(
+        "no pictures of 1 classes, for example 'bright'" in text for text in listener.messages
+    )
 
 
 def test_a_class_that_train_lacks_is_told(pets: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from maskwright.data.maps.patch_shares import overlap
-from maskwright.data.pixels.decode import Wanted
+from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import Source
 from maskwright.support.environment import cpu_count
 
@@ -63,7 +63,7 @@ class Original:
 
     def pixels(self, channels: int = 3) -> np.ndarray:
         """The window at the source's own resolution, (H, W, C) uint8; raises UnreadableImage."""
-        return self.cut(self.source.read(self.index, Wanted(channels=channels)))
+        return self.cut(self.source.read(self.index, DecodeOptions(channels=channels)))
 
     def cut(self, whole: np.ndarray) -> np.ndarray:
         """The window of a map of the whole picture; the map may have another size than it."""

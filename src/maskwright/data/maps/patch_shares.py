@@ -13,6 +13,7 @@ from torch import Tensor
 from maskwright.data.augment.transforms import CropBoxes
 from maskwright.data.maps.patch_maps import PixelMap, open_map
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
 # (B, 1, H, W) maps of crops -> the same, turned as the pixels were.
@@ -37,16 +38,16 @@ class _Selection:
 class PatchShares:
     """Gives the maps of a batch of crops as shares per patch."""
 
-    def __init__(self, store: PackedStore, maps: Sequence[str], grid: tuple[int, int]) -> None:
+    def __init__(self, store: PackedStore, maps: Sequence[str], grid: Grid) -> None:
         """Open the maps.
 
         maps: names such as foreground, parts (all parts) or parts/eyes (one part).
-        grid: rows and columns of patches.
+        grid: the patches.
 
         Raises MaskwrightError for a map that the store does not have or that cannot be used.
         """
         self._store = store
-        self._grid = grid
+        self._cells = (grid.rows, grid.cols)
         self._selections = _choose(store, maps)
 
     @property
@@ -71,19 +72,19 @@ class PatchShares:
         shares: dict[str, Tensor] = {}
         for selection in self._selections:
             # A turned map needs its pixels; otherwise only the means of patches are computed.
-            values = gather(selection, ids, boxes, self._grid if move is None else size)
+            values = gather(selection, ids, boxes, self._cells if move is None else size)
             # (entries, B, rows, cols), mirrored where the crop is.
             values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values)
             if move is not None:
                 turned = [move(planes[:, None])[:, 0] for planes in values]
-                values = torch.stack([F.adaptive_avg_pool2d(maps, self._grid) for maps in turned])
+                values = torch.stack([F.adaptive_avg_pool2d(maps, self._cells) for maps in turned])
             # (entries, B, rows, cols) -> (entries, B, N)
             flat = values.clamp_(0, 1).flatten(2).contiguous()
             shares |= dict(zip(selection.entries, flat, strict=True))
         return shares
 
     def _together(
-        self, selection: _Selection, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]
+        self, selection: _Selection, ids: Tensor, boxes: CropBoxes, cells: tuple[int, int]
     ) -> Tensor:
         """(entries, B, rows, cols) from pictures of one size, by two matrix products."""
         store = self._store
@@ -92,8 +93,8 @@ class PatchShares:
         # Maps lie in the order of the pictures: the same row in both files.
         picture_rows = store.offsets[ids] // (height * width * store.channels)
         pixels = selection.pixels.pictures(picture_rows, height, width)
-        rows = overlap(boxes.top, boxes.height, height, grid[0])
-        cols = overlap(boxes.left, boxes.width, width, grid[1]).transpose(1, 2)
+        rows = overlap(boxes.top, boxes.height, height, cells[0])
+        cols = overlap(boxes.left, boxes.width, width, cells[1]).transpose(1, 2)
         # (B, entries * H, W) @ (B, W, cols): one large product is faster than one for each part.
         narrow = _to_planes(pixels, selection.values).flatten(1, 2) @ cols
         narrow = narrow.view(len(ids), len(selection.values), height, -1)
@@ -101,11 +102,11 @@ class PatchShares:
         return (rows[:, None] @ narrow).transpose(0, 1)
 
     def _one_by_one(
-        self, selection: _Selection, ids: Tensor, boxes: CropBoxes, grid: tuple[int, int]
+        self, selection: _Selection, ids: Tensor, boxes: CropBoxes, cells: tuple[int, int]
     ) -> Tensor:
         """(entries, B, rows, cols) from pictures of any sizes."""
         store = self._store
-        shares = torch.empty(len(selection.values), len(ids), *grid)
+        shares = torch.empty(len(selection.values), len(ids), *cells)
         for row, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
             # One byte of the map for each `channels` bytes of the picture.
             offset = int(store.offsets[index]) // store.channels
@@ -113,7 +114,7 @@ class PatchShares:
                 offset, int(store.heights[index]), int(store.widths[index])
             )
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-            rows, cols = _whole_overlap(box.height, grid[0]), _whole_overlap(box.width, grid[1]).T
+            rows, cols = _whole_overlap(box.height, cells[0]), _whole_overlap(box.width, cells[1]).T
             shares[:, row] = rows @ (_to_planes(part[None], selection.values)[0] @ cols)
         return shares
 

@@ -28,8 +28,8 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """How a picture is wanted from its source.
+class DecodeOptions:
+    """How a picture comes from its source.
 
     channels: 1 gray, 3 color, 4 with alpha; None keeps gray gray and color color. With fewer than
         4, transparent pixels lie on white.
@@ -41,7 +41,7 @@ class Wanted:
     short_side: int | None = None
 
 
-AS_STORED = Wanted()
+AS_STORED = DecodeOptions()
 
 
 class UnreadableImage(MaskwrightError):
@@ -54,7 +54,11 @@ class UnreadableImage(MaskwrightError):
 
 
 def decode_picture(
-    data: bytes, key: str, wanted: Wanted = AS_STORED, values: ValueRanges = FULL, page: int = 0
+    data: bytes,
+    key: str,
+    options: DecodeOptions = AS_STORED,
+    values: ValueRanges = FULL,
+    page: int = 0,
 ) -> np.ndarray:
     """Decode the bytes of a picture file to (H, W, C) uint8.
 
@@ -63,7 +67,7 @@ def decode_picture(
 
     data: the file's content.
     key: its name, for messages.
-    wanted: channels and size.
+    options: channels and size.
     values: which values of more than 8 bits mean black and white.
     page: of a TIFF, or frame of an animation, from 0.
     """
@@ -73,7 +77,7 @@ def decode_picture(
         try:
             with open_page(data, page) as opened:
                 eight_bits = _to_eight_bits(opened, values, lambda: open_page(data, page))
-                pixels = _to_pixels(eight_bits, wanted)
+                pixels = _to_pixels(eight_bits, options)
         except Exception as error:  # Pillow's plugins raise almost anything on damaged files
             reason = f"{complaints[0]} (libtiff)" if complaints else _reason(error, data)
             raise UnreadableImage(key, reason) from error
@@ -92,7 +96,7 @@ def open_page(data: bytes, page: int = 0) -> Image.Image:
 
 
 def picture_pixels(
-    picture: Image.Image, wanted: Wanted = AS_STORED, values: ValueRanges = FULL
+    picture: Image.Image, options: DecodeOptions = AS_STORED, values: ValueRanges = FULL
 ) -> np.ndarray:
     """Bring a Pillow image to (H, W, C) uint8 as `decode_picture` does with a file.
 
@@ -100,7 +104,7 @@ def picture_pixels(
     and white.
     """
     eight_bits = _to_eight_bits(picture.copy(), values, picture.copy)
-    return _to_pixels(eight_bits, wanted)
+    return _to_pixels(eight_bits, options)
 
 
 def picture_size(data: bytes, key: str, page: int = 0) -> tuple[int, int]:
@@ -146,17 +150,17 @@ def shrink(image: Image.Image, short_side: int | None) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def _to_pixels(opened: Image.Image, wanted: Wanted) -> np.ndarray:
+def _to_pixels(opened: Image.Image, options: DecodeOptions) -> np.ndarray:
     # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which saves most of the time. Twice the
     # pixels that are needed are left for antialiasing.
-    if wanted.short_side is not None:
-        factor = 2 * wanted.short_side / min(opened.size)
+    if options.short_side is not None:
+        factor = 2 * options.short_side / min(opened.size)
         width = int(opened.width * factor)
         height = int(opened.height * factor)
         opened.draft(None, (width, height))
     ImageOps.exif_transpose(opened, in_place=True)
-    image = _to_mode(opened, wanted.channels)
-    pixels = np.asarray(shrink(image, wanted.short_side))
+    image = _to_mode(opened, options.channels)
+    pixels = np.asarray(shrink(image, options.short_side))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels  # gray: (H, W) -> (H, W, 1)
 
 

@@ -17,8 +17,8 @@ THUMBNAIL = 32
 _LOW = 8  # frequencies along each side
 # Rows of the table of distances that are compared at a time, for memory alone.
 _BLOCK = 1024
-# Bits that may differ, and the least correlation of the thumbnails. Of 48 pairs of CIFAR-10 pictures
-# within 8 bits, 15 correlate above 0.9; the rest are other pictures of the same make-up.
+# Bits that may differ, and the least correlation of the thumbnails. Of 48 pairs of CIFAR-10
+# pictures within 8 bits, 15 correlate above 0.9; the rest are other pictures of the same make-up.
 MOST_BITS = 8
 LEAST_CORRELATION = 0.9
 

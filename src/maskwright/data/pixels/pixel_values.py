@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from maskwright.data.pixels.decode import Wanted, shrink
+from maskwright.data.pixels.decode import DecodeOptions, shrink
 
 _USUAL = (1, 3, 4)  # numbers of channels: gray, color, color with alpha
 _MOST_CHANNELS = 32  # bands of a satellite picture; few pictures have so short a side
@@ -44,20 +44,20 @@ def to_channels_last(array: np.ndarray) -> np.ndarray:
     return array if is_last else np.moveaxis(array, 0, 2)  # (C, H, W) -> (H, W, C)
 
 
-def fit_pixels(pixels_HWC: np.ndarray, wanted: Wanted) -> np.ndarray:
+def fit_pixels(pixels_HWC: np.ndarray, options: DecodeOptions) -> np.ndarray:
     """Give (H, W, C) bytes the wanted channels and size.
 
     Raises ValueError when its channels cannot become the wanted ones.
     """
-    channels = wanted.channels or pixels_HWC.shape[2]
+    channels = options.channels or pixels_HWC.shape[2]
     pixels = _with_channels(pixels_HWC, channels)
-    if wanted.short_side is None or min(pixels.shape[:2]) <= wanted.short_side:
+    if options.short_side is None or min(pixels.shape[:2]) <= options.short_side:
         return np.ascontiguousarray(pixels)
     # Band by band, since Pillow knows no pictures of two channels or of more than four.
     bands = []
     for band in np.moveaxis(pixels, 2, 0):
         image = Image.fromarray(np.ascontiguousarray(band))
-        bands.append(np.asarray(shrink(image, wanted.short_side)))
+        bands.append(np.asarray(shrink(image, options.short_side)))
     return np.stack(bands, axis=2)
 
 

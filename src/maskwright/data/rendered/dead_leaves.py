@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
 from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.rendered.leaves import draw_scene, render_scene
 from maskwright.data.rendered.options import read_options
@@ -93,7 +93,7 @@ class DeadLeavesSource:
     def size(self, index: int) -> tuple[int, int]:
         return self.settings.size, self.settings.size
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, wanted: DecodeOptions = AS_STORED) -> np.ndarray:
         """Render one picture as (H, W, C) uint8."""
         settings = self.settings
         rng = sample_rng(settings.seed, 0, torch.tensor([index]), f"{PREFIX} {self.split}")

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
 from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.rendered.drawing import (
     SHAPES,
@@ -134,10 +134,10 @@ class ShapesTexturesSource:
     def size(self, index: int) -> tuple[int, int]:
         return self.settings.size, self.settings.size
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Render one picture as (H, W, C) uint8."""
         try:
-            return fit_pixels(self.render(self.plan(index)), wanted)
+            return fit_pixels(self.render(self.plan(index)), options)
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
 from maskwright.data.pixels.pixel_values import channels_come_last, fit_pixels
 from maskwright.data.pixels.value_range import (
     UNKNOWN,
@@ -92,13 +92,13 @@ class ArraySource:
     def key(self, index: int) -> str:
         return f"row {index}"
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Return one picture as (H, W, C) uint8.
 
         Raises UnreadableImage when its values fall outside the range of the others.
         """
         try:
-            return fit_pixels(self.scale.to_bytes(self.images[index]), wanted)
+            return fit_pixels(self.scale.to_bytes(self.images[index]), options)
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 
@@ -153,7 +153,7 @@ def build_array_source(
 
 
 def _to_batch_channels_last(array: np.ndarray, name: str) -> np.ndarray:
-    """View an array as (N, H, W, C), or say why its layout cannot be told."""
+    """View an array as (N, H, W, C), or say why its layout is not clear."""
     if array.ndim not in (3, 4) or 0 in array.shape:
         raise MaskwrightError(
             f"'{name}' has shape {array.shape}; pictures are (N, H, W), (N, H, W, C) or (N, C,"

@@ -12,8 +12,8 @@ import numpy as np
 
 from maskwright.data.pixels.decode import (
     AS_STORED,
+    DecodeOptions,
     UnreadableImage,
-    Wanted,
     decode_picture,
     picture_size,
 )
@@ -93,16 +93,16 @@ class PictureFiles:
     def key(self, index: int) -> str:
         return self.keys[index]
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Decode one picture to (H, W, C) uint8; raises UnreadableImage."""
         key = self.keys[index]
         data, page = self._content(index)
         if not key.lower().endswith(".npy"):
-            return decode_picture(data, key, wanted, self.ranges, page)
+            return decode_picture(data, key, options, self.ranges, page)
         # An array is no picture format of Pillow's: it is read and scaled here.
         try:
             array = to_channels_last(_load_array(data))
-            return fit_pixels(self.ranges.of(array.dtype).to_bytes(array), wanted)
+            return fit_pixels(self.ranges.of(array.dtype).to_bytes(array), options)
         except ValueError as error:
             raise UnreadableImage(key, str(error)) from error
 

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from maskwright.data.pixels.decode import AS_STORED, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions
 from maskwright.data.pixels.value_range import ValueRanges
 
 
@@ -14,6 +14,8 @@ from maskwright.data.pixels.value_range import ValueRanges
 class Source(Protocol):
     """Pictures that can be read one by one, in any order, from any thread."""
 
+    # Known after opening, without decoding a picture: `survey` and the checks of a training rely
+    # on it.
     @property
     def name(self) -> str:
         """A short name fit for a folder."""
@@ -41,6 +43,7 @@ class Source(Protocol):
     def splits(self) -> tuple[str, ...]:
         """The splits that can be chosen, if any."""
 
+    # Many threads call these at once while pictures are packed.
     def __len__(self) -> int: ...
 
     def key(self, index: int) -> str:
@@ -49,10 +52,11 @@ class Source(Protocol):
     def size(self, index: int) -> tuple[int, int]:
         """(height, width) of one picture as stored; raises UnreadableImage."""
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """One picture as (H, W, C) uint8; raises UnreadableImage."""
 
 
+# Apart from `Source`, because sources of 8-bit files have no range to state.
 @runtime_checkable
 class Ranged(Protocol):
     """A source that knows what means black and white in its values."""

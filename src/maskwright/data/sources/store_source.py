@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
 from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.pixels.value_range import UNKNOWN, ValueRanges
 from maskwright.data.sources.file_names import slug
@@ -68,14 +68,14 @@ class StoreSource:
     def size(self, index: int) -> tuple[int, int]:
         return int(self.store.heights[index]), int(self.store.widths[index])
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Return one picture as (H, W, C) uint8.
 
         Raises UnreadableImage when its channels cannot become the wanted ones.
         """
         pixels = self.store.image(index).permute(1, 2, 0).numpy()  # (C, H, W) -> (H, W, C)
         try:
-            return fit_pixels(pixels, wanted)
+            return fit_pixels(pixels, options)
         except ValueError as error:
             raise UnreadableImage(self.key(index), str(error)) from error
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.sources.file_names import extension
 from maskwright.data.sources.source import Source
 from maskwright.support.errors import MaskwrightError
 
-_PREVIEW = Wanted(short_side=64)  # enough to tell gray from color, and quick to decode
+_PREVIEW = DecodeOptions(short_side=64)  # enough to tell gray from color, and quick to decode
 _NOISE = 4  # levels that JPEG puts between the channels of a gray picture
 _MOST_CLASSES = 4  # named in the line
 

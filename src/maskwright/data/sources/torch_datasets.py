@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from maskwright.data.pixels.decode import AS_STORED, UnreadableImage, Wanted
+from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
 from maskwright.data.pixels.deep_pixels import is_deep
 from maskwright.data.pixels.pixel_values import fit_pixels, to_channels_last
 from maskwright.data.pixels.value_range import (
@@ -63,11 +63,11 @@ class DatasetSource:
     def key(self, index: int) -> str:
         return f"item {index}"
 
-    def read(self, index: int, wanted: Wanted = AS_STORED) -> np.ndarray:
+    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
         """Return one picture as (H, W, C) uint8; raises UnreadableImage when it is no picture."""
         try:
             array = self._array(index)
-            return fit_pixels(self._scale_of(array.dtype).to_bytes(array), wanted)
+            return fit_pixels(self._scale_of(array.dtype).to_bytes(array), options)
         except UnreadableImage:
             raise
         except ValueError as error:

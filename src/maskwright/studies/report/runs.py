@@ -23,13 +23,14 @@ from maskwright.visual.masks import gray_out
 from maskwright.visual.tiles import to_rgb
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.filling.filled import fill_pictures
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.loading.pictures import eval_batch, find, load
 from maskwright.workflows.run import open_run
 from maskwright.workflows.runs.run_folder import RunFolder
 
-COMMON = ("random", 0.75)
+COMMON = MaskChoice("random", 0.75)
 """Policy and ratio of the masks under which all arms are shown."""
 SEED = 0
 MOST_PICTURES = 4
@@ -180,10 +181,11 @@ def _draw_arm(folder: Path, count: int) -> _ArmTiles:
     # Pictures that the training held out for looking at, with what its masks look at.
     source, _ = find(settings.data, None, quiet)
     fixed = load(settings.data, source, settings.train.seed, quiet).fixed
-    batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, (grid.rows, grid.cols))
+    batch = eval_batch(fixed, loaded.model.config.image_size, count, maps, grid)
     images = batch.images
-    own = mask_for(loaded, folder, line, ratio, images, SEED, batch.priors, batch.keys)
-    common = mask_for(loaded, folder, *COMMON, images, SEED)
+    pictures = MaskedPictures(images, batch.priors, batch.keys)
+    own = mask_for(loaded, folder, MaskChoice(line, ratio), pictures, SEED)
+    common = mask_for(loaded, folder, COMMON, MaskedPictures(images), SEED)
     masked, filled = _tiles(loaded, images, own)
     common_masked, common_filled = _tiles(loaded, images, common)
     whole = [Tile(to_data_uri(to_rgb(image.float() / 255)), "as it is") for image in images]

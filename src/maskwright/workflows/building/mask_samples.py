@@ -9,20 +9,14 @@ import torch
 from torch import Tensor
 
 from maskwright.data.loader import Batch
-from maskwright.data.store.packed import PackedStore
-from maskwright.data.store.splits import spread
 from maskwright.diagnostics.geometry import MaskGeometry
 from maskwright.masking.policy import Policy, Scene, mask_scene
 from maskwright.patches import Grid, PatchMask, PixelScale, visible_count
 from maskwright.support.seeding import sample_rng
 from maskwright.visual.masks import MaskColumn
-from maskwright.workflows.loading.pictures import eval_batches
 
 # (source, images (B, C, H, W) in the model's numbers) -> (B, N) attention
 Attend = Callable[[str, Tensor], Tensor]
-
-# Pictures that are masked at once when many masks are wanted.
-BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,37 +38,35 @@ class MaskView:
 BLIND = MaskView()
 
 
+@dataclass(frozen=True)
+class MaskDraw:
+    """How masks are drawn: the same three always give the same masks.
+
+    ratio: share of patches that is masked.
+    seed: what all chance comes from.
+    purpose: keeps masks drawn for one thing apart from those for another under the same seed.
+    """
+
+    ratio: float
+    seed: int
+    purpose: str = "look"
+
+
 def draw_masks(
-    policy: Policy,
-    grid: Grid,
-    ratio: float,
-    count: int,
-    seed: int,
-    *,
-    purpose: str = "look",
-    sight: MaskView = BLIND,
+    policy: Policy, grid: Grid, count: int, draw: MaskDraw, sight: MaskView = BLIND
 ) -> PatchMask:
-    """Mask samples 0..count-1, always in the same way for the same seed and purpose."""
-    return mask_samples(
-        policy, grid, ratio, torch.arange(count), seed, purpose=purpose, sight=sight
-    )
+    """Mask samples 0..count-1."""
+    return mask_samples(policy, grid, torch.arange(count), draw, sight)
 
 
 def mask_samples(
-    policy: Policy,
-    grid: Grid,
-    ratio: float,
-    sample_ids: Tensor,
-    seed: int,
-    *,
-    purpose: str,
-    sight: MaskView = BLIND,
+    policy: Policy, grid: Grid, sample_ids: Tensor, draw: MaskDraw, sight: MaskView = BLIND
 ) -> PatchMask:
     """Mask given samples (B,), each by its own id and by what the policy looks at alone."""
     scene = Scene(
         grid=grid,
-        num_masked=grid.num_patches - visible_count(grid.num_patches, ratio),
-        rng=sample_rng(seed, 0, sample_ids, purpose),
+        num_masked=grid.num_patches - visible_count(grid.num_patches, draw.ratio),
+        rng=sample_rng(draw.seed, 0, sample_ids, draw.purpose),
         progress=1.0,  # schedules of the policy stand at their end
         sample_ids=sample_ids,
         images=sight.images,
@@ -88,11 +80,8 @@ def mask_samples(
 def mask_pictures(
     policy: Policy,
     grid: Grid,
-    ratio: float,
     batch: Batch,
-    seed: int,
-    *,
-    purpose: str,
+    draw: MaskDraw,
     scale: PixelScale,
     attend: Attend | None = None,
 ) -> PatchMask:
@@ -101,36 +90,7 @@ def mask_pictures(
     # Computed only if the policy asks: attention costs a pass of the teacher.
     attention = None if attend is None else lambda source: attend(source, images)
     sight = MaskView(images=images, priors=batch.priors, attention=attention, keys=batch.keys)
-    return mask_samples(policy, grid, ratio, batch.sample_ids, seed, purpose=purpose, sight=sight)
-
-
-def sample_masks(
-    policy: Policy,
-    grid: Grid,
-    ratio: float,
-    draws: int,
-    seed: int,
-    store: PackedStore,
-    *,
-    scale: PixelScale,
-    attend: Attend | None = None,
-) -> Tensor:
-    """(n, N) booleans of `draws` masks.
-
-    A policy that looks at pictures gets those of the store, at most `draws`.
-    """
-    # Without pictures, numbered samples are enough and much faster.
-    if not policy.traits.needs:
-        return draw_masks(policy, grid, ratio, draws, seed).is_masked
-    some = store.subset(spread(len(store), draws))
-    maps = policy.traits.needed("prior")
-    flags = []
-    for batch in eval_batches(some, grid.image_size, BATCH, maps, (grid.rows, grid.cols)):
-        mask = mask_pictures(
-            policy, grid, ratio, batch, seed, purpose="look", scale=scale, attend=attend
-        )
-        flags.append(mask.is_masked.cpu())
-    return torch.cat(flags)
+    return mask_samples(policy, grid, batch.sample_ids, draw, sight)
 
 
 def gallery_column(name: str, mask: PatchMask, geometry: MaskGeometry | None = None) -> MaskColumn:

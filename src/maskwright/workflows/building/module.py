@@ -17,8 +17,9 @@ from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.training.clock import Clock
-from maskwright.training.masker import OWN, Masker
-from maskwright.training.module import PretrainModule, PretrainStepSettings
+from maskwright.training.masker import OWN, Masker, MaskerSettings
+from maskwright.training.module import PretrainModule
+from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings
 from maskwright.training.schedule_lr import LearningRate
 from maskwright.training.teachers import OwnTeacher
 from maskwright.workflows.building.model_shape import model_config
@@ -55,7 +56,19 @@ def build_module(
     model = MaskedAutoencoder(config, torch_generator(train.seed, "weights"))
     parts = build_run_policy(settings) if policy_build is None else policy_build
     policy = initialized_policy(parts.policy, model.grid, config.channels, train.seed, num_pictures)
-    step_settings = PretrainStepSettings(
+    trained = PretrainParts(
+        model=model,
+        masker=_build_masker(settings, policy, model, scale),
+        objective=build_checked_objective(settings, scale),
+        features=build_features(model, scale, teacher),
+    )
+    described = {**described, "model": config.to_dict()}
+    return PretrainModule(trained, _step_settings(settings), clock, described)
+
+
+def _step_settings(settings: PretrainSettings) -> PretrainStepSettings:
+    train = settings.train
+    return PretrainStepSettings(
         seed=train.seed,
         optimizer=train.optimizer or "adamw",
         rate=LearningRate(train.lr or 0.0, train.min_lr, train.warmup),
@@ -66,29 +79,19 @@ def build_module(
         layer_decay=1.0 if train.layer_decay is None else train.layer_decay,
         decoder_first=train.decoder_first or 0.0,
     )
-    masker = _build_masker(settings, policy, model, scale)
-    objective = build_checked_objective(settings, scale)
-    features = build_features(model, scale, teacher)
-    described = {**described, "model": config.to_dict()}
-    return PretrainModule(
-        model, masker, objective, scale, step_settings, clock, described, features
-    )
 
 
 def _build_masker(
     settings: PretrainSettings, policy: Policy, model: MaskedAutoencoder, scale: PixelScale
 ) -> Masker:
-    return Masker(
-        policy,
-        parse_schedule(settings.mask.ratio),
-        model.grid,
-        scale,
+    masker_settings = MaskerSettings(
+        ratio=parse_schedule(settings.mask.ratio),
         seed=settings.train.seed,
         predict=1.0 if settings.mask.predict is None else settings.mask.predict,
         ratio_levels=COMPILED_RATIO_LEVELS if settings.run.compile else None,
-        own_teacher=build_own_teacher(policy, model),
-        teachers=open_teachers(policy),
     )
+    own_teacher = build_own_teacher(policy, model)
+    return Masker(policy, masker_settings, model.grid, scale, own_teacher, open_teachers(policy))
 
 
 def initialized_policy(

@@ -33,7 +33,11 @@ from maskwright.workflows.filling.outcome import (
     single_names,
     to_array,
 )
-from maskwright.workflows.loading.chosen_pictures import ChosenPictures, choose_pictures
+from maskwright.workflows.loading.chosen_pictures import (
+    ChosenPictures,
+    PictureRequest,
+    choose_pictures,
+)
 
 MODEL = "model"
 # Pictures on a sheet.
@@ -65,13 +69,11 @@ def fill_holes(
     images: Any,
     mask: Any,
     how: HoleSettings,
-    out: str | Path | None,
     options: ReconstructOptions,
 ) -> Reconstruction:
     """Fill the hole of every picture, compare with other fills, and write sheet, numbers, PNGs."""
-    chosen = choose_pictures(
-        images, loaded, keep_whole=True, reading=options.reading, reporter=options.reporter
-    )
+    request = PictureRequest(keep_whole=True, reading=options.reading)
+    chosen = choose_pictures(images, loaded, request, options.reporter)
     sizes = [(whole.shape[1], whole.shape[2]) for whole in chosen.whole]
     holes = read_holes(mask, chosen.names, sizes, options.reporter)
     distance, why_not = open_distance(options)
@@ -91,7 +93,7 @@ def fill_holes(
         "lpips": why_not or "alex",
         **_compare(scores, options.seed),
     }
-    path = place_for(run, images, out, chosen.names, "-filled")
+    path = place_for(run, images, options.out, chosen.names, "-filled")
     pictures = tuple(to_array(picture.filled) for picture in done)
     if path is not None:
         singles = list(zip(single_names(chosen.names, ""), pictures, strict=True))

@@ -13,7 +13,7 @@ from maskwright.patches import PatchMask
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.filling.filled import fill_pictures
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.filling.outcome import ReconstructOptions
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
 
@@ -85,18 +85,10 @@ def _draws(
     What the policy does not hide twice in 32 draws is hidden by force.
     """
     times = torch.zeros(len(chosen.images), loaded.model.grid.num_patches, dtype=torch.int64)
+    pictures = MaskedPictures(chosen.images, chosen.priors, chosen.names)
     draw = 0
     while int(times.min()) < TWICE:
-        mask = mask_for(
-            loaded,
-            run,
-            choice.policy,
-            choice.ratio,
-            chosen.images,
-            seed + draw,
-            chosen.priors,
-            chosen.names,
-        )
+        mask = mask_for(loaded, run, choice, pictures, seed + draw)
         forced = 0
         if draw >= MOST_DRAWS:
             mask, forced = _hide_rarest(times, mask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,42 +18,47 @@ from maskwright.training.masker import OWN
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.opening import file_of
 from maskwright.weights.reading import open_weights
-from maskwright.workflows.building.mask_samples import MaskView, draw_masks
+from maskwright.workflows.building.mask_samples import MaskDraw, MaskView, draw_masks
 from maskwright.workflows.building.module import initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
 from maskwright.workflows.building.teachers import open_teachers
+from maskwright.workflows.filling.arms import MaskChoice
 from maskwright.workflows.runs.locate import locate
 
 # Where a checkpoint keeps the weights of policies.
 _LEARNERS = "masker.learners."
 
 
+@dataclass(frozen=True)
+class MaskedPictures:
+    """Pictures that get masks, with what policies may look at beside them.
+
+    images: (B, C, H, W) uint8.
+    priors: their maps, (B, N) by name.
+    keys: their names.
+    """
+
+    images: Tensor
+    priors: Mapping[str, Tensor] = field(default_factory=dict)
+    keys: Sequence[str] | None = None
+
+
 def mask_for(
-    loaded: LoadedModel,
-    place: str | Path,
-    line: str,
-    ratio: float,
-    pictures: Tensor,
-    seed: int,
-    priors: Mapping[str, Tensor] | None = None,
-    keys: Sequence[str] | None = None,
+    loaded: LoadedModel, place: str | Path, choice: MaskChoice, pictures: MaskedPictures, seed: int
 ) -> PatchMask:
-    """Mask (B, C, H, W) uint8 pictures for a model; a policy that learned in its run has learned.
+    """Mask pictures for a model; a policy that learned in its run has learned.
 
     Raises MaskwrightError for a policy that needs maps that are not given.
 
     place: where the model came from.
-    line: the policy as text.
-    priors: maps of the pictures, (B, N) by name.
-    keys: the pictures' names.
     """
     grid, config = loaded.model.grid, loaded.model.config
-    checked = build_checked_policy(line, grid, Constant(ratio))
+    checked = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
     policy = initialized_policy(checked, grid, config.channels, 0, 1)
     # Only the run's own policy has anything learned there; others begin as they are.
-    if line == str(loaded.settings.get("policy")):
+    if choice.policy == str(loaded.settings.get("policy")):
         restore_learned(policy, place)
-    images = loaded.scale.to_model(pictures)
+    images = loaded.scale.to_model(pictures.images)
     teachers = open_teachers(policy)
 
     def look(source: str) -> Tensor:
@@ -63,9 +69,9 @@ def mask_for(
                 return attention_map(loaded.model.encoder, patches).float()
         return teachers[source].look(images, loaded.scale, grid)
 
-    sight = MaskView(images=images, priors=dict(priors or {}), attention=look, keys=keys)
+    sight = MaskView(images=images, priors=pictures.priors, attention=look, keys=pictures.keys)
     with torch.no_grad():
-        return draw_masks(policy, grid, ratio, len(pictures), seed, sight=sight)
+        return draw_masks(policy, grid, len(images), MaskDraw(choice.ratio, seed), sight)
 
 
 def restore_learned(policy: Policy, place: str | Path) -> None:

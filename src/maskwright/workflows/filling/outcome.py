@@ -40,6 +40,7 @@ class ReconstructOptions:
     lpips: weights of LPIPS, None to leave it out.
     reporter: gets messages and progress.
     reading: how picture files become pixels, None for the model's way.
+    out: where the sheet is written, None for a place in the run.
     """
 
     stats: Literal["visible", "target"]
@@ -49,6 +50,7 @@ class ReconstructOptions:
     lpips: str | None
     reporter: Reporter
     reading: Reading | None = None
+    out: str | Path | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import Candidate, MaskChoice
 from maskwright.workflows.filling.filled import FilledArm, fill_pictures, format_mean
-from maskwright.workflows.filling.mask_for import mask_for
+from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.filling.outcome import ReconstructOptions
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
 from maskwright.workflows.measuring.text_columns import align_columns
@@ -33,19 +33,11 @@ def draw_choices(
 
     skip: leave out, and list, policies that cannot be used here.
     """
+    pictures = MaskedPictures(chosen.images, chosen.priors, chosen.names)
     masks: dict[MaskChoice, PatchMask] = {}
     for choice in choices:
         try:
-            masks[choice] = mask_for(
-                loaded,
-                place,
-                choice.policy,
-                choice.ratio,
-                chosen.images,
-                options.seed,
-                chosen.priors,
-                chosen.names,
-            )
+            masks[choice] = mask_for(loaded, place, choice, pictures, options.seed)
         except MaskwrightError as error:
             if not skip:
                 raise

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from maskwright.data.loader import ResumableLoader
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.classify import answer_all
@@ -27,7 +25,6 @@ from maskwright.weights.checkpoint import LoadedEncoder, describe_model
 from maskwright.workflows.finetuning.data import (
     FinetuneData,
     build_classifier,
-    build_finetune_data,
     build_finetune_loader,
     build_step_settings,
 )
@@ -35,31 +32,25 @@ from maskwright.workflows.finetuning.report import best_classifier, report_answe
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
-from maskwright.workflows.settings.finetune_settings import FinetuneSettings
 from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
 def measure_finetune(
     loaded: LoadedEncoder,
-    train: PackedStore,
+    data: FinetuneData,
     test: PackedStore,
-    settings: FinetuneSettings | None = None,
-    *,
-    seed: int,
-    device: torch.device,
     reporter: Reporter,
+    *,
     from_scratch: bool = False,
 ) -> dict[str, Any]:
     """Train a classifier and answer the test pictures once; returns numbers, ready for JSON.
 
-    train, test: the numbers of their labels mean the same classes; a test label that train lacks
-        counts as wrong.
+    test: the numbers of its labels mean the same classes as those of the data; a label that the
+        data lacks counts as wrong.
     from_scratch: begin from random weights of the encoder's shape.
 
-    Nothing is kept on disk. Raises MaskwrightError without labels, with a single class, and when
-    somebody asks to stop.
+    Nothing is kept on disk. Raises MaskwrightError when somebody asks to stop.
     """
-    data = build_finetune_data(train, settings or FinetuneSettings(), seed, device)
     model = build_classifier(loaded, data, from_scratch)
     run = build_finetune_run(data, model, loaded.scale, {})
     with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as path:

@@ -54,7 +54,7 @@ def _machine() -> Iterator[MachineCheck]:
         describe_device(device),
         f"used by default, with precision {pick_precision(device)}",
     )
-    for package in ("torch", "torchvision", "lightning", "timm"):
+    for package in ("torch", "torchvision", "timm"):
         yield MachineCheck(package, importlib.metadata.version(package), "installed")
     yield _cache()
     yield MachineCheck(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -12,6 +13,7 @@ from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader
 from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.sampling import parse_sampling
 from maskwright.data.store.packed import PackedStore
+from maskwright.patches import Grid
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.clock import Clock, set_clock
@@ -24,25 +26,30 @@ from maskwright.workflows.settings.pretrain_settings import DataSettings, Pretra
 DEFAULT_CROP_SCALE = 0.2
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchExtras:
+    """What training batches bring beside pictures, and what they are drawn by.
+
+    maps: names of maps that the policy and the loss look at.
+    grid: patches that maps are averaged over.
+    keys: whether the names of the pictures come along.
+    losses: draw pictures as often as their running loss says.
+    """
+
+    maps: Sequence[str] = ()
+    grid: Grid | None = None
+    keys: bool = False
+    losses: PictureLosses | None = None
+
+
 def build_batches(
     settings: PretrainSettings,
     pictures: Pictures,
     device: torch.device,
-    maps: Sequence[str] = (),
-    grid: tuple[int, int] | None = None,
-    keys: bool = False,
-    losses: PictureLosses | None = None,
-    *,
+    extras: BatchExtras = BatchExtras(),
     group: Group = ALONE,
 ) -> ResumableLoader:
-    """The seeded loader of training batches for this process.
-
-    maps: names of maps that the policy and the loss look at.
-    grid: (rows, cols) of patches that maps are averaged over.
-    keys: whether the names of the pictures come along.
-    losses: draw pictures as often as their running loss says.
-    group: this process among those that share the batches.
-    """
+    """The seeded loader of training batches for this process, one of a group that shares them."""
     workers = settings.data.workers
     if workers is None:
         workers = pick_workers(device.type, cpu_count())
@@ -56,10 +63,10 @@ def build_batches(
             rank=group.rank,
             world_size=group.world_size,
             pin=device.type == "cuda",
-            maps=maps,
-            grid=grid,
-            keys=keys,
-            losses=losses,
+            maps=extras.maps,
+            grid=extras.grid,
+            keys=extras.keys,
+            losses=extras.losses,
         ),
     )
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from maskwright.data.maps.patch_maps import map_names
 from maskwright.data.packing import pack
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source, open_alike
 from maskwright.data.sources.reading import Reading
 from maskwright.data.sources.store_source import StoreSource
@@ -49,25 +49,31 @@ class ChosenPictures:
     whole: tuple[Tensor, ...] = ()
 
 
-def choose_pictures(
-    images: Any,
-    loaded: LoadedModel,
-    maps: Sequence[str] = (),
-    *,
-    only_there: bool = False,
-    keep_whole: bool = False,
-    reading: Reading | None = None,
-    reporter: Reporter | None = None,
-) -> ChosenPictures:
-    """Read at most 256 pictures, evenly spread over all, shrunk and center-cropped.
+@dataclass(frozen=True, kw_only=True)
+class PictureRequest:
+    """What is wanted of pictures beside their pixels at the model's size.
 
-    maps: names of maps that come along when `images` is a prepared store.
+    maps: names of maps that come along when the pictures are a prepared store.
     only_there: those of them that it has.
     keep_whole: also keep the pictures at their own size.
     reading: how files are read (default: under the range of the model's run).
     """
+
+    maps: Sequence[str] = ()
+    only_there: bool = False
+    keep_whole: bool = False
+    reading: Reading | None = None
+
+
+def choose_pictures(
+    images: Any,
+    loaded: LoadedModel,
+    request: PictureRequest = PictureRequest(),
+    reporter: Reporter | None = None,
+) -> ChosenPictures:
+    """Read at most 256 pictures, evenly spread over all, shrunk and center-cropped."""
     items = [images] if is_array(images) or isinstance(images, (str, Path)) else list(images)
-    reading = reading or reading_for(loaded.settings)
+    reading = request.reading or reading_for(loaded.settings)
     sources = open_alike([item if is_array(item) else str(item) for item in items], reading)
 
     # Each note once: sources of one folder tend to say the same.
@@ -76,12 +82,12 @@ def choose_pictures(
             reporter.say(note)
 
     # A prepared store can bring maps; anything else is decoded picture by picture.
-    if len(sources) == 1 and isinstance(sources[0], StoreSource) and not keep_whole:
+    if len(sources) == 1 and isinstance(sources[0], StoreSource) and not request.keep_whole:
         available = map_names(sources[0].store)
-        names = [name for name in maps if name in available or not only_there]
+        names = [name for name in request.maps if name in available or not request.only_there]
         pictures = _from_store(sources[0], loaded, names)
     else:
-        pictures = _picture_by_picture(sources, loaded, keep_whole)
+        pictures = _picture_by_picture(sources, loaded, request.keep_whole)
 
     if reporter is not None:
         _report(sources, pictures, reporter)
@@ -108,11 +114,11 @@ def is_array(images: Any) -> bool:
 
 def _from_store(source: StoreSource, loaded: LoadedModel, maps: Sequence[str]) -> ChosenPictures:
     """Pictures of a prepared store, with its maps."""
-    config, grid = loaded.model.config, loaded.model.grid
+    config = loaded.model.config
     packed = pack(source, short_side=max(config.image_size), channels=config.channels)
     # Rows of the store that are shown.
     some = packed.subset(spread(len(packed), MOST))
-    batch = next(eval_batches(some, config.image_size, len(some), maps, (grid.rows, grid.cols)))
+    batch = next(eval_batches(some, config.image_size, len(some), maps, loaded.model.grid))
     names = tuple(Path(some.keys[row]).name for row in range(len(some)))
     return ChosenPictures(names, batch.images, batch.priors)
 
@@ -131,7 +137,7 @@ def _picture_by_picture(
     for number in spread(len(every), MOST):
         source, index = every[number]
         try:
-            pixels = source.read(index, Wanted(channels=config.channels))
+            pixels = source.read(index, DecodeOptions(channels=config.channels))
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue

@@ -214,8 +214,8 @@ def find_labeled(settings: LabeledSettings, config: ModelConfig, reporter: Repor
 def find_split(settings: LabeledSettings, reporter: Reporter | None = None) -> Split:
     """Find what to learn from and what to test on.
 
-    Splits are found by name, else a seeded, stratified quarter is the test part. A reporter is told
-    what was decided while opening.
+    Splits are found by name, else a seeded, stratified quarter is the test part. The reporter
+    hears what was decided while opening.
 
     Raises MaskwrightError for pictures without labels, and for splits that are missing or the same.
     """

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from maskwright.data.sources.reading import Reading
 from maskwright.evaluation.few_shot import read_shots
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.loading.seen import test_apart
+from maskwright.workflows.settings.shared_settings import LabeledOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,42 +51,38 @@ class LabeledSettings:
         return Reading(value_range=self.value_range, pages=self.pages)
 
 
-def labeled_settings(  # noqa: PLR0913 - each is a flag of two commands
-    trained: Mapping[str, Any],
+def labeled_settings(
+    options: LabeledOptions,
     data: str | None,
-    flag: str,
-    *,
-    labels: str | None,
-    train_split: str | None,
-    test_split: str | None,
-    limit: int | None,
-    seed: int,
-    value_range: str | None = None,
-    pages: str | None = None,
-    test_of: str | None = None,
+    run: str | Path,
+    trained: Mapping[str, Any],
+    flag: str = "--data LABELED",
 ) -> LabeledSettings:
-    """Which labeled pictures are meant: `data`, or what a checkpoint was trained on.
+    """Which labeled pictures are meant: `data`, or what a run was trained on.
 
-    trained: the checkpoint's settings; files are read under its range, unless another is stated.
+    options: what the user said of the pictures.
+    run: a run whose set-apart pictures are the test part, where it has some of this data.
+    trained: its settings; files are read under its range, unless another is stated.
     flag: how the user names other data.
     """
     source = data or trained.get("data")
     if source is None:
         raise MaskwrightError(f"This checkpoint does not say what it was trained on; give {flag}.")
+    labels, pages = options.labels, options.pages
     # Labels and pages of the checkpoint belong to its own data alone.
     if data is None:
         labels = labels or trained.get("labels")
         pages = pages or trained.get("pages")
     # Under the range of the training, so that the model's inputs mean the same.
-    reading = reading_for(trained, value_range, pages)
+    reading = reading_for(trained, options.value_range, pages)
     return LabeledSettings(
         data=str(source),
         labels=labels,
-        train_split=train_split,
-        test_split=test_split,
-        limit=limit,
-        seed=seed,
+        train_split=options.train_split,
+        test_split=options.test_split,
+        limit=options.limit,
+        seed=options.seed,
         value_range=reading.value_range,
         pages=reading.pages,
-        test_of=test_of,
+        test_of=test_apart(run, trained, data),
     )

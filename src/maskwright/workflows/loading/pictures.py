@@ -21,7 +21,7 @@ from maskwright.data.sources.survey import Survey, survey
 from maskwright.data.store.packed import PackedStore, Skipped
 from maskwright.data.store.splits import hold_out, limited, spread
 from maskwright.data.streamed import stream
-from maskwright.patches import PixelScale
+from maskwright.patches import Grid, PixelScale
 from maskwright.support.checks import check_one_of
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.held_out import (
@@ -187,12 +187,12 @@ def eval_batches(
     size: tuple[int, int],
     batch_size: int = 128,
     maps: Sequence[str] = (),
-    grid: tuple[int, int] | None = None,
+    grid: Grid | None = None,
 ) -> Iterator[Batch]:
     """All pictures in order, shrunk and center-cropped without chance.
 
     maps: names of maps that come along, as shares over a grid of patches.
-    grid: (rows, cols) of those patches.
+    grid: those patches.
     """
     # (n, N) shares of each map, or nothing.
     shares = build_shares(store, maps, grid)
@@ -213,7 +213,7 @@ def eval_batch(
     size: tuple[int, int],
     count: int,
     maps: Sequence[str] = (),
-    grid: tuple[int, int] | None = None,
+    grid: Grid | None = None,
 ) -> Batch:
     """`count` pictures spread evenly over the store in one batch, center-cropped.
 

@@ -13,7 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from maskwright.data.augment.transforms import evaluation_view
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, picture_pixels, quiet_pillow
+from maskwright.data.pixels.decode import (
+    DecodeOptions,
+    UnreadableImage,
+    picture_pixels,
+    quiet_pillow,
+)
 from maskwright.data.pixels.value_range import FULL
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.reading import AS_FOUND, Reading
@@ -57,17 +62,17 @@ class PictureBatches:
 
     def _read(self, index: int) -> Tensor | UnreadableImage:
         try:
-            return view(self.source.read(index, wanted(self.config)), self.config)
+            return view(self.source.read(index, decode_options(self.config)), self.config)
         except UnreadableImage as error:
             return error
 
 
-def wanted(config: ModelConfig) -> Wanted:
+def decode_options(config: ModelConfig) -> DecodeOptions:
     """How a model wants pictures from a source.
 
     They are shrunk as packing shrinks them, so that features are the same as in a training.
     """
-    return Wanted(channels=config.channels, short_side=packing_side(config.image_size))
+    return DecodeOptions(channels=config.channels, short_side=packing_side(config.image_size))
 
 
 def view(pixels: np.ndarray, config: ModelConfig) -> Tensor:
@@ -99,7 +104,7 @@ def batches_of(images: Any, config: ModelConfig, reading: Reading = AS_FOUND) ->
         if isinstance(item, Image.Image):
             # A Pillow image has its own mode; only its range of values may be stated.
             values = reading.ranges.filled_by(FULL)
-            yield view(picture_pixels(item, wanted(config), values), config)[None]
+            yield view(picture_pixels(item, decode_options(config), values), config)[None]
             continue
         batches = PictureBatches(open_source(item, reading=reading), config)
         # Checked before each batch, and once more for a source that had no other pictures.

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.store.splits import spread
 from maskwright.support.errors import MaskwrightError
@@ -88,7 +88,7 @@ class _Pictures:
         """One picture; raises MaskwrightError where it is not there."""
         if key not in self._rows:
             raise MaskwrightError(f"There is no picture '{key}'.")
-        pixels = self._source.read(self._rows[key], Wanted(channels=3))
+        pixels = self._source.read(self._rows[key], DecodeOptions(channels=3))
         picture = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)  # (h, w, C) -> (C, h, w)
         return to_tile(to_model_size(picture, (TILE, TILE)).float() / 255)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from maskwright.data.crop import Finder
 from maskwright.data.maps.anime_faces import AnimeFinder, load_animeface
 from maskwright.data.maps.opencv import CascadeFinder, load_opencv
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -80,7 +80,7 @@ def _pick_by_sight(source: Source, reporter: Reporter) -> tuple[tuple[Finder, ..
 def _finds(finder: Finder, source: Source, index: int) -> bool:
     """Whether there is a head in a picture."""
     try:
-        pixels = source.read(index, Wanted(channels=3, short_side=_SHORT_SIDE))
+        pixels = source.read(index, DecodeOptions(channels=3, short_side=_SHORT_SIDE))
         return bool(finder.find(pixels))
     except UnreadableImage:
         return False  # reported when the pictures are packed

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.data.cropped_source import CroppedSource
 from maskwright.data.maps.patch_maps import PixelMap
-from maskwright.data.pixels.decode import Wanted
+from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import spread
 from maskwright.visual.prepared import MapPicture, WindowPicture, map_sheet, window_sheet
@@ -58,7 +58,7 @@ def _window(cropped: CroppedSource, at: int) -> WindowPicture:
     """A picture with its window, both at the size of the sheet."""
     window = cropped.windows[at]
     choice = window.choice
-    pixels = cropped.whole.read(window.index, Wanted(channels=3, short_side=_SIDE))
+    pixels = cropped.whole.read(window.index, DecodeOptions(channels=3, short_side=_SIDE))
     # Windows are in the pixels of the original.
     factor = pixels.shape[0] / cropped.whole.size(window.index)[0]
     top, left, height, width = (round(side * factor) for side in vars(choice.window).values())

@@ -8,6 +8,7 @@ from typing import Literal
 from maskwright.data.pixels.value_range import ValueRanges
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 
@@ -57,13 +58,11 @@ class DataSettings:
         None, help="1 for gray, 3 for color; as found in the data by default"
     )
     # Augmentation: a crop, then mirroring, turning and colors, all off but the first two.
-    crop: Literal["random", "center", "stretch"] = setting(
-        "random", help="random (resized crop), center or stretch"
-    )
+    crop: Literal["random", "center", "stretch"] = setting("random", help=help_texts.CROP)
     crop_scale: float | None = setting(
         None, help="smallest share of the picture's area that a random crop may take"
     )
-    flip: bool = setting(True, help="mirror half of the pictures")
+    flip: bool = setting(True, help=help_texts.FLIP)
     vertical_flip: bool = setting(False, help="turn half of the pictures upside down")
     rotate: float = setting(0.0, help="most degrees by which a crop is turned, either way")
     brightness: float = setting(

@@ -9,14 +9,12 @@ from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
     RUN_HELP,
     DeviceSettings,
-    ReadingSettings,
-    SeedSettings,
-    SplitSettings,
+    LabeledOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnoseSettings(SplitSettings, ReadingSettings, DeviceSettings, SeedSettings):
+class DiagnoseSettings(LabeledOptions, DeviceSettings):
     """Which encoders are asked, what, and with which pictures."""
 
     runs: Any = setting(help=f"{RUN_HELP}; several", positional=True, many=True, metavar="RUN")

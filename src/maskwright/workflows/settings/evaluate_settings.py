@@ -9,16 +9,12 @@ from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
     DeviceSettings,
     FeatureSettings,
-    ReadingSettings,
-    SeedSettings,
-    SplitSettings,
+    LabeledOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(
-    SplitSettings, FeatureSettings, ReadingSettings, DeviceSettings, SeedSettings
-):
+class EvaluateSettings(LabeledOptions, FeatureSettings, DeviceSettings):
     """Which encoders are measured, on what, by which probes."""
 
     run: Any = setting(

@@ -10,7 +10,7 @@ from dataclasses import MISSING
 from typing import Any, get_type_hints
 
 
-def setting(
+def setting(  # noqa: PLR0913 - it stands in the place of dataclasses.field
     default: Any = MISSING,
     *,
     help: str,

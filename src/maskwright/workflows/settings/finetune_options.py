@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.arguments import Arguments
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.finetune_settings import (
@@ -15,14 +16,12 @@ from maskwright.workflows.settings.finetune_settings import (
 from maskwright.workflows.settings.shared_settings import (
     RUN_HELP,
     DeviceSettings,
-    ReadingSettings,
-    SeedSettings,
-    SplitSettings,
+    LabeledOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettings):
+class FinetuneOptions(LabeledOptions, DeviceSettings):
     """From which encoder, on which pictures, and what happens to a run that is there."""
 
     run: str | None = setting(None, help=RUN_HELP, positional=True, metavar="RUN")
@@ -59,7 +58,7 @@ class FinetuneOptions(SplitSettings, ReadingSettings, DeviceSettings, SeedSettin
     resume: bool = setting(
         False, help="go on with the interrupted run in --out exactly where it stopped"
     )
-    overwrite: bool = setting(False, help="delete the run in --out and start again")
+    overwrite: bool = setting(False, help=help_texts.OVERWRITE)
 
 
 def check_finetune(options: FinetuneOptions, settings: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.recipes import read_recipe
@@ -49,7 +50,7 @@ class FinetuneSettings:
     epochs: float | None = setting(
         None, help="passes over the pictures (default: as many as show 150,000 pictures, 10 to 100)"
     )
-    minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
+    minutes: float | None = setting(None, help=help_texts.MINUTES)
     batch_size: int | None = setting(
         None,
         help="pictures per step, an even number (default: an eighth of the pictures, 16 to 128)",
@@ -61,10 +62,10 @@ class FinetuneSettings:
     lr: float | None = setting(
         None, help="learning rate of the head itself, instead of base x batch / 256"
     )
-    min_lr: float = setting(1e-6, help="learning rate at the end")
-    warmup: float = setting(0.05, help="share of the training over which the rate rises")
+    min_lr: float = setting(1e-6, help=help_texts.MIN_LR)
+    warmup: float = setting(0.05, help=help_texts.WARMUP)
     layer_decay: float = setting(0.75, help="rate of a block over that of the block above it")
-    weight_decay: float = setting(0.05, help="decay of weights")
+    weight_decay: float = setting(0.05, help=help_texts.WEIGHT_DECAY)
     # Regularization and augmentation, as BEiT and MAE fine-tune.
     drop_path: float = setting(0.1, help="how often the last block is skipped; less below")
     mixup: float = setting(0.8, help="alpha of mixup; 0 for none")
@@ -74,9 +75,9 @@ class FinetuneSettings:
     rand_augment: str = setting("rand-m9-mstd0.5-inc1", help="RandAugment in timm's words, or none")
     erase: float = setting(0.25, help="share of the pictures with a rectangle of noise")
     crop_scale: float = setting(0.2, help="least share of a picture that a random crop keeps")
-    flip: bool = setting(True, help="mirror half of the pictures")
+    flip: bool = setting(True, help=help_texts.FLIP)
     # Weights.
-    clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
+    clip: float = setting(1.0, help=help_texts.CLIP)
     ema: float = setting(
         0.0,
         help="measure and keep an average of the weights with this decay, e.g. 0.999; 0 for none",

@@ -10,6 +10,7 @@ from maskwright.schedules import parse_schedule
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.targets.catalog import parse_target
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 
@@ -21,7 +22,7 @@ class ModelSettings:
 
     # A name gives all sizes; the numbers below change single ones.
     model: str | None = setting(None, help="a size by name, see: maskwright list models")
-    patch_size: int | None = setting(None, help="side of a patch in pixels")
+    patch_size: int | None = setting(None, help=help_texts.PATCH_SIZE)
     width: int | None = setting(None, help="width of the encoder, instead of the model's")
     depth: int | None = setting(None, help="layers of the encoder, instead of the model's")
     heads: int | None = setting(None, help="attention heads of the encoder, instead of the model's")
@@ -30,8 +31,8 @@ class ModelSettings:
         None,
         help=(
             "sincos, learned, rotary (by patches), rotary_image (by the picture's sides, as"
-            " DINOv3), relative (a learned bias for every distance) or none (default: sincos, or those of"
-            " --init)"
+            " DINOv3), relative (a learned bias for every distance) or none (default: sincos, or"
+            " those of --init)"
         ),
     )
     class_token: bool | None = setting(

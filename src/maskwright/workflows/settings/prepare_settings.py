@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskwright.support.checks import check_at_least, check_one_of
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import (
     DeviceSettings,
@@ -52,8 +53,8 @@ class PrepareSettings(ReadingSettings, DeviceSettings, SeedSettings):
     )
     # Which pictures, and how they are read.
     channels: int | None = setting(None, help="1 for gray, 3 for color; as found by default")
-    split: str | None = setting(None, help="use this split of the data")
-    labels: str | None = setting(None, help="CSV file of file,label")
+    split: str | None = setting(None, help=help_texts.SPLIT)
+    labels: str | None = setting(None, help=help_texts.LABELS)
     overwrite: bool = setting(False, help="replace a store of other pictures in --out")
 
     def __post_init__(self) -> None:

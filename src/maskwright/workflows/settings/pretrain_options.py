@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.arguments import Arguments
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.pretrain_settings import SECTIONS
@@ -29,7 +30,7 @@ class PretrainOptions:
     )
     # A run that is there.
     resume: bool = setting(False, help="go on with an interrupted run exactly where it stopped")
-    overwrite: bool = setting(False, help="delete the run in --out and start again")
+    overwrite: bool = setting(False, help=help_texts.OVERWRITE)
     checkup: bool = setting(
         True, help="say at the end whether it works, in a few lines; all of it: maskwright doctor"
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.recipes import read_recipe
@@ -32,10 +33,8 @@ class SelectSettings:
     limit: int | None = setting(
         None, help="use only the first N pictures in a seeded order (default: the run's)"
     )
-    crop: Literal["random", "center", "stretch"] = setting(
-        "center", help="random (resized crop), center or stretch"
-    )
-    flip: bool = setting(True, help="mirror half of the pictures")
+    crop: Literal["random", "center", "stretch"] = setting("center", help=help_texts.CROP)
+    flip: bool = setting(True, help=help_texts.FLIP)
     # What the frozen encoder sees, and how the choice of patches stays differentiable.
     encode: Literal["kept", "all"] = setting(
         "kept",
@@ -67,20 +66,20 @@ class SelectSettings:
     )
     # Length and optimizer.
     epochs: float | None = setting(None, help="passes over the pictures (default: 30)")
-    steps: int | None = setting(None, help="optimizer steps, instead of epochs")
-    minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
+    steps: int | None = setting(None, help=help_texts.STEPS)
+    minutes: float | None = setting(None, help=help_texts.MINUTES)
     batch_size: int = setting(256, help="pictures per step")
     base_lr: float = setting(
         1.5e-4, help="learning rate for 256 pictures; the rate used is base x batch / 256"
     )
     lr: float | None = setting(None, help="learning rate itself, instead of base x batch / 256")
-    warmup: float = setting(0.05, help="share of the training over which the rate rises")
-    weight_decay: float = setting(0.05, help="decay of weights")
-    clip: float = setting(0.05, help="largest norm of the gradient; 0 switches clipping off")
+    warmup: float = setting(0.05, help=help_texts.WARMUP)
+    weight_decay: float = setting(0.05, help=help_texts.WEIGHT_DECAY)
+    clip: float = setting(0.05, help=help_texts.CLIP)
     # The machine.
-    device: str = setting("auto", help="auto, cpu, cuda or mps")
-    precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
-    seed: int = setting(0, help="the one number that all chance comes from")
+    device: str = setting("auto", help=help_texts.DEVICE)
+    precision: str | None = setting(None, help=help_texts.PRECISION)
+    seed: int = setting(0, help=help_texts.SEED)
     track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 
     def __post_init__(self) -> None:

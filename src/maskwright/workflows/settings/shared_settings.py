@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
@@ -18,14 +19,14 @@ TRACK_HELP = "trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none
 class DeviceSettings:
     """Where a command computes."""
 
-    device: str = setting("auto", help="auto, cpu, cuda or mps")
+    device: str = setting("auto", help=help_texts.DEVICE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeedSettings:
     """What chance comes from."""
 
-    seed: int = setting(0, help="the one number that all chance comes from")
+    seed: int = setting(0, help=help_texts.SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,13 @@ class SplitSettings:
     test_split: str | None = setting(
         None, help="split to test on (default: test or val, where the data has one)"
     )
-    labels: str | None = setting(None, help="CSV file of file,label")
+    labels: str | None = setting(None, help=help_texts.LABELS)
     limit: int | None = setting(None, help="use at most this many pictures of each split")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabeledOptions(SplitSettings, ReadingSettings, SeedSettings):
+    """All that is said of labeled pictures beside the data itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

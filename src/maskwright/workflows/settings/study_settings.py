@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.arguments import Arguments
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.pretrain_settings import SECTIONS
@@ -121,7 +122,7 @@ class StudySettings(RunStudySettings):
 class CompareSettings(RunStudySettings):
     """Which policies are compared, and how they are measured."""
 
-    data: str = setting(help="pictures, as for pretrain", positional=True, metavar="DATA")
+    data: str = setting(help=help_texts.PICTURES, positional=True, metavar="DATA")
     policies: Any = setting(
         None,
         help=(
@@ -146,9 +147,7 @@ class CompareSettings(RunStudySettings):
     eval_data: str | None = setting(
         None, help="labeled pictures for the probes (default: DATA)", group=MEASURING
     )
-    eval_limit: int | None = setting(
-        None, help="most pictures of each split for the probes", group=MEASURING
-    )
+    eval_limit: int | None = setting(None, help=help_texts.PROBE_LIMIT, group=MEASURING)
     masks: Any = setting(
         None,
         help=(

@@ -8,6 +8,7 @@ from maskwright.data.sampling import parse_sampling
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.optimizers import find_optimizer
+from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import TRACK_HELP, check_track
 
@@ -18,8 +19,8 @@ class TrainSettings:
 
     # Length: one of the three, which rules out the other two.
     epochs: float | None = setting(None, help="passes over the pictures")
-    steps: int | None = setting(None, help="optimizer steps, instead of epochs")
-    minutes: float | None = setting(None, help="wall-clock minutes, instead of epochs")
+    steps: int | None = setting(None, help=help_texts.STEPS)
+    minutes: float | None = setting(None, help=help_texts.MINUTES)
     # What a step minimizes and over how many pictures.
     loss: str = setting(
         "mse",
@@ -49,15 +50,15 @@ class TrainSettings:
         ),
     )
     lr: float | None = setting(None, help="learning rate itself, instead of one for 256 pictures")
-    min_lr: float = setting(0.0, help="learning rate at the end")
-    warmup: float = setting(0.05, help="share of the training over which the rate rises")
+    min_lr: float = setting(0.0, help=help_texts.MIN_LR)
+    warmup: float = setting(0.05, help=help_texts.WARMUP)
     weight_decay: float = setting(
         0.05, help="decay of weights; vectors (biases, norms, tokens) are spared"
     )
     beta2: float = setting(
         0.95, help="AdamW's second moment decay (under muon that of the rest); the first is 0.9"
     )
-    clip: float = setting(1.0, help="largest norm of the gradient; 0 switches clipping off")
+    clip: float = setting(1.0, help=help_texts.CLIP)
     # What else happens to the weights.
     ema: float = setting(0.0, help="decay of an average of the weights, e.g. 0.999; 0 keeps none")
     # Where the weights begin, and how gently the training goes on from there.
@@ -81,7 +82,7 @@ class TrainSettings:
             " learns first (default: 0, a little where --init brings no decoder)"
         ),
     )
-    seed: int = setting(0, help="the one number that all chance comes from")
+    seed: int = setting(0, help=help_texts.SEED)
 
     def __post_init__(self) -> None:
         parse_sampling(self.sample)
@@ -116,13 +117,13 @@ class RunSettings:
     # Where the run lives.
     out: str | None = setting(None, help="run folder; runs/<data>-<model>-<policy>[-n] by default")
     # What it computes on.
-    device: str = setting("auto", help="auto, cpu, cuda or mps")
+    device: str = setting("auto", help=help_texts.DEVICE)
     devices: int = setting(1, help="how many devices (or CPU processes) of this machine")
     nodes: int = setting(1, help="how many machines")
     strategy: str = setting(
         "auto", help="how several devices work together: ddp, each with a whole copy of the model"
     )
-    precision: str | None = setting(None, help="bf16-mixed, 16-mixed or 32-true")
+    precision: str | None = setting(None, help=help_texts.PRECISION)
     compile: bool | None = setting(
         None, help="torch.compile the model; on by default for long CUDA runs only"
     )

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted, quiet_pillow
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage, quiet_pillow
 from maskwright.data.pixels.perceptual_hash import THUMBNAIL, to_thumbnail
 from maskwright.data.sources.open import Source
 from maskwright.data.sources.survey import nothing_readable
@@ -18,7 +18,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 
 # Enough to tell colors and to make a thumbnail of, and quick to decode.
-_PREVIEW = Wanted(short_side=2 * THUMBNAIL)
+_PREVIEW = DecodeOptions(short_side=2 * THUMBNAIL)
 _NOISE = 4  # levels that JPEG puts between the channels of a gray picture
 _AT_ONCE = 64  # pictures between two reports of progress
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskwright.data.maps.box_tables import BoxTable
 from maskwright.data.maps.originals import Part
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source
 from maskwright.data.store.splits import spread
 from maskwright.support.errors import MaskwrightError
@@ -91,7 +91,7 @@ def _from_alpha(source: Source, looks: Sequence[Look]) -> list[Things]:
     shares: list[float] = []
     for look in _some(looks):
         try:
-            alpha = source.read(look.index, Wanted(channels=4, short_side=128))[:, :, 3]
+            alpha = source.read(look.index, DecodeOptions(channels=4, short_side=128))[:, :, 3]
         except UnreadableImage:
             continue
         shown = float((alpha > 127).mean())
@@ -111,7 +111,7 @@ def _from_detector(source: Source, looks: Sequence[Look], reporter: Reporter) ->
     for done, look in enumerate(chosen, 1):
         reporter.progress("faces", done, len(chosen), f"{done} of {len(chosen)} pictures")
         try:
-            pixels = source.read(look.index, Wanted(channels=3, short_side=_SEARCHED_SIDE))
+            pixels = source.read(look.index, DecodeOptions(channels=3, short_side=_SEARCHED_SIDE))
         except UnreadableImage:
             continue
         for finder in finders:

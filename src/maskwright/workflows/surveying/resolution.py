@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from maskwright.data.pixels.decode import UnreadableImage, Wanted
+from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.picture_detail import LostDetail, measure_lost, structure_size
@@ -124,7 +124,7 @@ def price_size(side: int, data: str, facts: Facts) -> SizeCost:
 def _read_gray(source: Source, index: int) -> np.ndarray | None:
     """The square in the middle of a picture, gray, at most 1,024 pixels wide."""
     try:
-        pixels = source.read(index, Wanted(channels=1, short_side=LARGEST))
+        pixels = source.read(index, DecodeOptions(channels=1, short_side=LARGEST))
     except UnreadableImage:
         return None  # it was broken behind what the preview needed
     side = min(pixels.shape[:2])

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from maskwright.data.pixels.decode import Wanted
+from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import Source
 from maskwright.data.store.splits import spread
 from maskwright.visual.survey import LARGE, Captioned, pair_sheet, sample_sheet, size_sheet
@@ -26,7 +26,7 @@ def save_sample(source: Source, sample: Sample, path: Path) -> None:
     pictures = []
     for at in spread(len(sample.looks), SHOWN):
         index = sample.looks[at].index
-        pixels = source.read(index, Wanted(channels=3, short_side=LARGE))
+        pixels = source.read(index, DecodeOptions(channels=3, short_side=LARGE))
         pictures.append(Captioned(pixels, _caption(source, index)))
     title = f"{source.name}: {len(pictures)} of {sample.total:,} pictures, spread evenly"
     save_picture(path, sample_sheet(title, pictures))
@@ -41,7 +41,7 @@ def save_sizes(
         heads.append(f"{cost.side} px, {detail.edges[cost.side]:.0%} of edges lost")
     rows: list[list[np.ndarray]] = []
     for at in spread(len(sample.looks), AT_SIZES):
-        wanted = Wanted(channels=3, short_side=LARGEST)
+        wanted = DecodeOptions(channels=3, short_side=LARGEST)
         square = _middle(source.read(sample.looks[at].index, wanted))
         rows.append([square, *(shrink_and_back(square, cost.side) for cost in costs)])
     notes = (
@@ -60,7 +60,7 @@ def save_duplicates(source: Source, duplicates: Duplicates, path: Path) -> None:
     for kind, pair in kinds[:PAIRS]:
         both = []
         for index in (pair.first, pair.second):
-            pixels = source.read(index, Wanted(channels=3, short_side=LARGE))
+            pixels = source.read(index, DecodeOptions(channels=3, short_side=LARGE))
             both.append(Captioned(pixels, f"{kind}: {_caption(source, index)}"))
         pairs.append((both[0], both[1]))
     title = f"{source.name}: {len(pairs)} of {len(kinds):,} pairs of the same look, side by side"

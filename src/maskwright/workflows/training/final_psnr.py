@@ -11,7 +11,7 @@ from maskwright.evaluation.metrics import bootstrap_interval, masked_psnr
 from maskwright.evaluation.reconstruction import measure_reconstruction
 from maskwright.masking.uniform import RandomPolicy
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.training.monitors import BASELINE_PICTURES, COMMON_RATIO
 
@@ -28,9 +28,8 @@ def measure_psnr_gain(
     if model.config.target not in ("raw", "normalized"):
         return None
     batch = eval_batch(pictures.fixed, pictures.size, BASELINE_PICTURES)
-    mask = mask_samples(
-        RandomPolicy(), model.grid, COMMON_RATIO, batch.sample_ids, 0, purpose="common"
-    )
+    draw = MaskDraw(COMMON_RATIO, seed=0, purpose="common")
+    mask = mask_samples(RandomPolicy(), model.grid, batch.sample_ids, draw)
     filled = measure_reconstruction(
         model.to(device), batch.images, mask, loaded.scale, device=device
     )

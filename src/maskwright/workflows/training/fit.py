@@ -24,7 +24,12 @@ from maskwright.training.trackers import Tracker, open_trackers, tracker_notes
 from maskwright.training.trainer import Machine
 from maskwright.workflows.building.module import build_module
 from maskwright.workflows.building.target import fit_target
-from maskwright.workflows.loading.batches import build_batches, build_clock, picture_losses
+from maskwright.workflows.loading.batches import (
+    BatchExtras,
+    build_batches,
+    build_clock,
+    picture_losses,
+)
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -109,16 +114,10 @@ def _open_batches(
     # Masks that belong to pictures by name must fit those held out too.
     held_keys = () if pictures.held is None else pictures.held.keys
     check_given(parts.policy, (*pictures.train.keys, *held_keys))
-    return build_batches(
-        plan.settings,
-        pictures,
-        device,
-        parts.map_names,
-        (parts.grid.rows, parts.grid.cols),
-        parts.needs_keys,
-        losses,
-        group=plan.group,
+    extras = BatchExtras(
+        maps=parts.map_names, grid=parts.grid, keys=parts.needs_keys, losses=losses
     )
+    return build_batches(plan.settings, pictures, device, extras, plan.group)
 
 
 def _build_module(plan: RunPlan, pictures: Pictures, clock: Clock) -> PretrainModule:

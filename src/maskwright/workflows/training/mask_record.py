@@ -12,7 +12,7 @@ from maskwright.support.files import write_json
 from maskwright.training.masker import Masker
 from maskwright.training.module import PretrainModule
 from maskwright.visual.masks import MaskColumn, mask_gallery
-from maskwright.workflows.building.mask_samples import gallery_column, mask_pictures
+from maskwright.workflows.building.mask_samples import MaskDraw, gallery_column, mask_pictures
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import RunFolder
@@ -34,7 +34,7 @@ def show_masks(
     masker = module.masker
     grid = masker.grid
     maps = masker.policy.traits.needed("prior")
-    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, (grid.rows, grid.cols))
+    batch = eval_batch(pictures.fixed, pictures.size, SHOWN, maps, grid)
     moved = _moved(batch, module.device)
     columns = [_draw_column(module, moved, draw) for draw in range(DRAWS)]
     statistics = _describe(masker, folder) if describe else {}
@@ -55,16 +55,8 @@ def _draw_column(module: PretrainModule, batch: Batch, draw: int) -> MaskColumn:
     """Masks of the pictures under one seed, at the ratio of the end of the training."""
     masker = module.masker
     # The number of the draw is the seed.
-    mask = mask_pictures(
-        masker.policy,
-        masker.grid,
-        masker.ratio.at(1.0),
-        batch,
-        draw,
-        purpose="look",
-        scale=module.scale,
-        attend=masker.look,
-    )
+    how = MaskDraw(masker.ratio.at(1.0), seed=draw)
+    mask = mask_pictures(masker.policy, masker.grid, batch, how, module.scale, masker.look)
     return gallery_column(f"draw {draw + 1}", mask)
 
 

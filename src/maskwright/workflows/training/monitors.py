@@ -22,7 +22,7 @@ from maskwright.training.epoch_tasks import EpochTask
 from maskwright.training.module import PretrainModule
 from maskwright.training.recorder import Row
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet, sheet_rows
-from maskwright.workflows.building.mask_samples import MaskView, mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, MaskView, mask_samples
 from maskwright.workflows.loading.pictures import Pictures, eval_batch, eval_batches
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
@@ -97,23 +97,13 @@ class TrainingMonitor:
             keys=batch.keys,
         )
         ids = batch.sample_ids.to(device)
-        return mask_samples(
-            masker.policy,
-            masker.grid,
-            masker.ratio.at(1.0),
-            ids,
-            self.settings.train.seed,
-            purpose="fixed",
-            sight=sight,
-        )
+        draw = MaskDraw(masker.ratio.at(1.0), self.settings.train.seed, purpose="fixed")
+        return mask_samples(masker.policy, masker.grid, ids, draw, sight)
 
     def _batch(self, module: PretrainModule, count: int) -> Batch:
         """Fixed pictures with the maps that the policy looks at, numbered from 0."""
-        grid = module.model.grid
         maps = module.masker.policy.traits.needed("prior")
-        return eval_batch(
-            self.pictures.fixed, self.pictures.size, count, maps, (grid.rows, grid.cols)
-        )
+        return eval_batch(self.pictures.fixed, self.pictures.size, count, maps, module.model.grid)
 
     def measure_held_out(self, module: PretrainModule, epoch: int) -> Row:
         """Loss on held-out pictures under the run's own masks, and under random 75% masks.
@@ -124,12 +114,11 @@ class TrainingMonitor:
         assert self.pictures.held is not None
         sums: dict[str, float] = {}
         count = 0
-        grid = module.model.grid
         batches = eval_batches(
             self.pictures.held,
             self.pictures.size,
             maps=module.map_names,
-            grid=(grid.rows, grid.cols),
+            grid=module.model.grid,
         )
         for batch in batches:
             images = module.scale.to_model(batch.images.to(module.device))
@@ -146,9 +135,8 @@ class TrainingMonitor:
     def _held_out_masks(self, module: PretrainModule, batch: Batch) -> dict[str, PatchMask]:
         """Masks of held-out pictures by the column that their loss stands in."""
         ids = batch.sample_ids.to(module.device)
-        common = mask_samples(
-            RandomPolicy(), module.model.grid, COMMON_RATIO, ids, 0, purpose="common"
-        )
+        draw = MaskDraw(COMMON_RATIO, seed=0, purpose="common")
+        common = mask_samples(RandomPolicy(), module.model.grid, ids, draw)
         return {"val_loss": self.own_mask(module, batch), "val_loss_random75": common}
 
     def show_samples(self, module: PretrainModule, epoch: int) -> Row:

@@ -32,6 +32,7 @@ class RunPlan:
 
     settings: PretrainSettings
     source: Source
+    # Built once, when settings are checked: a policy may read files or load weights.
     policy_build: PolicyBuild
     folder: RunFolder
     resume: bool = False
@@ -52,7 +53,7 @@ class ActiveRun:
     pictures: decoded.
     loader: the batches.
     module: what trains.
-    reporter: where people are told.
+    reporter: gets messages and progress.
     """
 
     plan: RunPlan
@@ -61,6 +62,7 @@ class ActiveRun:
     module: PretrainModule
     reporter: Reporter
 
+    # Read so often that they need no way through the plan and the module.
     @property
     def settings(self) -> PretrainSettings:
         return self.plan.settings

@@ -13,7 +13,7 @@ from maskwright.support.reporting import Reporter
 from maskwright.training.callback import Callback
 from maskwright.training.checkpoints import Checkpoints
 from maskwright.training.epoch_tasks import EpochTask, EpochTasks
-from maskwright.training.recorder import Recorder, Row
+from maskwright.training.recorder import Recorder, Row, RowSettings
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.stop import StopSignals
 from maskwright.training.trainer import Machine, Trainer
@@ -111,7 +111,10 @@ def _build_recorder(
     every = STEPS_PER_ROW_BY_MINUTES
     if total_steps is not None:
         every = max(1, min(MOST_STEPS_PER_ROW, total_steps // ROWS))
-    return Recorder(run_log.emit, reporter, every, loop.beside, loop.epochs, loop.label, loop.more)
+    settings = RowSettings(
+        every=every, beside=loop.beside, epochs=loop.epochs, label=loop.label, more=loop.more
+    )
+    return Recorder(run_log.emit, reporter, settings)
 
 
 def load_finished(folder: RunFolder, module: SteppedModule) -> bool:

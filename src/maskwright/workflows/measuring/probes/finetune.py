@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from maskwright.workflows.finetuning.data import build_finetune_data
 from maskwright.workflows.finetuning.fit import measure_finetune
 from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.settings.finetune_settings import FinetuneSettings
@@ -41,15 +42,9 @@ class FinetuneProbe:
         """Train a classifier on train, then answer the test pictures once."""
         # A copy, because the probes that follow measure the frozen weights.
         loaded = copy.deepcopy(context.encoder)
-        return measure_finetune(
-            loaded,
-            context.train,
-            context.test,
-            self._settings(),
-            seed=context.subject.seed,
-            device=context.subject.device,
-            reporter=context.reporter,
-        )
+        subject = context.subject
+        data = build_finetune_data(context.train, self._settings(), subject.seed, subject.device)
+        return measure_finetune(loaded, data, context.test, context.reporter)
 
     def _settings(self) -> FinetuneSettings:
         return FinetuneSettings(

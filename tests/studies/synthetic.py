@@ -18,7 +18,7 @@ METRICS = (
 )
 
 
-def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRecord:
+def synthetic_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRecord:
     """One trial with noise that depends on arm and seed alone."""
     luck = np.random.default_rng([seed, 1]).normal(0, 0.02)
     rng = np.random.default_rng([seed, *arm.encode()])
@@ -61,7 +61,7 @@ def made_up_trial(arm: str, seed: int, effect: float, **changes: Any) -> TrialRe
     return TrialRecord(**{**facts, **changes})
 
 
-def made_up_study(
+def synthetic_study(
     seeds: int = 5, trials: list[TrialRecord] | None = None, **changes: Any
 ) -> StudyRecord:
     """Four policies under some seeds: block is truly better, inverse block truly worse, green noise
@@ -69,7 +69,7 @@ def made_up_study(
     """
     if trials is None:
         trials = [
-            made_up_trial(arm, seed, effect)
+            synthetic_trial(arm, seed, effect)
             for arm, effect in EFFECTS.items()
             for seed in range(seeds)
         ]

@@ -33,7 +33,7 @@ from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.sample_ids import picture_ids
 from maskwright.support.seeding import sample_rng
-from maskwright.training.masker import Masker
+from maskwright.training.masker import Masker, MaskerSettings
 
 GRID = Grid(4, 6, 2)
 COUNT = GRID.num_patches
@@ -112,7 +112,7 @@ def test_at_temperature_one_patches_are_drawn_in_proportion_to_attention() -> No
 
 
 def test_attention_of_zero_can_still_be_drawn() -> None:
-    """Trap T11."""
+    """Weights of zero everywhere leave nothing to draw by, yet the count is exact."""
     empty = torch.zeros(8, COUNT)
     empty[:, 0] = 1
     assert mask_scene(GuidedPolicy(temperature=1.0), scene(attention=empty)).num_masked == 12
@@ -134,7 +134,7 @@ def test_thrown_patches_are_the_least_attended_of_the_masked() -> None:
 
 
 def test_masks_follow_a_flipped_map() -> None:
-    """Trap T10: the mask of a mirrored map is the mirrored mask, where no chance is involved."""
+    """The mask of a mirrored map is the mirrored mask, where no chance is involved."""
     maps = sample_rng(3, 0, torch.arange(8)).uniform(GRID.rows, GRID.cols)
     plain = mask_scene(GuidedPolicy(), scene(attention=maps.flatten(1))).is_masked.view(
         -1, *maps.shape[1:]
@@ -267,7 +267,7 @@ def test_the_predictor_learns_which_patches_cost_more() -> None:
 
 @pytest.mark.parametrize(("dial", "sign"), [("1", 1), ("-1", -1), ("1->-1", 1)])
 def test_the_dial_turns_the_gradient_round_and_never_the_value(dial: str, sign: int) -> None:
-    """Trap T07 and T27: the sign is the dial's alone, and the loss reaches the network."""
+    """The sign is the dial's alone, and the loss reaches the network."""
     helper, turned = built("adversarial(dial=1)"), built(f"adversarial(dial={dial})")
     keep, other = helper.soft_mask(scene()), turned.soft_mask(scene())
     assert keep is not None
@@ -318,7 +318,8 @@ class Settings(PolicySettings):
 
 def test_a_learner_has_only_the_methods_that_it_needs() -> None:
     policy = initialize_policy(Settings(Counting), context())
-    masker = Masker(policy, Constant(0.5), GRID, PixelScale((0.5,) * 3, (0.5,) * 3), seed=0)
+    settings = MaskerSettings(ratio=Constant(0.5), seed=0)
+    masker = Masker(policy, settings, GRID, PixelScale((0.5,) * 3, (0.5,) * 3))
     where = scene()
     mask = mask_scene(policy, where)
     assert masker.weights(where, mask) is None

@@ -55,6 +55,6 @@ def test_vectors_tokens_and_positions_are_not_decayed() -> None:
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(5.4, "5s"), (190, "3m10s"), (7500, "2h05m")])
-def test_times_are_spelled_for_people(seconds: float, told: str) -> None:
-    assert format_time(seconds) == told
+@pytest.mark.parametrize(("seconds", "reported"), [(5.4, "5s"), (190, "3m10s"), (7500, "2h05m")])
+def test_times_are_spelled_for_people(seconds: float, reported: str) -> None:
+    assert format_time(seconds) == reported

@@ -20,7 +20,7 @@ CHANNELS = 3
 PART_NAMES = ("eyes", "face", "hair")
 
 
-def build_settled(text: str, grid: Grid, pictures: int, device: torch.device) -> Policy:
+def build_initialized(text: str, grid: Grid, pictures: int, device: torch.device) -> Policy:
     """Build a policy, one with a state at its very beginning."""
 
     def build_scorer(width: int, depth: int) -> Scorer:

@@ -16,7 +16,7 @@ from maskwright.diagnostics.positions import Positions
 from maskwright.diagnostics.representation import Representation
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.png import to_png_bytes
-from tests.diagnostics.asked import build_subject, material
+from tests.diagnostics.subjects import build_subject, material
 
 
 @pytest.mark.parametrize("how", ["drop", "gray"])
