@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image.lpips import _LPIPS
 
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.weights.imagenet import imagenet_state
@@ -79,6 +78,9 @@ def load_distance(trunk: str = "alex", weights: str = "imagenet") -> PerceptualD
 
 def _build(trunk: str) -> Any:
     """The network with its fitted weights and a trunk still random; nothing is downloaded."""
+    # Seconds to import, and needed by few.
+    from torchmetrics.functional.image.lpips import _LPIPS
+
     # The random trunk must not use up draws of the global generator.
     with torch.random.fork_rng(devices=[]):
         # The public class of torchmetrics downloads its trunk; this one takes what it is given.

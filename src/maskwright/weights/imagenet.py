@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor
 
 from maskwright.support.errors import NotAtHand
@@ -23,6 +22,9 @@ def imagenet_state(
 
     Raises NotAtHand with the address, the place to put the file and those ways out.
     """
+    # Seconds to import, and needed by few.
+    import torchvision
+
     # The original weights; later versions come from other recipes of training.
     weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
     try:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from maskwright.support.errors import MaskwrightError, unknown_name
@@ -19,7 +18,6 @@ from maskwright.weights.state_files import read_state
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-_NETWORKS = {"vgg16": torchvision.models.vgg16, "vgg19": torchvision.models.vgg19}
 
 
 class VggExtractor(nn.Module):
@@ -73,9 +71,12 @@ def load_vgg(name: str, layers: Sequence[str], weights: str = "imagenet") -> Vgg
     Raises MaskwrightError for an unknown layer, and, saying how to get the weights, where they are
     missing.
     """
+    # Seconds to import, and needed by few.
+    import torchvision
+
     # Without memory: all weights are replaced below.
     with torch.device("meta"):
-        features = _NETWORKS[name](weights=None).features
+        features = torchvision.models.get_model(name, weights=None).features
     indices = _layer_indices(features)
     for layer in layers:
         if layer not in indices:
