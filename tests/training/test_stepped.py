@@ -151,6 +151,7 @@ def test_groups_learn_at_their_share_of_the_rate() -> None:
         rate=LearningRate(peak=8.0, warmup=0.5),
         clock=Clock(total_steps=10),
         global_step=2,
+        rate_share=lambda group, progress: 1.0,
         trainer=SimpleNamespace(optimizers=[SimpleNamespace(param_groups=groups)]),
     )
     SteppedModule.on_train_batch_start(module, None, 0)
