@@ -123,20 +123,9 @@ def test_a_checkpoint_that_counted_less_is_taken_with_a_warning(
 
 def test_groups_learn_at_their_share_of_the_rate() -> None:
     groups: list[dict[str, Any]] = [{"lr": 0.0, "lr_scale": 0.25}, {"lr": 0.0}]
-<<<<<<< HEAD
     clock, rate = Clock(total_steps=10), LearningRate(peak=8.0, warmup=0.5)
     module = SteppedModule(clock, rate, 0.0, {}, {})
     module.trainer = SimpleNamespace(global_step=2)  # type: ignore[assignment]
     module.set_rate(SimpleNamespace(param_groups=groups))  # type: ignore[arg-type]
-=======
-    module: Any = SimpleNamespace(
-        rate=LearningRate(peak=8.0, warmup=0.5),
-        clock=Clock(total_steps=10),
-        global_step=2,
-        rate_share=lambda group, progress: 1.0,
-        trainer=SimpleNamespace(optimizers=[SimpleNamespace(param_groups=groups)]),
-    )
-    SteppedModule.on_train_batch_start(module, None, 0)
->>>>>>> house
     # the middle of the third of ten steps, half way up a warm-up of five
     assert [group["lr"] for group in groups] == [1.0, 4.0]
