@@ -28,7 +28,7 @@ from maskwright.support.files import write_text
 from maskwright.support.reporting import LogReporter
 from maskwright.support.torch_files import write_safetensors
 from maskwright.weights.checkpoint import describe_model, load_model
-from maskwright.workflows.building.mask_samples import mask_samples
+from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.loading.pictures import eval_batch, load
 from maskwright.workflows.run import Run, open_run
 from maskwright.workflows.runs.run_folder import slug
@@ -121,7 +121,7 @@ def measure_filling(weights: Path, run: Run) -> dict[str, Any]:
     pictures = load(run.settings.data, source, run.settings.train.seed, LogReporter(visible=False))
     grid = loaded.model.grid
     batch = eval_batch(pictures.fixed, pictures.size, FILLED_PICTURES)
-    mask = mask_samples(RandomPolicy(), grid, 0.75, batch.sample_ids, 0, purpose="common")
+    mask = mask_samples(RandomPolicy(), grid, batch.sample_ids, MaskDraw(0.75, 0, "common"))
     result = measure_reconstruction(loaded.model, batch.images, mask, loaded.scale)
     truth = batch.images.float() / 255
     is_hidden = hidden_pixels(mask, grid)

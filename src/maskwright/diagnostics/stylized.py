@@ -22,7 +22,7 @@ from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.checks import check_at_least, check_number
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-from maskwright.visual.charts import bar_chart
+from maskwright.visual.charts import BarPanel, bar_chart
 
 CONTROL = (
     "Hold against random weights and raw pixels on the same pictures, and the clean accuracy of"
@@ -220,4 +220,4 @@ def _draw(findings: Sequence[Findings], title: str) -> Any:
         lost = f" ({change.value:+.2f})" if isinstance(change, Interval) else ""
         series.append(interval_bars(f"{finding.subject}{lost}", finding.tables["bars"]))
     chance = float(findings[0].numbers["chance"])  # type: ignore[arg-type]
-    return bar_chart(series, title, "", "top-1", {"chance": chance}, [CONTROL])
+    return bar_chart(BarPanel("", "top-1", series, {"chance": chance}), title, [CONTROL])

@@ -12,7 +12,7 @@ from maskwright.studies.metrics import PROBE_METRICS
 from maskwright.studies.probing import AT_EPOCH
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.figures import CURVES, Drawing, Rows, mean_curve, short_labels
-from maskwright.visual.charts import bar_chart
+from maskwright.visual.charts import BarPanel, bar_chart
 from maskwright.visual.study import learning_plot
 from maskwright.visual.svg import to_svg
 
@@ -61,7 +61,7 @@ def accuracy_drawings(record: StudyRecord, findings: Sequence[Finding]) -> list[
     if any(floor["value"] is not None for floor in floors.values()):
         series.append(interval_bars("random weights", floors))
     title = "Top-1 by probe, means over seeds with 95% t intervals"
-    figure = bar_chart(series, title, "", "top-1", {}, [])
+    figure = bar_chart(BarPanel("", "top-1", series), title)
     return [Drawing(to_svg(figure, title), f"{title}; of random weights over test pictures.")]
 
 

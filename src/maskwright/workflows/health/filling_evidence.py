@@ -18,7 +18,7 @@ from maskwright.patches.pixels import unpatchify
 from maskwright.patches.prediction import Prediction
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.building.mask_samples import draw_masks
+from maskwright.workflows.building.mask_samples import MaskDraw, draw_masks
 
 CHUNK = 64
 
@@ -66,7 +66,7 @@ def measure_filling(
     ratio: of the random masks, which are the same for every run of this grid.
     """
     model = loaded.model.to(device)
-    mask = draw_masks(RandomPolicy(), model.grid, ratio, len(images), 0, purpose="doctor")
+    mask = draw_masks(RandomPolicy(), model.grid, len(images), MaskDraw(ratio, 0, "doctor"))
     errors, parts = [], []
     not_shown = ""
     with held_still(model, device):
