@@ -70,6 +70,8 @@ ONLY_PARSED = {
     "STACKS": "needs files of many pages; tests/data/sources/test_reading.py has some",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
+    "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",
+    "doctor runs/": "as above",
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",

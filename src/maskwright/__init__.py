@@ -12,6 +12,7 @@ _DOORS = {
     "pretrain": "maskwright.workflows.pretrain",
     "evaluate": "maskwright.workflows.evaluate",
     "diagnose": "maskwright.workflows.diagnose",
+    "doctor": "maskwright.workflows.doctor",
     "anomalies": "maskwright.workflows.anomalies",
     "finetune": "maskwright.workflows.finetune",
     "reconstruct": "maskwright.workflows.reconstruct",

@@ -50,6 +50,19 @@ def tuned(
     )
 
 
+def test_a_fine_tuning_leaves_curves_and_what_trackers_keep(tuned: Finetuned) -> None:
+    assert (tuned.path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list((tuned.path / "tensorboard").glob("events*"))
+
+
+def test_an_unknown_tracker_is_refused_before_anything(
+    small_run: maskwright.Run, shared_photos: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MaskwrightError, match="Unknown tracker 'wand'"):
+        maskwright.finetune(small_run.path, shared_photos, out=tmp_path / "x", track=["wand"])
+    assert not (tmp_path / "x").exists()
+
+
 def test_bright_and_dark_are_learned_and_told_by_class(tuned: Finetuned) -> None:
     report = tuned.report
     assert report["top1"]["value"] > 0.9

@@ -1,4 +1,4 @@
-"""Evaluate, reconstruct, masks, inspect and doctor on a real, small run."""
+"""Evaluate, reconstruct, masks and inspect on a real, small run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from PIL import Image
 
 import maskwright
 from maskwright.support.errors import MaskwrightError
-from maskwright.workflows.doctor import examine
 from maskwright.workflows.inspect import describe
 
 
@@ -188,19 +187,3 @@ def test_a_foreign_checkpoint_cannot_reconstruct_and_the_error_says_why(
 def test_an_older_checkpoint_can_be_opened_by_name(small_run: maskwright.Run) -> None:
     with pytest.raises(MaskwrightError, match=r"It has: best_knn, last|It has: last"):
         small_run.model("epoch_0100")
-
-
-def test_doctor_says_when_the_cache_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "file" / "cache"))
-    cache = next(finding for finding in examine() if finding.name == "cache")
-    assert cache.failed
-    assert "Set MASKWRIGHT_CACHE to a folder" in cache.result
-
-
-def test_doctor_finds_this_machine_sound() -> None:
-    findings = examine()
-    assert not any(item.failed for item in findings)
-    assert {"patches", "counts", "seeds", "blindness"} <= {item.name for item in findings}

@@ -13,10 +13,10 @@ from typing import Any
 
 from maskwright.cli.console import ConsoleReporter
 from maskwright.cli.endings import (
+    end_doctor,
     end_finetune,
     end_pretrain,
     finish,
-    print_findings,
     print_names,
     print_register,
     print_result,
@@ -212,11 +212,13 @@ COMMANDS: dict[str, Command] = {
         print_result,
     ),
     "doctor": Command(
-        "check this machine and the mathematics on it",
-        "Device, precision and self-checks.",
-        f"{SETTINGS}.list_settings:DoctorSettings",
-        f"{WORKFLOWS}.doctor:examine",
-        print_findings,
+        "say whether a pretraining works, or check this machine",
+        "What a RUN has learned, without labels, what is in the way and the command that mends it;"
+        " without RUN this machine and the mathematics on it. Exit code 0: learned, or the machine"
+        " is sound; 1: not yet or not working; 2: it could not be examined, or a check failed.",
+        f"{SETTINGS}.doctor_settings:DoctorSettings",
+        f"{WORKFLOWS}.doctor:doctor",
+        end_doctor,
     ),
     "demo": Command(
         "the whole job on real pictures in a few minutes",

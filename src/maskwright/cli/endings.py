@@ -8,6 +8,8 @@ from maskwright.cli.console import print_error, print_note, print_table, print_t
 from maskwright.support.errors import MaskwrightError
 
 DONE = 0
+# Of the doctor: the run has not learned.
+NOT_LEARNED = 1
 # What shells report for a program that was stopped by Ctrl-C.
 INTERRUPTED = 130
 
@@ -57,12 +59,19 @@ def print_names(names: Any) -> int:
     return DONE
 
 
-def print_findings(findings: Any) -> int:
-    """Print the doctor's findings; raises MaskwrightError where a check failed."""
+def end_doctor(result: Any) -> int:
+    """A run that has not learned ends with 1, for scripts; checks of the machine are printed."""
+    if isinstance(result, list):
+        return _print_checks(result)
+    return DONE if result.verdict == "learned" else NOT_LEARNED
+
+
+def _print_checks(checks: list[Any]) -> int:
+    """Print the checks of this machine; raises MaskwrightError where one failed."""
     print_table(
         ("check", "result", "what it means"),
-        [(finding.name, finding.result, finding.meaning) for finding in findings],
+        [(check.name, check.result, check.meaning) for check in checks],
     )
-    if any(finding.failed for finding in findings):
+    if any(check.failed for check in checks):
         raise MaskwrightError("Some checks failed; see the rows above.")
     return DONE

@@ -99,8 +99,9 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
         return lags
 
     flat = plan.settings(arm, SEED, **{**changes, **length}).to_flat()
-    flat["out"] = folder / "search" / f"{trial.number:04d}"
-    run = pretrain(**flat, overwrite=flat["out"].exists(), reporter=quiet, watch=watch)
+    out = folder / "search" / f"{trial.number:04d}"
+    flat |= {"out": out, "overwrite": out.exists(), "checkup": False}
+    run = pretrain(**flat, reporter=quiet, watch=watch)
     if run.status["state"] != "finished":
         # Ended by Optuna, or by somebody who wants the whole search to stop.
         if not lags:

@@ -126,7 +126,7 @@ def _train(
     if folder.exists and folder.status()["state"] == "finished":
         return Run(folder)
     if folder.exists and folder.last.exists():
-        run = pretrain(resume=True, out=folder.path, reporter=reporter)
+        run = pretrain(resume=True, out=folder.path, checkup=False, reporter=reporter)
     else:
         # A worker was killed before there was anything to go on with.
         if folder.path.exists() and not folder.exists:
@@ -135,7 +135,7 @@ def _train(
         extra = {**QUIET, **_loud_settings(plan, record.arm), **length}
         settings = plan.settings(arm, record.seed, **extra).to_flat()
         settings["out"] = folder.path
-        run = pretrain(**settings, overwrite=folder.exists, reporter=reporter)
+        run = pretrain(**settings, overwrite=folder.exists, checkup=False, reporter=reporter)
     if run.status["state"] != "finished":
         raise TrialStopped
     return run

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 log = logging.getLogger("maskwright")
 # Without a handler Python prints every warning on standard error, beside what a reporter shows.
@@ -32,6 +33,19 @@ class Reporter(Protocol):
 
     def finish(self) -> None:
         """The long piece of work that was shown last has ended."""
+
+
+@runtime_checkable
+class CurvesReporter(Reporter, Protocol):
+    """A listener that can show pictures too, as a notebook can."""
+
+    def show_curves(self, png: bytes) -> None:
+        """The curves of the training that is running, as a PNG; each replaces the one before."""
+
+
+def curves_shown_by(reporter: Reporter) -> Callable[[bytes], None] | None:
+    """What takes the curves of a training, where the listener can show them."""
+    return reporter.show_curves if isinstance(reporter, CurvesReporter) else None
 
 
 class LogReporter:

@@ -1,154 +1,99 @@
-"""Self-checks: what this machine has, and whether the mathematics comes out right on it."""
+"""Is my pretraining working? The findings about a run, or the checks of this machine."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from maskwright.masking.catalog import build_policy
-from maskwright.masking.policy import Scene, mask_scene
-from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
-from maskwright.patches import Grid, patchify, unpatchify
-from maskwright.support.environment import describe_device, pick_device, pick_precision
+from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import make_folder, way_out
-from maskwright.support.seeding import sample_rng, torch_generator
-from maskwright.support.variables import cache_folder
+from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.weights.checkpoint import LoadedModel, load_model
+from maskwright.workflows.health.checkup import Checkup, examine, write_checkup
+from maskwright.workflows.health.evidence import Evidence
+from maskwright.workflows.health.machine import MachineCheck, examine_machine
+from maskwright.workflows.health.neighbor_sheet import neighbor_sheet
+from maskwright.workflows.health.record import RunRecord, read_record
+from maskwright.workflows.loading.pictures import Pictures, find, load
+from maskwright.workflows.runs.figures import save_picture
+from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.arguments import takes
-from maskwright.workflows.settings.list_settings import DoctorSettings
+from maskwright.workflows.settings.doctor_settings import DoctorSettings
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What came out of a check.
+@takes(DoctorSettings, "run", "data")
+def doctor(
+    settings: DoctorSettings, reporter: Reporter | None = None
+) -> Checkup | list[MachineCheck]:
+    """Say whether a pretraining works, without labels: what it learned, what is in the way, and the
+    command that mends it. Without a run this machine and the mathematics on it are checked.
 
-    name: of the check.
-    result: what came out, in words.
-    meaning: what that means for a user.
-    failed: whether results on this machine cannot be trusted.
+    `data` may be an array or a Dataset too. Leaves doctor.json and neighbors.png in `out`. Raises
+    MaskwrightError for what is no run of pretraining, and where its pictures are gone.
     """
+    if settings.run is None:
+        return examine_machine()
+    reporter = reporter or LogReporter()
+    # With --json nothing but the JSON may stand on standard output.
+    listener = LogReporter(visible=False) if settings.json else reporter
+    evidence = gather(settings, listener)
+    folder = Path(settings.out) if settings.out else evidence.record.path / "doctor"
+    checkup = dataclasses.replace(examine(evidence), path=folder)
+    write_checkup(folder, checkup)
+    written = f"{folder / 'doctor.json'}"
+    if checkup.find("features") is not None and evidence.features is not None:
+        save_picture(folder / "neighbors.png", neighbor_sheet(evidence.images, evidence.features))
+        written = f"{written} and neighbors.png"
+    if settings.json:
+        reporter.say(json.dumps(checkup.to_dict(), indent=2))
+        return checkup
+    for line in checkup.sentences():
+        reporter.say(line)
+    reporter.say(f"Written to {written}")
+    return checkup
 
-    name: str
-    result: str
-    meaning: str
-    failed: bool = False
 
-
-@takes(DoctorSettings)
-def examine(settings: DoctorSettings) -> list[Finding]:
-    """Run all checks; a failed one means that results on this machine cannot be trusted."""
-    checked = [_check(name, meaning, test) for name, meaning, test in CHECKS]
-    return [*_machine(), *checked]
-
-
-def _machine() -> Iterator[Finding]:
-    """What this machine has."""
-    # What a command takes when nothing is said.
-    device = pick_device()
-    yield Finding(
-        "device",
-        describe_device(device),
-        f"used by default, with precision {pick_precision(device)}",
+def gather(settings: DoctorSettings, reporter: Reporter) -> Evidence:
+    """Open the run, its pictures and its model."""
+    # From Python a `Run` comes as it is.
+    run = Path(getattr(settings.run, "path", settings.run))
+    if not RunFolder(run).exists:
+        raise MaskwrightError(
+            f"'{run}' is no run folder: it has no run.json. Name the folder that `maskwright"
+            " pretrain` wrote, for example runs/photos-vit_nano-random."
+        )
+    record = read_record(run)
+    loaded, broken = _open_model(record)
+    return Evidence(
+        record=record,
+        pictures=_open_pictures(record, settings.data, reporter),
+        loaded=loaded,
+        broken_weights=broken,
+        count=settings.limit,
+        device=pick_device(settings.device),
     )
-    for package in ("torch", "torchvision", "lightning", "timm"):
-        yield Finding(package, importlib.metadata.version(package), "installed")
-    yield _cache()
-    yield Finding(
-        "here",
-        f"{shutil.disk_usage(Path.cwd()).free / 2**30:.0f} GiB free",
-        "runs are written under this folder",
-    )
 
 
-def _cache() -> Finding:
-    """Whether the cache can be written."""
+def _open_model(record: RunRecord) -> tuple[LoadedModel | None, str]:
+    """The model of the last checkpoint, or why there is none."""
     try:
-        folder = cache_folder()
-        make_folder(folder)
-        # By writing there, because permissions alone do not say it.
-        tempfile.TemporaryFile(dir=folder).close()
+        return load_model(RunFolder(record.path).checkpoint()), ""
     except MaskwrightError as error:
-        return Finding("cache", f"FAILED: {error}", "decoded pictures are kept there", failed=True)
-    except OSError as error:
-        refused = f"FAILED: {error.strerror}: '{folder}'. {way_out(folder)}"
-        return Finding("cache", refused, "decoded pictures are kept there", failed=True)
-    free = shutil.disk_usage(folder).free / 2**30
-    return Finding("cache", f"{free:.0f} GiB free", f"decoded pictures are kept under {folder}")
+        return None, str(error)
 
 
-def _check(name: str, meaning: str, test: Callable[[], bool]) -> Finding:
-    """Run a test; an error is a failure like any other."""
-    try:
-        passed = test()
-    except (RuntimeError, MaskwrightError, AssertionError) as error:
-        return Finding(name, f"FAILED: {error}", meaning, failed=True)
-    return Finding(name, "ok" if passed else "FAILED", meaning, failed=not passed)
-
-
-def _patches_come_back() -> bool:
-    # No side equals another, so that a mix-up cannot go unseen.
-    images = torch.rand(2, 5, 12, 20)
-    return torch.equal(unpatchify(patchify(images, 4), Grid(3, 5, 4)), images)
-
-
-def _counts_are_exact() -> bool:
-    # Odd sides: many rules for blocks are wrong there first.
-    grid = Grid(7, 9)
-    masks = [
-        mask_scene(build_policy(name), _scene(grid, 40))
-        for name in ("random", "block(size=2)", "rectangles", "green")
-    ]
-    for mask in masks:
-        if mask.num_masked != 40 or not (mask.is_masked.sum(1) == 40).all():
-            return False
-    return True
-
-
-def _seeds_repeat() -> bool:
-    grid = Grid(8, 8)
-    first = mask_scene(build_policy("random"), _scene(grid, 48))
-    second = mask_scene(build_policy("random"), _scene(grid, 48))
-    return torch.equal(first.masked_ids, second.masked_ids)
-
-
-def _masked_pixels_are_unseen() -> bool:
-    config = ModelConfig(
-        image_size=(16, 16),
-        patch_size=4,
-        width=24,
-        depth=2,
-        heads=2,
-        decoder_width=16,
-        decoder_depth=1,
-        decoder_heads=2,
-    )
-    # Small, and of fixed seeds: the verdict is the same everywhere.
-    model = MaskedAutoencoder(config, torch_generator(0, "doctor")).eval()
-    mask = mask_scene(build_policy("random"), _scene(model.grid, 12))
-    images = torch.rand(4, 3, 16, 16, generator=torch_generator(0, "images"))
-    # The same pictures with other content under the mask must give the same prediction, bit by bit.
-    patches = patchify(images, 4)  # (B, N, P)
-    patches[mask.is_masked] = 0.5
-    changed = unpatchify(patches, model.grid)
-    with torch.no_grad():
-        return torch.equal(model(images, mask).values, model(changed, mask).values)
-
-
-def _scene(grid: Grid, num_masked: int) -> Scene:
-    return Scene(grid=grid, num_masked=num_masked, rng=sample_rng(0, 0, torch.arange(4)))
-
-
-# Name, meaning and test.
-CHECKS: tuple[tuple[str, str, Callable[[], bool]], ...] = (
-    ("patches", "cutting into patches and putting back changes nothing", _patches_come_back),
-    ("counts", "policies mask exactly as many patches as asked", _counts_are_exact),
-    ("seeds", "the same seed gives the same masks", _seeds_repeat),
-    ("blindness", "masked pixels never reach the prediction", _masked_pixels_are_unseen),
-)
+def _open_pictures(record: RunRecord, data: Any, reporter: Reporter) -> Pictures:
+    """The pictures of the run, cut and held out as there."""
+    settings = record.settings.data
+    by_name = data is None or isinstance(data, (str, Path))
+    if data is not None and by_name:
+        settings = dataclasses.replace(settings, data=str(data))
+    if data is None and settings.data == "python":
+        raise MaskwrightError(
+            f"{record.path} was trained on pictures from Python; give them again:"
+            " maskwright.doctor(run, data=pictures)."
+        )
+    source, _ = find(settings, None if by_name else data, reporter)
+    return load(settings, source, record.settings.train.seed, reporter)

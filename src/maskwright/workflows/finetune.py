@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.training.trackers import check_trackers
 from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
 from maskwright.workflows.finetuning.run import Finetuned, train_classifier
 from maskwright.workflows.finetuning.task import FinetuneTask
@@ -37,7 +39,7 @@ def finetune(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or notebook_reporter() or LogReporter()
     if options.resume:
         given = {"run": options.run, "data": options.data, **settings}
         return _resume(options.out, given, options.assignments, reporter)
@@ -50,15 +52,15 @@ def finetune(
     folds = [options.data] if options.fold is None else folds_of(options.data, str(options.fold))
     # Set-apart pictures belong to the data as a whole, so the fold takes its place afterwards.
     labeled = labeled_settings(options, options.data, options.run, trained={})
-    shots = None if options.shots is None else str(options.shots)
-    labeled = replace(labeled, data=folds[0] if len(folds) == 1 else labeled.data, shots=shots)
+    labeled = replace(labeled, data=folds[0] if len(folds) == 1 else labeled.data)
     task = FinetuneTask(
         run=options.run,
-        labeled=labeled,
+        labeled=replace(labeled, shots=None if options.shots is None else str(options.shots)),
         settings=build_finetune_settings(settings, options.assignments, options.recipe),
         from_scratch=options.from_scratch,
         device=options.device,
     )
+    check_trackers(task.settings.track, reporter)
     if options.out:
         folder = RunFolder(options.out)
     else:

@@ -15,6 +15,7 @@ import torch
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import joined_folder
 from maskwright.training.optimizers import check_sharding
@@ -24,6 +25,8 @@ from maskwright.weights.fitting import FittedWeights
 from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
 from maskwright.workflows.building.target import check_target
+from maskwright.workflows.health.short_checkup import say_short
+from maskwright.workflows.loading.held_out import warn_of_few_held
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
@@ -59,9 +62,9 @@ def pretrain(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = (
-        LogReporter(visible=False) if joined_folder() is not None else reporter or LogReporter()
-    )
+    if joined_folder() is not None:
+        reporter = LogReporter(visible=False)
+    reporter = reporter or notebook_reporter() or LogReporter()
     given = {name: value for name, value in settings.items() if value is not None}
     data = given.pop("data", None)
     # An array or a Dataset has no name; settings then say `python`.
@@ -79,6 +82,9 @@ def pretrain(
         _say_start(plan, reporter)
         pictures = load(plan.settings.data, plan.source, plan.settings.train.seed, reporter)
         fit(plan, pictures, reporter, watch)
+        is_finished = plan.folder.status()["state"] == "finished"
+        if options.checkup and is_finished and not plan.joined:
+            say_short(plan.folder, pictures, reporter)
     return Run(plan.folder)
 
 
@@ -139,13 +145,13 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
     """`complete`, with everything that was opened on the way."""
     # Weights that cannot be read are refused before any picture is looked at.
     parts = open_start(settings.train.init)
-    # Without the default tracker a training goes on, and `_say_start` says so.
-    check_trackers([name for name in settings.run.track if name != DEFAULT])
+    check_trackers(settings.run.track, reporter)
     # Precision follows from the device.
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
     # The pictures say how large, how many and of which channels.
     opened, survey = find(settings.data, source, reporter)
+    warn_of_few_held(settings.data, len(opened), reporter)
     if settings.data.value_range is None:
         # Kept with the weights: whatever they are shown later is read under the same range.
         settings = settings.with_values(value_range=value_range_of(opened))
@@ -217,9 +223,4 @@ def _say_start(plan: RunPlan, reporter: Reporter) -> None:
     if DEFAULT in plan.settings.run.track and is_installed(DEFAULT):
         watch = f"  (watch: tensorboard --logdir {plan.folder})"
     reporter.say(f"{verb} {plan.folder}{watch}")
-    if DEFAULT in plan.settings.run.track and not is_installed(DEFAULT):
-        reporter.say(
-            "Curves are written to metrics.jsonl alone, because TensorBoard is not installed: pip"
-            " install 'maskwright[tensorboard]', or --track none."
-        )
     log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel, load_model
+from maskwright.workflows.doctor import doctor
 from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.reconstruct import reconstruct
+from maskwright.workflows.runs.curves import draw_curves
 from maskwright.workflows.runs.other_weights import offering_others
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.segment import Segmented, segment
@@ -31,6 +35,20 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.folder.describe()})"
+
+    def _repr_png_(self) -> bytes | None:
+        """The curves, for notebooks and other programs that show pictures."""
+        return draw_curves(self.folder)
+
+    def _repr_html_(self) -> str:
+        """The state and the curves, for notebooks."""
+        picture = self._repr_png_()
+        curves = ""
+        if picture is not None:
+            # Whole and exact, unlike the small pictures of a page.
+            encoded = base64.b64encode(picture).decode()
+            curves = f'<br><img width="800" src="data:image/png;base64,{encoded}">'
+        return f"<div>{escape(self.folder.describe())}{curves}</div>"
 
     @property
     def path(self) -> Path:
@@ -98,6 +116,10 @@ class Run:
     def reconstruct(self, images: Any, **options: Any) -> Any:
         """Mask and fill in images; see `maskwright.reconstruct`."""
         return reconstruct(self.path, images, **options)
+
+    def doctor(self, **options: Any) -> Any:
+        """Say whether the training works; see `maskwright.doctor`."""
+        return doctor(self.path, **options)
 
     def evaluate(self, probe: str = "knn,linear", **options: Any) -> dict[str, Any]:
         """Measure the encoder; see `maskwright.evaluate`."""

@@ -16,8 +16,10 @@ import yaml
 from maskwright.patches.target import require_picture
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
+from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.support.seeding import torch_generator
+from maskwright.training.trackers import check_trackers
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import ScorerShape, save_scorer
 from maskwright.workflows.loading.pictures import Pictures, find, load
@@ -50,9 +52,10 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     """Train a scorer that says which patches of a picture a frozen autoencoder fills in best from.
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or notebook_reporter() or LogReporter()
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
+    check_trackers(chosen.track, reporter)
     parent = open_run(options.run)
     loaded = parent.load()
     _check_decoder(chosen, loaded)
@@ -79,10 +82,8 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
         held_out_from_run=pictures.held is not None and held_out,
     )
     if not fit_scorer(task, reporter, resume=options.resume):
-        raise MaskwrightError(
-            f"Stopped; nothing is lost. Go on with --resume --name {folder.path.name} and the same"
-            " settings."
-        )
+        way = f"Go on with --resume --name {folder.path.name} and the same settings."
+        raise MaskwrightError(f"Stopped; nothing is lost. {way}")
     # The scorer is safe on disk before anything is measured.
     save_scorer(folder.path / "scorer.safetensors", scorer, shape)
     return Selection(folder.path, report_selection(task, reporter))
@@ -143,7 +144,9 @@ def _open_folder(folder: RunFolder, options: SelectSettings, resume: bool, overw
             )
         # The settings that the training began with.
         kept = read_json(folder.path / "settings.json")
-        refuse_changes(kept, options.to_dict(), f"See {folder.config}.")
+        # Where numbers are mirrored changes nothing of the training.
+        asked = {name: value for name, value in options.to_dict().items() if name != "track"}
+        refuse_changes(kept, asked, f"See {folder.config}.")
         return
     # Only what a training has made is deleted.
     if overwrite and folder.exists:

@@ -54,11 +54,12 @@ def measure_finetune(
     model = build_classifier(loaded, data, from_scratch)
     run = build_finetune_run(data, model, loaded.scale, {})
     with tempfile.TemporaryDirectory(prefix="maskwright-finetune-") as path:
-        folder = RunFolder(path)
-        if not fit_classifier(run, folder, reporter, resume=False):
+        # Neither trackers nor curves: nothing of this folder stays.
+        run_log = RunLog(RunFolder(path), [])
+        if not fit_classifier(run, run_log, reporter, resume=False):
             raise MaskwrightError("Stopped while fine-tuning; there are no numbers.")
         # Before the folder goes: the best epoch is read from it.
-        best = best_classifier(data, run.module, folder)
+        best = best_classifier(data, run.module, run_log.folder)
     return report_answers(data, best, loaded.scale, test, from_scratch)
 
 
@@ -94,16 +95,12 @@ def build_finetune_run(
     return FinetuneRun(data, module, loader)
 
 
-def fit_classifier(
-    run: FinetuneRun, folder: RunFolder, reporter: Reporter, *, resume: bool
-) -> bool:
+def fit_classifier(run: FinetuneRun, run_log: RunLog, reporter: Reporter, *, resume: bool) -> bool:
     """Train until the end or a request to stop; returns whether it came to its end."""
     # A run can be interrupted between its last step and the record of its end.
-    if resume and load_finished(folder, run.module):
+    if resume and load_finished(run_log.folder, run.module):
         return True
-    # No trackers: a fine-tuning is minutes long.
     loop = _train_loop(run.data, run.module.scale)
-    run_log = RunLog(folder, [])
     result = run_train_loop(run.module, run.loader, run_log, loop, reporter, resume=resume)
     return not result.stop_requested or run.module.clock.is_over(result.step)
 

@@ -33,6 +33,7 @@ from maskwright.workflows.loading.seen import tell_seen
 from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.runs.run_folder import RunFolder, logged, now, slug
+from maskwright.workflows.runs.run_log import mirrored_log
 from maskwright.workflows.runs.same_pictures import (
     check_same_data,
     check_same_parts,
@@ -99,7 +100,8 @@ def _train_and_measure(
     prepared = _prepare(task, folder, reporter, resume)
     # Everything that can be refused has been refused by now.
     run = prepared.run
-    finished = fit_classifier(run, folder, reporter, resume=resume)
+    with mirrored_log(folder, task.settings.track, task.to_dict()[SECTION], reporter) as run_log:
+        finished = fit_classifier(run, run_log, reporter, resume=resume)
     spent = {
         "seconds": round(run.module.clock.seconds, 2),
         "step": folder.metrics()[-1]["step"],

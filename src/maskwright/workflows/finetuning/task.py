@@ -50,7 +50,9 @@ class FinetuneTask:
             item.name: values.get(item.name, item.default)
             for item in dataclasses.fields(LabeledSettings)
         }
-        settings = {item.name: values[item.name] for item in dataclasses.fields(FinetuneSettings)}
+        # A run of an earlier version lacks settings that came since.
+        names = [item.name for item in dataclasses.fields(FinetuneSettings)]
+        settings = {name: values[name] for name in names if name in values}
         return cls(
             run=values["run"],
             labeled=LabeledSettings(**labeled),

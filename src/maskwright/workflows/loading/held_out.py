@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import torch
@@ -12,6 +13,11 @@ from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import TEST_SEED, default_count, set_test_apart
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
+from maskwright.workflows.settings.data_settings import DataSettings
+
+# Decibels and losses of pictures differ so much that the 95 % interval of a mean over fewer than
+# these is wider than what is to be seen: 1 dB for a deviation of 3 dB.
+FEW_HELD = 30
 
 
 def read_val(val: str | None) -> float | int | str | None:
@@ -55,6 +61,33 @@ def count_held(val: float | int | str | None, available: int) -> int:
         f"--val {val:g} of {available:,} pictures leaves {left}; give another share such as 0.1,"
         " a smaller count, other data, or --val 0."
     )
+
+
+def warn_of_few_held(settings: DataSettings, found: int, reporter: Reporter) -> None:
+    """Say before anything is decoded that too few pictures are held out to trust what is measured.
+
+    found: pictures of the data. `--val 0` and other data are the person's own decision.
+    """
+    val = read_val(settings.val)
+    if isinstance(val, str) or val == 0:
+        return
+    left = found - round((settings.test_size or 0) * found)
+    available = min(left, settings.limit or left)
+    if available < 2 or (held := count_held(val, available)) >= FEW_HELD:
+        return
+    if held:
+        what = f"Only {held} of {available:,} pictures are held out, so losses are rough"
+    else:
+        what = f"None of {available:,} pictures is held out, so losses are of pictures trained on"
+    reporter.warn(
+        f"{what}. --val {_larger_share(available):g} holds more out, --val OTHER takes other"
+        " pictures."
+    )
+
+
+def _larger_share(available: int) -> float:
+    """A share that holds enough out, and leaves most to train on."""
+    return min(0.2, math.ceil(100 * FEW_HELD / available) / 100)
 
 
 def check_held(

@@ -35,7 +35,11 @@ def png_place(out: str | Path) -> Path:
 
 def save_picture(path: Path, picture: Any) -> None:
     """Write a (H, W, 3) uint8 array or a Matplotlib figure as PNG."""
-    data = to_png_bytes(picture)
+    write_bytes(path, to_png_bytes(picture))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)

@@ -27,7 +27,7 @@ from maskwright.training.trainer import Machine
 from maskwright.workflows.loading.pictures import eval_images
 from maskwright.workflows.runs.compute_cost import format_count
 from maskwright.workflows.runs.run_folder import now
-from maskwright.workflows.runs.run_log import RunLog
+from maskwright.workflows.runs.run_log import mirrored_log
 from maskwright.workflows.runs.same_pictures import (
     check_same_data,
     check_same_parts,
@@ -137,8 +137,8 @@ def _train(
         tasks=[EpochTask("look", 1, measure)],
         save_minutes=SAVE_MINUTES,
     )
-    run_log = RunLog(task.folder, [])
-    result = run_train_loop(module, loader, run_log, loop, reporter, resume=resume)
+    with mirrored_log(task.folder, options.track, options.to_dict(), reporter) as run_log:
+        result = run_train_loop(module, loader, run_log, loop, reporter, resume=resume)
     return result.stop_requested and not module.clock.is_over(result.step)
 
 

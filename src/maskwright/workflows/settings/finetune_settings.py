@@ -13,6 +13,7 @@ from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.recipes import read_recipe
+from maskwright.workflows.settings.shared_settings import TRACK_HELP, check_track
 
 SECTION = "finetune"
 CHOICES = {"pooling": ("mean", "cls"), "choose": ("last", "held_out")}
@@ -101,8 +102,10 @@ class FinetuneSettings:
         None, help="processes that prepare pictures (default: chosen for the machine)"
     )
     save_minutes: float = setting(5.0, help="minutes between writes of last.ckpt inside an epoch")
+    track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 
     def __post_init__(self) -> None:
+        check_track(self.track)
         if self.epochs is not None and self.minutes is not None:
             raise MaskwrightError("Give one of epochs and minutes; got both.")
         for name, known in CHOICES.items():

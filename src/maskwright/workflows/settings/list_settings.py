@@ -1,4 +1,4 @@
-"""Every setting of `maskwright list` and of `maskwright doctor`, which has none."""
+"""Every setting of `maskwright list`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,3 @@ class ListSettings:
         positional=True,
         metavar="WHAT",
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoctorSettings:
-    """The doctor asks nothing."""

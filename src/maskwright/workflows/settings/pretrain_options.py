@@ -31,6 +31,9 @@ class PretrainOptions:
     # A run that is there.
     resume: bool = setting(False, help="go on with an interrupted run exactly where it stopped")
     overwrite: bool = setting(False, help=help_texts.OVERWRITE)
+    checkup: bool = setting(
+        True, help="say at the end whether it works, in a few lines; all of it: maskwright doctor"
+    )
 
 
 def check_pretrain(options: PretrainOptions, settings: dict[str, Any]) -> None:

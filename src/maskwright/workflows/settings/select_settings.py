@@ -14,6 +14,7 @@ from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.conversion import convert
 from maskwright.workflows.settings.fields import leaves, setting
 from maskwright.workflows.settings.recipes import read_recipe
+from maskwright.workflows.settings.shared_settings import TRACK_HELP, check_track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,10 @@ class SelectSettings:
     device: str = setting("auto", help=help_texts.DEVICE)
     precision: str | None = setting(None, help=help_texts.PRECISION)
     seed: int = setting(0, help=help_texts.SEED)
+    track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 
     def __post_init__(self) -> None:
+        check_track(self.track)
         given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name) is not None]
         if len(given) > 1:
             raise MaskwrightError(

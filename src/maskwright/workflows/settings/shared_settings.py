@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
 RUN_HELP = "run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
+TRACK_HELP = "trackers beside metrics.jsonl: tensorboard (where installed), wandb, mlflow, or none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +89,12 @@ class TargetSettings:
         None,
         help="what a foreign model predicts, where its file does not say: raw or normalized",
     )
+
+
+def check_track(names: Sequence[str]) -> None:
+    """Refuse the name of a tracker that is not known."""
+    unknown = sorted(set(names) - {"tensorboard", "wandb", "mlflow", "none"})
+    if unknown:
+        raise MaskwrightError(
+            f"Unknown tracker '{unknown[0]}'; use tensorboard, wandb, mlflow or none."
+        )

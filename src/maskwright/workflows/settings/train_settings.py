@@ -10,6 +10,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
+from maskwright.workflows.settings.shared_settings import TRACK_HELP, check_track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,17 +130,10 @@ class RunSettings:
     knn_every: int | None = setting(
         None, help="epochs between k-NN measurements where there are labels; 0 for never"
     )
-    track: list[str] = setting(
-        ["tensorboard"],
-        help="trackers beside metrics.jsonl: tensorboard (where installed), wandb, mlflow, or none",
-    )
+    track: list[str] = setting(["tensorboard"], help=TRACK_HELP)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.track) - {"tensorboard", "wandb", "mlflow", "none"})
-        if unknown:
-            raise MaskwrightError(
-                f"Unknown tracker '{unknown[0]}'; use tensorboard, wandb, mlflow or none."
-            )
+        check_track(self.track)
         if self.precision is not None:
             check_one_of("precision", self.precision, ("bf16-mixed", "16-mixed", "32-true"))
         for name in ("devices", "nodes", "sample_every"):

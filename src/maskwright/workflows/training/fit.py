@@ -16,7 +16,7 @@ from maskwright.data.picture_losses import PictureLosses
 from maskwright.evaluation.baselines import TrivialBaselines
 from maskwright.masking.given import check_given
 from maskwright.support.environment import keep_freed_memory, pick_device
-from maskwright.support.reporting import Reporter
+from maskwright.support.reporting import Reporter, curves_shown_by
 from maskwright.support.variables import join_folder
 from maskwright.training.clock import Clock
 from maskwright.training.module import PretrainModule
@@ -70,7 +70,7 @@ def fit(
     if not plan.joined:
         trackers = open_trackers(plan.settings.run.track, folder.path, plan.settings.to_flat())
 
-    run_log = RunLog(folder, trackers, watch)
+    run_log = RunLog(folder, trackers, watch, curves_shown_by(reporter))
     try:
         stopped = _train(run, run_log)
     except BaseException as error:

@@ -1,0 +1,1 @@
+"""The findings, by what they look at; `health/rules.py` lists them with their limits."""
