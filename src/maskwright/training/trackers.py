@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import Reporter
 from maskwright.support.variables import quiet_trackers, tracker_mode
 
 
@@ -156,10 +157,18 @@ def is_installed(name: str) -> bool:
     return find_spec(TRACKERS[name].package) is not None
 
 
-def check_trackers(names: Sequence[str]) -> None:
-    """Raise MaskwrightError when a tracker's package is missing, naming the extra with it."""
+def check_trackers(names: Sequence[str], reporter: Reporter | None = None) -> None:
+    """Raise MaskwrightError when a tracker's package is missing, naming the extra with it.
+
+    reporter: hears of it where only the default one is missing, which then is no mistake.
+    """
     for name in names:
-        if name != "none" and not is_installed(name):
+        if name == DEFAULT and reporter is not None and not is_installed(name):
+            reporter.say(
+                "Curves are written to metrics.jsonl alone, because TensorBoard is not installed:"
+                " pip install 'maskwright[tensorboard]', or --track none."
+            )
+        elif name != "none" and not is_installed(name):
             raise MaskwrightError(
                 f"Tracker '{name}' needs a package that is not here: pip install"
                 f" 'maskwright[{TRACKERS[name].extra}]'."

@@ -52,16 +52,15 @@ def finetune(
     folds = [options.data] if options.fold is None else folds_of(options.data, str(options.fold))
     # Set-apart pictures belong to the data as a whole, so the fold takes its place afterwards.
     labeled = labeled_settings(options, options.data, options.run, trained={})
-    shots = None if options.shots is None else str(options.shots)
-    labeled = replace(labeled, data=folds[0] if len(folds) == 1 else labeled.data, shots=shots)
+    labeled = replace(labeled, data=folds[0] if len(folds) == 1 else labeled.data)
     task = FinetuneTask(
         run=options.run,
-        labeled=labeled,
+        labeled=replace(labeled, shots=None if options.shots is None else str(options.shots)),
         settings=build_finetune_settings(settings, options.assignments, options.recipe),
         from_scratch=options.from_scratch,
         device=options.device,
     )
-    check_trackers(task.settings.track)
+    check_trackers(task.settings.track, reporter)
     if options.out:
         folder = RunFolder(options.out)
     else:

@@ -186,8 +186,7 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
     """`complete`, with everything that was opened on the way."""
     # Weights that cannot be read are refused before any picture is looked at.
     parts = open_start(settings.train.init)
-    # Without the default tracker a training goes on, and `_say_start` says so.
-    check_trackers([name for name in settings.run.track if name != DEFAULT])
+    check_trackers(settings.run.track, reporter)
     # Precision follows from the device.
     device = pick_device(settings.run.device)
     settings = settings.with_values(precision=settings.run.precision or pick_precision(device))
@@ -263,9 +262,4 @@ def _say_start(plan: RunPlan, reporter: Reporter) -> None:
     if DEFAULT in plan.settings.run.track and is_installed(DEFAULT):
         watch = f"  (watch: tensorboard --logdir {plan.folder})"
     reporter.say(f"{verb} {plan.folder}{watch}")
-    if DEFAULT in plan.settings.run.track and not is_installed(DEFAULT):
-        reporter.say(
-            "Curves are written to metrics.jsonl alone, because TensorBoard is not installed: pip"
-            " install 'maskwright[tensorboard]', or --track none."
-        )
     log.info("settings %s at %s", plan.settings.to_flat(), time.strftime("%Y-%m-%d %H:%M:%S"))

@@ -76,7 +76,7 @@ def _prepare_task(
     """Everything that a training of a scorer needs, its folder opened."""
     # A recipe may also name the data.
     extra, chosen = build_select_settings(options.recipe, settings)
-    check_trackers(chosen.track)
+    check_trackers(chosen.track, reporter)
     parent = open_run(options.run)
     loaded = parent.load()
     _check_decoder(chosen, loaded)

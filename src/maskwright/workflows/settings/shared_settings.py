@@ -12,7 +12,7 @@ from maskwright.workflows.settings.fields import setting
 
 # What `maskwright.load` understands.
 RUN_HELP = "run, weight file or folder, official:NAME, timm:NAME or zoo:NAME"
-TRACK_HELP = "trackers beside metrics.jsonl: tensorboard, wandb, mlflow, or none"
+TRACK_HELP = "trackers beside metrics.jsonl: tensorboard (where installed), wandb, mlflow, or none"
 
 
 @dataclass(frozen=True, kw_only=True)
