@@ -18,7 +18,7 @@ _NAME = "encoder.patch_embed.proj"
 
 @dataclass(frozen=True)
 class Stem:
-    """A patch embedding.
+    """A patch embedding, in float64: into another pixel scale and back it must not lose a bit.
 
     weight: (D, C, p, p).
     bias: (D,).
@@ -33,8 +33,8 @@ class Stem:
         With x the scaled value, a pixel is std * x + mean: std goes into the weights, mean into
         the bias.
         """
-        mean = torch.tensor(scale.mean)[:, None, None]
-        std = torch.tensor(scale.std)[:, None, None]
+        mean = torch.tensor(scale.mean, dtype=torch.float64)[:, None, None]
+        std = torch.tensor(scale.std, dtype=torch.float64)[:, None, None]
         return Stem(self.weight * std, self.bias + (self.weight * mean).sum((1, 2, 3)))
 
 
@@ -42,8 +42,8 @@ def stem_of(parts: Parts) -> Stem:
     """The stem of a model for plain pixels in [0, 1], freed of the scale it was trained under."""
     if f"{_NAME}.weight" not in parts.state:
         raise MaskwrightError(f"{parts.source} has no patch embedding, so nothing can start there.")
-    weight = parts.state[f"{_NAME}.weight"].float()
-    bias = parts.state.get(f"{_NAME}.bias", weight.new_zeros(weight.shape[0])).float()
+    weight = parts.state[f"{_NAME}.weight"].double()
+    bias = parts.state.get(f"{_NAME}.bias", weight.new_zeros(weight.shape[0])).double()
     mean, std = parts.scale.mean, parts.scale.std
     # The inverse of `under`: a scaled value is (pixel - mean) / std.
     inverse = PixelScale(
@@ -83,5 +83,5 @@ def resample_patches(weight: Tensor, side: int) -> Tensor:
     # Imported here: timm takes a second to load and is needed for this alone.
     from timm.layers import resample_patch_embed
 
-    resampled: Tensor = resample_patch_embed(weight, [side, side])
-    return resampled
+    resampled: Tensor = resample_patch_embed(weight.float(), [side, side])
+    return resampled.to(weight.dtype)
