@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from maskwright.data.epoch_order import EpochOrder
+from maskwright.data.epoch_order import EpochOrder, OrderSettings
 from maskwright.data.picture_losses import PictureLosses, weights_of
 from maskwright.data.sampling import LossSampling, parse_sampling
 from maskwright.support.errors import MaskwrightError
@@ -25,13 +25,10 @@ def seen(sampling: LossSampling | None = None) -> PictureLosses:
 
 
 def test_before_anything_is_seen_the_order_is_that_of_a_uniform_training() -> None:
-    plain = EpochOrder(40, batch_size=8, seed=3, shuffle=True, drop_last=True)
+    plain = EpochOrder(40, OrderSettings(batch_size=8, seed=3))
     sampled = EpochOrder(
         40,
-        batch_size=8,
-        seed=3,
-        shuffle=True,
-        drop_last=True,
+        OrderSettings(batch_size=8, seed=3),
         losses=PictureLosses(KEYS, LossSampling()),
     )
     pairs = zip(plain, sampled, strict=True)
@@ -81,12 +78,7 @@ def test_ranks_share_global_batches() -> None:
     def ids(rank: int, ranks: int) -> list[torch.Tensor]:
         order = EpochOrder(
             40,
-            batch_size=8 // ranks,
-            seed=0,
-            shuffle=True,
-            drop_last=True,
-            rank=rank,
-            world_size=ranks,
+            OrderSettings(batch_size=8 // ranks, seed=0, rank=rank, world_size=ranks),
             losses=seen(),
         )
         order.set_epoch(1)

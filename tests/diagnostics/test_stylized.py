@@ -25,7 +25,7 @@ from maskwright.diagnostics.stylized import (
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.visual.png import to_png_bytes
-from tests.diagnostics.asked import build_subject, pictures
+from tests.diagnostics.subjects import build_subject, pictures
 
 
 def test_restyling_takes_the_texture_and_keeps_the_drawing() -> None:

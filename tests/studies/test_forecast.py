@@ -7,7 +7,7 @@ import pytest
 from maskwright.studies.forecast import Rate, find_rate, forecast
 from maskwright.studies.record import Compute
 from maskwright.workflows.settings.recipes import build_settings
-from tests.studies.made_up import made_up_trial
+from tests.studies.synthetic import synthetic_trial
 
 TINY = build_settings(
     data="x", model="vit_nano", image_size=16, patch_size=4, channels=3, decoder="full"
@@ -30,7 +30,7 @@ def test_a_training_by_the_clock_takes_its_minutes() -> None:
 
 
 def test_finished_trials_give_the_rate_and_what_comes_on_top() -> None:
-    trial = made_up_trial("random", 0, 0.0)  # 1.2e12 operations in 60 s, a minute by the clock
+    trial = synthetic_trial("random", 0, 0.0)  # 1.2e12 operations in 60 s, a minute by the clock
     rate = find_rate([trial], TINY)
     assert rate.flops == pytest.approx(1.2e12 / 60)
     assert (rate.source, rate.beside) == ("measured on 1 finished trials", 0.0)

@@ -137,7 +137,7 @@ def test_what_cannot_be_measured_is_a_sentence(
 def test_a_study_compares_arms_by_mean_iou() -> None:
     measures = MeasureSettings.parse({"probes": ["knn", "segmentation(blocks=all)"], "masks": []})
     names = [metric.name for metric in measures.metrics()]
-    assert names == ["knn top1", "segmentation(blocks=all) miou"]
+    assert names == ["knn top1", "knn top5", "segmentation(blocks=all) miou"]
     assert measures.main_metric.name == "segmentation(blocks=all) miou"
     assert measures.needs_labels
     assert not MeasureSettings.parse({"probes": ["segmentation"]}).needs_labels

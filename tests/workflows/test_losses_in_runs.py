@@ -144,6 +144,8 @@ def test_a_loss_that_cannot_work_is_refused_before_anything_is_written(
 def test_losses_are_listed_with_options_and_defaults() -> None:
     _, listed = list_losses()
     options = {name: shown for name, _, shown in listed}
-    assert options["smooth_l1"] == "beta=1.0, visible=0.0, weight=None, floor=0.1"
+    assert (
+        options["smooth_l1"] == "beta=1.0, visible=0.0, weight=None, floor=0.1, by_distance=False"
+    )
     assert options["uniformity"] == "t=2.0, of=mean"
     assert options["perceptual"].startswith("extractor=vgg19, weights=imagenet")

@@ -347,8 +347,8 @@ def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
     original = PretrainModule.training_step
     bad: set[int] = {1}
 
-    def poisoned(self: PretrainModule, batch: Any, batch_idx: int) -> torch.Tensor:
-        value = original(self, batch, batch_idx)
+    def poisoned(self: PretrainModule, batch: Any) -> torch.Tensor:
+        value = original(self, batch)
         return value * float("nan") if self.counts["images"] // 8 - 1 in bad else value
 
     monkeypatch.setattr(PretrainModule, "training_step", poisoned)
@@ -386,7 +386,7 @@ def test_losses_that_are_not_finite_are_skipped_and_three_in_a_row_stop_the_run(
         ({"loss": "0*mse"}, "nothing is minimized"),
         ({"strategy": "ddpp"}, "Did you mean 'ddp'?"),
         ({"optimizer": "adam"}, "Did you mean 'adamw'?"),
-        ({"optimizer": "muon", "strategy": "fsdp"}, "in one piece"),
+        ({"strategy": "fsdp"}, "a whole copy of the model (ddp)"),
     ],
     ids=str,
 )

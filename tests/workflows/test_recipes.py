@@ -77,7 +77,7 @@ def test_settings_survive_the_way_through_flat_names() -> None:
         ({"ratio": "0.5=>0.7"}, "Could not read '0.5=>0.7'"),
         ({"crop": "centre"}, "Did you mean 'center'?"),
         ({"image_size": "big"}, "got 'big'"),
-        ({"target": "normalised"}, "raw or normalized"),
+        ({"target": "normalised"}, "Did you mean 'normalized'?"),
         ({"track": "tensorbord"}, "Unknown tracker 'tensorbord'"),
         ({"assignments": ["model.dept=3"]}, "Unknown setting 'model.dept'. Did you mean 'depth'?"),
         ({"assignments": ["mode.depth=3"]}, "Did you mean 'model'?"),

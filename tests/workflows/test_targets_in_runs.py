@@ -109,9 +109,12 @@ def test_a_picture_is_refused_where_the_target_has_none(
         run.reconstruct(tmp_path / "not there")
     with pytest.raises(MaskwrightError, match=refusal):
         maskwright.select(run.path)
-    for format in ("hf", "official"):
-        with pytest.raises(MaskwrightError, match="decoder that predicts raw or normalized"):
-            maskwright.export(run.path, format=format)
+    with pytest.raises(MaskwrightError, match="decoder that predicts raw or normalized"):
+        maskwright.export(run.path, format="official")
+    # A folder for transformers then holds the encoder alone, and its card says why.
+    folder = maskwright.export(run.path, format="hf", out=tmp_path / "hf").path
+    assert not (folder / "vitmae").exists()
+    assert "predicts raw or normalized pixels" in (folder / "README.md").read_text()
     assert maskwright.export(run.path, format="safetensors").path.exists()
 
 

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from maskwright.training.stepped import SteppedModule
-    from maskwright.training.trainer import Trainer
+from typing import Any
 
 
 class Callback:
-    """Hears of a training at fixed points; every method may be left out."""
+    """Hears of a training at fixed points; every method may be left out.
+
+    trainer: the `Trainer`, which stands above this file and says how far it is.
+    module: the `SteppedModule` that trains.
+    """
 
     @property
     def state_key(self) -> str:
         """The name of its state in checkpoints."""
         return type(self).__qualname__
 
-    def on_train_start(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_start(self, trainer: Any, module: Any) -> None:
         """Before the first batch, with everything restored."""
 
-    def on_train_epoch_start(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """Before an epoch's first batch is drawn."""
 
-    def on_train_batch_start(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_batch_start(self, trainer: Any, module: Any) -> None:
         """When a batch has been drawn."""
 
-    def on_train_batch_end(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_batch_end(self, trainer: Any, module: Any) -> None:
         """After a batch, and after the step that it may have completed."""
 
-    def on_train_epoch_end(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """After an epoch, also one that a stop has cut short."""
 
-    def on_train_end(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_train_end(self, trainer: Any, module: Any) -> None:
         """After the last epoch."""
 
-    def on_exception(self, trainer: Trainer, module: SteppedModule) -> None:
+    def on_exception(self, trainer: Any, module: Any) -> None:
         """When an error ends the training."""
 
     def state_dict(self) -> dict[str, Any]:

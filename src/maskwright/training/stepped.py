@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +15,24 @@ from maskwright.training.clock import Clock
 from maskwright.training.group import ALONE, Group
 from maskwright.training.schedule_lr import LearningRate
 
-if TYPE_CHECKING:
-    from maskwright.training.trainer import Trainer
-
 MOST_BAD_STEPS = 3
 # The same in all processes, which step together; all other counts are summed over processes.
 COUNTS_OF_STEPS = ("skipped_steps", "overflowed_steps")
 # Verdicts on a step, the worst of all processes decides.
 GOOD, BAD, NO_SCORES = 0.0, 1.0, 2.0
+
+
+class Place(Protocol):
+    """Where a training stands, as the trainer says it.
+
+    global_step: optimizer steps so far.
+    current_epoch: epochs that are over.
+    num_training_batches: batches of an epoch.
+    """
+
+    global_step: int
+    current_epoch: int
+    num_training_batches: int
 
 
 class SteppedModule(nn.Module):
@@ -48,7 +58,7 @@ class SteppedModule(nn.Module):
         described: plain values that every checkpoint carries.
         """
         super().__init__()
-        self.trainer: Trainer | None = None  # comes with the training
+        self.trainer: Place | None = None  # comes with the training
         self.clock = clock
         self.rate = rate
         self.clip = clip

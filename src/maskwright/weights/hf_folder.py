@@ -75,6 +75,10 @@ def why_no_decoder(loaded: LoadedEncoder) -> str:
             "it is not known whether it predicts raw or normalized pixels (--target raw or --target"
             " normalized says so)."
         )
+    # transformers would take whatever is predicted for pixels.
+    target = loaded.model.config.target
+    if target not in ("raw", "normalized"):
+        return f"it predicts {target}, and a ViTMAE predicts raw or normalized pixels."
     try:
         check_vitmae(loaded.model.config)
     except MaskwrightError as error:

@@ -17,7 +17,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import notebook_reporter
 from maskwright.support.reporting import LogReporter, Reporter, log
 from maskwright.support.variables import find_launch
-from maskwright.training.group import Group, joined_group
+from maskwright.training.group import joined_group
 from maskwright.training.launch import started_group
 from maskwright.training.trackers import DEFAULT, check_trackers, is_installed
 from maskwright.weights.fitting import FittedWeights
@@ -32,11 +32,12 @@ from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logg
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import Facts, choose
 from maskwright.workflows.settings.pretrain_options import PRETRAIN, PretrainOptions
-from maskwright.workflows.settings.pretrain_settings import PretrainSettings, RunSettings
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.settings.recipes import asked_for, build_settings
 from maskwright.workflows.training.fit import fit
 from maskwright.workflows.training.resume_plan import plan_resumed
 from maskwright.workflows.training.run_plan import RunPlan
+from maskwright.workflows.training.start_processes import check_can_start, check_count
 from maskwright.workflows.training.start_weights import (
     advise_start,
     facts_of_start,
@@ -94,19 +95,10 @@ def _train_with_own_processes(
     plan: RunPlan, options: PretrainOptions, reporter: Reporter, watch: Watch | None
 ) -> Run:
     """Train in this process, and in others that are started for further devices."""
+    check_can_start(plan.settings)
     devices = plan.settings.run.devices
-    if plan.settings.run.nodes > 1:
-        raise MaskwrightError(
-            "Several machines need a launcher that starts maskwright on each of them, such as srun"
-            " or torchrun; see the guide on runs."
-        )
     if devices == 1:
         return _train(plan, options, reporter, watch)
-    if plan.settings.data.data == "python":
-        raise MaskwrightError(
-            "Other processes cannot see an array or a Dataset of this one. Give the pictures by a"
-            f" path, or start the program with torchrun --nproc-per-node {devices}."
-        )
     with started_group(WORKER, devices) as group:
         return _train(replace(plan, group=group), options, reporter, watch)
 
@@ -120,16 +112,6 @@ def _train(plan: RunPlan, options: PretrainOptions, reporter: Reporter, watch: W
         if options.checkup and is_finished:
             say_short(plan.folder, pictures, reporter)
     return Run(plan.folder)
-
-
-def check_count(settings: RunSettings, group: Group) -> None:
-    """Raise MaskwrightError where a launcher has started other processes than were asked for."""
-    asked = settings.devices * settings.nodes
-    if asked != group.world_size:
-        raise MaskwrightError(
-            f"The launcher has started {group.world_size} processes, and --devices"
-            f" {settings.devices} --nodes {settings.nodes} asks for {asked}; make them agree."
-        )
 
 
 def _plan(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.studies.made_up import EFFECTS, made_up_study
+from tests.studies.synthetic import EFFECTS, synthetic_study
 
 from maskwright.studies.findings import find
 from maskwright.studies.report.measured_figures import (
@@ -16,7 +16,7 @@ from maskwright.studies.report.measured_figures import (
 
 def test_probes_stand_side_by_side_with_random_weights() -> None:
     floor = {"linear top1": {"value": 0.3, "low": 0.25, "high": 0.35}}
-    record = made_up_study(floors=dict.fromkeys(EFFECTS, floor))
+    record = synthetic_study(floors=dict.fromkeys(EFFECTS, floor))
     (drawing,) = accuracy_drawings(record, find(record))
     assert drawing.svg.startswith("<svg")
     for word in ("linear", "knn", "random weights", "block(size=2)"):
@@ -27,7 +27,7 @@ def test_probes_stand_side_by_side_with_random_weights() -> None:
 
 
 def test_kept_epochs_become_a_line_per_arm() -> None:
-    record = made_up_study()
+    record = synthetic_study()
     trials = []
     for trial in record.trials:
         kept = {f"linear top1 at epoch {epoch}": 0.1 * epoch for epoch in (5, 10, 20)}
@@ -39,7 +39,7 @@ def test_kept_epochs_become_a_line_per_arm() -> None:
 
 
 def test_every_term_is_drawn_in_training_and_held_out() -> None:
-    record = made_up_study()
+    record = synthetic_study()
     rows = {
         trial.key: [
             {"step": step, "loss_mse": 1 / step, "val_loss_mse": 2 / step, "loss": 1.0, "lr": 0.1}

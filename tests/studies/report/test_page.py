@@ -174,8 +174,8 @@ def test_the_page_has_every_part(report):
         assert part in words, part
     assert "99.0" not in words
     assert (
-        report.read_text().count("<svg") == 2 * 5 + 2 + 2
-    )  # arms and differences of each metric, two frontiers, two learning curves
+        report.read_text().count("<svg") == 2 * 5 + 2 + 2 + 1
+    )  # arms and differences of each metric, two frontiers, two learning curves, top-1 by probe
 
 
 def test_markdown_and_record_say_the_same(report):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from maskwright.data.sampling import parse_sampling
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
-from maskwright.support.errors import MaskwrightError
+from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.training.optimizers import find_optimizer
 from maskwright.workflows.settings import help_texts
 from maskwright.workflows.settings.fields import setting
@@ -140,11 +140,13 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_track(self.track)
-        if self.strategy not in STRATEGIES:
+        if "fsdp" in self.strategy:
             raise MaskwrightError(
                 f"--strategy {self.strategy} is not offered: each device holds a whole copy of the"
                 " model (ddp), which fits one card up to ViT-H. Use ddp, or leave it out."
             )
+        if self.strategy not in STRATEGIES:
+            raise unknown_name("strategy", self.strategy, STRATEGIES)
         if self.precision is not None:
             check_one_of("precision", self.precision, ("bf16-mixed", "16-mixed", "32-true"))
         for name in ("devices", "nodes", "sample_every"):

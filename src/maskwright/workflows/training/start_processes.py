@@ -1,0 +1,32 @@
+"""Whether the processes that a run asks for can train together."""
+
+from __future__ import annotations
+
+from maskwright.support.errors import MaskwrightError
+from maskwright.training.group import Group
+from maskwright.workflows.settings.pretrain_settings import PretrainSettings, RunSettings
+
+
+def check_can_start(settings: PretrainSettings) -> None:
+    """Raise MaskwrightError for processes that this one cannot start by itself."""
+    run = settings.run
+    if run.nodes > 1:
+        raise MaskwrightError(
+            "Several machines need a launcher that starts maskwright on each of them, such as srun"
+            " or torchrun; see the guide on runs."
+        )
+    if run.devices > 1 and settings.data.data == "python":
+        raise MaskwrightError(
+            "Other processes cannot see an array or a Dataset of this one. Give the pictures by a"
+            f" path, or start the program with torchrun --nproc-per-node {run.devices}."
+        )
+
+
+def check_count(settings: RunSettings, group: Group) -> None:
+    """Raise MaskwrightError where a launcher has started other processes than were asked for."""
+    asked = settings.devices * settings.nodes
+    if asked != group.world_size:
+        raise MaskwrightError(
+            f"The launcher has started {group.world_size} processes, and --devices"
+            f" {settings.devices} --nodes {settings.nodes} asks for {asked}; make them agree."
+        )
