@@ -18,6 +18,17 @@ from PIL import Image
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests first: at the end one process would wait while the other finishes them.
+
+    xdist gives each process a run of neighbors, so slow ones are dealt out over the first of both.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    middle = len(quick) // 2
+    items[:] = slow[::2] + quick[:middle] + slow[1::2] + quick[middle:]
+
+
 @pytest.fixture(autouse=True)
 def private_cache(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -312,6 +312,7 @@ def test_an_unknown_way_of_running_is_answered_with_the_nearest_known_one(
         study(written(plan_values, tmp_path), worker=2)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_starter_was_killed_takes_no_trial(
     plan_values: dict[str, Any], tmp_path: Path
 ) -> None:
