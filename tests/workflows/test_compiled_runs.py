@@ -38,7 +38,6 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> CompileCounterWithBackend:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "changes",
