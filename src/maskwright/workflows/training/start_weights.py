@@ -60,4 +60,4 @@ def advise_start(facts: Facts, reporter: Reporter) -> None:
         f"{facts.count:,} pictures are few (fewer than {FEW:,}): from scratch, each is seen many"
         " times before the basics are learned."
     )
-    reporter.say(f"Weights that know the basics are a better start: add --init {name}")
+    reporter.say(f"Weights that know the basics fill in better after the same steps: --init {name}")
