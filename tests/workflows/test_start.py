@@ -163,7 +163,7 @@ def test_few_pictures_get_an_advice_and_many_or_a_start_get_none(
         return heard.text
 
     assert "40 pictures are few (fewer than 5,000)" in said("few")
-    assert "add --init zoo:tiny-16" in said("again")
+    assert "--init zoo:tiny-16" in said("again")
     assert "are few" not in said("start", init="zoo:tiny-16")
     monkeypatch.setattr(start_weights, "FEW", 40)
     assert "pictures are few (" not in said("many")
