@@ -119,10 +119,13 @@ def draw_policy(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def attention(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a patch of the whole picture attends to, layer by layer."""
-    seen = see(studio, read_models(body)[0], field(body, "picture", str))
+    """What a patch of the whole picture attends to, layer by layer, in each model."""
     patch = field(body, "patch", int)
-    return {"layers": attend_from(seen.loaded, seen.image, patch, studio.device)}
+    layers = []
+    for model in read_models(body):
+        seen = see(studio, model, field(body, "picture", str))
+        layers.append(attend_from(seen.loaded, seen.image, patch, studio.device))
+    return {"layers": layers}
 
 
 def sheet(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
