@@ -12,10 +12,10 @@ from maskwright.evaluation.answers import read_rows
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.segmentation_scores import miou_difference
 from maskwright.support.files import write_atomic
+from maskwright.support.text_table import format_table
 from maskwright.visual.confusion import confusion_figure
 from maskwright.visual.depth import depth_figure
 from maskwright.visual.png import to_png_bytes
-from maskwright.workflows.measuring.text_columns import align_columns
 from maskwright.workflows.runs.run_folder import slug
 
 # {encoder name: {probe: result}}
@@ -52,7 +52,7 @@ def format_results(results: Results) -> list[str]:
             number = next(_main_number(result) for result in measured if result is not None)
             cells = [_format_cell(result) for result in measured]
             rows.append([f"{probe}, {NUMBERS[number]}", *cells])
-        return align_columns(rows, gap=3)
+        return format_table(rows, gap=3)
 
     width = max([NAME_WIDTH, *map(len, results)])
     lines = []
