@@ -33,10 +33,10 @@ from maskwright.workflows.runs.same_pictures import (
     check_same_parts,
     facts_of_pictures,
 )
+from maskwright.workflows.runs.train_loop import TrainLoop, run_train_loop
 from maskwright.workflows.selecting.report import MOST_MEASURED
 from maskwright.workflows.selecting.task import SelectTask
 from maskwright.workflows.settings.select_settings import SelectSettings
-from maskwright.workflows.training.train_loop import TrainLoop, run_train_loop
 
 # Pictures that the scorer is measured on after each epoch.
 WATCHED = 256
