@@ -25,9 +25,9 @@ from maskwright.visual.selection import SelectionRow, patch_picture, selection_s
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.loading.pictures import eval_batches, packed, reading_for
-from maskwright.workflows.run import Run
 from maskwright.workflows.runs.figures import save_picture
-from maskwright.workflows.runs.run_folder import slug
+from maskwright.workflows.runs.locate import load_run
+from maskwright.workflows.runs.run_folder import RunFolder, slug
 
 SHEET = 12
 """Pictures on the sheet, spread over all."""
@@ -54,7 +54,7 @@ class Applied:
 
 
 def apply_scorer(
-    run: Run, name: str, data: str, limit: int | None, device: str, reporter: Reporter
+    run: RunFolder, name: str, data: str, limit: int | None, device: str, reporter: Reporter
 ) -> Path:
     """Write what a scorer of a run keeps of each picture; returns the folder.
 
@@ -70,7 +70,7 @@ def apply_scorer(
             f"'{run.path}' has no trained scorer '{name}'. It has: {', '.join(known) or 'none'}."
             f" Train one: maskwright select {run.path}."
         )
-    loaded = run.load()
+    loaded = load_run(run)
     source = open_source(data, reading=reading_for(loaded.settings))
     size, channels = loaded.model.config.image_size, loaded.model.config.channels
     store = limited(packed(source, size, channels, reporter), limit, 0)
