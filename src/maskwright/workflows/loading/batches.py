@@ -14,7 +14,6 @@ from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.sampling import parse_sampling
 from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
-from maskwright.support.environment import cpu_count
 from maskwright.training.clock import Clock, set_clock
 from maskwright.training.group import ALONE, Group
 from maskwright.workflows.loading.pictures import Pictures
@@ -48,16 +47,13 @@ def build_batches(
     group: Group = ALONE,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process, one of a group that shares them."""
-    workers = settings.data.workers
-    if workers is None:
-        workers = pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
         _build_augment(settings.data, pictures.size),
         LoaderSettings(
             batch_size=settings.train.batch_size or 1,
             seed=settings.train.seed,
-            workers=workers,
+            workers=pick_workers(device.type, asked=settings.data.workers),
             rank=group.rank,
             world_size=group.world_size,
             pin=device.type == "cuda",

@@ -9,7 +9,6 @@ from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.schedules import Cosine
 from maskwright.support.environment import (
-    cpu_count,
     describe_device,
     keep_freed_memory,
     pick_device,
@@ -150,7 +149,7 @@ def _build_loader(task: SelectTask, batch_size: int, device: torch.device) -> Re
         LoaderSettings(
             batch_size=batch_size,
             seed=options.seed,
-            workers=pick_workers(device.type, cpu_count()),
+            workers=pick_workers(device.type),
             pin=device.type == "cuda",
         ),
     )
