@@ -17,6 +17,7 @@ from maskwright.data.store.splits import limited, spread
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.selection import choose_kept, describe_counts, measure_filled
 from maskwright.models.selection import pick
+from maskwright.support.array_file import write_npz
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic, write_json
@@ -136,18 +137,13 @@ def _write(folder: Path, applied: Applied, loaded: LoadedModel, data: str) -> No
         "kept": applied.is_kept.reshape(shape).numpy(),
     }
 
-    def write_arrays(temporary: Path) -> None:
-        # An open file, because NumPy would add an ending to a name.
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **columns)  # type: ignore[arg-type]
-
     def write_table(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(_table(applied))
 
-    write_atomic(folder / "scores.npz", write_arrays)
+    write_npz(folder / "scores.npz", columns)
     write_atomic(folder / "scores.csv", write_table)
     # Black is a patch that is not wanted, or not kept.
     for name, values in (("saliency", applied.chance), ("kept", applied.is_kept)):
