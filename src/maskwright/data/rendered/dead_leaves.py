@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from maskwright.data.rendered.leaves import draw_scene, render_scene
+from maskwright.data.rendered.leaf_rendering import render_scene
+from maskwright.data.rendered.leaves import draw_scene
 from maskwright.data.rendered.rendered_source import PictureCounts, RenderedSource, open_rendered
 from maskwright.support.checks import check_at_least
 
