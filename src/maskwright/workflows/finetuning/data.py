@@ -12,7 +12,7 @@ from maskwright.data.augment.strong import StrongChanges
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.data.store.packed import PackedStore
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
 from maskwright.patches import PixelScale
