@@ -1,22 +1,11 @@
-"""What an evaluation reports: a table with intervals, paired differences, and figures."""
+"""What an evaluation reports in words: a table with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from maskwright.evaluation.answers import read_rows
-from maskwright.evaluation.metrics import bootstrap_interval
-from maskwright.evaluation.segmentation_scores import miou_difference
-from maskwright.support.files import write_atomic
-from maskwright.visual.confusion import confusion_figure
-from maskwright.visual.depth import depth_figure
-from maskwright.visual.png import to_png_bytes
-from maskwright.workflows.measuring.text_columns import align_columns
-from maskwright.workflows.runs.run_folder import slug
+from maskwright.support.text_table import format_table
 
 # {encoder name: {probe: result}}
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -52,7 +41,7 @@ def format_results(results: Results) -> list[str]:
             number = next(_main_number(result) for result in measured if result is not None)
             cells = [_format_cell(result) for result in measured]
             rows.append([f"{probe}, {NUMBERS[number]}", *cells])
-        return align_columns(rows, gap=3)
+        return format_table(rows, gap=3)
 
     width = max([NAME_WIDTH, *map(len, results)])
     lines = []
@@ -93,158 +82,3 @@ def _main_number(result: Mapping[str, Any]) -> str:
 
 def _format_interval(interval: Mapping[str, float]) -> str:
     return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
-
-
-def measure_differences(
-    results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
-) -> dict[str, Any]:
-    """Every encoder minus the first, by probe, with paired bootstrap intervals.
-
-    Of top-1, of mean IoU, or of the mean absolute error; top-5 under `PROBE top5`. The same test
-    images are drawn for both. Left out where the images differ or a probe does not say what it made
-    of each.
-
-    tested: the keys of the test images of each encoder.
-    """
-    first, *others = results
-    differences: dict[str, Any] = {}
-    for name in others:
-        # Encoders of other sizes may skip other pictures, and then no pairs can be made.
-        if tested[name] != tested[first]:
-            continue
-        for probe, result in results[name].items():
-            for title, key in ((probe, "correct"), (f"{probe} top5", "correct_top5")):
-                difference = _difference(result, results[first].get(probe, {}), key, seed)
-                if difference is not None:
-                    differences.setdefault(f"{name} - {first}", {})[title] = difference
-    return differences
-
-
-def _difference(
-    result: Mapping[str, Any], reference: Mapping[str, Any], key: str, seed: int
-) -> dict[str, Any] | None:
-    """The difference of two results on the same images; None where they say too little.
-
-    key: where results of classes have right or wrong per image.
-    """
-    # Each task keeps another thing of every image; `of` names other numbers than top-1.
-    if result.get(key) and reference.get(key):
-        rights = _rights(result[key]) - _rights(reference[key])
-        return bootstrap_interval(rights, seed).to_dict()
-    # Other tasks have one number, which is not repeated as a top-5.
-    if key != "correct" or result["num_test"] != reference.get("num_test"):
-        return None
-    if result.get("pixels") and reference.get("pixels"):
-        interval = miou_difference(result["pixels"], reference["pixels"], seed)
-        return interval.to_dict() | {"of": "miou"}
-    if result.get("errors") and reference.get("errors"):
-        errors = torch.tensor(result["errors"], dtype=torch.float64)
-        interval = bootstrap_interval(errors - torch.tensor(reference["errors"]).double(), seed)
-        return interval.to_dict() | {"of": "mae"}
-    return None
-
-
-def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """One line per pair: the differences with their intervals."""
-    width = max([NAME_WIDTH, *map(len, differences)])
-    lines = []
-    for pair, by_probe in differences.items():
-        parts = [f"{probe}: {_format_signed(value)}" for probe, value in by_probe.items()]
-        lines.append(f"  {pair:<{width}} " + "   ".join(parts))
-    return lines
-
-
-def _format_signed(interval: Mapping[str, Any]) -> str:
-    of = f" {NUMBERS[interval['of']]}" if "of" in interval else ""
-    return f"{interval['value']:+.3f} [{interval['low']:+.3f}, {interval['high']:+.3f}]{of}"
-
-
-def save_figures(report: Mapping[str, Any], names: Sequence[str], stem: Path) -> list[Path]:
-    """Write confusion and per-class accuracy of each probe and encoder, and accuracy by depth.
-
-    report: what `evaluate` saves.
-    names: the encoders whose confusion is drawn, without baselines.
-    stem: what the names of the files begin with.
-    """
-    results = report["results"]
-    paths = []
-    for name in names:
-        for probe, result in results[name].items():
-            # Few-shot probes keep no confusion: each draw has another.
-            if "confusion" in result:
-                path = Path(f"{stem}-confusion-{slug(name)}-{slug(probe)}.png")
-                _save(path, _draw_confusion(report, name, probe))
-                paths.append(path)
-
-    # Accuracy by depth is one figure for all encoders, baselines among them.
-    by_layer = {
-        name: by_probe["layers"]["by_layer"]
-        for name, by_probe in results.items()
-        if "layers" in by_probe
-    }
-    if by_layer:
-        path = Path(f"{stem}-by_depth.png")
-        _save(path, depth_figure(by_layer, f"Linear probe after each block, {report['data']}"))
-        paths.append(path)
-    return paths
-
-
-def save_files(
-    files: Mapping[str, Mapping[str, Mapping[str, bytes]]], stem: Path, figures: bool
-) -> list[Path]:
-    """Write what probes left beside their numbers.
-
-    files: by encoder, probe and the last part of the file's name.
-    stem: what the names of the files begin with.
-    figures: whether those are written too.
-    """
-    paths = []
-    for name, by_probe in files.items():
-        for probe, by_ending in by_probe.items():
-            # Options may hold whole paths; several probes of one kind are told apart by number.
-            kind = probe.partition("(")[0]
-            same = [other for other in by_probe if other.partition("(")[0] == kind]
-            number = f"-{same.index(probe) + 1}" if len(same) > 1 else ""
-            for ending, content in by_ending.items():
-                if figures or not ending.endswith(".png"):
-                    path = Path(f"{stem}-{slug(name)}-{kind}{number}.{ending.partition('.')[2]}")
-                    _save_bytes(path, content)
-                    paths.append(path)
-    return paths
-
-
-def _draw_confusion(report: Mapping[str, Any], name: str, probe: str) -> Any:
-    result = report["results"][name][probe]
-    title = (
-        f"{probe} of {name} on {report['data']}: top-1 {result['top1']['value']:.1%}, n"
-        f" = {result['num_test']:,}"
-    )
-    labels = _labels(result, report["classes"])
-    return confusion_figure(read_rows(result["confusion"]), labels, title)
-
-
-def _save(path: Path, figure: Any) -> None:
-    """Write a figure as PNG."""
-    _save_bytes(path, to_png_bytes(figure))
-
-
-def _save_bytes(path: Path, content: bytes) -> None:
-    """Write a file; one that is broken off half-way never stands there."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    write_atomic(path, write)
-
-
-def _labels(result: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    """The names of the rows of a confusion; a label without a name stands for itself."""
-    names = []
-    for label in result["labels"]:
-        names.append(classes[label] if label < len(classes) else str(label))
-    return names
-
-
-def _rights(digits: str) -> torch.Tensor:
-    """(n,) float64 of a string with a digit per image, as `Answers.to_dict` writes it."""
-    return torch.tensor([int(digit) for digit in digits], dtype=torch.float64)
