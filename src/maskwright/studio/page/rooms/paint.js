@@ -1,0 +1,7 @@
+import { h } from "../elements.js";
+
+export const title = "Paint";
+
+export function mount(element) {
+  element.append(h("h1", {}, title));
+}
