@@ -1,4 +1,4 @@
-"""What the rooms share: settings, folders, models, pictures, and the thread that computes."""
+"""What the rooms share: settings, folders, models, pictures, and the threads that compute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maskwright.studio.folders import Folders
 from maskwright.studio.models import ModelShelf
 from maskwright.studio.pictures import Pictures
 from maskwright.studio.worker import Worker
-from maskwright.support.environment import pick_device
+from maskwright.support.environment import cpu_count, pick_device
 from maskwright.workflows.settings.studio_settings import StudioSettings
 
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class Studio:
     folders: `runs` and `studies`, where they are there.
     models: those that may be chosen, loaded when they are first used.
     pictures: of the data, and those that people bring.
-    worker: the thread that models compute on.
+    worker: the threads that models compute on.
     """
 
     def __init__(self, settings: StudioSettings) -> None:
@@ -39,7 +39,8 @@ class Studio:
         self.folders = Folders({"runs": Path(settings.runs), "studies": Path(settings.studies)})
         self.models = ModelShelf.of(settings)
         self.pictures = Pictures(settings.data, settings.upload_megapixels)
-        self.worker = Worker()
+        # An accelerator has one queue anyway.
+        self.worker = Worker(cpu_count() if self.device.type == "cpu" else 1)
 
     async def compute(self, request: Request, what: str, work: Callable[[], Result]) -> Result:
         """Do work with models, after what others asked for before.
@@ -55,7 +56,7 @@ class Studio:
         return await run_in_threadpool(work)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self.worker.close()
 
     def describe(self) -> dict[str, Any]:

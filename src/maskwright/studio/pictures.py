@@ -34,6 +34,8 @@ from maskwright.workflows.loading.views import to_model_size
 KEPT_SIDE = 1024
 # All uploads together; the oldest make room.
 MOST_UPLOAD_BYTES = 192_000_000
+# What is shown where no data are named: pictures that are rendered here.
+SAMPLES = ("shapes-textures:n=24",)
 # Pictures of a few kilobytes each at a model's size.
 MOST_FITTED = 64
 
@@ -57,8 +59,7 @@ class Pictures:
 
     def __init__(self, data: Sequence[str], megapixels: int) -> None:
         """Open the data; raises MaskwrightError where there is none."""
-        self.places = list(data)
-        self.sources: list[Source] = [open_source(place) for place in data]
+        self.sources: list[Source] = [open_source(place) for place in data or SAMPLES]
         self.megapixels = megapixels
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
         self._fitted: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()

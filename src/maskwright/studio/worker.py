@@ -1,4 +1,4 @@
-"""Work of models, a piece at a time on a thread of its own; what is outdated is never begun."""
+"""Work of models on a few threads; what is outdated is never begun."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 # Pieces that may wait: more people than that are asked to try again.
 MOST_WAITING = 64
@@ -29,20 +31,21 @@ class _Piece:
 
 
 class Worker:
-    """A thread that does pieces of work in turn.
+    """Threads that do pieces of work in turn.
 
     Each piece has a key, such as the page and what it shows. A new piece takes the place in the
     queue of a waiting piece of the same key, so that whoever paints fast never waits longer for it.
     """
 
-    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, threads: int = 1, most_waiting: int = MOST_WAITING) -> None:
         self.most_waiting = most_waiting
         # How many pieces were done, and dropped because a newer one came.
         self.done = 0
         self.dropped = 0
         self._waiting: OrderedDict[str, _Piece] = OrderedDict()
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._num_threads = threads
+        self._threads: list[threading.Thread] = []
         self._closed = False
 
     def __len__(self) -> int:
@@ -72,18 +75,22 @@ class Worker:
         return await asyncio.wrap_future(self.submit(key, work))
 
     def close(self) -> None:
-        """End the thread after the piece that it is at."""
+        """End each thread after the piece that it is at."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _start(self) -> None:
-        """Begin the thread with the first piece of work."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="studio", daemon=True)
-            self._thread.start()
+        """Begin the threads with the first piece of work."""
+        while len(self._threads) < self._num_threads:
+            thread = threading.Thread(target=self._work, name="studio", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _work(self) -> None:
+        # A picture is too little to share out: on two busy cores several threads for each piece
+        # took six times as long as a single one, since all wait for the slowest.
+        torch.set_num_threads(1)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -98,7 +105,7 @@ class Worker:
             return
         try:
             value = piece.work()
-        except BaseException as error:
+        except BaseException as error:  # it is raised where the piece was asked for
             piece.result.set_exception(error)
         else:
             self.done += 1

@@ -24,7 +24,7 @@ export const upload = (path, blob, name = blob.name || "pasted.png") =>
   });
 
 // The answer as a Blob, for downloads.
-export const blob = (path, options = {}) => request(path, options, (answer) => answer.blob());
+export const blobOf = (path, options = {}) => request(path, options, (answer) => answer.blob());
 
 export async function request(path, options = {}, read = (answer) => answer.json()) {
   const headers = { "x-studio-page": page, ...options.headers };
