@@ -27,7 +27,7 @@ def installed_methods() -> list[str]:
 
 
 def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
-    """Turn (n, D) features into (n, 2) float32 points, centered, with the largest spread at 1.
+    """Turn (n, D) features into (n, 2) float32 points in [-1, 1], their middle at 0.
 
     Each feature is brought to mean 0 and deviation 1 first, as for neighbors. In the plane of
     `tsne` and `umap` distances between groups mean little; only who is near whom does.
@@ -51,7 +51,8 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
         components = _tsne(components, seed)
     elif method == "umap":
         components = _umap(components, seed)
-    points = components - components.mean(0)
+    # The middle of what is seen, so that a few far points do not leave half of the map empty.
+    points = components - (components.min(0) + components.max(0)) / 2
     return (points / max(float(np.abs(points).max()), 1e-12)).astype(np.float32)
 
 

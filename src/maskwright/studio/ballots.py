@@ -83,9 +83,8 @@ def read_settings(
 
     Raises MaskwrightError for anything that the studio does not have.
     """
-    places = studio.pictures.places
     data = field(body, "data", int)
-    if not 0 <= data < len(places):
+    if not 0 <= data < len(studio.settings.data):
         raise MaskwrightError("Start the studio with --data PHOTOS to hold a vote about them.")
     if body.get("study"):
         folder = studio.folders.inside("studies", field(body, "study", str))
@@ -99,7 +98,7 @@ def read_settings(
     settings = BallotSettings(
         title=field(body, "title", str),
         runs=runs,
-        pictures=places[data],
+        pictures=studio.settings.data[data],
         count=field(body, "count", int),
         policy=field(body, "policy", str).strip() or None,
         ratio=None if ratio is None else float(field(body, "ratio", (int, float))),

@@ -138,7 +138,7 @@ class FeatureShelf:
     def _ids(self, table: FeatureTable) -> list[str | None]:
         """The studio's pictures by the names in a file of features, of the same data alone."""
         pictures = self._studio.pictures
-        for number, place in enumerate(pictures.places):
+        for number, place in enumerate(self._studio.settings.data):
             if not table.data or Path(place).resolve() != Path(table.data).resolve():
                 continue
             source = pictures.sources[number]

@@ -37,8 +37,8 @@ function logTicks(low, high) {
   return found.length > 1 ? found : ticks(low, high, 4);
 }
 
-// A chart of lines. draw({ series: [{ name, color, dash, points: [[x, y]] }], levels: [{ name, value }],
-// log, empty }) replaces what is shown; the place under the pointer stays.
+// A chart of lines. draw({ title, xLabel, series: [{ name, color, dash, points: [[x, y]] }],
+// levels: [{ name, value }], log, empty }) replaces what is shown; the place under the pointer stays.
 export function lineChart({ label, xLabel, height = 260 }) {
   const drawing = svg("svg", { role: "img", "aria-label": label });
   const readout = h("p", { class: "readout", "aria-live": "polite" });
@@ -49,14 +49,17 @@ export function lineChart({ label, xLabel, height = 260 }) {
     drawing,
   );
   const legend = h("ul", { class: "legend" });
+  const title = h("figcaption", {}, label);
   const numbers = h("details", { class: "numbers" }, h("summary", {}, "Numbers"), table);
-  const element = h("figure", { class: "chart" }, h("figcaption", {}, label), stage, readout, legend, numbers);
+  const element = h("figure", { class: "chart" }, title, stage, readout, legend, numbers);
   let data = { series: [], levels: [], log: false };
   let scale = null;
   let cursor = null; // the x that is read out
 
   function draw(next = data) {
     data = next;
+    if (data.title) title.textContent = data.title;
+    xLabel = data.xLabel || xLabel;
     const width = Math.max(240, stage.clientWidth || 600);
     const points = data.series.flatMap((line) => line.points);
     drawing.replaceChildren();

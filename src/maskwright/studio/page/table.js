@@ -69,6 +69,10 @@ export function dataTable({ label, key, columns, sort, isChosen, onchoose, onsho
       if (item.dataset.name === sort.name) item.setAttribute("aria-sort", sort.isUp ? "ascending" : "descending");
       else item.removeAttribute("aria-sort");
     }
+    // A column that no run has says nothing.
+    for (const [at, column] of columns.entries()) {
+      element.classList.toggle(`without-${at}`, !rows.some((row) => (valueOf(row, column.name) ?? null) !== null));
+    }
     onshown?.(shown.length);
     mark();
   }

@@ -52,7 +52,7 @@ class _Votes:
     async def choices(self, request: Request) -> dict[str, Any]:
         """What a new vote may be about; raters never ask for it."""
         studies = await self._studio.read(self._ballots.studies)
-        return {"studies": studies, "data": self._studio.pictures.places}
+        return {"studies": studies, "data": self._studio.settings.data}
 
     async def make(self, request: Request) -> dict[str, str]:
         body = await read_json(request)

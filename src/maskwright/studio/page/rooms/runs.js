@@ -26,7 +26,7 @@ const COLUMNS = [
   { name: "loss", title: "loss", number: true },
   { name: "val_loss", title: "val loss", number: true },
   { name: "baseline", title: "baseline", number: true, hint: "the better of the fills that learn nothing" },
-  { name: "below", title: "below it", number: true, value: below, text: (row) => percent(below(row)), mark: (row) => (below(row) > 0 ? "below" : ""), hint: "how far the loss lies below the baseline" },
+  { name: "below", title: "below it", number: true, value: below, text: (row) => percent(below(row)), mark: (row) => (below(row) > 0 ? "better" : ""), hint: "how far the loss lies below the baseline" },
   { name: "knn", title: "k-NN", number: true },
   { name: "knn_test", title: "k-NN test", number: true },
   { name: "psnr_gain", title: "PSNR gain", number: true, hint: "decibels above the smooth fill" },
@@ -198,7 +198,7 @@ export function mount(element, { api, params, setParams, fail }) {
 
 // The curves of the chosen runs, read on as they grow.
 function curvePanel(api, setParams, params, fail) {
-  const chart = lineChart({ label: "Curves", xLabel: "step" });
+  const chart = lineChart({ label: "Curves of the chosen runs", xLabel: "step" });
   const store = new Map(); // run -> { position, curves, names, last }
   let metric = params.get("metric") || "loss";
   let axis = params.get("axis") || "step";
@@ -249,7 +249,7 @@ function curvePanel(api, setParams, params, fail) {
     });
     // Baselines say something of one run alone, and of losses.
     const shown = metric.endsWith("loss") && runs.length === 1 ? Object.entries(levels.get(runs[0]) || {}) : [];
-    chart.draw({ series, levels: shown.map(([name, value]) => ({ name: name.replaceAll("_", " "), value })), log: isLog.checked, empty: `No run has written ${metric} yet` });
+    chart.draw({ title: metric.replaceAll("_", " "), xLabel: { step: "step", images: "pictures seen", minutes: "minutes" }[axis], series, levels: shown.map(([name, value]) => ({ name: name.replaceAll("_", " "), value })), log: isLog.checked, empty: `No run has written ${metric} yet` });
   }
 
   // Steps as pictures seen or as minutes, by what a step of this run takes in the mean.

@@ -64,7 +64,8 @@ export function mount(element, { api, params, setParams, fail }) {
     const lines = view.arms.map((arm) => {
       const cells = view.seeds.map((seed) => h("td", {}, ...cell(trials.get(`${seed} ${arm}`))));
       const values = view.seeds.map((seed) => trials.get(`${seed} ${arm}`)?.value).filter((value) => value !== null && value !== undefined);
-      const mean = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+      // Over fewer seeds than other arms have, a mean would compare other things.
+      const mean = values.length === view.seeds.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
       return h("tr", {}, h("th", { scope: "row" }, arm, arm === view.baseline ? h("span", { class: "same" }, " (baseline)") : ""), ...cells, h("td", { class: "number" }, short(mean)));
     });
     about.replaceChildren(
