@@ -14,6 +14,7 @@ from maskwright.studies.voting.ballot_box import BallotBox
 from maskwright.studies.voting.quote import VOTES
 from maskwright.studio.answers import field
 from maskwright.studio.context import Studio
+from maskwright.studio.policy_text import check_policy_text
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import hash_strings
 
@@ -94,13 +95,13 @@ def read_settings(
     # Said before the models have filled in anything.
     if path.exists():
         raise MaskwrightError("There is a vote about this study already.")
-    ratio = body.get("ratio")
+    ratio, policy = body.get("ratio"), field(body, "policy", str).strip()
     settings = BallotSettings(
         title=field(body, "title", str),
         runs=runs,
         pictures=studio.settings.data[data],
         count=field(body, "count", int),
-        policy=field(body, "policy", str).strip() or None,
+        policy=check_policy_text(policy) if policy else None,
         ratio=None if ratio is None else float(field(body, "ratio", (int, float))),
         seed=field(body, "seed", int),
         show_original=field(body, "show_original", bool),

@@ -145,7 +145,10 @@ export function mount(element, { api, params, setParams, fail }) {
     const cards = runs.map((run) => {
       const detail = known.get(run);
       const facts = Object.entries(detail.masks).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")), h("td", { class: "number" }, short(value))));
-      const images = detail.pictures.masks.map((file) => h("img", { class: "sheet", src: address(run, file), alt: `Masks of ${run}: ${file}`, loading: "lazy" }));
+      const images = detail.pictures.masks.flatMap((file) => {
+        const words = file.endsWith("final.png") ? "At the end of the training" : "At its beginning";
+        return [h("p", { class: "soft small" }, words), h("img", { class: "sheet", src: address(run, file), alt: `Masks of ${run}, ${words}`, loading: "lazy" })];
+      });
       return h("div", { class: "stack" }, h("h3", {}, run), ...images, facts.length ? h("table", {}, h("tbody", {}, ...facts)) : h("p", { class: "soft" }, "No statistics of masks yet."));
     });
     place.replaceChildren(h("div", { class: "two" }, ...cards));

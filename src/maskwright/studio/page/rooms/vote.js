@@ -93,7 +93,7 @@ export function mount(element, { api, studio, params, setParams, fail, say }) {
         field("About", about), seedField, modelField,
         field("Pictures of", data), field("How many pictures", count), field("Masked by", policy), field("Ratio", ratio), field("Seed", seed), field("Questions per rater, at most", most),
         h("label", { class: "check wide" }, original, "Show the whole picture too, and ask which fill is nearer to it"),
-        h("p", { class: "soft small wide" }, "Pictures that a run was not trained on are taken first."),
+        h("p", { class: "soft small wide" }, "Pictures that none of the runs was trained on are taken first."),
         h("div", { class: "wide" }, make)),
     );
     name.focus();
@@ -122,7 +122,7 @@ export function mount(element, { api, studio, params, setParams, fail, say }) {
       h("form", { class: "panel stack", onsubmit: (event) => submit(event).catch(fail) },
         h("p", {}, `${plural(state.questions, "question")}. Each shows one masked picture, filled in twice. Say which fill is better, or that you can't tell. Every answer counts, also a quick one.`),
         h("p", { class: "soft" }, h("kbd", {}, "←"), " left, ", h("kbd", {}, "→"), " right, ", h("kbd", {}, "↓"), " can't tell, ", h("kbd", {}, "⌫"), " back; or touch."),
-        field("Your name or initials", name, ),
+        field("Your name or initials", name),
         h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Begin"))),
       ending(state),
     );
@@ -183,11 +183,11 @@ export function mount(element, { api, studio, params, setParams, fail, say }) {
     const found = await api.get(`/api/vote/${vote}/results`);
     const pairs = found.pairs.map((pair) => ({
       name: `${pair.first} against ${pair.second}`, ...pair.rate,
-      note: `${pair.verdict} (${plural(pair.votes, "vote")}, ${pair.ties} ties, p after Holm ${pair.holm < 0.001 ? "< 0.001" : pair.holm.toFixed(3)})`,
+      note: `${pair.verdict} (${plural(pair.ties, "tie")}, p after Holm ${pair.holm < 0.001 ? "< 0.001" : pair.holm.toFixed(3)})`,
     }));
     const scores = Object.entries(found.scores).sort((a, b) => b[1].value - a[1].value).map(([name, score]) => ({ name, ...score }));
     const agreement = found.agreement ? `Raters agree with Krippendorff's alpha ${found.agreement.alpha.value.toFixed(2)} [${found.agreement.alpha.low.toFixed(2)}, ${found.agreement.alpha.high.toFixed(2)}] on ${plural(found.agreement.items, "question")} that several answered; ${percent(found.agreement.same)} of their answers are the same.` : "No question was answered by two raters in different ways, so agreement cannot be measured.";
-    const save = guard(async () => download(await api.blob(`/api/vote/${vote}/votes.csv`), "votes.csv"));
+    const save = guard(async () => download(await api.blobOf(`/api/vote/${vote}/votes.csv`), "votes.csv"));
     show(
       h("div", { class: "spread" }, h("h1", {}, found.title), h("div", { class: "row" }, h("button", { type: "button", onclick: save }, "Votes as CSV"), back())),
       h("p", { class: "soft" }, `${plural(found.votes, "vote")} by ${plural(found.raters, "rater")} on ${plural(found.pictures, "picture")}, masked by ${found.policy} ${found.ratio}; ${found.ties}.`),
