@@ -1,7 +1,10 @@
-// A table that sorts, searches and lets rows be chosen; a thousand rows stay quick.
+// A table that sorts, searches and lets rows be chosen. A thousand rows stay quick: a browser lays
+// out the first two hundred, and the others when they are asked for.
 import { short } from "./chart.js";
 import { h } from "./elements.js";
 
+const MOST_DRAWN = 200;
+const WORDS = new Intl.Collator("en", { numeric: true });
 const CONDITION = /^([\w.]+)(!=|<=|>=|=|<|>|~)(.+)$/;
 
 // columns: [{ name, title, number, clip, value(row), text(row), show(row), mark(row), hint }].
@@ -9,6 +12,7 @@ const CONDITION = /^([\w.]+)(!=|<=|>=|=|<|>|~)(.+)$/;
 export function dataTable({ label, key, columns, sort, isChosen, onchoose, onshown }) {
   let rows = [];
   let words = "";
+  let most = MOST_DRAWN;
   const made = new Map(); // key -> { text, line, box }
   const body = h("tbody");
   const heads = columns.map((column) => head(column.title, column.name, column.number, column.hint));
@@ -41,30 +45,34 @@ export function dataTable({ label, key, columns, sort, isChosen, onchoose, onsho
       return h("td", { class: name || null, title: column.clip ? row[column.name] : null }, shown);
     });
     const drawn = h("tr", {}, h("th", { scope: "row" }, h("label", {}, box, h("span", {}, String(row[key])))), ...cells);
-    made.set(row[key], { text, line: drawn, box, searched: [row[key], ...columns.map((column) => valueOf(row, column.name))].join(" ").toLowerCase() });
+    made.set(row[key], { text, line: drawn, box });
     return drawn;
   }
 
+  const searched = (row) => [row[key], ...columns.map((column) => valueOf(row, column.name))].join(" ").toLowerCase();
+
   // Every word has to be in the row; NAME=VALUE and NAME<VALUE compare a column.
   function fits(row) {
+    const text = words && searched(row);
     return words.toLowerCase().split(/\s+/).filter(Boolean).every((word) => {
       const match = CONDITION.exec(word);
-      if (!match || !(byName.has(match[1]) || match[1] in row)) return made.get(row[key]).searched.includes(word);
+      if (!match || !(byName.has(match[1]) || match[1] in row)) return text.includes(word);
       return compare(valueOf(row, match[1]), match[2], match[3]);
     });
   }
 
   function draw() {
-    for (const row of rows) line(row);
     const shown = rows.filter(fits);
     const order = sort.isUp ? 1 : -1;
     shown.sort((a, b) => {
       const x = valueOf(a, sort.name) ?? null, y = valueOf(b, sort.name) ?? null;
       // What a run does not have comes last, whichever way.
       if (x === null || y === null) return (x === null) - (y === null);
-      return order * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true }));
+      return order * (typeof x === "number" && typeof y === "number" ? x - y : WORDS.compare(String(x), String(y)));
     });
-    body.replaceChildren(...shown.map(line));
+    body.replaceChildren(...shown.slice(0, most).map(line));
+    const left = shown.length - most;
+    if (left > 0) body.append(h("tr", {}, h("td", { colspan: columns.length + 1 }, h("button", { type: "button", onclick: () => { most = Infinity; draw(); } }, `Show ${left.toLocaleString("en")} more`))));
     for (const item of [first, ...heads]) {
       if (item.dataset.name === sort.name) item.setAttribute("aria-sort", sort.isUp ? "ascending" : "descending");
       else item.removeAttribute("aria-sort");

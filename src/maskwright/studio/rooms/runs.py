@@ -105,7 +105,7 @@ class _Runs:
 def _curves(folder: Path, position: str, names: list[str]) -> dict[str, Any]:
     """What a run has written behind a position, as points by name."""
     part = read_new_rows(RunFolder(folder).metrics_file, position)
-    last = next((row for row in reversed(part.rows) if "seconds" in row), {})
+    last: dict[str, Any] = next((row for row in reversed(part.rows) if "seconds" in row), {})
     return {
         "position": part.position,
         "whole": part.is_whole,
