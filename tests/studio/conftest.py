@@ -41,8 +41,11 @@ def studio_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("studio")
     scale = PixelScale((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     for number, name in enumerate(("first", "second")):
-        torch.manual_seed(number)
         model = MaskedAutoencoder(CONFIG)
+        rng = torch.Generator().manual_seed(number)
+        # All begin alike; these two are not to predict the same.
+        for weights in model.parameters():
+            weights.data += 0.05 * torch.randn(weights.shape, generator=rng)
         save_model(place / f"{name}.ckpt", model, scale, {"policy": "random", "ratio": "0.75"})
     (place / "photos").mkdir()
     for number, picture in enumerate(draw_pictures(8)):

@@ -41,6 +41,7 @@ def build_app(settings: StudioSettings) -> Starlette:
 
     @asynccontextmanager
     async def close_at_the_end(app: Starlette) -> AsyncIterator[None]:
+        studio.warm_up()
         yield
         studio.close()
 

@@ -14,6 +14,7 @@ from maskwright.studio.models import ModelShelf
 from maskwright.studio.pictures import Pictures
 from maskwright.studio.worker import Worker
 from maskwright.support.environment import cpu_count, pick_device
+from maskwright.workflows.live.fill import warm_up
 from maskwright.workflows.settings.studio_settings import StudioSettings
 
 Result = TypeVar("Result")
@@ -54,6 +55,12 @@ class Studio:
     async def read(self, work: Callable[[], Result]) -> Result:
         """Read files beside the model's work, so that neither waits for the other."""
         return await run_in_threadpool(work)
+
+    def warm_up(self) -> None:
+        """Load the first model before anybody asks: the first use of torch takes seconds."""
+        first = next(iter(self.models.entries), None)
+        if first is not None:
+            self.worker.submit("warm up", lambda: warm_up(self.models.load(first), self.device))
 
     def close(self) -> None:
         """End the threads."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from maskwright.data.pixels.decode import (
     DecodeOptions,
+    UnreadableImage,
     decode_picture,
     open_page,
     picture_size,
@@ -30,6 +31,8 @@ from maskwright.studio.folders import is_inside
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.loading.views import to_model_size
 
+# Of uploads. Pillow knows others, and reads some of them (EPS) by starting another program.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # Uploads are kept at this size: twice that of the largest usual model.
 KEPT_SIDE = 1024
 # All uploads together; the oldest make room.
@@ -133,6 +136,7 @@ class Pictures:
         """
         name = Path(name.replace("\\", "/")).name[:120] or "picture"
         with self._decoding, quiet_pillow():
+            _refuse_format(data, name)
             height, width = picture_size(data, name)
             if height * width > self.megapixels * 1_000_000:
                 raise MaskwrightError(
@@ -185,6 +189,19 @@ def _refuse_way_out(source: Source, index: int) -> None:
         raise MaskwrightError(
             f"'{source.key(index)}' is a link that leads out of the data's folder; name the folder"
             " that it leads to with --data too."
+        )
+
+
+def _refuse_format(data: bytes, name: str) -> None:
+    """Raise MaskwrightError for what is none of the usual formats, from the header alone."""
+    try:
+        with open_page(data) as opened:
+            kind = opened.format
+    except Exception:  # what cannot be opened at all is reported by the decoder
+        return
+    if kind not in FORMATS:
+        raise UnreadableImage(
+            name, f"the studio takes {', '.join(FORMATS[:-1])} and {FORMATS[-1]}, no {kind}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Policies that somebody typed into the page: those that open files or would never end are refused."""
+"""Policies that somebody typed into the page; those that open files or never end are refused."""
 
 from __future__ import annotations
 

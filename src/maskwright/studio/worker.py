@@ -44,7 +44,7 @@ class Worker:
         self.dropped = 0
         self._waiting: OrderedDict[str, _Piece] = OrderedDict()
         self._changed = threading.Condition()
-        self._num_threads = threads
+        self.num_threads = threads
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -82,7 +82,7 @@ class Worker:
 
     def _start(self) -> None:
         """Begin the threads with the first piece of work."""
-        while len(self._threads) < self._num_threads:
+        while len(self._threads) < self.num_threads:
             thread = threading.Thread(target=self._work, name="studio", daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -104,6 +104,15 @@ def attend_from(
     return layers
 
 
+def warm_up(loaded: LoadedModel, device: torch.device) -> None:
+    """Fill in a gray picture once, so that everything is imported and set up for the first."""
+    config, count = loaded.model.config, loaded.model.grid.num_patches
+    image = torch.full((config.channels, *config.image_size), 128, dtype=torch.uint8)
+    mask = parse_mask("1" + "0" * (count - 1), loaded)
+    fill_live(loaded, image, mask, device)
+    score_trivial_fills(loaded, image, mask)
+
+
 def _first(scores: PixelScores) -> dict[str, float]:
     """The numbers of the first picture."""
     return {name: float(values[0]) for name, values in scores.columns().items()}

@@ -46,7 +46,7 @@ class Policies {
       "div", { class: "policies" },
       h("h1", { class: "sr" }, "All policies on one picture"),
       h("aside", { class: "panel stack side", "aria-label": "Model, picture and ratio" }, this.modelBox, this.ratio.element, this.seed.element, h("h2", {}, "Picture"), this.picker.element),
-      h("section", { class: "stack" }, this.schedule(), this.grid, this.left),
+      h("section", { class: "stack" }, this.schedule(), h("p", { class: "soft small" }, "Left a mask of the picture; right how often each place is hidden, from white (never) to dark blue (always). Distances are in patches."), this.grid, this.left),
     );
   }
 
@@ -199,7 +199,8 @@ class Card {
     this.heat = new Board(`How often ${policy.name} hides each place`, (pen, board) => this.drawHeat(pen, board));
     for (const board of [this.mask, this.heat]) board.setGrid(shape.rows, shape.cols);
     this.numbers = h("dl", { class: "numbers" });
-    this.draws = h("p", { class: "soft small" }, " ");
+    this.fill({});
+    this.draws = h("p", { class: "soft small" }, "measuring ...");
     this.link = h("a", {}, "Paint with it");
     this.element = h(
       "article", { class: "panel card" },
@@ -221,8 +222,12 @@ class Card {
   measured({ numbers, share, draws }) {
     this.share = share;
     this.heat.paint();
-    this.draws.textContent = `Right: hidden how often, white 0 to blue 1, over ${draws.toLocaleString("en")} masks.`;
-    const cells = Object.keys(NAMES).map((key) => h("div", { title: MEANING[key] }, h("dt", {}, NAMES[key]), h("dd", {}, numbers[key].toFixed(2))));
+    this.draws.textContent = `over ${draws.toLocaleString("en")} masks`;
+    this.fill(numbers);
+  }
+
+  fill(numbers) {
+    const cells = Object.keys(NAMES).map((key) => h("div", { title: MEANING[key] }, h("dt", {}, NAMES[key]), h("dd", {}, numbers[key]?.toFixed(2) ?? "–")));
     this.numbers.replaceChildren(...cells);
   }
 
