@@ -137,7 +137,7 @@ def _judge_pairs(votes: Votes, methods: Sequence[str]) -> list[PairResult]:
 
 def _verdict(first: str, second: str, won: WinRate, p: float) -> str:
     if p >= ALPHA:
-        return f"no preference shown by {won.votes} votes on {won.pictures} pictures"
+        return "no preference shown"
     return f"{first if won.rate.value > 0.5 else second} is preferred"
 
 

@@ -42,7 +42,7 @@ function logTicks(low, high) {
 export function lineChart({ label, xLabel, height = 260 }) {
   const drawing = svg("svg", { role: "img", "aria-label": label });
   const readout = h("p", { class: "readout", "aria-live": "polite" });
-  const table = h("div", { class: "scroll" });
+  const table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers of the curves" });
   const stage = h(
     "div",
     { class: "stage", tabindex: 0, role: "group", "aria-label": `${label}: arrow keys read values` },

@@ -113,7 +113,7 @@ export function mount(element, { api, params, setParams, fail }) {
       place.replaceChildren(h("p", { class: "empty" }, "These runs have no sheets yet. They are drawn at some epochs (--sample-every)."));
       return;
     }
-    const pictures = runs.map((run) => ({ run, image: h("img", { class: "sheet" }), words: h("h3", {}) }));
+    const pictures = runs.map((run) => ({ run, image: h("img", { class: "sheet" }), words: h("h2", {}) }));
     const said = h("output", {});
     const input = h("input", { type: "range", min: 0, max: every.length - 1, step: 1, value: every.length - 1, "aria-label": "Epoch" });
     const draw = () => {
@@ -149,7 +149,7 @@ export function mount(element, { api, params, setParams, fail }) {
         const words = file.endsWith("final.png") ? "At the end of the training" : "At its beginning";
         return [h("p", { class: "soft small" }, words), h("img", { class: "sheet", src: address(run, file), alt: `Masks of ${run}, ${words}`, loading: "lazy" })];
       });
-      return h("div", { class: "stack" }, h("h3", {}, run), ...images, facts.length ? h("table", {}, h("tbody", {}, ...facts)) : h("p", { class: "soft" }, "No statistics of masks yet."));
+      return h("div", { class: "stack" }, h("h2", {}, run), ...images, facts.length ? h("table", {}, h("tbody", {}, ...facts)) : h("p", { class: "soft" }, "No statistics of masks yet."));
     });
     place.replaceChildren(h("div", { class: "two" }, ...cards));
   }
@@ -167,7 +167,7 @@ export function mount(element, { api, params, setParams, fail }) {
       return h("tr", {}, h("th", { scope: "row" }, name), ...cells);
     });
     const words = found.names.length ? `${found.names.length} settings differ, ${found.same} are equal.` : "All settings are equal, but for the folder.";
-    place.replaceChildren(h("p", {}, words), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines))));
+    place.replaceChildren(h("p", {}, words), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Settings that differ" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines))));
   }
 
   async function load() {

@@ -74,7 +74,7 @@ export function mount(element, { api, params, setParams, fail }) {
         view.question ? h("p", { class: "soft" }, view.question) : null,
         h("label", { class: "field" }, h("span", { class: "label" }, `${done} of ${view.trials.length} trials`), h("progress", { max: view.trials.length, value: done })),
         view.answer.length ? h("ul", { class: "answer" }, ...view.answer.map((line) => h("li", {}, line))) : null,
-        h("div", { class: "scroll" }, h("table", { class: "arms" }, h("caption", { class: "sr" }, `${view.metric} by arm and seed`), h("thead", {}, head), h("tbody", {}, ...lines))),
+        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Arms and seeds" }, h("table", { class: "arms" }, h("caption", { class: "sr" }, `${view.metric} by arm and seed`), h("thead", {}, head), h("tbody", {}, ...lines))),
         h("p", { class: "soft small" }, `Numbers are ${view.metric}, ${view.larger_is_better ? "larger" : "smaller"} is better.`),
         view.has_plan && done > 1 ? h("p", {}, h("a", { href: `#/vote?new=${encodeURIComponent(chosen)}` }, "Let people compare these arms")) : null),
     );
