@@ -90,9 +90,11 @@ def studio_address(studio_settings: StudioSettings) -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.fixture(scope="session")
+# Of a module and not of the session: while Playwright is open, no other test of the process can
+# run an event loop of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Debian's Chromium, one for the session."""
+    """Debian's Chromium."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")

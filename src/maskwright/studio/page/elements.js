@@ -35,7 +35,8 @@ export function select(options, value, onchange) {
 // A slider with its value beside it; returns { element, input, set }.
 export function slider({ label, min, max, step, value, format = String, oninput }) {
   const shown = h("output", {}, format(value));
-  const input = h("input", { type: "range", min, max, step, value });
+  // By its own name: a label would belong to the first control inside it, which is the output.
+  const input = h("input", { type: "range", min, max, step, value, "aria-label": label });
   input.addEventListener("input", () => {
     shown.textContent = format(Number(input.value));
     oninput(Number(input.value));
@@ -45,7 +46,7 @@ export function slider({ label, min, max, step, value, format = String, oninput 
     input.value = number;
     shown.textContent = format(Number(number));
   };
-  return { element: h("label", { class: "field" }, head, input), input, set };
+  return { element: h("div", { class: "field" }, head, input), input, set };
 }
 
 export function download(blob, name) {
