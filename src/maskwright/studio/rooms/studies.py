@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from maskwright.studies.overview import find_studies, view_study
-from maskwright.studies.report.page import REPORT
+from maskwright.studies.report.page import RECORD, REPORT
 from maskwright.studio.answers import get
 from maskwright.studio.context import Studio
 from maskwright.support.errors import MaskwrightError
@@ -25,6 +25,7 @@ REPORT_POLICY = (
 
 def routes(studio: Studio) -> list[Route]:
     """The routes of the room."""
+    entries = _Entries()
 
     def place(request: Request) -> Path:
         return studio.folders.inside("studies", request.query_params.get("study", ""))
@@ -33,7 +34,7 @@ def routes(studio: Studio) -> list[Route]:
         if "studies" not in studio.folders:
             return {"folder": studio.settings.studies, "studies": []}
         root = studio.folders.root("studies")
-        return {"folder": str(root), "studies": await studio.read(lambda: _list(root))}
+        return {"folder": str(root), "studies": await studio.read(lambda: entries.listed(root))}
 
     async def progress(request: Request) -> dict[str, Any]:
         folder = place(request)
@@ -55,25 +56,37 @@ def routes(studio: Studio) -> list[Route]:
     ]
 
 
-def _list(root: Path) -> list[dict[str, Any]]:
-    """Every study with how far it is; one that cannot be read says why."""
-    found = []
-    for folder in find_studies(root):
-        entry: dict[str, Any] = {"study": folder.relative_to(root).as_posix(), "error": ""}
+class _Entries:
+    """The list of studies; those that are complete are looked at once."""
+
+    def __init__(self) -> None:
+        self._complete: dict[tuple[Path, int], dict[str, Any]] = {}
+
+    def listed(self, root: Path) -> list[dict[str, Any]]:
+        """Every study with how far it is; one that cannot be read says why."""
+        return [self._entry(folder, root) for folder in find_studies(root)]
+
+    def _entry(self, folder: Path, root: Path) -> dict[str, Any]:
+        record = folder / RECORD
+        # Written anew whenever anything about a complete study changes.
+        mark = (folder, record.stat().st_mtime_ns if record.exists() else 0)
+        if mark in self._complete:
+            return self._complete[mark]
+        place = {"study": folder.relative_to(root).as_posix()}
         try:
             view = view_study(folder)
         except MaskwrightError as error:
-            found.append({**entry, "name": folder.name, "error": str(error)})
-            continue
+            return {**place, "name": folder.name, "error": str(error)}
         counts = {state: view.count(state) for state in ("done", "running", "failed", "waiting")}
-        found.append(
-            {
-                **entry,
-                "name": view.name,
-                "question": view.question,
-                "trials": len(view.trials),
-                "report": view.has_report,
-                **counts,
-            }
-        )
-    return found
+        entry = {
+            **place,
+            "error": "",
+            "name": view.name,
+            "question": view.question,
+            "trials": len(view.trials),
+            "report": view.has_report,
+            **counts,
+        }
+        if not counts["running"] and not counts["waiting"] and view.has_report:
+            self._complete[mark] = entry
+        return entry
