@@ -63,9 +63,10 @@ def _fit(wins: np.ndarray) -> np.ndarray:
 
     def loss(scores: np.ndarray) -> tuple[float, np.ndarray]:
         gap = scores[:, None] - scores[None, :]
+        likelihood = wins * log_expit(gap)
         # What the model expects against what was counted, a row per method.
-        slope = ((wins + wins.T) * expit(gap) - wins).sum(1)
-        return float(-(wins * log_expit(gap)).sum()), slope
+        expected = (wins + wins.T) * expit(gap)
+        return -float(likelihood.sum()), (expected - wins).sum(1)
 
     found = minimize(loss, np.zeros(len(wins)), jac=True, method="BFGS")
     return found.x - found.x.mean()
@@ -76,7 +77,8 @@ def _errors(votes: Votes, wins: np.ndarray, scores: np.ndarray) -> np.ndarray:
     rates = predicted_rates(scores)
     weights = (wins + wins.T) * rates * rates.T
     # Only differences are known, so the information has no inverse but a pseudo-inverse.
-    covariance = np.linalg.pinv(np.diag(weights.sum(1)) - weights, hermitian=True)
+    information = np.diag(weights.sum(1)) - weights
+    covariance = np.linalg.pinv(information, hermitian=True)
     # How each picture alone would move the scores.
     _, place = np.unique(votes.picture, return_inverse=True)
     clusters = int(place.max()) + 1
@@ -85,5 +87,7 @@ def _errors(votes: Votes, wins: np.ndarray, scores: np.ndarray) -> np.ndarray:
     np.add.at(pulls, (place, votes.first), surprise)
     np.add.at(pulls, (place, votes.second), -surprise)
     moved = pulls @ covariance
-    robust = np.square(moved).sum(0) * clusters / max(1, clusters - 1)
+    # Corrected for few pictures, as a variance is.
+    correction = clusters / max(1, clusters - 1)
+    robust = np.square(moved).sum(0) * correction
     return np.sqrt(np.maximum(np.diag(covariance), robust))

@@ -75,9 +75,9 @@ def measure_win_rate(votes: Votes, level: float = 0.95) -> WinRate:
     """Measure how often the first method of `Votes.between` is preferred.
 
     Several people who look at one picture tend to see the same, so their votes are fewer than they
-    seem. The interval is Wilson's (1927) with the number of votes divided by the design effect
-    over pictures (Kish 1965), as Dean and Pagano (2015) advise for clustered samples. Raises
-    MaskwrightError without votes.
+    seem. The interval is Wilson's (1927) with the number of votes divided by the design effect over
+    pictures (Kish 1965), as Dean and Pagano (2015) advise for clustered samples. The raters are
+    taken as they are: others may differ. Raises MaskwrightError without votes.
     """
     if not len(votes):
         raise MaskwrightError("There is no vote about these two methods.")
@@ -100,9 +100,11 @@ def measure_win_rate(votes: Votes, level: float = 0.95) -> WinRate:
 def wilson_interval(rate: float, count: float, level: float = 0.95) -> tuple[float, float]:
     """Give the ends of Wilson's score interval of a share of `count` votes, inside [0, 1]."""
     z = float(stats.norm.ppf((1 + level) / 2))
-    middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
-    half /= 1 + z * z / count
+    weight = z * z / count
+    # Drawn towards one half, as if z * z more votes had come, half for each.
+    middle = (rate + weight / 2) / (1 + weight)
+    variance = rate * (1 - rate) / count
+    half = z * math.sqrt(variance + weight / (4 * count)) / (1 + weight)
     # The ends of a share of 0 or 1 are exact but for rounding.
     return max(0.0, middle - half), min(1.0, middle + half)
 
@@ -112,10 +114,15 @@ def _effective_votes(share: np.ndarray, picture: np.ndarray) -> float:
     _, place = np.unique(picture, return_inverse=True)
     clusters = int(place.max()) + 1
     rate = share.mean()
+    # The variance of the rate if every vote stood for itself.
     alone = rate * (1 - rate) / len(share)
     # With one picture, or with a single opinion, nothing can be said about how alike votes are.
     if clusters < 2 or alone == 0:
         return float(clusters)
+    # The same from the sums of each picture, which hold what its votes have in common.
     sums = np.bincount(place, share - rate)
-    together = clusters / (clusters - 1) * np.square(sums).sum() / len(share) ** 2
-    return len(share) / min(max(1.0, together / alone), len(share) / clusters)
+    spread = clusters / (clusters - 1) * np.square(sums).sum()
+    together = spread / len(share) ** 2
+    # Never more than the votes there are, and never fewer than the pictures.
+    effect = min(max(1.0, together / alone), len(share) / clusters)
+    return len(share) / effect

@@ -47,9 +47,12 @@ def measure_rater_agreement(
         """(R, n) numbers of times each thing is drawn -> (R,)."""
         # Each thing counts with as many answers as it has.
         total = draws @ given
-        observed = 1 - (draws * given * same).sum(1) / total
+        agreed = (draws * given * same).sum(1)
+        observed = 1 - agreed / total
+        # What would differ if the same answers were given to things by chance.
         marginals = draws @ counts  # (R, answers)
-        expected = 1 - (marginals * (marginals - 1)).sum(1) / (total * (total - 1))
+        alike = (marginals * (marginals - 1)).sum(1)
+        expected = 1 - alike / (total * (total - 1))
         # A draw in which all say the same has nothing to disagree about: no answer.
         nothing = np.full(len(draws), np.nan)
         return 1 - np.divide(observed, expected, out=nothing, where=expected > 0)

@@ -108,6 +108,7 @@ def view_study(folder: Path) -> StudyView:
         view = _view_record(record)
     else:
         raise MaskwrightError(f"'{folder.name}' holds no study.")
+    # study.json is written when the trials have ended, so a study under way has no answer.
     answer = [] if record is None else answer_lines(find(record), record.baseline)
     return replace(view, answer=answer, has_report=(folder / REPORT).exists())
 
@@ -147,6 +148,7 @@ def trained_runs(folder: Path) -> dict[str, dict[int, Path]]:
     """The run folders of all trials that are done, by arm and seed."""
     runs: dict[str, dict[int, Path]] = {}
     for record in kept_records(folder):
+        # Scorers share one frozen run, and have none of their own.
         if record.state == "done" and record.run is not None:
             runs.setdefault(record.arm, {})[record.seed] = folder / record.run
     return runs
@@ -173,6 +175,7 @@ def _look_at(folder: Path, plan: StudyPlan, trial: TrialRecord) -> TrialView:
     run = RunFolder(place)
     if not run.exists:
         return view
+    # From the end of the file: a page asks for it every few seconds.
     numbers = last_numbers(run.metrics_file)
     return replace(
         view,

@@ -25,6 +25,7 @@ class Ballots:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._own = Path(studio.settings.votes)
+        self._known: dict[str, Path] = {}
 
     def listed(self) -> list[dict[str, Any]]:
         """Every vote with how far it is, the newest first."""
@@ -39,10 +40,12 @@ class Ballots:
 
     def open(self, vote: str) -> BallotBox:
         """The vote of an id; nothing but files of the list is ever opened."""
-        for path in self._paths():
-            if self.id_of(path) == vote:
-                return BallotBox(path)
-        raise MaskwrightError("There is no such vote.")
+        # Every picture of a question asks for this, so the folders are walked for a new id alone.
+        if vote not in self._known:
+            self._known = {self.id_of(path): path for path in self._paths()}
+        if vote not in self._known:
+            raise MaskwrightError("There is no such vote.")
+        return BallotBox(self._known[vote])
 
     def studies(self) -> list[dict[str, Any]]:
         """Studies that a vote could be held about: their seeds that all arms have finished."""

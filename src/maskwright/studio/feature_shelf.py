@@ -74,6 +74,7 @@ class FeatureShelf:
     def map(self, file: str, method: str) -> dict[str, Any]:
         """Every picture as a point, with its class."""
         key, opened = self._open(file)
+        # t-SNE takes seconds, so a map is drawn once for everybody who looks at it.
         place = (*key, method)
         with self._lock:
             points = self._maps.get(place)
@@ -84,6 +85,7 @@ class FeatureShelf:
                 while len(self._maps) > 3 * MOST_OPEN:
                     self._maps.popitem(last=False)
         classes, numbers = _classes(opened.table.labels)
+        # Whole numbers are a third of the letters, and 50,000 points a third of the time.
         whole = np.rint(points * _PLACES).astype(int)
         return {
             "count": len(opened.table),
@@ -123,6 +125,7 @@ class FeatureShelf:
         path = self._studio.folders.inside("runs", file)
         if path.suffix not in ENDINGS or path.stat().st_size > MOST_BYTES:
             raise MaskwrightError("This is no file of features, or one over 2 GB.")
+        # A file that is written anew under its name is another one.
         key = (str(path), path.stat().st_mtime_ns)
         with self._lock:
             if key not in self._opened:
@@ -141,6 +144,7 @@ class FeatureShelf:
         for number, place in enumerate(self._studio.settings.data):
             if not table.data or Path(place).resolve() != Path(table.data).resolve():
                 continue
+            # Names alone would not do: other data may have pictures of the same names.
             source = pictures.sources[number]
             known = {source.key(index): index for index in range(len(source))}
             return [f"d{number}-{known[key]}" if key in known else None for key in table.keys]

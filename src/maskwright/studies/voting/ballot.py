@@ -118,6 +118,7 @@ def prepare_ballot(settings: BallotSettings, reporter: Reporter | None = None) -
         reporter=reporter,
         reading=reading_for(first.settings),
     )
+    # Masks that differ between models would be compared with them.
     choice = choose_masks(settings.policy, settings.ratio, first)
     if len(choice) != 1:
         raise MaskwrightError(
@@ -126,6 +127,7 @@ def prepare_ballot(settings: BallotSettings, reporter: Reporter | None = None) -
     unseen = choose_unseen(settings.pictures, settings.count, settings.runs, first)
     masks = draw_choices(choice, first, models[0].place, unseen.chosen, options)
     arms = fill_arms(models, first, masks, unseen.chosen, options)
+    # From a list of pictures for each model to a list of models for each picture.
     rows = list(zip(*(arm.rows for arm in arms), strict=True))
     return Ballot(
         settings=settings,

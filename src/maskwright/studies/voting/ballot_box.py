@@ -99,6 +99,7 @@ class BallotBox:
                 "SELECT COUNT(DISTINCT rater) FROM showings WHERE answer IS NULL"
             ).fetchone()[0]
             open_now = is_open(base)
+        # Nothing of the models: this is what everybody may see.
         facts = self._facts
         return BallotState(
             title=facts["title"],
@@ -117,10 +118,12 @@ class BallotBox:
 
         Raises MaskwrightError for an empty name, one that is taken, and a vote that has ended.
         """
+        # Blanks that nobody sees would let the same person vote twice.
         name = " ".join(name.split())[:_LONGEST_NAME]
         if not name:
             raise MaskwrightError("Give a name or initials, so that raters can be told apart.")
         secret = secrets.token_urlsafe(16)
+        # The rater and the questions in one transaction: never a rater without any.
         with writing(self.path) as base:
             require_open(base)
             try:
@@ -155,6 +158,7 @@ class BallotBox:
             raise MaskwrightError(f"An answer is left, right or tie; got '{answer}'.")
         with writing(self.path) as base:
             require_open(base)
+            # By token and rater: nobody answers for somebody else.
             changed = base.execute(
                 "UPDATE showings SET answer = ?, answered = ? WHERE token = ? AND rater = ?",
                 (answer, now(), token, find_rater(base, secret)),
@@ -185,6 +189,7 @@ class BallotBox:
                     "SELECT png FROM fills WHERE picture = ? AND method = ?",
                     (row["picture"], row[columns[part]]),
                 ).fetchone()
+            # `part` is one of two words here, and so no way into the statement.
             elif part == "masked" or (part == "original" and self._facts["show_original"]):
                 found = base.execute(
                     f"SELECT {part} AS png FROM pictures WHERE id = ?", (row["picture"],)
@@ -196,6 +201,7 @@ class BallotBox:
     def close(self) -> None:
         """End the vote: no more answers, and its results become public."""
         with writing(self.path) as base:
+            # Whoever comes second changes nothing.
             base.execute("INSERT OR IGNORE INTO ended (id, at) VALUES (1, ?)", (now(),))
 
     def answered(self) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ def choose_unseen(
     for flags in known.values():
         if flags is not None:
             is_seen |= flags
+    # A model that fills in what it has learned by heart would look better than it is.
     rows = _fresh_first(is_seen, count)
     chosen, kept = _read(source, rows, loaded)
     seen = {
@@ -70,6 +71,7 @@ def _trained_on(run: str, pictures: str, keys: list[str]) -> Tensor | None:
 def _fresh_first(is_seen: Tensor, count: int) -> list[int]:
     """At most `count` rows, evenly spread over the unseen, and over the seen where those lack."""
     fresh, others = (~is_seen).nonzero()[:, 0], is_seen.nonzero()[:, 0]
+    # Spread, because folders are often sorted by class.
     rows = fresh[spread(len(fresh), count)] if len(fresh) else fresh
     left = count - len(rows)
     if left and len(others):

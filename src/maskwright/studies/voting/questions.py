@@ -21,6 +21,7 @@ def draw_questions(
     The order follows from the seed of the vote and the rater's name; the tokens are secret.
     """
     rng = np.random.default_rng(derive_seed(facts["seed"], "questions", name))
+    # Raters who stop early, and limits per rater, then leave no pair without votes.
     chosen = _least_asked(base, rng, facts)
     rows = []
     for place, (picture, *pair) in enumerate(chosen):
@@ -39,6 +40,7 @@ def _least_asked(
 ) -> list[tuple[int, int, int]]:
     """As many questions (picture, method, other method) as a rater gets, shuffled."""
     pairs = list(combinations(range(len(facts["methods"])), 2))
+    # A question is a picture with two methods, the smaller number first.
     every = [(picture, *pair) for picture in range(facts["pictures"]) for pair in pairs]
     asked = {
         tuple(row): count

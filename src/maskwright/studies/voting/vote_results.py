@@ -105,6 +105,7 @@ def count_votes(box: BallotBox) -> VoteResults:
 def _to_votes(rows: Sequence[dict[str, Any]]) -> Votes:
     """The answers as arrays, the model on the left first."""
     names = sorted({row["rater"] for row in rows})
+    # The left one first: turned as needed for each pair, and as it is to ask for a habit of sides.
     return Votes(
         first=np.array([row["left_method"] for row in rows], dtype=np.int64),
         second=np.array([row["right_method"] for row in rows], dtype=np.int64),
@@ -122,6 +123,7 @@ def _judge_pairs(votes: Votes, methods: Sequence[str]) -> list[PairResult]:
         between = votes.between(first, second)
         if len(between):
             rates[first, second] = measure_win_rate(between)
+    # All pairs of a vote are looked at together, so their p values are corrected together.
     corrected = holm([rate.p for rate in rates.values()])
     return [
         PairResult(
@@ -149,6 +151,7 @@ def _agreement(votes: Votes) -> RaterAgreement | None:
     # One number for each question: a picture with two models.
     span = int(high.max()) + 1
     items = (votes.picture * span + low) * span + high
+    # Not the side but the method: raters see the same pair on other sides.
     preferred = np.where(votes.share == 1, votes.first, votes.second)
     return measure_rater_agreement(items, np.where(votes.share == 0.5, -1, preferred))
 

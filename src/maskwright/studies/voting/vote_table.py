@@ -18,6 +18,7 @@ def format_votes(box: BallotBox) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
+    # Only the names of raters, pictures and models are somebody's own words.
     for row in box.answered():
         left, right = methods[row["left_method"]], methods[row["right_method"]]
         preferred = {"left": left, "right": right, "tie": ""}[row["answer"]]
@@ -42,6 +43,7 @@ def vote_lines(results: Mapping[str, Any]) -> list[str]:
             f"Raters agree with Krippendorff's alpha {alpha['value']:.2f} [{alpha['low']:.2f},"
             f" {alpha['high']:.2f}] (0 is chance, 1 perfect)."
         )
+    # None is unknown, and zero needs no words.
     seen = [f"{count} by {name}" for name, count in results["seen"].items() if count]
     if seen:
         lines.append(f"Pictures that were also trained on: {', '.join(seen)}.")

@@ -79,6 +79,7 @@ class _Votes:
         body = await read_json(request)
         secret = field(body, "secret", str)
 
+        # One request for both: a rater on a slow line waits once for each question.
         def work() -> dict[str, Any]:
             box = self._box(request)
             if body.get("back") is True:
@@ -92,6 +93,7 @@ class _Votes:
 
     async def picture(self, request: Request) -> Response:
         token, part = request.path_params["token"], request.path_params["part"]
+        # The address names neither the picture nor the model, and the file holds pixels alone.
         png = await self._studio.read(lambda: self._box(request).picture(token, part))
         return Response(png, media_type="image/png")
 
