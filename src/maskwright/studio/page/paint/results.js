@@ -7,7 +7,7 @@ export const VIEWS = [
   ["prediction", "Prediction"],
   ["error", "Error"],
   ["original", "Original"],
-  ["slider", "Before/after"],
+  ["slider", "Slider"],
   ["attention", "Attention"],
 ];
 

@@ -136,7 +136,7 @@ class Paint {
   }
 
   viewOptions() {
-    this.dividerSlider = slider({ label: "Before / after", min: 0, max: 1, step: 0.01, value: 0.5, format: (value) => `${Math.round(100 * value)} %`, oninput: (value) => this.setDivider(value) });
+    this.dividerSlider = slider({ label: "Left the original, right what was filled in", min: 0, max: 1, step: 0.01, value: 0.5, format: (value) => `${Math.round(100 * value)} %`, oninput: (value) => this.setDivider(value) });
     this.layerSlider = slider({ label: "Layer of the encoder", min: 1, max: 12, step: 1, value: 12, oninput: (value) => { this.layer = value - 1; this.paintResults(); } });
     this.attentionNote = h("p", { class: "soft small" }, "Click a patch of the filled picture to see what it attends to. The model sees the whole picture here.");
     this.errorNote = h("p", { class: "soft small" }, "Mean absolute difference over channels: black is 0, light yellow is 0.5 and more.");
@@ -280,8 +280,12 @@ class Paint {
     this.picture = id;
     this.original = image;
     this.patch = null;
-    this.results.forEach((result) => result.empty());
+    this.results.forEach((result) => {
+      result.layers = null;
+      result.empty();
+    });
     this.trivial = [];
+    if (this.view === "attention") this.setMiddlePatch();
     // A policy may look at the picture, so its mask is drawn anew.
     if (this.policy && (this.wantsPolicy || this.mask.isMixed)) this.askPolicy(this.policy, false);
     else this.refresh();
@@ -470,7 +474,7 @@ class Paint {
     this.layerSlider.element.hidden = this.attentionNote.hidden = view !== "attention";
     this.errorNote.hidden = view !== "error";
     this.results.forEach((result) => result.board.canvas.classList.toggle("paintable", view === "slider" || view === "attention"));
-    if (view === "attention" && !this.patch && this.shapes[0]) this.setPatch(Math.floor(this.mask.rows / 2), Math.floor(this.mask.cols / 2));
+    if (view === "attention" && !this.patch) this.setMiddlePatch();
     this.paintResults();
     this.setParams({ view: view === "composite" ? null : view });
   }
@@ -479,6 +483,10 @@ class Paint {
     this.divider = Math.max(0, Math.min(1, share));
     this.dividerSlider.set(this.divider);
     this.paintResults();
+  }
+
+  setMiddlePatch() {
+    this.setPatch(Math.floor(this.mask.rows / 2), Math.floor(this.mask.cols / 2));
   }
 
   setPatch(row, col) {
