@@ -63,6 +63,7 @@ def studio_settings(studio_place: Path) -> StudioSettings:
         data=[str(studio_place / "photos")],
         runs=str(studio_place / "runs"),
         studies=str(studio_place / "studies"),
+        votes=str(studio_place / "votes"),
         device="cpu",
         upload_megabytes=2,
     )

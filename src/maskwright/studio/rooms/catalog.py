@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.routing import Route
 
 from maskwright.studio.context import Studio
-from maskwright.studio.rooms import paint, policies
+from maskwright.studio.rooms import neighbors, paint, policies, runs, studies, vote
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,8 @@ class Room:
 ROOMS: tuple[Room, ...] = (
     Room("paint", "Paint", paint.routes),
     Room("policies", "Policies", policies.routes),
+    Room("runs", "Runs", runs.routes),
+    Room("studies", "Studies", studies.routes),
+    Room("neighbors", "Neighbors", neighbors.routes),
+    Room("vote", "Vote", vote.routes),
 )

@@ -37,6 +37,7 @@ class StudioSettings(DeviceSettings):
     )
     runs: str = setting("runs", help="folder whose runs the page lists, where it is there")
     studies: str = setting("studies", help="folder whose studies the page shows, where it is there")
+    votes: str = setting("votes", help="folder that votes by people are kept in")
     # Who may open it.
     port: int = setting(8750, help="port to listen on; 0 takes a free one", group=REACH)
     host: str = setting(
