@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
+from maskwright.studio.context import Studio
 from maskwright.studio.models import ModelShelf
 from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.filling.arms import Candidate
@@ -46,3 +50,22 @@ def test_without_names_there_is_the_zoo_and_what_lies_below_runs(tmp_path: Path)
     assert str(tmp_path / "done") in places
     # Without a checkpoint there is nothing to fill in with yet.
     assert len(places) == 2
+
+
+def test_the_first_model_is_warm_before_anything_else_is_computed(
+    studio_settings: StudioSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def warm(*_: object) -> None:
+        # Long enough for the other thread to come first if nothing held it.
+        time.sleep(0.1)
+        order.append("warm")
+
+    monkeypatch.setattr("maskwright.studio.context.warm_up", warm)
+    studio = Studio(studio_settings)
+    studio.warm_up()
+    request = Request({"type": "http", "headers": []})
+    asyncio.run(studio.compute(request, "x", lambda: order.append("asked")))
+    studio.close()
+    assert order == ["warm", "asked"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
@@ -74,6 +75,22 @@ def test_a_port_that_is_taken_is_a_sentence(studio_settings: StudioSettings) -> 
         port = other.getsockname()[1]
         with pytest.raises(MaskwrightError, match="Choose another --port"):
             start(replace(studio_settings, port=port), Listener())
+
+
+def test_the_traceback_of_a_fault_reaches_the_terminal(
+    served: list[tuple[str, int]],
+    studio_settings: StudioSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = logging.getLogger("maskwright.studio")
+    monkeypatch.setattr(log, "handlers", [])
+    start(replace(studio_settings, port=0), Listener())
+    try:
+        raise ZeroDivisionError("planted")
+    except ZeroDivisionError:
+        log.exception("GET /planted failed")
+    assert "ZeroDivisionError: planted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

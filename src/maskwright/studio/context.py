@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,8 @@ class Studio:
         self.pictures = Pictures(settings.data, settings.upload_megapixels)
         # An accelerator has one queue anyway.
         self.worker = Worker(cpu_count() if self.device.type == "cpu" else 1)
+        self._is_warm = threading.Event()
+        self._is_warm.set()
 
     async def compute(self, request: Request, what: str, work: Callable[[], Result]) -> Result:
         """Do work with models, after what others asked for before.
@@ -49,8 +52,14 @@ class Studio:
         what: a newer request of the same page for the same thing replaces one that still waits,
             which then raises Outdated.
         """
+
+        def do() -> Result:
+            # OpenCV cannot be imported by two threads at once, so the first piece is done alone.
+            self._is_warm.wait()
+            return work()
+
         page = request.headers.get(PAGE_HEADER, "")[:64]
-        return await self.worker.run(f"{page} {what}", work)
+        return await self.worker.run(f"{page} {what}", do)
 
     async def read(self, work: Callable[[], Result]) -> Result:
         """Read files beside the model's work, so that neither waits for the other."""
@@ -59,8 +68,17 @@ class Studio:
     def warm_up(self) -> None:
         """Load the first model before anybody asks: the first use of torch takes seconds."""
         first = next(iter(self.models.entries), None)
-        if first is not None:
-            self.worker.submit("warm up", lambda: warm_up(self.models.load(first), self.device))
+        if first is None:
+            return
+
+        def begin() -> None:
+            try:
+                warm_up(self.models.load(first), self.device)
+            finally:
+                self._is_warm.set()
+
+        self._is_warm.clear()
+        self.worker.submit("warm up", begin)
 
     def close(self) -> None:
         """End the threads."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import webbrowser
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,6 +25,7 @@ def serve_studio(settings: StudioSettings, reporter: Reporter | None = None) -> 
     Raises MaskwrightError when the port is taken, and for data or models that are not there.
     """
     reporter = reporter or LogReporter()
+    _show_faults()
     app = build_app(settings)
     bound = bind(settings.host, settings.port)
     address = address_of(settings, bound)
@@ -34,7 +37,10 @@ def serve_studio(settings: StudioSettings, reporter: Reporter | None = None) -> 
     reporter.say(f"The studio is at {address}   (Ctrl-C ends it)")
     if settings.open:
         webbrowser.open(address)
-    serve_on(app, bound)
+    # Ctrl-C is the way to end it, no accident.
+    with suppress(KeyboardInterrupt):
+        serve_on(app, bound)
+    reporter.say("The studio is closed.")
 
 
 def serve_on(app: Starlette, bound: socket.socket) -> None:
@@ -59,6 +65,15 @@ def bind(host: str, port: int) -> socket.socket:
             " a free one."
         ) from error
     return bound
+
+
+def _show_faults() -> None:
+    """Let the tracebacks of faults reach the terminal, where whoever started it can read them."""
+    log = logging.getLogger("maskwright.studio")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
 
 
 def address_of(settings: StudioSettings, bound: socket.socket) -> str:

@@ -69,8 +69,8 @@ def _options(entry: Entry) -> Iterator[PolicyOption]:
     for item in dataclasses.fields(cls):
         if not item.init:
             continue
-        has_factory = item.default_factory is not MISSING
-        default = item.default_factory() if has_factory else item.default
+        make = item.default_factory
+        default = item.default if make is MISSING else make()
         kind, choices = _kind(types_of[item.name])
         yield PolicyOption(item.name, kind, default, choices, notes.get(item.name, ""))
 
