@@ -46,6 +46,7 @@ export function mount(element, { api, studio, params, setParams, fail, say }) {
   async function form(study) {
     const choices = await api.get("/api/vote/choices");
     const free = choices.studies.filter((item) => !item.has_vote);
+    if (choices.studies.some((item) => item.study === study && item.has_vote)) say("There is a vote about this study already");
     const name = h("input", { type: "text", value: "Which fill looks right?", maxlength: 120 });
     const about = select([["", "models of this studio"], ...free.map((item) => [item.study, `arms of ${item.study}`])], free.some((item) => item.study === study) ? study : "", draw);
     const seeds = h("select", {});
