@@ -92,8 +92,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "prepare": Command(
         "cut and shrink pictures once, with maps of foreground, attention and parts",
-        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A"
-        " killed run goes on when repeated.",
+        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere."
+        " Repeat the command to go on after an interruption.",
         f"{SETTINGS}.prepare_settings:PrepareSettings",
         f"{WORKFLOWS}.prepare:prepare",
     ),
