@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # Read when numpy and torch are imported, and by every process that a test starts: the suite's own
@@ -35,6 +36,18 @@ def private_cache(
 ) -> None:
     """Keep decoded pictures of tests away from the user's cache."""
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def plain_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trainings end with a small white curves.png: Matplotlib takes as long for the real one as
+    a tiny training takes. Tests marked `curves` get the real one.
+    """
+    # A process that has not loaded it trains nothing itself.
+    loaded = sys.modules.get("maskwright.workflows.runs.curves")
+    if loaded is not None and request.node.get_closest_marker("curves") is None:
+        white = np.full((8, 8, 3), 255, np.uint8)
+        monkeypatch.setattr(loaded, "training_curves", lambda *rows, **named: white)
 
 
 def draw_pictures(count: int, side: int = 16, seed: int = 0) -> np.ndarray:

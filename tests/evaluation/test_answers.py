@@ -42,6 +42,15 @@ def test_two_classes_get_an_auroc_with_the_larger_label_positive():
     assert answers.top1.value == pytest.approx(1 / 3)
 
 
+def test_two_classes_keep_what_a_paired_auroc_needs():
+    scores = torch.tensor([[0.0, 1.0], [1.0, 0.5], [0.2, 0.3]])
+    kept = judge_answers(
+        scores, torch.tensor([3, 7]), torch.tensor([7, 3, 3]), torch.tensor([3])
+    ).to_dict()
+    assert kept["margins"] == pytest.approx([1.0, -0.5, 0.1])
+    assert kept["positive"] == "100"
+
+
 def test_three_classes_get_no_auroc():
     assert (
         judge_answers(torch.zeros(3, 3), torch.arange(3), torch.arange(3), torch.arange(3)).auroc

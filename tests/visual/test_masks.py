@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,8 @@ import torch
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.masks import MaskColumn, gray_out, mask_gallery
+from maskwright.visual.masks import LEGEND, MaskColumn, gray_out, mask_gallery
+from maskwright.visual.page import Page
 from maskwright.visual.palette import MASKED_GRAY
 
 GRID = Grid(2, 3, 4)
@@ -37,20 +36,53 @@ def test_masked_patches_are_gray_and_visible_ones_untouched() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_gallery_has_a_row_per_picture_and_a_column_per_policy(channels) -> None:
+def test_a_gallery_shows_each_picture_whole_and_under_each_policy(channels, monkeypatch) -> None:
+    placed, words = [], []
+    monkeypatch.setattr(Page, "set_tiles", lambda page, tiles: placed.append(tiles))
+    monkeypatch.setattr(Page, "set_words", lambda page, texts, *style: words.append(texts))
+    monkeypatch.setattr(Page, "finish", lambda page: None)
+    shares = np.array([[0.1, 0.75, 0.75], [0.75, 0.75, 1.4]])
     columns = [
-        MaskColumn("random", FLAGS, share_masked=np.full((2, 3), 0.7), numbers={"distance": 1.25}),
-        MaskColumn("block", PatchMask.from_is_masked(FLAGS)),
+        MaskColumn("random", FLAGS, share_masked=shares, numbers={"distance": 1.25, "edge": 0.5}),
+        MaskColumn("block", PatchMask.from_is_masked(~FLAGS)),
     ]
-    figure = mask_gallery(draw_pictures(channels), columns, GRID)
-    assert len(figure.axes) == 3 * 3
-    texts = [text.get_text() for axes in figure.axes for text in (axes.title, *axes.texts)]
-    assert {"random", "block", "distance 1.25"} <= set(texts)
-    figure.savefig(io.BytesIO(), format="png", dpi=40)
+    pictures = draw_pictures(channels)
+    mask_gallery(pictures, columns, GRID)
+
+    assert words == [["picture", "random", "block"], [LEGEND, "distance 1.25\nedge 0.50", ""]]
+    *rows, maps = placed
+    assert len(rows) == len(pictures)
+    for picture, is_masked, tiles in zip(pictures, FLAGS, rows, strict=True):
+        # Tiles are enlarged by a whole factor, so every factor-th pixel is the picture's own.
+        factor = tiles[0].shape[0] // GRID.image_size[0]
+        whole, first, second = (tile[::factor, ::factor] for tile in tiles)
+        colors = picture[:3].expand(3, -1, -1) if channels == 1 else picture[:3]
+        assert np.array_equal(whole, colors.permute(1, 2, 0).numpy())
+        hidden = np.kron(is_masked.reshape(2, 3).numpy(), np.ones((4, 4))).astype(bool)
+        assert np.array_equal(first[~hidden], whole[~hidden])
+        assert np.array_equal(second[hidden], whole[hidden])
+        assert len(np.unique(first[hidden], axis=0)) == 1
+
+    legend, colored, none = maps
+    assert none is None
+    assert len(np.unique(legend[-1], axis=0)) > 20
+    # Below the ratio (their mean) blue, above red, at it nearly white; the middle of each patch.
+    step = colored.shape[0] // 2
+    centers = colored[step // 2 :: step, step // 2 :: step].astype(int)
+    assert centers[0, 0, 2] > centers[0, 0, 0] + 40
+    assert centers[1, 2, 0] > centers[1, 2, 2] + 40
+    assert centers[0, 1].min() > 240
 
 
-def test_a_gallery_without_maps_has_pictures_only() -> None:
-    assert len(mask_gallery(draw_pictures(), [MaskColumn("random", FLAGS)], GRID).axes) == 2 * 2
+def test_a_gallery_without_maps_and_numbers_has_pictures_only() -> None:
+    sheet = mask_gallery(draw_pictures(), [MaskColumn("random", FLAGS)], GRID)
+    with_maps = mask_gallery(
+        draw_pictures(), [MaskColumn("random", FLAGS, np.full((2, 3), 0.7))], GRID
+    )
+    assert sheet.dtype == np.uint8
+    assert sheet.shape[2] == 3
+    assert with_maps.shape[0] > sheet.shape[0] + 80
+    assert with_maps.shape[1] == sheet.shape[1]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ SMALL: dict[str, Any] = {
     "device": "cpu",
     "precision": "32-true",
     "track": ["none"],
+    # What a run says of its own health has its tests in test_doctor.py; it costs a second here.
+    "checkup": False,
 }
 
 

@@ -80,7 +80,7 @@ def test_pictures_that_moved_are_named_again(run: Path, tmp_path: Path) -> None:
 
 def test_pictures_from_python_are_given_again(tmp_path: Path) -> None:
     pictures = draw_pictures(40)
-    run = maskwright.pretrain(pictures, out=tmp_path / "run", steps=2, checkup=False, **SMALL)
+    run = maskwright.pretrain(pictures, out=tmp_path / "run", steps=2, **SMALL)
     with pytest.raises(MaskwrightError, match="give them again"):
         maskwright.doctor(run)
     checkup = run.doctor(data=pictures, device="cpu")
@@ -108,7 +108,7 @@ def test_a_training_ends_with_a_few_lines_and_a_verdict(
 ) -> None:
     out = tmp_path / "run"
     words = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    words = [word for word in words if "track" not in word]
+    words = [word for word in words if "track" not in word and "checkup" not in word]
     assert (
         main(["pretrain", str(photos), "--out", str(out), "--steps=4", "--track=none", *words]) == 0
     )
@@ -120,7 +120,7 @@ def test_a_training_ends_with_a_few_lines_and_a_verdict(
 
 
 def test_a_training_can_end_without(photos: Path, tmp_path: Path) -> None:
-    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=2, checkup=False, **SMALL)
+    run = maskwright.pretrain(photos, out=tmp_path / "run", steps=2, **SMALL)
     assert "verdict" not in run.status
 
 

@@ -238,6 +238,11 @@ def test_several_encoders_share_a_table_and_are_compared_on_the_same_pictures(
     assert differences["twin - small"]["knn"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     wanted = results["random"]["knn"]["top1"]["value"] - results["small"]["knn"]["top1"]["value"]
     assert differences["random - small"]["knn"]["value"] == pytest.approx(wanted)
+    # Two classes: the AUROC, which is shown, has a paired difference too.
+    ranked = {name: result["knn"]["auroc"]["value"] for name, result in results.items()}
+    paired = differences["random - small"]["knn AUROC"]
+    assert paired["value"] == pytest.approx(ranked["random"] - ranked["small"])
+    assert differences["twin - small"]["knn AUROC"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     assert "twin - small" in listener.text
 
 

@@ -309,6 +309,8 @@ def test_a_search_without_labels_in_its_other_data_says_so(tmp_path: Path) -> No
     data = draw_classes(tmp_path / "d", a=10, b=10)
     other = draw_classes(tmp_path / "v", x=4)
     base = {**SMALL, "val": str(other), "test_size": 0.25}
+    # An option of the command and no setting, so that a plan does not know it.
+    del base["checkup"]
     values = {
         "data": str(data),
         "base": base,

@@ -190,6 +190,14 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.study_settings:PublishSettings",
         f"{STUDIES}.publishing:publish",
     ),
+    # Paint masks and look at everything in a browser.
+    "studio": Command(
+        "open a local page where you paint a mask and see what a model believes",
+        "Serve a page on this machine: paint masks and watch models fill them in, and look at"
+        " policies, runs and studies. Ctrl-C ends it. Needs maskwright[studio].",
+        f"{SETTINGS}.studio_settings:StudioSettings",
+        "maskwright.studio.serve:serve_studio",
+    ),
     # Find the way around.
     "runs": Command(
         "list the runs below a folder, with their numbers and states",

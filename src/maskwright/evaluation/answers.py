@@ -23,6 +23,8 @@ class Answers:
     num_classes: classes that train has.
     correct: (n,) booleans, for paired comparisons.
     among_five: (n,) booleans, whether the true class is among the five best; None like top5.
+    margins: for two classes, (n,) score of the larger label minus that of the smaller.
+    positive: for two classes, (n,) booleans, whether the larger label is true.
     truth: (n,) labels.
     predicted: (n,) labels.
     """
@@ -36,12 +38,22 @@ class Answers:
     truth: Tensor = field(repr=False)
     predicted: Tensor = field(repr=False)
     among_five: Tensor | None = field(default=None, repr=False)
+    margins: Tensor | None = field(default=None, repr=False)
+    positive: Tensor | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; `correct` and, where there is a top-5, `correct_top5` have a
-        digit per test image, 1 = right.
+        """Everything, ready for JSON.
+
+        What is kept of every test image makes paired comparisons possible: `correct` and, where
+        there is a top-5, `correct_top5` have a digit each, 1 = right; for two classes `margins` are
+        numbers and `positive` has a 1 where the larger label is true.
         """
-        among = {} if self.among_five is None else {"correct_top5": _digits(self.among_five)}
+        of_each: dict[str, Any] = {"correct": _digits(self.correct)}
+        if self.among_five is not None:
+            of_each["correct_top5"] = _digits(self.among_five)
+        if self.margins is not None and self.positive is not None:
+            of_each["margins"] = self.margins.tolist()
+            of_each["positive"] = _digits(self.positive)
         return {
             "top1": self.top1.to_dict(),
             "top5": None if self.top5 is None else self.top5.to_dict(),
@@ -53,8 +65,7 @@ class Answers:
             "per_class": self.per_class(),
             "labels": self.labels().tolist(),
             "confusion": format_rows(self.confusion()),
-            "correct": _digits(self.correct),
-            **among,
+            **of_each,
         }
 
     def labels(self) -> Tensor:
@@ -107,10 +118,12 @@ def judge_answers(
     ranks = ranks_of_truth(scores, classes, truth).cpu()
     # What guessing without looking would answer.
     commonest = train_labels.mode().values
-    auroc = None
+    auroc, margins, positive = None, None, None
     # With more classes there is no single curve.
     if len(classes) == 2:
-        auroc = auroc_interval(scores[:, 1] - scores[:, 0], truth == classes[1], seed)
+        margins = (scores[:, 1] - scores[:, 0]).cpu()
+        positive = (truth == classes[1]).cpu()
+        auroc = auroc_interval(margins, positive, seed)
     return Answers(
         top1=bootstrap_interval(ranks == 0, seed),
         top5=bootstrap_interval(ranks < 5, seed) if len(classes) > 5 else None,
@@ -121,6 +134,9 @@ def judge_answers(
         truth=truth.cpu(),
         predicted=classes[scores.argmax(1)].cpu(),
         among_five=ranks < 5 if len(classes) > 5 else None,
+        # Where one class alone is tested there is nothing to rank.
+        margins=None if auroc is None else margins,
+        positive=None if auroc is None else positive,
     )
 
 

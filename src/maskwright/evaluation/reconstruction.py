@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -118,17 +118,51 @@ def measure_reconstruction(
             f"Each image needs its own mask; got {len(images)} images and {len(mask.visible_ids)}"
             " masks."
         )
+    predictions = predict_masked(predict, images, mask, scale, device)
+    return join_results([measure_prediction(each, scale, stats) for each in predictions])
+
+
+def predict_masked(
+    predict: Predict,
+    images: Tensor,
+    mask: PatchMask,
+    scale: PixelScale,
+    device: torch.device | None = None,
+) -> Iterator[Prediction]:
+    """Predict every masked patch of (B, C, H, W) uint8 images, some pictures at a time."""
     device = device or images.device
-    parts = []
     with held_still(predict, device):
         for start in range(0, len(images), CHUNK):
             rows = slice(start, start + CHUNK)
             values = scale.to_model(images[rows].to(device))
             # Training may predict some patches alone; measuring asks for all that are hidden.
             masks = mask_rows(mask, rows).predict_all().to(device)
-            prediction = predict(values, masks)
-            parts.append(measure_prediction(prediction, scale, stats))
-    return join_results(parts)
+            yield predict(values, masks)
+
+
+@dataclass(frozen=True, eq=False)
+class FilledPictures:
+    """Pictures with their hidden patches filled in, beside the true ones.
+
+    composite, truth: (B, C, H, W) in [0, 1], where decibels and similarity are defined.
+    stats: how they were denormalized, see `ReconstructionResult`.
+    """
+
+    composite: Tensor
+    truth: Tensor
+    stats: Stats
+
+    @classmethod
+    def of(
+        cls,
+        prediction: Prediction,
+        scale: PixelScale,
+        stats: Literal["visible", "target"] = "visible",
+    ) -> FilledPictures:
+        """What one batch of predictions looks like."""
+        picture = prediction.to_picture(stats)
+        truth = unpatchify(prediction.patches.float(), prediction.grid)
+        return cls(scale.to_display(picture.composite), scale.to_display(truth), picture.stats)
 
 
 def join_results(parts: Sequence[ReconstructionResult]) -> ReconstructionResult:
@@ -148,18 +182,16 @@ def measure_prediction(
     prediction: Prediction, scale: PixelScale, stats: Literal["visible", "target"]
 ) -> ReconstructionResult:
     """Compare the predicted patches of one batch with the truth."""
-    picture = prediction.to_picture(stats)
-    # Pixels in [0, 1], where decibels and similarity are defined.
-    composite = scale.to_display(picture.composite)
-    truth = scale.to_display(unpatchify(prediction.patches.float(), prediction.grid))
-    scores = score_pixels(composite, truth, hidden_pixels(prediction.mask, prediction.grid))
+    filled = FilledPictures.of(prediction, scale, stats)
+    hidden = hidden_pixels(prediction.mask, prediction.grid)
+    scores = score_pixels(filled.composite, filled.truth, hidden)
     return ReconstructionResult(
         loss=reconstruction_loss(prediction).cpu(),
         psnr=scores.psnr,
         ssim=scores.ssim,
         high_frequency=scores.high_frequency,
         target=str(prediction.target),
-        stats=picture.stats,
+        stats=filled.stats,
         ratio=prediction.mask.num_masked / prediction.mask.num_patches,
     )
 

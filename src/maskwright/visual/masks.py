@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import matplotlib
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import PatchMask
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.palette import (
-    GRID_LINE,
-    INK,
-    MASKED_GRAY,
-    PAPER,
-    QUIET,
-    SHARE_COLORS,
-    TEXT_SIZE,
-    TITLE_SIZE,
-)
+from maskwright.visual.page import COLUMN_SIZE as TITLE_SIZE
+from maskwright.visual.page import GAP, INK, Page
+from maskwright.visual.palette import GRID_LINE, MASKED_GRAY, SHARE_COLORS
+from maskwright.visual.tiles import to_tile_size
 
-COLUMN_INCHES = 1.75
-# Letters that fit over a column at the title's size.
-TITLE_LETTERS = 22
 LEAST_SEAM = 6
 """Patches of fewer pixels are not outlined: the lines would hide the gray."""
 SHARE_SPREAD = 0.25
 """The heat map's colors reach this far to both sides of the ratio."""
+FRAME = (208, 213, 218)
+LEGEND = (
+    f"how often each position is masked: white as often as the ratio says, blue"
+    f" {100 * SHARE_SPREAD:.0f} points less or lower, red {100 * SHARE_SPREAD:.0f} more or higher"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,66 +50,34 @@ class MaskColumn:
         return flags.bool().cpu()
 
 
-def _title(text: str) -> str:
-    """A title over a column: broken at spaces, or before the options of a long policy."""
-    parts = [text]
-    if len(text) > TITLE_LETTERS and " " not in text:
-        parts = text.replace("(", "\n(", 1).split("\n")
-    return "\n".join(textwrap.fill(part, TITLE_LETTERS) for part in parts)
-
-
-def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> Figure:
+def mask_gallery(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> np.ndarray:
     """Draw one row per picture and one column per MaskColumn; masked patches are gray.
 
     images: (S, C, H, W) uint8. The first column shows them whole.
     columns: what to draw. Below stand the heat maps and the numbers of those that bring them.
+
+    Returns the sheet, (height, width, 3) uint8.
     """
     _check_fit(images, columns, grid)
-    has_maps = any(column.share_masked is not None for column in columns)
-    titles = [_title(column.title) for column in columns]
-    figure, axes = _empty_gallery(len(images), columns, titles, grid)
     # (S, C, H, W) -> (S, 3, H, W): gray pictures three times, and three of many channels.
     pictures = images[:, :3].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
+    flags = [column.is_masked() for column in columns]
+    nothing = torch.zeros(grid.num_patches, dtype=torch.bool)
+
+    page = Page(len(columns) + 1, _picture_tile(pictures[0], nothing, grid).shape[1])
+    page.set_words(["picture", *(column.title for column in columns)], TITLE_SIZE, INK)
+    page.skip(4)
     for row, picture in enumerate(pictures):
-        _show_picture(axes[row, 0], picture, None, grid)
-        for position, column in enumerate(columns, start=1):
-            _show_picture(axes[row, position], picture, column.is_masked()[row], grid)
-    axes[0, 0].set_title("picture", fontsize=TITLE_SIZE, color=QUIET)
+        masks = [nothing, *(is_masked[row] for is_masked in flags)]
+        page.set_tiles([_picture_tile(picture, is_masked, grid) for is_masked in masks])
+        page.skip(GAP // 2)
     # The heat maps are a last row, with their legend under the whole pictures.
-    if has_maps:
-        _show_legend(axes[-1, 0])
-    for position, column in enumerate(columns, start=1):
-        axes[0, position].set_title(titles[position - 1], fontsize=TITLE_SIZE, color=INK)
-        if has_maps:
-            _show_share(axes[-1, position], column)
-        _show_numbers(axes[-1, position], column)
-    return figure
-
-
-def _empty_gallery(
-    num_pictures: int, columns: Sequence[MaskColumn], titles: Sequence[str], grid: Grid
-) -> tuple[Figure, np.ndarray]:
-    """A figure with (rows, columns) empty axes, and room for the titles and numbers around them."""
-    has_maps = any(column.share_masked is not None for column in columns)
-    num_rows, num_cols = num_pictures + has_maps, len(columns) + 1
-    # Inches: rows as high as the pictures ask, then a line's height for each title and number.
-    row_inches = COLUMN_INCHES * grid.image_size[0] / grid.image_size[1]
-    most_numbers = max(len(column.numbers) for column in columns)
-    below = 0.13 * (1 + most_numbers) if most_numbers else 0.05
-    above = 0.18 + 0.16 * max(title.count("\n") + 1 for title in titles)
-    width = COLUMN_INCHES * num_cols + 0.2
-    height = row_inches * num_rows * 1.03 + above + 0.04 + below + 0.2 * has_maps
-    figure = Figure(figsize=(width, height), facecolor=PAPER)
-    axes = figure.subplots(num_rows, num_cols, squeeze=False)
-    figure.subplots_adjust(
-        left=0.1 / width,
-        bottom=(below + 0.1) / height,
-        right=1 - 0.1 / width,
-        top=1 - above / height,
-        wspace=0.05,
-        hspace=0.05,
-    )
-    return figure, axes
+    if any(column.share_masked is not None for column in columns):
+        page.set_tiles([_legend_tile(grid), *(_share_tile(column, grid) for column in columns)])
+    numbers = [_number_lines(column) for column in columns]
+    if any(numbers):
+        page.set_words([LEGEND, *numbers])
+    return page.finish()
 
 
 def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
@@ -140,78 +102,46 @@ def gray_out(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
     return shown
 
 
-def _show_picture(axes: Axes, picture: Tensor, is_masked: Tensor | None, grid: Grid) -> None:
-    _remove_ticks(axes)
-    if is_masked is None:
-        is_masked = torch.zeros(grid.num_patches, dtype=torch.bool)
-    axes.imshow(gray_out(picture, is_masked, grid), interpolation="nearest")
+def _picture_tile(picture: Tensor, is_masked: Tensor, grid: Grid) -> np.ndarray:
+    """A picture with its masked patches grayed out, (h, w, 3) uint8 of a handy size."""
+    levels = (gray_out(picture, is_masked, grid) * 255).round().astype(np.uint8)
+    return to_tile_size(levels)
 
 
-def _show_share(axes: Axes, column: MaskColumn) -> None:
-    _remove_ticks(axes)
+def _share_tile(column: MaskColumn, grid: Grid) -> np.ndarray | None:
+    """How often each position is masked, in colors around the ratio, as large as a picture."""
     if column.share_masked is None:
-        axes.set_axis_off()
-        return
+        return None
     # The mean share is the ratio, which is white in the middle of the colors.
-    middle = float(column.share_masked.mean())
-    axes.imshow(
-        column.share_masked,
-        cmap=SHARE_COLORS,
-        vmin=middle - SHARE_SPREAD,
-        vmax=middle + SHARE_SPREAD,
-        interpolation="nearest",
-    )
+    below_ratio = column.share_masked.mean() - column.share_masked
+    place = 0.5 - below_ratio / (2 * SHARE_SPREAD)
+    colors = _share_colors(place)
+    # (rows, cols, 3) -> (H, W, 3)
+    side = grid.patch_size
+    tile = to_tile_size(colors.repeat(side, 0).repeat(side, 1))
+    # A thin frame, because a fair policy's tile is nearly as white as the page.
+    tile[[0, -1]] = tile[:, [0, -1]] = FRAME
+    return tile
 
 
-def _show_legend(axes: Axes) -> None:
-    """A strip of the heat maps' colors and their meaning, in the corner below the pictures."""
-    axes.set_axis_off()
-    axes.text(
-        0.5,
-        0.80,
-        "how often each\nposition is masked",
-        ha="center",
-        va="center",
-        fontsize=TEXT_SIZE,
-        color=INK,
-        transform=axes.transAxes,
-    )
-    strip = axes.inset_axes((0.1, 0.45, 0.8, 0.12))
-    strip.imshow(
-        np.linspace(0, 1, 64)[None],
-        cmap=SHARE_COLORS,
-        aspect="auto",
-        extent=(-SHARE_SPREAD, SHARE_SPREAD, 0, 1),
-    )
-    # The middle of the colors is named and not numbered: it is each policy's own ratio.
-    ends = [f"-{SHARE_SPREAD:.0%}", "ratio", f"+{SHARE_SPREAD:.0%}"]
-    strip.set_yticks([])
-    strip.set_xticks([-SHARE_SPREAD, 0, SHARE_SPREAD], ends)
-    strip.tick_params(labelsize=TEXT_SIZE - 1, length=2, colors=QUIET)
+def _legend_tile(grid: Grid) -> np.ndarray:
+    """A white tile with a strip of the heat maps' colors along its foot."""
+    tile = to_tile_size(np.full((*grid.image_size, 3), 255, np.uint8))
+    height, width = tile.shape[:2]
+    strip = _share_colors(np.linspace(0, 1, width))
+    tile[-max(1, height // 8) :] = strip
+    return tile
 
 
-def _show_numbers(axes: Axes, column: MaskColumn) -> None:
-    lines = "\n".join(f"{name} {value:.2f}" for name, value in column.numbers.items())
-    axes.text(
-        0.5,
-        -0.06,
-        lines,
-        ha="center",
-        va="top",
-        fontsize=TEXT_SIZE,
-        color=QUIET,
-        transform=axes.transAxes,
-        linespacing=1.15,
-    )
+def _share_colors(place: np.ndarray) -> np.ndarray:
+    """Places in [0, 1] of any shape as uint8 colors of one more axis, (..., 3)."""
+    colors = matplotlib.colormaps[SHARE_COLORS](place.clip(0, 1))
+    # The fourth channel is opacity.
+    return (colors[..., :3] * 255).round().astype(np.uint8)
 
 
-def _remove_ticks(axes: Axes) -> None:
-    """Leave a thin frame alone."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color("#d0d5da")
-        spine.set_linewidth(0.6)
+def _number_lines(column: MaskColumn) -> str:
+    return "\n".join(f"{name} {value:.2f}" for name, value in column.numbers.items())
 
 
 def _check_fit(images: Tensor, columns: Sequence[MaskColumn], grid: Grid) -> None:

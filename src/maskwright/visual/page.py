@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import matplotlib
@@ -119,7 +120,12 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def _wrap(text: str, width: int, size: int, bold: bool) -> list[str]:
-    """Break a text at spaces, and words that are too wide after brackets, commas and the like."""
+    """Break a text at its line ends, at spaces, and too wide words after brackets, commas, ..."""
+    broken = [_wrap_line(line, width, size, bold) for line in text.split("\n")]
+    return list(chain.from_iterable(broken))
+
+
+def _wrap_line(text: str, width: int, size: int, bold: bool) -> list[str]:
     lines: list[str] = []
     for word in text.split(" "):
         parts = [word] if text_width(word, size, bold) <= width else _BREAKS.split(word)

@@ -47,24 +47,30 @@ def tile_size(height: int, width: int) -> tuple[int, int]:
 def to_tile(image: Tensor, is_blank: Tensor | None = None) -> np.ndarray:
     """Draw a (C, H, W) float image in [0, 1] as a (h, w, 3) uint8 tile.
 
-    Enlarging repeats pixels, so what is shown is what is there; shrinking averages.
-
     is_blank: (1, H, W) booleans; marked pixels become a pale hatching.
     """
-    height, width = tile_size(*image.shape[-2:])
-    filter_used = Image.Resampling.LANCZOS
-    if height >= image.shape[-2]:
-        filter_used = Image.Resampling.NEAREST
-    picture = Image.fromarray(to_rgb(image))
-    tile = np.asarray(picture.resize((width, height), filter_used))
+    tile = to_tile_size(to_rgb(image))
     if is_blank is None:
         return tile
+    height, width = tile.shape[:2]
     # (1, H, W) -> (h, w); flags are repeated, because half a blank pixel has no meaning.
     flags = is_blank[0].cpu().numpy().astype(np.uint8) * 255
     flag_picture = Image.fromarray(flags)
     resized = np.asarray(flag_picture.resize((width, height), Image.Resampling.NEAREST))
     is_hatched = resized[:, :, None] > 0
     return np.where(is_hatched, _hatching(height, width), tile)
+
+
+def to_tile_size(picture: np.ndarray) -> np.ndarray:
+    """Bring a (H, W, 3) uint8 picture to the size of a tile.
+
+    Enlarging repeats pixels, so what is shown is what is there; shrinking averages.
+    """
+    height, width = tile_size(*picture.shape[:2])
+    filter_used = Image.Resampling.LANCZOS
+    if height >= picture.shape[0]:
+        filter_used = Image.Resampling.NEAREST
+    return np.array(Image.fromarray(picture).resize((width, height), filter_used))
 
 
 def _hatching(height: int, width: int) -> np.ndarray:

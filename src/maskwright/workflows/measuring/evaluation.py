@@ -17,7 +17,7 @@ from maskwright.workflows.loading.labeled import Labeled, LabeledSettings, find_
 from maskwright.workflows.loading.near_duplicates import tell_near_duplicates
 from maskwright.workflows.loading.plain_split import find_plain_split
 from maskwright.workflows.loading.seen import tell_seen
-from maskwright.workflows.measuring.evaluation_report import measure_differences
+from maskwright.workflows.measuring.paired_differences import measure_differences
 from maskwright.workflows.measuring.probe_context import Probe, ProbeContext
 from maskwright.workflows.measuring.store_pictures import StorePictures
 from maskwright.workflows.measuring.subjects import NamedEncoder, baselines_of
