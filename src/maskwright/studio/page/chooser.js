@@ -31,7 +31,7 @@ export class PicturePicker {
     this.element = h(
       "div",
       { class: "picker stack" },
-      h("div", { class: "spread" }, this.count, pages),
+      h("div", { class: "spread" }, h("h2", {}, "Picture"), h("div", { class: "row" }, this.count, pages)),
       this.strip,
       h("button", { type: "button", class: "drop", onclick: () => this.file.click() }, "Open, drop or paste a picture"),
       this.file,

@@ -40,16 +40,20 @@ def parse_mask(bits: str, loaded: LoadedModel) -> PatchMask:
     Raises MaskwrightError for another number of patches, and where nothing is hidden or visible.
     """
     count = loaded.model.grid.num_patches
-    if len(bits) != count or set(bits) - {"0", "1"}:
+    others = set(bits) - {"0", "1"}
+    if len(bits) != count or others:
         raise MaskwrightError(
             f"A mask for this model has {count} patches of 0 or 1; got {len(bits)} letters."
         )
-    return PatchMask.from_is_masked(torch.tensor([[bit == "1" for bit in bits]]))
+    is_masked = torch.tensor([bit == "1" for bit in bits])  # (N,)
+    # A mask of nothing or of everything is refused there.
+    return PatchMask.from_is_masked(is_masked[None])
 
 
 def format_mask(mask: PatchMask) -> str:
     """The first mask as one letter per patch, 1 = hidden."""
-    return "".join("1" if hidden else "0" for hidden in mask.is_masked[0].tolist())
+    hidden = mask.is_masked[0].tolist()
+    return "".join("1" if patch else "0" for patch in hidden)
 
 
 def fill_live(
@@ -61,13 +65,20 @@ def fill_live(
     """
     model = loaded.model.to(device)
     with held_still(model, device):
+        # A batch of one; every hidden patch is predicted, also where a training predicts some.
         inputs = loaded.scale.to_model(image[None].to(device))
         prediction = model(inputs, mask.predict_all().to(device))
         row = sheet_rows(prediction, loaded.scale)[0]
+        # Scored as shown: true visible pixels and predicted hidden ones.
         scores = score_pixels(row.composite[None], row.original[None], row.is_masked[None])
     # (C, H, W) in [0, 1] -> (H, W) mean over channels
     wrong = (row.composite.float() - row.original.float()).abs().mean(0)
-    return LiveFill(to_rgb(row.composite), to_rgb(color_map(wrong, ERROR_TOP)), _first(scores))
+    error = color_map(wrong, ERROR_TOP)  # (3, H, W)
+    return LiveFill(
+        composite=to_rgb(row.composite),
+        error=to_rgb(error),
+        scores=_first(scores),
+    )
 
 
 def score_trivial_fills(
@@ -91,23 +102,26 @@ def attend_from(
     count = loaded.model.grid.num_patches
     if not 0 <= patch < count:
         raise MaskwrightError(f"The picture has patches 0 to {count - 1}; got {patch}.")
-    encoder = loaded.model.to(device).encoder
+    model = loaded.model.to(device)
+    encoder = model.encoder
     layers = []
-    with held_still(loaded.model, device):
-        patches = patchify(
-            loaded.scale.to_model(image[None].to(device)), loaded.model.config.patch_size
-        )
+    with held_still(model, device):
+        inputs = loaded.scale.to_model(image[None].to(device))
+        patches = patchify(inputs, model.config.patch_size)
         for weights in attention_by_layer(encoder, patches):
-            # (1, heads, T, T) -> (N,): the row of the patch, the mean over heads
-            row = weights[0, :, encoder.num_prefix + patch, encoder.num_prefix :].mean(0)
-            layers.append(row.tolist())
+            # Patches stand behind the prefix tokens.
+            query = encoder.num_prefix + patch
+            by_head = weights[0, :, query, encoder.num_prefix :]  # (heads, N)
+            layers.append(by_head.mean(0).tolist())
     return layers
 
 
 def warm_up(loaded: LoadedModel, device: torch.device) -> None:
     """Fill in a gray picture once, so that everything is imported and set up for the first."""
-    config, count = loaded.model.config, loaded.model.grid.num_patches
+    config = loaded.model.config
+    count = loaded.model.grid.num_patches
     image = torch.full((config.channels, *config.image_size), 128, dtype=torch.uint8)
+    # One hidden patch is enough: what takes long is what happens once.
     mask = parse_mask("1" + "0" * (count - 1), loaded)
     fill_live(loaded, image, mask, device)
     score_trivial_fills(loaded, image, mask)

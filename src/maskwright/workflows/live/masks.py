@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from maskwright.diagnostics.geometry import MaskGeometry, measure_geometry
-from maskwright.masking.policy import Policy
 from maskwright.models.attention_map import attention_map
 from maskwright.patches import PatchMask, patchify
 from maskwright.patches.mask import check_ratio
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.training.masker import OWN
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.building.mask_samples import BLIND, MaskDraw, MaskView, draw_masks
 from maskwright.workflows.building.module import initialized_policy
@@ -47,12 +47,16 @@ def measure_live(
     Policies that look at nothing give the numbers of `maskwright masks` for as many draws; others
     are measured on many masks of this one picture.
     """
-    grid, channels = loaded.model.grid, loaded.model.config.channels
+    grid = loaded.model.grid
     check_ratio(grid.num_patches, choice.ratio)
     checked = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
-    policy = initialized_policy(checked, grid, channels, 0, 1)
-    draws = SEEING_DRAWS if policy.traits.needs else BLIND_DRAWS
-    sight = _sight(loaded, policy, image, draws) if policy.traits.needs else BLIND
+    # Networks begin as they are drawn, memories empty: one picture teaches nothing.
+    policy = initialized_policy(checked, grid, loaded.model.config.channels, 0, 1)
+    draws, sight = BLIND_DRAWS, BLIND
+    # Whoever looks is slower, and many masks of one picture differ by chance alone.
+    if policy.traits.needs:
+        draws = SEEING_DRAWS
+        sight = _sight(loaded, image, draws)
     with torch.no_grad():
         mask = draw_masks(policy, grid, draws, MaskDraw(choice.ratio, seed), sight)
     return measure_geometry(mask.is_masked, grid), draws
@@ -65,19 +69,25 @@ def trace_schedule(text: str) -> list[list[float]]:
     text that is no schedule.
     """
     schedule = parse_schedule(text)
-    times = [step / (POINTS - 1) for step in range(POINTS)]
-    return [[time, schedule.at(time, 0.0), schedule.at(time, 1.0)] for time in times]
+    rows = []
+    for step in range(POINTS):
+        time = step / (POINTS - 1)
+        # The ends of what may be drawn.
+        rows.append([time, schedule.at(time, 0.0), schedule.at(time, 1.0)])
+    return rows
 
 
-def _sight(loaded: LoadedModel, policy: Policy, image: Tensor, draws: int) -> MaskView:
+def _sight(loaded: LoadedModel, image: Tensor, draws: int) -> MaskView:
     """The same picture `draws` times, with the model's own attention computed once."""
     inputs = loaded.scale.to_model(image[None])
 
     def look(source: str) -> Tensor:
-        if source != "self":
+        # Others would have to be opened, which a page may not ask for.
+        if source != OWN:
             raise MaskwrightError("Here a policy can be guided by the model itself alone.")
         patches = patchify(inputs, loaded.model.config.patch_size)
-        return attention_map(loaded.model.encoder, patches).float().expand(draws, -1)
+        attention = attention_map(loaded.model.encoder, patches).float()  # (1, N)
+        return attention.expand(draws, -1)
 
     # (1, C, H, W) -> (draws, C, H, W) without copies
     return MaskView(images=inputs.expand(draws, -1, -1, -1), attention=look)

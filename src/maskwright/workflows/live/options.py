@@ -67,22 +67,26 @@ def _options(entry: Entry) -> Iterator[PolicyOption]:
     types_of = typing.get_type_hints(cls)
     notes = _notes(cls.__doc__ or "")
     for item in dataclasses.fields(cls):
+        # What a policy works out for itself is no option.
         if not item.init:
             continue
         default = item.default
         if default is MISSING and callable(item.default_factory):
             default = item.default_factory()
         kind, choices = _kind(types_of[item.name])
-        yield PolicyOption(item.name, kind, default, choices, notes.get(item.name, ""))
+        note = notes.get(item.name, "")
+        yield PolicyOption(item.name, kind, default, choices, note)
 
 
 def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:
     """Which control fits a type, and the words of a choice."""
     # `X | None` is offered as X: leaving it out is None already.
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+        parts = typing.get_args(hint)
+        hint = next(part for part in parts if part is not type(None))
     if typing.get_origin(hint) is Literal:
         return "choice", tuple(map(str, typing.get_args(hint)))
+    # Schedules, lists and mappings are written as text.
     kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "number"}
     return kinds.get(hint, "text"), ()
 
@@ -93,10 +97,12 @@ def _notes(text: str) -> dict[str, str]:
     name = ""
     for line in text.splitlines():
         head, colon, rest = line.strip().partition(": ")
+        # A sentence with a colon has more than one word before it.
         if colon and head.isidentifier():
             name = head
             notes[name] = rest
         elif not line.strip():
+            # An empty line ends a note.
             name = ""
         elif name:
             notes[name] += f" {line.strip()}"

@@ -52,7 +52,9 @@ def draw_sheet(
         reporter=LogReporter(),
     )
     masks = {painted.choice: painted.mask}
-    made = compare_models(models, models[0].load(), masks, chosen, None, options)
+    # The others are loaded in turn and have to have the grid of the first.
+    first = models[0].load()
+    made = compare_models(models, first, masks, chosen, None, options)
     return made.sheet, made.numbers
 
 
@@ -66,6 +68,7 @@ def exact_ratio(num_masked: int, num_patches: int) -> float:
     share = num_masked / num_patches
     for digits in range(2, 17):
         ratio = round(share, digits)
+        # Counts are rounded down, so most shares need few digits.
         if num_patches - visible_count(num_patches, ratio) == num_masked:
             return ratio
     return share

@@ -71,18 +71,20 @@ export class Board {
     pen.restore();
   }
 
+  // Left, top, width and height of a patch, in whole pixels so that patches meet without a line.
+  box(at) {
+    const { width, height } = this.cell;
+    const [col, row] = [at % this.cols, Math.floor(at / this.cols)];
+    const [x, y] = [Math.round(col * width), Math.round(row * height)];
+    return [x, y, Math.round((col + 1) * width) - x, Math.round((row + 1) * height) - y];
+  }
+
   // Hatch the patches for which test(index) holds.
   hatch(pen, test) {
-    const { width, height } = this.cell;
     pen.save();
     pen.beginPath();
     for (let at = 0; at < this.rows * this.cols; at++)
-      if (test(at)) {
-        const [col, row] = [at % this.cols, Math.floor(at / this.cols)];
-        // To whole pixels, so that no light line stays between two hidden patches.
-        const [x, y] = [Math.round(col * width), Math.round(row * height)];
-        pen.rect(x, y, Math.round((col + 1) * width) - x, Math.round((row + 1) * height) - y);
-      }
+      if (test(at)) pen.rect(...this.box(at));
     pen.clip();
     pen.fillStyle = color("--mask");
     pen.fillRect(0, 0, this.canvas.width, this.canvas.height);

@@ -3,12 +3,16 @@ import { isOutdated } from "../api.js";
 
 // After this many milliseconds an answer that is no longer wanted is given up.
 const PATIENCE = 400;
+// Before this many milliseconds nobody wants to see that something is under way.
+const SOON = 250;
 
 export class Live {
-  constructor(send, receive, fail) {
+  // busy(true) is called when an answer takes long, busy(false) when it is there.
+  constructor(send, receive, fail, busy = () => {}) {
     this.send = send; // (wanted, signal) -> promise
     this.receive = receive; // (answer, wanted)
     this.fail = fail;
+    this.busy = busy;
     this.under = null;
     this.next = null;
   }
@@ -33,6 +37,7 @@ export class Live {
     const control = new AbortController();
     this.under = control;
     this.began = performance.now();
+    this.slow ??= setTimeout(() => this.busy(true), SOON);
     try {
       const answer = await this.send(wanted, control.signal);
       if (!control.signal.aborted) this.receive(answer, wanted);
@@ -42,6 +47,12 @@ export class Live {
     this.under = null;
     const next = this.next;
     this.next = null;
-    if (next !== null) this.start(next);
+    if (next !== null) {
+      this.start(next);
+      return;
+    }
+    clearTimeout(this.slow);
+    this.slow = null;
+    this.busy(false);
   }
 }

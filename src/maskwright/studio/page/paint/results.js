@@ -95,12 +95,10 @@ export class Result {
     if (!this.layers || !this.room.patch) return;
     const weights = this.layers[Math.min(this.room.layer, this.layers.length - 1)];
     const most = Math.max(...weights);
-    const { width, height } = board.cell;
     weights.forEach((weight, at) => {
-      const [col, row] = [at % board.cols, Math.floor(at / board.cols)];
       // What gets no attention goes dark.
-      pen.fillStyle = `rgb(8 12 20 / ${(0.88 * (1 - weight / most)).toFixed(3)})`;
-      pen.fillRect(col * width, row * height, width + 0.5, height + 0.5);
+      pen.fillStyle = `rgb(8 12 20 / ${(0.85 * (1 - weight / most)).toFixed(3)})`;
+      pen.fillRect(...board.box(at));
     });
     board.frameCell(pen, this.room.patch.row, this.room.patch.col);
   }

@@ -44,7 +44,7 @@ class Paint {
     this.cursor = null; // of the pointer, in patches
     this.caret = null; // of the keyboard
     this.trail = [];
-    this.fills = new Live((wanted, signal) => this.api.post("/api/paint/fill", wanted, { signal }), (answer, wanted) => this.receive(answer, wanted), this.fail);
+    this.fills = new Live((wanted, signal) => this.api.post("/api/paint/fill", wanted, { signal }), (answer, wanted) => this.receive(answer, wanted), this.fail, (isBusy) => this.setBusy(isBusy));
     this.masks = new Live((wanted, signal) => this.api.post("/api/paint/policy", wanted, { signal }), (answer, wanted) => this.receiveMask(answer, wanted), this.fail);
     this.rests = new Live((wanted, signal) => this.api.post("/api/paint/trivial", wanted, { signal }), (answer) => this.receiveTrivial(answer), this.fail);
     this.build();
@@ -123,7 +123,7 @@ class Paint {
   }
 
   sources() {
-    return h("section", { class: "panel stack", "aria-label": "Model and picture" }, this.modelBox, h("h2", {}, "Picture"), this.picker.element);
+    return h("section", { class: "panel stack", "aria-label": "Model and picture" }, this.modelBox, this.picker.element);
   }
 
   policies() {
@@ -138,7 +138,7 @@ class Paint {
   viewOptions() {
     this.dividerSlider = slider({ label: "Left the original, right what was filled in", min: 0, max: 1, step: 0.01, value: 0.5, format: (value) => `${Math.round(100 * value)} %`, oninput: (value) => this.setDivider(value) });
     this.layerSlider = slider({ label: "Layer of the encoder", min: 1, max: 12, step: 1, value: 12, oninput: (value) => { this.layer = value - 1; this.paintResults(); } });
-    this.attentionNote = h("p", { class: "soft small" }, "Click a patch of the filled picture to see what it attends to. The model sees the whole picture here.");
+    this.attentionNote = h("p", { class: "soft small" }, "Click a patch, or move to it with arrows on the left, to see what it attends to. Here the model sees the whole picture.");
     this.errorNote = h("p", { class: "soft small" }, "Mean absolute difference over channels: black is 0, light yellow is 0.5 and more.");
     return h("div", { class: "stack view-options" }, this.dividerSlider.element, this.layerSlider.element, this.attentionNote, this.errorNote);
   }
@@ -362,6 +362,8 @@ class Paint {
         col: Math.max(0, Math.min(cols - 1, this.caret.col + step[1])),
       };
     }
+    // The same caret asks for attention, so that this needs no mouse either.
+    if (step && this.view === "attention") this.setPatch(this.caret.row, this.caret.col);
     if (!step || event.shiftKey) this.change((mask) => mask.brush(this.caret.row + 0.5, this.caret.col + 0.5, this.size, this.hides ? 1 : 0));
     this.painting.paint();
   }
@@ -461,6 +463,14 @@ class Paint {
   receiveTrivial(answer) {
     this.trivial = Object.entries(answer.fills).map(([name, scores]) => ({ name, ...scores }));
     if (this.mask.isMixed) this.showScores();
+  }
+
+  // A large model takes a second: what is shown meanwhile is of an earlier mask.
+  setBusy(isBusy) {
+    this.results.forEach((result) => {
+      result.element.classList.toggle("busy", isBusy);
+      result.element.setAttribute("aria-busy", String(isBusy));
+    });
   }
 
   showScores() {

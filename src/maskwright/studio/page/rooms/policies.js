@@ -45,7 +45,7 @@ class Policies {
     this.element = h(
       "div", { class: "policies" },
       h("h1", { class: "sr" }, "All policies on one picture"),
-      h("aside", { class: "panel stack side", "aria-label": "Model, picture and ratio" }, this.modelBox, this.ratio.element, this.seed.element, h("h2", {}, "Picture"), this.picker.element),
+      h("aside", { class: "panel stack side", "aria-label": "Model, picture and ratio" }, this.modelBox, this.ratio.element, this.seed.element, this.picker.element),
       h("section", { class: "stack" }, this.schedule(), h("p", { class: "soft small" }, "Left a mask of the picture; right how often each place is hidden, from white (never) to dark blue (always). Distances are in patches."), this.grid, this.left),
     );
   }
@@ -54,7 +54,7 @@ class Policies {
     this.text = h("input", { type: "text", spellcheck: "false", value: "0.5->0.75" });
     this.text.addEventListener("input", () => this.trace());
     this.time = slider({ label: "Time in the training", min: 0, max: 1, step: 0.01, value: 1, format: percent, oninput: (value) => this.setTime(value) });
-    this.chart = svg("svg", { viewBox: "0 0 600 170", role: "img", "aria-label": "The ratio over training" });
+    this.chart = svg("svg", { viewBox: "0 0 600 130", role: "img", "aria-label": "The ratio over training" });
     this.mistake = h("p", { class: "soft small", role: "status" });
     const examples = EXAMPLES.map((text) => h("button", { type: "button", onclick: () => { this.text.value = text; this.trace(); } }, text));
     return h(
@@ -165,13 +165,13 @@ class Policies {
 
   drawChart() {
     const x = (time) => 40 + 550 * time;
-    const y = (value) => 140 - 125 * Math.max(0, Math.min(1, value));
+    const y = (value) => 102 - 92 * Math.max(0, Math.min(1, value));
     const parts = [];
     for (const value of [0, 0.5, 1]) {
       parts.push(svg("line", { class: "chart-axis", x1: x(0), x2: x(1), y1: y(value), y2: y(value) }));
       parts.push(svg("text", { class: "chart-text", x: 32, y: y(value) + 4, "text-anchor": "end" }, String(value)));
     }
-    parts.push(svg("text", { class: "chart-text", x: x(0), y: 162 }, "begin"), svg("text", { class: "chart-text", x: x(1), y: 162, "text-anchor": "end" }, "end"));
+    parts.push(svg("text", { class: "chart-text", x: x(0), y: 124 }, "begin"), svg("text", { class: "chart-text", x: x(1), y: 124, "text-anchor": "end" }, "end"));
     if (this.points.length) {
       const line = (at) => this.points.map((point) => `${x(point[0])},${y(point[at])}`);
       const band = [...line(1), ...line(2).reverse()].join(" ");
@@ -233,13 +233,11 @@ class Card {
 
   drawHeat(pen, board) {
     if (!this.share) return;
-    const { width, height } = board.cell;
     this.share.forEach((value, at) => {
-      const [col, row] = [at % board.cols, Math.floor(at / board.cols)];
       // White to deep blue, the same in both themes.
       const part = (from, to) => Math.round(from + (to - from) * value);
       pen.fillStyle = `rgb(${part(247, 8)} ${part(251, 48)} ${part(255, 107)})`;
-      pen.fillRect(col * width, row * height, width + 0.5, height + 0.5);
+      pen.fillRect(...board.box(at));
     });
   }
 
