@@ -67,8 +67,7 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
             # (n, width)
             vectors = encoder.features_of_batch(images, settings.pooling, settings.features).numpy()
             _write_batch(writer, source, indexes, vectors)
-            done = indexes[-1] + 1
-            progress.show(done, total)
+            progress.show(indexes[-1] + 1, total)
         reporter.finish()
         count = total - len(batches.skipped)
         if not count:
