@@ -81,5 +81,7 @@ def test_what_cannot_be_compared_is_a_sentence(tmp_path: Path, photos: Path) -> 
         prepare_ballot(settings_for(tmp_path, photos, policy="random; block(size=2)"))
     with pytest.raises(MaskwrightError, match="2 to 8 models; got 1"):
         settings_for(tmp_path, photos, runs={"one": "runs/one"})
+    with pytest.raises(MaskwrightError, match="it names 'bright'"):
+        settings_for(tmp_path, photos, title="Is bright better?")
     with pytest.raises(MaskwrightError, match="at most 200 pictures"):
         settings_for(tmp_path, photos, count=500)

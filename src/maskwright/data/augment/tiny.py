@@ -56,8 +56,7 @@ def _interval(start: Tensor, length: Tensor, side: int) -> Tensor:
     """Number the interval [start, start + length) among all of a side, the shortest first."""
     # There are side intervals of length 1, side - 1 of length 2, ...: a sum of a progression.
     shorter = length - 1
-    twice_removed = shorter * (shorter + 1)
-    before = shorter * (side + 1) - twice_removed // 2
+    before = shorter * (side + 1) - shorter * (shorter + 1) // 2
     return before + start
 
 

@@ -62,6 +62,12 @@ class BallotSettings:
             )
         if not self.title.strip():
             raise MaskwrightError("A vote needs a title, which raters see.")
+        # Shorter names are parts of many words.
+        named = [name for name in self.runs if len(name) > 2 and name in self.title]
+        if named:
+            raise MaskwrightError(
+                f"Raters see the title '{self.title}', and it names '{named[0]}'; leave that out."
+            )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from maskwright.targets.contract.values import (
     check_values,
 )
 
+# What holds for every target, and what for those that lead back to pixels.
 _CHECKS: dict[str, Callable[[TargetCase], None]] = {
     "values": check_values,
     "determinism": check_determinism,
@@ -51,6 +52,7 @@ def target_checks(line: str, shapes: Sequence[tuple[Grid, int]] = SHAPES) -> Ite
     """
     yield NamedCheck("line", partial(check_line, line))
     yield NamedCheck("promises", partial(check_promises, line))
+    # The values of a network are computed by the training, which this room lies below.
     if read_target(line).traits.network is not None:
         return
     for grid, channels in shapes:

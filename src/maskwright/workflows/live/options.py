@@ -70,8 +70,9 @@ def _options(entry: Entry) -> Iterator[PolicyOption]:
         # What a policy works out for itself is no option.
         if not item.init:
             continue
-        make = item.default_factory
-        default = item.default if make is MISSING else make()
+        default = item.default
+        if default is MISSING and callable(item.default_factory):
+            default = item.default_factory()
         kind, choices = _kind(types_of[item.name])
         note = notes.get(item.name, "")
         yield PolicyOption(item.name, kind, default, choices, note)

@@ -18,6 +18,7 @@ from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.selection import choose_kept, describe_counts, measure_filled
 from maskwright.models.selection import pick
 from maskwright.support.array_file import write_npz
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic, write_json
@@ -101,8 +102,9 @@ def _look(
     shown = set(spread(total, SHEET))
     keys: list[str] = []
     chances, kept, errors, rows = [], [], [], []
+    progress = CountProgress(reporter, "select")
     for batch in batches:
-        reporter.progress("select", len(keys), total, f"{len(keys):,} of {total:,} pictures")
+        progress.show(len(keys), total)
         logit = choose_kept(scorer, batch.images, loaded.scale, grid.patch_size, device)
         is_kept = pick(logit)
         filled = measure_filled(model.fill_in, model, batch.images, is_kept, loaded.scale, device)
