@@ -55,6 +55,9 @@ class RolloutReading:
 class Rollout:
     """Attention rollout (Abnar and Zuidema 2020) of whole and of occluded pictures.
 
+    Formula: rollout = product over layers of (A[l] + I) / 2
+    Source: Abnar and Zuidema 2020.
+
     ratios: shares taken away.
     order: in which patches vanish, as for occlusion.
     how: `drop` leaves tokens out of the encoder, `gray` paints patches in the mean color.

@@ -45,6 +45,9 @@ FEW_DECISIONS = 30
 class CueConflict:
     """Shape bias = shape decisions / (shape + texture decisions) on cue-conflict pictures.
 
+    Formula: shape bias = shape / (shape + texture), counts of decisions
+    Source: Geirhos et al. 2019.
+
     mapping: CSV of class,category that says which probe class belongs to which category of the
         pictures (else: equal names, and the names of STL-10, CIFAR and Tiny-ImageNet).
     cues: CSV of file,shape,texture for pictures whose names don't say.

@@ -46,6 +46,9 @@ USUAL = (
 class Geometry:
     """Shape of the masks of policies, and the error of copying the nearest visible patch.
 
+    Formula: distance = mean over masked i of the least distance to a visible patch
+    Source: this package.
+
     policies: those that need neither maps nor a model, by default the usual ones that suit the
         grid.
     ratio: share masked.

@@ -45,6 +45,9 @@ CONTROL = (
 class Occlusion:
     """Accuracy of the fixed probe and drift of its features as patches vanish.
 
+    Formula: drift = |z(occluded) - z|^2 / mean |z - z'|^2 over pairs of pictures
+    Source: this package, after Naseer et al. 2021.
+
     ratios: shares of the patches taken away.
     orders: random, block, salient-first and salient-last (by the encoder's own last attention), or
         any masking policy that ranks patches by itself.

@@ -35,6 +35,9 @@ CONTROL = (
 class Lowpass:
     """Accuracy of the fixed probe under Gaussian blur and under ideal low-pass filters.
 
+    Formula: area = mean over steps of (accuracy - chance) / (clean accuracy - chance)
+    Source: this package, after Geirhos et al. 2018.
+
     sigmas: of the blur, in pixels at the model's size; an empty list skips it.
     cutoffs: highest frequency kept, in cycles per shorter side of the image. Cut-offs that keep
         every frequency of the subject's pictures are left out. An empty list skips them.
@@ -73,6 +76,9 @@ class Lowpass:
 @dataclass(frozen=True)
 class Highpass:
     """Accuracy of the fixed probe under ideal high-pass filters that keep each channel's mean.
+
+    Formula: area = mean over steps of (accuracy - chance) / (clean accuracy - chance)
+    Source: this package, after Geirhos et al. 2018.
 
     cutoffs: highest frequency removed, in cycles per shorter side of the image.
     match_contrast: stretch what is left to the standard deviation that the picture had, because

@@ -34,6 +34,9 @@ CONTROL = (
 class Representation:
     """Rank, uniformity and alignment of mean-pooled features, and k-NN accuracy of every layer.
 
+    Formula: effective rank = exp(entropy of the singular values' shares)
+    Source: Roy and Vetterli 2007; Wang and Isola 2020.
+
     most: of the train pictures, how many are neighbors at most, spread over all.
     k: neighbors.
     scale: smallest share of a picture's area that a random crop of the two views may take, each

@@ -36,6 +36,9 @@ class Stylized:
     """Accuracy on stylized pictures of a folder, laid out as Stylized-ImageNet: a folder per class.
 
     Pictures whose file names are those of clean test pictures are also compared one by one.
+
+    Formula: accuracy(stylized) beside accuracy(clean)
+    Source: Geirhos et al. 2019 (Stylized-ImageNet).
     """
 
     wants: ClassVar[tuple[str, ...]] = ("stylized",)
@@ -81,6 +84,9 @@ class Restyled:
     The texture comes from a test picture of another class, so answers may follow the picture or the
     style. Nothing is downloaded; what it does to shapes and textures is measured by
     bench/restyling.py.
+
+    Formula: min |Gram(picture) - Gram(style)|^2 + outline * |coarse(picture) - coarse|^2
+    Source: Gatys et al. 2016; random filters as in Ustyuzhaninov et al. 2017.
 
     most: pictures that are restyled, spread over the test pictures.
     steps: of the optimizer that draws them.

@@ -52,6 +52,9 @@ class Texture:
     intervals come from drawing the test pictures of both sets anew, the same ones for every
     subject.
 
+    Formula: (acc[t] - chance[t]) / (1 - chance[t]) - (acc[o] - chance[o]) / (1 - chance[o])
+    Source: this package.
+
     match: fit both probes on equally many pictures, as many as the smaller set has, since more
         pictures help some encoders more than others.
     """

@@ -25,6 +25,9 @@ class FocalFrequencyError:
     No gradient flows into the weights. The transform keeps energy, so at alpha 0 the value is the
     mean squared error of predicted pixels.
 
+    Formula: mean((|F e| / max |F e|)^alpha * |F e|^2), F the Fourier transform
+    Source: Jiang et al. 2021 (Focal Frequency Loss).
+
     over: `patch` transforms every predicted patch by itself, in the space of the target;
         `composite` transforms the whole picture, true pixels at visible patches, in the model's
         numbers (normalized patches put back with their own statistics), and counts per pixel of

@@ -32,6 +32,9 @@ class LaplacianError:
     so that the true patch and only it costs nothing. This is a training signal: pictures shown to
     people use statistics interpolated from visible patches.
 
+    Formula: mean(|D (composite - picture)|), D the discrete Laplacian
+    Source: Denton et al. 2015 (Laplacian pyramids) for the idea; the term is this package's.
+
     compare: l1 (mean absolute) or mse (mean squared).
     neighbors: 4 (sum of differences to the four neighbors) or 8.
     """

@@ -49,6 +49,9 @@ class Extractor(Protocol):
 class PerceptualSettings:
     """The options of the perceptual term: `perceptual(extractor="vgg19", weights="imagenet")`.
 
+    Formula: sum over layers l of w[l] * mean(|f[l](composite) - f[l](picture)|)
+    Source: Johnson et al. 2016.
+
     extractor: vgg19, vgg16, timm:NAME, or a .pt2 file (an exported program that maps pixels in [0,
         1] to a dict of named maps).
     weights: imagenet (downloaded once by torchvision or timm), a file of weights, or random.

@@ -38,6 +38,9 @@ class SquaredError:
     """Mean squared error at the predicted patches (He et al. 2022).
 
     A zero prediction of normalized patches costs (P - 1) / P.
+
+    Formula: mean((prediction - target)^2)
+    Source: He et al. 2022 (MAE).
     """
 
     visible: float = 0.0
@@ -61,7 +64,11 @@ class SquaredError:
 
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteError:
-    """Mean absolute error at the predicted patches."""
+    """Mean absolute error at the predicted patches.
+
+    Formula: mean(|prediction - target|)
+    Source: Xie et al. 2022 (SimMIM).
+    """
 
     visible: float = 0.0
     weight: str | None = None
@@ -87,6 +94,9 @@ class SmoothAbsoluteError:
     """Squared error / (2 beta) below `beta`, absolute error minus beta / 2 above it.
 
     SimMIM and data2vec use such a loss.
+
+    Formula: e^2 / (2 beta) where |e| < beta, else |e| - beta / 2
+    Source: Girshick 2015 (Fast R-CNN); Baevski et al. 2022 (data2vec).
     """
 
     beta: float = 1.0

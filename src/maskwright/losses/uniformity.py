@@ -28,6 +28,9 @@ class Uniformity:
     averaging the gradients are those of one process that holds it all. Without gradients (held-out
     loss) each process answers for its own images.
 
+    Formula: log mean(exp(-t * |z[a] - z[b]|^2)) over pairs a, b
+    Source: Wang and Isola 2020.
+
     t: how local the repulsion is; larger looks at the nearest images only.
     of: `mean` of the visible patch tokens, or the `class` token; either is scaled to length 1 and
         computed from the encoder's output.

@@ -19,6 +19,9 @@ class BlockPolicy:
 
     At most one cell of an image is masked in part.
 
+    Formula: score[i] = u(cell of i), u uniform
+    Source: Xie et al. 2022 (SimMIM); Yang et al. 2025 (Pixio).
+
     size: side of a cell in patches.
     shift: also start the lattice of cells at a random place, its cells going on at the opposite
         border. Sides that `size` does not divide are shifted always, see `lattice.divide`.

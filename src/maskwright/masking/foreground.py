@@ -26,6 +26,10 @@ class ForegroundPolicy:
     used up leaves its share to the other, so a picture without foreground, or with nothing else, is
     masked at random.
 
+    Formula: masked of the F foreground patches, M masked in all =
+        (1 - strength) * ratio * F + strength * min(F, M)
+    Source: this package, after Li et al. 2022 (SemMAE) and the AniMask project.
+
     heavy: "fg" (the usual) or "bg" says which is hidden more, "proportional" hides both at the same
         ratio: the control.
     strength: how much more, from 0 (proportional) to 1 (all of the heavy side, before anything of

@@ -28,6 +28,9 @@ class GivenPolicy:
     The count still comes from the ratio, exactly: too small a given mask is filled, too large a one
     is cut, both by chance. `given_ratio` is the ratio at which neither happens.
 
+    Formula: score[i] = given[i], ties by chance
+    Source: this package.
+
     masks: (rows, cols) for every image, or (S, N) of which each image takes one; True (or the
         larger number) is masked first.
     choose: "by_chance" draws one of the S anew each time, "by_sample" takes the one of the

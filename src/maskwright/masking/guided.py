@@ -20,6 +20,9 @@ LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 class GuidedPolicy:
     """Mask the patches with the most attention, or the least.
 
+    Formula: score[i] = log(a[i]) / temperature + Gumbel noise; at 0 score = a
+    Source: Kakogeorgiou et al. 2022 (AttMask); Liu et al. 2023 (AMT).
+
     source: whose attention, "self" for an average of the run's own encoder, "prior" for the maps of
         a prepared store, else a run, a file or a model's name.
     hide: "salient" masks what is attended to most, "background" what is attended to least.

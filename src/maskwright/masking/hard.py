@@ -33,6 +33,9 @@ class HardPolicy(PolicySettings):
     It keeps one number per patch of every picture and has no network. Patches never seen count as
     the hardest, so that they are tried.
 
+    Formula: score[i] = m[i]; m[i] <- keep * m[i] + (1 - keep) * loss[i]
+    Source: this package; the idea of hard patches is that of Wang et al. 2023 (HPM).
+
     keep: how much of the remembered loss a new one leaves in place.
     """
 
@@ -116,6 +119,9 @@ class PredictedHardPolicy(PolicySettings):
 
     The network learns from each step which of two patches cost more. It reads pixels; HPM predicts
     from the features of an averaged encoder, at 2.5 times the cost of a step.
+
+    Formula: score = f(x); f minimizes the mean of softplus(f[j] - f[i]) over loss[i] > loss[j]
+    Source: Wang et al. 2023 (HPM).
 
     width, depth: of the network, a transformer on all patches of the picture.
     weight: of its loss beside the reconstruction's.

@@ -21,6 +21,9 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 class AdversarialPolicy(PolicySettings):
     """Learn from the loss what to mask, first to lower it, later to raise it (CL-MAE).
 
+    Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
+    Source: Madan et al. 2024 (CL-MAE).
+
     Source: Madan et al. 2024. The loss reaches the policy through the visible tokens: a step costs
     one pass of the small network more, not one of the model.
 
@@ -99,6 +102,9 @@ class AdaptivePolicy(PolicySettings):
 
     What came back badly becomes likelier to be visible: the opposite of `hard` and `guided`. The
     visible patches are drawn one by one without replacement by the network's softmax.
+
+    Formula: score = -(log p + Gumbel noise); f minimizes -weight * mean(log p[i] * error[i])
+    Source: Bandara et al. 2023 (AdaMAE).
 
     weight: of its loss, 1e-4 in the paper.
     width, depth: of the network.

@@ -49,7 +49,11 @@ class _SumOfPolicies:
 
 @dataclass(frozen=True, kw_only=True)
 class MixturePolicy(_SumOfPolicies):
-    """Pick one of several policies for each image, with chances in proportion to the weights."""
+    """Pick one of several policies for each image, with chances in proportion to the weights.
+
+    Formula: score = score of policy k, k drawn with chance w[k] / sum(w)
+    Source: this package.
+    """
 
     kind: ClassVar[str] = "mixture"
 
@@ -86,6 +90,9 @@ class BlendPolicy(_SumOfPolicies):
 
     Ranks times weights, not scores, are added, because policies score on scales of their own. Equal
     scores are ranked by chance.
+
+    Formula: score[i] = sum over k of w[k] / sum(w) * rank of i under policy k
+    Source: this package.
     """
 
     kind: ClassVar[str] = "blend"

@@ -26,6 +26,9 @@ LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and fil
 class RedNoise:
     """Mask large smooth regions: low-pass noise.
 
+    Formula: score = G(sigma) * w, w white noise, G a Gaussian filter
+    Source: Hinojosa et al. 2024 (ColorMAE).
+
     sigma: width of the Gaussian in patches; larger makes larger regions.
     """
 
@@ -47,6 +50,9 @@ class RedNoise:
 class BlueNoise:
     """Mask so that no large region is all masked: high-pass noise.
 
+    Formula: score = w - G(sigma) * w, w white noise, G a Gaussian filter
+    Source: Hinojosa et al. 2024 (ColorMAE).
+
     sigma: width in patches of the Gaussian that is taken away.
     """
 
@@ -64,6 +70,9 @@ class BlueNoise:
 @dataclass(frozen=True, kw_only=True)
 class GreenNoise:
     """Mask clumps of a middle size: band-pass noise.
+
+    Formula: score = (G(fine) - G(coarse)) * w, w white noise, G a Gaussian filter
+    Source: Hinojosa et al. 2024 (ColorMAE).
 
     fine, coarse: widths in patches of the two Gaussians between which it lies.
     """
@@ -84,6 +93,9 @@ class PurpleNoise:
     """Mask large regions and single patches, but no middle sizes: band-stop noise.
 
     It is white noise less the green noise of the same widths.
+
+    Formula: score = w - (G(fine) - G(coarse)) * w, w white noise, G a Gaussian filter
+    Source: Hinojosa et al. 2024 (ColorMAE).
 
     fine, coarse: widths in patches of the two Gaussians between which nothing is left.
     """

@@ -34,6 +34,9 @@ class PartsPolicy:
     picture without parts is all background and masked at random. Shares are rounded by chance,
     because a part is often one patch, which would otherwise be hidden always or never.
 
+    Formula: masked = whole * (parts in turn) + (1 - whole) * (all parts by size)
+    Source: Li et al. 2022 (SemMAE).
+
     weights: a part of larger weight more likely comes early in the order, as in drawing without
         replacement, {eyes: 3, face: 1}; parts without a weight have 1, weight 0 comes last.
     whole: the share of masked patches that goes to whole parts, one part after the other in an
@@ -109,6 +112,9 @@ class PartRatiosPolicy:
     Where the total cannot be met so, because all parts are named or those left out are too small,
     all ratios are scaled by one factor. Parts, the background and rounding are as in `PartsPolicy`.
     Named nothing, all patches are masked at random.
+
+    Formula: masked of part k = ratios[k] * patches of part k, scaled to the count
+    Source: this package, after Li et al. 2022 (SemMAE).
 
     ratios: {face: 0.9, eyes: 0.5->1}, numbers or schedules; parts left out share what is missing to
         the total, all at one ratio.

@@ -25,6 +25,9 @@ class RectanglesPolicy:
     The last rectangle needed is masked in part, its patches chosen by chance; so are patches that
     24 rectangles leave open.
 
+    Formula: score[i] = -(number of the first rectangle that covers i)
+    Source: Bao et al. 2022 (BEiT).
+
     min_area: patches of the smallest rectangle; a rectangle's area is uniform between this and what
         the earlier ones leave to be masked.
     aspect: range of height / width, log-uniform.
@@ -73,6 +76,9 @@ class MultiblockPolicy:
     Masked first are the blocks in turn, then what is outside the context, then further blocks of
     the same kind until the count is reached. Unlike the reference code of Assran et al. 2023, the
     last row and column count, scale and aspect are independent, and no image looks at its batch.
+
+    Formula: order = blocks in turn, then outside the context, then further blocks
+    Source: Assran et al. 2023 (I-JEPA).
 
     blocks: how many.
     scale: range of a block's share of the grid.
@@ -139,6 +145,9 @@ class InverseBlockPolicy:
 
     Where no rectangle has exactly the visible count, the last column of a slightly larger one is
     visible in part.
+
+    Formula: score[i] = 1 outside of the rectangle, 0 inside
+    Source: Darcet et al. 2025 (CAPI).
 
     aspect: range of height / width, drawn log-uniformly.
     roll: the rectangle may go on at the opposite border, which masks every position equally often;

@@ -23,6 +23,9 @@ class SelectedPolicy:
 
     The count comes from the ratio, exactly. The same picture always gets the same mask.
 
+    Formula: score = f(x), f a trained and frozen scorer
+    Source: this package, after the project on learned maskers (docs/guide/projects.md).
+
     scorer: (B, N, P) patches in the model's numbers to (B, N) scores, frozen here.
     grid: the grid it was built for.
     origin: where it comes from, for errors.

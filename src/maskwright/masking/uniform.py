@@ -15,7 +15,11 @@ from maskwright.support.checks import check_count, check_one_of
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPolicy:
-    """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides."""
+    """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides.
+
+    Formula: score[i] = 0, ties by chance
+    Source: He et al. 2022, Masked Autoencoders Are Scalable Vision Learners.
+    """
 
     traits: ClassVar[Traits] = Traits()
 
@@ -29,6 +33,9 @@ class GridPolicy:
 
     One patch stays per cell at ratio 1 - 1/cell**2 (0.75 for 2). At other ratios the positions in a
     cell are masked one after the other in random order, and chance decides inside the last round.
+
+    Formula: score[i] = -(turn of i in a random order of the patches of its cell)
+    Source: He et al. 2022 (MAE); Li et al. 2022 (UM-MAE).
 
     phase: "cell" draws which patch stays anew in each cell (UM-MAE, Li et al. 2022), "global" once
         per image (the grid of He et al. 2022).

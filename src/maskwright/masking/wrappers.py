@@ -78,6 +78,9 @@ class ComplementPolicy(_WrappedPolicy):
 
     What the policy `of` would mask first stays visible longest; what it would mask last comes
     first.
+
+    Formula: score[i] = -(score of i under the policy `of`)
+    Source: this package.
     """
 
     @property
@@ -102,6 +105,9 @@ class TurnsPolicy(_WrappedPolicy):
     The masks of a picture (--masks-per-image) share one ranking by the policy `of`, and each takes
     the next stretch of it as visible, until every patch has been visible once. With one mask per
     picture, or where nothing numbers the masks, it is the policy `of` itself.
+
+    Formula: mask m shows patches m * V to (m + 1) * V of one shared order
+    Source: Ma et al. 2023 (DMJD).
     """
 
     @property

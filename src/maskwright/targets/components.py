@@ -30,6 +30,9 @@ class ComponentsSettings:
 
     The components are fitted once, on patches of training pictures, and kept with the weights.
 
+    Formula: t = V (x - m), V some principal components, m the mean patch
+    Source: Balestriero and LeCun 2024 (Learning by Reconstruction).
+
     part: `low` keeps the components of the least variance, `high` those of the most.
     share: how many of them are kept, as a share of all.
     whiten: divide each by its own deviation; else all are divided by one number that makes their

@@ -30,6 +30,9 @@ class FeaturesTarget:
     Values are the mean of the last blocks' outputs, each normalized over its features without
     weights, and that mean normalized again.
 
+    Formula: t = norm(mean over the last blocks of norm(output))
+    Source: Baevski et al. 2022 (data2vec).
+
     source: `ema`, a moving average of the trained encoder; or a run, a weight file, a folder,
         official:NAME or timm:NAME, in quotes.
     blocks: how many of the last blocks are averaged; by default 3, or all where there are fewer.

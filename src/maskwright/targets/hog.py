@@ -31,6 +31,9 @@ _CHUNK = 1 << 16
 class HogTarget:
     """Predict how much gradient there is in each direction, in each cell of a patch.
 
+    Formula: t = h / sqrt(|h|^2 + floor^2), h the votes for each direction
+    Source: Wei et al. 2022 (MaskFeat); Dalal and Triggs 2005.
+
     bins: orientations from 0 to 180 degrees; a pixel votes for its two nearest by its gradient's
         length.
     cells: cells along a patch's side, by default 2, or 1 where the side is odd or below 4 pixels.

@@ -27,6 +27,9 @@ class LowpassTarget:
     The whole picture is filtered, so patches fit together without seams. Frequencies are those of a
     cosine transform (DCT-II), which mirrors the picture at its border.
 
+    Formula: t = patch of (H(f / cutoff) * picture), H a low-pass filter
+    Source: Liu et al. 2023 (PixMIM) for the idea of low-pass targets.
+
     cutoff: in waves per side of a patch, whatever its size in pixels: 1 keeps waves as long as a
         patch, and half the side of a patch in pixels would keep everything.
     by: `gaussian` lets a frequency f pass by exp(-(f / cutoff)^2 / 2) (a blur); `dct` lets pass all

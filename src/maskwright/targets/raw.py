@@ -14,7 +14,11 @@ from maskwright.targets.catalog import target_line
 
 @dataclass(frozen=True, kw_only=True)
 class RawTarget:
-    """Predict the pixels of each patch in the model's numbers."""
+    """Predict the pixels of each patch in the model's numbers.
+
+    Formula: t = x
+    Source: Xie et al. 2022 (SimMIM).
+    """
 
     traits: ClassVar[TargetTraits] = TargetTraits(returns="picture", is_pixels=True)
 

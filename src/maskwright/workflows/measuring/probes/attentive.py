@@ -28,7 +28,11 @@ BATCH = 128
 
 @dataclass(frozen=True, kw_only=True)
 class AttentiveProbe(AttentiveSettings):
-    """The settings of an attentive probe; its rate is chosen on a held-out share of train."""
+    """The settings of an attentive probe; its rate is chosen on a held-out share of train.
+
+    Formula: class = W (softmax(q k) v), q learned
+    Source: Chen et al. 2024 (Context Autoencoder); Bardes et al. 2024 (V-JEPA).
+    """
 
     needs_encoder: ClassVar[bool] = True
     looks_at: ClassVar[str] = "frozen patch tokens"

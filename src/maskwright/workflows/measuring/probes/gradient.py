@@ -33,6 +33,9 @@ Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 class OfficialLinearProbe:
     """The linear probe of He et al. (2022): LARS on a frozen pass over augmented train pictures.
 
+    Formula: rate = base_lr * batch / 256, optimizer LARS
+    Source: He et al. 2022 (MAE).
+
     epochs: passes over all of train; the last one is reported.
     batch: pictures per step, with which the rate base_lr * batch / 256 grows; 0 takes the published
         16,384. A set too small for ten such steps per epoch gets the largest power of two that
@@ -165,6 +168,9 @@ class AdamLinearProbe:
     """Batch norm and a linear layer trained with Adam on cached features; nothing is tuned.
 
     Small MAE repositories do so with batches of 128.
+
+    Formula: class = W batchnorm(z), optimizer Adam
+    Source: common in small MAE repositories.
 
     epochs: passes over all of train; the last one is reported.
     batch: pictures per step.

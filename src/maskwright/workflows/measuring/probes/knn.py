@@ -15,6 +15,9 @@ from maskwright.workflows.measuring.probe_context import ProbeContext
 class KnnProbe(KnnSettings):
     """The settings of k-NN, and which features it compares.
 
+    Formula: vote of class c = sum over its neighbors of exp(cosine / temperature)
+    Source: Caron et al. 2021 (DINO).
+
     standardize: on, unlike in the published protocol: features of several blocks stand side by
         side, and without it those of the widest spread decide alone (docs/log.md).
     pooling: `mean`, `cls` or `both`; always `mean` for raw pixels.

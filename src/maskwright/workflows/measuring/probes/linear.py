@@ -20,6 +20,9 @@ FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 class LinearProbe:
     """A linear probe whose penalty, and with `best` whose pooling, is chosen on held-out train.
 
+    Formula: min over W of cross entropy(W z) + penalty * |W|^2
+    Source: Chen et al. 2020 (SimCLR) for the protocol of frozen features.
+
     pooling: `best`, or `mean`, `cls` or `both` for all encoders.
     held_out: share of each train class kept for tuning.
     iterations: of L-BFGS.
@@ -58,6 +61,9 @@ class LinearProbe:
 @dataclass(frozen=True, kw_only=True)
 class LayersProbe:
     """A linear probe after every block; layer and penalty are chosen on held-out train.
+
+    Formula: as linear, on the output of each block
+    Source: Chen et al. 2020 (iGPT).
 
     pooling: `mean`, `cls` or `both` for all layers.
     held_out: share of each train class kept for tuning.
@@ -124,7 +130,11 @@ def _describe_layer(layer: int, result: LinearProbeResult) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotProbe(FewShotSettings):
-    """A linear probe that sees few labels, drawn anew `draws` times."""
+    """A linear probe that sees few labels, drawn anew `draws` times.
+
+    Formula: as linear, on few labels; mean over draws
+    Source: Assran et al. 2022 (MSN) for the protocol.
+    """
 
     needs_encoder: ClassVar[bool] = False
     looks_at: ClassVar[str] = "frozen features, few labels"

@@ -41,6 +41,9 @@ from maskwright.workflows.measuring.train_patches import draw_train_patches, hel
 class RegressionProbe:
     """Ridge regression on frozen features; its penalty is chosen on held-out train pictures.
 
+    Formula: W = argmin |y - W z|^2 + penalty * |W|^2
+    Source: Hoerl and Kennard 1970 (ridge regression).
+
     values: a CSV of file,value for a number per picture; FILE.csv:COLUMN for another column.
     maps: for a number per pixel, a map of a prepared store, or a folder or .zip of gray PNGs.
     missing: the value of map pixels about which nothing is known.

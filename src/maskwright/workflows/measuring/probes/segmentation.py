@@ -39,6 +39,9 @@ from maskwright.workflows.measuring.train_patches import draw_train_patches
 class SegmentationProbe(SegmentationFit):
     """A linear layer on frozen patch tokens; its penalty is chosen on held-out train pictures.
 
+    Formula: class of pixel = argmax W z[patch], enlarged bilinearly
+    Source: this package; linear heads as in Oquab et al. 2024 (DINOv2).
+
     maps: the truth: a map of a prepared store, or a folder or .zip of PNGs named like the pictures.
     classes: a CSV of id,name and perhaps color; by default classes.csv beside the maps.
     ignore: the number of pixels that are not counted.
