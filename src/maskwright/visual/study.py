@@ -56,7 +56,9 @@ class Dot:
     @property
     def interval(self) -> list[float]:
         """Both ends of its interval, or nothing."""
-        return [] if self.low is None or self.high is None else [self.low, self.high]
+        if self.low is None or self.high is None:
+            return []
+        return [self.low, self.high]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +160,8 @@ def unbeaten(costs: Sequence[Cost], larger_is_better: bool = True) -> list[Cost]
     in_order = sorted(costs, key=lambda cost: (cost.spent, -sign * cost.dot.mean))
     best: list[Cost] = []
     for cost in in_order:
-        if not best or sign * cost.dot.mean > sign * best[-1].dot.mean:
+        is_better = not best or sign * cost.dot.mean > sign * best[-1].dot.mean
+        if is_better:
             best.append(cost)
     return best
 
