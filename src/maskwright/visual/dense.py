@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
-from maskwright.visual.tiles import to_rgb, to_tile
+from maskwright.visual.tiles import to_tile
 
 # Below this width of a tile two examples stand on a line.
 _NARROW = 200
