@@ -9,10 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from maskwright.diagnostics.findings import number_to_json
-from maskwright.evaluation.metrics import Interval, bootstrap, bootstrap_interval
+from maskwright.evaluation.division import divide_or_nan
+from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap, bootstrap_interval
 
 # The area of a curve that begins at chance.
-_NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,14 @@ def judge_fading(
     mean_drift = bootstrap_interval(heights, seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return FadingCurve(ratios, accuracies, steps, _NOTHING, mean_drift, (note,))
+        return FadingCurve(ratios, accuracies, steps, NO_INTERVAL, mean_drift, (note,))
 
     def area(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies above chance
         above = counts @ answers.T / answers.shape[1] - chance
         clean = above[:, 0]
         # A draw whose clean accuracy is at chance has no area and is left out.
-        nothing = np.full(len(above), np.nan)
-        return np.divide(mean_height(above, ratios), clean, out=nothing, where=clean > 0)
+        return divide_or_nan(mean_height(above, ratios), clean)
 
     area_interval = bootstrap(area, answers.shape[1], seed)
     return FadingCurve(ratios, accuracies, steps, area_interval, mean_drift)

@@ -191,7 +191,9 @@ def _describe_positions(subject: Subject) -> str:
 
 
 def _numbers(steps: dict[str, Interval], read: Shuffled, seed: int) -> dict[str, Number]:
-    numbers: dict[str, Number] = {f"accuracy {name}": value for name, value in steps.items()}
+    numbers: dict[str, Number] = {}
+    for name, value in steps.items():
+        numbers[f"accuracy {name}"] = value
     # Patch tokens alone, without the class token.
     clean = torch.cat([features.mean for features in read.clean])
     moved = torch.cat([features.mean for features in read.moved])
@@ -215,6 +217,9 @@ def _accuracy(probe: FixedProbe, parts: Sequence[Features], labels: Tensor, seed
 
 def _drift(clean: Tensor, moved: Tensor, seed: int) -> Interval:
     """Mean cosine distance (n, D) to (n, D), over that of two different pictures."""
-    cosine = (F.normalize(clean.double(), dim=1) * F.normalize(moved.double(), dim=1)).sum(1)
+    first = F.normalize(clean.double(), dim=1)
+    second = F.normalize(moved.double(), dim=1)
+    cosine = (first * second).sum(1)
     # Rounding can push a cosine above 1, and no distance is negative.
-    return bootstrap_interval((1 - cosine).clamp_min(0) / mean_distance(clean), seed)
+    distance = (1 - cosine).clamp_min(0)
+    return bootstrap_interval(distance / mean_distance(clean), seed)

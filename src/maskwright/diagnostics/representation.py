@@ -136,8 +136,9 @@ def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
     with held_still(encoder, subject.device, subject.precision):
         layers = tokens_by_layer(encoder, subject.patches(images))
         for name, tokens in zip(names, layers, strict=True):
-            # (B, prefix + N, D) -> (B, D), layer by layer, so that one is in memory at a time
-            yield name, tokens[:, subject.num_prefix :].float().mean(1).cpu()
+            # Layer by layer, so that one is in memory at a time.
+            of_patches = tokens[:, subject.num_prefix :].float()  # (B, N, D)
+            yield name, of_patches.mean(1).cpu()
 
 
 def _view_features(
@@ -151,11 +152,16 @@ def _view_features(
         # Crops depend on the number of the picture, so all subjects see the same.
         ids = torch.arange(first, first + len(batch.images))
         first += len(ids)
-        heights, widths = (torch.full((len(ids),), side) for side in batch.images.shape[-2:])
-        boxes = augment.draw(heights, widths, seed=seed, epoch=number, sample_ids=ids).to_list()
-        views = [
-            box.apply(image, subject.image_size)
-            for box, image in zip(boxes, batch.images, strict=True)
-        ]
-        parts.append(subject.features(torch.stack(views)).mean)
+        height, width = batch.images.shape[-2:]
+        boxes = augment.draw(
+            torch.full_like(ids, height),
+            torch.full_like(ids, width),
+            seed=seed,
+            epoch=number,
+            sample_ids=ids,
+        )
+        pairs = zip(boxes.to_list(), batch.images, strict=True)
+        views = [box.apply(image, subject.image_size) for box, image in pairs]
+        features = subject.features(torch.stack(views))
+        parts.append(features.mean)
     return torch.cat(parts)
