@@ -23,7 +23,7 @@ from maskwright.studies.plan import build_plan, read_plan
 from maskwright.studies.record import StudyRecord
 from maskwright.studies.study import study
 from maskwright.studies.workers import Job, work_alone
-from maskwright.support.errors import MaskwrightError, MissingRequirement
+from maskwright.support.errors import MaskwrightError, NotAvailable
 from tests.studies.conftest import BASE, QUICK
 from tests.studies.starter import start_worker, wait_for
 
@@ -146,7 +146,7 @@ def test_an_arm_without_its_weights_fails_with_the_reason_and_the_others_go_on(
 
 
 def _no_weights(*_: Any) -> Any:
-    raise MissingRequirement("Fetch the weights.")
+    raise NotAvailable("Fetch the weights.")
 
 
 def test_equal_arms_come_out_equal_and_the_matrix_has_every_pair(

@@ -9,7 +9,7 @@ import torch
 
 from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.checks import check_one_of
-from maskwright.support.errors import MaskwrightError, MissingRequirement
+from maskwright.support.errors import MaskwrightError, NotAvailable
 
 METHODS = ("pca", "tsne", "umap")
 _PACKAGES = {"tsne": ("sklearn", "scikit-learn"), "umap": ("umap", "umap-learn")}
@@ -32,7 +32,7 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
     Each feature is brought to mean 0 and deviation 1 first, as for neighbors. In the plane of
     `tsne` and `umap` distances between groups mean little; only who is near whom does.
 
-    Raises MaskwrightError for an unknown method, too few or too many pictures, and MissingRequirement
+    Raises MaskwrightError for an unknown method, too few or too many pictures, and NotAvailable
     without its package.
     """
     check_one_of("method", method, METHODS)
@@ -44,9 +44,7 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
             " pca, or embed fewer pictures (--limit)."
         )
     if method not in installed_methods():
-        raise MissingRequirement(
-            f"{method} needs another package: pip install {_PACKAGES[method][1]}."
-        )
+        raise NotAvailable(f"{method} needs another package: pip install {_PACKAGES[method][1]}.")
     count = 2 if method == "pca" else _COMPONENTS
     components = principal_components(features, count)
     if method == "tsne":

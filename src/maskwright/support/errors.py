@@ -13,7 +13,7 @@ class MaskwrightError(ValueError):
     """
 
 
-class MissingRequirement(MaskwrightError):
+class NotAvailable(MaskwrightError):
     """Something that has to be fetched or installed first; the request itself is right."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from maskwright.losses.perceptual import Extractor, PerceptualSettings
 from maskwright.support.errors import (
     MaskwrightError,
-    MissingRequirement,
+    NotAvailable,
     did_you_mean,
     unknown_name,
 )
@@ -94,7 +94,7 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
         reason = (str(error) or repr(error)).splitlines()[0]
         # Weights that could not be fetched may be there another day; all else is a mistake.
         kind = (
-            MissingRequirement
+            NotAvailable
             if weights == "imagenet" and isinstance(error, OSError)
             else MaskwrightError
         )
