@@ -17,7 +17,7 @@ from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.diagnostics.spread import mean_distance
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.fixed_probe import FixedProbe
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import Interval, bootstrap_interval
 from maskwright.evaluation.subject import Subject
 from maskwright.models.autoencoder import MaskedAutoencoder
@@ -157,7 +157,7 @@ class Positions:
         visible = take(patches, mask.visible_ids)
         swapped = patches.scatter(1, _wide(mask.visible_ids, patches), visible.flip(1))
         mask = mask.to(subject.device)
-        with held_still(model.to(subject.device), subject.device):
+        with evaluation_mode(model.to(subject.device), subject.device):
             here = model(values.to(subject.device), mask).values.float().cpu()
             there = model(unpatchify(swapped, subject.grid).to(subject.device), mask)
             moved = there.values.float().cpu()
@@ -179,7 +179,7 @@ def exact_features(subject: Subject, images: Tensor) -> Features:
     if subject.model is None:
         return subject.features(images)
     model = subject.model.to(subject.device)
-    with held_still(model.encode, subject.device):
+    with evaluation_mode(model.encode, subject.device):
         tokens = model.encode(subject.scale.to_model(images.to(subject.device))).float().cpu()
     return subject.pool(tokens)
 

@@ -17,7 +17,7 @@ from maskwright.diagnostics.findings import Findings, Number, number_to_json
 from maskwright.diagnostics.interval_charts import interval_line
 from maskwright.diagnostics.spread import measure_shape
 from maskwright.evaluation.features import Labeled
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.knn import KnnSettings, measure_knn
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.models.attention_map import tokens_by_layer
@@ -133,7 +133,7 @@ def _layers(subject: Subject, images: Tensor) -> Iterator[tuple[str, Tensor]]:
         return
     encoder = subject.encoder.encoder
     names = ["patches", *map(str, range(1, len(encoder.blocks) + 1)), "norm"]
-    with held_still(encoder, subject.device, subject.precision):
+    with evaluation_mode(encoder, subject.device, subject.precision):
         layers = tokens_by_layer(encoder, subject.patches(images))
         for name, tokens in zip(names, layers, strict=True):
             # Layer by layer, so that one is in memory at a time.

@@ -16,7 +16,7 @@ from maskwright.evaluation.metrics import NO_INTERVAL, Interval, bootstrap, boot
 
 
 @dataclass(frozen=True)
-class FadingCurve:
+class OcclusionCurve:
     """Accuracy and drift at each share taken away.
 
     ratios: shares taken away, 0 first.
@@ -44,9 +44,9 @@ class FadingCurve:
         }
 
 
-def judge_fading(
+def judge_occlusion(
     correct: Tensor, drifts: Tensor, ratios: tuple[float, ...], chance: float, seed: int = 0
-) -> FadingCurve:
+) -> OcclusionCurve:
     """Judge right answers and drifts (S, n) at S rising shares, the first 0."""
     # float64, in which a bootstrap over pictures adds up
     answers = correct.double().numpy()
@@ -58,7 +58,7 @@ def judge_fading(
     mean_drift = bootstrap_interval(heights, seed)
     if accuracies[0].value <= chance:
         note = "Clean accuracy is not above chance, so an area has no meaning."
-        return FadingCurve(ratios, accuracies, steps, NO_INTERVAL, mean_drift, (note,))
+        return OcclusionCurve(ratios, accuracies, steps, NO_INTERVAL, mean_drift, (note,))
 
     def area(counts: np.ndarray) -> np.ndarray:
         # (R, n) counts of draws @ (n, S) answers -> (R, S) accuracies above chance
@@ -68,7 +68,7 @@ def judge_fading(
         return divide_or_nan(mean_height(above, ratios), clean)
 
     area_interval = bootstrap(area, answers.shape[1], seed)
-    return FadingCurve(ratios, accuracies, steps, area_interval, mean_drift)
+    return OcclusionCurve(ratios, accuracies, steps, area_interval, mean_drift)
 
 
 def mean_height(curves: np.ndarray, ratios: tuple[float, ...]) -> np.ndarray:
