@@ -198,7 +198,8 @@ def _report_dead(job: Job, workers: Sequence[Started], dead: set[str], reporter:
         if (cause := worker.cause()) is not None:
             dead.add(worker.name)
             reporter.warn(
-                f"{worker.name} died ({cause}); its trial goes to another after {job.heartbeat.grace} s"
+                f"{worker.name} died ({cause}); its trial goes to another after"
+                f" {job.heartbeat.grace} s"
             )
 
 

@@ -23,7 +23,7 @@ from maskwright.workflows.building.mask_samples import (
 )
 from maskwright.workflows.building.policies import ALL, policy_lines
 from maskwright.workflows.loading.pictures import find, packed
-from maskwright.workflows.policy_view import PolicyView, lookable
+from maskwright.workflows.policy_view import PolicyView, viewable_policy
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
@@ -150,7 +150,7 @@ def _rules(
     rules = {}
     for name in names:
         try:
-            rules[name] = lookable(name, grid, ratio, channels)
+            rules[name] = viewable_policy(name, grid, ratio, channels)
         except MaskwrightError as error:
             if reporter is None:
                 raise

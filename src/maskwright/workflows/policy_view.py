@@ -106,7 +106,7 @@ class PolicyView:
         return lambda source, images: teachers[source].look(images, self.scale, self.grid)
 
 
-def lookable(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
+def viewable_policy(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
     """Build a policy that can be looked at without a training: one that learns is as it begins."""
     # No model, so no attention of its own encoder.
     policy = build_checked_policy(name, grid, Constant(ratio))

@@ -28,8 +28,8 @@ from maskwright.workflows.filling.outcome import (
     count_pictures,
     format_scores,
     open_distance,
-    place_for,
     save_outcome,
+    sheet_path,
     single_names,
     to_array,
 )
@@ -93,7 +93,7 @@ def fill_holes(
         "lpips": why_not or "alex",
         **_compare(scores, options.seed),
     }
-    path = place_for(run, images, options.out, chosen.names, "-filled")
+    path = sheet_path(run, images, options.out, chosen.names, "-filled")
     pictures = tuple(to_array(picture.filled) for picture in done)
     if path is not None:
         singles = list(zip(single_names(chosen.names, ""), pictures, strict=True))

@@ -100,7 +100,7 @@ def fill_pictures(
     return FilledPictures(tuple(rows), join_results(parts), join_scores(scores))
 
 
-def fill_by_nothing(
+def score_untrained_fills(
     images: Tensor, mask: PatchMask, grid: Grid, distance: Distance | None = None
 ) -> dict[str, PixelScores]:
     """The numbers of fills that learn nothing, on the same pixels of (n, C, H, W) uint8 images."""

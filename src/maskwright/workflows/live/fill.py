@@ -17,7 +17,7 @@ from maskwright.visual.error_map import ERROR_TOP, color_map
 from maskwright.visual.reconstructions import sheet_rows
 from maskwright.visual.tiles import to_rgb
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.filling.filled import fill_by_nothing
+from maskwright.workflows.filling.filled import score_untrained_fills
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def score_trivial_fills(
     loaded: LoadedModel, image: Tensor, mask: PatchMask
 ) -> dict[str, dict[str, float]]:
     """The same numbers of fills that learn nothing, by their names."""
-    fills = fill_by_nothing(image[None], mask, loaded.model.grid)
+    fills = score_untrained_fills(image[None], mask, loaded.model.grid)
     return {name: _first(scores) for name, scores in fills.items()}
 
 
