@@ -17,6 +17,7 @@ from maskwright.masking.stateful import leaves
 from maskwright.patches.grid import Grid
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 Cover = Literal["any", "half", "all"]
 
@@ -84,7 +85,7 @@ class GivenPolicy:
                 "Policy 'given(choose='by_sample')' needs to know the name of each picture, and"
                 " there are no pictures here."
             )
-        rows = torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)
+        rows = numbers_on(scene.device, [self.row_of(key) for key in scene.keys])
         return bank[rows]
 
     def check_pictures(self, keys: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.stateful import Feedback, PolicyContext, PolicySettings
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.checks import check_count, check_number
+from maskwright.support.on_device import numbers_on
 
 LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
@@ -163,7 +164,7 @@ def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
     It is 0 where the mean chance is the visible share.
     """
     mean = keep_BN.mean(1).clamp(1e-6, 1 - 1e-6)  # (B,), away from the poles of the logarithm
-    share = torch.tensor(visible_share, device=keep_BN.device)
+    share = numbers_on(keep_BN.device, visible_share)
     heads = share * (share / mean).log()
     tails = (1 - share) * ((1 - share) / (1 - mean)).log()
     return (heads + tails).mean()

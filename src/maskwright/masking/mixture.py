@@ -14,6 +14,7 @@ from maskwright.masking.ranks import rank, without_order
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class MixturePolicy(_SumOfPolicies):
 
     def score(self, scene: Scene) -> Tensor:
         # (B,) the part of each image: where a uniform number falls between the summed shares
-        shares = torch.tensor(_shares(self.weights, scene.progress), device=scene.device)
+        shares = numbers_on(scene.device, _shares(self.weights, scene.progress))
         borders = shares.cumsum(0)[:-1]
         picked = torch.searchsorted(borders, scene.rng.fork("pick").uniform(), right=True)
 
