@@ -2,7 +2,7 @@
 table.
 
 python bench/cluster/matrix.py [--policies random hard ...] [--accumulate 1 3] [--averages 0 0.9]
-    [--lengths steps minutes] [--out FILE.json]
+    [--lengths steps minutes] [--set sample=loss ...] [--out FILE.json]
 
 Two processes on CPUs, joined once by gloo, take one cell after another. A cell is a pretraining of
 two epochs, straight through and once more with a stop inside an epoch, asked for by the second
@@ -43,6 +43,7 @@ class Cell:
     accumulate: int
     average: float
     length: str
+    others: tuple[tuple[str, str], ...] = ()
 
     def settings(self, batch: int) -> dict[str, Any]:
         """What `pretrain` is given."""
@@ -51,6 +52,7 @@ class Cell:
             "accumulate": self.accumulate,
             **({"ema": self.average} if self.average else {}),
             **LENGTHS[self.length],
+            **dict(self.others),
             "batch_size": batch,
         }
 
@@ -61,8 +63,9 @@ class Cell:
 
 def cells_of(given: argparse.Namespace) -> list[Cell]:
     """All combinations that are asked for."""
+    others = tuple(tuple(words.split("=", 1)) for words in given.set)
     return [
-        Cell(*values)
+        Cell(*values, others)
         for values in itertools.product(
             given.policies, given.accumulate, given.averages, given.lengths
         )
@@ -75,6 +78,7 @@ def main() -> int:
     parser.add_argument("--accumulate", nargs="+", type=int, default=[1, 3])
     parser.add_argument("--averages", nargs="+", type=float, default=[0.0, 0.9])
     parser.add_argument("--lengths", nargs="+", default=list(LENGTHS))
+    parser.add_argument("--set", nargs="+", default=[], help="further settings of all cells")
     parser.add_argument("--out", type=Path, help="a JSON file for the cells")
     parser.add_argument("--place", type=Path, help="set for the processes that this one starts")
     given = parser.parse_args()

@@ -119,6 +119,7 @@ def train_cell(cell: Any, folder: Path, pictures: Path, group: Group) -> dict[st
             same = [masks.get(place) == mask for place, mask in alone.masks.items()]
             row["same_masks"] = sum(same) / len(same)
             row["off_alone"] = largest_difference(alone.state, straight.state)
+            row["counts_equal"] = row["counts_equal"] and alone.counts == straight.counts
         # The other process waits for the next cell until this one is done.
         group.hear_first(None)
     return row
