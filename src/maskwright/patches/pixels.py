@@ -11,6 +11,7 @@ from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 
 def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
@@ -124,4 +125,4 @@ class PixelScale:
     @staticmethod
     def _column(numbers: tuple[float, ...], like: Tensor) -> Tensor:
         """(C, 1, 1): one number per channel, ready to be spread over rows and columns."""
-        return torch.tensor(numbers, dtype=like.dtype, device=like.device)[:, None, None]
+        return numbers_on(like.device, numbers, like.dtype)[:, None, None]
