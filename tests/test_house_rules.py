@@ -49,6 +49,7 @@ SENTENCE = '"""A sentence."""\n'
     ("rule", "offender"),
     [
         (rules.long_files, SENTENCE + "x = 1\n" * 250),
+        (rules.long_files, SENTENCE + "x = 1\n" * 249 + "x = 1"),
         (rules.long_functions, "def f():\n" + "    x = 1\n" * 40),
         (rules.wide_lines, "x = '" + "a" * 100 + "'"),
         (rules.banned_names, "class Manager:\n    pass"),

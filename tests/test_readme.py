@@ -73,6 +73,7 @@ ONLY_PARSED = {
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
     "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",
     "doctor runs/": "as above",
+    "studio ": "serves until it is stopped; tests/studio has one in a real browser",
     "inspect FILE": "needs a file of weights; tests/weights/test_agreement.py has many kinds",
     "official:": "fetches weights",
     "timm:": "fetches weights",

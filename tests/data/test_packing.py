@@ -15,7 +15,8 @@ from maskwright.data import packing
 from maskwright.data.packing import pack, packed_folder
 from maskwright.data.pixels.decode import DecodeOptions
 from maskwright.data.sources.open import open_source
-from maskwright.data.store.packed import FACTS, PIXELS, open_packed
+from maskwright.data.store.open_packed import open_packed
+from maskwright.data.store.packed import FACTS, PIXELS
 from maskwright.support.errors import MaskwrightError
 
 Encoded = Callable[..., bytes]

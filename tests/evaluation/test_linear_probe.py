@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.features import Features
 from maskwright.evaluation.linear_fit import LinearProbeSettings, fit_probe, try_settings
 from maskwright.evaluation.linear_probe import measure_linear_probe

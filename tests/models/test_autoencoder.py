@@ -4,26 +4,15 @@ import dataclasses
 
 import pytest
 import torch
+from tests.small_models import TINY_WITH_REGISTER as TINY
 
 from maskwright.losses.objective import build_objective
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import DECODERS, POSITIONS, ModelConfig
+from maskwright.models.config import DECODERS, POSITIONS
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import patchify, unpatchify
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
-
-TINY = ModelConfig(
-    image_size=(16, 24),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=2,
-    decoder_width=16,
-    decoder_depth=2,
-    decoder_heads=2,
-    registers=1,
-)
 
 
 def build(**changes):

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from tests.small_models import TINY
 from torch import Tensor
 
 from maskwright.evaluation.layer_features import extract_layers
@@ -13,26 +14,13 @@ from maskwright.evaluation.readout import READOUTS, Reader
 from maskwright.models.attention_map import attention_by_head, attention_by_layer
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.classifier import Classifier
-from maskwright.models.config import ModelConfig
 from maskwright.models.encoder import class_feature
 from maskwright.patches import split
 from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
 
-CONFIG = ModelConfig(
-    image_size=(16, 16),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=3,
-    positions="learned",
-    class_tokens=3,
-    registers=2,
-    decoder_width=16,
-    decoder_depth=1,
-    decoder_heads=2,
-)
+CONFIG = dataclasses.replace(TINY, positions="learned", class_tokens=3, registers=2)
 
 
 def images() -> Tensor:

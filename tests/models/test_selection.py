@@ -9,10 +9,10 @@ import math
 
 import pytest
 import torch
+from tests.small_models import TINY_WITH_REGISTER as TINY
 from torch import Tensor
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
 from maskwright.models.scorer import Scorer, keep_logit
 from maskwright.models.selection import pick, relax, straight_through
 from maskwright.patches.composite import compose, to_pixels
@@ -22,17 +22,6 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng, torch_generator
 from maskwright.targets.building import read_target
 
-TINY = ModelConfig(
-    image_size=(16, 24),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=2,
-    decoder_width=16,
-    decoder_depth=2,
-    decoder_heads=2,
-    registers=1,
-)
 SHAPES = [
     ("full", "sincos"),
     ("full", "rotary"),

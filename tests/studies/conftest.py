@@ -12,7 +12,10 @@ from maskwright.studies.storage import Pulse
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
-BASE: dict[str, Any] = {name: value for name, value in SMALL.items() if name != "track"}
+# Trackers and the checkup at the end are options of the command and no settings of a plan.
+BASE: dict[str, Any] = {
+    name: value for name, value in SMALL.items() if name not in ("track", "checkup")
+}
 QUICK = Pulse(interval=1, grace=3)
 
 

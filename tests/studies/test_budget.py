@@ -15,7 +15,7 @@ import maskwright
 from maskwright.data.sources.open import open_source
 from maskwright.models.cost import count_step
 from maskwright.studies.budget import Budget, spent
-from maskwright.studies.pricing import planned, price_step
+from maskwright.studies.step_cost import cost_of_step, planned
 from maskwright.support.reporting import LogReporter
 from maskwright.training.clock import Clock
 from maskwright.workflows.building.model_shape import model_config
@@ -57,7 +57,9 @@ def test_the_price_that_is_planned_is_what_the_run_spends(
     pictures: Path, tmp_path: Path, name: str
 ) -> None:
     settings, loaded = prepared(pictures, **ARMS[name])
-    length, expected = planned(settings, loaded, price_step(settings, loaded), Budget("steps", 40))
+    length, expected = planned(
+        settings, loaded, cost_of_step(settings, loaded), Budget("steps", 40)
+    )
     run = maskwright.pretrain(
         pictures,
         split="train",
@@ -82,7 +84,7 @@ def test_a_ratio_drawn_anew_for_each_batch_costs_the_mean_over_all_it_may_draw(
     mean to the last digit.
     """
     settings, loaded = prepared(pictures, **ARMS["uniform ratio"])
-    price, config = price_step(settings, loaded), model_config(settings)
+    price, config = cost_of_step(settings, loaded), model_config(settings)
     assert (settings.train.batch_size, config.num_prefix, price.images) == (8, 1, 8)
     counts = range(4, 12)
     assert price.encoder_tokens == pytest.approx(8 * (sum(counts) / 8 + 1), rel=1e-12)
@@ -97,7 +99,7 @@ def test_every_arm_gets_the_same_amount_of_the_currency(pictures: Path, currency
     amounts = []
     for own in ({}, {"ratio": "0.25->0.75"}, {"policy": "guided"}):
         settings, loaded = prepared(pictures, **own)
-        price = price_step(settings, loaded)
+        price = cost_of_step(settings, loaded)
         budget = (
             Budget(currency, price.times(5000).amount(currency) or 0)
             if not amounts
@@ -110,7 +112,7 @@ def test_every_arm_gets_the_same_amount_of_the_currency(pictures: Path, currency
 @pytest.mark.parametrize("name", ["random", "guided", "cross"])
 def test_priced_operations_agree_with_torchs_own_counter(pictures: Path, name: str) -> None:
     settings, loaded = prepared(pictures, **ARMS[name])
-    price = price_step(settings, loaded)
+    price = cost_of_step(settings, loaded)
     module = build_module(settings, loaded.scale, Clock(1), {}, len(loaded.train))
     batch = eval_batch(loaded.train, loaded.size, settings.train.batch_size or 1)
     with FlopCounterMode(display=False) as counter:

@@ -15,8 +15,10 @@ from maskwright.studies.report.page import write_report
 from maskwright.studies.report.published import FromRuns, read_report
 from maskwright.studies.report.runs import PictureRow, Pictures, Tile
 from maskwright.studies.report.tables import Table
+from maskwright.studies.voting.ballot_box import BallotBox
 from tests.studies.report.test_page import synthetic_trials
 from tests.studies.synthetic import synthetic_study, synthetic_trial
+from tests.studies.voting.ballots import make_ballot
 
 
 def test_a_published_report_names_no_folder_of_this_machine(
@@ -110,3 +112,25 @@ def test_what_is_no_finished_study_is_not_published(
     assert "1 of 2 trials of" in refusal(study)
     synthetic_study(trials=[synthetic_trial("random", 0, 0.0)]).save(study / "study.json")
     assert "own folder" in refusal(study, "study")
+
+
+def test_a_vote_is_quoted_once_it_has_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthetic_study(seeds=3, trials=synthetic_trials(3)).save(tmp_path / "study.json")
+    box = BallotBox.create(tmp_path / "votes.db", make_ballot(("random", "block", "grid")))
+    secret = box.join("ann")
+    while (showing := box.next(secret)) is not None:
+        box.answer(secret, showing.token, "left")
+    place = tmp_path / "kept"
+    assert main(["publish", str(tmp_path), str(place)]) == 0
+    assert "has not ended" in capsys.readouterr().out
+    assert "Votes by people" not in (place / "report.md").read_text()
+    box.close()
+    assert main(["publish", str(tmp_path), str(place)]) == 0
+    # Made anew from the published record alone, the report still quotes the vote.
+    for _ in range(2):
+        assert "## Votes by people" in (place / "report.md").read_text()
+        assert "by 1 rater on 4 pictures" in (place / "report.html").read_text()
+        assert "| arm | score (log odds" in (place / "report.md").read_text()
+        assert main(["publish", str(place), str(place)]) == 0

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from maskwright.support.count_progress import format_time
 from maskwright.training.clock import Clock, count_steps
 from maskwright.training.optimizer import build_optimizer
-from maskwright.training.recorder import format_time
 from maskwright.training.schedule_lr import LearningRate
 
 

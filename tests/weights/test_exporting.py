@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from tests.small_models import TINY_OBLONG as TINY
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
 from maskwright.models.image_encoder import ImageEncoder
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
@@ -26,16 +26,6 @@ from maskwright.weights.onnx_file import run_onnx
 from maskwright.weights.opening import load_autoencoder, load_encoder
 from maskwright.workflows.export import _usage
 
-TINY = ModelConfig(
-    image_size=(16, 24),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=3,
-    decoder_width=16,
-    decoder_depth=1,
-    decoder_heads=2,
-)
 SCALE = PixelScale((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 SETTINGS = {"policy": "random", "ratio": "0.75"}
 

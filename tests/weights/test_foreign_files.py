@@ -10,10 +10,10 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests import small_models
 from torch import nn
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
 from maskwright.patches.mask import PatchMask
 from maskwright.patches.pixels import PixelScale, patchify
 from maskwright.patches.positions import sincos_positions
@@ -29,16 +29,7 @@ timm = pytest.importorskip("timm")
 transformers = pytest.importorskip("transformers")
 torchvision = pytest.importorskip("torchvision")
 
-TINY = ModelConfig(
-    image_size=(16, 16),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=3,
-    decoder_width=16,
-    decoder_depth=2,
-    decoder_heads=2,
-)
+TINY = dataclasses.replace(small_models.TINY, decoder_depth=2)
 TOLD = Hints(heads=3, decoder_heads=2)
 SCALE = PixelScale((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 

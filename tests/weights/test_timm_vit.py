@@ -7,24 +7,14 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
+from tests.small_models import TINY_OBLONG as TINY
 
 from maskwright.models.autoencoder import MaskedAutoencoder
-from maskwright.models.config import ModelConfig
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import torch_generator
 from maskwright.weights.timm_vit import export_encoder
 
-TINY = ModelConfig(
-    image_size=(16, 24),
-    patch_size=4,
-    width=24,
-    depth=2,
-    heads=3,
-    decoder_width=16,
-    decoder_depth=1,
-    decoder_heads=2,
-)
 SCALE = PixelScale((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 

@@ -4,6 +4,7 @@ and SigLIP, in float64.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.small_models import TINY
 from torch import Tensor, nn
 
 from maskwright.models.positional import Rotary, rotary_angles
@@ -228,21 +230,9 @@ def test_metas_own_dinov3_files_give_timms_tokens(tmp_path: Path) -> None:
 
 def test_metas_own_pixio_files_hold_both_halves_and_state_their_license(tmp_path: Path) -> None:
     from maskwright.models.autoencoder import MaskedAutoencoder
-    from maskwright.models.config import ModelConfig
     from maskwright.weights.fair_mae import official_name
 
-    config = ModelConfig(
-        image_size=(16, 16),
-        patch_size=4,
-        width=24,
-        depth=2,
-        heads=3,
-        positions="learned",
-        class_tokens=4,
-        decoder_width=16,
-        decoder_depth=1,
-        decoder_heads=2,
-    )
+    config = dataclasses.replace(TINY, positions="learned", class_tokens=4)
     model = stir(MaskedAutoencoder(config))
     state = {official_name(name): value for name, value in model.state_dict().items()}
     torch.save(state, tmp_path / "w.pth")

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from maskwright.data.maps.patch_maps import open_map
-from maskwright.data.store.packed import open_packed
+from maskwright.data.store.open_packed import open_packed
 from maskwright.patches import Grid
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json

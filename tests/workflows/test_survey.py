@@ -17,7 +17,7 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.workflows.settings.choice import Facts
 from maskwright.workflows.surveying.advice import advise
 from maskwright.workflows.surveying.objects import Things
-from maskwright.workflows.surveying.resolution import Detail, pick_sides, price_size
+from maskwright.workflows.surveying.resolution import Detail, cost_of_size, pick_sides
 from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
@@ -121,14 +121,14 @@ def detail(sides: tuple[int, ...]) -> Detail:
 def test_a_larger_size_is_advised_where_things_would_be_smaller_than_a_patch() -> None:
     sides = pick_sides(200, None)
     assert sides == (192, 160, 128, 96, 64, 48)
-    costs = [price_size(side, "photos", FACTS) for side in sides]
+    costs = [cost_of_size(side, "photos", FACTS) for side in sides]
     large = Things("face", "boxes", (0.4, 0.5, 0.6), 9)
     assert advise(costs, detail(sides), [large], 200, []).cost.side == 96
     # An eye of 8 % is 7.7 pixels at 96, where a patch has 8; at 192 a patch has 16.
     usual = advise(costs, detail(sides), [Things("eye", "boxes", (0.05, 0.08, 0.1), 9)], 200, [])
     assert usual.cost.side == 96
     assert any("no size compared changes that" in reason for reason in usual.reasons)
-    small = [price_size(side, "photos", FACTS) for side in (96, 32)]
+    small = [cost_of_size(side, "photos", FACTS) for side in (96, 32)]
     eye = Things("eye", "boxes", (0.09, 0.1, 0.11), 9)
     better = advise(small[::-1][:1] + small[:1], detail((96, 32)), [eye], 32, [])
     assert better.cost.side == 96
@@ -138,13 +138,13 @@ def test_a_larger_size_is_advised_where_things_would_be_smaller_than_a_patch() -
 
 
 def test_operations_of_an_epoch_grow_with_the_patches_and_the_pictures() -> None:
-    one, other = price_size(96, "photos", FACTS), price_size(64, "photos", FACTS)
+    one, other = cost_of_size(96, "photos", FACTS), cost_of_size(64, "photos", FACTS)
     assert one.operations > 2 * other.operations
     assert one.seconds is not None
-    twice = price_size(96, "photos", Facts(2000, 96, 3, "cpu", 2))
+    twice = cost_of_size(96, "photos", Facts(2000, 96, 3, "cpu", 2))
     assert twice.operations == 2 * one.operations
     # No speed is known of other devices, and none is made up.
-    assert price_size(96, "photos", Facts(1000, 96, 3, "cuda", 2)).seconds is None
+    assert cost_of_size(96, "photos", Facts(1000, 96, 3, "cuda", 2)).seconds is None
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,9 @@ COMMANDS: dict[str, Command] = {
     # Look at the pictures first.
     "survey": Command(
         "look at pictures before any training: what is there, and at which size to train",
-        "Count, sizes, classes, broken and double pictures, what each image size loses and costs,"
-        " and the advised pretrain command.",
+        "Report how many pictures there are, their sizes and classes, which are broken or"
+        " duplicates, what each image size would lose and cost, and which pretrain command to"
+        " begin with.",
         f"{SETTINGS}.survey_settings:SurveySettings",
         f"{WORKFLOWS}.survey:survey",
     ),
@@ -91,23 +92,23 @@ COMMANDS: dict[str, Command] = {
     ),
     "prepare": Command(
         "cut and shrink pictures once, with maps of foreground, attention and parts",
-        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere. A"
-        " killed run goes on when repeated.",
+        "Write a store of pictures and maps aligned with them; use the folder as DATA everywhere."
+        " Repeat the command to go on after an interruption.",
         f"{SETTINGS}.prepare_settings:PrepareSettings",
         f"{WORKFLOWS}.prepare:prepare",
     ),
     # Measure what was learned.
     "evaluate": Command(
         "measure what an encoder learned, on labeled pictures",
-        "Probes of frozen features (k-NN, linear, attentive ...), several encoders side by side,"
-        " beside random weights and raw pixels.",
+        "Measure frozen features with probes (k-NN, linear, attentive ...): several encoders"
+        " side by side, beside random weights and raw pixels.",
         f"{SETTINGS}.evaluate_settings:EvaluateSettings",
         f"{WORKFLOWS}.evaluate:evaluate",
     ),
     "diagnose": Command(
         "ask encoders whether they see shape or texture",
-        "Diagnostics with a fixed linear probe, beside random weights and raw pixels: a table, and"
-        " a figure and a JSON for each test.",
+        "Test encoders with a fixed linear probe, beside random weights and raw pixels. Writes"
+        " a table, and a figure and a JSON file for each test.",
         f"{SETTINGS}.diagnose_settings:DiagnoseSettings",
         f"{WORKFLOWS}.diagnose:diagnose",
     ),
@@ -121,8 +122,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "anomalies": Command(
         "rank pictures by how unlike normal ones they are, with heat maps",
-        "Score pictures without labels: what is harder to fill in than in normal pictures, and"
-        " patches far from all normal ones. A sheet, a CSV and a JSON file.",
+        "Score pictures without labels: how much harder they are to fill in than normal"
+        " pictures, and how far their patches are from all normal ones. Writes a sheet, a CSV"
+        " and a JSON file.",
         f"{SETTINGS}.anomalies_settings:AnomaliesSettings",
         f"{WORKFLOWS}.anomalies:anomalies",
     ),
@@ -142,14 +144,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "embed": Command(
         "write one vector per picture to a file",
-        "Features of all pictures, with keys and labels, as .npz or .parquet.",
+        "Write the features of all pictures, with their names and labels, as .npz or .parquet.",
         f"{SETTINGS}.embed_settings:EmbedSettings",
         f"{WORKFLOWS}.embed:embed",
     ),
     "neighbors": Command(
         "find similar pictures and near-duplicates in embedded pictures",
-        "The most similar pictures of each, by the features that `maskwright embed` wrote: a sheet,"
-        " tables, and pairs that are nearly the same picture.",
+        "Find the pictures most similar to each one, by the features that `maskwright embed`"
+        " wrote. Writes a sheet, tables, and the pairs that are nearly the same picture.",
         f"{SETTINGS}.neighbors_settings:NeighborsSettings",
         f"{WORKFLOWS}.neighbors:neighbors",
     ),
@@ -170,7 +172,7 @@ COMMANDS: dict[str, Command] = {
     "compare": Command(
         "find out which policy is better for your pictures, at the same compute",
         "Pretrain with each policy under several seeds, all with the same budget, measure them in"
-        " the same way, and say what is real.",
+        " the same way, and say which differences are real.",
         f"{SETTINGS}.study_settings:COMPARE",
         f"{STUDIES}.study:compare",
     ),
@@ -188,42 +190,51 @@ COMMANDS: dict[str, Command] = {
         f"{SETTINGS}.study_settings:PublishSettings",
         f"{STUDIES}.publishing:publish",
     ),
+    # Paint masks and look at everything in a browser.
+    "studio": Command(
+        "open a local page where you paint a mask and see what a model believes",
+        "Serve a page on this machine: paint masks and watch models fill them in, and look at"
+        " policies, runs and studies. Ctrl-C ends it. Needs maskwright[studio].",
+        f"{SETTINGS}.studio_settings:StudioSettings",
+        "maskwright.studio.serve:serve_studio",
+    ),
     # Find the way around.
     "runs": Command(
         "list the runs below a folder, with their numbers and states",
-        "A table of every run: data, masks, loss, k-NN, minutes, and whether it still runs. Filter,"
-        " sort, compare settings (--diff), or write CSV and JSON.",
+        "Show a table of all runs: data, masks, loss, k-NN, minutes, and whether each is still"
+        " running. Filter, sort, compare settings (--diff), or write CSV and JSON.",
         f"{SETTINGS}.runs_settings:RunsSettings",
         f"{WORKFLOWS}.register:list_runs",
         print_register,
     ),
     "list": Command(
         "list policies, models, recipes, losses, probes, diagnostics and more",
-        "What can be named where.",
+        "List the names that flags and recipes take, with a line on each.",
         f"{SETTINGS}.list_settings:ListSettings",
         "maskwright.cli.lists:list_names",
         print_names,
     ),
     "inspect": Command(
         "say what a checkpoint or run folder is",
-        "Kind, sizes, target, whether it can reconstruct.",
+        "Show what kind of model it is, its sizes, its target, and whether it can reconstruct.",
         f"{SETTINGS}.inspect_settings:InspectSettings",
         f"{WORKFLOWS}.inspect:describe",
         print_result,
     ),
     "doctor": Command(
         "say whether a pretraining works, or check this machine",
-        "What a RUN has learned, without labels, what is in the way and the command that mends it;"
-        " without RUN this machine and the mathematics on it. Exit code 0: learned, or the machine"
-        " is sound; 1: not yet or not working; 2: it could not be examined, or a check failed.",
+        "Say what a RUN has learned (no labels needed), what is wrong, and which command fixes"
+        " it. Without a RUN, check this machine and the mathematics on it. Exit code 0: it has"
+        " learned, or the machine is sound; 1: not yet, or not working; 2: it could not be"
+        " examined, or a check failed.",
         f"{SETTINGS}.doctor_settings:DoctorSettings",
         f"{WORKFLOWS}.doctor:doctor",
         end_doctor,
     ),
     "demo": Command(
         "the whole job on real pictures in a few minutes",
-        "Pretrain on solar-cell pictures (package elpv-dataset), then k-NN, linear probe and"
-        " reconstructions.",
+        "Pretrain on solar-cell pictures (package elpv-dataset), then measure with k-NN and a"
+        " linear probe, and draw reconstructions.",
         f"{SETTINGS}.demo_settings:DemoSettings",
         f"{WORKFLOWS}.demo:demo",
     ),

@@ -137,7 +137,7 @@ def _details(leaf: Leaf) -> dict[str, Any]:
     if leaf.positional:
         details["metavar"] = leaf.metavar
         if leaf.many:
-            return {**details, "nargs": "+"}
+            return {**details, "nargs": "+" if leaf.required else "*"}
         return details if leaf.required else {**details, "nargs": "?"}
     details["dest"] = leaf.name
     if leaf.is_switch and leaf.default is False:

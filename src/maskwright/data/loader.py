@@ -211,9 +211,17 @@ def build_shares(store: PackedStore, maps: Sequence[str], grid: Grid | None) -> 
 
 
 def pick_workers(
-    device_type: Literal["cpu", "cuda", "mps"] | str, cores: int | None = None, local_ranks: int = 1
+    device_type: Literal["cpu", "cuda", "mps"] | str,
+    cores: int | None = None,
+    local_ranks: int = 1,
+    asked: int | None = None,
 ) -> int:
-    """Choose the number of worker processes: none where the CPU trains, else all cores but one."""
+    """Choose the number of worker processes: none where the CPU trains, else all cores but one.
+
+    asked: what the user wants, which counts where it is not None.
+    """
+    if asked is not None:
+        return asked
     # A CPU that trains is busy on all cores already.
     if device_type == "cpu":
         return 0

@@ -22,15 +22,8 @@ from maskwright.data.sources.store_source import StoreSource
 from maskwright.data.sources.survey import nothing_readable
 from maskwright.data.store.chunks import ChunkedFile
 from maskwright.data.store.lock import exclusive
-from maskwright.data.store.packed import (
-    FACTS,
-    FORMAT,
-    INDEX,
-    PIXELS,
-    READING,
-    PackedStore,
-    open_packed,
-)
+from maskwright.data.store.open_packed import open_packed
+from maskwright.data.store.packed import FACTS, FORMAT, INDEX, PIXELS, READING, PackedStore
 from maskwright.data.store.same_picture import hash_pixels
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError

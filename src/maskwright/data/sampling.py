@@ -30,6 +30,7 @@ class LossSampling:
     def __post_init__(self) -> None:
         check_number("power", self.power, 0, owner="Sampling by loss")
         check_inside("uniform", self.uniform, 0.0, 1.0, owner="Sampling by loss")
+        # At 1 a running loss would never move from where it began.
         check_inside("keep", self.keep, 0.0, 0.999, owner="Sampling by loss")
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maskwright.data.rendered.cue_names import Cues, read_categories, read_cues, usual_categories
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.diagnostics.cue_contest import CueContest, match_categories, rendered_pairs
 from maskwright.diagnostics.diagnostic import DiagnosticPictures
 from maskwright.diagnostics.findings import Findings, Number, number_to_json

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.answers import Answers, judge_answers
 from maskwright.evaluation.frozen import held_still
 from maskwright.evaluation.gradient_probe import NormalizedLinear, Rate

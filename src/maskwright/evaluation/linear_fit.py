@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.evaluation.features import POOLINGS, Features, Labeled
 from maskwright.evaluation.logistic import LogisticModels, fit_logistic
 from maskwright.evaluation.standardize import Standardizer

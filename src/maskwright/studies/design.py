@@ -12,9 +12,9 @@ from maskwright.data.sources.reading import Reading
 from maskwright.data.store.splits import TEST_SHARE
 from maskwright.studies.plan import StudyPlan, build_plan, dump_plan
 from maskwright.studies.preflight import check_measuring
-from maskwright.studies.pricing import StepPrice, planned, price_step
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import Arm, Compute
+from maskwright.studies.step_cost import StepCost, cost_of_step, planned
 from maskwright.support.errors import MaskwrightError, NotAtHand
 from maskwright.support.files import read_json, write_json, write_text
 from maskwright.support.reporting import Reporter
@@ -98,7 +98,7 @@ def keep_lengths(design: Design, folder: Path, reporter: Reporter) -> Design:
     lengths.update({name: design.lengths[name] for name in late})
     if late:
         write_json(file, lengths)
-    # Another version may price a step differently; trials must stay comparable all the same.
+    # Another version may count a step differently; trials must stay comparable all the same.
     if lengths != design.lengths:
         reporter.warn(
             "This version would give the arms other lengths; the study goes on with those it began"
@@ -115,7 +115,7 @@ def open_plan(folder: Path) -> StudyPlan:
 
 
 def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
-    """Complete every arm's settings, decode the pictures and price the arms.
+    """Complete every arm's settings, decode the pictures and count what the arms cost.
 
     Raises MaskwrightError for a mistake in an arm, before anything trains.
     """
@@ -126,7 +126,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
     preparer = _ArmPreparer(plan, QuietStream(reporter))
     known: dict[str, str] = {}
     for number, arm in enumerate(plan.arms):
-        reporter.progress("price", number, len(plan.arms), arm.name)
+        reporter.progress("cost", number, len(plan.arms), arm.name)
         try:
             prepared = preparer.prepare(arm)
         except NotAtHand as error:
@@ -146,7 +146,7 @@ def design_study(plan: StudyPlan, reporter: Reporter) -> Design:
                 f"Arms '{twin}' and '{arm.name}' have the same settings, so they come out equal;"
                 " was a change forgotten?"
             )
-        length, cost = planned(settings, prepared.pictures, prepared.price, plan.budget)
+        length, cost = planned(settings, prepared.pictures, prepared.step_cost, plan.budget)
         lengths[arm.name] = length
         costs[arm.name] = cost
         rates[arm.name] = float(settings.train.lr or 0)
@@ -161,7 +161,7 @@ class _PreparedArm:
 
     settings: PretrainSettings
     pictures: Pictures
-    price: StepPrice
+    step_cost: StepCost
 
 
 class _ArmPreparer:
@@ -174,14 +174,14 @@ class _ArmPreparer:
         self._checked: set[Any] = set()
 
     def prepare(self, arm: Arm) -> _PreparedArm:
-        """Complete, load, price and check one arm."""
+        """Complete, load, cost and check one arm."""
         plan = self._plan
         reporter = self._reporter
         settings, source = complete(plan.settings(arm, plan.seeds[0]), None, reporter)
         pictures = self._loaded.get(settings.data)
         if pictures is None:
             pictures = load(settings.data, source, settings.train.seed, reporter)
-        price = price_step(settings, pictures)
+        step_cost = cost_of_step(settings, pictures)
         # Whether arms can be measured depends on their data and their grid alone.
         key = (settings.data, settings.model.patch_size)
         if key not in self._checked:
@@ -189,7 +189,7 @@ class _ArmPreparer:
             self._checked.add(key)
         # Kept only now: arms that cannot be trained should not hold pictures in memory.
         self._loaded[settings.data] = pictures
-        return _PreparedArm(settings, pictures, price)
+        return _PreparedArm(settings, pictures, step_cost)
 
 
 EITHER = " or "

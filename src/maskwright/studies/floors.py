@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maskwright.studies.measures import MEASURE_SEED, MeasureSettings
-from maskwright.studies.metrics import PROBE_METRICS
+from maskwright.studies.measures import MeasureSettings
+from maskwright.studies.probing import evaluate_probes, read_metrics
 from maskwright.studies.progress import QuietStream
 from maskwright.studies.record import StudyRecord, TrialRecord
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.measuring.subjects import RANDOM
 
 FILE = "random_weights.json"
@@ -87,23 +86,11 @@ def _measure(
 ) -> Floor:
     """Measure random weights in the shape of a run, as its own weights were measured."""
     # RANDOM has the shape of the encoder before it, which is measured too but not used.
-    results: dict[str, Any] = evaluate(
+    results = evaluate_probes(
         [run, RANDOM],
-        measures.data,
-        probe=", ".join(probes),
-        features=measures.features,
-        labels=measures.labels,
-        baselines=False,
-        figures=False,
-        limit=measures.limit,
-        device=str(trial.settings.get("device", "auto")),
-        seed=MEASURE_SEED,
-        reporter=QuietStream(reporter),
+        measures,
+        probes,
+        str(trial.settings.get("device", "auto")),
+        QuietStream(reporter),
     )
-    floor: dict[str, Mapping[str, float]] = {}
-    for probe, result in results[RANDOM].items():
-        for kind in PROBE_METRICS:
-            # Few classes have no top-5.
-            if result.get(kind.key) is not None:
-                floor[kind.name(probe)] = dict(kind.read(result))
-    return floor
+    return {name: dict(interval) for name, interval in read_metrics(results[RANDOM])}

@@ -16,21 +16,33 @@ from maskwright.studies.record import Metric
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeMetric:
-    """A number that probes report of an encoder.
+class _Kind:
+    """What all metrics say of themselves.
 
-    key: its word in names of metrics, behind the probe: `linear top1`.
     unit: what it is counted in.
     larger_is_better: its direction.
-    read: its value, low and high in the result of a probe.
+    """
+
+    unit: str = ""
+    larger_is_better: bool = True
+
+    def _named(self, name: str, where: str) -> Metric:
+        return Metric(
+            name=name, larger_is_better=self.larger_is_better, unit=self.unit, where=where
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeMetric(_Kind):
+    """A number that probes report of an encoder.
+
+    key: its place in the result of a probe, and its word in names of metrics behind the probe:
+        `linear top1`.
     task: of the probes that have it.
     answers: where a result has right or wrong per picture, as text of 0 and 1; None: nowhere.
     """
 
     key: str
-    unit: str
-    larger_is_better: bool
-    read: Callable[[Mapping[str, Any]], Mapping[str, float]]
     task: str = "classes"
     answers: str | None = None
 
@@ -38,30 +50,25 @@ class ProbeMetric:
         """The name of this metric under one probe."""
         return f"{probe} {self.key}"
 
+    def read(self, result: Mapping[str, Any]) -> Mapping[str, float]:
+        """Its value, low and high in the result of a probe."""
+        return result[self.key]
+
     def metric(self, probe: str, looks_at: str) -> Metric:
         """What study.json says of it; looks_at: what the probe's numbers speak of."""
-        return Metric(
-            name=self.name(probe),
-            larger_is_better=self.larger_is_better,
-            unit=self.unit,
-            where=looks_at,
-        )
+        return self._named(self.name(probe), looks_at)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FillMetric:
+class FillMetric(_Kind):
     """A number of pictures whose hidden patches were filled in.
 
     key: its word in names of metrics, before the masks: `psnr random 0.75`.
-    unit: what it is counted in.
-    larger_is_better: its direction.
     where: which pixels it looks at.
     read: one number per picture (B,) in the result.
     """
 
     key: str
-    unit: str
-    larger_is_better: bool
     where: str
     read: Callable[[ReconstructionResult], Tensor]
 
@@ -85,12 +92,7 @@ class FillMetric:
 
     def metric(self, masks: str) -> Metric:
         """What study.json says of it."""
-        return Metric(
-            name=self.name(masks),
-            larger_is_better=self.larger_is_better,
-            unit=self.unit,
-            where=self.where,
-        )
+        return self._named(self.name(masks), self.where)
 
     def mean(self, result: ReconstructionResult) -> float:
         """The mean over pictures."""
@@ -102,58 +104,21 @@ _MASKS_BY = "of masks by "
 
 PROBE_METRICS = (
     # the share of right answers, which every probe of classes has
-    ProbeMetric(
-        key="top1",
-        unit="share",
-        larger_is_better=True,
-        read=lambda result: result["top1"],
-        answers="correct",
-    ),
+    ProbeMetric(key="top1", unit="share", answers="correct"),
     # whether the true class is among the five best, of more than five classes
-    ProbeMetric(
-        key="top5",
-        unit="share",
-        larger_is_better=True,
-        read=lambda result: result["top5"],
-        answers="correct_top5",
-    ),
-    ProbeMetric(
-        key="miou",
-        unit="",
-        larger_is_better=True,
-        read=lambda result: result["miou"],
-        task="segmentation",
-    ),
-    ProbeMetric(
-        key="r2",
-        unit="",
-        larger_is_better=True,
-        read=lambda result: result["r2"],
-        task="regression",
-    ),
+    ProbeMetric(key="top5", unit="share", answers="correct_top5"),
+    ProbeMetric(key="miou", task="segmentation"),
+    ProbeMetric(key="r2", task="regression"),
 )
 """What is read of every probe, where its result has it; by default the first is the main metric."""
 
 # The only one that is also measured across policies.
-PSNR = FillMetric(
-    key="psnr",
-    unit="dB",
-    larger_is_better=True,
-    where="hidden pixels",
-    read=lambda result: result.psnr,
-)
+PSNR = FillMetric(key="psnr", unit="dB", where="hidden pixels", read=lambda result: result.psnr)
 # Structure needs neighbors, so it looks at pictures with their holes filled in.
-SSIM = FillMetric(
-    key="ssim",
-    unit="",
-    larger_is_better=True,
-    where="whole pictures",
-    read=lambda result: result.ssim,
-)
+SSIM = FillMetric(key="ssim", where="whole pictures", read=lambda result: result.ssim)
 # PSNR rewards blur; this one counts the fine detail that blur lacks.
 HIGH_FREQUENCY = FillMetric(
     key="high_frequency",
-    unit="",
     larger_is_better=False,
     where="hidden pixels",
     read=lambda result: result.high_frequency,
@@ -161,7 +126,6 @@ HIGH_FREQUENCY = FillMetric(
 # In the space of what is predicted, so it compares arms of one target alone.
 LOSS = FillMetric(
     key="loss",
-    unit="",
     larger_is_better=False,
     where="hidden patches, as the model predicts them",
     read=lambda result: result.loss,
@@ -171,60 +135,36 @@ FILL_METRICS = {metric.key: metric for metric in (PSNR, SSIM, HIGH_FREQUENCY, LO
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectMetric:
+class SelectMetric(_Kind):
     """A number of a trained scorer, from the report of `maskwright select`.
 
     name: its name in results.
-    unit: what it is counted in.
-    larger_is_better: its direction.
     read: the number in report.json; None where it was left out.
     """
 
     name: str
-    unit: str
-    larger_is_better: bool
     read: Callable[[Mapping[str, Any]], float | None]
 
     def metric(self) -> Metric:
         """What study.json says of it."""
-        return Metric(
-            name=self.name,
-            larger_is_better=self.larger_is_better,
-            unit=self.unit,
-            where="held-out pictures, hidden patches influence nothing",
-        )
+        return self._named(self.name, "held-out pictures, hidden patches influence nothing")
 
 
-def _gain(first: str, second: str) -> Callable[[Mapping[str, Any]], float | None]:
+def _gain(name: str, first: str, second: str) -> SelectMetric:
     """How many decibels one way of choosing is above another, picture by picture."""
 
     def read(report: Mapping[str, Any]) -> float | None:
         pair = report["differences"].get(f"{first} - {second}")
         return None if pair is None else float(pair["composite_psnr"]["value"])
 
-    return read
+    return SelectMetric(name=name, unit="dB", read=read)
 
 
 # First what a scorer is for: better than chance that keeps as many patches of the same picture.
 SELECT_METRICS = (
-    SelectMetric(
-        name="gain over random, same counts",
-        unit="dB",
-        larger_is_better=True,
-        read=_gain("selected", "random, same counts"),
-    ),
-    SelectMetric(
-        name="gain over random, equal counts",
-        unit="dB",
-        larger_is_better=True,
-        read=_gain("selected, equal counts", "random, equal counts"),
-    ),
-    SelectMetric(
-        name="gain over blocks, equal counts",
-        unit="dB",
-        larger_is_better=True,
-        read=_gain("selected, equal counts", "block, equal counts"),
-    ),
+    _gain("gain over random, same counts", "selected", "random, same counts"),
+    _gain("gain over random, equal counts", "selected, equal counts", "random, equal counts"),
+    _gain("gain over blocks, equal counts", "selected, equal counts", "block, equal counts"),
     SelectMetric(
         name="kept",
         unit="share",
@@ -233,7 +173,6 @@ SELECT_METRICS = (
     ),
     SelectMetric(
         name="composite error",
-        unit="",
         larger_is_better=False,
         read=lambda report: float(report["masks"]["selected"]["composite_mse"]["value"]),
     ),

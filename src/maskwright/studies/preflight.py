@@ -15,7 +15,7 @@ from maskwright.studies.measuring import held_store
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.building.policies import build_checked_policy
-from maskwright.workflows.loading.labeled import Split, find_split
+from maskwright.workflows.loading.labeled import LabeledSplit, find_split
 from maskwright.workflows.loading.labeled_settings import LabeledSettings
 from maskwright.workflows.loading.pictures import Pictures, eval_batch
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
@@ -66,7 +66,7 @@ def _check_labels(measures: MeasureSettings, settings: PretrainSettings) -> None
     _check_extras(measures, split)
 
 
-def _check_extras(measures: MeasureSettings, split: Split) -> None:
+def _check_extras(measures: MeasureSettings, split: LabeledSplit) -> None:
     """Find the pictures that diagnostics want beside the labeled ones."""
     questions = build_diagnostics(",".join(measures.diagnostics)) if measures.diagnostics else {}
     given = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,10 @@ def measure_probes(run: Run, measures: MeasureSettings, reporter: Reporter) -> M
     if not measures.probes:
         return Measured({}, {})
     results = _probe(run.path, run, measures, measures.probes, reporter)
-    numbers: dict[str, float] = {}
+    numbers = {name: float(interval["value"]) for name, interval in read_metrics(results)}
     per_image: dict[str, str] = {}
     for probe, result in results.items():
         for kind in PROBE_METRICS:
-            # Few classes have no top-5.
-            if result.get(kind.key) is not None:
-                numbers[kind.name(probe)] = float(kind.read(result)["value"])
             if kind.answers in result:
                 per_image[kind.name(probe)] = result[kind.answers]
     return Measured(numbers, per_image)
@@ -69,30 +66,50 @@ def measure_also(run: Run, measures: MeasureSettings, reporter: Reporter) -> dic
         # Labels of the study's own pictures say nothing of these.
         there = replace(measures, data=place, labels=None)
         results = _probe(run.path, run, there, probes, reporter) if probes else {}
-        for probe, result in results.items():
-            for kind in PROBE_METRICS:
-                if result.get(kind.key) is not None:
-                    value = float(kind.read(result)["value"])
-                    numbers[f"{kind.name(probe)} on {Path(place).stem}"] = value
+        for name, interval in read_metrics(results):
+            numbers[f"{name} on {Path(place).stem}"] = float(interval["value"])
     return numbers
+
+
+def evaluate_probes(
+    encoders: Path | Sequence[Path | str],
+    measures: MeasureSettings,
+    probes: Sequence[str],
+    device: str,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """The results of encoders by probe, on the pictures of a study, without its figures."""
+    return evaluate(
+        encoders,
+        measures.data,
+        probe=", ".join(probes),
+        features=measures.features,
+        labels=measures.labels,
+        baselines=False,
+        figures=False,
+        limit=measures.limit,
+        device=device,
+        seed=MEASURE_SEED,
+        reporter=reporter,
+    )
+
+
+def read_metrics(
+    results: Mapping[str, Mapping[str, Any]],
+) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """The name of every metric that results by probe have, with its value and interval."""
+    for probe, result in results.items():
+        for kind in PROBE_METRICS:
+            # Few classes have no top-5.
+            if result.get(kind.key) is not None:
+                yield kind.name(probe), kind.read(result)
 
 
 def _probe(
     encoder: Path, run: Run, measures: MeasureSettings, probes: Sequence[str], reporter: Reporter
 ) -> dict[str, Any]:
     """The results by probe of a run, or of weights that it kept."""
-    results: dict[str, Any] = evaluate(
-        encoder,
-        measures.data,
-        probe=",".join(probes),
-        features=measures.features,
-        labels=measures.labels,
-        baselines=False,
-        figures=False,
-        limit=measures.limit,
-        device=run.settings.run.device,
-        seed=MEASURE_SEED,
-        reporter=reporter,
-    )
+    device = run.settings.run.device
+    results = evaluate_probes(encoder, measures, probes, device, reporter)
     # It is the only encoder that was measured; its results go by probe.
     return dict(next(iter(results.values())))

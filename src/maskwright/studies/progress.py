@@ -7,8 +7,8 @@ from datetime import datetime
 
 from maskwright.studies.plan import StudyPlan
 from maskwright.studies.record import TrialRecord
+from maskwright.support.count_progress import format_time
 from maskwright.support.reporting import Reporter, log
-from maskwright.training.recorder import format_time
 
 
 class StudyProgress:

@@ -11,6 +11,7 @@ from maskwright.studies.record import StudyRecord
 from maskwright.studies.report.page import MARKDOWN, MOST_BYTES, RECORD, REPORT, write_report
 from maskwright.studies.report.published import read_report
 from maskwright.studies.trial import TRIALS
+from maskwright.studies.voting.quote import add_votes
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.settings.arguments import takes
@@ -35,7 +36,9 @@ def publish(settings: PublishSettings, reporter: Reporter | None = None) -> Path
     reporter = reporter or LogReporter()
     study = Path(settings.study)
     place = Path(settings.place)
-    record = StudyRecord.from_dict(_without_paths(_finished(study).to_dict()))
+    # A vote may have ended after the study.
+    finished = add_votes(_finished(study), study, reporter)
+    record = StudyRecord.from_dict(_without_paths(finished.to_dict()))
     # A published report has no plan to run and no trials.
     is_report = not (study / PLAN).exists() and not (study / TRIALS).exists()
     if place.resolve() == study.resolve() and not is_report:

@@ -162,6 +162,7 @@ class StudyRecord:
     budget: {currency, amount} or None.
     floors: arm -> metric -> value, low and high of random weights of its shape, where they were
         measured.
+    votes: the results of a vote by people about the arms, where there was one.
     """
 
     name: str
@@ -175,6 +176,7 @@ class StudyRecord:
     budget: Mapping[str, Any] | None = None
     # measured after the trials, and not by all versions
     floors: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    votes: Mapping[str, Any] = field(default_factory=dict)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
@@ -201,7 +203,11 @@ class StudyRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the number of the format."""
-        return {"format": FORMAT, **dataclasses.asdict(self)}
+        values = dataclasses.asdict(self)
+        # Earlier versions read a record that quotes no vote.
+        if not self.votes:
+            del values["votes"]
+        return {"format": FORMAT, **values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StudyRecord:

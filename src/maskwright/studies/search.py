@@ -9,8 +9,8 @@ from typing import Any
 
 from maskwright.studies.ledger import Ledger
 from maskwright.studies.plan import StudyPlan
-from maskwright.studies.pricing import planned, price_step
 from maskwright.studies.progress import QuietStream
+from maskwright.studies.step_cost import cost_of_step, planned
 from maskwright.studies.storage import run_search_trial
 from maskwright.studies.trial import QUIET
 from maskwright.support.errors import MaskwrightError
@@ -87,7 +87,7 @@ def _try(plan: StudyPlan, folder: Path, trial: Any, reporter: Reporter) -> float
             " labels, or val: 0.2, or val data with the same classes."
         )
     # Suggested settings change what a step costs, so each trial has its own length.
-    length, _ = planned(settings, pictures, price_step(settings, pictures), plan.budget)
+    length, _ = planned(settings, pictures, cost_of_step(settings, pictures), plan.budget)
     lags = False
 
     def watch(row: dict[str, Any]) -> bool:

@@ -32,6 +32,7 @@ from maskwright.studies.results import write_results
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
 from maskwright.studies.trial import kept_records
+from maskwright.studies.voting.quote import add_votes
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
@@ -185,6 +186,7 @@ def _conclude(
     if plan.measures.cross and plan.measures.masks and not left:
         record = add_cross(record, folder, plan.measures, reporter)
     record = add_floors(record, folder, plan.measures, reporter)
+    record = add_votes(record, folder, reporter)
     page = write_report(record, folder)
     write_results(record, folder)
     for line in [*format_findings(record), *_format_answer(record)]:

@@ -71,6 +71,15 @@ def write_text(path: Path | str, text: str) -> None:
     write_atomic(path, lambda temporary: _write_plain(temporary, text))
 
 
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write bytes atomically."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    write_atomic(path, write)
+
+
 def write_json(path: Path | str, value: Any) -> None:
     """Write JSON atomically, indented, with a final newline."""
     write_text(path, json.dumps(value, indent=2) + "\n")

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from maskwright.support.files import write_atomic
+from maskwright.support.files import write_atomic, write_bytes
 
 
 def write_torch(path: Path | str, content: Any) -> None:
@@ -40,9 +40,4 @@ def write_safetensors(
 
     Raises MaskwrightError when the disk is full.
     """
-    data = save(dict(tensors), metadata=None if metadata is None else dict(metadata))
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(data)
-
-    write_atomic(path, write)
+    write_bytes(path, save(dict(tensors), metadata=None if metadata is None else dict(metadata)))

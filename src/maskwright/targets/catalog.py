@@ -14,6 +14,7 @@ from maskwright.support.catalog import Entry
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.shorthand import Call, parse_sum
 
+# In the order in which `list targets` shows them: from pixels as they are to what networks say.
 TARGETS: dict[str, Entry] = {
     "raw": Entry("maskwright.targets.raw:RawTarget", "pixels as they are"),
     "normalized": Entry(
@@ -57,6 +58,7 @@ def parse_target(value: str | Mapping[str, Any]) -> Call:
 
     Raises MaskwrightError for an unknown name, with the nearest known one, and for a sum.
     """
+    # Read as a sum, as losses are, so that a sum is refused in words and not as bad syntax.
     terms = parse_sum(value)
     if len(terms) != 1:
         raise MaskwrightError(f"A model predicts one target; got the sum '{value}'.")

@@ -107,6 +107,7 @@ class PatchComponents(nn.Module):
         self.scale.copy_(scale)
 
     def of_patches(self, patches_BKP: Tensor) -> Tensor:
+        # Weak components are small differences of large numbers, which half precision loses.
         patches = widen(patches_BKP)
         mean, basis, scale = (part.to(patches.dtype) for part in self._parts())
         return ((patches - mean) @ basis) / scale
@@ -140,11 +141,15 @@ class PatchComponents(nn.Module):
 
 def _moments(patches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """Mean (P,) and covariance (P, P) over all patches, float64."""
-    count, total, products = 0, torch.zeros(()), torch.zeros(())
+    count = 0
+    total = torch.zeros(())
+    products = torch.zeros(())
     for batch in patches:
         rows = batch.flatten(0, 1).cpu().double()  # (B * N, P)
         count += len(rows)
         total = total + rows.sum(0)
         products = products + rows.T @ rows
     mean = total / count
-    return mean, products / count - torch.outer(mean, mean)
+    # One pass: in float64 the mean that is taken away costs no digits that matter.
+    covariance = products / count - torch.outer(mean, mean)
+    return mean, covariance

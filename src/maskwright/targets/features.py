@@ -17,7 +17,9 @@ from maskwright.targets.catalog import target_line
 
 OWNER = "Target 'features'"
 EMA = "ema"
+# data2vec found the mean of several blocks better than the last one alone.
 USUAL_BLOCKS = 3
+# I-JEPA's: the average moves less and less, so that the target holds still at the end.
 _MOMENTUM = "0.996->1"
 
 
@@ -45,6 +47,7 @@ class FeaturesTarget:
     resample: bool = False
 
     def __post_init__(self) -> None:
+        # Without quotes a path may read as a call or a number.
         if not isinstance(self.source, str):
             raise MaskwrightError(
                 f"{OWNER} needs source to be {EMA}, or a run, file or name in quotes:"
@@ -53,6 +56,7 @@ class FeaturesTarget:
         if self.blocks is not None:
             check_count("blocks", self.blocks, 1, owner=OWNER)
         check_flag("resample", self.resample, owner=OWNER)
+        # A schedule may leave the range in the middle alone.
         for progress in (0.0, 0.5, 1.0):
             share = self.momentum_schedule.at(progress)
             if not 0 <= share <= 1:

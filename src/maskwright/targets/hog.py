@@ -107,11 +107,12 @@ def orientation_counts(across: Tensor, down: Tensor, bins: int) -> Tensor:
     Each pixel shares the length of its gradient between the two nearest of `bins` directions, that
     are pi / bins apart and begin at 0.
     """
-    shape, pixels = across.shape[:-1], across.shape[-1]
+    shape = across.shape[:-1]
+    pixels = across.shape[-1]
     rows = max(1, _CHUNK // pixels)
-    parts = zip(
-        across.reshape(-1, pixels).split(rows), down.reshape(-1, pixels).split(rows), strict=True
-    )
+    across_parts = across.reshape(-1, pixels).split(rows)  # (rows, pixels) each
+    down_parts = down.reshape(-1, pixels).split(rows)
+    parts = zip(across_parts, down_parts, strict=True)
     counted = torch.cat([_count(x, y, bins) for x, y in parts])
     return counted.view(*shape, bins) / pixels
 
@@ -137,9 +138,13 @@ def _count(x: Tensor, y: Tensor, bins: int) -> Tensor:
 def _strongest(across_BKP: Tensor, down_BKP: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     """Both gradients of the channel that changes most at each pixel, (B, K, P / C) each."""
     # the channel is the last of a patch's three dimensions
-    across, down = (part.unflatten(2, (-1, channels)) for part in (across_BKP, down_BKP))
+    across = across_BKP.unflatten(2, (-1, channels))  # (B, K, P / C, C)
+    down = down_BKP.unflatten(2, (-1, channels))
     length = across.square() + down.square()
-    best, x, y = length[..., 0], across[..., 0], down[..., 0]
+    # Of channels that change equally the first one counts.
+    best = length[..., 0]
+    x = across[..., 0]
+    y = down[..., 0]
     for channel in range(1, channels):
         is_longer = length[..., channel] > best
         best = torch.where(is_longer, length[..., channel], best)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from maskwright.models.classifier import Classifier
-from maskwright.training.optimizer import is_spared
+from maskwright.training.optimizer import has_no_decay
 
 
 def build_layered_optimizer(
@@ -21,7 +21,7 @@ def build_layered_optimizer(
     groups: dict[tuple[int, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            group = (layer_of(name, model.config.depth), is_spared(name, parameter))
+            group = (layer_of(name, model.config.depth), has_no_decay(name, parameter))
             groups.setdefault(group, []).append(parameter)
 
     # Head first: the rate that is logged is that of the first group, the full one.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from maskwright.support.environment import cpu_has_fast_bf16
-from maskwright.training.optimizer import is_spared
+from maskwright.training.optimizer import has_no_decay
 from maskwright.training.orthogonal import orthogonalize
 
 # Momentum and the scale that matches AdamW's updates are those of the two papers.
@@ -189,7 +189,7 @@ def build_muon(model: nn.Module, others: nn.Module, *, weight_decay: float, beta
             if not parameter.requires_grad:
                 continue
             parts = count_parts(name, parameter) if module is model else 0
-            decay = 0.0 if is_spared(name, parameter) else weight_decay
+            decay = 0.0 if has_no_decay(name, parameter) else weight_decay
             groups.setdefault((parts, decay, share), []).append(parameter)
     listed = [
         {"params": parameters, "parts": parts, "weight_decay": decay, "lr_scale": share}

@@ -22,7 +22,7 @@ def build_optimizer(
         for name, parameter in module.named_parameters():
             if not parameter.requires_grad:
                 continue
-            if is_spared(name, parameter):
+            if has_no_decay(name, parameter):
                 spared.append(parameter)
             else:
                 decayed.append(parameter)
@@ -51,7 +51,7 @@ def build_adamw(
 TOKENS_AND_POSITIONS = ("cls_token", "reg_token", "mask_token", "pos_embed", "bias_table")
 
 
-def is_spared(name: str, parameter: nn.Parameter) -> bool:
+def has_no_decay(name: str, parameter: nn.Parameter) -> bool:
     """Whether weight decay leaves a parameter alone.
 
     It does so with one-dimensional ones, and with tokens and positions stored as (1, N, D).

@@ -55,6 +55,7 @@ class PretrainParts:
     features: FeatureSource | None = None
 
 
+# The same few counts of patches come again and again, also where the ratio moves.
 @lru_cache(maxsize=1024)
 def training_cost(config: ModelConfig, num_visible: int, num_predicted: int) -> int:
     """Operations of an image's step with that many visible and predicted patches.

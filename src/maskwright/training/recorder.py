@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maskwright.support.count_progress import format_time
 from maskwright.support.reporting import Reporter
 from maskwright.training.callback import Callback
 from maskwright.training.trainer import Trainer
@@ -145,13 +146,3 @@ class Recorder(Callback):
             parts.append(f"masked {row['masked']:.1%}")
         parts.append(f"eta {format_time(module.clock.remaining_seconds(row['step']))}")
         return "  ".join(parts)
-
-
-def format_time(seconds: float) -> str:
-    """Seconds as people read them: 42s, 3m10s, 2h05m."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -28,7 +28,9 @@ class WeightAverage:
     def update(self, module: nn.Module) -> None:
         """Move towards the weights after a step."""
         current = [parameter.detach() for parameter in module.parameters()]
+        # Averaging from the random weights of the beginning would drag them along for long.
         share = 1.0 if self._updates == 0 else 1 - self._decay
+        # One call for all tensors: a loop over them costs a kernel launch each on a GPU.
         torch._foreach_lerp_(self._values, current, share)
         self._updates += 1
 
@@ -39,10 +41,12 @@ class WeightAverage:
         try:
             yield
         finally:
+            # Also after an error in what is measured: the training must not go on from averages.
             self._swap(module)
 
     @torch.no_grad()
     def _swap(self, module: nn.Module) -> None:
+        # Values are exchanged, not tensors: the optimizer holds on to the parameters themselves.
         for average, parameter in zip(self._values, module.parameters(), strict=True):
             trained = parameter.detach().clone()
             parameter.copy_(average)
@@ -52,7 +56,9 @@ class WeightAverage:
         """Put the average in the place of the weights of a checkpoint."""
         trained: dict[str, Tensor] = checkpoint["state_dict"]
         averaged = dict(zip(self._names, self._values, strict=True))
+        # The names that Lightning's callback gave them: checkpoints of then go on too.
         checkpoint["current_model_state"] = trained
+        # Buffers have no average and stay as they are.
         checkpoint["state_dict"] = {**trained, **averaged}
         checkpoint["averaging_state"] = {"n_averaged": torch.tensor(self._updates)}
 

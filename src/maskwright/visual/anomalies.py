@@ -12,6 +12,9 @@ from maskwright.visual.error_map import color_map
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 from maskwright.visual.tiles import to_tile
 
+# Pixels of pictures beside each other, before they are enlarged.
+MOST_WIDTH = 1200
+
 
 @dataclass(frozen=True)
 class AnomalyExample:
@@ -34,16 +37,21 @@ def anomaly_sheet(
 
     tops: the value of each score's map that is light yellow.
     """
+    # Not `capitalize`, which would make `MSE` into `Mse`.
     titles = ["Picture", *(f"{name[0].upper()}{name[1:]}" for name in tops)]
     # Two pictures on a line while they fit.
-    beside = 2 if len(examples) > 1 and len(titles) * 2 * examples[0].image.shape[-1] < 1200 else 1
+    width_of_two = 2 * len(titles) * examples[0].image.shape[-1]
+    beside = 2 if len(examples) > 1 and width_of_two < MOST_WIDTH else 1
     lines: list[GridLine] = []
     for start in range(0, len(examples), beside):
-        tiles, words = [], []
+        tiles: list[np.ndarray | None] = []
+        words: list[str] = []
         for example in examples[start : start + beside]:
-            heat = [to_tile(color_map(example.maps[name], top)) for name, top in tops.items()]
-            tiles += [to_tile(example.image), *heat]
-            words += list(example.captions)
+            tiles.append(to_tile(example.image))
+            for name, top in tops.items():
+                heat = color_map(example.maps[name], top)
+                tiles.append(to_tile(heat))
+            words += example.captions
         missing = beside * len(titles) - len(tiles)
         heading = () if lines else titles * beside
         lines.append(GridLine(tiles + [None] * missing, words + [""] * missing, heading))

@@ -25,28 +25,13 @@ _VALUE_COLORS = "viridis"
 
 
 @dataclass(frozen=True)
-class SegmentedExample:
-    """A picture with the classes of its pixels.
+class DenseExample:
+    """A picture with the truth of every pixel, and what was predicted.
 
     image: (C, H, W) in [0, 1].
-    truth: (h, w) class numbers; numbers beyond the classes are ignored pixels.
-    given: (h, w) class numbers that were predicted.
-    name: of the picture.
-    """
-
-    image: Tensor
-    truth: np.ndarray
-    given: np.ndarray
-    name: str
-
-
-@dataclass(frozen=True)
-class ValuedExample:
-    """A picture with a number for each of its pixels.
-
-    image: (C, H, W) in [0, 1].
-    truth: (h, w), NaN where nothing is known.
-    given: (h, w), predicted.
+    truth: (h, w) class numbers, where numbers beyond the classes are ignored pixels; or
+        measurements, NaN where nothing is known.
+    given: (h, w) of the same kind, predicted.
     name: of the picture.
     """
 
@@ -57,7 +42,7 @@ class ValuedExample:
 
 
 def segmentation_sheet(
-    examples: Sequence[SegmentedExample],
+    examples: Sequence[DenseExample],
     classes: Sequence[str],
     iou: Sequence[float | None],
     title: str,
@@ -80,7 +65,7 @@ def segmentation_sheet(
     return picture_grid(lines, [note], title)
 
 
-def value_sheet(examples: Sequence[ValuedExample], title: str) -> np.ndarray:
+def value_sheet(examples: Sequence[DenseExample], title: str) -> np.ndarray:
     """Draw pictures with true and predicted numbers on one scale of colors."""
     known = np.concatenate([example.truth[~np.isnan(example.truth)] for example in examples])
     # Two percent at either end, so that a few far numbers do not make the rest look alike.

@@ -11,7 +11,9 @@ from PIL import Image
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 
 # Pixels: of a picture of the sample, and of a picture that is looked at closely.
-SMALL, LARGE = 150, 256
+SMALL = 150
+LARGE = 256
+PAIRS_PER_LINE = 3
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,7 @@ def sample_sheet(title: str, pictures: Sequence[Captioned], columns: int = 8) ->
     """Pictures in lines of equal length; returns (H, W, 3) uint8."""
     lines = []
     for start in range(0, len(pictures), columns):
-        row = pictures[start : start + columns]
-        missing = columns - len(row)
-        lines.append(
-            GridLine(
-                tiles=[*(fit_square(picture.pixels, SMALL) for picture in row), *[None] * missing],
-                captions=[*(picture.caption for picture in row), *[""] * missing],
-            )
-        )
+        lines.append(_line(pictures[start : start + columns], columns))
     return picture_grid(lines, title=title)
 
 
@@ -57,20 +52,31 @@ def pair_sheet(
 ) -> np.ndarray:
     """Pairs of pictures, three pairs in a line."""
     lines = []
-    for start in range(0, len(pairs), 3):
-        row = [picture for pair in pairs[start : start + 3] for picture in pair]
-        missing = 6 - len(row)
-        tiles = [*(fit_square(picture.pixels, SMALL) for picture in row), *[None] * missing]
-        lines.append(GridLine(tiles, [*(picture.caption for picture in row), *[""] * missing]))
+    for start in range(0, len(pairs), PAIRS_PER_LINE):
+        row: list[Captioned] = []
+        for pair in pairs[start : start + PAIRS_PER_LINE]:
+            row += pair
+        lines.append(_line(row, 2 * PAIRS_PER_LINE))
     return picture_grid(lines, [Note(text) for text in notes], title)
+
+
+def _line(pictures: Sequence[Captioned], columns: int) -> GridLine:
+    """A line of pictures, filled up with blanks to its number of columns."""
+    missing = columns - len(pictures)
+    tiles = [fit_square(picture.pixels, SMALL) for picture in pictures]
+    captions = [picture.caption for picture in pictures]
+    return GridLine(tiles=[*tiles, *[None] * missing], captions=[*captions, *[""] * missing])
 
 
 def fit_square(pixels: np.ndarray, side: int) -> np.ndarray:
     """A picture inside a white square of `side` pixels; enlarging repeats pixels."""
     picture = Image.fromarray(pixels.squeeze()).convert("RGB")
     factor = side / max(picture.size)
-    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    # A strip one pixel high would vanish.
+    width = max(1, round(picture.width * factor))
+    height = max(1, round(picture.height * factor))
     filter_used = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS
+    resized = picture.resize((width, height), filter_used)
     sheet = Image.new("RGB", (side, side), (255, 255, 255))
-    sheet.paste(picture.resize(size, filter_used), (0, 0))
+    sheet.paste(resized, (0, 0))
     return np.asarray(sheet)

@@ -50,17 +50,17 @@ class Format:
     """A format of files.
 
     summary: what it is for.
-    ending: of its file; empty for a folder.
-    needs_decoder: whether it holds both halves and cannot do without one.
     write: puts a model there.
     check: reads it back and compares.
+    ending: of its file; empty for a folder.
+    needs_decoder: whether it holds both halves and cannot do without one.
     """
 
     summary: str
-    ending: str
-    needs_decoder: bool
     write: Callable[[Path, LoadedEncoder], None]
     check: Callable[[Path, Model], Check]
+    ending: str = ""
+    needs_decoder: bool = False
 
 
 def noise_images(model: Model, count: int = 2) -> Tensor:
@@ -119,11 +119,15 @@ def _check_hf(out: Path, model: Model) -> Check:
         pairs = [(model.encode(images), load_encoder(out).model.encode(images))]
         reader = "maskwright (transformers is not installed)"
         if both:
-            assert isinstance(model, MaskedAutoencoder)
-            mask = _half_masked(_mask_noise(images, model))
-            again = load_autoencoder(out).model
-            pairs.append((model(images, mask).values, again(images, mask).values))
+            pairs.append(_predictions(model, load_autoencoder(out).model, images))
     return Check(max(_gap(ours, theirs) for ours, theirs in pairs), compared, reader)
+
+
+def _predictions(model: Model, again: MaskedAutoencoder, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What a model and the one that was read back predict (B, M, P) under one mask."""
+    assert isinstance(model, MaskedAutoencoder)
+    mask = _half_masked(_mask_noise(images, model))
+    return model(images, mask).values, again(images, mask).values
 
 
 def _mask_noise(images: Tensor, model: MaskedAutoencoder) -> Tensor:
@@ -144,12 +148,9 @@ def _write_official(out: Path, loaded: LoadedEncoder) -> None:
 
 def _check_official(out: Path, model: Model) -> Check:
     """Read as the official code would compute: with its epsilon, whatever the model's is."""
-    assert isinstance(model, MaskedAutoencoder)
-    images = noise_images(model)
-    mask = _half_masked(_mask_noise(images, model))
     again = load_autoencoder(out, Hints(norm_eps=1e-6)).model
     return Check(
-        _gap(model(images, mask).values, again(images, mask).values),
+        _gap(*_predictions(model, again, noise_images(model))),
         "predictions",
         "maskwright, as the official code computes",
     )
@@ -188,8 +189,6 @@ def _check_safetensors(out: Path, model: Model) -> Check:
 FORMATS = {
     "timm": Format(
         summary="a folder for timm.create_model('local-dir:...') and for its Hub: the encoder",
-        ending="",
-        needs_decoder=False,
         write=_write_timm,
         check=_check_timm,
     ),
@@ -198,8 +197,6 @@ FORMATS = {
             "a folder for transformers: the encoder as ViTModel, which AutoModel opens, and a"
             " ViTMAE with the decoder below it"
         ),
-        ending="",
-        needs_decoder=False,
         write=_write_hf,
         check=_check_hf,
     ),
@@ -213,14 +210,12 @@ FORMATS = {
     "onnx": Format(
         summary="an ONNX graph of the encoder for any batch size",
         ending=".onnx",
-        needs_decoder=False,
         write=_write_onnx,
         check=_check_onnx,
     ),
     "safetensors": Format(
         summary="all weights and settings, for maskwright",
         ending=".safetensors",
-        needs_decoder=False,
         write=_write_safetensors,
         check=_check_safetensors,
     ),

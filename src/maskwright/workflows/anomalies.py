@@ -68,6 +68,7 @@ def anomalies(settings: AnomaliesSettings, reporter: Reporter | None = None) -> 
 
     scored = _score(loaded, asked, normal, settings, reporter)
     measured = {"run": measure_scores(scored, asked, settings.seed)}
+    # Without labels there is nothing that untrained weights could be compared by.
     if settings.baselines and asked.is_anomalous is not None:
         untrained = baselines_of([encoder])[0]
         other = _score(untrained.loaded, asked, normal, settings, reporter)
@@ -103,6 +104,7 @@ def _limited(asked: Asked, settings: AnomaliesSettings) -> Asked:
     store = limited(asked.store, settings.limit, settings.seed)
     if store is asked.store or asked.is_anomalous is None:
         return Asked(store, asked.is_anomalous, asked.words)
+    # A subset does not say which rows it took, so they are found by name.
     places = {key: at for at, key in enumerate(asked.store.keys)}
     rows = torch.tensor([places[key] for key in store.keys])
     return Asked(store, asked.is_anomalous[rows], asked.words)

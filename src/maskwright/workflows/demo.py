@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.store.splits import TEST_SHARE
+from maskwright.support.count_progress import format_time
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import LogReporter, Reporter
-from maskwright.training.recorder import format_time
 from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.reconstruct import reconstruct

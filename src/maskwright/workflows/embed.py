@@ -10,6 +10,7 @@ import numpy as np
 
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.survey import nothing_readable
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.encoder import load
@@ -60,13 +61,13 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         writer = open_writer(path, Path(scratch), width)
         batches = PictureBatches(source, encoder.config)
+        progress = CountProgress(reporter, "embed")
         total = len(source)
         for indexes, images in batches:
             # (n, width)
             vectors = encoder.features_of_batch(images, settings.pooling, settings.features).numpy()
             _write_batch(writer, source, indexes, vectors)
-            done = indexes[-1] + 1
-            reporter.progress("embed", done, total, f"{done:,} of {total:,} pictures")
+            progress.show(indexes[-1] + 1, total)
         reporter.finish()
         count = total - len(batches.skipped)
         if not count:

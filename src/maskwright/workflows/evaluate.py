@@ -20,11 +20,8 @@ from maskwright.workflows.measuring.evaluation import (
     EvaluationContext,
     measure_encoders,
 )
-from maskwright.workflows.measuring.evaluation_report import (
-    format_results,
-    save_figures,
-    save_files,
-)
+from maskwright.workflows.measuring.evaluation_files import save_figures, save_files
+from maskwright.workflows.measuring.evaluation_report import format_results
 from maskwright.workflows.measuring.paired_differences import format_differences
 from maskwright.workflows.measuring.probes.catalog import PROBES, parse_probes
 from maskwright.workflows.measuring.subjects import RANDOM, load_encoders, name_runs

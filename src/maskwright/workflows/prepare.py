@@ -13,6 +13,7 @@ from maskwright.data.sources.open import Source
 from maskwright.data.sources.store_source import StoreSource, is_store
 from maskwright.data.sources.survey import Survey
 from maskwright.data.store.packed import PackedStore
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json
 from maskwright.support.reporting import LogReporter, Reporter
@@ -118,11 +119,9 @@ def _write_store(
 ) -> PackedStore:
     """Decode, cut and shrink every picture into the folder."""
     _refuse_other(source, size, channels, folder, overwrite)
+    progress = CountProgress(reporter, "pictures")
 
-    def show(done: int, total: int) -> None:
-        reporter.progress("pictures", done, total, f"{done:,} of {total:,} pictures")
-
-    store = pack(source, short_side=size, channels=channels, folder=folder, progress=show)
+    store = pack(source, short_side=size, channels=channels, folder=folder, progress=progress.show)
     reporter.finish()
     return store
 

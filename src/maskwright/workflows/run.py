@@ -9,12 +9,12 @@ from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import LoadedModel, load_model
+from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.doctor import doctor
 from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.reconstruct import reconstruct
 from maskwright.workflows.runs.curves import draw_curves
-from maskwright.workflows.runs.other_weights import offering_others
+from maskwright.workflows.runs.locate import load_run
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.segment import Segmented, segment
 from maskwright.workflows.settings.finetune_settings import (
@@ -94,10 +94,7 @@ class Run:
 
     def load(self, checkpoint: str = "last") -> LoadedModel:
         """The model with its pixel scale and settings."""
-        # A damaged file is answered with the whole ones of the run.
-        path = self.checkpoint(checkpoint)
-        with offering_others(path):
-            return load_model(path)
+        return load_run(self.folder, checkpoint)
 
     def _check_kind(self, kind: str) -> None:
         if self.kind == kind:

@@ -107,7 +107,7 @@ def _prepare_task(
 def _apply(options: SelectOptions, limit: int | None, device: str, reporter: Reporter) -> Selection:
     """Let a trained scorer look at other pictures."""
     count = None if limit is None else int(limit)
-    parent = open_run(options.run)
+    parent = open_run(options.run).folder
     folder = apply_scorer(parent, str(options.apply), str(options.data), count, device, reporter)
     return Selection(folder, read_json(folder / "summary.json"))
 

@@ -22,7 +22,7 @@ from maskwright.workflows.surveying.duplicates import find_duplicates
 from maskwright.workflows.surveying.looks import Sample, look_at_sample
 from maskwright.workflows.surveying.objects import find_things
 from maskwright.workflows.surveying.report import Found, format_found, to_plain
-from maskwright.workflows.surveying.resolution import measure_detail, pick_sides, price_size
+from maskwright.workflows.surveying.resolution import cost_of_size, measure_detail, pick_sides
 from maskwright.workflows.surveying.sheets import save_duplicates, save_sample, save_sizes
 
 
@@ -97,7 +97,7 @@ def _measure(
     things = find_things(source, sample.looks, settings.boxes, settings.faces, reporter)
     duplicates = find_duplicates(source, sample, reporter)
     detail = measure_detail(source, sample.looks, sides)
-    costs = [price_size(side, name, facts) for side in sides]
+    costs = [cost_of_size(side, name, facts) for side in sides]
     split = _pick_split(settings, source)
     advice = advise(costs, detail, things, facts.short_side, _flags(settings, split))
     if split is not None and settings.split is None:

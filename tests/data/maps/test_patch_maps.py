@@ -15,7 +15,8 @@ from tests.data.map_stores import PARTS, build_store
 from maskwright.data.maps import map_writer
 from maskwright.data.maps.map_writer import MapPlan, write_map
 from maskwright.data.maps.patch_maps import MAPS, map_names, open_map
-from maskwright.data.store.packed import PackedStore, open_packed
+from maskwright.data.store.open_packed import open_packed
+from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 

@@ -13,7 +13,8 @@ import torch
 
 from maskwright.data.packing import pack
 from maskwright.data.sources.open import open_source
-from maskwright.data.store.packed import FACTS, INDEX, PIXELS, PackedStore, open_packed
+from maskwright.data.store.open_packed import open_packed
+from maskwright.data.store.packed import FACTS, INDEX, PIXELS, PackedStore
 from maskwright.data.store.same_picture import name_of_picture
 from maskwright.data.store.splits import hold_out
 from maskwright.support.errors import MaskwrightError

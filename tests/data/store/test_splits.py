@@ -12,13 +12,8 @@ from maskwright.data.store.same_picture import (
     hash_pixels,
     name_of_picture,
 )
-from maskwright.data.store.splits import (
-    MOST_HELD_OUT,
-    choose_held,
-    default_count,
-    hold_out_of_each_class,
-    spread,
-)
+from maskwright.data.store.splits import MOST_HELD_OUT, default_count, spread
+from maskwright.data.store.stratified import choose_held, hold_out_of_each_class
 from maskwright.support.seeding import sample_rng
 
 

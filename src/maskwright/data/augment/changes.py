@@ -74,30 +74,42 @@ class Changes:
         """Choose the changes of a batch; chance depends on (seed, epoch, sample id) alone."""
         rng = sample_rng(seed, epoch, sample_ids, "augment")
         # Each change has a stream of its own: switching one on leaves the others as they were.
-        turn = (rng.fork("rotate").uniform() * 2 - 1) * math.radians(self.rotate)
-        upside_down = (rng.fork("vertical flip").uniform() < 0.5) & self.vertical_flip
-        strength = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
-        return Drawn(turn, upside_down, (rng.fork("color").uniform(4) * 2 - 1) * strength)
+        either_way = rng.fork("rotate").uniform() * 2 - 1  # (B,) in [-1, 1)
+        turn = either_way * math.radians(self.rotate)
+
+        is_half = rng.fork("vertical flip").uniform() < 0.5
+        upside_down = is_half & self.vertical_flip
+
+        most = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
+        shares = rng.fork("color").uniform(4) * 2 - 1  # (B, 4) in [-1, 1)
+        return Drawn(turn, upside_down, shares * most)
 
     def move(self, planes: Tensor, drawn: Drawn) -> Tensor:
         """Turn (B, C, H, W) float pictures or maps, without leaving the range of their values."""
-        turned = torch.where(drawn.upside_down[:, None, None, None], planes.flip(2), planes)
+        is_turned_over = drawn.upside_down[:, None, None, None]  # (B, 1, 1, 1)
+        turned = torch.where(is_turned_over, planes.flip(2), planes)
         if self.rotate == 0:
             return turned
+
         height, width = planes.shape[-2:]
-        cos, sin, none = drawn.turn.cos(), drawn.turn.sin(), torch.zeros_like(drawn.turn)
+        cos = drawn.turn.cos()
+        sin = drawn.turn.sin()
+        none = torch.zeros_like(drawn.turn)
         # Coordinates run from -1 to 1 on both axes whatever the shape: without the aspect in the
         # matrix, turns of pictures that are not square would shear.
-        rows = [
-            torch.stack([cos, -sin * height / width, none], 1),
-            torch.stack([sin * width / height, cos, none], 1),
-        ]
+        upper = torch.stack([cos, -sin * height / width, none], 1)  # (B, 3)
+        lower = torch.stack([sin * width / height, cos, none], 1)
+
         # (B, 2, 3) matrices -> (B, H, W, 2) points to sample.
-        matrices = torch.stack(rows, 1).float()
+        matrices = torch.stack([upper, lower], 1).float()
         points = F.affine_grid(matrices, list(planes.shape), align_corners=False)
         # Bilinear, because it never leaves the range of the values, as maps need it.
         return F.grid_sample(
-            turned, points, mode="bilinear", padding_mode="reflection", align_corners=False
+            turned,
+            points,
+            mode="bilinear",
+            padding_mode="reflection",
+            align_corners=False,
         )
 
     def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
@@ -106,37 +118,59 @@ class Changes:
         In this order: brightness, contrast, saturation, hue.
         """
         # (B, 4) -> four of (B, 1, 1, 1)
-        brightness, contrast, saturation, hue = drawn.colors[:, :, None, None, None].unbind(1)
+        strengths = drawn.colors[:, :, None, None, None]
+        brightness, contrast, saturation, hue = strengths.unbind(1)
+
         pixels = (pixels * (1 + brightness)).clamp(0, 255)
         # Contrast stretches around the mean gray of each picture, saturation around each pixel's.
-        mean = _gray(pixels).mean((2, 3), keepdim=True)
-        pixels = ((pixels - mean) * (1 + contrast) + mean).clamp(0, 255)
+        mean = _gray(pixels).mean((2, 3), keepdim=True)  # (B, 1, 1, 1)
+        pixels = _stretch(pixels, mean, contrast)
         if pixels.shape[1] != 3:
             return pixels
-        gray = _gray(pixels)
-        pixels = ((pixels - gray) * (1 + saturation) + gray).clamp(0, 255)
-        return _turn_hue(pixels, hue.flatten()).clamp(0, 255) if self.hue > 0 else pixels
+
+        pixels = _stretch(pixels, _gray(pixels), saturation)
+        if self.hue == 0:
+            return pixels
+        return _turn_hue(pixels, hue.flatten()).clamp(0, 255)
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Change a uint8 (B, C, H, W) batch."""
         pixels = images.float()
-        pixels = self.move(pixels, drawn) if self.moves else pixels
-        pixels = self.recolor(pixels, drawn) if self.recolors else pixels
-        return pixels.round_().clamp_(0, 255).to(torch.uint8)
+        if self.moves:
+            pixels = self.move(pixels, drawn)
+        if self.recolors:
+            pixels = self.recolor(pixels, drawn)
+        pixels.round_().clamp_(0, 255)
+        return pixels.to(torch.uint8)
 
 
 def _gray(pixels: Tensor) -> Tensor:
+    """How bright (B, C, H, W) pictures look: (B, 1, H, W)."""
     if pixels.shape[1] != 3:
         return pixels.mean(1, keepdim=True)
-    return (pixels * torch.tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    luma = torch.tensor(_LUMA)[:, None, None]  # (3, 1, 1)
+    return (pixels * luma).sum(1, keepdim=True)
+
+
+def _stretch(pixels: Tensor, middle: Tensor, strength: Tensor) -> Tensor:
+    """Move pixels away from a gray in the middle, or toward it, within [0, 255]."""
+    stretched = (pixels - middle) * (1 + strength) + middle
+    return stretched.clamp(0, 255)
 
 
 def _turn_hue(pixels: Tensor, hue: Tensor) -> Tensor:
     """Turn the colors of (B, 3, H, W) around the gray axis, by (B,) shares of a full turn."""
     to_yiq = torch.tensor(_TO_YIQ)
-    cos, sin = (hue * 2 * math.pi).cos(), (hue * 2 * math.pi).sin()
+    angle = hue * 2 * math.pi
+    cos = angle.cos()
+    sin = angle.sin()
+    # Brightness stays; the two axes of color turn about it: (B, 3, 3).
     turn = torch.eye(3).repeat(len(hue), 1, 1)
-    turn[:, 1, 1], turn[:, 1, 2], turn[:, 2, 1], turn[:, 2, 2] = cos, -sin, sin, cos
-    # To brightness and color, turn the color, and back: (B, 3, 3).
-    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    turn[:, 1, 1] = cos
+    turn[:, 1, 2] = -sin
+    turn[:, 2, 1] = sin
+    turn[:, 2, 2] = cos
+    # To brightness and color, turn the color, and back.
+    from_yiq = torch.linalg.inv(to_yiq)
+    matrix = from_yiq @ turn @ to_yiq
     return torch.einsum("bij,bjhw->bihw", matrix, pixels)

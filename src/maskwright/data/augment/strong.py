@@ -58,41 +58,38 @@ class StrongChanges:
         # Erasing comes last: noise is not to be turned or recolored.
         if self.rand_augment != NONE:
             images = self._augment(images, epoch, sample_ids)
-        return self._erase(images, epoch, sample_ids) if self.erase > 0 else images
+        if self.erase > 0:
+            images = self._erase(images, epoch, sample_ids)
+        return images
 
     def _augment(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
         changed = torch.empty_like(images)
         # timm draws from the global generators: they are seeded for each picture and put back.
         with seeded_globals() as seed:
             for row, index in enumerate(sample_ids.tolist()):
-                seed(derive_seed(self.seed, "rand augment", epoch, index))
-                picture = self._rand_augment(_to_picture(images[row]))
-                changed[row] = _to_tensor(picture, images.shape[1])
+                of_picture = derive_seed(self.seed, "rand augment", epoch, index)
+                seed(of_picture)
+                picture = _to_picture(images[row])
+                augmented = self._rand_augment(picture)
+                changed[row] = _to_tensor(augmented, images.shape[1])
         return changed
 
     @cached_property
     def _rand_augment(self) -> Any:
         # Corners that a turn leaves empty get the mean color.
         mean = tuple(round(255 * value) for value in self.scale.mean)
-        return _build(self.rand_augment, mean if len(mean) == 3 else mean * 3, self.size)
+        # Gray pictures are changed in color too, so their mean stands for all three.
+        color = mean if len(mean) == 3 else mean * 3
+        return _build(self.rand_augment, color, self.size)
 
     def _erase(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
-        # (B, 5): whether, area, aspect, top, left
-        chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)
-        height, width = images.shape[-2:]
-        least, most = _ERASED_AREA
-        area = height * width * (least + (most - least) * chance[:, 1])
-        # The logarithm is even, so that tall and wide are equally likely.
-        low, high = map(math.log, _ERASED_ASPECT)
-        aspect = torch.exp(low + (high - low) * chance[:, 2])
-        tall = (area * aspect).sqrt().round().clamp(1, height)
-        wide = (area / aspect).sqrt().round().clamp(1, width)
-        top = (chance[:, 3] * (height - tall + 1)).floor()
-        left = (chance[:, 4] * (width - wide + 1)).floor()
-        boxes = torch.stack([top, left, tall, wide], 1).long().tolist()
+        chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)  # (B, 5)
+        is_erased = chance[:, 0] < self.erase
+        boxes = _draw_boxes(chance[:, 1:], images.shape[-2], images.shape[-1])
         # The batch may be a view of pictures that others use.
         images = images.clone()
-        for row in (chance[:, 0] < self.erase).nonzero()[:, 0].tolist():
+        erased = is_erased.nonzero()[:, 0]
+        for row in erased.tolist():
             y, x, rows, cols = boxes[row]
             rng = torch_generator(self.seed, "noise", epoch, int(sample_ids[row]))
             noise = torch.randn(images.shape[1], rows, cols, generator=rng)
@@ -103,7 +100,28 @@ class StrongChanges:
         # (C,) -> (C, 1, 1)
         mean = torch.tensor(self.scale.mean)[:, None, None]
         std = torch.tensor(self.scale.std)[:, None, None]
-        return ((noise * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        levels = (noise * std + mean) * 255
+        return levels.round().clamp(0, 255).to(torch.uint8)
+
+
+def _draw_boxes(chance: Tensor, height: int, width: int) -> list[list[int]]:
+    """Top, left, height and width of a rectangle in each picture.
+
+    chance: (B, 4) in [0, 1), of area, aspect, top and left.
+    """
+    of_area, of_aspect, of_top, of_left = chance.unbind(1)  # (B,) each
+    least, most = _ERASED_AREA
+    area = height * width * (least + (most - least) * of_area)
+    # The logarithm is even, so that tall and wide are equally likely.
+    low, high = map(math.log, _ERASED_ASPECT)
+    aspect = torch.exp(low + (high - low) * of_aspect)
+
+    tall = (area * aspect).sqrt().round().clamp(1, height)
+    wide = (area / aspect).sqrt().round().clamp(1, width)
+    top = (of_top * (height - tall + 1)).floor()
+    left = (of_left * (width - wide + 1)).floor()
+    boxes = torch.stack([top, left, tall, wide], 1)  # (B, 4)
+    return boxes.long().tolist()
 
 
 def check_rand_augment(words: str) -> None:
@@ -137,8 +155,10 @@ def _posterize(picture: Image.Image, bits: int, **_: Any) -> Image.Image:
 def _to_picture(image: Tensor) -> Image.Image:
     """A Pillow picture in color of a (C, H, W) tensor, gray or in color."""
     # timm fills corners with three numbers, which a gray picture does not take.
-    return Image.fromarray(image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+    colored = image.expand(3, -1, -1).permute(1, 2, 0)  # (H, W, 3)
+    return Image.fromarray(colored.contiguous().numpy())
 
 
 def _to_tensor(picture: Image.Image, channels: int) -> Tensor:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[:channels]
+    pixels = torch.from_numpy(np.array(picture))  # (H, W, 3)
+    return pixels.permute(2, 0, 1)[:channels]

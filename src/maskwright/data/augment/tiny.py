@@ -26,26 +26,38 @@ def crop_tiny(
     Values are within one level of CropBox.apply.
     """
     batch, height, width, channels = images.shape
-    # (B, out height, H), the resizing of rows that belongs to each box.
-    rows = _weights(height, size[0], interpolation)[_interval(boxes.top, boxes.height, height)]
-    # (B, W, out width), mirrored where the box is.
-    plain_and_mirrored = _weights(width, size[1], interpolation, True)
-    columns = plain_and_mirrored[_interval(boxes.left, boxes.width, width), boxes.flip.long()]
-    # (B, out height, H) @ (B, H, W * C) -> (B, out height, W, C)
-    tall = torch.bmm(rows, images.float().view(batch, height, width * channels))
-    tall = tall.view(batch, size[0], width, channels)
-    # -> (B, C * out height, W) @ (B, W, out width) -> (B, C, out height, out width)
-    flat = tall.permute(0, 3, 1, 2).reshape(batch, channels * size[0], width)
+    out_height, out_width = size
+
+    # The resizing of rows that belongs to each box.
+    of_rows = _weights(height, out_height, interpolation)
+    row_interval = _interval(boxes.top, boxes.height, height)
+    rows = of_rows[row_interval]  # (B, out height, H)
+
+    # The resizing of columns, mirrored where the box is.
+    of_columns = _weights(width, out_width, interpolation, True)
+    column_interval = _interval(boxes.left, boxes.width, width)
+    columns = of_columns[column_interval, boxes.flip.long()]  # (B, W, out width)
+
+    # (B, out height, H) @ (B, H, W * C) -> (B, out height, W * C)
+    lines = images.float().view(batch, height, width * channels)
+    tall = torch.bmm(rows, lines)
+    # -> (B, C * out height, W), so that columns are resized as rows were
+    tall = tall.view(batch, out_height, width, channels)
+    flat = tall.permute(0, 3, 1, 2).reshape(batch, channels * out_height, width)
+    # (B, C * out height, W) @ (B, W, out width) -> (B, C, out height, out width)
     values = torch.bmm(flat, columns).view(batch, channels, *size)
+
     # Bicubic weights overshoot, so clamp; adding 0.5 makes the cut to whole numbers a rounding.
-    return values.add_(0.5).clamp_(0, 255).to(torch.uint8)
+    values.add_(0.5).clamp_(0, 255)
+    return values.to(torch.uint8)
 
 
 def _interval(start: Tensor, length: Tensor, side: int) -> Tensor:
     """Number the interval [start, start + length) among all of a side, the shortest first."""
     # There are side intervals of length 1, side - 1 of length 2, ...: a sum of a progression.
     shorter = length - 1
-    return shorter * (side + 1) - shorter * (shorter + 1) // 2 + start
+    before = shorter * (side + 1) - shorter * (shorter + 1) // 2
+    return before + start
 
 
 @lru_cache(maxsize=16)
@@ -66,7 +78,8 @@ def _weights(side: int, out: int, interpolation: Interpolation, mirrored: bool =
     if not mirrored:
         return table
     # Mirroring the outputs of the weights is mirroring the picture.
-    return torch.stack([table, table.flip(1)], dim=1).transpose(2, 3).contiguous()
+    both = torch.stack([table, table.flip(1)], dim=1)  # (intervals, 2, out, side)
+    return both.transpose(2, 3).contiguous()
 
 
 def _resize(length: int, out: int, interpolation: Interpolation) -> Tensor:
@@ -75,16 +88,27 @@ def _resize(length: int, out: int, interpolation: Interpolation) -> Tensor:
     Each row sums to 1.
     """
     scale = length / out
-    centers = (torch.arange(out, dtype=torch.float64) + 0.5) * scale
+    # The middle of each pixel of the output and of the input, in pixels of the input.
+    steps = torch.arange(out, dtype=torch.float64)
+    centers = (steps + 0.5) * scale
     pixels = torch.arange(length, dtype=torch.float64) + 0.5
     # Antialiasing: where pictures shrink, the kernel is as wide as the pixels of the output.
-    distance = (pixels - centers[:, None]).abs() / max(scale, 1.0)
-    weights = _cubic(distance) if interpolation == "bicubic" else (1 - distance).clamp(min=0)
-    return (weights / weights.sum(1, keepdim=True)).float()
+    kernel_width = max(scale, 1.0)
+    distance = (pixels - centers[:, None]).abs() / kernel_width  # (out, length)
+    weights = _cubic(distance) if interpolation == "bicubic" else _linear(distance)
+    total = weights.sum(1, keepdim=True)
+    return (weights / total).float()
+
+
+def _linear(distance: Tensor) -> Tensor:
+    return (1 - distance).clamp(min=0)
 
 
 def _cubic(distance: Tensor) -> Tensor:
     """The cubic convolution kernel of Keys (1981) with a = -0.5."""
     near = (1.5 * distance - 2.5) * distance.square() + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    return torch.where(distance < 1, near, torch.where(distance < 2, far, 0.0))
+    far = -0.5 * distance + 2.5
+    far = far * distance - 4
+    far = far * distance + 2
+    beyond_one = torch.where(distance < 2, far, 0.0)
+    return torch.where(distance < 1, near, beyond_one)

@@ -41,13 +41,21 @@ class CropBox:
 
         Antialiased; uint8 or float.
         """
-        part = image[:, self.top : self.top + self.height, self.left : self.left + self.width]
+        rows = slice(self.top, self.top + self.height)
+        columns = slice(self.left, self.left + self.width)
+        part = image[:, rows, columns]
         # Resizing to the same size would only cost time.
         if (self.height, self.width) != size:
-            part = F.interpolate(
-                part[None], size=size, mode=interpolation, antialias=True, align_corners=False
-            )[0]
-        return part.flip(-1) if self.flip else part
+            (part,) = F.interpolate(
+                part[None],
+                size=size,
+                mode=interpolation,
+                antialias=True,
+                align_corners=False,
+            )
+        if self.flip:
+            part = part.flip(-1)
+        return part
 
 
 @dataclass(frozen=True)
@@ -65,12 +73,25 @@ class CropBoxes:
 
         heights, widths: (B,) sizes of the pictures.
         """
-        sides = (self.top / heights, self.left / widths, self.height / heights, self.width / widths)
-        return torch.stack([*sides, self.flip.float()], dim=1).float()
+        shares = [
+            self.top / heights,
+            self.left / widths,
+            self.height / heights,
+            self.width / widths,
+            self.flip.float(),
+        ]
+        return torch.stack(shares, dim=1).float()
 
     def to_list(self) -> list[CropBox]:
-        columns = (self.top, self.left, self.height, self.width, self.flip)
-        return [CropBox(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        rows = zip(
+            self.top.tolist(),
+            self.left.tolist(),
+            self.height.tolist(),
+            self.width.tolist(),
+            self.flip.tolist(),
+            strict=True,
+        )
+        return [CropBox(*row) for row in rows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,13 +159,19 @@ class Augment:
         if self.crop == "center":
             aspect = self.size[1] / self.size[0]
             height, width = _largest(heights, widths, aspect, aspect)
-            return (heights - height) // 2, (widths - width) // 2, height, width
+            top = (heights - height) // 2
+            left = (widths - width) // 2
+            return top, left, height, width
+
         height, width, fits = self._random_sizes(heights, widths, rng)
-        position = rng.uniform(2)
-        free_top, free_left = heights - height, widths - width
+        of_top, of_left = rng.uniform(2).unbind(1)
+        free_top = heights - height
+        free_left = widths - width
         # Any position where a random box fits, the center for those that stand in for it.
-        top = torch.where(fits, (position[:, 0] * (free_top + 1)).long(), free_top // 2)
-        left = torch.where(fits, (position[:, 1] * (free_left + 1)).long(), free_left // 2)
+        drawn_top = (of_top * (free_top + 1)).long()
+        drawn_left = (of_left * (free_left + 1)).long()
+        top = torch.where(fits, drawn_top, free_top // 2)
+        left = torch.where(fits, drawn_left, free_left // 2)
         return top, left, height, width
 
     def _random_sizes(
@@ -160,7 +187,8 @@ class Augment:
         share = least + (most - least) * rng.uniform(_TRIES)
         area = (heights * widths)[:, None] * share
         # (B, 10) ratios, even in their logarithm, so that tall and wide are equally likely.
-        low, high = math.log(self.ratio[0] * aspect), math.log(self.ratio[1] * aspect)
+        low = math.log(self.ratio[0] * aspect)
+        high = math.log(self.ratio[1] * aspect)
         ratio = torch.exp(low + (high - low) * rng.uniform(_TRIES))
         width = (area * ratio).sqrt().round().long()
         height = (area / ratio).sqrt().round().long()
@@ -168,12 +196,14 @@ class Augment:
         fits_height = (height > 0) & (height <= heights[:, None])
         fits = fits_width & fits_height
         # argmax gives the first of equals, and any one where none fits.
-        first = fits.int().argmax(1, keepdim=True)
+        first = fits.int().argmax(1, keepdim=True)  # (B, 1)
+        first_height = height.gather(1, first)[:, 0]
+        first_width = width.gather(1, first)[:, 0]
         any_fits = fits.any(1)
         largest_height, largest_width = _largest(heights, widths, math.exp(low), math.exp(high))
         return (
-            torch.where(any_fits, height.gather(1, first)[:, 0], largest_height),
-            torch.where(any_fits, width.gather(1, first)[:, 0], largest_width),
+            torch.where(any_fits, first_height, largest_height),
+            torch.where(any_fits, first_width, largest_width),
             any_fits,
         )
 
@@ -186,6 +216,8 @@ def evaluation_view(size: tuple[int, int], interpolation: Interpolation = "bicub
 def _largest(heights: Tensor, widths: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     """The largest boxes whose width / height lies between low and high."""
     # As wide as the picture or as its height allows, then the other way round; never 0 pixels.
-    width = torch.minimum(widths.double(), heights * high).round().clamp(min=1)
-    height = torch.minimum(heights.double(), widths / low).round().clamp(min=1)
+    width = torch.minimum(widths.double(), heights * high)
+    width = width.round().clamp(min=1)
+    height = torch.minimum(heights.double(), widths / low)
+    height = height.round().clamp(min=1)
     return height.long(), width.long()

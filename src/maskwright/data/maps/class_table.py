@@ -46,7 +46,9 @@ class ClassTable:
         kept = [at for at, number in enumerate(self.numbers) if number != ignored]
         colors = None if self.colors is None else tuple(self.colors[at] for at in kept)
         return ClassTable(
-            tuple(self.numbers[at] for at in kept), tuple(self.names[at] for at in kept), colors
+            numbers=tuple(self.numbers[at] for at in kept),
+            names=tuple(self.names[at] for at in kept),
+            colors=colors,
         )
 
     def classes_of(self, values: np.ndarray) -> np.ndarray:
@@ -54,11 +56,18 @@ class ClassTable:
 
         What is not in the table becomes IGNORED.
         """
-        known, places = self._by_color if values.ndim == 3 else self._by_number
-        wanted = pack_colors(values) if values.ndim == 3 else values.astype(np.int64)
-        # Both are sorted: each value either stands at its place or is unknown.
-        at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-        return np.where(known[at] == wanted, places[at], IGNORED).astype(np.uint8)
+        if values.ndim == 3:
+            known, places = self._by_color
+            wanted = pack_colors(values)
+        else:
+            known, places = self._by_number
+            # Signed, because what is compared with may be larger than a byte.
+            wanted = values.astype(np.int64)
+        # What is known is sorted: each value either stands at its place or is unknown.
+        at = np.searchsorted(known, wanted)
+        at = at.clip(max=len(known) - 1)
+        classes = np.where(known[at] == wanted, places[at], IGNORED)
+        return classes.astype(np.uint8)
 
     @cached_property
     def _by_number(self) -> tuple[np.ndarray, np.ndarray]:
@@ -76,8 +85,11 @@ class ClassTable:
 
 def pack_colors(colors: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 colors as (h, w) int64 numbers 0xRRGGBB."""
+    # A byte that is shifted out of its 8 bits would be lost.
     wide = colors.astype(np.int64)
-    return (wide[..., 0] << 16) + (wide[..., 1] << 8) + wide[..., 2]
+    red = wide[..., 0] << 16
+    green = wide[..., 1] << 8
+    return red + green + wide[..., 2]
 
 
 def read_class_table(text: str, place: str) -> ClassTable:
@@ -95,6 +107,7 @@ def read_class_table(text: str, place: str) -> ClassTable:
             f"The class table '{place}' cannot be read: it has columns id (a whole number) and"
             " name, and for colored maps color (#ff0000) or r, g and b (0 to 255)."
         ) from error
+    # Half a table of colors would leave pixels of some classes ignored without a word.
     known = [color for color in colors if color is not None]
     if known and len(known) < len(colors):
         raise MaskwrightError(

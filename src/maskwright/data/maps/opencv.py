@@ -42,8 +42,10 @@ def measure_saliency(pixels: np.ndarray) -> np.ndarray:
     cv2 = load_opencv()
     # OpenCV's color order is blue, green, red.
     bgr = np.ascontiguousarray(pixels[:, :, ::-1])
-    coarse = cv2.saliency.StaticSaliencySpectralResidual_create().computeSaliency(bgr)[1]
-    fine = cv2.saliency.StaticSaliencyFineGrained_create().computeSaliency(bgr)[1]
+    spectral = cv2.saliency.StaticSaliencySpectralResidual_create()
+    fine_grained = cv2.saliency.StaticSaliencyFineGrained_create()
+    _, coarse = spectral.computeSaliency(bgr)
+    _, fine = fine_grained.computeSaliency(bgr)
     return (_stretch(coarse) + _stretch(fine)) / 2
 
 
@@ -59,8 +61,9 @@ def cut_foreground(pixels: np.ndarray, seed: int) -> np.ndarray:
     cv2 = load_opencv()
     # Blurred, because saliency is high at edges and low inside of what they surround.
     width = max(1.0, min(pixels.shape[:2]) / 16)
-    saliency = cv2.GaussianBlur(measure_saliency(pixels).astype(np.float32), (0, 0), width)
-    saliency = _stretch(saliency) * _centered(pixels.shape[0], pixels.shape[1])
+    sharp = measure_saliency(pixels).astype(np.float32)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), width)
+    saliency = _stretch(blurred) * _centered(pixels.shape[0], pixels.shape[1])
     stands_out = saliency > np.quantile(saliency, _DULL)
     start = np.where(stands_out, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     foreground = _grab(cv2, pixels, _framed(start, cv2.GC_BGD), seed)
@@ -83,7 +86,8 @@ def _grab(cv2: Any, pixels: np.ndarray, start: np.ndarray, seed: int) -> np.ndar
     cv2.setRNGSeed(seed & _SEED_BITS)
     bgr = np.ascontiguousarray(pixels[:, :, ::-1])
     # Room for the two color models, whose 65 numbers each OpenCV fills in.
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    background = np.zeros((1, 65))
+    foreground = np.zeros((1, 65))
     iterations = 4
     mask, *_ = cv2.grabCut(
         bgr, start, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK
@@ -108,7 +112,8 @@ class CascadeFinder:
     def find(self, pixels: np.ndarray) -> list[Part]:
         """Find parts in a (H, W, 3) uint8 picture."""
         cv2 = load_opencv()
-        gray = cv2.equalizeHist(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY))
+        gray = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+        gray = cv2.equalizeHist(gray)
         # Eight pixels are the least that a cascade could see anything in.
         least = max(8, int(min(gray.shape) * self.least_share))
         # OpenCV's own usual values: each scale 10 % larger, four hits beside each other.
@@ -122,7 +127,8 @@ class CascadeFinder:
         if not hasattr(self._local, "cascade"):
             cv2 = load_opencv()
             shipped = Path(cv2.data.haarcascades) / self.file
-            path = Path(self.file) if Path(self.file).exists() else shipped
+            own = Path(self.file)
+            path = own if own.exists() else shipped
             cascade = cv2.CascadeClassifier(str(path)) if path.exists() else None
             if cascade is None or cascade.empty():
                 raise MaskwrightError(
@@ -133,11 +139,23 @@ class CascadeFinder:
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+    low = float(values.min())
+    high = float(values.max())
+    # A map that is the same everywhere says nothing.
+    if high <= low:
+        return np.zeros_like(values)
+    return (values - low) / (high - low)
 
 
 def _centered(height: int, width: int) -> np.ndarray:
     """A broad hill: pictures are mostly framed around what they show."""
-    down, across = ((np.arange(side) + 0.5) / side * 2 - 1 for side in (height, width))
-    return np.exp(-(down[:, None] ** 2 + across[None] ** 2) / 1.2)
+    down = _from_middle(height)[:, None]
+    across = _from_middle(width)[None]
+    distance = down**2 + across**2  # (H, W)
+    return np.exp(-distance / 1.2)
+
+
+def _from_middle(side: int) -> np.ndarray:
+    """(side,) from -1 to 1: where the middles of pixels lie."""
+    shares = (np.arange(side) + 0.5) / side
+    return shares * 2 - 1

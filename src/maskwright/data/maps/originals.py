@@ -63,7 +63,8 @@ class Original:
 
     def pixels(self, channels: int = 3) -> np.ndarray:
         """The window at the source's own resolution, (H, W, C) uint8; raises UnreadableImage."""
-        return self.cut(self.source.read(self.index, DecodeOptions(channels=channels)))
+        whole = self.source.read(self.index, DecodeOptions(channels=channels))
+        return self.cut(whole)
 
     def cut(self, whole: np.ndarray) -> np.ndarray:
         """The window of a map of the whole picture; the map may have another size than it."""
@@ -72,8 +73,10 @@ class Original:
             return whole
         height, width = self.source.size(self.index)
         # Pixels of the map per pixel of the picture.
-        down, across = whole.shape[0] / height, whole.shape[1] / width
-        top, left = round(window.top * down), round(window.left * across)
+        down = whole.shape[0] / height
+        across = whole.shape[1] / width
+        top = round(window.top * down)
+        left = round(window.left * across)
         bottom = round((window.top + window.height) * down)
         right = round((window.left + window.width) * across)
         # A coarse map still gives at least one pixel.
@@ -81,7 +84,8 @@ class Original:
 
     def fit_share(self, share: np.ndarray) -> np.ndarray:
         """Average a (h, w) map of the window, 0 to 1, over the stored pixels: uint8 (H, W)."""
-        return np.rint(_average(share, self.size).clip(0, 1) * 255).astype(np.uint8)
+        averages = _average(share, self.size).clip(0, 1)
+        return np.rint(averages * 255).astype(np.uint8)
 
     def fit_labels(self, labels: np.ndarray) -> np.ndarray:
         """Give each stored pixel the label that fills most of it: uint8 (H, W)."""
@@ -100,11 +104,14 @@ class Original:
         canvas = np.zeros(self.size, dtype=np.uint8)
         height, width = self.source.size(self.index)
         window = self.window or Window(0, 0, height, width)
-        down, across = self.size[0] / window.height, self.size[1] / window.width
+        down = self.size[0] / window.height
+        across = self.size[1] / window.width
         # The largest first, so that eyes are not hidden by their face.
         for part in sorted(parts, key=lambda part: -part.area):
-            rows = _covered((part.y - window.top) * down, part.height * down, self.size[0])
-            cols = _covered((part.x - window.left) * across, part.width * across, self.size[1])
+            top = (part.y - window.top) * down
+            left = (part.x - window.left) * across
+            rows = _covered(top, part.height * down, self.size[0])
+            cols = _covered(left, part.width * across, self.size[1])
             canvas[rows, cols] = names.index(part.name) + 1
         return canvas
 
@@ -123,12 +130,18 @@ def _average(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if values.shape == size:
         return values.astype(np.float32)
     # (H, h) and (W, w): how much of each piece lies in each pixel.
-    rows, cols = (
-        overlap(torch.zeros(1), torch.tensor([side]), side, count)[0]
-        for side, count in zip(values.shape, size, strict=True)
-    )
+    rows = _shares_of_pieces(values.shape[0], size[0])
+    cols = _shares_of_pieces(values.shape[1], size[1])
+    numbers = torch.from_numpy(values.astype(np.float32))
     # (H, h) @ (h, w) @ (w, W)
-    return (rows @ torch.from_numpy(values.astype(np.float32)) @ cols.T).numpy()
+    averages = rows @ numbers @ cols.T
+    return averages.numpy()
+
+
+def _shares_of_pieces(side: int, count: int) -> torch.Tensor:
+    """(count, side): how much of each piece of a side lies in each of its pixels."""
+    (shares,) = overlap(torch.zeros(1), torch.tensor([side]), side, count)
+    return shares
 
 
 def _covered(start: float, length: float, side: int) -> slice:
@@ -136,7 +149,8 @@ def _covered(start: float, length: float, side: int) -> slice:
 
     At least the one in its middle, unless that lies outside.
     """
-    first, last = int(np.ceil(start - 0.5)), int(np.ceil(start + length - 0.5))
+    first = int(np.ceil(start - 0.5))
+    last = int(np.ceil(start + length - 0.5))
     if last <= first:
         # A part smaller than a pixel would vanish.
         first = int(np.floor(start + length / 2))

@@ -53,7 +53,10 @@ class PatchShares:
     @property
     def entries(self) -> tuple[str, ...]:
         """The names in `Batch.priors`."""
-        return tuple(entry for selection in self._selections for entry in selection.entries)
+        entries: list[str] = []
+        for selection in self._selections:
+            entries += selection.entries
+        return tuple(entries)
 
     def of_crops(
         self,
@@ -68,20 +71,27 @@ class PatchShares:
             taken over the turned map.
         size: (height, width) of the crops, for turning them.
         """
-        gather = self._together if self._store.uniform_size is not None else self._one_by_one
+        is_uniform = self._store.uniform_size is not None
+        gather = self._together if is_uniform else self._one_by_one
+        # A turned map needs its pixels; otherwise only the means of patches are computed.
+        cells = self._cells if move is None else size
+        is_mirrored = boxes.flip[None, :, None, None]  # (1, B, 1, 1)
         shares: dict[str, Tensor] = {}
         for selection in self._selections:
-            # A turned map needs its pixels; otherwise only the means of patches are computed.
-            values = gather(selection, ids, boxes, self._cells if move is None else size)
             # (entries, B, rows, cols), mirrored where the crop is.
-            values = torch.where(boxes.flip[None, :, None, None], values.flip(-1), values)
+            values = gather(selection, ids, boxes, cells)
+            values = torch.where(is_mirrored, values.flip(-1), values)
             if move is not None:
-                turned = [move(planes[:, None])[:, 0] for planes in values]
-                values = torch.stack([F.adaptive_avg_pool2d(maps, self._cells) for maps in turned])
+                values = torch.stack([self._turn(planes, move) for planes in values])
             # (entries, B, rows, cols) -> (entries, B, N)
             flat = values.clamp_(0, 1).flatten(2).contiguous()
             shares |= dict(zip(selection.entries, flat, strict=True))
         return shares
+
+    def _turn(self, planes: Tensor, move: Move) -> Tensor:
+        """The means (B, rows, cols) over patches of (B, H, W) maps that are turned first."""
+        turned = move(planes[:, None])  # (B, 1, H, W)
+        return F.adaptive_avg_pool2d(turned[:, 0], self._cells)
 
     def _together(
         self, selection: _Selection, ids: Tensor, boxes: CropBoxes, cells: tuple[int, int]
@@ -96,7 +106,8 @@ class PatchShares:
         rows = overlap(boxes.top, boxes.height, height, cells[0])
         cols = overlap(boxes.left, boxes.width, width, cells[1]).transpose(1, 2)
         # (B, entries * H, W) @ (B, W, cols): one large product is faster than one for each part.
-        narrow = _to_planes(pixels, selection.values).flatten(1, 2) @ cols
+        planes = _to_planes(pixels, selection.values)  # (B, entries, H, W)
+        narrow = planes.flatten(1, 2) @ cols
         narrow = narrow.view(len(ids), len(selection.values), height, -1)
         # (B, 1, rows, H) @ (B, entries, H, cols) -> (entries, B, rows, cols)
         return (rows[:, None] @ narrow).transpose(0, 1)
@@ -110,12 +121,15 @@ class PatchShares:
         for row, (index, box) in enumerate(zip(ids.tolist(), boxes.to_list(), strict=True)):
             # One byte of the map for each `channels` bytes of the picture.
             offset = int(store.offsets[index]) // store.channels
-            pixels = selection.pixels.picture(
-                offset, int(store.heights[index]), int(store.widths[index])
-            )
+            height = int(store.heights[index])
+            width = int(store.widths[index])
+            pixels = selection.pixels.picture(offset, height, width)  # (H, W)
             part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-            rows, cols = _whole_overlap(box.height, cells[0]), _whole_overlap(box.width, cells[1]).T
-            shares[:, row] = rows @ (_to_planes(part[None], selection.values)[0] @ cols)
+            (planes,) = _to_planes(part[None], selection.values)  # (entries, h, w)
+
+            rows = _whole_overlap(box.height, cells[0])  # (rows, h)
+            cols = _whole_overlap(box.width, cells[1]).T  # (w, cols)
+            shares[:, row] = rows @ (planes @ cols)
         return shares
 
 
@@ -126,24 +140,31 @@ def overlap(start: Tensor, length: Tensor, side: int, count: int) -> Tensor:
     side: how many pixels there are.
     """
     # float64, because positions in large pictures times many pieces outgrow float32.
-    step = (length.double() / count)[:, None, None]
-    first = start.double()[:, None, None] + step * torch.arange(count, dtype=torch.float64)[:, None]
-    pixel = torch.arange(side, dtype=torch.float64)
-    shared = torch.minimum(first + step, pixel + 1) - torch.maximum(first, pixel)
-    return (shared.clamp(min=0) / step).float()
+    step = (length.double() / count)[:, None, None]  # (B, 1, 1)
+    piece = torch.arange(count, dtype=torch.float64)[:, None]  # (count, 1)
+    first = start.double()[:, None, None] + step * piece  # (B, count, 1)
+    pixel = torch.arange(side, dtype=torch.float64)  # (side,)
+    begin = torch.maximum(first, pixel)
+    end = torch.minimum(first + step, pixel + 1)
+    # Negative where they do not meet.
+    shared = (end - begin).clamp(min=0)
+    return (shared / step).float()
 
 
 # Crops have few different sides, so their weights are worth keeping.
 @lru_cache(maxsize=1024)
 def _whole_overlap(length: int, count: int) -> Tensor:
-    return overlap(torch.zeros(1), torch.tensor([length]), length, count)[0]
+    (weights,) = overlap(torch.zeros(1), torch.tensor([length]), length, count)
+    return weights
 
 
 def _to_planes(pixels: Tensor, values: tuple[int, ...]) -> Tensor:
     """(B, entries, H, W) float of (B, H, W) bytes: the share itself, or where each part is."""
     if values == (SHARE,):
         return pixels[:, None].float() / 255
-    return (pixels[:, None] == torch.tensor(values, dtype=torch.uint8)[:, None, None]).float()
+    numbers = torch.tensor(values, dtype=torch.uint8)[:, None, None]  # (entries, 1, 1)
+    is_part = pixels[:, None] == numbers
+    return is_part.float()
 
 
 def _choose(store: PackedStore, maps: Sequence[str]) -> list[_Selection]:
@@ -156,14 +177,7 @@ def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Selection:
     names = [name for name in dict.fromkeys(maps) if name.split("/")[0] == pixels.name]
     for name in names:
         if name not in (pixels.name, *pixels.entries):
-            parts = (
-                f"its parts are {', '.join(pixels.parts)}" if pixels.parts else "it has no parts"
-            )
-            known = [entry.partition("/")[2] for entry in pixels.entries]
-            raise MaskwrightError(
-                f"The map '{pixels.path}' has no '{name}':"
-                f" {parts}.{did_you_mean(name.partition('/')[2], known)}"
-            )
+            raise _unknown_part(pixels, name)
     # The bare name stands for all parts.
     entries = pixels.entries
     if pixels.name not in names:
@@ -174,3 +188,12 @@ def _entries_of(pixels: PixelMap, maps: Sequence[str]) -> _Selection:
         # Parts are numbered from 1.
         values = tuple(pixels.entries.index(entry) + 1 for entry in entries)
     return _Selection(pixels, entries, values)
+
+
+def _unknown_part(pixels: PixelMap, name: str) -> MaskwrightError:
+    parts = "it has no parts"
+    if pixels.parts:
+        parts = f"its parts are {', '.join(pixels.parts)}"
+    known = [entry.partition("/")[2] for entry in pixels.entries]
+    advice = did_you_mean(name.partition("/")[2], known)
+    return MaskwrightError(f"The map '{pixels.path}' has no '{name}': {parts}.{advice}")

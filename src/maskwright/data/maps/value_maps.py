@@ -32,9 +32,10 @@ class ValueMaps:
                 " PNGs of 8 or 16 bits."
             )
         numbers = values.astype(np.float32)
-        return (
-            numbers if self.missing is None else np.where(values == self.missing, np.nan, numbers)
-        )
+        if self.missing is None:
+            return numbers
+        # NaN, because every number may be a measurement.
+        return np.where(values == self.missing, np.nan, numbers)
 
     def means(self, index: int, grid: tuple[int, int]) -> np.ndarray | None:
         """(N, 1) float32 mean over what is known of each patch, NaN where nothing is.
@@ -49,15 +50,20 @@ class ValueMaps:
         patch = patch_of_pixels(numbers.shape[0], numbers.shape[1], grid)
         known = ~np.isnan(numbers)
         count = grid[0] * grid[1]
-        total = np.bincount(patch[known], weights=numbers[known], minlength=count)
+        total = np.bincount(patch[known], weights=numbers[known], minlength=count)  # (N,)
         pixels = np.bincount(patch[known], minlength=count)
-        means = np.divide(total, pixels, out=np.full(count, np.nan), where=pixels > 0)
+        # A patch without a known pixel keeps its NaN.
+        means = np.full(count, np.nan)
+        np.divide(total, pixels, out=means, where=pixels > 0)
         return means.astype(np.float32)[:, None]
 
 
 def patch_of_pixels(height: int, width: int, grid: tuple[int, int]) -> np.ndarray:
     """(h, w) the number of the patch in which the center of each pixel lies."""
     rows, cols = grid
-    row = ((np.arange(height) + 0.5) * rows / height).astype(np.int64)
-    col = ((np.arange(width) + 0.5) * cols / width).astype(np.int64)
+    # By centers, because maps come in sizes of which patches are no whole number of pixels.
+    down = np.arange(height) + 0.5
+    across = np.arange(width) + 0.5
+    row = (down * rows / height).astype(np.int64)  # (h,)
+    col = (across * cols / width).astype(np.int64)  # (w,)
     return row[:, None] * cols + col

@@ -1,4 +1,4 @@
-"""Dead leaves: a picture as a pile of shapes with surfaces, each hiding what lies below it.
+"""Dead leaves by chance: a pile of shapes with surfaces, each hiding what lies below it.
 
 Such piles have the edges, occlusions and many scales of photographs (Lee, Mumford & Huang 2001).
 """
@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from maskwright.data.rendered.outlines import OUTLINES
-from maskwright.data.rendered.surfaces import SURFACES, TABLE, lattice_noise
+from maskwright.data.rendered.surfaces import SURFACES, TABLE
 from maskwright.support.seeding import KeyedRng
 
-_FINER = 2  # points of the render grid along each side of a pixel, against jagged edges
 _SMALLEST, _LARGEST = 0.07, 0.5  # radius of a leaf, as a share of the side
-_OCTAVES = 4
-_WAVES = np.arange(2, 6)[:, None]  # bumps around a blob
-_OUTLINES = tuple(OUTLINES.values())
-_SURFACES = tuple(SURFACES.values())
 # Directions of color: brighter, from blue to red, from magenta to green.
 _COLOR_AXES = np.array([[1, 1, 1], [1, 0, -1], [-0.5, 1, -0.5]])
 
@@ -97,103 +93,41 @@ def draw_scene(rng: KeyedRng, num_leaves: int, num_figures: int) -> Scene:
     )
 
 
-def render_scene(scene: Scene, size: int) -> np.ndarray:
-    """Paint all leaves: (size, size, 3) bytes."""
-    count = size * _FINER
-    canvas = np.zeros((count, count, 3))
-    steps = (np.arange(count) + 0.5) / count
-    is_free = np.ones((count, count), bool)
-    # From the uppermost down: what is covered already is never computed.
-    for leaf in reversed(scene.leaves):
-        _paint_leaf(canvas, is_free, steps, leaf, scene)
-    # (G, G, 3) -> (size, size, 3): the mean of each pixel's points
-    pixels = canvas.reshape(size, _FINER, size, _FINER, 3).mean((1, 3))
-    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-
-
-def _paint_leaf(
-    canvas: np.ndarray, is_free: np.ndarray, steps: np.ndarray, leaf: Leaf, scene: Scene
-) -> None:
-    """Paint one leaf on what is free of a canvas (G, G, 3), in place.
-
-    is_free: (G, G) booleans, which no longer hold where the leaf lies.
-    steps: (G,) the middle points along a side.
-    """
-    # Outlines stay within a square that is turned: its corners are the farthest points.
-    reach = 1.5 * leaf.radius
-    left, right = np.searchsorted(steps, (leaf.x - reach, leaf.x + reach))
-    top, bottom = np.searchsorted(steps, (leaf.y - reach, leaf.y + reach))
-    free = is_free[top:bottom, left:right]
-    rows, columns = np.nonzero(free)
-    if not len(rows):
-        return
-    # (points,) of the window that are free, then those of them inside
-    dx, dy = steps[left + columns] - leaf.x, steps[top + rows] - leaf.y
-    cos, sin = math.cos(leaf.angle), math.sin(leaf.angle)
-    x = (dx * cos + dy * sin) * leaf.flip / leaf.radius
-    y = (dy * cos - dx * sin) / leaf.radius
-    inside = _inside(leaf, x, y / leaf.narrow)
-    rows, columns = rows[inside], columns[inside]
-    x, y, dx, dy = x[inside], y[inside], dx[inside], dy[inside]
-    # The side that faces the light is brighter, across each leaf anew, as on bodies.
-    toward = (dx * math.cos(scene.light) + dy * math.sin(scene.light)) / leaf.radius
-    height = _height(leaf, x * leaf.radius, y * leaf.radius, scene.table)
-    canvas[top + rows, left + columns] = (
-        leaf.color + height[:, None] * leaf.swing + leaf.shade * toward[:, None]
-    )
-    free[rows, columns] = False
-
-
-def _inside(leaf: Leaf, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which points lie inside a leaf; x and y in radii, (points,) each."""
-    if leaf.outline >= 0:
-        return _OUTLINES[leaf.outline](x, y)
-    # A blob: its radius swings around a mean as the angle goes round.
-    angle = np.arctan2(y, x)
-    heights, phases = leaf.bumps[:, 0, None], leaf.bumps[:, 1, None]
-    edge = 0.75 + (heights * np.cos(_WAVES * angle + phases)).sum(0)
-    is_inside: np.ndarray = np.hypot(x, y) < edge
-    return is_inside
-
-
-def _height(leaf: Leaf, x: np.ndarray, y: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The surface at points measured in shares of the side, about within -1 and 1."""
-    if leaf.surface == -2:
-        return np.zeros_like(x)
-    x = x / leaf.period + leaf.phase[0]
-    y = y / leaf.period + leaf.phase[1]
-    if leaf.surface >= 0:
-        return _SURFACES[leaf.surface](x, y, table)
-    # Clouds: each octave is twice as fine and half as strong, as in photographs (1 / frequency).
-    total = np.zeros_like(x)
-    for octave in range(_OCTAVES):
-        finer = 2.0**octave
-        total += (lattice_noise(x * finer, y * finer, table) - 0.5) / finer
-    return 1.5 * total
-
-
 def _draw_leaves(rng: KeyedRng, count: int) -> list[Leaf]:
     """Leaves anywhere, many small and few large ones, in colors that go together."""
-    chances = rng.fork("chances").uniform(count, 14)[0].numpy().astype(float)
-    bumps = rng.fork("bumps").uniform(count, 4, 2)[0].numpy().astype(float)
-    tints = rng.fork("tints").normal(1 + count, 3)[0].numpy().astype(float)
-    swings = rng.fork("swings").normal(count, 3)[0].numpy().astype(float)
+    chances = _to_numpy(rng.fork("chances").uniform(count, 14))
+    bumps = _to_numpy(rng.fork("bumps").uniform(count, 4, 2))
+    tints = _to_numpy(rng.fork("tints").normal(1 + count, 3))
+    swings = _to_numpy(rng.fork("swings").normal(count, 3))
     # Brightness varies most, and all leaves share a tint.
     spread = np.array([0.2, 0.07, 0.035])
-    shared = 0.5 + (tints[0] * spread) @ _COLOR_AXES
-    return [
-        _make_leaf(row, bump, shared + (tint * spread) @ _COLOR_AXES, swing)
-        for row, bump, tint, swing in zip(chances, bumps, tints[1:], swings, strict=True)
-    ]
+    shared = 0.5 + (tints[0] * spread) @ _COLOR_AXES  # (3,)
+    leaves = []
+    for row, bump, tint, swing in zip(chances, bumps, tints[1:], swings, strict=True):
+        color = shared + (tint * spread) @ _COLOR_AXES
+        leaves.append(_make_leaf(row, bump, color, swing))
+    return leaves
+
+
+def _to_numpy(drawn: Tensor) -> np.ndarray:
+    """What was drawn for the one picture of a stream, in double precision."""
+    (of_picture,) = drawn.numpy()
+    return of_picture.astype(float)
 
 
 def _make_leaf(row: np.ndarray, bump: np.ndarray, color: np.ndarray, swing: np.ndarray) -> Leaf:
     """One leaf of its numbers of chance: (14,) uniform, (4, 2) uniform, (3,) color, (3,) normal."""
     x, y, size, narrow, angle, flip, is_blob, outline, surface, kind, period, *rest = row.tolist()
     # The number of leaves falls with the 2.5th power of the radius.
-    radius = min(_LARGEST, _SMALLEST * (1 - size) ** (-1 / 1.5))
+    radius = _SMALLEST * (1 - size) ** (-1 / 1.5)
+    radius = min(_LARGEST, radius)
     # A fifth has no surface, two fifths have clouds, two fifths regular textures.
-    number = -2 if kind < 0.2 else -1 if kind < 0.6 else int(surface * len(_SURFACES))
+    if kind < 0.2:
+        number = -2
+    elif kind < 0.6:
+        number = -1
+    else:
+        number = int(surface * len(SURFACES))
     axes = np.array([0.12, 0.04, 0.02])
     return Leaf(
         x=1.2 * x - 0.1,
@@ -202,7 +136,7 @@ def _make_leaf(row: np.ndarray, bump: np.ndarray, color: np.ndarray, swing: np.n
         narrow=0.35 + 0.65 * narrow,
         angle=2 * math.pi * angle,
         flip=1 if flip < 0.5 else -1,
-        outline=-1 if is_blob < 0.5 else int(outline * len(_OUTLINES)),
+        outline=-1 if is_blob < 0.5 else int(outline * len(OUTLINES)),
         bumps=bump * (0.12, 2 * math.pi),
         surface=number,
         period=0.04 * 8**period,
@@ -221,16 +155,19 @@ def _draw_figure(rng: KeyedRng) -> Iterator[Leaf]:
     lean = 0.8 * (angle - 0.5)
     center = np.array([0.15 + 0.7 * x, 0.15 + 0.7 * y])
     yield replace(body, x=center[0], y=center[1], radius=radius, angle=lean, period=0.1)
+    cos = math.cos(lean)
+    sin = math.sin(lean)
     coat = parts[0]
     for part in parts:
         along = (part.y - 0.5) * 2 * radius
-        aside = abs(part.x - 0.5) * 2 * radius
+        from_axis = abs(part.x - 0.5) * 2 * radius
         for side in (-1, 1):
             # The mirrored part lies at the other side, and turns the other way.
+            aside = side * from_axis
             yield replace(
                 part,
-                x=center[0] + side * aside * math.cos(lean) - along * math.sin(lean),
-                y=center[1] + side * aside * math.sin(lean) + along * math.cos(lean),
+                x=center[0] + aside * cos - along * sin,
+                y=center[1] + aside * sin + along * cos,
                 radius=radius * (0.2 + 0.4 * part.narrow),
                 angle=lean + side * part.angle,
                 flip=side,

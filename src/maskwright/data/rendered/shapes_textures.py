@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from maskwright.data.pixels.decode import AS_STORED, DecodeOptions, UnreadableImage
-from maskwright.data.pixels.pixel_values import fit_pixels
 from maskwright.data.rendered.drawing import (
     SHAPES,
     TEXTURES,
@@ -28,19 +27,11 @@ from maskwright.data.rendered.drawing import (
     render_mask,
     render_surface,
 )
-from maskwright.data.rendered.shapes_textures_settings import (
-    PREFIX,
-    ShapesTextures,
-    read_settings,
-)
-from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings
-from maskwright.support.seeding import KeyedRng, sample_rng
+from maskwright.data.rendered.rendered_source import RenderedSource, open_rendered
+from maskwright.data.rendered.shapes_textures_settings import ShapesTextures
 
 PAIRS: dict[str, str] = dict(zip(TEXTURES, SHAPES, strict=True))
 """The shape that each texture goes with where cues agree."""
-_VERSION = 1  # of the rendering; another one gives the same settings other pictures
-_SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,31 +59,18 @@ class PicturePlan:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ShapesTexturesSource:
-    """The pictures of one split, rendered when they are read.
-
-    A picture depends on its settings, the split and its index alone.
-
-    settings: what is rendered.
-    split: train or test.
-    name: a short name fit for a folder.
-    notes: sentences about what was decided while opening; none.
-    splits: the splits that can be chosen.
-    """
+class ShapesTexturesSource(RenderedSource):
+    """The silhouettes of one split, with their shape or texture as the class."""
 
     settings: ShapesTextures
-    split: str
-    name: str = PREFIX
-    notes: tuple[str, ...] = ()
-    splits: tuple[str, ...] = _SPLITS
 
-    def __len__(self) -> int:
-        return self.settings.count(self.split)
+    prefix: ClassVar[str] = "shapes-textures"
+    kind: ClassVar[type] = ShapesTextures
 
     @cached_property
     def cue_numbers(self) -> tuple[list[int], list[int]]:
         """The shape and the texture of every picture."""
-        rng = self._rng(torch.arange(len(self)))
+        rng = self.rng(torch.arange(len(self)))
         shapes = rng.fork("shape").integers(0, len(SHAPES))
         others = rng.fork("texture")
         match self.settings.cues:
@@ -120,10 +98,6 @@ class ShapesTexturesSource:
             return [f"{shape}-{texture}" for shape, texture in product(SHAPES, TEXTURES)]
         return list(SHAPES if self.settings.labels == "shape" else TEXTURES)
 
-    @property
-    def fingerprint(self) -> str:
-        return hash_strings([f"{PREFIX} {_VERSION}", self.split, str(self.settings)])
-
     def key(self, index: int) -> str:
         """The name, which a cue-conflict test can read, as of Geirhos et al. (2019)."""
         shapes, textures = self.cue_numbers
@@ -131,22 +105,16 @@ class ShapesTexturesSource:
         texture = TEXTURES[textures[index]]
         return f"{shape}/{shape}{index}-{texture}{index}.png"
 
-    def size(self, index: int) -> tuple[int, int]:
-        return self.settings.size, self.settings.size
-
-    def read(self, index: int, options: DecodeOptions = AS_STORED) -> np.ndarray:
-        """Render one picture as (H, W, C) uint8."""
-        try:
-            return fit_pixels(self.render(self.plan(index)), options)
-        except ValueError as error:
-            raise UnreadableImage(self.key(index), str(error)) from error
+    def draw(self, index: int) -> np.ndarray:
+        """Decide everything about one picture, then render it."""
+        return self.render(self.plan(index))
 
     def plan(self, index: int) -> PicturePlan:
         """Decide everything about one picture."""
         settings = self.settings
         # Every part has a stream of its own, so that a setting of one part moves no other. The
         # names of the streams belong to the pictures: with others all pictures would change.
-        rng = self._rng(torch.tensor([index]))
+        rng = self.rng(torch.tensor([index]))
         chances = rng.fork("ground").uniform(4)[0]
         share, side, step, texture = chances.tolist()
 
@@ -185,24 +153,7 @@ class ShapesTexturesSource:
         """(size, size) share of each pixel inside the silhouette."""
         return render_mask(SHAPES[plan.shape], plan.pose, self.settings.size)
 
-    def _rng(self, indexes: torch.Tensor) -> KeyedRng:
-        """A stream of chance for each picture."""
-        return sample_rng(self.settings.seed, 0, indexes, f"{PREFIX} {self.split}")
-
 
 def open_shapes_textures(text: str, split: str | None = None) -> ShapesTexturesSource:
-    """Open rendered pictures.
-
-    text: `shapes-textures` or `shapes-textures:n=2000,size=64,cues=conflict`.
-    split: train or test; train when None.
-    """
-    settings = read_settings(text.removeprefix(PREFIX).removeprefix(":"))
-    if split is not None and split not in _SPLITS:
-        splits = " and ".join(_SPLITS)
-        raise MaskwrightError(f"{PREFIX} has no split '{split}'; it has {splits}.")
-    return ShapesTexturesSource(settings=settings, split=split or "train")
-
-
-def is_shapes_textures(text: str) -> bool:
-    """Whether a text asks for rendered pictures."""
-    return text == PREFIX or text.startswith(f"{PREFIX}:")
+    """Open `shapes-textures` or `shapes-textures:n=2000,cues=conflict`; train without a split."""
+    return open_rendered(ShapesTexturesSource, text, split)

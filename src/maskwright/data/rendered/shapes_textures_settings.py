@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maskwright.data.rendered.options import read_options
-from maskwright.support.checks import check_at_least, check_inside, check_one_of
+from maskwright.data.rendered.rendered_source import PictureCounts
+from maskwright.support.checks import check_inside, check_one_of
 
-PREFIX = "shapes-textures"
 LABELS = ("shape", "texture", "both")
 CUES = ("free", "agree", "conflict")
 # Settings that lie between 0 and a largest value.
@@ -15,12 +14,9 @@ _LARGEST = {"background": 1.0, "crop": 0.9, "contrast": 1.0, "figure": 1.0, "tur
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShapesTextures:
+class ShapesTextures(PictureCounts):
     """What is rendered.
 
-    n: pictures of the train split.
-    test: pictures of the test split; a quarter of n when None.
-    size: side in pixels.
     labels: shape, texture or both.
     cues: free (independent), agree (each shape has its own texture) or conflict (never its own).
     background: share of pictures whose background has a texture too, drawn by itself.
@@ -31,9 +27,6 @@ class ShapesTextures:
     seed: of everything that is drawn by chance.
     """
 
-    n: int = 2000
-    test: int | None = None
-    size: int = 64
     labels: str = "shape"
     cues: str = "free"
     background: float = 0.0
@@ -44,26 +37,8 @@ class ShapesTextures:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_at_least("n", self.n, 1)
-        check_at_least("test", self.test, 1)
-        check_at_least("size", self.size, 8)
+        super().__post_init__()
         check_one_of("labels", self.labels, LABELS)
         check_one_of("cues", self.cues, CUES)
         for name, largest in _LARGEST.items():
             check_inside(name, getattr(self, name), 0.0, largest)
-
-    def count(self, split: str) -> int:
-        """Pictures of a split."""
-        if split == "train":
-            return self.n
-        if self.test is not None:
-            return self.test
-        return max(1, self.n // 4)
-
-
-def read_settings(text: str) -> ShapesTextures:
-    """Read `n=2000,size=64,cues=conflict`.
-
-    Raises MaskwrightError for an unknown option or a value that does not fit.
-    """
-    return read_options(PREFIX, ShapesTextures, text)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from maskwright.data.rendered.dead_leaves import PREFIX as DEAD_LEAVES
-from maskwright.data.rendered.dead_leaves import is_dead_leaves, open_dead_leaves
-from maskwright.data.rendered.shapes_textures import PREFIX as SHAPES_TEXTURES
-from maskwright.data.rendered.shapes_textures import is_shapes_textures, open_shapes_textures
+from maskwright.data.rendered.dead_leaves import DeadLeavesSource
+from maskwright.data.rendered.rendered_source import RenderedSource, is_rendered, open_rendered
+from maskwright.data.rendered.shapes_textures import ShapesTexturesSource
 from maskwright.data.sources.archives import ARCHIVE
 from maskwright.data.sources.array_files import ARRAY_FILE
 from maskwright.data.sources.arrays import NUMPY_ARRAY, TENSOR
@@ -19,24 +18,19 @@ from maskwright.data.sources.store_source import STORE
 from maskwright.data.sources.torch_datasets import TORCH_DATASET
 from maskwright.data.sources.torchvision_sets import TORCHVISION_SET
 
-# The room of rendered pictures lies below this one and knows no kinds, so its entries are made
-# here.
-_SHAPES_TEXTURES = SourceKind(
-    name="shapes-textures",
-    noun="rendered shapes with textures",
-    takes=str,
-    accepts=is_shapes_textures,
-    open=lambda text, options: open_shapes_textures(text, options.split),
-    prefix=SHAPES_TEXTURES,
-)
-_DEAD_LEAVES = SourceKind(
-    name="dead-leaves",
-    noun="rendered piles of shapes",
-    takes=str,
-    accepts=is_dead_leaves,
-    open=lambda text, options: open_dead_leaves(text, options.split),
-    prefix=DEAD_LEAVES,
-)
+
+def _rendered_kind(source: type[RenderedSource], noun: str) -> SourceKind:
+    """Rendered pictures lie below this room and know no kinds, so their entries are made here."""
+    return SourceKind(
+        name=source.prefix,
+        noun=noun,
+        takes=str,
+        accepts=lambda text: is_rendered(source, text),
+        open=lambda text, options: open_rendered(source, text, options.split),
+        prefix=source.prefix,
+    )
+
+
 _GIVEN_SOURCE = SourceKind(
     name="source",
     noun="a Source",
@@ -48,8 +42,8 @@ _GIVEN_SOURCE = SourceKind(
 SOURCES: tuple[SourceKind, ...] = (
     # Names come first: a name need not exist on disk, and looking for it there would fail.
     TORCHVISION_SET,
-    _SHAPES_TEXTURES,
-    _DEAD_LEAVES,
+    _rendered_kind(ShapesTexturesSource, "rendered shapes with textures"),
+    _rendered_kind(DeadLeavesSource, "rendered piles of shapes"),
     # `photos-{000..127}.tar` is a name too. As a path it would be a folder and a pattern, and the
     # folder of shards would be searched for picture files.
     SHARDS,

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.sources.file_names import slug
+from maskwright.support.array_file import write_npz
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings, write_atomic
+from maskwright.support.files import hash_strings
 from maskwright.support.variables import cache_folder
 
 Arrays = dict[str, np.ndarray]
@@ -27,14 +28,9 @@ def cached_index(path: Path, kind: str, version: str, read: Callable[[Path], Arr
     cached = cache_folder() / kind / f"{slug(path.stem)}-{identity}.npz"
     if not cached.exists():
         arrays = read(path)
-        write_atomic(cached, lambda temporary: _save(temporary, arrays))
+        write_npz(cached, arrays, compressed=False)
     with cached.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
         return {name: loaded[name] for name in loaded.files}
-
-
-def _save(path: Path, arrays: Arrays) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _file_stamp(path: Path) -> str:

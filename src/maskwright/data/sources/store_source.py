@@ -15,7 +15,8 @@ from maskwright.data.sources.file_names import slug
 from maskwright.data.sources.folder_splits import find_splits, pick_split
 from maskwright.data.sources.label_column import LabelColumn
 from maskwright.data.sources.source_kind import LocatedPath, SourceKind
-from maskwright.data.store.packed import FACTS, PackedStore, open_packed
+from maskwright.data.store.open_packed import open_packed
+from maskwright.data.store.packed import FACTS, PackedStore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -44,30 +44,35 @@ class TorchvisionSet:
     option: Option | None = None
 
 
+def _train_or_test(on_disk: str) -> TorchvisionSet:
+    """Sets of the first days of torchvision: arrays, chosen by `train=True`."""
+    return TorchvisionSet(
+        splits=("train", "test"),
+        images="data",
+        labels="targets",
+        on_disk=on_disk,
+        split_by="train",
+    )
+
+
+def _files(
+    splits: tuple[str, ...],
+    on_disk: str,
+    images: str = "_image_files",
+    option: Option | None = None,
+) -> TorchvisionSet:
+    """Sets whose pictures are files, in attributes that torchvision keeps for itself."""
+    return TorchvisionSet(
+        splits=splits, images=images, labels="_labels", on_disk=on_disk, kind="files", option=option
+    )
+
+
 # Both have the same files under the same names.
-_MNIST = TorchvisionSet(
-    splits=("train", "test"),
-    images="data",
-    labels="targets",
-    on_disk="the four *-ubyte files in {name}/raw/",
-    split_by="train",
-)
+_MNIST = _train_or_test("the four *-ubyte files in {name}/raw/")
 # By the names of torchvision's classes.
 TORCHVISION_SETS: dict[str, TorchvisionSet] = {
-    "CIFAR10": TorchvisionSet(
-        splits=("train", "test"),
-        images="data",
-        labels="targets",
-        on_disk="cifar-10-batches-py/ (from cifar-10-python.tar.gz)",
-        split_by="train",
-    ),
-    "CIFAR100": TorchvisionSet(
-        splits=("train", "test"),
-        images="data",
-        labels="targets",
-        on_disk="cifar-100-python/ (from cifar-100-python.tar.gz)",
-        split_by="train",
-    ),
+    "CIFAR10": _train_or_test("cifar-10-batches-py/ (from cifar-10-python.tar.gz)"),
+    "CIFAR100": _train_or_test("cifar-100-python/ (from cifar-100-python.tar.gz)"),
     "STL10": TorchvisionSet(
         splits=("train", "test", "unlabeled", "train+unlabeled"),
         images="data",
@@ -83,33 +88,19 @@ TORCHVISION_SETS: dict[str, TorchvisionSet] = {
     ),
     "MNIST": _MNIST,
     "FashionMNIST": _MNIST,
-    "DTD": TorchvisionSet(
-        splits=("train", "val", "test"),
-        images="_image_files",
-        labels="_labels",
-        on_disk="dtd/dtd/ (from dtd-r1.0.1.tar.gz)",
-        kind="files",
+    "DTD": _files(
+        ("train", "val", "test"),
+        "dtd/dtd/ (from dtd-r1.0.1.tar.gz)",
         option=Option("partition", "partition", 1, 10),
     ),
-    "Food101": TorchvisionSet(
-        splits=("train", "test"),
-        images="_image_files",
-        labels="_labels",
-        on_disk="food-101/ (from food-101.tar.gz)",
-        kind="files",
+    "Food101": _files(("train", "test"), "food-101/ (from food-101.tar.gz)"),
+    "Flowers102": _files(
+        ("train", "val", "test"),
+        "flowers-102/ (with jpg/, imagelabels.mat, setid.mat)",
     ),
-    "Flowers102": TorchvisionSet(
-        splits=("train", "val", "test"),
-        images="_image_files",
-        labels="_labels",
-        on_disk="flowers-102/ (with jpg/, imagelabels.mat, setid.mat)",
-        kind="files",
-    ),
-    "OxfordIIITPet": TorchvisionSet(
-        splits=("trainval", "test"),
+    "OxfordIIITPet": _files(
+        ("trainval", "test"),
+        "oxford-iiit-pet/ (with images/ and annotations/)",
         images="_images",
-        labels="_labels",
-        on_disk="oxford-iiit-pet/ (with images/ and annotations/)",
-        kind="files",
     ),
 }

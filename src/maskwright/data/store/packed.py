@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from maskwright.data.store.chunks import damage
 from maskwright.data.store.same_picture import hash_pixels
 from maskwright.patches.pixels import PixelScale
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import hash_strings, read_json
+from maskwright.support.files import hash_strings
 
 FORMAT = 1
 # How files become pixels. Raised whenever the same file is read as other pixels than before, so
@@ -113,19 +109,24 @@ class PackedStore:
         height, width = self.uniform_size
         size = height * width * self.channels
         # The file as one tensor (pictures, H, W, C); an offset in bytes becomes a row of it.
-        return self._pixels.view(-1, height, width, self.channels)[self.offsets[ids] // size]
+        rows = self._pixels.view(-1, height, width, self.channels)
+        return rows[self.offsets[ids] // size]
 
     @cached_property
     def uniform_size(self) -> tuple[int, int] | None:
         """(height, width) when all pictures share it and lie in the file, else None."""
         if self.live is not None:
             return None
-        height, width = int(self.heights[0]), int(self.widths[0])
-        same = bool((self.heights == height).all()) and bool((self.widths == width).all())
+        height = int(self.heights[0])
+        width = int(self.widths[0])
+        same_height = bool((self.heights == height).all())
+        same_width = bool((self.widths == width).all())
         # A part of a store of mixed sizes may have one size, and yet its file has no such rows.
         size = height * width * self.channels
-        aligned = self.num_bytes % size == 0 and bool((self.offsets % size == 0).all())
-        return (height, width) if same and aligned else None
+        is_aligned = self.num_bytes % size == 0 and bool((self.offsets % size == 0).all())
+        if same_height and same_width and is_aligned:
+            return height, width
+        return None
 
     def subset(self, ids: Tensor | Sequence[int]) -> PackedStore:
         """The same store with these pictures alone, in this order; their ids count from 0 again."""
@@ -154,8 +155,11 @@ class PackedStore:
         if self.live is not None or self.pixel_hashes is not None:
             return self.pixel_hashes
         # Stores of earlier versions have no hashes: one pass over the file makes them.
-        pictures = (self.image(index).permute(1, 2, 0).numpy() for index in range(len(self)))
-        return torch.tensor([hash_pixels(picture) for picture in pictures])
+        hashes = []
+        for index in range(len(self)):
+            picture = self.image(index).permute(1, 2, 0)  # (H, W, C)
+            hashes.append(hash_pixels(picture.numpy()))
+        return torch.tensor(hashes)
 
     def pixel_scale(self) -> PixelScale:
         """Measure mean and standard deviation of each channel, for values in [0, 1].
@@ -165,14 +169,17 @@ class PackedStore:
         # Sums of values and of squares, in float64 since millions of pixels are added.
         total = torch.zeros(2, self.channels, dtype=torch.float64)
         count = 0
-        for index in range(0, len(self), max(1, len(self) // _SCALE_SAMPLE)):
+        step = max(1, len(self) // _SCALE_SAMPLE)
+        for index in range(0, len(self), step):
             # (C, H, W) bytes -> (C, H * W) in [0, 1]
             values = self.image(index).flatten(1).double() / 255
             total += torch.stack([values.sum(1), values.square().sum(1)])
             count += values.shape[1]
         mean, square = total / count
         # At least one level of 255, so that a channel without contrast divides by no zero.
-        std = (square - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
+        # Rounding may take a variance of 0 below it.
+        variance = (square - mean.square()).clamp(min=0)
+        std = variance.sqrt().clamp(min=1 / 255)
         return PixelScale(tuple(mean.tolist()), tuple(std.tolist()))
 
     @cached_property
@@ -194,56 +201,3 @@ class PackedStore:
             for name, value in self.__dict__.items()
             if name not in ("_pixels", "_extents")
         }
-
-
-def open_packed(folder: Path) -> PackedStore:
-    """Open a finished store, after checking its size and checksums, see `damage`.
-
-    Raises MaskwrightError when there is none, when it is damaged or when it was written in another
-    format.
-    """
-    if not (folder / FACTS).exists():
-        raise MaskwrightError(f"There is no packed store in '{folder}'.")
-    facts = read_json(folder / FACTS)
-    if facts.get("format") != FORMAT:
-        raise MaskwrightError(
-            f"The packed store '{folder}' has format {facts.get('format')}, not {FORMAT}; delete it"
-            " and it is built again."
-        )
-    defect = damage(folder / PIXELS, facts)
-    if defect is not None:
-        raise _damaged(folder, defect)
-    index = _read_index(folder)
-    return PackedStore(
-        folder=folder,
-        num_bytes=facts["num_bytes"],
-        channels=facts["channels"],
-        short_side=facts["short_side"],
-        fingerprint=facts["fingerprint"],
-        # Stores of the first version do not say it.
-        reading=facts.get("reading", 1),
-        labels=index.get("labels"),
-        classes=None if facts["classes"] is None else tuple(facts["classes"]),
-        keys=tuple(facts["keys"]),
-        skipped=tuple(Skipped(*item) for item in facts["skipped"]),
-        offsets=index["offsets"],
-        heights=index["heights"],
-        widths=index["widths"],
-        value_range=facts.get("value_range"),
-        pixel_hashes=index.get("pixel_hashes"),
-    )
-
-
-def _read_index(folder: Path) -> dict[str, Tensor]:
-    try:
-        with (folder / INDEX).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(folder, f"its index cannot be read: {error}") from error
-
-
-def _damaged(folder: Path, defect: str) -> MaskwrightError:
-    return MaskwrightError(
-        f"The packed store '{folder}' is damaged: {defect}. Delete that folder and it is built"
-        " again."
-    )

@@ -23,7 +23,8 @@ def name_of_picture(key: str) -> str:
     """
     key = _PAGE.sub("", key)
     name, mark, number = key.rpartition("#")
-    return name if mark and name and number.isdigit() else key
+    is_window = mark and name and number.isdigit()
+    return name if is_window else key
 
 
 def is_numbered(key: str) -> bool:
@@ -33,13 +34,16 @@ def is_numbered(key: str) -> bool:
 
 def hash_names(keys: Sequence[str]) -> Tensor:
     """A 64-bit hash (n,) int64 of each entry's picture by name, shared by its windows."""
-    names = map(name_of_picture, keys) if any("#" in key for key in keys) else keys
+    has_marks = any("#" in key for key in keys)
+    names = map(name_of_picture, keys) if has_marks else keys
     # One call and no seed in it: hashing 1.3 million names is most of the time that a split takes.
     digests = b"".join(
         hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
         for name in names
     )
-    return torch.from_numpy(np.frombuffer(digests, dtype="<i8").astype(np.int64))
+    hashes = np.frombuffer(digests, dtype="<i8")
+    # A copy: the bytes cannot be written, which torch warns of.
+    return torch.from_numpy(hashes.astype(np.int64))
 
 
 def hash_pixels(pixels: np.ndarray) -> int:
@@ -64,9 +68,13 @@ def group_pictures(names: Tensor, pixels: Tensor | None) -> Tensor | None:
     # A graph of names and contents with an edge for each entry: its connected parts are the groups.
     num_names = int(by_name.max()) + 1
     num_nodes = num_names + int(by_pixels.max()) + 1
-    edges = (np.ones(len(by_name), np.int8), (by_name.numpy(), by_pixels.numpy() + num_names))
-    _, part = connected_components(coo_array(edges, shape=(num_nodes, num_nodes)), directed=False)
-    return torch.from_numpy(part.astype(np.int64))[by_name]
+    # Contents are numbered behind the names.
+    ends = (by_name.numpy(), by_pixels.numpy() + num_names)
+    weights = np.ones(len(by_name), np.int8)
+    graph = coo_array((weights, ends), shape=(num_nodes, num_nodes))
+    _, part = connected_components(graph, directed=False)
+    parts = torch.from_numpy(part.astype(np.int64))  # (nodes,)
+    return parts[by_name]
 
 
 def _number(hashes: Tensor) -> Tensor | None:
@@ -74,4 +82,5 @@ def _number(hashes: Tensor) -> Tensor | None:
     ordered = np.sort(hashes.numpy())
     if not (ordered[1:] == ordered[:-1]).any():
         return None
-    return torch.from_numpy(np.unique(hashes.numpy(), return_inverse=True)[1].astype(np.int64))
+    _, numbers = np.unique(hashes.numpy(), return_inverse=True)
+    return torch.from_numpy(numbers.astype(np.int64))

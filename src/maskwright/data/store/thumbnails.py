@@ -17,10 +17,16 @@ _BATCH = 256
 
 def thumbnails(store: PackedStore) -> Tensor:
     """(n, 256) float32 gray levels in [0, 255] of 16 x 16 equal parts of each picture."""
+    shrunk = []
     if store.uniform_size is not None:
-        batches = torch.arange(len(store)).split(_BATCH)
-        return torch.cat([_shrink(store.images(ids).permute(0, 3, 1, 2)) for ids in batches])
-    return torch.cat([_shrink(store.image(index)[None]) for index in range(len(store))])
+        for ids in torch.arange(len(store)).split(_BATCH):
+            images = store.images(ids).permute(0, 3, 1, 2)  # (B, C, H, W)
+            shrunk.append(_shrink(images))
+    else:
+        for index in range(len(store)):
+            image = store.image(index)[None]  # (1, C, H, W)
+            shrunk.append(_shrink(image))
+    return torch.cat(shrunk)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +43,13 @@ class NearestThumbnails:
 
 def nearest_thumbnails(queries: Tensor, collection: Tensor) -> NearestThumbnails:
     """Find the nearest of the collection for each of (q, 256) thumbnails."""
-    places, distances = [], []
+    places = []
+    distances = []
     # Blocks of 64 MiB of distances.
-    for part in queries.split(max(1, 2**24 // len(collection))):
-        distance, place = torch.cdist(part, collection).min(1)
+    at_once = max(1, 2**24 // len(collection))
+    for part in queries.split(at_once):
+        between = torch.cdist(part, collection)  # (part, collection)
+        distance, place = between.min(1)
         places.append(place)
         distances.append(distance / SIDE)
     return NearestThumbnails(torch.cat(places), torch.cat(distances))

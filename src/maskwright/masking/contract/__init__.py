@@ -8,6 +8,6 @@
 """
 
 from maskwright.masking.contract.cases import GRIDS, RATIOS
-from maskwright.masking.contract.suite import PolicyCheck, check_policy, policy_checks
+from maskwright.masking.contract.suite import check_policy, policy_checks
 
-__all__ = ["GRIDS", "RATIOS", "PolicyCheck", "check_policy", "policy_checks"]
+__all__ = ["GRIDS", "RATIOS", "check_policy", "policy_checks"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from maskwright.masking.contract.cases import GRIDS, RATIOS, Case, suited_cases
@@ -24,6 +23,7 @@ from maskwright.masking.contract.uniformity import check_uniform
 from maskwright.masking.policy import Policy
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.named_check import NamedCheck
 
 # What is asked at every count of masked patches, and what at one count of each grid.
 _EVERY_COUNT = {"scores": check_scores, "counts": check_counts}
@@ -37,30 +37,12 @@ _ONE_COUNT = {
 _USUAL_RATIO = 0.75
 
 
-@dataclass(frozen=True)
-class PolicyCheck:
-    """One promise of one policy on one grid; calling it raises AssertionError if it is broken.
-
-    name: the promise, the grid and where it matters the count, as in `counts-7x9-48`.
-    run: the check itself.
-    """
-
-    name: str
-    run: Callable[[], None]
-
-    def __call__(self) -> None:
-        self.run()
-
-    def __str__(self) -> str:
-        return self.name
-
-
 def policy_checks(
     policy: Policy,
     grids: Sequence[Grid] = GRIDS,
     ratios: Sequence[float] = RATIOS,
     draws: int = 20_000,
-) -> Iterator[PolicyCheck]:
+) -> Iterator[NamedCheck]:
     """Yield the checks of a policy, each with a name of its own.
 
     At every grid and ratio that the policy accepts: `scores` are finite (B, N) numbers; `counts`
@@ -101,25 +83,25 @@ def check_policy(
         check()
 
 
-def _checks_on_grid(cases: Sequence[Case], draws: int) -> Iterator[PolicyCheck]:
+def _checks_on_grid(cases: Sequence[Case], draws: int) -> Iterator[NamedCheck]:
     """The checks of a policy on one grid, from the cheapest to the dearest."""
     for case in cases:
         for name, check in _EVERY_COUNT.items():
-            yield PolicyCheck(f"{name}-{case.size}-{case.num_masked}", partial(check, case))
+            yield NamedCheck(f"{name}-{case.size}-{case.num_masked}", partial(check, case))
 
     # what does not depend on the count is asked at the one that is nearest to the usual ratio
     middle = min(cases, key=_distance_from_usual)
     for name, check in _ONE_COUNT.items():
-        yield PolicyCheck(f"{name}-{middle.size}", partial(check, middle))
+        yield NamedCheck(f"{name}-{middle.size}", partial(check, middle))
 
     # and these hold only where the policy promises them
     traits = middle.policy.traits
     if traits.nested:
-        yield PolicyCheck(f"nesting-{middle.size}", partial(check_nesting, cases))
+        yield NamedCheck(f"nesting-{middle.size}", partial(check_nesting, cases))
     if traits.cell is not None:
-        yield PolicyCheck(f"cells-{middle.size}", partial(check_cells, middle, traits.cell))
+        yield NamedCheck(f"cells-{middle.size}", partial(check_cells, middle, traits.cell))
     if traits.uniform:
-        yield PolicyCheck(f"uniform-{middle.size}", partial(check_uniform, middle, draws))
+        yield NamedCheck(f"uniform-{middle.size}", partial(check_uniform, middle, draws))
 
 
 def _distance_from_usual(case: Case) -> float:

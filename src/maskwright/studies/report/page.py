@@ -43,12 +43,14 @@ from maskwright.studies.report.runs import (
     read_rows,
 )
 from maskwright.studies.report.tables import Table, compute_table, design_table, failure_table
+from maskwright.studies.report.votes import vote_table
 from maskwright.studies.report.words import (
     answer_lines,
     effect_lines,
     finding_lines,
     title_words,
 )
+from maskwright.studies.voting.vote_table import vote_lines
 from maskwright.support.files import write_text
 from maskwright.workflows.runs.run_folder import now
 
@@ -88,6 +90,8 @@ class Report:
     matrix: every model under every arm's masks.
     masks: statistics of the masks that arms trained with.
     others: numbers without verdicts.
+    votes: what people preferred, in sentences.
+    vote_scores: scores of more than two arms by their votes.
     pairs: diagnostics of each arm minus those of the baseline.
     plan: the plan as YAML.
     facts: commits, versions, hardware.
@@ -107,6 +111,8 @@ class Report:
     others: Table | None
     pairs: Table | None
     failures: Table | None
+    votes: Sequence[str]
+    vote_scores: Table | None
     pictures: Pictures
     plan: str
     facts: Sequence[tuple[str, str]]
@@ -170,6 +176,8 @@ def build_report(record: StudyRecord, runs: Path, pictures: bool = True) -> Repo
         others=other_table(record, findings, diagnostics),
         pairs=difference_table(record, diagnostics),
         failures=failure_table(record),
+        votes=vote_lines(record.votes) if record.votes else [],
+        vote_scores=vote_table(record.votes) if record.votes else None,
         pictures=draw_pictures(record, runs) if pictures else Pictures(),
         plan=yaml.safe_dump(dict(record.plan), sort_keys=False, allow_unicode=True),
         facts=trial_facts(record.finished()),

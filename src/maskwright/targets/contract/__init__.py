@@ -7,6 +7,6 @@
         check()
 """
 
-from maskwright.targets.contract.suite import TargetCheck, check_target, target_checks
+from maskwright.targets.contract.suite import check_target, target_checks
 
-__all__ = ["TargetCheck", "check_target", "target_checks"]
+__all__ = ["check_target", "target_checks"]

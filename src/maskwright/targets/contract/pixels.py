@@ -18,6 +18,7 @@ def check_pixel_shapes(case: TargetCase) -> None:
         f"{case.line} made {tuple(pixels.shape)} pixels of values of patches"
         f" {tuple(patches.shape)}."
     )
+    # Any step will do: a mean that is added back must cancel in the difference.
     moved = values + 0.25
     difference = target.to_pixels(moved, stats) - pixels
     assert_close(
@@ -42,6 +43,7 @@ def check_round_trip(case: TargetCase) -> None:
             again = case.measure(pixels)
             assert_close(again, values, f"{case.line} projects its projection elsewhere", 1e-3)
         case _:
+            # Nothing is promised but that there is something to look at.
             assert bool(pixels.isfinite().all()), f"{case.line} gave NaN or infinite pixels."
 
 

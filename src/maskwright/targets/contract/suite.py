@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from maskwright.patches.grid import Grid
+from maskwright.support.named_check import NamedCheck
 from maskwright.targets.building import read_target
 from maskwright.targets.contract.cases import SHAPES, TargetCase, build_case
 from maskwright.targets.contract.pixels import check_pixel_shapes, check_round_trip
@@ -22,6 +22,7 @@ from maskwright.targets.contract.values import (
     check_values,
 )
 
+# What holds for every target, and what for those that lead back to pixels.
 _CHECKS: dict[str, Callable[[TargetCase], None]] = {
     "values": check_values,
     "determinism": check_determinism,
@@ -37,25 +38,7 @@ _PIXEL_CHECKS: dict[str, Callable[[TargetCase], None]] = {
 }
 
 
-@dataclass(frozen=True)
-class TargetCheck:
-    """One promise of one target on one shape; calling it raises AssertionError if it is broken.
-
-    name: the promise and the shape, as in `finite-4x4-p4-c3`.
-    run: the check itself.
-    """
-
-    name: str
-    run: Callable[[], None]
-
-    def __call__(self) -> None:
-        self.run()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def target_checks(line: str, shapes: Sequence[tuple[Grid, int]] = SHAPES) -> Iterator[TargetCheck]:
+def target_checks(line: str, shapes: Sequence[tuple[Grid, int]] = SHAPES) -> Iterator[NamedCheck]:
     """Yield the checks of a target, each with a name of its own.
 
     Its line can be built from its own text, and what it promises agrees with what it has. On
@@ -67,18 +50,19 @@ def target_checks(line: str, shapes: Sequence[tuple[Grid, int]] = SHAPES) -> Ite
 
     Targets that a network computes have the first two checks alone.
     """
-    yield TargetCheck("line", partial(check_line, line))
-    yield TargetCheck("promises", partial(check_promises, line))
+    yield NamedCheck("line", partial(check_line, line))
+    yield NamedCheck("promises", partial(check_promises, line))
+    # The values of a network are computed by the training, which this room lies below.
     if read_target(line).traits.network is not None:
         return
     for grid, channels in shapes:
         case = build_case(line, grid, channels)
         size = f"{grid.rows}x{grid.cols}-p{grid.patch_size}-c{channels}"
         for name, check in _CHECKS.items():
-            yield TargetCheck(f"{name}-{size}", partial(check, case))
+            yield NamedCheck(f"{name}-{size}", partial(check, case))
         if case.target.traits.has_picture:
             for name, check in _PIXEL_CHECKS.items():
-                yield TargetCheck(f"{name}-{size}", partial(check, case))
+                yield NamedCheck(f"{name}-{size}", partial(check, case))
 
 
 def check_target(line: str, shapes: Sequence[tuple[Grid, int]] = SHAPES) -> None:

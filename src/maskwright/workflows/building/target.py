@@ -1,16 +1,10 @@
-"""The target of a run from settings: checked before anything is decoded, fitted once it is."""
+"""The target of a run from settings, checked before anything is decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from torch import Tensor
-
-from maskwright.data.store.splits import spread
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
-from maskwright.patches import Grid, PixelScale, patchify
-from maskwright.patches.target import FittedTarget
+from maskwright.patches import Grid, PixelScale
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.targets.building import read_target
@@ -19,12 +13,8 @@ from maskwright.training.feature_sources import FeatureSource, OtherFeatures, Ow
 from maskwright.training.teachers import Teacher
 from maskwright.weights.hints import Hints
 from maskwright.workflows.building.model_shape import model_config
-from maskwright.workflows.loading.pictures import Pictures, eval_batches
 from maskwright.workflows.runs.locate import load_any_encoder
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
-
-# Pictures that components are fitted on, spread over those to train on.
-FIT_PICTURES = 2000
 
 
 def check_target(settings: PretrainSettings, reporter: Reporter) -> None:
@@ -82,24 +72,6 @@ def build_features(
     if teacher is not None:
         return OtherFeatures(target, teacher, scale)
     return OwnFeatures(target, model.config, model.grid, model.encoder)
-
-
-def fit_target(model: MaskedAutoencoder, pictures: Pictures, scale: PixelScale) -> str | None:
-    """Fit a target that is fitted on pictures to train on; returns a sentence on it, or None."""
-    if not isinstance(model.target, FittedTarget):
-        return None
-    count = min(FIT_PICTURES, len(pictures.train))
-    model.target.fit(_patches(pictures, scale, model.grid.patch_size, count))
-    return f"target: {model.target} fitted on the patches of {count:,} pictures"
-
-
-def _patches(
-    pictures: Pictures, scale: PixelScale, patch_size: int, count: int
-) -> Iterator[Tensor]:
-    """Batches of patches (B, N, P) of pictures spread over those to train on, without chance."""
-    some = pictures.train.subset(spread(len(pictures.train), count))
-    for batch in eval_batches(some, pictures.size):
-        yield patchify(scale.to_model(batch.images), patch_size)
 
 
 def _is_arranged_alike(first: Grid, second: Grid) -> bool:

@@ -138,6 +138,9 @@ def untrained(choices: Iterable[MaskChoice], loaded: LoadedModel) -> tuple[str, 
     # A dict keeps each policy once, in order.
     policies: dict[str, None] = {}
     for choice in choices:
+        # Masks from a file learn nothing; a painted one is not even saved yet.
+        if choice.policy.startswith("given("):
+            continue
         policy = build_checked_policy(choice.policy, grid, Constant(choice.ratio))
         # Only a built policy shows whether it has parts that learn.
         rule = initialized_policy(policy, grid, channels, 0, 1)

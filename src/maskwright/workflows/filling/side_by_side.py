@@ -11,13 +11,13 @@ from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores
 from maskwright.patches import PatchMask
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.text_table import format_table
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import Candidate, MaskChoice
 from maskwright.workflows.filling.filled import FilledArm, fill_pictures, format_mean
 from maskwright.workflows.filling.mask_for import MaskedPictures, mask_for
 from maskwright.workflows.filling.outcome import ReconstructOptions
 from maskwright.workflows.loading.chosen_pictures import ChosenPictures
-from maskwright.workflows.measuring.text_columns import align_columns
 
 
 def draw_choices(
@@ -147,7 +147,7 @@ def format_arms(
     for name, scores in entries:
         cells = (scores.psnr, scores.ssim, scores.high_frequency)
         rows.append([name, *(format_mean(values, seed) for values in cells)])
-    lines = align_columns(rows, gap=2)
+    lines = format_table(rows)
     if len(arms) > 1:
         lines += [*_format_losses(arms, seed), *_format_changes(arms, seed)]
     return lines
@@ -162,7 +162,7 @@ def _format_losses(arms: Sequence[FilledArm], seed: int) -> list[str]:
         spread = "-" if loss["deviation"] is None else f"{loss['deviation']:.4g}"
         ends = (f"{loss['best']:.4g}", f"{loss['worst']:.4g}")
         rows.append([_name_of(arm), format_mean(arm.result.loss, seed), spread, *ends])
-    return align_columns(rows, gap=2)
+    return format_table(rows)
 
 
 def _format_changes(arms: Sequence[FilledArm], seed: int) -> list[str]:
@@ -175,7 +175,7 @@ def _format_changes(arms: Sequence[FilledArm], seed: int) -> list[str]:
         for name in ("psnr", "ssim", "high_frequency", "loss"):
             cells.append(format_mean(changes[name], seed) if name in changes else "-")
         rows.append([_name_of(arm), *cells])
-    return align_columns(rows, gap=2)
+    return format_table(rows)
 
 
 def _name_of(arm: FilledArm) -> str:

@@ -12,11 +12,11 @@ from maskwright.data.augment.strong import StrongChanges
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader, pick_workers
 from maskwright.data.store.packed import PackedStore
-from maskwright.data.store.splits import hold_out_of_each_class
+from maskwright.data.store.stratified import hold_out_of_each_class
 from maskwright.models.classifier import Classifier
 from maskwright.models.config import ModelConfig
 from maskwright.patches import PixelScale
-from maskwright.support.environment import cpu_count, pick_precision
+from maskwright.support.environment import pick_precision
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
@@ -153,9 +153,6 @@ def build_finetune_loader(
 ) -> ResumableLoader:
     """Batches of strongly changed pictures, in an order of their own each epoch."""
     settings, size = data.settings, model.config.image_size
-    workers = settings.workers
-    if workers is None:
-        workers = pick_workers(data.device.type, cpu_count())
     # Random crops as in pretraining; strong changes come on top.
     augment = Augment(
         size=size, crop="random", scale=(settings.crop_scale, 1.0), flip=settings.flip
@@ -173,7 +170,7 @@ def build_finetune_loader(
         LoaderSettings(
             batch_size=settings.batch_size or 2,
             seed=data.seed,
-            workers=workers,
+            workers=pick_workers(data.device.type, asked=settings.workers),
             pin=data.device.type == "cuda",
             stronger=strong,
         ),

@@ -32,7 +32,7 @@ from maskwright.workflows.finetuning.report import best_classifier, report_answe
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
-from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
+from maskwright.workflows.runs.train_loop import TrainLoop, load_finished, run_train_loop
 
 
 def measure_finetune(

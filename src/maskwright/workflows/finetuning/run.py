@@ -11,10 +11,10 @@ import yaml
 
 from maskwright.models.classifier import Classifier
 from maskwright.patches import PixelScale
+from maskwright.support.count_progress import format_time
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.files import write_json, write_text
 from maskwright.support.reporting import Reporter
-from maskwright.training.recorder import format_time
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.classifier_file import save_classifier
 from maskwright.weights.opening import load_encoder

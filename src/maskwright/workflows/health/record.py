@@ -33,6 +33,7 @@ class RunRecord:
     @cached_property
     def steps(self) -> list[Mapping[str, Any]]:
         """The rows that the training itself wrote, each over some steps."""
+        # Measurements of epochs have rows of their own, without a loss.
         return [row for row in self.rows if "loss" in row]
 
     @property
@@ -52,6 +53,7 @@ class RunRecord:
 
     def last(self, name: str, default: float = math.nan) -> float:
         """The latest value of a number."""
+        # Not the last row alone: each kind of row has other numbers.
         values = [row[name] for row in self.rows if name in row]
         return float(values[-1]) if values else default
 

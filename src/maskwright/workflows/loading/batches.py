@@ -1,4 +1,4 @@
-"""The batches of a training, its clock, and where an interrupted run goes on."""
+"""The batches of a training, and its clock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from maskwright.data.picture_losses import PictureLosses
 from maskwright.data.sampling import parse_sampling
 from maskwright.data.store.packed import PackedStore
 from maskwright.patches import Grid
-from maskwright.support.environment import cpu_count
-from maskwright.support.errors import MaskwrightError
 from maskwright.training.clock import Clock, set_clock
 from maskwright.training.group import ALONE, Group
 from maskwright.workflows.loading.pictures import Pictures
-from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.settings.pretrain_settings import DataSettings, PretrainSettings
 
 # The smallest share of a picture that a random crop shows, as He et al. (2022) use it.
@@ -50,16 +47,13 @@ def build_batches(
     group: Group = ALONE,
 ) -> ResumableLoader:
     """The seeded loader of training batches for this process, one of a group that shares them."""
-    workers = settings.data.workers
-    if workers is None:
-        workers = pick_workers(device.type, cpu_count())
     return build_loader(
         pictures.train,
         _build_augment(settings.data, pictures.size),
         LoaderSettings(
             batch_size=settings.train.batch_size or 1,
             seed=settings.train.seed,
-            workers=workers,
+            workers=pick_workers(device.type, asked=settings.data.workers),
             rank=group.rank,
             world_size=group.world_size,
             pin=device.type == "cuda",
@@ -104,29 +98,3 @@ def build_clock(settings: PretrainSettings, batches: int) -> Clock:
         epochs=train.epochs or 1,
         accumulate=train.accumulate,
     )
-
-
-def restore_position(folder: RunFolder, loader: ResumableLoader, *, cut_rows: bool = True) -> None:
-    """Set pictures and numbers back to where the last checkpoint was written.
-
-    cut_rows: whether this process writes the rows.
-    """
-    position = read_position(folder)
-    # Rows after the checkpoint are of steps that will be taken again.
-    if cut_rows:
-        folder.cut_metrics(position["step"])
-    loader.set_epoch(position["epoch"])
-    loader.start_at(position["batches"])
-
-
-def read_position(folder: RunFolder) -> dict[str, int]:
-    """Where in the order of pictures the last checkpoint was written."""
-    try:
-        # Memory-mapped: the weights are not read for three numbers.
-        checkpoint = torch.load(folder.last, map_location="cpu", weights_only=True, mmap=True)
-        return dict(checkpoint["place"])
-    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
-        raise MaskwrightError(
-            f"{folder.last} is damaged; start again with --overwrite, or from another checkpoint"
-            " with --init."
-        ) from error

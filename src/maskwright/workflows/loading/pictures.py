@@ -23,6 +23,7 @@ from maskwright.data.store.splits import hold_out, limited, spread
 from maskwright.data.streamed import stream
 from maskwright.patches import Grid, PixelScale
 from maskwright.support.checks import check_one_of
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.held_out import (
     check_held,
@@ -144,11 +145,9 @@ def _opened(
 
 def packed(source: Source, size: tuple[int, int], channels: int, reporter: Reporter) -> PackedStore:
     """Decode a source into the cache with a margin for cropping, or find it there."""
+    progress = CountProgress(reporter, "decode")
 
-    def show(done: int, total: int) -> None:
-        reporter.progress("decode", done, total, f"{done:,} of {total:,} pictures")
-
-    store = pack(source, short_side=packing_side(size), channels=channels, progress=show)
+    store = pack(source, short_side=packing_side(size), channels=channels, progress=progress.show)
     reporter.finish()
     # A store was shrunk once; what it lost is not there to be decoded.
     if isinstance(source, StoreSource) and max(size) > store.short_side:

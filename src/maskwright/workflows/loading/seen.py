@@ -16,7 +16,7 @@ from torch import Tensor
 
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.same_picture import hash_names, is_numbered
-from maskwright.support.files import write_atomic
+from maskwright.support.array_file import write_npz
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.pictures import Pictures
 from maskwright.workflows.runs.locate import home_of
@@ -76,12 +76,7 @@ def write_seen(folder: Path, data: str, pictures: Pictures) -> None:
         "pixels": (train.content if train.content is not None else _NONE).unique().numpy(),
         "test": (hash_names(test.keys) if test is not None else _NONE).unique().numpy(),
     }
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **columns)
-
-    write_atomic(folder / FILE, write)
+    write_npz(folder / FILE, columns)
 
 
 def read_seen(folder: Path) -> Seen | None:

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from maskwright.evaluation.anomaly_maps import TOP_SHARE
 from maskwright.evaluation.ranking_scores import auroc_difference, score_ranking
+from maskwright.support.array_file import write_npz
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic, write_json, write_text
+from maskwright.support.files import write_json, write_text
 from maskwright.visual.anomalies import AnomalyExample, anomaly_sheet
-from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.loading.pictures import eval_batches
 from maskwright.workflows.measuring.anomaly_scores import MEAN_PICTURE, ScoredPictures
 from maskwright.workflows.measuring.normal_pictures import Asked
+from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.settings.anomalies_settings import AnomaliesSettings
 
 # Larger heat maps than this are not written.
@@ -84,12 +85,7 @@ class AnomalyReport:
             self._write_maps(folder / "maps.npz")
         write_text(folder / "scores.csv", _table(rows))
         write_json(folder / "anomalies.json", self._to_dict(rows) | dict(about))
-        sheet = to_png_bytes(self._sheet())
-
-        def write(temporary: Path) -> None:
-            temporary.write_bytes(sheet)
-
-        write_atomic(folder / "sheet.png", write)
+        save_picture(folder / "sheet.png", self._sheet())
 
     def _to_dict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         options = asdict(self.settings)
@@ -133,14 +129,9 @@ class AnomalyReport:
                 f"The heat maps of {len(self.order):,} pictures take {size / 2**30:.1f} GiB; look"
                 " at fewer with --limit, or leave --maps out."
             )
-
-        def write(temporary: Path) -> None:
-            columns: dict[str, Any] = {name: values.numpy() for name, values in maps.items()}
-            columns["keys"] = np.array(self.asked.store.keys)
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **columns)
-
-        write_atomic(path, write)
+        columns: dict[str, Any] = {name: values.numpy() for name, values in maps.items()}
+        columns["keys"] = np.array(self.asked.store.keys)
+        write_npz(path, columns)
 
     def _sheet(self) -> np.ndarray:
         """The most anomalous pictures with their heat maps."""

@@ -21,6 +21,7 @@ from maskwright.evaluation.frozen import frozen_precision, held_still
 from maskwright.evaluation.memory_bank import MemoryBank, aggregate, build_bank
 from maskwright.evaluation.readout import tokens_of_blocks
 from maskwright.models.autoencoder import MaskedAutoencoder
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.pictures import eval_batches
@@ -140,8 +141,9 @@ class _Reader:
     def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
         """(B, C, H, W) pictures in the model's numbers, on the device."""
         done = 0
+        progress = CountProgress(reporter, label)
         for batch in eval_batches(store, self._model.config.image_size, BATCH):
-            reporter.progress(label, done, len(store), f"{done:,} of {len(store):,} pictures")
+            progress.show(done, len(store))
             done += len(batch.images)
             yield self._scale.to_model(batch.images.to(self._device))
         reporter.finish()

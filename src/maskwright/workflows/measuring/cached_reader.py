@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
 
+from maskwright.data.loader import Batch
 from maskwright.evaluation.feature_cache import FeatureCache, features_key, hash_weights
 from maskwright.evaluation.features import Features, raw_pixel_features
 from maskwright.evaluation.layer_features import LayerFeatures, extract_layers
 from maskwright.evaluation.readout import describe_readout, read_features
 from maskwright.evaluation.subject import Subject
+from maskwright.support.count_progress import CountProgress
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.measuring.store_pictures import StorePictures
+
+# The line that says what is measured stays on the screen where pictures are few.
+SECONDS_BEFORE_SHOWN = 2.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -22,16 +28,18 @@ class CachedReader:
 
     subject: the frozen encoder, or raw pixels.
     cache: where features are kept; None encodes the pictures each time.
+    reporter: where progress is shown.
     """
 
     subject: Subject
     cache: FeatureCache | None
+    reporter: Reporter
 
     def pooled(self, pictures: StorePictures, part: str, readout: str) -> Features:
         """Pooled features as the readout says; part: `train` or `test`, for messages."""
 
         def encode() -> dict[str, Tensor]:
-            return _to_tensors(self._encode(pictures, readout))
+            return _to_tensors(self._encode(pictures, part, readout))
 
         # Labels are not cached: they belong to the pictures and may be read anew.
         tensors = self._fetch(pictures, part, self._describe(readout), encode)
@@ -44,7 +52,7 @@ class CachedReader:
             subject = self.subject
             features = extract_layers(
                 subject.encoder,
-                iter(pictures),
+                self._shown(pictures, part),
                 scale=subject.scale,
                 device=subject.device,
                 precision=subject.precision,
@@ -54,18 +62,30 @@ class CachedReader:
         tensors = self._fetch(pictures, part, "layers", encode)
         return LayerFeatures(tensors.get("cls"), tensors["mean"], pictures.store.labels)
 
-    def _encode(self, pictures: StorePictures, readout: str) -> Features:
+    def _encode(self, pictures: StorePictures, part: str, readout: str) -> Features:
         # Raw pixels have no blocks, so every readout gives the same.
         if self.subject.model is None:
-            return raw_pixel_features(iter(pictures))
+            return raw_pixel_features(self._shown(pictures, part))
         return read_features(
             self.subject.encoder,
-            iter(pictures),
+            self._shown(pictures, part),
             readout,
             scale=self.subject.scale,
             device=self.subject.device,
             precision=self.subject.precision,
         )
+
+    def _shown(self, pictures: StorePictures, part: str) -> Iterator[Batch]:
+        """The batches, with progress where encoding them takes long."""
+        noun = f"{part} pictures of {self.subject.name}"
+        progress = CountProgress(
+            self.reporter, "features", noun, hidden_seconds=SECONDS_BEFORE_SHOWN
+        )
+        done = 0
+        for batch in pictures:
+            progress.show(done, len(pictures))
+            done += len(batch.images)
+            yield batch
 
     def _describe(self, readout: str) -> str:
         """What sets the features of one readout apart in the cache; raw pixels have one only."""

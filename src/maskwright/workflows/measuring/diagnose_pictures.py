@@ -12,7 +12,7 @@ from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.diagnostics.stylized import check_classes
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.loading.labeled import LabeledSettings, Split, find_split
+from maskwright.workflows.loading.labeled import LabeledSettings, LabeledSplit, find_split
 from maskwright.workflows.loading.pictures import packed
 from maskwright.workflows.loading.split_names import TEST_NAMES
 from maskwright.workflows.measuring.store_pictures import StorePictures
@@ -29,7 +29,7 @@ STYLE_TRANSFER = "style-transfer/"
 
 
 def open_both(
-    split: Split, size: tuple[int, int], channels: int, reporter: Reporter
+    split: LabeledSplit, size: tuple[int, int], channels: int, reporter: Reporter
 ) -> tuple[StorePictures, StorePictures]:
     """Train and test pictures at one size."""
     labeled = split.open(size, channels, reporter)
@@ -88,8 +88,8 @@ def find_stylized(
 def find_extra_pictures(
     questions: Mapping[str, Diagnostic],
     paths: Mapping[str, str | None],
-    split: Split,
-) -> dict[str, Split | Stimuli]:
+    split: LabeledSplit,
+) -> dict[str, LabeledSplit | Stimuli]:
     """Open the pictures that the questions want beside the test pictures.
 
     paths: what was given for each of `EXTRA_PICTURES`.
@@ -100,7 +100,7 @@ def find_extra_pictures(
     # What is missing, or given for nothing, is said before any picture is opened.
     flags = _check_wants(questions, paths)
     labeled = split.settings
-    extras: dict[str, Split | Stimuli] = {}
+    extras: dict[str, LabeledSplit | Stimuli] = {}
     for flag in flags:
         settings = LabeledSettings(
             data=str(paths[flag]),

@@ -19,7 +19,7 @@ from maskwright.diagnostics.findings import Findings, pair_findings
 from maskwright.evaluation.metrics import Interval
 from maskwright.evaluation.subject import Pictures, Subject
 from maskwright.support.reporting import Reporter
-from maskwright.workflows.loading.labeled import Split
+from maskwright.workflows.loading.labeled import LabeledSplit
 from maskwright.workflows.loading.seen import tell_seen
 from maskwright.workflows.measuring.diagnose_pictures import Stimuli, open_both
 from maskwright.workflows.measuring.store_pictures import StorePictures
@@ -65,8 +65,8 @@ class DiagnosisContext:
     reporter: where progress and notes are shown.
     """
 
-    split: Split
-    extras: Mapping[str, Split | Stimuli]
+    split: LabeledSplit
+    extras: Mapping[str, LabeledSplit | Stimuli]
     device: torch.device
     seed: int
     reporter: Reporter
@@ -86,7 +86,7 @@ class DiagnosisContext:
         extra: dict[str, Pictures] = {}
         for name, source in self.extras.items():
             # Labeled extras are fitted on and tested on; stimuli are only looked at.
-            if isinstance(source, Split):
+            if isinstance(source, LabeledSplit):
                 pair = open_both(source, size, channels, self.reporter)
                 extra[f"{name}_train"], extra[f"{name}_test"] = pair
             else:

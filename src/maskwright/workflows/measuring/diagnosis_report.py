@@ -11,8 +11,8 @@ from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.diagnostics.findings import format_difference, format_number, number_to_json
 from maskwright.support.environment import versions
 from maskwright.support.files import write_json
+from maskwright.support.text_table import format_table
 from maskwright.workflows.measuring.diagnosis import Diagnosis
-from maskwright.workflows.measuring.text_columns import align_columns
 from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.runs.run_folder import now
 
@@ -41,7 +41,7 @@ def format_diagnosis(diagnosis: Diagnosis) -> list[str]:
         for finding in findings
         for note in dict.fromkeys(finding.notes)
     ]
-    table = align_columns(rows, gap=2)
+    table = format_table(rows)
     lines = [findings[0].diagnostic, *table, *notes, f"  {findings[0].control}"]
     return [*lines, *_format_differences(diagnosis)]
 
@@ -62,7 +62,7 @@ def _format_differences(diagnosis: Diagnosis) -> list[str]:
         ]
         rows.append([name, *cells])
     heading = "  Paired differences, 95% bootstrap over the same pictures for both:"
-    return [heading, *align_columns(rows, gap=2)]
+    return [heading, *format_table(rows)]
 
 
 def write_diagnosis(

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from maskwright.support.array_file import write_npz
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic
 
@@ -64,13 +65,7 @@ class NpzWriter:
             columns["labels"] = np.array(self._labels, dtype=np.int64)
         if classes:
             columns["classes"] = np.array(classes)
-
-        def write(temporary: Path) -> None:
-            # Through an open file, because savez adds .npz to a name without it.
-            with temporary.open("wb") as file:
-                np.savez(file, **columns)
-
-        write_atomic(path, write)
+        write_npz(path, columns, compressed=False)
 
 
 class ParquetWriter:

@@ -12,13 +12,12 @@ from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.store.splits import spread
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
 from maskwright.support.reporting import Reporter
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
-from maskwright.visual.png import to_png_bytes
 from maskwright.visual.tiles import to_tile
 from maskwright.workflows.loading.views import to_model_size
 from maskwright.workflows.measuring.neighbor_report import FoundNeighbors
+from maskwright.workflows.runs.figures import save_picture
 from maskwright.workflows.settings.neighbors_settings import NeighborsSettings
 
 # Pixels of a side of a tile.
@@ -45,12 +44,8 @@ def draw_found(
         f"{len(found.pairs):,} pairs are at least {settings.duplicates:g} alike. Numbers: cosine of"
         " standardized features."
     )
-    sheet = to_png_bytes(picture_grid(lines, [note], "Pictures and their nearest neighbors"))
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(sheet)
-
-    write_atomic(folder / "sheet.png", write)
+    sheet = picture_grid(lines, [note], "Pictures and their nearest neighbors")
+    save_picture(folder / "sheet.png", sheet)
     reporter.say(f"Sheet: {folder / 'sheet.png'}")
 
 

@@ -118,4 +118,4 @@ class ProbeContext:
     @cached_property
     def _reader(self) -> CachedReader:
         # Kept for all readouts, because hashing the weights takes seconds for large encoders.
-        return CachedReader(subject=self.subject, cache=self.cache)
+        return CachedReader(subject=self.subject, cache=self.cache, reporter=self.reporter)

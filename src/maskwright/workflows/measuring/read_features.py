@@ -46,6 +46,7 @@ def read_features(place: str | Path) -> FeatureTable:
     if path.suffix == ".parquet":
         return _read_parquet(path)
     try:
+        # Without pickle, because a file from somebody else could run code.
         with np.load(path, allow_pickle=False) as arrays:
             columns: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -73,10 +74,15 @@ def _names(labels: np.ndarray | None, classes: np.ndarray | None) -> tuple[str, 
     """The class name of each picture; numbers stand for themselves where there are no names."""
     if labels is None:
         return None
-    known = None if classes is None else list(map(str, classes))
-    return tuple(
-        "" if label < 0 else (known[label] if known else str(label)) for label in labels.tolist()
-    )
+    known = [] if classes is None else list(map(str, classes))
+    names = []
+    for label in labels.tolist():
+        # -1 stands for a picture without a label.
+        if label < 0:
+            names.append("")
+        else:
+            names.append(known[label] if known else str(label))
+    return tuple(names)
 
 
 def _read_parquet(path: Path) -> FeatureTable:
@@ -87,6 +93,7 @@ def _read_parquet(path: Path) -> FeatureTable:
             "Parquet needs another package: pip install 'maskwright[parquet]'; .npz needs none."
         ) from error
     table = pyarrow.parquet.read_table(path)
+    # Brought to the names of .npz, whose columns hold all pictures; here a row is a picture.
     about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     columns: dict[str, Any] = {"data": about.get("data", "")}
     names = {"key": "keys", "label": "labels"}
@@ -96,5 +103,6 @@ def _read_parquet(path: Path) -> FeatureTable:
     if "features" in table.column_names:
         columns["features"] = np.array(table["features"].to_pylist(), dtype=np.float32)
     if "classes" in about:
+        # Parquet keeps text alone beside its columns: a class a line.
         columns["classes"] = np.array(about["classes"].split("\n"))
     return _table(path, columns)

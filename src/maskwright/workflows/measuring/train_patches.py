@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.same_picture import group_pictures, hash_names
-from maskwright.data.store.splits import choose_held
+from maskwright.data.store.stratified import choose_held
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.seeding import sample_rng
 from maskwright.workflows.measuring.patch_tokens import PatchTokens

@@ -14,6 +14,7 @@ from maskwright.data.pixels.decode import quiet_pillow
 from maskwright.data.sources.open import Source
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import spread
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.environment import pick_device
 from maskwright.support.files import hash_strings
 from maskwright.support.reporting import Reporter
@@ -53,15 +54,13 @@ def make_map(
     sample = [originals[at] for at in spread(len(originals), _LOOK_AT)]
     prior, words = build_prior(_with_teacher(asked, device), seed, sample)
     reporter.say(f"{asked.name}: {words}")
-
-    def show(done: int, total: int) -> None:
-        reporter.progress(asked.name, done, total, f"{done:,} of {total:,} pictures")
+    progress = CountProgress(reporter, asked.name)
 
     def draw(ids: Sequence[int]) -> Any:
         return prior.draw([originals[index] for index in ids])
 
     with quiet_pillow():
-        pixel_map = write_map(store, prior.plan(), draw, show)
+        pixel_map = write_map(store, prior.plan(), draw, progress.show)
     reporter.finish()
     reporter.say(format_coverage(pixel_map, len(store)))
     reporter.say(f"  look at it: {save_map_sheet(store, pixel_map)}")

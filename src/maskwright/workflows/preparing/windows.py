@@ -9,6 +9,7 @@ from maskwright.data.crop import Finder, SmartCrop
 from maskwright.data.cropped_source import CroppedSource, crop_source
 from maskwright.data.sources.open import Source
 from maskwright.data.store.packed import PackedStore
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.files import write_json
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.preparing.heads import pick_finders
@@ -38,11 +39,9 @@ def choose_windows(
     rule = SmartCrop(
         finders=finders, windows=windows, saliency=crop == "smart", made=f"{crop}: {made}"
     )
+    progress = CountProgress(reporter, "windows")
 
-    def show(done: int, total: int) -> None:
-        reporter.progress("windows", done, total, f"{done:,} of {total:,} pictures")
-
-    cropped = crop_source(source, rule, _work_folder(folder), show)
+    cropped = crop_source(source, rule, _work_folder(folder), progress.show)
     reporter.finish()
     return cropped
 

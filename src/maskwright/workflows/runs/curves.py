@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from maskwright.support.files import write_bytes
 from maskwright.visual.png import to_png_bytes
 from maskwright.visual.training_curves import training_curves
-from maskwright.workflows.runs.figures import write_bytes
 from maskwright.workflows.runs.run_folder import RunFolder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.files import write_atomic
+from maskwright.support.files import write_bytes
 from maskwright.visual.png import to_png_bytes
 
 # What people write for a picture; any other ending is part of a name.
@@ -36,12 +36,3 @@ def png_place(out: str | Path) -> Path:
 def save_picture(path: Path, picture: Any) -> None:
     """Write a (H, W, 3) uint8 array or a Matplotlib figure as PNG."""
     write_bytes(path, to_png_bytes(picture))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(data)
-
-    write_atomic(path, write)

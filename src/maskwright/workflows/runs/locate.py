@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel
+from maskwright.weights.checkpoint import LoadedEncoder, LoadedModel, load_model
 from maskwright.weights.hints import Hints, split_hints
 from maskwright.weights.model_parts import Parts
 from maskwright.weights.opening import is_name, load_autoencoder, load_encoder, open_parts
@@ -36,6 +36,17 @@ def load_any_encoder(path: str | Path, hints: Hints | None = None) -> LoadedEnco
     weights, hints = locate(path, hints)
     with offering_others(weights):
         return load_encoder(weights, hints)
+
+
+def load_run(folder: RunFolder, checkpoint: str = "last") -> LoadedModel:
+    """Load the model of a run with its pixel scale and settings.
+
+    checkpoint: last, best_knn or epoch_0020.
+    """
+    path = folder.checkpoint(checkpoint)
+    # A damaged file is answered with the whole ones of the run.
+    with offering_others(path):
+        return load_model(path)
 
 
 def load_any_parts(path: str | Path) -> Parts:

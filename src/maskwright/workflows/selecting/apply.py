@@ -17,6 +17,8 @@ from maskwright.data.store.splits import limited, spread
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.selection import choose_kept, describe_counts, measure_filled
 from maskwright.models.selection import pick
+from maskwright.support.array_file import write_npz
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_atomic, write_json
@@ -25,9 +27,9 @@ from maskwright.visual.selection import SelectionRow, patch_picture, selection_s
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.scorer_file import load_scorer
 from maskwright.workflows.loading.pictures import eval_batches, packed, reading_for
-from maskwright.workflows.run import Run
 from maskwright.workflows.runs.figures import save_picture
-from maskwright.workflows.runs.run_folder import slug
+from maskwright.workflows.runs.locate import load_run
+from maskwright.workflows.runs.run_folder import RunFolder, slug
 
 SHEET = 12
 """Pictures on the sheet, spread over all."""
@@ -54,7 +56,7 @@ class Applied:
 
 
 def apply_scorer(
-    run: Run, name: str, data: str, limit: int | None, device: str, reporter: Reporter
+    run: RunFolder, name: str, data: str, limit: int | None, device: str, reporter: Reporter
 ) -> Path:
     """Write what a scorer of a run keeps of each picture; returns the folder.
 
@@ -70,7 +72,7 @@ def apply_scorer(
             f"'{run.path}' has no trained scorer '{name}'. It has: {', '.join(known) or 'none'}."
             f" Train one: maskwright select {run.path}."
         )
-    loaded = run.load()
+    loaded = load_run(run)
     source = open_source(data, reading=reading_for(loaded.settings))
     size, channels = loaded.model.config.image_size, loaded.model.config.channels
     store = limited(packed(source, size, channels, reporter), limit, 0)
@@ -100,8 +102,9 @@ def _look(
     shown = set(spread(total, SHEET))
     keys: list[str] = []
     chances, kept, errors, rows = [], [], [], []
+    progress = CountProgress(reporter, "select")
     for batch in batches:
-        reporter.progress("select", len(keys), total, f"{len(keys):,} of {total:,} pictures")
+        progress.show(len(keys), total)
         logit = choose_kept(scorer, batch.images, loaded.scale, grid.patch_size, device)
         is_kept = pick(logit)
         filled = measure_filled(model.fill_in, model, batch.images, is_kept, loaded.scale, device)
@@ -136,18 +139,13 @@ def _write(folder: Path, applied: Applied, loaded: LoadedModel, data: str) -> No
         "kept": applied.is_kept.reshape(shape).numpy(),
     }
 
-    def write_arrays(temporary: Path) -> None:
-        # An open file, because NumPy would add an ending to a name.
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **columns)  # type: ignore[arg-type]
-
     def write_table(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(_table(applied))
 
-    write_atomic(folder / "scores.npz", write_arrays)
+    write_npz(folder / "scores.npz", columns)
     write_atomic(folder / "scores.csv", write_table)
     # Black is a patch that is not wanted, or not kept.
     for name, values in (("saliency", applied.chance), ("kept", applied.is_kept)):

@@ -9,7 +9,6 @@ from maskwright.data.loader import LoaderSettings, ResumableLoader, build_loader
 from maskwright.evaluation.selection import measure_scorer
 from maskwright.schedules import Cosine
 from maskwright.support.environment import (
-    cpu_count,
     describe_device,
     keep_freed_memory,
     pick_device,
@@ -33,10 +32,10 @@ from maskwright.workflows.runs.same_pictures import (
     check_same_parts,
     facts_of_pictures,
 )
+from maskwright.workflows.runs.train_loop import TrainLoop, run_train_loop
 from maskwright.workflows.selecting.report import MOST_MEASURED
 from maskwright.workflows.selecting.task import SelectTask
 from maskwright.workflows.settings.select_settings import SelectSettings
-from maskwright.workflows.training.train_loop import TrainLoop, run_train_loop
 
 # Pictures that the scorer is measured on after each epoch.
 WATCHED = 256
@@ -150,7 +149,7 @@ def _build_loader(task: SelectTask, batch_size: int, device: torch.device) -> Re
         LoaderSettings(
             batch_size=batch_size,
             seed=options.seed,
-            workers=pick_workers(device.type, cpu_count()),
+            workers=pick_workers(device.type),
             pin=device.type == "cuda",
         ),
     )

@@ -29,7 +29,7 @@ class RunsSettings:
     )
     sort: str = setting("run", help="column or setting to sort by, e.g. loss or knn")
     reverse: bool = setting(False, help="largest first")
-    limit: int | None = setting(None, help="show the first N alone")
+    limit: int | None = setting(None, help="show only the first N")
     diff: bool = setting(False, help="show the settings that differ between these runs instead")
     format: Literal["table", "csv", "json"] = setting(
         "table", help="table, csv or json; the last two hold every column, json every setting"

@@ -45,7 +45,7 @@ class RunStudySettings:
     )
     # What happens to trials that are there.
     rebuild: bool = setting(
-        False, help="make the ledger anew from the trials' folders, while no worker runs"
+        False, help="rebuild the ledger from the trials' folders, while no worker runs"
     )
     retry_failed: bool = setting(False, help="run the trials that failed again")
     dry_run: bool = setting(False, help="say what each arm will cost and stop")
@@ -193,7 +193,7 @@ class PublishSettings:
     """Which report is copied, and where."""
 
     study: str = setting(
-        help="folder of a finished study, or a published report to make anew",
+        help="folder of a finished study, or a published report to rebuild",
         positional=True,
         metavar="STUDY",
     )

@@ -15,6 +15,7 @@ from maskwright.data.pixels.perceptual_hash import (
 )
 from maskwright.data.sources.open import Source
 from maskwright.data.store.same_picture import hash_pixels
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.reporting import Reporter
 from maskwright.workflows.surveying.looks import Sample
 
@@ -44,12 +45,10 @@ class Duplicates:
 
 def find_duplicates(source: Source, sample: Sample, reporter: Reporter) -> Duplicates:
     """Compare every picture of the sample with every other."""
-
-    def show(done: int, total: int) -> None:
-        reporter.progress("compare", done, total, f"{done:,} of {total:,} pictures")
+    progress = CountProgress(reporter, "compare")
 
     looks = sample.looks
-    alike = find_alike(np.stack([look.thumbnail for look in looks]), progress=show)
+    alike = find_alike(np.stack([look.thumbnail for look in looks]), progress=progress.show)
     reporter.finish()
     # Only what looks the same can have the same pixels, so few are decoded whole.
     pixels: dict[int, int] = {}

@@ -13,6 +13,7 @@ from maskwright.data.pixels.perceptual_hash import THUMBNAIL, to_thumbnail
 from maskwright.data.sources.open import Source
 from maskwright.data.sources.survey import nothing_readable
 from maskwright.data.store.splits import spread
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.environment import cpu_count
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -70,6 +71,7 @@ def look_at_sample(source: Source, most: int | None, reporter: Reporter) -> Samp
     indexes = spread(len(source), len(source) if most is None else most)
     looks: list[Look] = []
     broken: list[UnreadableImage] = []
+    progress = CountProgress(reporter, "look")
     # Decoding releases Python's lock: threads are enough.
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         for start in range(0, len(indexes), _AT_ONCE):
@@ -80,7 +82,7 @@ def look_at_sample(source: Source, most: int | None, reporter: Reporter) -> Samp
                 else:
                     looks.append(found)
             done = start + len(part)
-            reporter.progress("look", done, len(indexes), f"{done:,} of {len(indexes):,} pictures")
+            progress.show(done, len(indexes))
     reporter.finish()
     if not looks:
         raise MaskwrightError(nothing_readable(source.name, len(indexes), broken[0]))

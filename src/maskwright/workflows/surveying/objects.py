@@ -14,6 +14,7 @@ from maskwright.data.maps.originals import Part
 from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
 from maskwright.data.sources.open import Source
 from maskwright.data.store.splits import spread
+from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.workflows.preparing.heads import pick_finders
@@ -108,8 +109,9 @@ def _from_detector(source: Source, looks: Sequence[Look], reporter: Reporter) ->
     finders, name = pick_finders("auto", source, LogReporter(visible=False))
     shares: dict[str, list[float]] = {}
     chosen = _some(looks) if finders else []
+    progress = CountProgress(reporter, "faces")
     for done, look in enumerate(chosen, 1):
-        reporter.progress("faces", done, len(chosen), f"{done} of {len(chosen)} pictures")
+        progress.show(done, len(chosen))
         try:
             pixels = source.read(look.index, DecodeOptions(channels=3, short_side=_SEARCHED_SIDE))
         except UnreadableImage:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskwright.data.sources.open import Source
+from maskwright.support.count_progress import format_time
 from maskwright.support.text_table import format_table
-from maskwright.training.recorder import format_time
 from maskwright.workflows.surveying.advice import Advice
 from maskwright.workflows.surveying.duplicates import NEAR, Duplicates
 from maskwright.workflows.surveying.looks import Sample

@@ -106,7 +106,7 @@ def measure_detail(source: Source, looks: tuple[Look, ...], sides: tuple[int, ..
     )
 
 
-def price_size(side: int, data: str, facts: Facts) -> SizeCost:
+def cost_of_size(side: int, data: str, facts: Facts) -> SizeCost:
     """What a training at this size would choose, and what an epoch of it costs."""
     given = PretrainSettings.from_flat({"data": data, "image_size": side, "device": facts.device})
     settings, choices = choose(given, facts)

@@ -23,7 +23,6 @@ from maskwright.training.recorder import Row
 from maskwright.training.trackers import Tracker, open_trackers, tracker_notes
 from maskwright.training.trainer import Machine
 from maskwright.workflows.building.module import build_module
-from maskwright.workflows.building.target import fit_target
 from maskwright.workflows.loading.batches import (
     BatchExtras,
     build_batches,
@@ -35,12 +34,13 @@ from maskwright.workflows.loading.seen import write_seen
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
 from maskwright.workflows.runs.same_pictures import check_same_parts, new_run
+from maskwright.workflows.runs.train_loop import TrainLoop, load_finished, run_train_loop
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 from maskwright.workflows.training.collapse_watch import CollapseWatch
+from maskwright.workflows.training.fit_target import fit_target
 from maskwright.workflows.training.monitors import TrainingMonitor
 from maskwright.workflows.training.run_plan import ActiveRun, RunPlan
 from maskwright.workflows.training.run_record import record_begin, record_end, record_failure
-from maskwright.workflows.training.train_loop import TrainLoop, load_finished, run_train_loop
 
 
 def fit(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from maskwright.support.count_progress import format_time
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
 from maskwright.support.reporting import log
-from maskwright.training.recorder import format_time
 from maskwright.training.stepped import NonFiniteLoss
 from maskwright.weights.checkpoint import LoadedModel, describe_model, load_model
 from maskwright.weights.timm_vit import NotExportable, export_encoder

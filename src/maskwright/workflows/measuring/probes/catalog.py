@@ -32,8 +32,9 @@ PROBES: dict[str, Entry] = {
         f"{_ROOM}.attentive:AttentiveProbe",
         "a few learned queries pool the patch tokens, then a linear layer",
     ),
+    # A probe that needs a family above this one stands there.
     "finetune": Entry(
-        f"{_ROOM}.finetune:FinetuneProbe",
+        "maskwright.workflows.finetuning.probe:FinetuneProbe",
         "all weights trained with strong augmentation; beside random weights: from scratch",
     ),
     "linear_official": Entry(

@@ -23,15 +23,18 @@ from maskwright.evaluation.regression_scores import (
 from maskwright.evaluation.ridge import PENALTIES, RidgeModels, tune_ridge
 from maskwright.support.checks import check_at_least, check_inside, check_one_of
 from maskwright.support.errors import MaskwrightError
-from maskwright.visual.dense import ValuedExample, value_sheet
+from maskwright.visual.dense import value_sheet
 from maskwright.visual.png import to_png_bytes
-from maskwright.workflows.loading.pictures import eval_batches
-from maskwright.workflows.measuring.patch_tokens import BLOCKS, PatchTokens
+from maskwright.workflows.measuring.dense_probe import (
+    EXAMPLES,
+    Examples,
+    no_maps,
+    shown_pictures,
+    tokens_for,
+)
+from maskwright.workflows.measuring.patch_tokens import BLOCKS
 from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.measuring.train_patches import draw_train_patches, held_pictures
-
-# Pictures on the figure.
-EXAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ class RegressionProbe:
         grid = (subject.grid.rows, subject.grid.cols)
         context.reporter.progress("regression", 0, 2, f"{subject.name}, train patches")
         sample = draw_train_patches(
-            self._tokens(context, context.train, "train"),
+            tokens_for(context, context.train, "train", self.blocks),
             lambda index: train.means(index, grid),
             self.patches,
             subject.seed,
@@ -138,15 +141,6 @@ class RegressionProbe:
         source = open_map_source(self.maps, store)
         return ValueMaps(CutMaps(store, source, context.subject.image_size), self.missing)
 
-    def _tokens(self, context: ProbeContext, store: PackedStore, part: str) -> PatchTokens:
-        return PatchTokens(
-            subject=context.subject,
-            store=store,
-            blocks=self.blocks,
-            part=part,
-            cache=context.cache,
-        )
-
     def _test(
         self, context: ProbeContext, models: RidgeModels, test: ValueMaps
     ) -> RegressionScores:
@@ -156,7 +150,7 @@ class RegressionProbe:
         examples: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         # Sums alone are kept: whole maps are dropped picture by picture.
         sums, constants = [], []
-        for ids, tokens in self._tokens(context, context.test, "test"):
+        for ids, tokens in tokens_for(context, context.test, "test", self.blocks):
             flat = models.predict(tokens.flatten(0, 1))[0]
             maps = flat.view(len(ids), 1, grid.rows, grid.cols)
             for index, coarse in zip(ids.tolist(), maps, strict=True):
@@ -169,10 +163,7 @@ class RegressionProbe:
                 if index in shown:
                     examples[index] = (truth, given)
         if not sums:
-            raise MaskwrightError(
-                "No test picture has a map that says anything about it. Check that maps are named"
-                " like the pictures, and have their shape."
-            )
+            raise no_maps()
         constant = float(np.mean(constants))
         scores = score_regression(join_sums(sums), constant, context.subject.seed)
         context.files["regression.png"] = _draw(context, examples, scores)
@@ -208,17 +199,11 @@ def _enlarge(coarse: Tensor, size: tuple[int, ...]) -> np.ndarray:
 
 def _draw(
     context: ProbeContext,
-    examples: dict[int, tuple[np.ndarray, np.ndarray]],
+    examples: Examples,
     scores: RegressionScores,
 ) -> bytes:
     """The figure: pictures, truth and prediction."""
-    ids = list(examples)
-    store = context.test.subset(ids)
-    images = next(eval_batches(store, context.subject.image_size, len(ids))).images
-    shown = [
-        ValuedExample(image.float() / 255, *examples[index], store.keys[at])
-        for at, (index, image) in enumerate(zip(ids, images, strict=True))
-    ]
+    shown = shown_pictures(context, examples)
     r2 = "undefined" if scores.r2 is None else f"{scores.r2.value:.3f}"
     title = f"regression, {context.subject.name}: R2 {r2}"
     return to_png_bytes(value_sheet(shown, title))

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from maskwright.data.maps.label_maps import LabelMaps, find_table
 from maskwright.data.maps.picture_maps import CutMaps, check_place, open_map_source
@@ -22,16 +21,18 @@ from maskwright.evaluation.segmentation_scores import (
     score_segmentation,
 )
 from maskwright.support.checks import check_one_of
-from maskwright.support.errors import MaskwrightError
-from maskwright.visual.dense import SegmentedExample, segmentation_sheet
+from maskwright.visual.dense import segmentation_sheet
 from maskwright.visual.png import to_png_bytes
-from maskwright.workflows.loading.pictures import eval_batches
+from maskwright.workflows.measuring.dense_probe import (
+    EXAMPLES,
+    Examples,
+    no_maps,
+    shown_pictures,
+    tokens_for,
+)
 from maskwright.workflows.measuring.patch_tokens import BLOCKS, PatchTokens
 from maskwright.workflows.measuring.probe_context import ProbeContext
 from maskwright.workflows.measuring.train_patches import draw_train_patches
-
-# Pictures on the figure.
-EXAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class SegmentationProbe(SegmentationFit):
         test = self._labels(context, context.test, train)
         subject = context.subject
         context.reporter.progress("segmentation", 0, 3, f"{subject.name}, train patches")
-        tokens = self._tokens(context, context.train, "train")
+        tokens = tokens_for(context, context.train, "train", self.blocks)
         grid = (subject.grid.rows, subject.grid.cols)
         patches = draw_train_patches(
             tokens, lambda index: train.shares(index, grid), self.patches, subject.seed
@@ -110,20 +111,11 @@ class SegmentationProbe(SegmentationFit):
         ignored = None if self.ignore in table.numbers else self.ignore
         return LabelMaps(cut, table, ignored)
 
-    def _tokens(self, context: ProbeContext, store: PackedStore, part: str) -> PatchTokens:
-        return PatchTokens(
-            subject=context.subject,
-            store=store,
-            blocks=self.blocks,
-            part=part,
-            cache=context.cache,
-        )
-
     def _test(
         self, context: ProbeContext, head: SegmentationHead, test: LabelMaps, commonest: int
     ) -> SegmentationScores:
         """Count the pixels of every test map, and draw some of them."""
-        tokens = self._tokens(context, context.test, "test")
+        tokens = tokens_for(context, context.test, "test", self.blocks)
         shown = set(spread(len(context.test), EXAMPLES))
         rows: list[np.ndarray] = []
         examples: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -182,28 +174,19 @@ def _join_counts(rows: list[np.ndarray]) -> PixelCounts:
     """(3, K) counts of each picture as arrays over pictures."""
     counted = [row for row in rows if row[1].any()]
     if not counted:
-        raise MaskwrightError(
-            "No test picture has a map that says anything about it. Check that maps are named like"
-            " the pictures, and have their shape."
-        )
+        raise no_maps()
     both, truth, given = np.stack(counted, axis=1).astype(np.float64)
     return PixelCounts(both, truth, given)
 
 
 def _draw(
     context: ProbeContext,
-    examples: dict[int, tuple[np.ndarray, np.ndarray]],
+    examples: Examples,
     head: SegmentationHead,
     scores: SegmentationScores,
 ) -> bytes:
     """The figure: pictures, truth and prediction."""
-    ids = list(examples)
-    store = context.test.subset(ids)
-    images: Tensor = next(eval_batches(store, context.subject.image_size, len(ids))).images
-    shown = [
-        SegmentedExample(image.float() / 255, *examples[index], store.keys[at])
-        for at, (index, image) in enumerate(zip(ids, images, strict=True))
-    ]
+    shown = shown_pictures(context, examples)
     title = f"segmentation, {context.subject.name}: mIoU {scores.miou.value:.3f}"
     iou = [None if item is None else item.value for item in scores.iou]
     return to_png_bytes(segmentation_sheet(shown, head.classes, iou, title))

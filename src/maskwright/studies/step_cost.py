@@ -31,7 +31,7 @@ _PICTURES = 2
 
 
 @dataclass(frozen=True)
-class StepPrice:
+class StepCost:
     """The mean cost of one optimizer step over a training.
 
     A schedule of ratios or of mixtures makes it different from the cost of any single step.
@@ -69,7 +69,7 @@ class StepPrice:
         return max(1, round(1_000_000 * budget.amount / million))
 
 
-def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
+def cost_of_step(settings: PretrainSettings, pictures: Pictures) -> StepCost:
     """Price a step of complete settings by drawing masks as the training will.
 
     They are drawn at moments spread over the training.
@@ -88,7 +88,7 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
     batches = max(1, len(pictures.train) // (settings.train.batch_size or 1))
     steps = math.ceil(batches / settings.train.accumulate)
     images = effective_batch(settings) * batches / (settings.train.accumulate * steps)
-    return StepPrice(
+    return StepCost(
         images,
         images * image.encoder_tokens,
         images * image.decoder_tokens,
@@ -98,7 +98,7 @@ def price_step(settings: PretrainSettings, pictures: Pictures) -> StepPrice:
 
 
 def planned(
-    settings: PretrainSettings, pictures: Pictures, price: StepPrice, budget: Budget | None
+    settings: PretrainSettings, pictures: Pictures, price: StepCost, budget: Budget | None
 ) -> tuple[dict[str, Any], Compute]:
     """The length of an arm's training, as settings, and what it will cost."""
     if budget is None:

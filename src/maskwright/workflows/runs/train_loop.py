@@ -17,7 +17,7 @@ from maskwright.training.recorder import Recorder, Row, RowSettings
 from maskwright.training.stepped import SteppedModule
 from maskwright.training.stop import StopSignals
 from maskwright.training.trainer import Machine, Trainer
-from maskwright.workflows.loading.batches import read_position, restore_position
+from maskwright.workflows.runs.position import read_position, restore_position
 from maskwright.workflows.runs.run_folder import RunFolder
 from maskwright.workflows.runs.run_log import RunLog
 

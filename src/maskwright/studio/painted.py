@@ -1,0 +1,72 @@
+"""What Paint and Policies ask for: a model, a picture and a policy, read from a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from maskwright.patches import PatchMask
+from maskwright.studio.answers import field
+from maskwright.studio.context import Studio
+from maskwright.studio.policy_text import check_policy_text
+from maskwright.support.errors import MaskwrightError
+from maskwright.weights.checkpoint import LoadedModel
+from maskwright.workflows.filling.arms import MaskChoice
+from maskwright.workflows.live.masks import mask_live
+
+# Models side by side.
+MOST_MODELS = 2
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """A loaded model and a picture at its size.
+
+    place: where the model lies.
+    image: (C, H, W) uint8.
+    """
+
+    loaded: LoadedModel
+    place: str
+    image: Tensor
+
+
+@dataclass(frozen=True)
+class AskedMask:
+    """A policy, a ratio and a seed."""
+
+    choice: MaskChoice
+    seed: int
+
+    def draw(self, seen: Scenery) -> PatchMask:
+        """The mask of the picture."""
+        return mask_live(seen.loaded, seen.place, seen.image, self.choice, self.seed)
+
+
+def see(studio: Studio, model: str, picture: str) -> Scenery:
+    """Load a model and fit a picture to it; to be called on the worker's threads."""
+    loaded = studio.models.load(model)
+    place = studio.models.entry(model).candidate.place
+    return Scenery(loaded, place, studio.pictures.fitted(picture, loaded.model.config))
+
+
+def read_models(body: Mapping[str, Any]) -> list[str]:
+    """The ids of one or two models."""
+    models = field(body, "models", list)
+    if not 1 <= len(models) <= MOST_MODELS or not all(isinstance(item, str) for item in models):
+        raise MaskwrightError(f"Choose one to {MOST_MODELS} models.")
+    return models
+
+
+def read_asked_mask(body: Mapping[str, Any]) -> AskedMask:
+    """The policy, ratio and seed of a request."""
+    policy = check_policy_text(field(body, "policy", str))
+    ratio = float(field(body, "ratio", (int, float)))
+    seed = field(body, "seed", int)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise MaskwrightError(f"The seed is between 0 and {LARGEST_SEED}; got {seed}.")
+    return AskedMask(MaskChoice(policy, ratio), seed)
