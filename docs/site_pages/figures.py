@@ -35,7 +35,7 @@ from maskwright.weights.opening import load_autoencoder
 from maskwright.workflows.prepare import prepare
 
 MODEL = "zoo:dead-leaves-32"
-RENDERED = "shapes-textures:n=120,size=32"
+RENDERED = "shapes-textures:n=80,size=32"
 # Where the face, the eyes and the cup are, in pixels of 192: x, y, width, height.
 PARTS = """file,face_x,face_y,face_w,face_h,eyes_x,eyes_y,eyes_w,eyes_h
 astronaut.png,66,20,44,62,70,40,36,14
@@ -60,7 +60,7 @@ PICTURED = {
         "segmentation": "segmentation(maps='MAPS')",
         "regression": "regression(values='numbers.csv')",
     },
-    "diagnostics": {"restyled": "restyled(most=20, steps=20)"},
+    "diagnostics": {"restyled": "restyled(most=8, steps=10)"},
 }
 # Entries without a picture, and why.
 NO_PICTURE = {
@@ -230,7 +230,15 @@ def draw_probe(materials: Materials, line: str, out: Path) -> None:
         data = str(disks / "pictures")
     shutil.rmtree(folder, ignore_errors=True)
     results = maskwright.evaluate(
-        MODEL, data, probe=asked, out=str(folder), cache=False, reporter=LogReporter()
+        MODEL,
+        data,
+        probe=asked,
+        out=str(folder),
+        cache=False,
+        # The slowest are asked of the model alone.
+        baselines=not line.startswith(("few_shot", "attentive", "layers")),
+        device="cpu",
+        reporter=LogReporter(),
     )
     drawn = sorted(path for path in folder.glob("*.png") if "confusion" not in path.name)
     if drawn:
@@ -258,7 +266,15 @@ def draw_diagnostic(materials: Materials, line: str, out: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     more = {"textures": str(materials.textures)} if line == "texture" else {}
     maskwright.diagnose(
-        MODEL, on=RENDERED, tests=line, out=str(folder), reporter=LogReporter(), **more
+        MODEL,
+        on=RENDERED,
+        tests=line,
+        out=str(folder),
+        # Without random weights and raw pixels, for the sake of the time that a build takes.
+        baselines=False,
+        device="cpu",
+        reporter=LogReporter(),
+        **more,
     )
     shutil.copy(next(folder.glob("*.png")), out)
 
