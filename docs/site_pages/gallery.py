@@ -73,7 +73,9 @@ def _format_entry(section: Section, name: str, entry: Entry, picture: Path | Non
     parts.append(read.first_sentences(SENTENCES))
     if picture is not None:
         # From docs/generated/gallery to the folder of pictures beside it.
-        parts.append(f"![{section.title.split(':')[0]}: `{shown}`, {entry.summary}](pictures/{section.name}/{picture.name})")
+        parts.append(
+            f"![{section.title.split(':')[0]}: `{shown}`, {entry.summary}](pictures/{section.name}/{picture.name})"
+        )
     else:
         parts.append(NO_PICTURE.get(name, "There is no picture of this entry."))
     if read.formula:

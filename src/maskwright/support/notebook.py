@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
@@ -52,8 +52,7 @@ class NotebookReporter:
 
     def show_curves(self, png: bytes) -> None:
         """Draw the curves of the training, in the place of the earlier ones."""
-        encoded = base64.b64encode(png).decode()
-        html = f'<img width="800" src="data:image/png;base64,{encoded}">'
+        html = picture_html(png, "curves of the training")
         self._figure = self._place(self._figure, _bundle(html, "curves of the training"))
 
     def finish(self) -> None:
@@ -81,6 +80,21 @@ def notebook_reporter() -> NotebookReporter | None:
     if ipython is None or not hasattr(shell, "kernel"):
         return None
     return NotebookReporter(ipython.display.display)
+
+
+def lines_html(lines: Iterable[str]) -> str:
+    """Lines of plain text as a notebook shows them: aligned as in a terminal."""
+    return f'<pre style="line-height: 1.3">{escape(chr(10).join(lines))}</pre>'
+
+
+def picture_html(png: bytes, alt: str) -> str:
+    """A picture as a notebook shows it.
+
+    alt: a sentence in its place for those who do not see it.
+    """
+    # Whole and exact, unlike the small pictures of a page.
+    encoded = base64.b64encode(png).decode()
+    return f'<img width="800" alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
 
 
 def _bundle(html: str, text: str) -> Bundle:

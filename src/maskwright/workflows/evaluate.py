@@ -9,6 +9,7 @@ from typing import Any
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.files import hash_strings, write_json
+from maskwright.support.notebook import lines_html
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
@@ -30,10 +31,17 @@ from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.evaluate_settings import EvaluateSettings
 
-__all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
+__all__ = ["PROBES", "TEST_NAMES", "Measured", "eval_folder", "evaluate"]
 
 # A longer list of probes makes file names that some file systems refuse.
 LONGEST_PROBES = 40
+
+
+class Measured(dict[str, Any]):
+    """The results by encoder and probe: a plain dict that shows itself as a table in notebooks."""
+
+    def _repr_html_(self) -> str:
+        return lines_html(format_results(self))
 
 
 @takes(EvaluateSettings, "run", "data")
@@ -76,7 +84,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     )
     _write(report, names, folder / stem, settings.figures, reporter)
     _write_files(evaluation, folder / stem, settings.figures, reporter)
-    return dict(report["results"])
+    return Measured(report["results"])
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:

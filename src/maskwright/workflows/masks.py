@@ -16,6 +16,7 @@ from maskwright.patches import Grid
 from maskwright.patches.mask import check_ratio
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
+from maskwright.support.notebook import lines_html, picture_html
 from maskwright.support.reporting import LogReporter, Reporter
 from maskwright.visual.masks import mask_gallery
 from maskwright.workflows.building.mask_samples import (
@@ -43,6 +44,11 @@ class MaskReport:
     geometry: dict[str, MaskGeometry]
     path: Path
     difficulty: dict[str, MaskDifficulty]
+
+    def _repr_html_(self) -> str:
+        """The gallery and its numbers, for notebooks."""
+        gallery = picture_html(self.path.read_bytes(), f"masks of {', '.join(self.geometry)}")
+        return gallery + lines_html(format_geometry(self.geometry, self.difficulty))
 
 
 @takes(MasksSettings, "data", "policy")

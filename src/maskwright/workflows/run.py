@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import picture_html
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.doctor import doctor
 from maskwright.workflows.evaluate import evaluate
@@ -45,9 +45,7 @@ class Run:
         picture = self._repr_png_()
         curves = ""
         if picture is not None:
-            # Whole and exact, unlike the small pictures of a page.
-            encoded = base64.b64encode(picture).decode()
-            curves = f'<br><img width="800" src="data:image/png;base64,{encoded}">'
+            curves = f"<br>{picture_html(picture, 'curves of the training')}"
         return f"<div>{escape(self.folder.describe())}{curves}</div>"
 
     @property

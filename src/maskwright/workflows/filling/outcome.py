@@ -18,7 +18,9 @@ from maskwright.evaluation.reconstruction import ReconstructionResult
 from maskwright.patches import PatchMask
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
+from maskwright.support.notebook import picture_html
 from maskwright.support.reporting import Reporter
+from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.filling.filled import FilledArm, format_mean
 from maskwright.workflows.loading.chosen_pictures import is_array
 from maskwright.workflows.runs.figures import png_place, save_picture
@@ -76,6 +78,10 @@ class Reconstruction:
     pictures: tuple[np.ndarray, ...] = ()
     deviation: tuple[np.ndarray, ...] = ()
     scores: dict[str, PixelScores] | None = None
+
+    def _repr_html_(self) -> str:
+        """The sheet, for notebooks."""
+        return picture_html(to_png_bytes(self.sheet), f"filled in: {', '.join(self.names)}")
 
     @property
     def mask(self) -> PatchMask:

@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
+from maskwright.support.notebook import lines_html
 from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.finding import Finding, Verdict, by_weight, reach_verdict
 from maskwright.workflows.health.rules import RULES
@@ -41,6 +42,10 @@ class Checkup:
 
     def __str__(self) -> str:
         return "\n".join(self.sentences())
+
+    def _repr_html_(self) -> str:
+        """The same lines, for notebooks."""
+        return lines_html(self.sentences())
 
     def sentences(self) -> list[str]:
         """The verdict and all findings, in lines for people."""
