@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -60,11 +61,12 @@ nb_merge_streams = True
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 
 
 def write_pages(app: Any) -> None:
     """Write everything that is generated, before Sphinx looks for pages."""
+    # What workflows report on their way is of no use here.
+    logging.getLogger("maskwright").setLevel(logging.ERROR)
     out = HERE / "generated"
     pictures = out / "gallery" / "pictures"
     write_gallery(out / "gallery", pictures)
