@@ -17,6 +17,7 @@ lint: .venv/dev.done
 
 types: .venv/dev.done
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typed/sample.py
 
 contracts: .venv/dev.done
 	$(BIN)/lint-imports

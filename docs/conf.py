@@ -15,13 +15,14 @@ sys.path[:0] = [str(HERE), str(ROOT / "src")]
 os.environ.setdefault("MASKWRIGHT_CACHE", str(ROOT / "build" / "docs-cache"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import maskwright  # noqa: E402
-from site_pages.docstrings import to_rst  # noqa: E402
-from site_pages.gallery import write_gallery  # noqa: E402
-from site_pages.links import copy_reports, rewrite_links, write_source_pages  # noqa: E402
-from site_pages.mistakes import write_mistakes  # noqa: E402
-from site_pages.notebooks import place_notebooks  # noqa: E402
-from site_pages.reference import write_reference  # noqa: E402
+from site_pages.docstrings import to_rst
+from site_pages.gallery import write_gallery
+from site_pages.links import copy_reports, rewrite_links, write_source_pages
+from site_pages.mistakes import write_mistakes
+from site_pages.notebooks import place_notebooks
+from site_pages.reference import write_reference
+
+import maskwright
 
 project = "maskwright"
 author = copyright = "The maskwright authors"

@@ -46,9 +46,10 @@ def find_broken(site: Path) -> Iterator[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.exists():
                 yield f"{name}: {link} leads nowhere"
-            elif target in pages and parts.fragment:
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    yield f"{name}: {link} has no such anchor"
+                continue
+            anchor = unquote(parts.fragment)
+            if anchor and target in pages and anchor not in pages[target].anchors:
+                yield f"{name}: {link} has no such anchor"
 
 
 if __name__ == "__main__":

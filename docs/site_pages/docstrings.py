@@ -65,20 +65,34 @@ def _unwrapped(paragraph: str) -> list[str]:
 def to_rst(lines: list[str]) -> list[str]:
     """The lines of a docstring as reStructuredText: fields become a list, other marks are text."""
     rst: list[str] = []
+    in_arguments = in_example = False
     for line in lines:
-        if line.lstrip().startswith((">>> ", "... ")):
-            rst.append(line)
+        # `Arguments:` heads indented fields; the list needs no heading of its own.
+        if line == "Arguments:":
+            in_arguments = True
             continue
-        named = FIELD.match(line) or re.match(r"^(Formula|Source): (.*)$", line)
-        if named and rst and rst[-1] and not rst[-1].startswith((":", " ")):
-            rst.append("")
-        marked = _escape(named[2] if named else line)
-        rst.append(f":{named[1]}: {marked}" if named else marked)
+        text = line[4:] if in_arguments and line.startswith("    ") else line
+        in_example = bool(text) and (in_example or text.lstrip().startswith(">>> "))
+        if in_example:
+            rst.append(text)
+            continue
+        rst += _line_to_rst(text, after=rst[-1] if rst else "")
     return rst
 
 
+def _line_to_rst(text: str, after: str) -> list[str]:
+    """A line, with an empty one before it where it begins a list."""
+    fact = re.match(r"^(Formula|Source): (.*)$", text)
+    named = fact or FIELD.match(text)
+    if not named:
+        return [_escape(text)]
+    label = named[1] if fact else f"param {named[1]}"
+    gap = [""] if after and not after.startswith((":", " ")) else []
+    return [*gap, f":{label}: {_escape(named[2])}"]
+
+
 def _escape(text: str) -> str:
-    """Code between backticks as code; other signs that reStructuredText reads stand for themselves."""
+    """Code between backticks as code; other signs of reStructuredText stand for themselves."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return re.sub(r"([*|`\\]|_\b)", r"\\\1", text)

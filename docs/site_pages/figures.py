@@ -20,7 +20,7 @@ from maskwright.data.sources.open import open_source
 from maskwright.losses.objective import build_objective
 from maskwright.patches.grid import Grid
 from maskwright.patches.mask import put, split
-from maskwright.patches.pixels import PixelScale, patch_stats, patchify, unpatchify
+from maskwright.patches.pixels import PixelScale, patchify, unpatchify
 from maskwright.patches.target import FittedTarget, PatchShape, PixelTarget, measure_target
 from maskwright.support.reporting import LogReporter
 from maskwright.support.seeding import sample_rng

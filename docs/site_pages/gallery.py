@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import maskwright
+from maskwright.support.catalog import Entry
 from site_pages.catalogs import SECTIONS, Section, list_formats, list_sources
 from site_pages.docstrings import read_docstring
 from site_pages.figures import DRAWN, NO_PICTURE, PICTURED, Materials, draw_sources
-
-import maskwright
-from maskwright.support.catalog import Entry
 
 SENTENCES = 3
 # Options of these two are read from files, so their classes have other fields.
@@ -73,9 +72,8 @@ def _format_entry(section: Section, name: str, entry: Entry, picture: Path | Non
     parts.append(read.first_sentences(SENTENCES))
     if picture is not None:
         # From docs/generated/gallery to the folder of pictures beside it.
-        parts.append(
-            f"![{section.title.split(':')[0]}: `{shown}`, {entry.summary}](pictures/{section.name}/{picture.name})"
-        )
+        alt = f"{section.title.split(':')[0]}: `{shown}`, {entry.summary}"
+        parts.append(f"![{alt}](pictures/{section.name}/{picture.name})")
     else:
         parts.append(NO_PICTURE.get(name, "There is no picture of this entry."))
     if read.formula:
@@ -108,7 +106,7 @@ def _format_sources(pictures: Path) -> str:
             "",
             "Two kinds are rendered, so they need no files:",
             "",
-            "![Six rendered pictures of dead-leaves and six of shapes-textures](pictures/sources.png)",
+            "![Rendered: six of dead-leaves, six of shapes-textures](pictures/sources.png)",
             "",
             "```bash",
             'maskwright pretrain "dead-leaves:n=5000,size=64"',

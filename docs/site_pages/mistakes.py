@@ -65,14 +65,18 @@ def write_mistakes(page: Path) -> None:
 def make(mistake: Mistake, place: Path) -> str:
     """What the command line answers; raises AssertionError where it is no mistake any more."""
     said = io.StringIO()
-    before = Path.cwd()
+    before, cache = Path.cwd(), os.environ.get("MASKWRIGHT_CACHE")
     os.chdir(place)
+    os.environ["MASKWRIGHT_CACHE"] = str(place / "cache")
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
             code = main(list(mistake.words))
     finally:
         os.chdir(before)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()).replace(str(place), "").strip()
+        os.environ.pop("MASKWRIGHT_CACHE")
+        if cache is not None:
+            os.environ["MASKWRIGHT_CACHE"] = cache
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()).replace(f"{place}/", "").strip()
     assert code == 2, f"{mistake.title}: exit code {code}, {text}"
     assert text, f"{mistake.title}: no message"
     return text

@@ -56,3 +56,11 @@ def test_the_extra_is_there() -> None:
     # Both come with maskwright[studio], which the tests install.
     assert find_spec("starlette")
     assert find_spec("uvicorn")
+
+
+def test_no_class_means_two_things_in_two_style_sheets() -> None:
+    sheets = [path.read_text() for path in FILES if path.suffix == ".css"]
+    # A rule of a sheet's own begins with its class; `.panel .number` only adds to another's.
+    owned = [set(re.findall(r"^\.([\w-]+)(?=[ ,{.:])", sheet, re.MULTILINE)) for sheet in sheets]
+    doubled = {name for name in set().union(*owned) if sum(name in names for names in owned) > 1}
+    assert not doubled

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 import maskwright
+from maskwright.data.maps.map_writer import MapPlan, write_map
+from maskwright.studio.app import build_app
+from maskwright.workflows.settings.studio_settings import StudioSettings
+from tests.data.map_stores import build_store
+from tests.studio.conftest import ORIGIN
 
 
 @pytest.fixture
@@ -63,3 +71,31 @@ def test_a_schedule_is_drawn_from_begin_to_end(client: TestClient) -> None:
     answer = client.get("/api/policies/schedule", params={"text": "0.5->"})
     assert answer.status_code == 400
     assert "error" in answer.json()
+
+
+def test_maps_of_a_prepared_store_are_looked_at(
+    studio_settings: StudioSettings, tmp_path: Path
+) -> None:
+    store = build_store(tmp_path, [(16, 16), (24, 16)])
+    half = np.zeros((16, 16), np.uint8)
+    half[:8] = 255
+    write_map(
+        store,
+        MapPlan(name="foreground", kind="share", made="by hand"),
+        lambda ids: [np.resize(half, store.image(at).shape[1:]) for at in ids],
+    )
+    settings = replace(studio_settings, data=[str(tmp_path / "store")])
+    app = build_app(settings)
+    with TestClient(app, base_url="http://127.0.0.1", headers=ORIGIN) as client:
+        model = client.get("/api/studio").json()["models"][0]["id"]
+        policy = {"policy": "foreground(share=1)", "ratio": 0.5, "seed": 1}
+        body = {"models": [model], "model": model, "picture": "d0-0", **policy}
+        # All of the foreground is hidden: the upper half.
+        drawn = client.post("/api/paint/policy", json=body).json()
+        assert drawn["mask"] == "1" * 8 + "0" * 8
+        measured = client.post("/api/policies/geometry", json=body).json()
+        assert measured["share"] == [1.0] * 8 + [0.0] * 8
+        # A file alone has no maps, so the command takes the mask itself.
+        made = client.post("/api/paint/sheet", json={**body, "mask": drawn["mask"]}).json()
+        assert "given(path=" in made["command"]
+        assert made["mask"] == drawn["mask"]

@@ -260,7 +260,7 @@ def test_windows_of_a_prepared_picture_are_on_one_side_of_every_split(tmp_path: 
         pixel_hashes=torch.arange(80),
     )
     split = find_split(LabeledSettings(data=str(data)))
-    train, test = split._cut(doubled)
+    train, test = split.cut(doubled)
     assert len(test) == 20
     assert not {key.split("#")[0] for key in train.keys} & {key.split("#")[0] for key in test.keys}
 

@@ -137,6 +137,10 @@ def split(
 
     Equal scores are decided by chance.
 
+    >>> rng = sample_rng(0, 0, torch.arange(2), "example")
+    >>> split(torch.zeros(2, 16), num_visible=4, rng=rng).is_masked.sum(1)
+    tensor([12, 12])
+
     score_BN: float, -inf allowed, NaN and +inf refused (where that costs no synchronization).
     num_predicted: how many masked patches the loss scores; all when None.
     predict: a "random" subset of them, or those masked "first", so that the masked patches with the

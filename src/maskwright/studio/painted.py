@@ -15,6 +15,7 @@ from maskwright.studio.policy_text import check_policy_text
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import MaskChoice
+from maskwright.workflows.filling.mask_for import MaskedPictures
 from maskwright.workflows.live.masks import mask_live
 
 # Models side by side.
@@ -28,11 +29,18 @@ class Scenery:
 
     place: where the model lies.
     image: (C, H, W) uint8.
+    maps: (1, N) by name, where the data bring any.
     """
 
     loaded: LoadedModel
     place: str
     image: Tensor
+    maps: Mapping[str, Tensor]
+
+    @property
+    def picture(self) -> MaskedPictures:
+        """The picture as policies look at it."""
+        return MaskedPictures(self.image[None], self.maps)
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,15 @@ class AskedMask:
 
     def draw(self, seen: Scenery) -> PatchMask:
         """The mask of the picture."""
-        return mask_live(seen.loaded, seen.place, seen.image, self.choice, self.seed)
+        return mask_live(seen.loaded, seen.place, seen.picture, self.choice, self.seed)
 
 
 def see(studio: Studio, model: str, picture: str) -> Scenery:
     """Load a model and fit a picture to it; to be called on the worker's threads."""
     loaded = studio.models.load(model)
     place = studio.models.entry(model).candidate.place
-    return Scenery(loaded, place, studio.pictures.fitted(picture, loaded.model.config))
+    image = studio.pictures.fitted(picture, loaded.model.config)
+    return Scenery(loaded, place, image, studio.pictures.maps(picture, loaded.model.grid))
 
 
 def read_models(body: Mapping[str, Any]) -> list[str]:

@@ -27,8 +27,10 @@ from maskwright.data.sources.folder import FolderStorage
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.picture_files import PictureFiles
 from maskwright.models.config import ModelConfig
+from maskwright.patches import Grid
 from maskwright.studio.folders import is_inside
 from maskwright.support.errors import MaskwrightError
+from maskwright.workflows.live.maps import read_maps
 from maskwright.workflows.loading.views import to_model_size
 
 # Of uploads. Pillow knows others, and reads some of them (EPS) by starting another program.
@@ -120,6 +122,13 @@ class Pictures:
             while len(self._fitted) > MOST_FITTED:
                 self._fitted.popitem(last=False)
         return fitted
+
+    def maps(self, picture: str, grid: Grid) -> dict[str, Tensor]:
+        """The (1, N) maps of a picture by name, where a prepared store holds any."""
+        if picture.startswith("u"):
+            return {}
+        source, index = self._find(picture)
+        return read_maps(source, index, grid)
 
     def pixels(self, picture: str, options: DecodeOptions) -> np.ndarray:
         """(h, w, C) uint8 of one picture."""

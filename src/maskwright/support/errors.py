@@ -18,7 +18,11 @@ class NotAtHand(MaskwrightError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `" Did you mean 'block'?"` for the nearest known name, or "" when none is near."""
+    """Return `" Did you mean 'block'?"` for the nearest known name, or "" when none is near.
+
+    >>> did_you_mean("blok", ["random", "block"])
+    " Did you mean 'block'?"
+    """
     # below half of the letters in common, a guess confuses more than it helps
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -56,6 +56,8 @@ async function enter() {
     const isHere = link.dataset.room === room.name;
     if (isHere) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    // On a phone the bar is wider than the screen.
+    if (isHere) link.scrollIntoView({ block: "nearest", inline: "center" });
   }
   document.title = `${room.title} - maskwright studio`;
   try {

@@ -13,9 +13,10 @@ from starlette.routing import Route
 from maskwright.studio.answers import field, get, post, read_json
 from maskwright.studio.context import Studio
 from maskwright.studio.images import to_address, to_png
-from maskwright.studio.painted import read_asked_mask, read_models, see
+from maskwright.studio.painted import Scenery, read_asked_mask, read_models, see
 from maskwright.support.errors import MaskwrightError
 from maskwright.visual.png import to_png_bytes
+from maskwright.workflows.filling.arms import needed_maps
 from maskwright.workflows.live.fill import (
     attend_from,
     fill_live,
@@ -135,15 +136,7 @@ def sheet(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
     seen = see(studio, models[0], picture)
     name = studio.pictures.name(picture)
     stem = slug(Path(name).stem)
-    if body.get("policy") is None:
-        mask = parse_mask(field(body, "mask", str), seen.loaded)
-        painted = PaintedPicture(
-            name, seen.image, mask, painted_choice(f"{stem}-mask.png", mask), seed=0
-        )
-    else:
-        asked = read_asked_mask(body)
-        painted = PaintedPicture(name, seen.image, asked.draw(seen), asked.choice, asked.seed)
-
+    painted = _paint(seen, body, name, f"{stem}-mask.png")
     candidates = [studio.models.entry(model).candidate for model in models]
     pixels, numbers = draw_sheet(candidates, painted, studio.device)
     return {
@@ -153,6 +146,22 @@ def sheet(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
         "mask": format_mask(painted.mask),
         **_command(studio, picture, stem, [item.place for item in candidates], painted),
     }
+
+
+def _paint(seen: Scenery, body: Mapping[str, Any], name: str, file: str) -> PaintedPicture:
+    """The picture under the mask of a request, and how the command gets the same mask.
+
+    file: where a painted mask will lie.
+    """
+    if body.get("policy") is None:
+        mask = parse_mask(field(body, "mask", str), seen.loaded)
+        return PaintedPicture(name, seen.image, mask, painted_choice(file, mask), seed=0)
+    asked = read_asked_mask(body)
+    mask = asked.draw(seen)
+    # A single file has no maps beside it: the command takes the mask that they led to.
+    if needed_maps([asked.choice], seen.loaded):
+        return PaintedPicture(name, seen.image, mask, painted_choice(file, mask), asked.seed)
+    return PaintedPicture(name, seen.image, mask, asked.choice, asked.seed)
 
 
 def _command(

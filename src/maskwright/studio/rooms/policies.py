@@ -57,7 +57,7 @@ def draw_all(studio: Studio, body: Mapping[str, Any]) -> dict[str, Any]:
 def measure(studio: Studio, body: Mapping[str, Any], asked: AskedMask) -> dict[str, Any]:
     """The geometry of one policy's masks, and how often each position is hidden."""
     seen = see(studio, field(body, "model", str), field(body, "picture", str))
-    geometry, draws = measure_live(seen.loaded, seen.image, asked.choice, asked.seed)
+    geometry, draws = measure_live(seen.loaded, seen.picture, asked.choice, asked.seed)
     return {
         "numbers": geometry.numbers(),
         "share": geometry.share_masked.flatten().tolist(),

@@ -27,20 +27,21 @@ POINTS = 101
 
 
 def mask_live(
-    loaded: LoadedModel, place: str, image: Tensor, choice: MaskChoice, seed: int
+    loaded: LoadedModel, place: str, picture: MaskedPictures, choice: MaskChoice, seed: int
 ) -> PatchMask:
-    """Mask one (C, H, W) uint8 picture as `reconstruct` masks it.
+    """Mask one picture as `reconstruct` masks it.
 
     place: where the model came from.
+    picture: a batch of one, with its maps.
 
     Raises MaskwrightError for a policy that is unknown, or needs what is not here.
     """
     check_ratio(loaded.model.grid.num_patches, choice.ratio)
-    return mask_for(loaded, place, choice, MaskedPictures(image[None]), seed)
+    return mask_for(loaded, place, choice, picture, seed)
 
 
 def measure_live(
-    loaded: LoadedModel, image: Tensor, choice: MaskChoice, seed: int
+    loaded: LoadedModel, picture: MaskedPictures, choice: MaskChoice, seed: int
 ) -> tuple[MaskGeometry, int]:
     """The geometry of a policy's masks, and over how many masks it is.
 
@@ -56,7 +57,7 @@ def measure_live(
     # Whoever looks is slower, and many masks of one picture differ by chance alone.
     if policy.traits.needs:
         draws = SEEING_DRAWS
-        sight = _sight(loaded, image, draws)
+        sight = _sight(loaded, picture, draws)
     with torch.no_grad():
         mask = draw_masks(policy, grid, draws, MaskDraw(choice.ratio, seed), sight)
     return measure_geometry(mask.is_masked, grid), draws
@@ -77,9 +78,10 @@ def trace_schedule(text: str) -> list[list[float]]:
     return rows
 
 
-def _sight(loaded: LoadedModel, image: Tensor, draws: int) -> MaskView:
+def _sight(loaded: LoadedModel, picture: MaskedPictures, draws: int) -> MaskView:
     """The same picture `draws` times, with the model's own attention computed once."""
-    inputs = loaded.scale.to_model(image[None])
+    inputs = loaded.scale.to_model(picture.images)
+    priors = {name: shares.expand(draws, -1) for name, shares in picture.priors.items()}
 
     def look(source: str) -> Tensor:
         # Others would have to be opened, which a page may not ask for.
@@ -90,4 +92,5 @@ def _sight(loaded: LoadedModel, image: Tensor, draws: int) -> MaskView:
         return attention.expand(draws, -1)
 
     # (1, C, H, W) -> (draws, C, H, W) without copies
-    return MaskView(images=inputs.expand(draws, -1, -1, -1), attention=look)
+    images = inputs.expand(draws, -1, -1, -1)
+    return MaskView(images=images, priors=priors, attention=look)

@@ -12,7 +12,7 @@ export class PolicyPanel {
     this.values = {};
     this.name = h("div");
     this.summary = h("p", { class: "soft small" });
-    this.options = h("div", { class: "stack options" });
+    this.options = h("div", { class: "stack policy-options" });
     this.text = h("input", { type: "text", spellcheck: "false", autocomplete: "off" });
     this.text.addEventListener("change", () => this.readText());
     this.ratio = slider({

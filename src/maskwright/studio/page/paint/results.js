@@ -25,7 +25,7 @@ export class Result {
       move: (place) => this.point(place),
     });
     this.element = h(
-      "figure", { class: "stage" },
+      "figure", { class: "paint-stage" },
       h("figcaption", { class: "spread" }, this.title, this.score),
       this.board.canvas,
     );

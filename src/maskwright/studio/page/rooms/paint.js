@@ -86,7 +86,7 @@ class Paint {
 
   paintStage() {
     return h(
-      "figure", { class: "stage" },
+      "figure", { class: "paint-stage" },
       h("figcaption", { class: "spread" }, h("h2", {}, "You hide"), this.count),
       this.painting.canvas,
       h("p", { id: "paint-how", class: "soft small" }, "Drag over the picture, or move with arrows and paint with Space."),

@@ -40,7 +40,7 @@ class Policies {
     this.ratio = slider({ label: "Share hidden", min: 0.05, max: 0.95, step: 0.01, value: 0.75, format: percent, oninput: () => this.refresh() });
     this.seed = slider({ label: "Seed", min: 0, max: 99, step: 1, value: 0, oninput: () => this.refresh() });
     this.modelBox = h("div");
-    this.grid = h("div", { class: "cards" });
+    this.grid = h("div", { class: "policy-cards" });
     this.left = h("p", { class: "soft small" });
     this.element = h(
       "div", { class: "policies" },
@@ -198,12 +198,12 @@ class Card {
     });
     this.heat = new Board(`How often ${policy.name} hides each place`, (pen, board) => this.drawHeat(pen, board));
     for (const board of [this.mask, this.heat]) board.setGrid(shape.rows, shape.cols);
-    this.numbers = h("dl", { class: "numbers" });
+    this.numbers = h("dl", { class: "policy-numbers" });
     this.fill({});
     this.draws = h("p", { class: "soft small" }, "measuring ...");
     this.link = h("a", {}, "Paint with it");
     this.element = h(
-      "article", { class: "panel card" },
+      "article", { class: "panel policy-card" },
       h("div", { class: "spread" }, h("h2", {}, policy.name), this.link),
       h("p", { class: "soft small summary" }, policy.summary),
       h("div", { class: "pair" }, this.mask.canvas, this.heat.canvas),

@@ -32,14 +32,14 @@ export function mount(element, { api, studio, params, setParams, fail, say }) {
     show(
       h("div", { class: "spread" }, h("h1", {}, title), h("button", { type: "button", class: "primary", onclick: guard(() => form("")) }, "New vote")),
       h("p", { class: "soft" }, "People see the same masked picture filled in twice, and say which fill is better. Which model made which is hidden until the vote ends."),
-      votes.length ? h("ul", { class: "stack legend" }, ...votes.map(card)) : h("p", { class: "panel empty" }, "No vote yet."),
+      votes.length ? h("ul", { class: "cards" }, ...votes.map(card)) : h("p", { class: "panel empty" }, "No vote yet."),
     );
   }
 
   function card(item) {
     const words = `${plural(item.pictures, "picture")}, ${plural(item.raters, "rater")}, ${plural(item.votes, "vote")}`;
-    return h("li", { class: "panel spread grow" },
-      h("div", {}, h("b", {}, item.title), h("div", { class: `state small soft ${item.is_open ? "running" : "finished"}` }, `${item.is_open ? "open" : "ended"}, ${words}`)),
+    return h("li", { class: "panel spread" },
+      h("div", {}, h("h2", {}, item.title), h("span", { class: `state small soft ${item.is_open ? "running" : "finished"}` }, `${item.is_open ? "open" : "ended"}, ${words}`)),
       h("button", { type: "button", onclick: guard(() => go(item.vote)), "aria-label": `${item.is_open ? "Vote" : "Results"}: ${item.title}` }, item.is_open ? "Vote" : "Results"));
   }
 
