@@ -69,7 +69,7 @@ SECTIONS: tuple[Section, ...] = (
         "probes",
         "Probes: what an encoder has learned",
         "A probe asks frozen features about labels. Random weights and raw pixels are asked beside"
-        " the encoder.",
+        " the encoder, in these pictures but for the slowest three.",
         PROBES,
         'maskwright evaluate RUN --data LABELED --probe "{line}"',
         "The model zoo:dead-leaves-32 on a few rendered pictures. So few pictures say nothing of"
@@ -82,7 +82,8 @@ SECTIONS: tuple[Section, ...] = (
         DIAGNOSTICS,
         'maskwright diagnose RUN --on LABELED --tests "{line}"',
         "The figure that the diagnostic draws, for the model zoo:dead-leaves-32 on a few rendered"
-        " pictures. So few pictures say nothing of the model.",
+        " pictures, without the random weights and raw pixels that stand beside it otherwise. So few"
+        " pictures say nothing of the model.",
     ),
 )
 

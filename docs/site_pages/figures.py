@@ -35,7 +35,7 @@ from maskwright.weights.opening import load_autoencoder
 from maskwright.workflows.prepare import prepare
 
 MODEL = "zoo:dead-leaves-32"
-RENDERED = "shapes-textures:n=80,size=32"
+RENDERED = "shapes-textures:n=48,size=32"
 # Where the face, the eyes and the cup are, in pixels of 192: x, y, width, height.
 PARTS = """file,face_x,face_y,face_w,face_h,eyes_x,eyes_y,eyes_w,eyes_h
 astronaut.png,66,20,44,62,70,40,36,14
