@@ -82,8 +82,8 @@ SECTIONS: tuple[Section, ...] = (
         DIAGNOSTICS,
         'maskwright diagnose RUN --on LABELED --tests "{line}"',
         "The figure that the diagnostic draws, for the model zoo:dead-leaves-32 on a few rendered"
-        " pictures, without the random weights and raw pixels that stand beside it otherwise. So few"
-        " pictures say nothing of the model.",
+        " pictures, without the random weights and raw pixels that stand beside it otherwise."
+        " So few pictures say nothing of the model.",
     ),
 )
 
