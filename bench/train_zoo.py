@@ -200,12 +200,18 @@ def read_header(path: Path) -> dict[str, str]:
 
 
 def report_numbers(report: dict[str, Any]) -> dict[str, Any]:
-    """The plain numbers of a selection's report."""
-    return {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in report.items()
-        if isinstance(value, (int, float, str))
+    """What a selection reached and lost against chance: the masks' errors and their differences."""
+    facts = ("pictures", "interval", "measured_with")
+    errors = {name: interval_of(row, "composite_mse") for name, row in report["masks"].items()}
+    differences = {
+        name: interval_of(row, "composite_mse") for name, row in report["differences"].items()
     }
+    return {**{name: report[name] for name in facts}, "error": errors, "differences": differences}
+
+
+def interval_of(row: dict[str, Any], name: str) -> list[float]:
+    """Value, low and high of one number of a report."""
+    return [round(row[name][part], 5) for part in ("value", "low", "high")]
 
 
 def of_run(run: Run) -> dict[str, Any]:

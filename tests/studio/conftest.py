@@ -90,8 +90,8 @@ def studio_address(studio_settings: StudioSettings) -> Iterator[str]:
     thread.join(10)
 
 
-# Of a module and not of the session: while Playwright is open, no other test of the process can
-# run an event loop of its own.
+# Opened anew for each module: while Playwright is open, no other test of the process can run an
+# event loop of its own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     """Debian's Chromium."""

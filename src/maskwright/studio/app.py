@@ -41,6 +41,7 @@ def build_app(settings: StudioSettings) -> Starlette:
 
     @asynccontextmanager
     async def close_at_the_end(app: Starlette) -> AsyncIterator[None]:
+        # The first picture would otherwise wait for the model's file and for torch's first step.
         studio.warm_up()
         yield
         studio.close()
@@ -54,6 +55,7 @@ def build_app(settings: StudioSettings) -> Starlette:
             *rooms,
             Mount("/page", StaticFiles(directory=PAGE)),
         ],
+        # Before every route, so that a new room cannot forget it.
         middleware=[Middleware(Guard, settings=settings)],
         exception_handlers={HTTPException: _say},
         lifespan=close_at_the_end,

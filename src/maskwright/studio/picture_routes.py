@@ -37,6 +37,7 @@ def picture_routes(studio: Studio) -> list[Route]:
 
     async def add(request: Request) -> dict[str, str]:
         data = await request.body()
+        # A header holds ASCII alone, so the page sends the file's name quoted.
         name = unquote(request.headers.get("x-name", "picture"))
         picture = await studio.read(lambda: studio.pictures.add(data, name))
         return {
@@ -54,6 +55,7 @@ def picture_routes(studio: Studio) -> list[Route]:
 
 def whole(text: str) -> int:
     """A number from an address; raises MaskwrightError for anything else."""
+    # Digits of other scripts are decimal too, and thousands of them take `int` seconds.
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise MaskwrightError(f"Expected a whole number; got '{text[:20]}'.")
     return int(text)
@@ -61,6 +63,7 @@ def whole(text: str) -> int:
 
 def draw_thumbnail(studio: Studio, picture: str) -> bytes:
     """A small WebP of one picture."""
+    # As all pictures are read, so that a thumbnail has the rotation and the depth of the picture.
     options = DecodeOptions(channels=3, short_side=THUMBNAIL)
     pixels = fit_pixels(studio.pictures.pixels(picture, options), options)
     buffer = io.BytesIO()

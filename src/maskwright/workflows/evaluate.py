@@ -106,7 +106,8 @@ def _write(
     # JSON first: a figure that fails must not lose the numbers.
     write_json(f"{stem}.json", report)
     drawn = save_figures(report, names, stem) if figures else []
-    differences = format_differences(report["differences"]) if len(names) > 1 else []
+    # Of baselines too: whether the training made a difference is the first question.
+    differences = format_differences(report["differences"])
     for line in [
         *format_results(report["results"]),
         *differences,

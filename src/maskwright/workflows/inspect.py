@@ -60,7 +60,7 @@ def describe_file(file: Path, hints: Hints) -> str:
             describe_decoder(facts),
         ]
     elif facts.unread:
-        lines.append(f"  use      not before the name tells more: {facts.unread}")
+        lines.append(f"  use      cannot be used before its name says more: {facts.unread}")
     if facts.pixels:
         lines.append(f"  pixels   {facts.pixels}")
     # Only our own checkpoints say how they were trained.

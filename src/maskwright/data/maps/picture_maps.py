@@ -14,11 +14,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from maskwright.data.augment.transforms import CropBox, evaluation_view
 from maskwright.data.maps.patch_maps import PixelMap, map_names, open_map
 from maskwright.data.maps.supplied_maps import MapFiles, is_numbers
+from maskwright.data.pixels.open_image import open_image
 from maskwright.data.store.packed import PackedStore
 from maskwright.support.errors import MaskwrightError, did_you_mean
 
@@ -61,7 +62,7 @@ class FiledMaps:
         if file is None:
             raise UnusableMap("have no map", key)
         try:
-            with Image.open(io.BytesIO(self.files.files.storage.read_bytes(file))) as opened:
+            with open_image(io.BytesIO(self.files.files.storage.read_bytes(file))) as opened:
                 # Palette maps keep their numbers; what is colored keeps its colors.
                 shown = opened if is_numbers(opened) else opened.convert("RGB")
                 values = np.asarray(shown)

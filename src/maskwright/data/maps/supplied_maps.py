@@ -15,6 +15,7 @@ from PIL import Image
 from maskwright.data.maps.map_writer import MapPlan
 from maskwright.data.maps.originals import Original, draw_each
 from maskwright.data.pixels.deep_pixels import is_deep
+from maskwright.data.pixels.open_image import open_image
 from maskwright.data.sources.archives import is_archive, open_archive
 from maskwright.data.sources.folder import open_folder
 from maskwright.data.sources.picture_files import PictureFiles
@@ -42,7 +43,7 @@ class MapFiles:
         Raises MaskwrightError when there is none.
         """
         key = self._key(original.key)
-        with Image.open(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
+        with open_image(io.BytesIO(self.files.storage.read_bytes(key))) as opened:
             values = np.asarray(opened if is_numbers(opened) else opened.convert("L"))
         height, width = original.source.size(original.index)
         aspect = values.shape[0] / values.shape[1]

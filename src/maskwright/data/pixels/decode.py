@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from maskwright.data.pixels.deep_pixels import is_deep, read_deep
+from maskwright.data.pixels.open_image import open_image
 from maskwright.data.pixels.tiff_errors import describe_tiff, tiff_complaints
 from maskwright.data.pixels.value_range import FULL, ValueRanges
 from maskwright.support.errors import MaskwrightError
@@ -89,7 +90,7 @@ def decode_picture(
 
 def open_page(data: bytes, page: int = 0) -> Image.Image:
     """Open one page of a picture file, undecoded; raises as Pillow does."""
-    opened = Image.open(io.BytesIO(data))
+    opened = open_image(io.BytesIO(data))
     if page:
         opened.seek(page)
     return opened

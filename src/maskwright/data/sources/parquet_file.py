@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from maskwright.data.pixels.decode import UnreadableImage, picture_size
+from maskwright.data.pixels.open_image import open_image
 from maskwright.data.sources.file_names import PICTURE_EXTENSIONS, extension
 from maskwright.data.sources.identity import stamp_bytes
 from maskwright.data.sources.index_cache import Arrays, cached_index
@@ -144,7 +145,7 @@ def _file_name(data: bytes, path: str) -> str:
     if extension(name) in PICTURE_EXTENSIONS:
         return name
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with open_image(io.BytesIO(data)) as opened:
             kind = str(opened.format).lower()
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise UnreadableImage(path, "the content is not a picture") from error

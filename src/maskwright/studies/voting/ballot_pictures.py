@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from maskwright.data.pixels.decode import DecodeOptions, UnreadableImage
+from maskwright.data.pixels.decode import UnreadableImage
 from maskwright.data.sources.open import Source, open_source
 from maskwright.data.store.same_picture import hash_names, is_numbered
 from maskwright.data.store.splits import spread
 from maskwright.support.errors import MaskwrightError
 from maskwright.weights.checkpoint import LoadedModel
-from maskwright.workflows.loading.chosen_pictures import ChosenPictures
+from maskwright.workflows.loading.chosen_pictures import ChosenPictures, read_whole
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.loading.seen import place_of, read_seen
 from maskwright.workflows.loading.views import to_model_size
@@ -87,11 +87,10 @@ def _read(source: Source, rows: list[int], loaded: LoadedModel) -> tuple[ChosenP
     skipped: list[str] = []
     for row in rows:
         try:
-            pixels = source.read(row, DecodeOptions(channels=config.channels))
+            picture = read_whole(source, row, config.channels)
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue
-        picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)  # (h, w, C) -> (C, h, w)
         fitted.append(to_model_size(picture, config.image_size))
         kept.append(row)
     if len(kept) < 2:

@@ -1,4 +1,4 @@
-// The shell: navigation, theme, messages, and one room at a time.
+// The shell: navigation, messages, and one room at a time.
 import * as api from "./api.js";
 
 const place = document.getElementById("room");
@@ -71,31 +71,7 @@ async function enter() {
   }
 }
 
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem("theme", theme);
-  } catch {
-    // A browser that keeps nothing still shows the theme.
-  }
-}
-
-function startTheme() {
-  let kept = null;
-  try {
-    kept = localStorage.getItem("theme");
-  } catch {
-    // As above.
-  }
-  if (kept) document.documentElement.dataset.theme = kept;
-  document.getElementById("theme").onclick = () => {
-    const isDark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
-    setTheme(isDark ? "light" : "dark");
-  };
-}
-
 async function start() {
-  startTheme();
   try {
     studio = await api.get("/api/studio");
   } catch (error) {

@@ -42,10 +42,20 @@ function logTicks(low, high) {
 export function lineChart({ label, xLabel, height = 260 }) {
   const drawing = svg("svg", { role: "img", "aria-label": label });
   const readout = h("p", { class: "readout", "aria-live": "polite" });
-  const table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Numbers of the curves" });
+  const table = h("div", {
+    class: "scroll",
+    tabindex: 0,
+    role: "region",
+    "aria-label": "Numbers of the curves",
+  });
   const stage = h(
     "div",
-    { class: "stage", tabindex: 0, role: "group", "aria-label": `${label}: arrow keys read values` },
+    {
+      class: "stage",
+      tabindex: 0,
+      role: "group",
+      "aria-label": `${label}: arrow keys read values`,
+    },
     drawing,
   );
   const legend = h("ul", { class: "legend" });
@@ -84,17 +94,40 @@ export function lineChart({ label, xLabel, height = 260 }) {
   function drawLegend() {
     legend.replaceChildren(
       ...data.series.map((line) =>
-        h("li", {}, swatch(line), h("span", {}, line.name), h("b", {}, short(line.points.at(-1)?.[1]))),
+        h(
+          "li",
+          {},
+          swatch(line),
+          h("span", {}, line.name),
+          h("b", {}, short(line.points.at(-1)?.[1])),
+        ),
       ),
     );
   }
 
   function drawTable() {
-    const head = h("tr", {}, ...["curve", "first", "least", "most", "last", `last ${xLabel}`].map((name) => h("th", { scope: "col" }, name)));
+    const head = h(
+      "tr",
+      {},
+      ...["curve", "first", "least", "most", "last", `last ${xLabel}`].map((name) =>
+        h("th", { scope: "col" }, name),
+      ),
+    );
     const rows = data.series.map((line) => {
       const values = line.points.map((point) => point[1]);
-      const cells = [values[0], least(values), most(values), values.at(-1), line.points.at(-1)?.[0]];
-      return h("tr", {}, h("th", { scope: "row" }, line.name), ...cells.map((value) => h("td", { class: "number" }, short(value))));
+      const cells = [
+        values[0],
+        least(values),
+        most(values),
+        values.at(-1),
+        line.points.at(-1)?.[0],
+      ];
+      return h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, line.name),
+        ...cells.map((value) => h("td", { class: "number" }, short(value))),
+      );
     });
     table.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows)));
   }
@@ -109,7 +142,14 @@ export function lineChart({ label, xLabel, height = 260 }) {
     for (const line of data.series) {
       const point = nearest(line.points, x);
       if (!point) continue;
-      mark.append(svg("circle", { cx: scale.x(point[0]), cy: scale.y(point[1]), r: 4, class: `dot series-${line.color % COLORS}` }));
+      mark.append(
+        svg("circle", {
+          cx: scale.x(point[0]),
+          cy: scale.y(point[1]),
+          r: 4,
+          class: `dot series-${line.color % COLORS}`,
+        }),
+      );
       said.push(`${line.name} ${short(point[1])}`);
     }
     const at = scale.x(Math.min(scale.high, Math.max(scale.low, x)));
@@ -122,14 +162,19 @@ export function lineChart({ label, xLabel, height = 260 }) {
     if (!scale) return;
     const box = drawing.getBoundingClientRect();
     const x = scale.back(((event.clientX - box.left) / box.width) * scale.width);
-    const near = data.series.map((line) => nearest(line.points, x)?.[0]).filter((value) => value !== undefined);
-    if (near.length) read(near.reduce((best, value) => (Math.abs(value - x) < Math.abs(best - x) ? value : best)));
+    const near = data.series
+      .map((line) => nearest(line.points, x)?.[0])
+      .filter((value) => value !== undefined);
+    if (near.length)
+      read(near.reduce((best, value) => (Math.abs(value - x) < Math.abs(best - x) ? value : best)));
   });
   stage.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
     if (!(event.key in steps) || !scale) return;
     event.preventDefault();
-    const every = [...new Set(data.series.flatMap((line) => line.points.map((point) => point[0])))].sort((a, b) => a - b);
+    const every = [
+      ...new Set(data.series.flatMap((line) => line.points.map((point) => point[0]))),
+    ].sort((a, b) => a - b);
     let at = cursor === null ? every.length : every.findIndex((value) => value >= cursor);
     if (at < 0) at = every.length - 1;
     at = Math.min(every.length - 1, Math.max(0, at + steps[event.key] * (event.shiftKey ? 10 : 1)));
@@ -147,20 +192,42 @@ export function intervalChart({ label, rows, middle, low, high, format = short }
   const to = high ?? Math.max(middle, ...values);
   const place = (value) => `${(100 * (value - from)) / (to - from || 1)}%`;
   const items = rows.map((row) => {
-    const bar = svg("svg", { class: "interval", role: "img", "aria-label": `${format(row.value)}, 95% interval ${format(row.low)} to ${format(row.high)}` });
+    const bar = svg("svg", {
+      class: "interval",
+      role: "img",
+      "aria-label": `${format(row.value)}, 95% interval ${format(row.low)} to ${format(row.high)}`,
+    });
     bar.append(
       svg("line", { class: "middle", x1: place(middle), x2: place(middle), y1: "0", y2: "100%" }),
       svg("line", { class: "span", x1: place(row.low), x2: place(row.high), y1: "50%", y2: "50%" }),
       svg("circle", { class: "value", cx: place(row.value), cy: "50%", r: 5 }),
     );
-    const words = h("span", { class: "soft small" }, `${format(row.value)} [${format(row.low)}, ${format(row.high)}]`);
-    return h("li", {}, h("div", { class: "spread" }, h("b", {}, row.name), words), bar, row.note ? h("p", { class: "small" }, row.note) : null);
+    const words = h(
+      "span",
+      { class: "soft small" },
+      `${format(row.value)} [${format(row.low)}, ${format(row.high)}]`,
+    );
+    return h(
+      "li",
+      {},
+      h("div", { class: "spread" }, h("b", {}, row.name), words),
+      bar,
+      row.note ? h("p", { class: "small" }, row.note) : null,
+    );
   });
-  return h("figure", { class: "chart" }, h("figcaption", {}, label), h("ul", { class: "intervals" }, ...items));
+  return h(
+    "figure",
+    { class: "chart" },
+    h("figcaption", {}, label),
+    h("ul", { class: "intervals" }, ...items),
+  );
 }
 
 function makeScale(points, data, width, height) {
-  let low = Infinity, high = -Infinity, least = Infinity, most = -Infinity;
+  let low = Infinity,
+    high = -Infinity,
+    least = Infinity,
+    most = -Infinity;
   for (const [x, y] of points) {
     if (x < low) low = x;
     if (x > high) high = x;
@@ -174,14 +241,25 @@ function makeScale(points, data, width, height) {
   const isLog = data.log && least > 0;
   const change = isLog ? Math.log10 : Number;
   const pad = (change(most) - change(least)) * 0.06 || Math.abs(change(most)) * 0.1 || 1;
-  const bottomValue = change(least) - pad, topValue = change(most) + pad;
-  const left = 52, right = 12, top = 10, bottom = height - 38;
+  const bottomValue = change(least) - pad,
+    topValue = change(most) + pad;
+  const left = 52,
+    right = 12,
+    top = 10,
+    bottom = height - 38;
   const span = high - low || 1;
   return {
-    width, low, high, top, bottom, left, isLog,
+    width,
+    low,
+    high,
+    top,
+    bottom,
+    left,
+    isLog,
     right: width - right,
     x: (value) => left + ((value - low) / span) * (width - left - right),
-    y: (value) => bottom - ((change(value) - bottomValue) / (topValue - bottomValue)) * (bottom - top),
+    y: (value) =>
+      bottom - ((change(value) - bottomValue) / (topValue - bottomValue)) * (bottom - top),
     back: (pixel) => low + ((pixel - left) / (width - left - right)) * span,
     yTicks: isLog ? logTicks(10 ** bottomValue, 10 ** topValue) : ticks(bottomValue, topValue, 5),
     xTicks: ticks(low, high, Math.max(2, Math.floor(width / 110))),
@@ -196,7 +274,8 @@ function drawAxes(drawing, scale, xLabel) {
       text(scale.left - 8, y + 4, short(value), "end"),
     );
   }
-  for (const value of scale.xTicks) drawing.append(text(scale.x(value), scale.bottom + 17, short(value), "middle"));
+  for (const value of scale.xTicks)
+    drawing.append(text(scale.x(value), scale.bottom + 17, short(value), "middle"));
   drawing.append(text(scale.right, scale.bottom + 33, xLabel, "end"));
 }
 
@@ -221,7 +300,15 @@ function drawLine(scale, line) {
 
 function swatch(line) {
   const drawing = svg("svg", { width: 22, height: 10, "aria-hidden": "true" });
-  drawing.append(svg("line", { x1: 1, x2: 21, y1: 5, y2: 5, class: `line series-${line.color % COLORS}${line.dash ? " dash" : ""}` }));
+  drawing.append(
+    svg("line", {
+      x1: 1,
+      x2: 21,
+      y1: 5,
+      y2: 5,
+      class: `line series-${line.color % COLORS}${line.dash ? " dash" : ""}`,
+    }),
+  );
   return drawing;
 }
 
@@ -231,7 +318,8 @@ function text(x, y, words, anchor) {
 
 // The point with the nearest x, by halving: points are sorted.
 function nearest(points, x) {
-  let from = 0, to = points.length - 1;
+  let from = 0,
+    to = points.length - 1;
   if (to < 0) return null;
   while (to - from > 1) {
     const middle = (from + to) >> 1;

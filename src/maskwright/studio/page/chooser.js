@@ -24,16 +24,43 @@ export class PicturePicker {
     const pages = h(
       "div",
       { class: "row" },
-      h("button", { class: "quiet", type: "button", "aria-label": "Earlier pictures", onclick: () => this.turn(-1) }, "‹"),
-      h("button", { class: "quiet", type: "button", "aria-label": "Later pictures", onclick: () => this.turn(1) }, "›"),
+      h(
+        "button",
+        {
+          class: "quiet",
+          type: "button",
+          "aria-label": "Earlier pictures",
+          onclick: () => this.turn(-1),
+        },
+        "‹",
+      ),
+      h(
+        "button",
+        {
+          class: "quiet",
+          type: "button",
+          "aria-label": "Later pictures",
+          onclick: () => this.turn(1),
+        },
+        "›",
+      ),
     );
     this.pages = pages;
     this.element = h(
       "div",
       { class: "picker stack" },
-      h("div", { class: "spread" }, h("h2", {}, "Picture"), h("div", { class: "row" }, this.count, pages)),
+      h(
+        "div",
+        { class: "spread" },
+        h("h2", {}, "Picture"),
+        h("div", { class: "row" }, this.count, pages),
+      ),
       this.strip,
-      h("button", { type: "button", class: "drop", onclick: () => this.file.click() }, "Open, drop or paste a picture"),
+      h(
+        "button",
+        { type: "button", class: "drop", onclick: () => this.file.click() },
+        "Open, drop or paste a picture",
+      ),
       this.file,
     );
     this.onpaste = (event) => this.bring(event.clipboardData?.files);
@@ -90,7 +117,11 @@ export class PicturePicker {
             "aria-pressed": String(picture.id === this.picked),
             onclick: () => this.pick(picture.id),
           },
-          h("img", { src: `/api/pictures/${picture.id}/thumbnail`, alt: picture.name, loading: "lazy" }),
+          h("img", {
+            src: `/api/pictures/${picture.id}/thumbnail`,
+            alt: picture.name,
+            loading: "lazy",
+          }),
         ),
       ),
     );
@@ -124,7 +155,10 @@ export class PicturePicker {
     this.say(`Reading ${file.name} ...`);
     try {
       const picture = await api.upload("/api/pictures", file, file.name);
-      this.brought = [picture, ...this.brought.filter((item) => item.id !== picture.id)].slice(0, 4);
+      this.brought = [picture, ...this.brought.filter((item) => item.id !== picture.id)].slice(
+        0,
+        4,
+      );
       this.say(picture.note || `${picture.name} is here.`);
       this.pick(picture.id);
     } catch (error) {

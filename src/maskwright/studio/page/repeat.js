@@ -15,5 +15,8 @@ export function repeat(work, seconds, fail) {
     if (!isOver) timer = setTimeout(turn, 1000 * seconds);
   };
   turn();
-  return () => { isOver = true; clearTimeout(timer); };
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
 }

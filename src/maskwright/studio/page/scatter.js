@@ -25,15 +25,22 @@ export function scatter({ label, onpick, onhover, onlasso }) {
   const size = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
   const unit = () => (Math.min(size().width, size().height) / 2 - 16) / 1000;
   const place = (at) => {
-    const { width, height } = size(), scale = unit() * view.zoom;
-    return [width / 2 + (points.x[at] - view.x) * scale, height / 2 - (points.y[at] - view.y) * scale];
+    const { width, height } = size(),
+      scale = unit() * view.zoom;
+    return [
+      width / 2 + (points.x[at] - view.x) * scale,
+      height / 2 - (points.y[at] - view.y) * scale,
+    ];
   };
 
   // At the next frame, and once for many changes.
   function draw() {
     if (waits) return;
     waits = true;
-    requestAnimationFrame(() => { waits = false; paint(); });
+    requestAnimationFrame(() => {
+      waits = false;
+      paint();
+    });
   }
 
   function paint() {
@@ -43,8 +50,12 @@ export function scatter({ label, onpick, onhover, onlasso }) {
     canvas.height = Math.round(height * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const style = getComputedStyle(canvas);
-    const colors = Array.from({ length: 8 }, (_, number) => style.getPropertyValue(`--series-${number}`).trim());
-    const radius = Math.max(1.6, Math.min(5, 90 / Math.sqrt(points.x.length + 1))) * Math.min(2, Math.sqrt(view.zoom));
+    const colors = Array.from({ length: 8 }, (_, number) =>
+      style.getPropertyValue(`--series-${number}`).trim(),
+    );
+    const radius =
+      Math.max(1.6, Math.min(5, 90 / Math.sqrt(points.x.length + 1))) *
+      Math.min(2, Math.sqrt(view.zoom));
     context.fillStyle = style.getPropertyValue("--ground");
     context.fillRect(0, 0, width, height);
     for (let at = 0; at < points.x.length; at++) {
@@ -78,22 +89,33 @@ export function scatter({ label, onpick, onhover, onlasso }) {
 
   // Beyond eight classes the shape changes too; colors alone would repeat.
   function mark(x, y, radius, number) {
-    if (points.x.length > MOST_ROUND) { context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius); return; }
+    if (points.x.length > MOST_ROUND) {
+      context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+      return;
+    }
     context.beginPath();
     const shape = Math.floor(Math.max(0, number) / 8) % 3;
     if (shape === 0) context.arc(x, y, radius, 0, 7);
     else if (shape === 1) context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-    else { context.moveTo(x, y - 1.4 * radius); context.lineTo(x + 1.2 * radius, y + radius); context.lineTo(x - 1.2 * radius, y + radius); }
+    else {
+      context.moveTo(x, y - 1.4 * radius);
+      context.lineTo(x + 1.2 * radius, y + radius);
+      context.lineTo(x - 1.2 * radius, y + radius);
+    }
     context.fill();
   }
 
   function find(x, y) {
-    let best = -1, least = REACH * REACH;
+    let best = -1,
+      least = REACH * REACH;
     for (let at = 0; at < points.x.length; at++) {
       if (hidden.has(points.color[at])) continue;
       const [px, py] = place(at);
       const far = (px - x) ** 2 + (py - y) ** 2;
-      if (far < least) { least = far; best = at; }
+      if (far < least) {
+        least = far;
+        best = at;
+      }
     }
     return best;
   }
@@ -102,14 +124,20 @@ export function scatter({ label, onpick, onhover, onlasso }) {
   function step(dx, dy) {
     const visible = (at) => !hidden.has(points.color[at]);
     if (current < 0 || !visible(current)) return points.x.findIndex((_, at) => visible(at));
-    let best = -1, least = Infinity;
+    let best = -1,
+      least = Infinity;
     for (let at = 0; at < points.x.length; at++) {
       if (at === current || !visible(at)) continue;
-      const x = points.x[at] - points.x[current], y = points.y[at] - points.y[current];
-      const along = x * dx + y * dy, aside = Math.abs(x * dy) + Math.abs(y * dx);
+      const x = points.x[at] - points.x[current],
+        y = points.y[at] - points.y[current];
+      const along = x * dx + y * dy,
+        aside = Math.abs(x * dy) + Math.abs(y * dx);
       if (along <= 0 || aside > along) continue;
       const far = along + aside;
-      if (far < least) { least = far; best = at; }
+      if (far < least) {
+        least = far;
+        best = at;
+      }
     }
     return best < 0 ? current : best;
   }
@@ -131,7 +159,9 @@ export function scatter({ label, onpick, onhover, onlasso }) {
     hovered = at;
     tip.hidden = at < 0;
     if (at >= 0) {
-      const show = (words) => { if (hovered === at) tip.textContent = words; };
+      const show = (words) => {
+        if (hovered === at) tip.textContent = words;
+      };
       tip.textContent = "…";
       tip.style.left = `${Math.min(x + 14, size().width - 130)}px`;
       tip.style.top = `${y + 14}px`;
@@ -152,7 +182,10 @@ export function scatter({ label, onpick, onhover, onlasso }) {
   });
   canvas.addEventListener("pointermove", (event) => {
     const [x, y] = at(event);
-    if (!drag) { hover(find(x, y), x, y); return; }
+    if (!drag) {
+      hover(find(x, y), x, y);
+      return;
+    }
     drag.isMoved ||= Math.hypot(x - drag.x, y - drag.y) > 5;
     if (loop) loop.push([x, y]);
     else {
@@ -164,18 +197,26 @@ export function scatter({ label, onpick, onhover, onlasso }) {
   });
   canvas.addEventListener("pointerup", (event) => {
     const [x, y] = at(event);
-    const done = drag, corners = loop;
+    const done = drag,
+      corners = loop;
     drag = loop = null;
     if (done && !done.isMoved) pick(find(x, y));
     else if (corners) choose(inside(corners));
     draw();
   });
-  canvas.addEventListener("pointercancel", () => { drag = loop = null; draw(); });
+  canvas.addEventListener("pointercancel", () => {
+    drag = loop = null;
+    draw();
+  });
   canvas.addEventListener("pointerleave", () => hover(-1));
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    zoom(Math.exp(-event.deltaY / 300), ...at(event));
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      zoom(Math.exp(-event.deltaY / 300), ...at(event));
+    },
+    { passive: false },
+  );
   canvas.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const { width, height } = size();
@@ -216,7 +257,8 @@ export function scatter({ label, onpick, onhover, onlasso }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
     const found = [];
     for (let number = 0; number < points.x.length; number++) {
-      if (!hidden.has(points.color[number]) && context.isPointInPath(path, ...place(number))) found.push(number);
+      if (!hidden.has(points.color[number]) && context.isPointInPath(path, ...place(number)))
+        found.push(number);
     }
     return found;
   }
@@ -228,11 +270,27 @@ export function scatter({ label, onpick, onhover, onlasso }) {
   themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   return {
     element,
-    draw: (next) => { points = next; chosen = new Set(); current = hovered = -1; view = { x: 0, y: 0, zoom: 1 }; tip.hidden = true; draw(); },
-    hide: (colors) => { hidden = new Set(colors); draw(); },
-    focusOn: (number) => { current = number; draw(); },
+    draw: (next) => {
+      points = next;
+      chosen = new Set();
+      current = hovered = -1;
+      view = { x: 0, y: 0, zoom: 1 };
+      tip.hidden = true;
+      draw();
+    },
+    hide: (colors) => {
+      hidden = new Set(colors);
+      draw();
+    },
+    focusOn: (number) => {
+      current = number;
+      draw();
+    },
     setMode: (next) => (mode = next),
     zoom: (factor) => zoom(factor, size().width / 2, size().height / 2),
-    close: () => { watcher.disconnect(); themes.disconnect(); },
+    close: () => {
+      watcher.disconnect();
+      themes.disconnect();
+    },
   };
 }

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from maskwright.data.pixels.open_image import open_image
 from maskwright.support.errors import MaskwrightError
 
 # How far, of 255, the pixels of a stroke lie from its color; edges of brushes are soft.
@@ -27,7 +27,7 @@ def read_painted(file: Path) -> np.ndarray:
     hidden, where the opaque part shows a picture its erased part is, and black and white mean what
     they always mean. Raises MaskwrightError for a picture in colors.
     """
-    with Image.open(file) as image:
+    with open_image(file) as image:
         has_alpha = "A" in image.getbands() or "transparency" in image.info
         pixels = np.asarray(image.convert("RGBA")) if has_alpha else None
         gray = np.asarray(image.convert("L"))

@@ -137,11 +137,10 @@ def _picture_by_picture(
     for number in spread(len(every), MOST):
         source, index = every[number]
         try:
-            pixels = source.read(index, DecodeOptions(channels=config.channels))
+            picture = read_whole(source, index, config.channels)
         except UnreadableImage as error:
             skipped.append(f"{error.key} ({error.reason})")
             continue
-        picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)  # (h, w, C) -> (C, h, w)
         names.append(Path(source.key(index)).name)
         fitted.append(to_model_size(picture, config.image_size))
         if keep_whole:
@@ -151,3 +150,9 @@ def _picture_by_picture(
     if fitted:
         stacked = torch.stack(fitted)
     return ChosenPictures(tuple(names), stacked, {}, tuple(skipped), tuple(whole))
+
+
+def read_whole(source: Source, index: int, channels: int) -> Tensor:
+    """A picture as it is stored, (C, h, w) uint8; raises UnreadableImage."""
+    pixels = source.read(index, DecodeOptions(channels=channels))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)  # (h, w, C) -> (C, h, w)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from maskwright.support.text_table import format_table
@@ -43,10 +43,17 @@ def format_results(results: Results) -> list[str]:
             rows.append([f"{probe}, {NUMBERS[number]}", *cells])
         return format_table(rows, gap=3)
 
+    return lines_of_probes(results, _format)
+
+
+def lines_of_probes(
+    results: Results, format_result: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    """One line per name: what each probe says of it, with the names below each other."""
     width = max([NAME_WIDTH, *map(len, results)])
     lines = []
     for name, by_probe in results.items():
-        parts = [f"{probe}: {_format(result)}" for probe, result in by_probe.items()]
+        parts = [f"{probe}: {format_result(result)}" for probe, result in by_probe.items()]
         lines.append(f"  {name:<{width}} " + "   ".join(parts))
     return lines
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.ranking_scores import auroc_difference
 from maskwright.evaluation.segmentation_scores import miou_difference
-from maskwright.workflows.measuring.evaluation_report import NAME_WIDTH, NUMBERS, Results
+from maskwright.workflows.measuring.evaluation_report import NUMBERS, Results, lines_of_probes
 
 Result = Mapping[str, Any]
 Difference = dict[str, Any]
@@ -87,14 +87,9 @@ def _numbers(values: Any) -> Tensor:
     return torch.tensor(list(values), dtype=torch.float64)
 
 
-def format_differences(differences: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+def format_differences(differences: Results) -> list[str]:
     """One line per pair: the differences with their intervals."""
-    width = max([NAME_WIDTH, *map(len, differences)])
-    lines = []
-    for pair, by_probe in differences.items():
-        parts = [f"{probe}: {_format_signed(value)}" for probe, value in by_probe.items()]
-        lines.append(f"  {pair:<{width}} " + "   ".join(parts))
-    return lines
+    return lines_of_probes(differences, _format_signed)
 
 
 def _format_signed(interval: Mapping[str, Any]) -> str:

@@ -83,8 +83,7 @@ export class Board {
   hatch(pen, test) {
     pen.save();
     pen.beginPath();
-    for (let at = 0; at < this.rows * this.cols; at++)
-      if (test(at)) pen.rect(...this.box(at));
+    for (let at = 0; at < this.rows * this.cols; at++) if (test(at)) pen.rect(...this.box(at));
     pen.clip();
     pen.fillStyle = color("--mask");
     pen.fillRect(0, 0, this.canvas.width, this.canvas.height);

@@ -25,7 +25,9 @@ export const KEYS = [
 // actions: by the letters of the table, `undo` and `redo`. Returns what takes the keys away again.
 export function listenToKeys(actions) {
   const listen = (event) => {
-    const isTyping = event.target.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select");
+    const isTyping = event.target.matches?.(
+      "input:not([type=range]):not([type=checkbox]), textarea, select",
+    );
     if (isTyping || document.querySelector("dialog[open]")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     let action = null;
@@ -44,10 +46,23 @@ export function listenToKeys(actions) {
 }
 
 export function helpDialog() {
-  const rows = KEYS.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, ...key.split(" ").map((part) => h("kbd", {}, part))), h("td", {}, text)));
+  const rows = KEYS.map(([key, text]) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, ...key.split(" ").map((part) => h("kbd", {}, part))),
+      h("td", {}, text),
+    ),
+  );
   const dialog = h(
-    "dialog", { "aria-labelledby": "help-title" },
-    h("div", { class: "spread" }, h("h2", { id: "help-title" }, "Keyboard"), h("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+    "dialog",
+    { "aria-labelledby": "help-title" },
+    h(
+      "div",
+      { class: "spread" },
+      h("h2", { id: "help-title" }, "Keyboard"),
+      h("button", { type: "button", onclick: () => dialog.close() }, "Close"),
+    ),
     h("table", { class: "keys" }, h("tbody", {}, rows)),
   );
   return dialog;

@@ -16,13 +16,30 @@ export class PolicyPanel {
     this.text = h("input", { type: "text", spellcheck: "false", autocomplete: "off" });
     this.text.addEventListener("change", () => this.readText());
     this.ratio = slider({
-      label: "Share hidden", min: 0.05, max: 0.95, step: 0.01, value: 0.75,
-      format: (value) => `${Math.round(100 * value)} %`, oninput: () => this.tell(),
+      label: "Share hidden",
+      min: 0.05,
+      max: 0.95,
+      step: 0.01,
+      value: 0.75,
+      format: (value) => `${Math.round(100 * value)} %`,
+      oninput: () => this.tell(),
     });
-    this.seed = slider({ label: "Seed", min: 0, max: 99, step: 1, value: 0, oninput: () => this.tell() });
+    this.seed = slider({
+      label: "Seed",
+      min: 0,
+      max: 99,
+      step: 1,
+      value: 0,
+      oninput: () => this.tell(),
+    });
     this.element = h(
-      "div", { class: "stack" },
-      this.name, this.summary, this.options, this.ratio.element, this.seed.element,
+      "div",
+      { class: "stack" },
+      this.name,
+      this.summary,
+      this.options,
+      this.ratio.element,
+      this.seed.element,
       field("As text", this.text),
       h("button", { type: "button", onclick: () => this.tell() }, "Mask by this policy"),
     );
@@ -31,10 +48,15 @@ export class PolicyPanel {
   setCards(cards) {
     this.cards = cards;
     const options = cards.map((card) => [card.name, card.name]);
-    this.name.replaceChildren(field("Policy", select(options, this.card?.name || "random", (name) => {
-      this.choose(name);
-      this.tell();
-    })));
+    this.name.replaceChildren(
+      field(
+        "Policy",
+        select(options, this.card?.name || "random", (name) => {
+          this.choose(name);
+          this.tell();
+        }),
+      ),
+    );
     this.choose(this.card?.name || "random");
   }
 
@@ -42,7 +64,9 @@ export class PolicyPanel {
     this.card = this.cards.find((card) => card.name === name) || null;
     this.values = {};
     this.summary.textContent = this.card?.summary || "";
-    this.options.replaceChildren(...(this.card?.options || []).map((option) => this.control(option)));
+    this.options.replaceChildren(
+      ...(this.card?.options || []).map((option) => this.control(option)),
+    );
     const chosen = this.name.querySelector("select");
     if (chosen && this.card) chosen.value = name;
     this.text.value = text;
@@ -63,13 +87,22 @@ export class PolicyPanel {
     if (option.kind === "choice") {
       const choices = option.choices.map((word) => [word, word]);
       const first = option.default === null ? [["", "as usual"]] : [];
-      const control = select([...first, ...choices], option.default ?? "", (word) => set(word && `'${word}'`));
+      const control = select([...first, ...choices], option.default ?? "", (word) =>
+        set(word && `'${word}'`),
+      );
       return titled(option, field(option.name, control));
     }
     if (NUMBERS[option.kind]) {
       const [min, most, step] = NUMBERS[option.kind];
       const max = Math.max(most, 2 * option.default);
-      const control = slider({ label: option.name, min, max, step, value: option.default, oninput: set });
+      const control = slider({
+        label: option.name,
+        min,
+        max,
+        step,
+        value: option.default,
+        oninput: set,
+      });
       return titled(option, control.element);
     }
     const shown = Array.isArray(option.default) ? `[${option.default}]` : (option.default ?? "");
@@ -88,7 +121,8 @@ export class PolicyPanel {
   readText() {
     const text = this.text.value.trim();
     const name = text.match(/^(\w+)/)?.[1] || "";
-    if (name !== this.card?.name && this.cards.some((card) => card.name === text)) this.choose(text);
+    if (name !== this.card?.name && this.cards.some((card) => card.name === text))
+      this.choose(text);
     this.text.value = text;
     this.tell();
   }

@@ -25,7 +25,8 @@ export class Result {
       move: (place) => this.point(place),
     });
     this.element = h(
-      "figure", { class: "paint-stage" },
+      "figure",
+      { class: "paint-stage" },
       h("figcaption", { class: "spread" }, this.title, this.score),
       this.board.canvas,
     );
@@ -116,15 +117,28 @@ export function scoreTable(rows) {
     ["high_frequency", "HF error", 4, -1],
   ];
   const best = Object.fromEntries(
-    columns.map(([key, , , sign]) => [key, Math.max(...rows.map((row) => sign * (row[key] ?? NaN)))]),
+    columns.map(([key, , , sign]) => [
+      key,
+      Math.max(...rows.map((row) => sign * (row[key] ?? NaN))),
+    ]),
   );
-  const head = h("tr", {}, h("th", { scope: "col" }, "Filled by"), ...columns.map(([, label]) => h("th", { class: "number", scope: "col" }, label)));
+  const head = h(
+    "tr",
+    {},
+    h("th", { scope: "col" }, "Filled by"),
+    ...columns.map(([, label]) => h("th", { class: "number", scope: "col" }, label)),
+  );
   const lines = rows.map((row) =>
     h(
-      "tr", {},
+      "tr",
+      {},
       h("th", { scope: "row" }, row.name),
       ...columns.map(([key, , digits, sign]) =>
-        h("td", { class: sign * row[key] === best[key] ? "number best" : "number" }, format(row[key], digits)),
+        h(
+          "td",
+          { class: sign * row[key] === best[key] ? "number best" : "number" },
+          format(row[key], digits),
+        ),
       ),
     ),
   );

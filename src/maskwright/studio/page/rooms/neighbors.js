@@ -17,57 +17,130 @@ export function mount(element, { api, params, setParams, fail, say }) {
   let turn = 0; // counts maps, so that a slow one does not replace a later one
   const names = new Map(); // row -> what is known of a picture
 
-  const plot = scatter({ label: "Map of features. Arrow keys move to the next picture, Enter shows its neighbors, plus and minus zoom.", onpick: pick, onhover: hover, onlasso: lasso });
+  const plot = scatter({
+    label:
+      "Map of features. Arrow keys move to the next picture, Enter shows its neighbors, plus and minus zoom.",
+    onpick: pick,
+    onhover: hover,
+    onlasso: lasso,
+  });
   const files = h("select", { "aria-label": "File of features" });
   const methods = h("select", { "aria-label": "Method" });
   const classes = h("div", { class: "classes", role: "group", "aria-label": "Classes" });
   const facts = h("p", { class: "soft small", role: "status" });
-  const side = h("section", { class: "panel stack", "aria-label": "Pictures", "aria-live": "polite" });
-  const modes = ["lasso", "move"].map((name) => h("button", { type: "button", "aria-pressed": String(name === "lasso"), onclick: () => setMode(name) }, name === "lasso" ? "Lasso" : "Move"));
-  const zooms = [["Zoom in", 1.5, "+"], ["Zoom out", 1 / 1.5, "−"]].map(([label, factor, sign]) => h("button", { type: "button", "aria-label": label, onclick: () => plot.zoom(factor) }, sign));
+  const side = h("section", {
+    class: "panel stack",
+    "aria-label": "Pictures",
+    "aria-live": "polite",
+  });
+  const modes = ["lasso", "move"].map((name) =>
+    h(
+      "button",
+      { type: "button", "aria-pressed": String(name === "lasso"), onclick: () => setMode(name) },
+      name === "lasso" ? "Lasso" : "Move",
+    ),
+  );
+  const zooms = [
+    ["Zoom in", 1.5, "+"],
+    ["Zoom out", 1 / 1.5, "−"],
+  ].map(([label, factor, sign]) =>
+    h("button", { type: "button", "aria-label": label, onclick: () => plot.zoom(factor) }, sign),
+  );
   const empty = h("p", { class: "panel empty", hidden: true });
-  const room = h("div", { class: "side" },
-    h("div", { class: "stack" },
-      h("div", { class: "panel stack" },
-        h("div", { class: "row" }, h("div", { class: "grow" }, field("Features", files)), field("Map by", methods), h("div", { class: "segments" }, ...modes), h("div", { class: "segments" }, ...zooms)),
-        plot.element, facts, classes)),
-    side);
+  const room = h(
+    "div",
+    { class: "side" },
+    h(
+      "div",
+      { class: "stack" },
+      h(
+        "div",
+        { class: "panel stack" },
+        h(
+          "div",
+          { class: "row" },
+          h("div", { class: "grow" }, field("Features", files)),
+          field("Map by", methods),
+          h("div", { class: "segments" }, ...modes),
+          h("div", { class: "segments" }, ...zooms),
+        ),
+        plot.element,
+        facts,
+        classes,
+      ),
+    ),
+    side,
+  );
   element.append(h("div", { class: "stack" }, h("h1", {}, title), empty, room));
   clear();
 
   function setMode(name) {
     plot.setMode(name);
-    modes.forEach((button, at) => button.setAttribute("aria-pressed", String((at === 0) === (name === "lasso"))));
+    modes.forEach((button, at) =>
+      button.setAttribute("aria-pressed", String((at === 0) === (name === "lasso"))),
+    );
   }
 
   async function start() {
     const found = await api.get("/api/neighbors/list");
     room.hidden = !found.files.length;
     empty.hidden = !room.hidden;
-    empty.textContent = "There is no file of features below the folder of runs. Write one with: maskwright embed RUN PHOTOS --out RUN/features.npz";
+    empty.textContent =
+      "There is no file of features below the folder of runs. Write one with: maskwright embed RUN PHOTOS --out RUN/features.npz";
     if (!found.files.length) return;
     if (!found.files.some((item) => item.file === file)) file = found.files[0].file;
-    files.replaceChildren(...found.files.map((item) => h("option", { value: item.file }, `${item.file} (${short(item.bytes / 1e6)} MB)`)));
+    files.replaceChildren(
+      ...found.files.map((item) =>
+        h("option", { value: item.file }, `${item.file} (${short(item.bytes / 1e6)} MB)`),
+      ),
+    );
     files.value = file;
-    files.onchange = () => { file = files.value; setParams({ file }); clear(); load().catch(fail); };
+    files.onchange = () => {
+      file = files.value;
+      setParams({ file });
+      clear();
+      load().catch(fail);
+    };
     if (!found.methods.includes(method)) method = "pca";
-    methods.replaceChildren(...Object.entries(METHODS).map(([name, label]) => h("option", { value: name, disabled: !found.methods.includes(name) }, found.methods.includes(name) ? label : `${label} (not installed)`)));
+    methods.replaceChildren(
+      ...Object.entries(METHODS).map(([name, label]) =>
+        h(
+          "option",
+          { value: name, disabled: !found.methods.includes(name) },
+          found.methods.includes(name) ? label : `${label} (not installed)`,
+        ),
+      ),
+    );
     methods.value = method;
-    methods.onchange = () => { method = methods.value; setParams({ method }); load().catch(fail); };
+    methods.onchange = () => {
+      method = methods.value;
+      setParams({ method });
+      load().catch(fail);
+    };
     await load();
   }
 
   async function load() {
     const mine = ++turn;
-    facts.textContent = method === "pca" ? "Drawing ..." : `${METHODS[method]} takes some seconds ...`;
+    facts.textContent =
+      method === "pca" ? "Drawing ..." : `${METHODS[method]} takes some seconds ...`;
     const found = await api.get(`/api/neighbors/map?${new URLSearchParams({ file, method })}`);
     if (mine !== turn) return;
     if (map?.file !== file) names.clear();
     map = { ...found, file };
     hidden = new Set();
-    plot.draw({ x: map.x, y: map.y, color: map.labels.length ? map.labels : new Array(map.count).fill(0) });
-    const thumbnails = map.shown ? "" : ` Thumbnails need the pictures: start the studio with --data${map.data ? ` (.../${map.data})` : ""}.`;
-    const meaning = method === "pca" ? "The two directions of largest variance." : "Who is near whom means something; distances between groups do not.";
+    plot.draw({
+      x: map.x,
+      y: map.y,
+      color: map.labels.length ? map.labels : new Array(map.count).fill(0),
+    });
+    const thumbnails = map.shown
+      ? ""
+      : ` Thumbnails need the pictures: start the studio with --data${map.data ? ` (.../${map.data})` : ""}.`;
+    const meaning =
+      method === "pca"
+        ? "The two directions of largest variance."
+        : "Who is near whom means something; distances between groups do not.";
     facts.textContent = `${map.count.toLocaleString("en")} pictures of ${map.width} numbers. ${meaning}${thumbnails}`;
     drawClasses();
   }
@@ -78,7 +151,13 @@ export function mount(element, { api, params, setParams, fail, say }) {
       ...shown.map((name, number) => {
         const key = svg("svg", { class: "key", viewBox: "0 0 12 12", "aria-hidden": "true" });
         const shape = Math.floor(number / 8) % 3;
-        key.append(shape === 0 ? svg("circle", { cx: 6, cy: 6, r: 5, class: `series-${number % 8}` }) : shape === 1 ? svg("rect", { x: 1, y: 1, width: 10, height: 10, class: `series-${number % 8}` }) : svg("path", { d: "M6 0 12 11H0z", class: `series-${number % 8}` }));
+        key.append(
+          shape === 0
+            ? svg("circle", { cx: 6, cy: 6, r: 5, class: `series-${number % 8}` })
+            : shape === 1
+              ? svg("rect", { x: 1, y: 1, width: 10, height: 10, class: `series-${number % 8}` })
+              : svg("path", { d: "M6 0 12 11H0z", class: `series-${number % 8}` }),
+        );
         const button = h("button", { type: "button", "aria-pressed": "true" }, key, name);
         button.onclick = () => {
           if (hidden.has(number)) hidden.delete(number);
@@ -88,7 +167,9 @@ export function mount(element, { api, params, setParams, fail, say }) {
         };
         return button;
       }),
-      map.classes.length > MOST_CLASSES ? h("span", { class: "soft small" }, `and ${map.classes.length - MOST_CLASSES} more`) : "",
+      map.classes.length > MOST_CLASSES
+        ? h("span", { class: "soft small" }, `and ${map.classes.length - MOST_CLASSES} more`)
+        : "",
     );
   }
 
@@ -104,7 +185,10 @@ export function mount(element, { api, params, setParams, fail, say }) {
   function hover(row, show) {
     // Only where the pointer rests: not a request for every point on the way.
     clearTimeout(hover.timer);
-    hover.timer = setTimeout(() => know([row]).then(([item]) => show(caption(item)), fail), names.has(row) ? 0 : 60);
+    hover.timer = setTimeout(
+      () => know([row]).then(([item]) => show(caption(item)), fail),
+      names.has(row) ? 0 : 60,
+    );
   }
 
   async function pick(row) {
@@ -114,8 +198,16 @@ export function mount(element, { api, params, setParams, fail, say }) {
         h("h2", {}, found.picture.name),
         h("ul", { class: "thumbs" }, thumbnail(found.picture)),
         h("h2", {}, "Nearest pictures"),
-        h("p", { class: "soft small" }, "By the cosine of standardized features; 1 is the same direction."),
-        h("ul", { class: "thumbs" }, ...found.nearest.map((item) => thumbnail(item, short(item.similarity)))),
+        h(
+          "p",
+          { class: "soft small" },
+          "By the cosine of standardized features; 1 is the same direction.",
+        ),
+        h(
+          "ul",
+          { class: "thumbs" },
+          ...found.nearest.map((item) => thumbnail(item, short(item.similarity))),
+        ),
       );
     } catch (error) {
       fail(error);
@@ -123,15 +215,28 @@ export function mount(element, { api, params, setParams, fail, say }) {
   }
 
   async function lasso(rows) {
-    if (!rows.length) { clear(); return; }
+    if (!rows.length) {
+      clear();
+      return;
+    }
     try {
       const counts = new Map();
-      for (const row of rows) if (map.labels[row] >= 0) counts.set(map.labels[row], (counts.get(map.labels[row]) || 0) + 1);
-      const largest = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([number, count]) => `${map.classes[number]} ${count}`);
+      for (const row of rows)
+        if (map.labels[row] >= 0)
+          counts.set(map.labels[row], (counts.get(map.labels[row]) || 0) + 1);
+      const largest = [...counts]
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, 6)
+        .map(([number, count]) => `${map.classes[number]} ${count}`);
       const pictures = await know(rows.slice(0, MOST_SHOWN));
       const more = rows.length > MOST_SHOWN ? `, the first ${MOST_SHOWN} shown` : "";
       side.replaceChildren(
-        h("div", { class: "spread" }, h("h2", {}, `${rows.length.toLocaleString("en")} pictures${more}`), h("button", { type: "button", onclick: copy }, "Copy names")),
+        h(
+          "div",
+          { class: "spread" },
+          h("h2", {}, `${rows.length.toLocaleString("en")} pictures${more}`),
+          h("button", { type: "button", onclick: copy }, "Copy names"),
+        ),
         largest.length ? h("p", { class: "soft small" }, largest.join(", ")) : null,
         h("ul", { class: "thumbs" }, ...pictures.map((item) => thumbnail(item))),
       );
@@ -146,18 +251,43 @@ export function mount(element, { api, params, setParams, fail, say }) {
   }
 
   function clear() {
-    side.replaceChildren(h("h2", {}, "Pictures"), h("p", { class: "soft" }, "Draw a loop around points to see their pictures, or click a point to see its nearest ones."));
+    side.replaceChildren(
+      h("h2", {}, "Pictures"),
+      h(
+        "p",
+        { class: "soft" },
+        "Draw a loop around points to see their pictures, or click a point to see its nearest ones.",
+      ),
+    );
   }
 
   function thumbnail(item, words = "") {
-    const image = item.picture ? h("img", { src: `/api/pictures/${item.picture}/thumbnail`, alt: "", loading: "lazy" }) : h("span", { class: "none" });
-    const button = h("button", { type: "button", title: item.name, onclick: () => { plot.focusOn(item.row); pick(item.row); } }, image, h("span", {}, [words, item.label || item.name.split("/").at(-1)].filter(Boolean).join(" ")));
+    const image = item.picture
+      ? h("img", { src: `/api/pictures/${item.picture}/thumbnail`, alt: "", loading: "lazy" })
+      : h("span", { class: "none" });
+    const button = h(
+      "button",
+      {
+        type: "button",
+        title: item.name,
+        onclick: () => {
+          plot.focusOn(item.row);
+          pick(item.row);
+        },
+      },
+      image,
+      h("span", {}, [words, item.label || item.name.split("/").at(-1)].filter(Boolean).join(" ")),
+    );
     button.setAttribute("aria-label", `${caption(item)}${words ? `, similarity ${words}` : ""}`);
     return h("li", {}, button);
   }
 
   start().catch(fail);
-  return () => { turn++; plot.close(); clearTimeout(hover.timer); };
+  return () => {
+    turn++;
+    plot.close();
+    clearTimeout(hover.timer);
+  };
 }
 
 const caption = (item) => [item.name, item.label].filter(Boolean).join(", ");

@@ -1,16 +1,16 @@
 // Paint: hide patches by hand or by a policy, and see what models fill in while you do.
-import { modelField, PicturePicker } from "../chooser.js";
-import { download, h, slider } from "../elements.js";
-import { Board, color, loadImage } from "../paint/board.js";
-import { helpDialog, listenToKeys } from "../paint/keys.js";
+import { modelField } from "../chooser.js";
+import { h } from "../elements.js";
+import { color, loadImage } from "../paint/board.js";
+import { listenToKeys } from "../paint/keys.js";
+import { buildPage, TOOLS } from "../paint/layout.js";
 import { Live } from "../paint/live.js";
-import { Mask, pack, unpack } from "../paint/mask.js";
-import { PolicyPanel } from "../paint/policy-panel.js";
-import { Result, scoreTable, VIEWS } from "../paint/results.js";
+import { Mask, unpack } from "../paint/mask.js";
+import { scoreTable, VIEWS } from "../paint/results.js";
+import { writeLink } from "../paint/take-away.js";
 
 export const title = "Paint";
 
-const TOOLS = [["brush", "Brush"], ["rectangle", "Rectangle"], ["lasso", "Lasso"]];
 const MOST_STEPS = 200; // of undo
 const REST = 250; // milliseconds without a stroke before slower numbers are asked for
 
@@ -44,133 +44,36 @@ class Paint {
     this.cursor = null; // of the pointer, in patches
     this.caret = null; // of the keyboard
     this.trail = [];
-    this.fills = new Live((wanted, signal) => this.api.post("/api/paint/fill", wanted, { signal }), (answer, wanted) => this.receive(answer, wanted), this.fail, (isBusy) => this.setBusy(isBusy));
-    this.masks = new Live((wanted, signal) => this.api.post("/api/paint/policy", wanted, { signal }), (answer, wanted) => this.receiveMask(answer, wanted), this.fail);
-    this.rests = new Live((wanted, signal) => this.api.post("/api/paint/trivial", wanted, { signal }), (answer) => this.receiveTrivial(answer), this.fail);
-    this.build();
-  }
-
-  // ---- What is on the page
-
-  build() {
-    this.painting = new Board("The picture that you paint on", (pen, board) => this.drawPainting(pen, board), {
-      begin: (place) => this.begin(place),
-      move: (place) => this.move(place),
-      end: (place) => this.end(place),
-      hover: (place) => this.hover(place),
-    });
-    const canvas = this.painting.canvas;
-    canvas.tabIndex = 0;
-    canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-describedby", "paint-how");
-    canvas.classList.add("paintable");
-    canvas.addEventListener("keydown", (event) => this.press(event));
-    canvas.addEventListener("blur", () => { this.caret = null; this.painting.paint(); });
-    this.results = [new Result(this, "Model"), new Result(this, "Second model")];
-    this.picker = new PicturePicker({ say: this.say, fail: this.fail, onpick: (id) => this.setPicture(id).catch(this.fail) });
-    this.panel = new PolicyPanel((value) => this.askPolicy(value));
-    this.help = helpDialog();
-    this.count = h("span", { class: "soft small", role: "status" });
-    this.modelBox = h("div", { class: "stack" });
-    this.stages = h("div", { class: "stages" }, this.paintStage(), this.resultStage());
-    this.table = h("div", { class: "scroll" });
-    this.element = h(
-      "div", { class: "paint" },
-      h("h1", { class: "sr" }, "Paint a mask"),
-      h("div", { class: "toolbar panel" }, this.tools(), this.history()),
-      h("aside", { class: "stack side" }, this.sources(), this.policies()),
-      h("section", { class: "stack center" }, this.stages, h("div", { class: "below" }, this.numbers(), this.takeAway())),
-      this.help,
+    this.fills = new Live(
+      (wanted, signal) => this.api.post("/api/paint/fill", wanted, { signal }),
+      (answer, wanted) => this.receive(answer, wanted),
+      this.fail,
+      (isBusy) => this.setBusy(isBusy),
     );
-  }
-
-  paintStage() {
-    return h(
-      "figure", { class: "paint-stage" },
-      h("figcaption", { class: "spread" }, h("h2", {}, "You hide"), this.count),
-      this.painting.canvas,
-      h("p", { id: "paint-how", class: "soft small" }, "Drag over the picture, or move with arrows and paint with Space."),
+    this.masks = new Live(
+      (wanted, signal) => this.api.post("/api/paint/policy", wanted, { signal }),
+      (answer, wanted) => this.receiveMask(answer, wanted),
+      this.fail,
     );
-  }
-
-  resultStage() {
-    return h("div", { class: "results stack" }, h("div", { class: "boards" }, this.results.map((result) => result.element)), this.viewBar(), this.viewOptions());
-  }
-
-  tools() {
-    this.toolButtons = TOOLS.map(([name, label]) => h("button", { type: "button", onclick: () => this.setTool(name) }, label));
-    this.modeButtons = [["Hide", true], ["Show", false]].map(([label, hides]) => h("button", { type: "button", onclick: () => this.setMode(hides) }, label));
-    this.sizeSlider = slider({ label: "Brush", min: 1, max: 8, step: 1, value: this.size, format: (value) => `${value}`, oninput: (value) => this.setSize(value) });
-    this.sizeSlider.element.classList.add("brush-size");
-    return h(
-      "div", { class: "row" },
-      h("div", { class: "segments", role: "group", "aria-label": "Tool" }, this.toolButtons),
-      h("div", { class: "segments", role: "group", "aria-label": "Hide or show" }, this.modeButtons),
-      this.sizeSlider.element,
+    this.rests = new Live(
+      (wanted, signal) => this.api.post("/api/paint/trivial", wanted, { signal }),
+      (answer) => this.receiveTrivial(answer),
+      this.fail,
     );
-  }
-
-  history() {
-    this.undoButton = h("button", { type: "button", onclick: () => this.undo() }, "Undo");
-    this.redoButton = h("button", { type: "button", onclick: () => this.redo() }, "Redo");
-    return h(
-      "div", { class: "row" },
-      this.undoButton, this.redoButton,
-      h("button", { type: "button", onclick: () => this.change((mask) => mask.invert()) }, "Invert"),
-      h("button", { type: "button", onclick: () => this.change((mask) => mask.clear()) }, "Clear"),
-      h("button", { type: "button", class: "quiet", "aria-label": "Keyboard help", title: "Keyboard help", onclick: () => this.help.showModal() }, "?"),
-    );
-  }
-
-  sources() {
-    return h("section", { class: "panel stack", "aria-label": "Model and picture" }, this.modelBox, this.picker.element);
-  }
-
-  policies() {
-    return h("details", { class: "panel", open: innerWidth > 720 }, h("summary", {}, h("h2", {}, "Mask by a policy")), this.panel.element);
-  }
-
-  viewBar() {
-    this.viewButtons = VIEWS.map(([name, label]) => h("button", { type: "button", onclick: () => this.setView(name) }, label));
-    return h("div", { class: "segments views", role: "group", "aria-label": "View of what was filled in" }, this.viewButtons);
-  }
-
-  viewOptions() {
-    this.dividerSlider = slider({ label: "Left the original, right what was filled in", min: 0, max: 1, step: 0.01, value: 0.5, format: (value) => `${Math.round(100 * value)} %`, oninput: (value) => this.setDivider(value) });
-    this.layerSlider = slider({ label: "Layer of the encoder", min: 1, max: 12, step: 1, value: 12, oninput: (value) => { this.layer = value - 1; this.paintResults(); } });
-    this.attentionNote = h("p", { class: "soft small" }, "Click a patch, or move to it with arrows on the left, to see what it attends to. Here the model sees the whole picture.");
-    this.errorNote = h("p", { class: "soft small" }, "Mean absolute difference over channels: black is 0, light yellow is 0.5 and more.");
-    return h("div", { class: "stack view-options" }, this.dividerSlider.element, this.layerSlider.element, this.attentionNote, this.errorNote);
-  }
-
-  numbers() {
-    return h("section", { class: "panel stack", "aria-label": "Numbers" }, h("h2", {}, "How well it came back"), this.table, h("p", { class: "soft small" }, "PSNR and the error of edges (HF) over hidden pixels, SSIM of the composite. The last rows learned nothing."));
-  }
-
-  takeAway() {
-    this.commandText = h("code", { class: "command", tabindex: "0" });
-    this.commandBox = h("div", { class: "stack", hidden: true }, this.commandText, h("button", { type: "button", onclick: () => this.copy(this.commandText.textContent, "The command is copied.") }, "Copy the command"));
-    return h(
-      "section", { class: "panel stack", "aria-label": "Take it away" },
-      h("h2", {}, "Take it away"),
-      h("div", { class: "row" },
-        h("button", { type: "button", class: "primary", onclick: () => this.save().catch(this.fail) }, "Download"),
-        h("button", { type: "button", onclick: () => this.copyLink() }, "Copy link"),
-        h("button", { type: "button", onclick: () => this.showCommand().catch(this.fail) }, "Command"),
-      ),
-      h("p", { class: "soft small" }, "Download gives the sheet, the mask, the picture at the model's size, and the numbers as JSON. Where they lie, the command gives the same again."),
-      this.commandBox,
-    );
+    buildPage(this);
   }
 
   // ---- Beginning and end
 
   async start() {
     const { params, studio } = this;
-    if (!studio.models.length) throw new Error("The studio was started without a model: maskwright studio RUN.");
+    if (!studio.models.length)
+      throw new Error("The studio was started without a model: maskwright studio RUN.");
     const known = (id) => (studio.models.some((model) => model.id === id) ? id : "");
     const first = known(params.get("model")) || studio.models[0].id;
-    this.view = VIEWS.some(([name]) => name === params.get("view")) ? params.get("view") : "composite";
+    this.view = VIEWS.some(([name]) => name === params.get("view"))
+      ? params.get("view")
+      : "composite";
     this.keys = listenToKeys(this.actions());
     this.updateTools();
     this.setView(this.view);
@@ -191,7 +94,11 @@ class Paint {
       this.mask.read(bits);
       return;
     }
-    const value = { policy: params.get("policy") || "random", ratio: Number(params.get("ratio")) || 0.75, seed: Number(params.get("seed")) || 0 };
+    const value = {
+      policy: params.get("policy") || "random",
+      ratio: Number(params.get("ratio")) || 0.75,
+      seed: Number(params.get("seed")) || 0,
+    };
     this.panel.restore(value);
     this.policy = value;
     this.wantsPolicy = true;
@@ -203,7 +110,8 @@ class Paint {
     for (const live of [this.fills, this.masks, this.rests]) live.stop();
     clearTimeout(this.resting);
     clearTimeout(this.remembering);
-    for (const board of [this.painting, ...this.results.map((result) => result.board)]) board.close();
+    for (const board of [this.painting, ...this.results.map((result) => result.board)])
+      board.close();
   }
 
   actions() {
@@ -221,9 +129,25 @@ class Paint {
       redo: () => this.redo(),
       n: () => this.picker.step(1).catch(this.fail),
       p: () => this.picker.step(-1).catch(this.fail),
-      m: () => this.setModel(0, cycle(this.studio.models.map((model) => model.id), this.models[0])).catch(this.fail),
-      v: () => this.setView(cycle(VIEWS.map(([name]) => name), this.view)),
-      s: () => { this.panel.seed.set((this.panel.value.seed + 1) % 100); this.askPolicy(this.panel.value); },
+      m: () =>
+        this.setModel(
+          0,
+          cycle(
+            this.studio.models.map((model) => model.id),
+            this.models[0],
+          ),
+        ).catch(this.fail),
+      v: () =>
+        this.setView(
+          cycle(
+            VIEWS.map(([name]) => name),
+            this.view,
+          ),
+        ),
+      s: () => {
+        this.panel.seed.set((this.panel.value.seed + 1) % 100);
+        this.askPolicy(this.panel.value);
+      },
       "?": () => this.help.showModal(),
     };
   }
@@ -234,10 +158,17 @@ class Paint {
     const shape = id ? await this.api.get(`/api/paint/model?model=${id}`) : null;
     const other = this.shapes[1 - which];
     // Under one mask stand models of the same patches.
-    const differs = shape && other && (shape.rows !== other.rows || shape.cols !== other.cols || shape.patch_size !== other.patch_size);
+    const differs =
+      shape &&
+      other &&
+      (shape.rows !== other.rows ||
+        shape.cols !== other.cols ||
+        shape.patch_size !== other.patch_size);
     if (differs && which === 1) {
       this.updateModels();
-      throw new Error(`Models side by side need the same patches: ${this.label(id)} has ${shape.rows}x${shape.cols}, the first model ${other.rows}x${other.cols}.`);
+      throw new Error(
+        `Models side by side need the same patches: ${this.label(id)} has ${shape.rows}x${shape.cols}, the first model ${other.rows}x${other.cols}.`,
+      );
     }
     this.models[which] = id;
     this.shapes[which] = shape;
@@ -268,7 +199,13 @@ class Paint {
     const set = (which) => (id) => this.setModel(which, id).catch(this.fail);
     this.modelBox.replaceChildren(
       modelField("Model", models, this.models[0], set(0)),
-      modelField("Beside it", models.filter((model) => model.id !== this.models[0]), this.models[1], set(1), "none"),
+      modelField(
+        "Beside it",
+        models.filter((model) => model.id !== this.models[0]),
+        this.models[1],
+        set(1),
+        "none",
+      ),
     );
   }
 
@@ -310,8 +247,12 @@ class Paint {
   }
 
   updateTools() {
-    TOOLS.forEach(([name], at) => this.toolButtons[at].setAttribute("aria-pressed", String(name === this.tool)));
-    this.modeButtons.forEach((button, at) => button.setAttribute("aria-pressed", String((at === 0) === this.hides)));
+    TOOLS.forEach(([name], at) =>
+      this.toolButtons[at].setAttribute("aria-pressed", String(name === this.tool)),
+    );
+    this.modeButtons.forEach((button, at) =>
+      button.setAttribute("aria-pressed", String((at === 0) === this.hides)),
+    );
     this.sizeSlider.element.hidden = this.tool !== "brush";
   }
 
@@ -364,7 +305,10 @@ class Paint {
     }
     // The same caret asks for attention, so that this needs no mouse either.
     if (step && this.view === "attention") this.setPatch(this.caret.row, this.caret.col);
-    if (!step || event.shiftKey) this.change((mask) => mask.brush(this.caret.row + 0.5, this.caret.col + 0.5, this.size, this.hides ? 1 : 0));
+    if (!step || event.shiftKey)
+      this.change((mask) =>
+        mask.brush(this.caret.row + 0.5, this.caret.col + 0.5, this.size, this.hides ? 1 : 0),
+      );
     this.painting.paint();
   }
 
@@ -435,12 +379,14 @@ class Paint {
     this.painting.paint();
     clearTimeout(this.resting);
     clearTimeout(this.remembering);
-    this.remembering = setTimeout(() => this.writeLink(), REST);
+    this.remembering = setTimeout(() => writeLink(this), REST);
     if (!this.picture) return;
     if (!isMixed) {
       this.results.forEach((result) => result.empty());
       this.scores = this.trivial = [];
-      const text = count ? "Leave at least a patch visible: a model has to see something." : "Paint over the picture to hide patches.";
+      const text = count
+        ? "Leave at least a patch visible: a model has to see something."
+        : "Paint over the picture to hide patches.";
       this.table.replaceChildren(h("p", { class: "soft" }, text));
       return;
     }
@@ -451,8 +397,15 @@ class Paint {
   }
 
   async receive(answer, wanted) {
-    const images = await Promise.all(answer.fills.map((fill) => Promise.all([loadImage(fill.composite), loadImage(fill.error)])));
-    if (wanted.picture !== this.picture || String(wanted.models) !== String(this.chosen) || !this.mask.isMixed) return;
+    const images = await Promise.all(
+      answer.fills.map((fill) => Promise.all([loadImage(fill.composite), loadImage(fill.error)])),
+    );
+    if (
+      wanted.picture !== this.picture ||
+      String(wanted.models) !== String(this.chosen) ||
+      !this.mask.isMixed
+    )
+      return;
     answer.fills.forEach((fill, at) => this.results[at].show(...images[at], fill.scores));
     this.scores = answer.fills.map((fill) => ({ name: this.label(fill.model), ...fill.scores }));
     this.showScores();
@@ -479,11 +432,15 @@ class Paint {
 
   setView(view) {
     this.view = view;
-    VIEWS.forEach(([name], at) => this.viewButtons[at].setAttribute("aria-pressed", String(name === view)));
+    VIEWS.forEach(([name], at) =>
+      this.viewButtons[at].setAttribute("aria-pressed", String(name === view)),
+    );
     this.dividerSlider.element.hidden = view !== "slider";
     this.layerSlider.element.hidden = this.attentionNote.hidden = view !== "attention";
     this.errorNote.hidden = view !== "error";
-    this.results.forEach((result) => result.board.canvas.classList.toggle("paintable", view === "slider" || view === "attention"));
+    this.results.forEach((result) =>
+      result.board.canvas.classList.toggle("paintable", view === "slider" || view === "attention"),
+    );
     if (view === "attention" && !this.patch) this.setMiddlePatch();
     this.paintResults();
     this.setParams({ view: view === "composite" ? null : view });
@@ -506,7 +463,9 @@ class Paint {
     this.patch = { row, col };
     const patch = row * cols + col;
     const wanted = { models: this.chosen, picture: this.picture, patch };
-    this.api.post("/api/paint/attention", wanted).then((answer) => this.receiveAttention(answer), this.fail);
+    this.api
+      .post("/api/paint/attention", wanted)
+      .then((answer) => this.receiveAttention(answer), this.fail);
   }
 
   receiveAttention(answer) {
@@ -528,89 +487,20 @@ class Paint {
     const { width, height } = board.cell;
     if (this.tool === "rectangle" && this.trail.length === 2) {
       const [a, b] = this.trail;
-      outline(pen, board, () => pen.rect(a.col * width, a.row * height, (b.col - a.col) * width, (b.row - a.row) * height));
+      outline(pen, board, () =>
+        pen.rect(a.col * width, a.row * height, (b.col - a.col) * width, (b.row - a.row) * height),
+      );
     }
     if (this.tool === "lasso" && this.trail.length > 1)
-      outline(pen, board, () => this.trail.forEach((point) => pen.lineTo(point.col * width, point.row * height)));
+      outline(pen, board, () =>
+        this.trail.forEach((point) => pen.lineTo(point.col * width, point.row * height)),
+      );
     if (this.tool === "brush" && this.cursor)
-      outline(pen, board, () => pen.arc(this.cursor.col * width, this.cursor.row * height, (this.size / 2) * width, 0, 7));
+      outline(pen, board, () =>
+        pen.arc(this.cursor.col * width, this.cursor.row * height, (this.size / 2) * width, 0, 7),
+      );
     if (this.caret) board.frameCell(pen, this.caret.row, this.caret.col);
   }
-
-  // ---- Taking it away
-
-  writeLink() {
-    const { policy } = this;
-    this.setParams({
-      model: this.models[0], beside: this.models[1], picture: this.picture,
-      mask: policy ? null : pack(String(this.mask)),
-      policy: policy?.policy, ratio: policy?.ratio, seed: policy?.seed,
-    });
-  }
-
-  copyLink() {
-    this.writeLink();
-    const lasts = this.picture.startsWith("u") ? " It works as long as this studio runs and keeps the picture." : "";
-    this.copy(location.href, `The link is copied.${lasts}`);
-  }
-
-  async copy(text, message) {
-    try {
-      await navigator.clipboard.writeText(text);
-      this.say(message);
-    } catch {
-      this.fail(new Error(`The browser does not let the studio copy. Here it is: ${text}`));
-    }
-  }
-
-  askSheet() {
-    if (!this.mask.isMixed || !this.picture) throw new Error("Hide some patches and leave some visible first.");
-    return this.api.post("/api/paint/sheet", { models: this.chosen, picture: this.picture, mask: String(this.mask), ...this.policy });
-  }
-
-  showSheet(made) {
-    this.commandText.textContent = made.command;
-    this.commandBox.hidden = false;
-  }
-
-  async showCommand() {
-    const made = await this.askSheet();
-    this.showSheet(made);
-    const files = [made.command.includes("-mask.png") && "the mask", made.needs_picture && "the picture"].filter(Boolean);
-    if (files.length) this.say(`Run it where ${files.join(" and ")} of Download lie${files.length > 1 ? "" : "s"}.`);
-  }
-
-  async save() {
-    this.say("Drawing the sheet ...");
-    const made = await this.askSheet();
-    this.showSheet(made);
-    const picture = await this.api.blobOf(`/api/paint/picture?model=${this.models[0]}&picture=${this.picture}`);
-    const numbers = { ...made.numbers, command: made.command };
-    download(toBlob(made.sheet), `${made.stem}-sheet.png`);
-    download(await this.maskFile(made.mask), `${made.stem}-mask.png`);
-    download(picture, `${made.stem}-picture.png`);
-    download(new Blob([JSON.stringify(numbers, null, 2)], { type: "application/json" }), `${made.stem}.json`);
-    this.say("Four files are downloaded.");
-  }
-
-  // White is hidden; a whole square of pixels for each patch.
-  maskFile(bits) {
-    const { rows, cols, patch_size: side } = this.shapes[0];
-    const canvas = h("canvas", { width: cols * side, height: rows * side });
-    const pen = canvas.getContext("2d");
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.fillStyle = "#fff";
-    for (let at = 0; at < rows * cols; at++)
-      if (bits[at] === "1") pen.fillRect((at % cols) * side, Math.floor(at / cols) * side, side, side);
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  }
-}
-
-// A data address as a file; fetching it would be a request that the page may not make.
-function toBlob(address) {
-  const [head, data] = address.split(",");
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  return new Blob([bytes], { type: head.match(/data:(.*);/)[1] });
 }
 
 function outline(pen, board, shape) {

@@ -6,9 +6,21 @@ import { Live } from "../paint/live.js";
 
 export const title = "Policies";
 
-const EXAMPLES = ["0.75", "0.5->0.75", "cosine(0.5->0.9)", "steps(0.5, 0.7, 0.9)", "uniform(0.4, 0.9)"];
+const EXAMPLES = [
+  "0.75",
+  "0.5->0.75",
+  "cosine(0.5->0.9)",
+  "steps(0.5, 0.7, 0.9)",
+  "uniform(0.4, 0.9)",
+];
 const REST = 300; // milliseconds before the slower geometry is measured
-const NAMES = { edge: "at the edge", center: "in the center", distance: "distance", boundary: "boundary", islands: "islands" };
+const NAMES = {
+  edge: "at the edge",
+  center: "in the center",
+  distance: "distance",
+  boundary: "boundary",
+  islands: "islands",
+};
 const MEANING = {
   edge: "share of masks that hide the outermost ring",
   center: "share of masks that hide the middle half",
@@ -31,49 +43,130 @@ class Policies {
     this.shape = this.original = null;
     this.cards = [];
     this.points = [];
-    this.masks = new Live((wanted, signal) => this.api.post("/api/policies/masks", wanted, { signal }), (answer) => this.receive(answer), this.fail);
+    this.masks = new Live(
+      (wanted, signal) => this.api.post("/api/policies/masks", wanted, { signal }),
+      (answer) => this.receive(answer),
+      this.fail,
+    );
     this.build();
   }
 
   build() {
-    this.picker = new PicturePicker({ say: this.say, fail: this.fail, onpick: (id) => this.setPicture(id).catch(this.fail) });
-    this.ratio = slider({ label: "Share hidden", min: 0.05, max: 0.95, step: 0.01, value: 0.75, format: percent, oninput: () => this.refresh() });
-    this.seed = slider({ label: "Seed", min: 0, max: 99, step: 1, value: 0, oninput: () => this.refresh() });
+    this.picker = new PicturePicker({
+      say: this.say,
+      fail: this.fail,
+      onpick: (id) => this.setPicture(id).catch(this.fail),
+    });
+    this.ratio = slider({
+      label: "Share hidden",
+      min: 0.05,
+      max: 0.95,
+      step: 0.01,
+      value: 0.75,
+      format: percent,
+      oninput: () => this.refresh(),
+    });
+    this.seed = slider({
+      label: "Seed",
+      min: 0,
+      max: 99,
+      step: 1,
+      value: 0,
+      oninput: () => this.refresh(),
+    });
     this.modelBox = h("div");
     this.grid = h("div", { class: "policy-cards" });
     this.left = h("p", { class: "soft small" });
     this.element = h(
-      "div", { class: "policies" },
+      "div",
+      { class: "policies" },
       h("h1", { class: "sr" }, "All policies on one picture"),
-      h("aside", { class: "panel stack side", "aria-label": "Model, picture and ratio" }, this.modelBox, this.ratio.element, this.seed.element, this.picker.element),
-      h("section", { class: "stack" }, this.schedule(), h("p", { class: "soft small" }, "Left a mask of the picture; right how often each place is hidden, from white (never) to dark blue (always). Distances are in patches."), this.grid, this.left),
+      h(
+        "aside",
+        { class: "panel stack side", "aria-label": "Model, picture and ratio" },
+        this.modelBox,
+        this.ratio.element,
+        this.seed.element,
+        this.picker.element,
+      ),
+      h(
+        "section",
+        { class: "stack" },
+        this.schedule(),
+        h(
+          "p",
+          { class: "soft small" },
+          "Left a mask of the picture; right how often each place is hidden, from white (never) to dark blue (always). Distances are in patches.",
+        ),
+        this.grid,
+        this.left,
+      ),
     );
   }
 
   schedule() {
     this.text = h("input", { type: "text", spellcheck: "false", value: "0.5->0.75" });
     this.text.addEventListener("input", () => this.trace());
-    this.time = slider({ label: "Time in the training", min: 0, max: 1, step: 0.01, value: 1, format: percent, oninput: (value) => this.setTime(value) });
-    this.chart = svg("svg", { viewBox: "0 0 600 130", role: "img", "aria-label": "The ratio over training" });
+    this.time = slider({
+      label: "Time in the training",
+      min: 0,
+      max: 1,
+      step: 0.01,
+      value: 1,
+      format: percent,
+      oninput: (value) => this.setTime(value),
+    });
+    this.chart = svg("svg", {
+      viewBox: "0 0 600 130",
+      role: "img",
+      "aria-label": "The ratio over training",
+    });
     this.mistake = h("p", { class: "soft small", role: "status" });
-    const examples = EXAMPLES.map((text) => h("button", { type: "button", onclick: () => { this.text.value = text; this.trace(); } }, text));
+    const examples = EXAMPLES.map((text) =>
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            this.text.value = text;
+            this.trace();
+          },
+        },
+        text,
+      ),
+    );
     return h(
-      "div", { class: "panel stack" },
+      "div",
+      { class: "panel stack" },
       h("h2", {}, "A ratio over training"),
-      h("div", { class: "schedule" }, h("div", { class: "stack" }, field("Schedule", this.text), h("div", { class: "row examples" }, examples), this.time.element), this.chart),
+      h(
+        "div",
+        { class: "schedule" },
+        h(
+          "div",
+          { class: "stack" },
+          field("Schedule", this.text),
+          h("div", { class: "row examples" }, examples),
+          this.time.element,
+        ),
+        this.chart,
+      ),
       this.mistake,
     );
   }
 
   async start() {
     const { params, studio } = this;
-    if (!studio.models.length) throw new Error("The studio was started without a model: maskwright studio RUN.");
+    if (!studio.models.length)
+      throw new Error("The studio was started without a model: maskwright studio RUN.");
     const asked = params.get("model");
     this.ratio.set(Number(params.get("ratio")) || 0.75);
     this.seed.set(Number(params.get("seed")) || 0);
     const picture = await this.picker.open(params.get("picture") || "");
     this.picture = picture;
-    await this.setModel(studio.models.some((model) => model.id === asked) ? asked : studio.models[0].id);
+    await this.setModel(
+      studio.models.some((model) => model.id === asked) ? asked : studio.models[0].id,
+    );
     this.picker.picked = picture;
     this.picker.show();
     await this.trace();
@@ -90,7 +183,11 @@ class Policies {
   async setModel(id) {
     this.model = id;
     this.shape = await this.api.get(`/api/paint/model?model=${id}`);
-    this.modelBox.replaceChildren(modelField("Model (its grid and its attention)", this.studio.models, id, (other) => this.setModel(other).catch(this.fail)));
+    this.modelBox.replaceChildren(
+      modelField("Model (its grid and its attention)", this.studio.models, id, (other) =>
+        this.setModel(other).catch(this.fail),
+      ),
+    );
     this.cards.forEach((card) => card.close());
     this.cards = this.shape.policies.map((policy) => new Card(policy, this.shape, this));
     this.grid.replaceChildren(...this.cards.map((card) => card.element));
@@ -105,7 +202,12 @@ class Policies {
   }
 
   get wanted() {
-    return { model: this.model, picture: this.picture, ratio: Number(this.ratio.input.value), seed: Number(this.seed.input.value) };
+    return {
+      model: this.model,
+      picture: this.picture,
+      ratio: Number(this.ratio.input.value),
+      seed: Number(this.seed.input.value),
+    };
   }
 
   refresh() {
@@ -120,7 +222,9 @@ class Policies {
   receive(answer) {
     answer.masks.forEach((made, at) => this.cards[at]?.show(made));
     const missing = answer.masks.filter((made) => made.reason);
-    this.left.textContent = missing.length ? `Left out, because they look at maps that these pictures do not have: ${missing.map((made) => made.policy).join(", ")}.` : "";
+    this.left.textContent = missing.length
+      ? `Left out, because they look at maps that these pictures do not have: ${missing.map((made) => made.policy).join(", ")}.`
+      : "";
   }
 
   // One policy after another, until something is turned again.
@@ -129,7 +233,10 @@ class Policies {
     for (const card of this.cards) {
       if (card.element.hidden) continue;
       try {
-        const found = await this.api.post("/api/policies/geometry", { ...this.wanted, policy: card.policy.name });
+        const found = await this.api.post("/api/policies/geometry", {
+          ...this.wanted,
+          policy: card.policy.name,
+        });
         if (this.measuring !== mine) return;
         card.measured(found);
       } catch (error) {
@@ -145,7 +252,9 @@ class Policies {
       const found = await this.api.get(`/api/policies/schedule?text=${encodeURIComponent(text)}`);
       if (text !== this.text.value.trim()) return;
       this.points = found.points;
-      this.mistake.textContent = this.points.some(([, low, high]) => low !== high) ? "The band is what is drawn anew at each step." : "Move the time to set the ratio of all policies below.";
+      this.mistake.textContent = this.points.some(([, low, high]) => low !== high)
+        ? "The band is what is drawn anew at each step."
+        : "Move the time to set the ratio of all policies below.";
     } catch (error) {
       // While somebody types, a sentence beside the field is enough.
       this.points = [];
@@ -168,15 +277,28 @@ class Policies {
     const y = (value) => 102 - 92 * Math.max(0, Math.min(1, value));
     const parts = [];
     for (const value of [0, 0.5, 1]) {
-      parts.push(svg("line", { class: "chart-axis", x1: x(0), x2: x(1), y1: y(value), y2: y(value) }));
-      parts.push(svg("text", { class: "chart-text", x: 32, y: y(value) + 4, "text-anchor": "end" }, String(value)));
+      parts.push(
+        svg("line", { class: "chart-axis", x1: x(0), x2: x(1), y1: y(value), y2: y(value) }),
+      );
+      parts.push(
+        svg(
+          "text",
+          { class: "chart-text", x: 32, y: y(value) + 4, "text-anchor": "end" },
+          String(value),
+        ),
+      );
     }
-    parts.push(svg("text", { class: "chart-text", x: x(0), y: 124 }, "begin"), svg("text", { class: "chart-text", x: x(1), y: 124, "text-anchor": "end" }, "end"));
+    parts.push(
+      svg("text", { class: "chart-text", x: x(0), y: 124 }, "begin"),
+      svg("text", { class: "chart-text", x: x(1), y: 124, "text-anchor": "end" }, "end"),
+    );
     if (this.points.length) {
       const line = (at) => this.points.map((point) => `${x(point[0])},${y(point[at])}`);
       const band = [...line(1), ...line(2).reverse()].join(" ");
       parts.push(svg("polygon", { class: "chart-band", points: band }));
-      const middle = this.points.map(([time, low, high]) => `${x(time)},${y((low + high) / 2)}`).join(" ");
+      const middle = this.points
+        .map(([time, low, high]) => `${x(time)},${y((low + high) / 2)}`)
+        .join(" ");
       parts.push(svg("polyline", { class: "chart-line", points: middle }));
       const now = Number(this.time.input.value);
       parts.push(svg("line", { class: "chart-now", x1: x(now), x2: x(now), y1: y(0), y2: y(1) }));
@@ -196,18 +318,22 @@ class Card {
       board.image(pen, room.original);
       board.hatch(pen, (at) => this.bits[at] === "1");
     });
-    this.heat = new Board(`How often ${policy.name} hides each place`, (pen, board) => this.drawHeat(pen, board));
+    this.heat = new Board(`How often ${policy.name} hides each place`, (pen, board) =>
+      this.drawHeat(pen, board),
+    );
     for (const board of [this.mask, this.heat]) board.setGrid(shape.rows, shape.cols);
     this.numbers = h("dl", { class: "policy-numbers" });
     this.fill({});
     this.draws = h("p", { class: "soft small" }, "measuring ...");
     this.link = h("a", {}, "Paint with it");
     this.element = h(
-      "article", { class: "panel policy-card" },
+      "article",
+      { class: "panel policy-card" },
       h("div", { class: "spread" }, h("h2", {}, policy.name), this.link),
       h("p", { class: "soft small summary" }, policy.summary),
       h("div", { class: "pair" }, this.mask.canvas, this.heat.canvas),
-      this.numbers, this.draws,
+      this.numbers,
+      this.draws,
     );
   }
 
@@ -227,7 +353,14 @@ class Card {
   }
 
   fill(numbers) {
-    const cells = Object.keys(NAMES).map((key) => h("div", { title: MEANING[key] }, h("dt", {}, NAMES[key]), h("dd", {}, numbers[key]?.toFixed(2) ?? "–")));
+    const cells = Object.keys(NAMES).map((key) =>
+      h(
+        "div",
+        { title: MEANING[key] },
+        h("dt", {}, NAMES[key]),
+        h("dd", {}, numbers[key]?.toFixed(2) ?? "–"),
+      ),
+    );
     this.numbers.replaceChildren(...cells);
   }
 

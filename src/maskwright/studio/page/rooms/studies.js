@@ -15,7 +15,12 @@ export function mount(element, { api, params, setParams, fail }) {
   const about = h("div", { class: "stack" });
   const frame = h("iframe", { class: "report", title: "Report of the study", sandbox: "" });
   const reportLink = h("a", { target: "_blank", rel: "noopener" }, "Open the report alone");
-  const report = h("section", { class: "stack", hidden: true }, h("div", { class: "spread" }, h("h2", {}, "Report"), reportLink), frame);
+  const report = h(
+    "section",
+    { class: "stack", hidden: true },
+    h("div", { class: "spread" }, h("h2", {}, "Report"), reportLink),
+    frame,
+  );
   const empty = h("p", { class: "panel empty", hidden: true });
   const side = h("div", { class: "side" }, picks, h("div", { class: "stack" }, about, report));
   element.append(h("div", { class: "stack" }, h("h1", {}, title), empty, side));
@@ -39,12 +44,39 @@ export function mount(element, { api, params, setParams, fail }) {
     const focused = document.activeElement?.dataset?.study;
     picks.replaceChildren(
       ...studies.map((item) => {
-        const state = item.error ? "cannot be read" : item.running ? "running" : item.waiting ? "not finished" : item.failed ? "finished, some failed" : "finished";
-        const name = item.error || item.failed ? "failed" : item.running ? "running" : item.waiting ? "waiting" : "done";
-        return h("button", { type: "button", "data-study": item.study, "aria-pressed": String(item.study === chosen), onclick: () => pick(item.study) },
+        const state = item.error
+          ? "cannot be read"
+          : item.running
+            ? "running"
+            : item.waiting
+              ? "not finished"
+              : item.failed
+                ? "finished, some failed"
+                : "finished";
+        const name =
+          item.error || item.failed
+            ? "failed"
+            : item.running
+              ? "running"
+              : item.waiting
+                ? "waiting"
+                : "done";
+        return h(
+          "button",
+          {
+            type: "button",
+            "data-study": item.study,
+            "aria-pressed": String(item.study === chosen),
+            onclick: () => pick(item.study),
+          },
           h("b", {}, item.name),
-          h("span", { class: `state small soft ${name}` }, item.error ? state : `${item.done} of ${item.trials} trials, ${state}`),
-          item.error ? h("span", { class: "small" }, item.error) : null);
+          h(
+            "span",
+            { class: `state small soft ${name}` },
+            item.error ? state : `${item.done} of ${item.trials} trials, ${state}`,
+          ),
+          item.error ? h("span", { class: "small" }, item.error) : null,
+        );
       }),
     );
     if (focused) picks.querySelector(`[data-study="${CSS.escape(focused)}"]`)?.focus();
@@ -60,23 +92,79 @@ export function mount(element, { api, params, setParams, fail }) {
   function drawStudy(view) {
     const trials = new Map(view.trials.map((trial) => [`${trial.seed} ${trial.arm}`, trial]));
     const done = view.trials.filter((trial) => trial.state === "done").length;
-    const head = h("tr", {}, h("th", { scope: "col" }, "arm"), ...view.seeds.map((seed) => h("th", { scope: "col" }, `seed ${seed}`)), h("th", { scope: "col", class: "number" }, "mean"));
+    const head = h(
+      "tr",
+      {},
+      h("th", { scope: "col" }, "arm"),
+      ...view.seeds.map((seed) => h("th", { scope: "col" }, `seed ${seed}`)),
+      h("th", { scope: "col", class: "number" }, "mean"),
+    );
     const lines = view.arms.map((arm) => {
       const cells = view.seeds.map((seed) => h("td", {}, ...cell(trials.get(`${seed} ${arm}`))));
-      const values = view.seeds.map((seed) => trials.get(`${seed} ${arm}`)?.value).filter((value) => value !== null && value !== undefined);
+      const values = view.seeds
+        .map((seed) => trials.get(`${seed} ${arm}`)?.value)
+        .filter((value) => value !== null && value !== undefined);
       // Over fewer seeds than other arms have, a mean would compare other things.
-      const mean = values.length === view.seeds.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
-      return h("tr", {}, h("th", { scope: "row" }, arm, arm === view.baseline ? h("span", { class: "same" }, " (baseline)") : ""), ...cells, h("td", { class: "number" }, short(mean)));
+      const mean =
+        values.length === view.seeds.length
+          ? values.reduce((sum, value) => sum + value, 0) / values.length
+          : null;
+      return h(
+        "tr",
+        {},
+        h(
+          "th",
+          { scope: "row" },
+          arm,
+          arm === view.baseline ? h("span", { class: "same" }, " (baseline)") : "",
+        ),
+        ...cells,
+        h("td", { class: "number" }, short(mean)),
+      );
     });
     about.replaceChildren(
-      h("section", { class: "panel stack" },
+      h(
+        "section",
+        { class: "panel stack" },
         h("h2", {}, view.name),
         view.question ? h("p", { class: "soft" }, view.question) : null,
-        h("label", { class: "field" }, h("span", { class: "label" }, `${done} of ${view.trials.length} trials`), h("progress", { max: view.trials.length, value: done })),
-        view.answer.length ? h("ul", { class: "answer" }, ...view.answer.map((line) => h("li", {}, line))) : null,
-        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Arms and seeds" }, h("table", { class: "arms" }, h("caption", { class: "sr" }, `${view.metric} by arm and seed`), h("thead", {}, head), h("tbody", {}, ...lines))),
-        h("p", { class: "soft small" }, `Numbers are ${view.metric}, ${view.larger_is_better ? "larger" : "smaller"} is better.`),
-        view.has_plan && done > 1 ? h("p", {}, h("a", { href: `#/vote?new=${encodeURIComponent(chosen)}` }, "Let people compare these arms")) : null),
+        h(
+          "label",
+          { class: "field" },
+          h("span", { class: "label" }, `${done} of ${view.trials.length} trials`),
+          h("progress", { max: view.trials.length, value: done }),
+        ),
+        view.answer.length
+          ? h("ul", { class: "answer" }, ...view.answer.map((line) => h("li", {}, line)))
+          : null,
+        h(
+          "div",
+          { class: "scroll", tabindex: 0, role: "region", "aria-label": "Arms and seeds" },
+          h(
+            "table",
+            { class: "arms" },
+            h("caption", { class: "sr" }, `${view.metric} by arm and seed`),
+            h("thead", {}, head),
+            h("tbody", {}, ...lines),
+          ),
+        ),
+        h(
+          "p",
+          { class: "soft small" },
+          `Numbers are ${view.metric}, ${view.larger_is_better ? "larger" : "smaller"} is better.`,
+        ),
+        view.has_plan && done > 1
+          ? h(
+              "p",
+              {},
+              h(
+                "a",
+                { href: `#/vote?new=${encodeURIComponent(chosen)}` },
+                "Let people compare these arms",
+              ),
+            )
+          : null,
+      ),
     );
     report.hidden = !view.has_report;
     const now = `${chosen} ${done} ${view.answer.join()}`;
@@ -89,15 +177,35 @@ export function mount(element, { api, params, setParams, fail }) {
 
   function cell(trial) {
     if (!trial) return ["–"];
-    const minutes = trial.minutes ? h("span", { class: "soft small" }, ` ${short(trial.minutes)} min`) : "";
-    if (trial.state === "done") return [h("span", { class: "state done" }, short(trial.value)), minutes];
-    if (trial.state === "failed") return [h("span", { class: "state failed" }, "failed"), h("div", { class: "small soft" }, trial.error || "")];
+    const minutes = trial.minutes
+      ? h("span", { class: "soft small" }, ` ${short(trial.minutes)} min`)
+      : "";
+    if (trial.state === "done")
+      return [h("span", { class: "state done" }, short(trial.value)), minutes];
+    if (trial.state === "failed")
+      return [
+        h("span", { class: "state failed" }, "failed"),
+        h("div", { class: "small soft" }, trial.error || ""),
+      ];
     if (!trial.total_steps) return [h("span", { class: `state ${trial.state}` }, trial.state)];
     const words = `${trial.state}, step ${short(trial.step)} of ${short(trial.total_steps)}`;
-    const loss = trial.loss === null ? "" : h("div", { class: "small soft" }, `loss ${short(trial.loss)}`);
-    return [h("span", { class: `state ${trial.state}` }, words), h("progress", { class: "meter", max: trial.total_steps, value: trial.step, "aria-label": words }), loss];
+    const loss =
+      trial.loss === null ? "" : h("div", { class: "small soft" }, `loss ${short(trial.loss)}`);
+    return [
+      h("span", { class: `state ${trial.state}` }, words),
+      h("progress", {
+        class: "meter",
+        max: trial.total_steps,
+        value: trial.step,
+        "aria-label": words,
+      }),
+      loss,
+    ];
   }
 
   const stop = repeat(load, SECONDS, fail);
-  return () => { isGone = true; stop(); };
+  return () => {
+    isGone = true;
+    stop();
+  };
 }
