@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import inspect
 import re
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,7 @@ import torch
 
 import maskwright
 from maskwright.support.seeding import sample_rng
+from tests.typed.write_stub import STUB, write_stub
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "maskwright"
@@ -29,13 +32,26 @@ def test_the_version_is_the_packages() -> None:
     assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
-def test_types_of_the_public_names_are_those_names() -> None:
-    stub = (SRC / "__init__.pyi").read_text(encoding="utf-8")
-    typed = dict(re.findall(r"^from (\S+) import (\w+) as \2$", stub, re.MULTILINE))
-    named = {name: module for module, name in re.findall(r"^from (\S+) import (\w+)", stub, re.M)}
-    assert named == maskwright._DOORS
-    assert typed
+def test_types_of_the_public_names_are_those_of_the_code() -> None:
+    # Written anew it is the same, so no argument, default or type of a command can be missing.
+    assert write_stub() == STUB.read_text(encoding="utf-8"), "python -m tests.typed.write_stub"
     assert (SRC / "py.typed").exists()
+
+
+def test_the_stub_has_every_public_name_and_every_argument() -> None:
+    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    imported = {
+        item.asname
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for item in node.names
+        if item.asname
+    }
+    assert imported | set(functions) == set(maskwright._DOORS)
+    for name, function in functions.items():
+        given = [item.arg for item in (*function.args.args, *function.args.kwonlyargs)]
+        assert given == list(inspect.signature(getattr(maskwright, name)).parameters)
 
 
 def test_there_are_examples() -> None:

@@ -1,4 +1,7 @@
-"""A program that uses the public API, as strict mypy reads it (`make types`); it is never run."""
+"""A program that uses the public API, as strict mypy reads it (`make types`); it is never run.
+
+Strict mypy also reports an `ignore` that nothing needs, so the mistakes at the end have to be found.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,20 +29,44 @@ class TopPolicy:
         return -rows.float().expand(scene.batch_size, -1)
 
 
-def train(pictures: Path) -> maskwright.Run:
-    """Train, and say what came out."""
+def look(pictures: Path) -> list[str]:
+    """Hold a policy to the contract, and measure its masks."""
     policy: Policy = TopPolicy()
     maskwright.check_policy(policy)
+    report = maskwright.masks(pictures, policy=[policy, "random"], draws=500)
+    grid: maskwright.Grid = maskwright.Grid.of_image(96, 96, 8)
+    return [*report.geometry, str(report.path), str(grid.num_patches)]
+
+
+def train(pictures: Path) -> maskwright.Run:
+    """Train, and say what came out."""
     try:
-        run = maskwright.pretrain(pictures, policy="block(size=2)", steps=10)
+        run = maskwright.pretrain(pictures, policy="block(size=2)", steps=10, ratio="0.5->0.75")
     except maskwright.MaskwrightError as error:
         raise SystemExit(str(error)) from error
     loss: float = run.metrics[-1]["loss"]
-    grid: maskwright.Grid = maskwright.Grid.of_image(96, 96, 8)
-    count: int = grid.num_patches
+    verdict: str = maskwright.doctor(run).verdict
     features: Tensor = maskwright.load(run.path).features(pictures)
     rows = list(maskwright.list_runs(folder=str(run.path.parent)))
     names: list[str] = [row.run for row in rows]
-    summary = f"{loss:.3f} {count} {tuple(features.shape)} {names}"
+    summary = f"{loss:.3f} {verdict} {tuple(features.shape)} {names}"
     (run.path / "summary.txt").write_text(summary, encoding="utf-8")
     return run
+
+
+def measure(run: maskwright.Run, labeled: Path) -> dict[str, float]:
+    """Measure features and fills, and compare policies."""
+    filled = maskwright.reconstruct(run.path, np.zeros((2, 32, 32, 3), np.uint8))
+    measured = maskwright.evaluate(run, labeled, probe="knn")
+    record = maskwright.compare(labeled, "random, block(size=2)", seeds=3, budget="steps=100")
+    trials: int = len(record.finished())
+    return {"psnr": float(filled.result.psnr.mean()), "runs": len(measured), "trials": trials}
+
+
+def make_mistakes(run: maskwright.Run) -> None:
+    """What a type checker finds before anything runs."""
+    maskwright.pretrain("photos", epocs=5)  # type: ignore[call-arg]
+    maskwright.pretrain("photos", steps="many")  # type: ignore[arg-type]
+    maskwright.masks("photos", pages="second")  # type: ignore[arg-type]
+    maskwright.reconstruct(run)  # type: ignore[call-arg]
+    maskwright.pretend("photos")  # type: ignore[attr-defined]

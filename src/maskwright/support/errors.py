@@ -9,8 +9,13 @@ from collections.abc import Iterable
 class MaskwrightError(ValueError):
     """A mistake that the user can mend.
 
-    The command line prints it as one sentence and exits with code 2.
+    The command line prints it as one sentence and exits with code 2. So does a notebook, where
+    Python would otherwise show the files of this package, in which nothing has to be mended.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in the place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class NotAtHand(MaskwrightError):

@@ -11,7 +11,8 @@ from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import picture_html
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.doctor import doctor
-from maskwright.workflows.evaluate import evaluate
+from maskwright.workflows.evaluate import Evaluated, evaluate
+from maskwright.workflows.filling.outcome import Reconstruction
 from maskwright.workflows.reconstruct import reconstruct
 from maskwright.workflows.runs.curves import draw_curves
 from maskwright.workflows.runs.locate import load_run
@@ -108,7 +109,7 @@ class Run:
         """The file of a checkpoint; raises MaskwrightError, naming those kept, for others."""
         return self.folder.checkpoint(name)
 
-    def reconstruct(self, images: Any, **options: Any) -> Any:
+    def reconstruct(self, images: Any, **options: Any) -> Reconstruction:
         """Mask and fill in images; see `maskwright.reconstruct`."""
         return reconstruct(self.path, images, **options)
 
@@ -116,7 +117,7 @@ class Run:
         """Say whether the training works; see `maskwright.doctor`."""
         return doctor(self.path, **options)
 
-    def evaluate(self, probe: str = "knn,linear", **options: Any) -> dict[str, Any]:
+    def evaluate(self, probe: str = "knn,linear", **options: Any) -> Evaluated:
         """Measure the encoder; see `maskwright.evaluate`."""
         return evaluate(self.path, probe=probe, **options)
 
