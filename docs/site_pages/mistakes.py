@@ -53,7 +53,7 @@ def write_mistakes(page: Path) -> None:
         " was built; the program ends with exit code 2 and leaves nothing behind.",
     ]
     with TemporaryDirectory() as place:
-        _draw_pictures(Path(place))
+        draw_pictures(Path(place))
         for mistake in MISTAKES:
             typed = " ".join(f'"{word}"' if "(" in word else word for word in mistake.words)
             block = f"$ maskwright {typed}\n{make(mistake, Path(place))}"
@@ -82,7 +82,7 @@ def make(mistake: Mistake, place: Path) -> str:
     return text
 
 
-def _draw_pictures(place: Path) -> None:
+def draw_pictures(place: Path) -> None:
     rng = np.random.default_rng(0)
     (place / "EMPTY").mkdir()
     for name in ("PHOTOS", "LABELED/even", "LABELED/odd"):

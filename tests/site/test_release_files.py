@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.typed.write_stub import STUB, write_stub
 
 import maskwright
 from maskwright.support.seeding import sample_rng
-from tests.typed.write_stub import STUB, write_stub
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "maskwright"

@@ -1,6 +1,6 @@
 """A program that uses the public API, as strict mypy reads it (`make types`); it is never run.
 
-Strict mypy also reports an `ignore` that nothing needs, so the mistakes at the end have to be found.
+Strict mypy also reports an `ignore` that nothing needs, so it has to find the mistakes at the end.
 """
 
 from __future__ import annotations
