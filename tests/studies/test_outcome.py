@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from html import escape
 
 from maskwright.studies.findings_text import format_findings
 from maskwright.studies.outcome import StudyOutcome
@@ -19,7 +20,7 @@ def test_it_shows_figures_verdicts_and_the_answer() -> None:
     html = outcome_of(record)._repr_html_()
     assert html.count("<svg") == 2
     for line in format_findings(record):
-        assert line.replace("'", "&#x27;") in html
+        assert escape(line) in html
     assert "block(size=2) is better than random" in html
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -104,12 +105,21 @@ def test_curves_are_drawn_over_the_earlier_ones() -> None:
 
 def test_only_a_kernel_is_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     assert notebook_reporter() is None
+    data = logging.getLogger("maskwright.data")
+    monkeypatch.setattr(data, "handlers", [])
     shell = SimpleNamespace()
+    notebook = Notebook()
     ipython = SimpleNamespace(
-        get_ipython=lambda: shell, display=SimpleNamespace(display=Notebook().display)
+        get_ipython=lambda: shell, display=SimpleNamespace(display=notebook.display)
     )
     monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
     assert notebook_reporter() is None
     shell.kernel = object()
     assert isinstance(notebook_reporter(), NotebookReporter)
     assert isinstance(usual_reporter(), NotebookReporter)
+    # What the data room says while nobody listens to it is shown, and once.
+    data.warning("<waiting> for %s", "another process")
+    assert [place["text/plain"] for place in notebook.places] == [
+        "note: <waiting> for another process"
+    ]
+    assert "&lt;waiting&gt;" in notebook.places[0]["text/html"]

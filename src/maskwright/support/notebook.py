@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -93,6 +94,27 @@ class NotebookReporter:
         return handle
 
 
+class _Notes(logging.Handler):
+    """Shows what rooms without a reporter have to say, such as that another process is waited
+    for.
+    """
+
+    def __init__(self, display: Display) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"note: {record.getMessage()}"
+        self._display(_bundle(_block(escape(text), wrap=True), text), raw=True)
+
+
+def _show_notes(display: Display) -> None:
+    """Let the warnings of the data room reach the reader; a second call changes nothing."""
+    data = logging.getLogger("maskwright.data")
+    if not any(isinstance(handler, _Notes) for handler in data.handlers):
+        data.addHandler(_Notes(display))
+
+
 def usual_reporter() -> Reporter:
     """Who listens where a program names nobody: its notebook, or the log."""
     return notebook_reporter() or LogReporter()
@@ -106,6 +128,7 @@ def notebook_reporter() -> NotebookReporter | None:
     # IPython in a terminal has a shell too, but no kernel that shows pictures.
     if ipython is None or not hasattr(shell, "kernel"):
         return None
+    _show_notes(ipython.display.display)
     return NotebookReporter(ipython.display.display)
 
 
