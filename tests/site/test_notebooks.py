@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -10,6 +11,11 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 SRC = Path(__file__).parents[2] / "src"
+
+
+def cells_of(path: Path, kind: str = "code") -> list[Any]:
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == kind]
 
 
 @pytest.mark.slow
@@ -28,8 +34,11 @@ def test_the_notebooks_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for path in NOTEBOOKS:
         mine = [cell for cell in together.cells if cell.id.startswith(f"{path.stem}-")]
         shown = [output for cell in mine for output in cell.get("outputs", ())]
-        rich = [one for one in shown if {"text/html", "image/png"} & set(one.get("data", {}))]
-        assert rich, f"{path.stem} shows nothing but text."
+        pictures = [one for one in shown if "<img " in one.get("data", {}).get("text/html", "")]
+        assert pictures, f"{path.stem} shows no picture."
+        # Progress is one line that changes in place; nothing is left to the error stream.
+        assert not [one for one in shown if one.get("name") == "stderr"], path.stem
+        assert "\r" not in str(shown), path.stem
 
 
 def test_there_are_notebooks() -> None:
@@ -38,6 +47,18 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_outputs_are_cleared_and_the_first_cell_installs(path: Path) -> None:
-    code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    code = cells_of(path)
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert "pip install" in code[0].source
+    # Where maskwright is there already, the cell does nothing.
+    assert 'if importlib.util.find_spec("maskwright") is None:\n    %pip' in code[0].source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_shortens_a_notebook_stands_in_one_cell_of_parameters(path: Path) -> None:
+    tagged = [cell for cell in cells_of(path) if "parameters" in cell.metadata.get("tags", ())]
+    assert len(tagged) == 1
+    naming = [cell for cell in cells_of(path) if "SHORT" in cell.source]
+    assert naming == tagged
+    # And it is said in words.
+    assert "MASKWRIGHT_SHORT=1" in "".join(cell.source for cell in cells_of(path, "markdown"))
