@@ -24,7 +24,12 @@ from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
 ROOT = Path(__file__).parents[1]
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+GUIDE = [
+    *sorted((ROOT / "docs" / "guide").glob("*.md")),
+    *sorted((ROOT / "docs" / "howto").glob("*.md")),
+    ROOT / "docs" / "start.md",
+    ROOT / "docs" / "which-policy.md",
+]
 README = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *GUIDE))
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [
