@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # `sigma: width of the Gaussian`, or several names before one colon.
@@ -27,13 +30,56 @@ class Docstring:
     source: str
     fields: dict[str, str]
 
-    def first_sentences(self, count: int) -> str:
-        """Its first sentences."""
-        return " ".join(SENTENCE_END.split(self.text)[:count])
+    def sentences(self) -> list[str]:
+        """Its sentences, one by one."""
+        return SENTENCE_END.split(self.text) if self.text else []
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of an entry.
+
+    names: of one field, or of several that are described together.
+    meaning: its line in a docstring.
+    default: as it would be written, or empty where a value has to be given.
+    """
+
+    names: tuple[str, ...]
+    meaning: str
+    default: str
+
+
+def read_options(owner: type) -> list[Option]:
+    """The fields of a dataclass with what its docstring, its bases or its module say of them."""
+    described = dict(_described(owner))
+    defaults = {item.name: _default_of(item) for item in dataclasses.fields(owner) if item.init}
+    options, seen = [], set()
+    for name in defaults:
+        if name in described and name not in seen:
+            names, meaning = described[name]
+            seen |= set(names)
+            written = [defaults[each] for each in names if each in defaults]
+            options.append(Option(names, meaning, ", ".join(filter(None, written))))
+    return options
+
+
+def _described(owner: type) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
+    """Every field that is described, the nearest description last."""
+    for source in (sys.modules[owner.__module__], *reversed(owner.__mro__[:-1])):
+        for key, meaning in read_docstring(source).fields.items():
+            names = tuple(key.split(", "))
+            yield from ((name, (names, meaning)) for name in names)
+
+
+def _default_of(item: dataclasses.Field[object]) -> str:
+    """The default as it would be written; empty where there is none or it says nothing."""
+    if item.default in (dataclasses.MISSING, None, "", ()):
+        return ""
+    return str(item.default)
 
 
 def read_docstring(owner: object) -> Docstring:
-    """Take the docstring of a class or function apart."""
+    """Take the docstring of a class, function or module apart."""
     found = {"Formula": "", "Source": ""}
     fields: dict[str, str] = {}
     text: list[str] = []

@@ -66,6 +66,9 @@ class SquaredError:
 class AbsoluteError:
     """Mean absolute error at the predicted patches.
 
+    Its slope is equally large wherever there is an error, so a few large errors decide less than
+    under `mse`.
+
     Formula: mean(|prediction - target|)
     Source: Xie et al. 2022 (SimMIM).
     """
