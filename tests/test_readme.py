@@ -74,6 +74,8 @@ ONLY_PARSED = {
     "parts(weights": "needs a map of parts; tests/workflows/test_informed_policies.py has one",
     "SCANS": "needs deep files; tests/data/sources/test_reading.py has some",
     "STACKS": "needs files of many pages; tests/data/sources/test_reading.py has some",
+    "{000000": "needs a thousand shards; tests/data/test_streamed.py has a few",
+    "--recipe stl10": "reads STL-10; tests/workflows/test_every_recipe.py draws pictures instead",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
     "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",

@@ -50,6 +50,7 @@ class Section:
     def command_of(self, name: str) -> str:
         """The command that uses an entry."""
         command = self.use.format(line=self.example_of(name))
+        # Most have no flags, and no space behind them either.
         return f"{command} {self.flags.get(name, '')}".rstrip()
 
     def shown_of(self, name: str) -> str:
@@ -57,6 +58,7 @@ class Section:
         return self.pictured.get(name) or self.example_of(name)
 
 
+# A new catalog is a new section here; a new entry of one needs nothing.
 SECTIONS: tuple[Section, ...] = (
     Section(
         "policies",

@@ -24,6 +24,7 @@ SLOW = ("few_shot", "attentive", "layers", "finetune", "linear_official")
 def draw_probe(materials: Materials, line: str, out: Path) -> None:
     """What a probe says of the model, and of random weights and raw pixels beside it."""
     data, asked = RENDERED, line
+    # Two probes need a truth for every pixel or picture, which rendered shapes do not have.
     if "maps" in line or "values" in line:
         disks = materials.disks
         asked = line.replace("'MAPS'", f"'{disks / 'maps'}'")
@@ -81,6 +82,7 @@ def _fresh(folder: Path) -> Path:
 
 def _draw_bars(results: dict[str, Any], line: str) -> Any:
     """The first number of each encoder that has an interval, as bars."""
+    # One probe was asked, so each encoder has one result.
     names: list[str] = []
     found: list[dict[str, Any]] = []
     for encoder, by_probe in results.items():
@@ -101,6 +103,7 @@ def _intervals(result: Any, name: str = "") -> Iterator[dict[str, Any]]:
     """Every number with an interval inside a result, each with its name, in their order."""
     if not isinstance(result, dict):
         return
+    # The first is the main number of a probe: results are written in that order.
     if {"value", "low", "high"} <= set(result):
         yield {**result, "name": name}
     for key, value in result.items():

@@ -35,6 +35,7 @@ SIDE, PATCH = 96, 8
 def draw_policy(materials: Materials, line: str, out: Path) -> None:
     """The masks of a policy on three photographs, and how often it hides each place."""
     store = materials.store
+    # Only a policy that names a run needs one to be trained.
     if "RUN" in line:
         _ = materials.scorer
     # Files are named as a user would: the line is the heading of the picture.
@@ -73,6 +74,7 @@ def draw_loss(materials: Materials, line: str, out: Path) -> None:
         slope = _pixel_slope(prediction, mask, grid)
     else:
         slope = _token_slope(prediction, mask, grid)
+    # The brightest hundredth is cut off, so that single pixels do not darken all others.
     composite = loaded.scale.to_display(prediction.to_picture().composite.detach())
     truth = loaded.scale.to_display(images)
     maps = [color_map(shown, float(shown.quantile(0.99)) or 1.0) for shown in slope]
@@ -123,7 +125,7 @@ def draw_target(materials: Materials, line: str, out: Path) -> None:
 
 
 def _stretched(pictures: Tensor) -> Tensor:
-    """Pictures so faint that nothing would be seen, with a deviation of 0.15; others as they are."""
+    """Pictures too faint to see, with a deviation of 0.15; others as they are."""
     spread = float(pictures.std(dim=(2, 3)).mean())
     if spread > 0.05:
         return pictures
@@ -146,6 +148,7 @@ def draw_sources(out: Path) -> None:
 
 def _as_colors(values: Tensor, count: int) -> Tensor:
     """(B, 3, side, side) colors in [0, 1]: three principal components of (B, count, T) values."""
+    # One set of axes for all pictures, so that equal colors mean equal values.
     flat = values.float().reshape(-1, values.shape[-1])
     flat = flat - flat.mean(0)
     # A seed of its own: the routine draws at random.

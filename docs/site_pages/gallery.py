@@ -79,6 +79,7 @@ def draw_section(section: Section, pictures: Path, materials: Materials) -> dict
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Path] = {}
     for name in section.catalog:
+        # The stamp in the name is the cache: another stamp is another file.
         place = folder / f"{name}-{_stamp(section, name)}.png"
         if not place.exists():
             DRAWN[section.name](materials, section.shown_of(name), place)
@@ -92,6 +93,7 @@ def format_section(
     section: Section, read: Mapping[str, Docstring], drawn: Mapping[str, Path]
 ) -> str:
     """The page of a catalog, an entry below the other."""
+    # A blank line between any two parts makes each a block of Markdown.
     parts = [f"# {section.title}", section.about, section.pictures]
     for name in section.catalog:
         parts += _format_entry(section, name, read[name], drawn[name])
@@ -153,6 +155,7 @@ def _format_sources(pictures: Path) -> str:
 
 def _format_formats() -> str:
     rows = [f"| `{name}` | {summary} |" for name, summary in list_formats()]
+    # Formats have no pictures: what they are is a line each.
     return "\n".join(
         [
             "# Formats: where models go",

@@ -94,6 +94,7 @@ class Materials:
         folder, rng = self.place / "disks", np.random.default_rng(0)
         for kind in ("pictures", "maps"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
+        # A disk of one color on a ground of another, with a little noise.
         rows, cols = np.mgrid[:32, :32] / 32
         lines = ["file,value"]
         for index in range(120):
@@ -114,6 +115,7 @@ class Materials:
         folder = self.place / "textures"
         for name in SURFACES:
             (folder / name).mkdir(parents=True, exist_ok=True)
+            # 512 pixels give six rows of six cuts that do not touch.
             whole = getattr(photographs, name)()
             for index in range(36):
                 row, col = divmod(index, 6)

@@ -100,6 +100,8 @@ class SmoothAbsoluteError:
 
     Formula: e^2 / (2 beta) where |e| < beta, else |e| - beta / 2
     Source: Girshick 2015 (Fast R-CNN); Baevski et al. 2022 (data2vec).
+
+    beta: the error from which on the term grows straight, in the numbers of the target.
     """
 
     beta: float = 1.0
