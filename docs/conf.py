@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "src")]
 os.environ.setdefault("MASKWRIGHT_CACHE", str(ROOT / "build" / "docs-cache"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from site_pages.files import cache_for, stamp_of, write_changed
 from site_pages.gallery import write_gallery
 from site_pages.links import copy_reports, rewrite_links, write_source_pages
 from site_pages.mistakes import write_mistakes
@@ -56,7 +57,8 @@ copybutton_prompt_is_regexp = True
 
 # `make docs` runs the tour; `make site` also runs the notebooks at their full length.
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(ROOT / "build" / "docs-notebooks")
+# Kept while the package stays as it is.
+nb_execution_cache_path = str(cache_for(ROOT / "build" / "docs-notebooks", stamp_of(["."])))
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 run_notebooks = os.environ.get("MASKWRIGHT_SITE") == "full"
@@ -89,8 +91,7 @@ def write_pages(app: Any) -> None:
 
 def _include(page: Path, name: str) -> None:
     """A page of a file that lies beside docs; its links are taken care of as others are."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    page.write_text(text, encoding="utf-8")
+    write_changed(page, (ROOT / name).read_text(encoding="utf-8"))
 
 
 def process_docstring(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import maskwright
 from site_pages.catalogs import SECTIONS, Section, list_formats, list_sources
 from site_pages.docstrings import Docstring, Option, read_docstring, read_options
 from site_pages.draw_pixels import draw_sources
 from site_pages.figures import DRAWN
+from site_pages.files import stamp_of, write_changed
 from site_pages.materials import Materials
 
 # An entry has its summary and two or three sentences of its docstring.
 FEWEST_SENTENCES, MOST_SENTENCES = 2, 3
-PACKAGE = Path(maskwright.__file__).parent
 
 
 class IncompleteEntry(Exception):
@@ -31,7 +29,6 @@ def write_gallery(out: Path, pictures: Path, sections: Sequence[Section] = SECTI
 
     Raises IncompleteEntry for an entry without formula, source or enough sentences.
     """
-    out.mkdir(parents=True, exist_ok=True)
     # Every docstring is read before the first picture is drawn, which takes a minute.
     read = {section.name: read_section(section) for section in sections}
     with TemporaryDirectory() as place:
@@ -39,10 +36,10 @@ def write_gallery(out: Path, pictures: Path, sections: Sequence[Section] = SECTI
         for section in sections:
             drawn = draw_section(section, pictures, materials)
             text = format_section(section, read[section.name], drawn)
-            (out / f"{section.name}.md").write_text(text, encoding="utf-8")
-    (out / "sources.md").write_text(_format_sources(pictures), encoding="utf-8")
-    (out / "formats.md").write_text(_format_formats(), encoding="utf-8")
-    (out / "index.md").write_text(_format_index(sections), encoding="utf-8")
+            write_changed(out / f"{section.name}.md", text)
+    write_changed(out / "sources.md", _format_sources(pictures))
+    write_changed(out / "formats.md", _format_formats())
+    write_changed(out / "index.md", _format_index(sections))
 
 
 def read_section(section: Section) -> dict[str, Docstring]:
@@ -125,10 +122,13 @@ def _format_option(option: Option) -> str:
 
 
 def _format_sources(pictures: Path) -> str:
-    picture = pictures / "sources.png"
+    folder = pictures / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / f"rendered-{stamp_of(['data/rendered', 'visual'])}.png"
     if not picture.exists():
-        picture.parent.mkdir(parents=True, exist_ok=True)
         draw_sources(picture)
+    for path in set(folder.iterdir()) - {picture}:
+        path.unlink()
     rows = [f"| {name} | {noun} |" for name, noun in list_sources()]
     return "\n".join(
         [
@@ -143,7 +143,7 @@ def _format_sources(pictures: Path) -> str:
             "",
             "Two kinds are rendered, so they need no files:",
             "",
-            "![Rendered: six of dead-leaves, six of shapes-textures](pictures/sources.png)",
+            f"![Rendered: six of dead-leaves, six of shapes-textures](pictures/sources/{picture.name})",
             "",
             "```bash",
             'maskwright pretrain "dead-leaves:n=5000,size=64"',
@@ -195,12 +195,7 @@ def _format_index(sections: Sequence[Section]) -> str:
 
 def _stamp(section: Section, name: str) -> str:
     """Changes when what draws the picture may have changed."""
-    entry = section.catalog[name]
     # An entry may stand in a room of its own, or in a test.
-    texts = [inspect.getsource(inspect.getmodule(entry.load()))]  # type: ignore[arg-type]
-    sources = [*Path(__file__).parent.glob("*.py")]
-    for room in section.rooms:
-        sources += (PACKAGE / room).rglob("*.py")
-    texts += [path.read_text(encoding="utf-8") for path in sorted(sources)]
-    digest = hashlib.sha256("".join([*texts, section.shown_of(name)]).encode())
-    return digest.hexdigest()[:10]
+    module = inspect.getmodule(section.catalog[name].load())
+    assert module is not None
+    return stamp_of(section.rooms, inspect.getsource(module), section.shown_of(name))

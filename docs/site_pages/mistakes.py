@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.cli.main import main
+from site_pages.files import write_changed
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def write_mistakes(page: Path) -> None:
             typed = " ".join(f'"{word}"' if "(" in word else word for word in mistake.words)
             block = f"$ maskwright {typed}\n{make(mistake, Path(place))}"
             parts += [f"## {mistake.title}", f"```console\n{block}\n```"]
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_changed(page, "\n\n".join(parts) + "\n")
 
 
 def make(mistake: Mistake, place: Path) -> str:

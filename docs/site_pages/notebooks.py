@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from site_pages.files import write_changed
+
 # The order in which the site lists them; others follow by name.
 FIRST = ("quickstart", "compare_policies", "continue_from_pretrained", "fill_in", "write_a_policy")
 
@@ -14,18 +16,14 @@ def place_notebooks(notebooks: Path, out: Path, run: bool) -> None:
 
     run: whether the build runs them, so that their pages show what came out.
     """
-    out.mkdir(parents=True, exist_ok=True)
     found = {path.stem: path for path in notebooks.glob("*.ipynb")}
     names = [name for name in FIRST if name in found] + sorted(set(found) - set(FIRST))
     titles = {}
     for name in names:
         text = found[name].read_text(encoding="utf-8")
         titles[name] = read_title(text)
-        place = out / f"{name}.ipynb"
-        # One that is written anew is read and run anew.
-        if not place.exists() or place.read_text(encoding="utf-8") != text:
-            place.write_text(text, encoding="utf-8")
-    (out / "index.md").write_text(_format_index(titles, run), encoding="utf-8")
+        write_changed(out / f"{name}.ipynb", text)
+    write_changed(out / "index.md", _format_index(titles, run))
 
 
 def read_title(text: str) -> str:

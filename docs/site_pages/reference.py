@@ -7,6 +7,7 @@ from pathlib import Path
 
 import maskwright
 from site_pages.docstrings import read_docstring
+from site_pages.files import write_changed
 
 # Page -> heading, a sentence, names.
 PUBLIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -69,20 +70,19 @@ ROOMS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def write_reference(out: Path) -> None:
     """Write a page of the public names and one for each room."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "index.md").write_text(_format_index(), encoding="utf-8")
+    write_changed(out / "index.md", _format_index())
     for name, (title, about, names) in PUBLIC.items():
         # Autodoc speaks reStructuredText, so its lines stand in a block of it.
         lines = [f"# {title}", "", about, "", "```{eval-rst}"]
         for public in names:
             lines += _directive(public)
-        (out / f"{name}.md").write_text("\n".join([*lines, "```", ""]), encoding="utf-8")
+        write_changed(out / f"{name}.md", "\n".join([*lines, "```", ""]))
     for room, (about, modules) in ROOMS.items():
         lines = [f"# Room `{room}`", "", about, ""]
         for module in modules:
             lines += [f"## `{module}`", "", "```{eval-rst}", f".. automodule:: {module}"]
             lines += ["   :members:", "```", ""]
-        (out / f"{room}.md").write_text("\n".join(lines), encoding="utf-8")
+        write_changed(out / f"{room}.md", "\n".join(lines))
 
 
 def public_names() -> list[str]:
