@@ -143,7 +143,8 @@ def _format_sources(pictures: Path) -> str:
             "",
             "Two kinds are rendered, so they need no files:",
             "",
-            f"![Rendered: six of dead-leaves, six of shapes-textures](pictures/sources/{picture.name})",
+            f"![Six rendered pictures of dead-leaves, six of shapes-textures](pictures/sources/"
+            f"{picture.name})",
             "",
             "```bash",
             'maskwright pretrain "dead-leaves:n=5000,size=64"',
