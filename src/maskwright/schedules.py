@@ -118,7 +118,10 @@ class Uniform:
 
 
 def parse_schedule(value: Any) -> Schedule:
-    """Build a schedule from a number or a line: `parse_schedule("0.5->0.75").at(0.5)` is 0.625.
+    """Build a schedule from a number or a line.
+
+    >>> parse_schedule("0.5->0.75").at(0.5)
+    0.625
 
     value: 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)",
         "steps(0.5, 0.75, at=[0.4])" or "uniform(0.6, 0.9)"; a finished schedule stays.
