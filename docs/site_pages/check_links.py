@@ -1,4 +1,7 @@
-"""Follow every internal link, anchor and picture of the built site; `check_links.py build/site`."""
+"""Follow every internal link, anchor and picture of the built site; `check_links.py build/site`.
+
+Nothing may be fetched from another address, so that the site works without a network.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.loaded: list[str] = []
         self.anchors: set[str] = set()
         self.without_text: list[str] = []
         self.feed(text)
@@ -25,6 +29,9 @@ class Page(HTMLParser):
         for name in ("href", "src"):
             if named.get(name):
                 self.links.append(named[name])
+        # What a browser fetches by itself, unlike a link that somebody follows.
+        if tag != "a":
+            self.loaded += [named[name] for name in ("href", "src") if named.get(name)]
         # The theme's own icons have no text, and need none.
         if tag == "img" and not named.get("alt") and "logo" not in named.get("class", ""):
             self.without_text.append(named.get("src", "")[:60])
@@ -39,14 +46,20 @@ def find_broken(site: Path) -> Iterator[str]:
         name = path.relative_to(site)
         for picture in page.without_text:
             yield f"{name}: the picture {picture} has no text for those who do not see it"
+        # A site that reads a script or a font from elsewhere would tell others who reads it.
+        for link in page.loaded:
+            if urlsplit(link).netloc:
+                yield f"{name}: {link} would be fetched from elsewhere"
         for link in page.links:
             parts = urlsplit(link)
+            # Links to other sites are not followed: the build needs no network.
             if parts.scheme or parts.netloc:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.exists():
                 yield f"{name}: {link} leads nowhere"
                 continue
+            # Anchors of pictures and downloads are nobody's business.
             anchor = unquote(parts.fragment)
             if anchor and target in pages and anchor not in pages[target].anchors:
                 yield f"{name}: {link} has no such anchor"

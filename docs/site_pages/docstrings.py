@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # `sigma: width of the Gaussian`, or several names before one colon.
@@ -27,13 +30,59 @@ class Docstring:
     source: str
     fields: dict[str, str]
 
-    def first_sentences(self, count: int) -> str:
-        """Its first sentences."""
-        return " ".join(SENTENCE_END.split(self.text)[:count])
+    def sentences(self) -> list[str]:
+        """Its sentences, one by one."""
+        return SENTENCE_END.split(self.text) if self.text else []
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of an entry.
+
+    names: of one field, or of several that are described together.
+    meaning: its line in a docstring.
+    default: as it would be written, or empty where a value has to be given.
+    """
+
+    names: tuple[str, ...]
+    meaning: str
+    default: str
+
+
+def read_options(owner: type) -> list[Option]:
+    """The fields of a dataclass with what its docstring, its bases or its module say of them."""
+    described = dict(_described(owner))
+    defaults = {item.name: _default_of(item) for item in dataclasses.fields(owner) if item.init}
+    options, seen = [], set()
+    for name in defaults:
+        if name in described and name not in seen:
+            # Fields that share a line are shown together, but for those that have one of their own.
+            together, meaning = described[name]
+            names = tuple(each for each in together if described[each] == described[name])
+            seen |= set(names)
+            written = [defaults[each] for each in names if each in defaults]
+            options.append(Option(names, meaning, ", ".join(filter(None, written))))
+    return options
+
+
+def _described(owner: type) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
+    """Every field that is described, the nearest description last."""
+    # From what is said farthest away to what is said at the class: the last one counts.
+    for source in (sys.modules[owner.__module__], *reversed(owner.__mro__[:-1])):
+        for key, meaning in read_docstring(source).fields.items():
+            names = tuple(key.split(", "))
+            yield from ((name, (names, meaning)) for name in names)
+
+
+def _default_of(item: dataclasses.Field[object]) -> str:
+    """The default as it would be written; empty where there is none or it says nothing."""
+    if item.default in (dataclasses.MISSING, None, "", ()):
+        return ""
+    return str(item.default)
 
 
 def read_docstring(owner: object) -> Docstring:
-    """Take the docstring of a class or function apart."""
+    """Take the docstring of a class, function or module apart."""
     found = {"Formula": "", "Source": ""}
     fields: dict[str, str] = {}
     text: list[str] = []
@@ -41,6 +90,7 @@ def read_docstring(owner: object) -> Docstring:
         for line in _unwrapped(paragraph):
             label, _, rest = line.partition(": ")
             named = FIELD.match(line)
+            # The order matters: `Source: x` would pass for a field too.
             if label in found:
                 found[label] = rest
             elif named:
@@ -60,46 +110,3 @@ def _unwrapped(paragraph: str) -> list[str]:
         else:
             lines[-1] += f" {line.strip()}"
     return lines
-
-
-def to_rst(lines: list[str]) -> list[str]:
-    """The lines of a docstring as reStructuredText: fields become a list, other marks are text."""
-    rst: list[str] = []
-    in_arguments = in_example = False
-    for line in lines:
-        # `Arguments:` heads indented fields; the list needs no heading of its own.
-        if line == "Arguments:":
-            in_arguments = True
-            continue
-        text = line[4:] if in_arguments and line.startswith("    ") else line
-        in_example = bool(text) and (in_example or text.lstrip().startswith(">>> "))
-        if in_example:
-            rst.append(text)
-            continue
-        rst += _line_to_rst(text, after=rst[-1] if rst else "")
-    return rst
-
-
-def _line_to_rst(text: str, after: str) -> list[str]:
-    """A line, with an empty one before it where it begins a list."""
-    fact = re.match(r"^(Formula|Source): (.*)$", text)
-    named = fact or FIELD.match(text)
-    if not named:
-        return [_escape(text)]
-    label = named[1] if fact else f"param {named[1]}"
-    gap = [""] if after and not after.startswith((":", " ")) else []
-    return [*gap, f":{label}: {_escape(named[2])}"]
-
-
-def _escape(text: str) -> str:
-    """Code between backticks as code; other signs of reStructuredText stand for themselves."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return re.sub(r"([*|`\\]|_\b)", r"\\\1", text)
-    plain = [re.sub(r"([*|\\]|_\b)", r"\\\1", part) for part in parts[::2]]
-    out = plain[0]
-    for code, after in zip(parts[1::2], plain[1:], strict=True):
-        # A word may follow code directly, as in `block`s.
-        glue = "\\ " if after[:1].isalnum() else ""
-        out += f"``{code}``{glue}{after}"
-    return out

@@ -2,96 +2,133 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import maskwright
-from maskwright.support.catalog import Entry
 from site_pages.catalogs import SECTIONS, Section, list_formats, list_sources
-from site_pages.docstrings import read_docstring
-from site_pages.figures import DRAWN, NO_PICTURE, PICTURED, Materials, draw_sources
+from site_pages.docstrings import Docstring, Option, read_docstring, read_options
+from site_pages.draw_pixels import draw_sources
+from site_pages.figures import DRAWN
+from site_pages.files import stamp_of, write_changed
+from site_pages.materials import Materials
 
-SENTENCES = 3
-# Options of these two are read from files, so their classes have other fields.
-WRITTEN = {"given": "given(path='mask.png')", "learned": "learned(path='RUN/select/NAME')"}
+# An entry has its summary and two or three sentences of its docstring.
+FEWEST_SENTENCES, MOST_SENTENCES = 2, 3
+
+
+class IncompleteEntry(Exception):
+    """An entry of a catalog lacks what its place in the gallery needs."""
 
 
 def write_gallery(out: Path, pictures: Path, sections: Sequence[Section] = SECTIONS) -> None:
     """Write the pages below `out`.
 
     pictures: a folder in which pictures are kept from one build to the next.
+
+    Raises IncompleteEntry for an entry without formula, source or enough sentences.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    # Every docstring is read before the first picture is drawn, which takes a minute.
+    read = {section.name: read_section(section) for section in sections}
     with TemporaryDirectory() as place:
         materials = Materials(Path(place))
         for section in sections:
-            text = format_section(section, draw_section(section, pictures, materials))
-            (out / f"{section.name}.md").write_text(text, encoding="utf-8")
-    (out / "sources.md").write_text(_format_sources(pictures), encoding="utf-8")
-    (out / "formats.md").write_text(_format_formats(), encoding="utf-8")
-    (out / "index.md").write_text(_format_index(sections), encoding="utf-8")
+            drawn = draw_section(section, pictures, materials)
+            text = format_section(section, read[section.name], drawn)
+            write_changed(out / f"{section.name}.md", text)
+    write_changed(out / "sources.md", _format_sources(pictures))
+    write_changed(out / "formats.md", _format_formats())
+    write_changed(out / "index.md", _format_index(sections))
+
+
+def read_section(section: Section) -> dict[str, Docstring]:
+    """The docstring of each entry, in its parts.
+
+    Raises IncompleteEntry for the first entry that lacks something, with what it is.
+    """
+    read = {}
+    for name, entry in section.catalog.items():
+        read[name] = read_docstring(entry.load())
+        lacks = _find_missing(read[name])
+        if lacks:
+            raise IncompleteEntry(
+                f"{entry.path} ('{name}' of {section.name}) has no {lacks} in its docstring. The"
+                " gallery shows it; CONTRIBUTING.md says how it is written."
+            )
+    return read
+
+
+def _find_missing(read: Docstring) -> str:
+    """What a docstring lacks; nothing where it is complete."""
+    if not read.formula:
+        return "line `Formula: ...`"
+    if not read.source:
+        return "line `Source: ...`"
+    if len(read.sentences()) < FEWEST_SENTENCES:
+        return f"{FEWEST_SENTENCES} sentences"
+    return ""
 
 
 def draw_section(section: Section, pictures: Path, materials: Materials) -> dict[str, Path]:
-    """The picture of each entry that has one; those of an unchanged entry are kept."""
+    """The picture of each entry; those of an unchanged entry are kept, others are removed."""
     folder = pictures / section.name
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Path] = {}
-    for name, entry in section.catalog.items():
-        if name in NO_PICTURE:
-            continue
-        line = PICTURED.get(section.name, {}).get(name, example_of(name, entry))
-        place = folder / f"{name}-{_stamp(entry, line)}.png"
+    for name in section.catalog:
+        # The stamp in the name is the cache: another stamp is another file.
+        place = folder / f"{name}-{_stamp(section, name)}.png"
         if not place.exists():
-            DRAWN[section.name](materials, line, place)
+            DRAWN[section.name](materials, section.shown_of(name), place)
         drawn[name] = place
+    for path in set(folder.iterdir()) - set(drawn.values()):
+        path.unlink()
     return drawn
 
 
-def format_section(section: Section, drawn: Mapping[str, Path]) -> str:
-    """The page of a catalog."""
+def format_section(
+    section: Section, read: Mapping[str, Docstring], drawn: Mapping[str, Path]
+) -> str:
+    """The page of a catalog, an entry below the other."""
+    # A blank line between any two parts makes each a block of Markdown.
     parts = [f"# {section.title}", section.about, section.pictures]
-    for name, entry in section.catalog.items():
-        parts += _format_entry(section, name, entry, drawn.get(name))
+    for name in section.catalog:
+        parts += _format_entry(section, name, read[name], drawn[name])
     return "\n\n".join(parts) + "\n"
 
 
-def example_of(name: str, entry: Entry) -> str:
-    """A line that uses an entry."""
-    return WRITTEN.get(name) or (entry.examples or (name,))[0]
-
-
-def _format_entry(section: Section, name: str, entry: Entry, picture: Path | None) -> list[str]:
-    read = read_docstring(entry.load())
-    line = example_of(name, entry)
-    shown = PICTURED.get(section.name, {}).get(name, line)
-    parts = [f"({section.name}-{name})=\n## `{name}`", f"*{entry.summary}*"]
-    parts.append(read.first_sentences(SENTENCES))
-    if picture is not None:
+def _format_entry(section: Section, name: str, read: Docstring, picture: Path) -> list[str]:
+    summary = section.catalog[name].summary
+    kind = section.title.partition(":")[0]
+    alt = f"{kind}: `{section.shown_of(name)}`, {summary}"
+    parts = [
+        f"({section.name}-{name})=\n## `{name}`",
+        f"*{summary}*",
+        " ".join(read.sentences()[:MOST_SENTENCES]),
         # From docs/generated/gallery to the folder of pictures beside it.
-        alt = f"{section.title.split(':')[0]}: `{shown}`, {entry.summary}"
-        parts.append(f"![{alt}](pictures/{section.name}/{picture.name})")
-    else:
-        parts.append(NO_PICTURE.get(name, "There is no picture of this entry."))
-    if read.formula:
-        parts.append(f"```text\n{read.formula}\n```")
-    if read.source:
-        parts.append(f"Source: {read.source}")
-    parts.append(f"```bash\n{section.use.format(line=line)}\n```")
-    if read.fields:
-        options = [f"- `{field}`: {meaning}" for field, meaning in read.fields.items()]
-        parts.append("Options:\n\n" + "\n".join(options))
-    return parts
+        f"![{alt}](pictures/{section.name}/{picture.name})",
+        f"```text\n{read.formula}\n```",
+        f"Source: {read.source}",
+        f"```bash\n{section.command_of(name)}\n```",
+    ]
+    options = [_format_option(option) for option in read_options(section.catalog[name].load())]
+    return [*parts, "Options:\n\n" + "\n".join(options)] if options else parts
+
+
+def _format_option(option: Option) -> str:
+    names = ", ".join(f"`{name}`" for name in option.names)
+    default = f" (default {option.default})" if option.default else ""
+    return f"- {names}{default}: {option.meaning}"
 
 
 def _format_sources(pictures: Path) -> str:
-    picture = pictures / "sources.png"
+    folder = pictures / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / f"rendered-{stamp_of(['data/rendered', 'visual'])}.png"
     if not picture.exists():
-        picture.parent.mkdir(parents=True, exist_ok=True)
         draw_sources(picture)
+    for path in set(folder.iterdir()) - {picture}:
+        path.unlink()
     rows = [f"| {name} | {noun} |" for name, noun in list_sources()]
     return "\n".join(
         [
@@ -106,7 +143,8 @@ def _format_sources(pictures: Path) -> str:
             "",
             "Two kinds are rendered, so they need no files:",
             "",
-            "![Rendered: six of dead-leaves, six of shapes-textures](pictures/sources.png)",
+            f"![Six rendered pictures of dead-leaves, six of shapes-textures](pictures/sources/"
+            f"{picture.name})",
             "",
             "```bash",
             'maskwright pretrain "dead-leaves:n=5000,size=64"',
@@ -118,6 +156,7 @@ def _format_sources(pictures: Path) -> str:
 
 def _format_formats() -> str:
     rows = [f"| `{name}` | {summary} |" for name, summary in list_formats()]
+    # Formats have no pictures: what they are is a line each.
     return "\n".join(
         [
             "# Formats: where models go",
@@ -155,9 +194,9 @@ def _format_index(sections: Sequence[Section]) -> str:
     return "\n".join(lines)
 
 
-def _stamp(entry: Entry, line: str) -> str:
+def _stamp(section: Section, name: str) -> str:
     """Changes when what draws the picture may have changed."""
-    module = inspect.getsource(inspect.getmodule(entry.load()))  # type: ignore[arg-type]
-    drawing = (Path(__file__).parent / "figures.py").read_text(encoding="utf-8")
-    digest = hashlib.sha256(f"{maskwright.__version__}{module}{drawing}{line}".encode())
-    return digest.hexdigest()[:10]
+    # An entry may stand in a room of its own, or in a test.
+    module = inspect.getmodule(section.catalog[name].load())
+    assert module is not None
+    return stamp_of(section.rooms, inspect.getsource(module), section.shown_of(name))

@@ -38,15 +38,18 @@ def rewrite_links(app: Any, name: str, source: list[str]) -> None:
 
     def answer(match: re.Match[str]) -> str:
         is_picture, text, target, anchor = match.groups()
+        # Addresses elsewhere stay as they are.
         if ":" in target:
             return match[0]
         path = Path(os.path.normpath(start / target))
         if is_picture:
             return match[0]
+        # Reports of studies are whole pages, which Sphinx knows nothing of.
         if path.suffix == ".html" and path.is_relative_to(DOCS):
             return f'<a href="{depth}{path.relative_to(DOCS).as_posix()}">{text}</a>'
         inside = path.is_relative_to(ROOT) and not path.is_relative_to(DOCS) and path.exists()
         known = path.is_relative_to(ROOT) and path.relative_to(ROOT).as_posix()
+        # Some files beside docs are pages of the site; source files get a page that shows them.
         if inside and known in PAGES:
             return f"[{text}]({_relative(page, DOCS / PAGES[str(known)])}.md{anchor or ''})"
         if inside:
@@ -90,6 +93,7 @@ def _relative(page: Path, target: Path) -> str:
 
 def _outside_code(text: str, answer: Any) -> str:
     """Rewrite links, but not inside blocks of code."""
+    # Every second part is a block of code.
     parts = re.split(r"(^ *```.*?^ *```)", text, flags=re.MULTILINE | re.DOTALL)
     return "".join(
         part if index % 2 else LINK.sub(answer, part) for index, part in enumerate(parts)

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from maskwright.cli.main import main
+from site_pages.files import write_changed
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ def write_mistakes(page: Path) -> None:
             typed = " ".join(f'"{word}"' if "(" in word else word for word in mistake.words)
             block = f"$ maskwright {typed}\n{make(mistake, Path(place))}"
             parts += [f"## {mistake.title}", f"```console\n{block}\n```"]
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_changed(page, "\n\n".join(parts) + "\n")
 
 
 def make(mistake: Mistake, place: Path) -> str:
     """What the command line answers; raises AssertionError where it is no mistake any more."""
+    # As a user would: in the folder, with a cache that is empty.
     said = io.StringIO()
     before, cache = Path.cwd(), os.environ.get("MASKWRIGHT_CACHE")
     os.chdir(place)
@@ -76,6 +77,7 @@ def make(mistake: Mistake, place: Path) -> str:
         os.environ.pop("MASKWRIGHT_CACHE")
         if cache is not None:
             os.environ["MASKWRIGHT_CACHE"] = cache
+    # Colors are for terminals, and the place of the folder is for nobody.
     text = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()).replace(f"{place}/", "").strip()
     assert code == 2, f"{mistake.title}: exit code {code}, {text}"
     assert text, f"{mistake.title}: no message"
@@ -83,6 +85,8 @@ def make(mistake: Mistake, place: Path) -> str:
 
 
 def draw_pictures(place: Path) -> None:
+    """Small pictures of noise, in folders of the names that the mistakes use."""
+    # Noise will do: no mistake gets as far as looking at it.
     rng = np.random.default_rng(0)
     (place / "EMPTY").mkdir()
     for name in ("PHOTOS", "LABELED/even", "LABELED/odd"):

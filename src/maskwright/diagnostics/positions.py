@@ -68,6 +68,8 @@ class Shuffled:
 class Positions:
     """Patches of every picture shuffled: drift, accuracy, and the decoder's predictions.
 
+    An encoder that ignores where patches lie has a drift of 0.
+
     Formula: drift = (1 - cos(z(shuffled), z)) / mean (1 - cos(z, z')) over pairs of pictures
     Source: this package.
 

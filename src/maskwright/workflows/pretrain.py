@@ -25,7 +25,7 @@ from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
 from maskwright.workflows.building.target import check_target
 from maskwright.workflows.health.short_checkup import say_short
-from maskwright.workflows.loading.held_out import warn_of_few_held
+from maskwright.workflows.loading.held_out import count_trained, warn_of_few_held
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, make_way
@@ -181,7 +181,7 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
 
     # What was left open follows from the pictures, the machine and the weights to start from.
     facts = Facts(
-        len(opened),
+        count_trained(settings.data, len(opened)),
         min(survey.median),
         1 if survey.gray else survey.channels,
         device.type,
