@@ -74,15 +74,15 @@ check "with the weights of the run that nobody disturbed" same_weights whole sig
 echo "== workers on the cluster run a study"
 cat >plan.yaml <<'PLAN'
 name: tiny
+question: Is block better than random?
 data: pictures.npy
-seeds: 1
-budget: {steps: 8}
-baseline: random
+base: {image_size: 16, patch_size: 4, model: vit_nano, batch_size: 8, val: "0.2", device: cpu}
 arms:
-  random: {policy: random}
-  blocks: {policy: block(size=2)}
-common: {image_size: 16, patch_size: 4, model: vit_nano, batch_size: 8, val: "0.2", device: cpu}
-evaluate: {probes: none, pictures: 8}
+  random: {}
+  block: {policy: block(size=2)}
+seeds: 1
+budget: {steps: 4}
+evaluate: {probes: none, masks: [random 0.75], pictures: 8, cross: false}
 PLAN
 maskwright study plan.yaml --out study --workers 1 --launcher "slurm(timeout_min=10)" >study.log 2>&1
 check "maskwright study --launcher slurm: exit code 0" [ $? = 0 ]
