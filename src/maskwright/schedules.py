@@ -118,7 +118,10 @@ class Uniform:
 
 
 def parse_schedule(value: Any) -> Schedule:
-    """Build a schedule from a number or a line of text.
+    """Build a schedule from a number or a line.
+
+    >>> parse_schedule("0.5->0.75").at(0.5)
+    0.625
 
     value: 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)",
         "steps(0.5, 0.75, at=[0.4])" or "uniform(0.6, 0.9)"; a finished schedule stays.
@@ -135,10 +138,9 @@ def parse_schedule(value: Any) -> Schedule:
     if isinstance(value, Call):
         return _from_call(value)
     # a ramp in quotes inside the line comes out of the parser as text
-    if isinstance(value, str) and (ramp := _arrow(value)):
+    ramp = _arrow(value) if isinstance(value, str) else value
+    if isinstance(ramp, Linear):
         return ramp
-    if isinstance(value, Linear):
-        return value
     raise MaskwrightError(
         f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75)"
         " or uniform(0.6, 0.9)."

@@ -39,7 +39,7 @@ class Boxes:
 
 def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
     """Turn uniform numbers in [0, 1) into log-uniform ones in [low, high)."""
-    # as tensors: Python's own floats would be divided at another precision
+    # As tensors: Python's own floats would be divided at another precision.
     low, high = (
         side if isinstance(side, Tensor) else numbers_on(chance.device, side)
         for side in (low, high)

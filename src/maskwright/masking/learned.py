@@ -22,11 +22,11 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 class AdversarialPolicy(PolicySettings):
     """Learn from the loss what to mask, first to lower it, later to raise it (CL-MAE).
 
-    Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
-    Source: Madan et al. 2024 (CL-MAE).
-
     The loss reaches the policy through the visible tokens: a step costs one pass of the small
     network more, not one of the model.
+
+    Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
+    Source: Madan et al. 2024 (CL-MAE).
 
     dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary.
     temperature: of the Gumbel noise that draws masks.

@@ -54,6 +54,8 @@ class _SumOfPolicies:
 class MixturePolicy(_SumOfPolicies):
     """Pick one of several policies for each image, with chances in proportion to the weights.
 
+    Weights may be schedules, so that one policy gives way to another during the training.
+
     Formula: score = score of policy k, k drawn with chance w[k] / sum(w)
     Source: this package.
     """

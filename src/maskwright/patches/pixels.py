@@ -17,6 +17,9 @@ from maskwright.support.on_device import numbers_on
 def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
     """Cut (B, C, H, W) images into (B, N, P) patches.
 
+    >>> patchify(torch.zeros(2, 3, 32, 32), 8).shape
+    torch.Size([2, 16, 192])
+
     P = patch_size**2 * C, ordered (row, column, channel) as in the official MAE. Raises
     MaskwrightError when the image does not divide.
     """
