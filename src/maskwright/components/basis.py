@@ -1,8 +1,8 @@
 """What a basis of pictures is: parts with ids, each with its share of the variance.
 
 Patches are one such basis, and have a room of their own. Here a part is spread over the whole
-picture: a direction in which pictures differ, or a band of frequencies. A policy scores the ids of a
-basis as it scores patches, on the grid on which they are arranged (Bizeul et al. 2025).
+picture: a direction in which pictures differ, or a band of frequencies. A policy scores the ids of
+a basis as it scores patches, on the grid on which they are arranged (Bizeul et al. 2025).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Basis(Protocol):
 
     @property
     def shares(self) -> Tensor:
-        """(K,) each part's share of the variance of the pictures that it was fitted on; sums to 1."""
+        """(K,) each part's share of the variance of the fitted pictures; they sum to 1."""
         ...
 
     def fit(self, batches: Iterable[Tensor]) -> None:
@@ -59,6 +59,10 @@ class Basis(Protocol):
 
         chosen: (B, K) booleans. Linear in `differences`; choosing all gives them back.
         """
+        ...
+
+    def flops(self) -> int:
+        """Operations that one `part` of one picture takes."""
         ...
 
     @property

@@ -22,8 +22,6 @@ class FrequencyBands(nn.Module):
 
     mean: Tensor
     shares: Tensor
-    by_height: Tensor
-    by_width: Tensor
 
     def __init__(self, shape: PictureShape, bands: int) -> None:
         super().__init__()
@@ -36,9 +34,9 @@ class FrequencyBands(nn.Module):
         self.bands = bands
         self.register_buffer("mean", torch.zeros(shape.channels, shape.height, shape.width))
         self.register_buffer("shares", torch.zeros(bands**2))
-        # from the formula, so a state dict does not hold them
-        self.register_buffer("by_height", cosines(shape.height), persistent=False)
-        self.register_buffer("by_width", cosines(shape.width), persistent=False)
+        # From the formula, so a state dict does not hold them; no buffers, because they are in
+        # float64, which Apple's MPS does not have.
+        self._by_height, self._by_width = cosines(shape.height), cosines(shape.width)
 
     @property
     def grid(self) -> Grid:
@@ -66,9 +64,14 @@ class FrequencyBands(nn.Module):
         kept = chosen[:, self._cells().to(chosen.device)]  # (B, K) -> (B, H, W)
         return self._back(self._transform(differences) * kept[:, None].to(differences.dtype))
 
+    def flops(self) -> int:
+        """Operations of one `part` of a picture: there and back along both sides."""
+        channels, height, width = self.mean.shape
+        return 2 * 2 * channels * height * width * (height + width)
+
     def _cells(self) -> Tensor:
         """(H, W): the id of the cell of each frequency."""
-        height, width = len(self.by_height), len(self.by_width)
+        height, width = len(self._by_height), len(self._by_width)
         rows = torch.arange(height) * self.bands // height
         cols = torch.arange(width) * self.bands // width
         return rows[:, None] * self.bands + cols
@@ -83,7 +86,7 @@ class FrequencyBands(nn.Module):
         return by_height.T @ values @ by_width
 
     def _matrices(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        return self.by_height.to(like), self.by_width.to(like)
+        return self._by_height.to(like), self._by_width.to(like)
 
 
 def cosines(length: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.seeding import KeyedRng
+from maskwright.support.seeding import KeyedRng, integer_device
 
 
 def hide_share(scores: Tensor, shares: Tensor, ratio: float, rng: KeyedRng) -> Tensor:
@@ -27,13 +27,15 @@ def hide_share(scores: Tensor, shares: Tensor, ratio: float, rng: KeyedRng) -> T
             f"The share of the variance that is hidden is in (0, 1); got {ratio}."
         )
     # two keys: a random order first, then a stable one by score
-    chance = rng.bits(scores.shape[1]).argsort(1)
-    shuffled = scores.gather(1, chance)
+    device = integer_device(scores.device)
+    chance = rng.bits(scores.shape[1]).to(device).argsort(1)
+    shuffled = scores.to(device).gather(1, chance)
     order = chance.gather(1, shuffled.argsort(dim=1, descending=True, stable=True))
 
-    in_order = shares.to(scores.device)[order]  # (B, K)
+    in_order = shares.to(device)[order]  # (B, K)
     middles = in_order.cumsum(1) - in_order / 2
     hidden_in_order = middles < ratio
     hidden_in_order[:, 0] = True
     hidden_in_order[:, -1] = False
-    return torch.zeros_like(hidden_in_order).scatter(1, order, hidden_in_order)
+    is_hidden = torch.zeros_like(hidden_in_order).scatter(1, order, hidden_in_order)
+    return is_hidden.to(scores.device)

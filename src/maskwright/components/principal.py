@@ -57,6 +57,10 @@ class PrincipalComponents(nn.Module):
         self.directions.copy_(torch.from_numpy(fitted.components_))
         self.shares.copy_(torch.cat([known, (1 - known.sum())[None].clamp_min(0)]))
 
+    def flops(self) -> int:
+        """Operations of one `part` of a picture: onto the components and back."""
+        return 2 * 2 * self.directions.numel()
+
     def part(self, differences: Tensor, chosen: Tensor) -> Tensor:
         rows = differences.flatten(1)  # (B, S)
         directions = self.directions.to(rows.dtype)

@@ -113,7 +113,7 @@ class PretrainModule(SteppedModule):
         repeats: how often the batch holds the same pictures, one repetition after another.
         """
         visible = self.objective.needs.visible
-        prediction: Prediction = self.model(images, mask, weights, visible=visible)
+        prediction = self.masker.predict(self.model, images, mask, weights, visible=visible)
         if self.features is None:
             return prediction
         # The network sees whole pictures, so masks of one picture share its values: (B, N, T).
@@ -166,7 +166,7 @@ class PretrainModule(SteppedModule):
         self.latest = {
             **value.columns("loss"),
             "num_visible": mask.num_visible,
-            "masked": mask.num_masked / mask.num_patches,
+            "masked": self.masker.share_masked(mask),
         }
         self.latest |= {f"weight_{name}": weight for name, weight in value.weights.items()}
         if self.features is not None and truth is not None:

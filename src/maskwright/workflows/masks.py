@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskwright.components.policy_text import hides_components
+from maskwright.data.sources.open import Source
 from maskwright.data.sources.survey import Survey
 from maskwright.diagnostics.difficulty import MaskDifficulty
 from maskwright.diagnostics.findings import number_to_json
@@ -22,6 +24,12 @@ from maskwright.workflows.building.mask_samples import (
     gallery_column,
 )
 from maskwright.workflows.building.policies import ALL, policy_lines
+from maskwright.workflows.component_view import (
+    ComponentView,
+    HiddenNumbers,
+    format_hidden,
+    look_for,
+)
 from maskwright.workflows.loading.pictures import find, packed
 from maskwright.workflows.policy_view import PolicyView, lookable
 from maskwright.workflows.runs.figures import png_place, save_picture
@@ -38,11 +46,13 @@ class MaskReport:
     geometry: by policy.
     path: the gallery.
     difficulty: by policy.
+    hidden: what policies hide that hide components of whole pictures, by policy.
     """
 
     geometry: dict[str, MaskGeometry]
     path: Path
     difficulty: dict[str, MaskDifficulty]
+    hidden: dict[str, HiddenNumbers] = field(default_factory=dict)
 
 
 @takes(MasksSettings, "data", "policy")
@@ -59,6 +69,9 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     by_name = isinstance(settings.data, (str, Path))
     data_settings = _data_settings(settings, by_name)
     source, survey = find(data_settings, None if by_name else settings.data, reporter)
+    lines = policy_lines(settings.policy)
+    if any(map(hides_components, lines)):
+        return _mask_components(settings, lines, source, survey, reporter)
     grid = _grid(settings.image_size, settings.patch_size, survey, settings.ratio)
     channels = 1 if survey.gray else survey.channels
     path = png_place(settings.out)
@@ -66,7 +79,7 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     every = settings.policy == ALL
     # With `all`, a policy that does not fit is left out with a note; a named one is refused.
     listener = reporter if every else None
-    rules = _rules(policy_lines(settings.policy), grid, settings.ratio, channels, listener)
+    rules = _rules(lines, grid, settings.ratio, channels, listener)
     store = packed(source, grid.image_size, channels, reporter)
     view = PolicyView(store, grid, settings.ratio, settings.seed, store.pixel_scale())
     if every:
@@ -86,6 +99,26 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
         reporter.say(line)
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _mask_components(
+    settings: MasksSettings,
+    lines: Sequence[str],
+    source: Source,
+    survey: Survey,
+    reporter: Reporter,
+) -> MaskReport:
+    """The gallery of policies that hide components: what is seen of pictures, and how much."""
+    size, _ = choose_geometry(settings.image_size, settings.patch_size, survey.median)
+    looks = [look_for(line, settings.ratio) for line in lines]
+    path = png_place(settings.out)
+    store = packed(source, parse_size(size), 1 if survey.gray else survey.channels, reporter)
+    view = ComponentView(store, parse_size(size), settings.seed)
+    hidden = view.save(looks, settings.pictures, settings.draws, path)
+    for line in format_hidden(hidden):
+        reporter.say(line)
+    reporter.say(f"Gallery: {path}")
+    return MaskReport({}, path, {}, hidden)
 
 
 def _data_settings(settings: MasksSettings, by_name: bool) -> DataSettings:

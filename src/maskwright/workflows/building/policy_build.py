@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maskwright.components.policy_text import hides_components
 from maskwright.losses.objective import needs_of
 from maskwright.masking.policy import Policy
 from maskwright.patches import Grid
@@ -11,8 +12,9 @@ from maskwright.patches.mask import check_ratio
 from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.module import map_names_of
+from maskwright.workflows.building.components import check_components
 from maskwright.workflows.building.model_shape import model_config
-from maskwright.workflows.building.policies import build_checked_policy
+from maskwright.workflows.building.policies import build_any_policy, build_checked_policy
 from maskwright.workflows.settings.pretrain_settings import PretrainSettings
 
 
@@ -41,6 +43,10 @@ def build_run_policy(settings: PretrainSettings) -> PolicyBuild:
     config = model_config(settings)
     grid = Grid.of_image(*config.image_size, config.patch_size)
     schedule = parse_schedule(settings.mask.ratio)
+    if hides_components(settings.mask.policy):
+        check_components(settings)
+        policy = build_any_policy(settings.mask.policy, grid, schedule)
+        return _policy_build(policy, grid, settings)
     # The corners of a schedule: parts of the training, and the ends of what it draws.
     for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
         for draw in (0.0, 1.0):
@@ -52,6 +58,11 @@ def build_run_policy(settings: PretrainSettings) -> PolicyBuild:
             f"Policy '{settings.mask.policy}' remembers places in the pictures, which turned or"
             " upside-down crops do not lead back to; leave out --rotate and --vertical-flip."
         )
+    return _policy_build(policy, grid, settings)
+
+
+def _policy_build(policy: Policy, grid: Grid, settings: PretrainSettings) -> PolicyBuild:
+    """The policy with what the run must bring for it."""
     return PolicyBuild(
         policy=policy,
         grid=grid,
