@@ -67,9 +67,12 @@ class ComponentMasker(nn.Module):
         """Share of the variance that is hidden, over the training."""
         return self.settings.ratio
 
-    def scene(self, shown: Shown, *, epoch: int, step: int, progress: float) -> Scene:
+    def scene(
+        self, shown: Shown, *, epoch: int, step: int, progress: float, ratio: float | None = None
+    ) -> Scene:
         """What the policy sees of a training step: the ids of the basis and chance."""
-        ratio = ratio_at(self.settings, step, progress)
+        if ratio is None:
+            ratio = ratio_at(self.settings, step, progress)
         return replace(
             component_scene(self.basis, ratio, shown.sample_ids, self.settings.seed, epoch),
             progress=progress,

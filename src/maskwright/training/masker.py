@@ -93,9 +93,12 @@ class Masker(nn.Module):
         """Share of patches that is masked, over the training."""
         return self.settings.ratio
 
-    def scene(self, shown: Shown, *, epoch: int, step: int, progress: float) -> Scene:
-        """What the policy sees of a training step."""
-        ratio = ratio_at(self.settings, step, progress)
+    def scene(
+        self, shown: Shown, *, epoch: int, step: int, progress: float, ratio: float | None = None
+    ) -> Scene:
+        """What the policy sees of a training step; ratio: by the schedule where it is None."""
+        if ratio is None:
+            ratio = ratio_at(self.settings, step, progress)
         return Scene(
             grid=self.grid,
             num_masked=self.grid.num_patches - visible_count(self.grid.num_patches, ratio),
@@ -238,10 +241,7 @@ def picture_rng(seed: int, shown: Shown, epoch: int) -> KeyedRng | None:
     """Chance that all masks of a picture share; None where each picture has one mask."""
     if shown.mask_ids is None:
         return None
-    # `PretrainModule.show` adds the mask's number above bit 40; without it the id is the picture's
-    # own.
-    picture_ids = shown.sample_ids - (shown.mask_ids << 40)
-    return sample_rng(seed, epoch, picture_ids, "picture")
+    return sample_rng(seed, epoch, shown.picture_ids, "picture")
 
 
 def predicted_count(num_masked: int, share: float) -> int | None:

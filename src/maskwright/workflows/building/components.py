@@ -12,8 +12,12 @@ from maskwright.components.frequencies import FrequencyBands
 from maskwright.components.mask import ComponentMask
 from maskwright.components.principal import PrincipalComponents
 from maskwright.losses.objective import needs_of
-from maskwright.masking.components import ComponentsPolicy, check_variance_share
-from maskwright.masking.policy import check_fits
+from maskwright.masking.components import (
+    ComponentsPolicy,
+    check_variance_share,
+    components_of,
+)
+from maskwright.masking.policy import Policy, check_fits
 from maskwright.support.errors import MaskwrightError
 from maskwright.training.component_masker import component_scene, hide_components
 from maskwright.workflows.building.mask_samples import MaskDraw
@@ -90,6 +94,13 @@ def check_components(settings: PretrainSettings) -> None:
             f"The loss '{settings.train.loss}' compares visible patches too, and where components"
             " are hidden no patch is masked; leave out visible=."
         )
+
+
+def check_fit(policy: Policy, shape: PictureShape, num_pictures: int) -> None:
+    """Refuse a policy that hides components whose basis these pictures cannot have."""
+    components = components_of(policy)
+    assert components is not None
+    build_basis(components, shape, num_pictures, seed=0)
 
 
 def check_basis(policy: ComponentsPolicy, basis: Basis, ratio: float) -> None:

@@ -11,7 +11,13 @@ from maskwright.components.basis import PictureShape
 from maskwright.masking.components import components_of
 from maskwright.masking.guided import GuidedPolicy
 from maskwright.masking.policy import Policy
-from maskwright.masking.stateful import PolicyContext, initialize_policy, leaves
+from maskwright.masking.stateful import (
+    HasMemory,
+    PolicyContext,
+    initialize_policy,
+    leaves,
+    stateful_policies,
+)
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.scorer import Scorer
 from maskwright.patches import Grid, PixelScale
@@ -24,6 +30,7 @@ from maskwright.training.masker import OWN, Masker, MaskerSettings
 from maskwright.training.module import PretrainModule
 from maskwright.training.pretrain_parts import PretrainParts, PretrainStepSettings
 from maskwright.training.schedule_lr import LearningRate
+from maskwright.training.step_parts import is_by_picture
 from maskwright.training.teachers import OwnTeacher
 from maskwright.workflows.building.components import build_basis, check_basis
 from maskwright.workflows.building.model_shape import model_config
@@ -104,7 +111,18 @@ def _build_masker(
         check_basis(components, basis, masker_settings.ratio.at(1.0))
         return ComponentMasker(components, masker_settings, basis, model.grid, scale)
     own_teacher = build_own_teacher(policy, model)
+    remembers = any(isinstance(each, HasMemory) for each in stateful_policies(policy))
+    if remembers and is_by_picture(masker_settings.ratio) and _processes(settings) > 1:
+        raise MaskwrightError(
+            f"Policy '{settings.mask.policy}' remembers what all processes see, which have pictures"
+            " of other ratios where each picture draws its own; use one process, or uniform(low,"
+            " high), one ratio for a batch."
+        )
     return Masker(policy, masker_settings, model.grid, scale, own_teacher, open_teachers(policy))
+
+
+def _processes(settings: PretrainSettings) -> int:
+    return settings.run.devices * settings.run.nodes
 
 
 def initialized_policy(

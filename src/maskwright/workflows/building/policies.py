@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ def build_any_policy(value: str | Mapping[str, Any], grid: Grid, ratio: Schedule
     policy = build_policy(value, from_files)
     if components_of(policy) is not None:
         return policy
-    for progress in (0.0, 1.0):
-        num_masked = grid.num_patches - visible_count(grid.num_patches, ratio.at(progress))
-        check_fits(policy, grid, num_masked)
+    # both ends of the training, and of what a schedule may draw
+    for progress, draw in product((0.0, 1.0), (0.0, 0.5, 1.0)):
+        num_visible = visible_count(grid.num_patches, ratio.at(progress, draw))
+        check_fits(policy, grid, grid.num_patches - num_visible)
     return policy
 
 
