@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
+from maskwright.support.on_device import numbers_on
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,24 @@ class Boxes:
         """(B, R, N) booleans: which patches lie inside each rectangle."""
         rows = torch.arange(grid.rows, device=self.top.device)
         cols = torch.arange(grid.cols, device=self.top.device)
-        # the remainder goes round at the border
-        inside_rows = (rows - self.top[..., None]) % grid.rows < self.height[..., None]
-        inside_cols = (cols - self.left[..., None]) % grid.cols < self.width[..., None]
-        inside = inside_rows[..., :, None] & inside_cols[..., None, :]  # (B, R, rows, cols)
+        # how far each row and column lies behind the start; the remainder goes round at the border
+        down = (rows - self.top[..., None]) % grid.rows  # (B, R, rows)
+        right = (cols - self.left[..., None]) % grid.cols  # (B, R, cols)
+        in_rows = down < self.height[..., None]
+        in_cols = right < self.width[..., None]
+        inside = in_rows[..., :, None] & in_cols[..., None, :]  # (B, R, rows, cols)
         return inside.flatten(-2)
 
 
 def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
     """Turn uniform numbers in [0, 1) into log-uniform ones in [low, high)."""
-    low = torch.as_tensor(low, device=chance.device)
-    high = torch.as_tensor(high, device=chance.device)
-    return low * (high / low) ** chance
+    # As tensors: Python's own floats would be divided at another precision.
+    low, high = (
+        side if isinstance(side, Tensor) else numbers_on(chance.device, side)
+        for side in (low, high)
+    )
+    spread = high / low
+    return low * spread**chance
 
 
 def draw_boxes(
@@ -57,16 +64,37 @@ def draw_boxes(
     """
     rows = grid.rows
     cols = grid.cols
-    # an area as wide as the grid gives the least height / width, one as high as it the largest
-    low = (area / cols**2).clamp(min=aspect[0]).clamp(max=max(aspect[0], rows / cols))
-    high = (rows**2 / area).clamp(max=aspect[1]).clamp(min=min(aspect[1], rows / cols))
-    shape = draw_log_uniform(chance[..., 0], torch.minimum(low, high), torch.maximum(low, high))
+    of_shape, of_top, of_left = chance.unbind(-1)  # (B, R) each
+
+    low, high = _fitting_aspects(area, aspect, grid)
+    shape = draw_log_uniform(of_shape, low, high)
     # whole numbers of patches, so that the area is met only about
-    height = torch.sqrt(area * shape).round_().clamp_(1, rows)
-    width = (area / height).round_().clamp_(1, cols)
+    height = torch.sqrt(area * shape)
+    height = height.round_().clamp_(1, rows)
+    width = area / height
+    width = width.round_().clamp_(1, cols)
+
     # as many starts as leave room, or all of them
     num_tops = rows if roll else rows - height + 1
     num_lefts = cols if roll else cols - width + 1
-    top = torch.floor(chance[..., 1] * num_tops)
-    left = torch.floor(chance[..., 2] * num_lefts)
-    return Boxes(top, left, height, width)
+    return Boxes(
+        top=torch.floor(of_top * num_tops),
+        left=torch.floor(of_left * num_lefts),
+        height=height,
+        width=width,
+    )
+
+
+def _fitting_aspects(
+    area: Tensor, aspect: tuple[float, float], grid: Grid
+) -> tuple[Tensor, Tensor]:
+    """(B, R) least and largest height / width of rectangles of an area that fit on the grid."""
+    least, most = aspect
+    of_grid = grid.rows / grid.cols
+    # a rectangle as wide as the grid has the least height / width, one as high as it the largest
+    low = area / grid.cols**2
+    low = low.clamp(min=least).clamp(max=max(least, of_grid))
+    high = grid.rows**2 / area
+    high = high.clamp(max=most).clamp(min=min(most, of_grid))
+    # where no shape of the range fits, the two have changed places
+    return torch.minimum(low, high), torch.maximum(low, high)

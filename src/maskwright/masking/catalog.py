@@ -153,6 +153,9 @@ def build_policy(
 ) -> Policy:
     """Build a policy from `block(size=4)`, `0.5*random + 0.5*block` or {name: block, size: 4}.
 
+    >>> build_policy("block(size=4)")
+    BlockPolicy(size=4, shift=False)
+
     A sum of several policies is a mixture. Every policy takes the option `mix`, a number or
     schedule: the share of masked patches that it chooses, chance choosing the others.
 

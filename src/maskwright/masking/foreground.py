@@ -13,6 +13,7 @@ from maskwright.masking.quotas import Division, call_by_share, call_by_size, div
 from maskwright.schedules import parse_share
 from maskwright.support.checks import check_number, check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 USUAL_STRENGTH = 0.5
 OWNER = "Policy 'foreground'"
@@ -54,7 +55,8 @@ class ForegroundPolicy:
         if self.heavy is not None:
             check_one_of("heavy", self.heavy, ("fg", "bg", "proportional"), owner=OWNER)
         check_number("softness", self.softness, 0, owner=OWNER)
-        if not 0 < check_number("threshold", self.threshold, 0, owner=OWNER) <= 1:
+        threshold = check_number("threshold", self.threshold, 0, owner=OWNER)
+        if not 0 < threshold <= 1:
             raise MaskwrightError(
                 f"{OWNER} needs threshold to be above 0 and at most 1; got {self.threshold}."
             )
@@ -68,8 +70,9 @@ class ForegroundPolicy:
         foreground = scene.prior("foreground")  # (B, N) in [0, 1]
         count = scene.grid.num_patches
         if self.softness > 0:
-            odds = -foreground if self.heavy == "bg" else foreground
-            return odds / self.softness + scene.rng.gumbel(count)
+            sign = -1 if self.heavy == "bg" else 1
+            log_odds = sign * foreground / self.softness
+            return log_odds + scene.rng.gumbel(count)
 
         # part 0 is the foreground, part 1 the background
         ids = (foreground < self.threshold).long()
@@ -77,27 +80,30 @@ class ForegroundPolicy:
         # a patch is masked earlier the smaller the count at which it is called for
         if self.share is not None:
             share = self.share.at(scene.progress)
-            shares = torch.tensor([[share, 1 - share]], device=scene.device)
+            shares = numbers_on(scene.device, [[share, 1 - share]])
             return -call_by_share(division, shares)
         nearest = torch.full_like(division.sizes, 0.5)  # round to the nearest patch
+        before = self._sizes_before(division)
         strength = self._strength(scene.progress)
-        return -call_by_size(division, nearest, self._sizes_before(division), strength)
+        return -call_by_size(division, nearest, before, strength)
 
     def _check_together(self) -> None:
         """Refuse options that would have no effect beside others."""
-        heavy_options = [name for name in ("heavy", "strength") if getattr(self, name) is not None]
-        share_options = [name for name in ("strength", "share") if getattr(self, name) is not None]
+        names = ("heavy", "strength", "share")
+        given = [name for name in names if getattr(self, name) is not None]
+        idle: list[str] = []
         # a share says all that heavy and strength say
-        idle = heavy_options if self.share is not None else []
+        if "share" in given:
+            idle += [name for name in given if name != "share"]
         if self.softness > 0:
             # drawing by odds knows no shares and no threshold
-            idle = idle + share_options
+            idle += [name for name in given if name != "heavy"]
             if self.threshold != 0.5:
-                idle = [*idle, "threshold"]
+                idle.append("threshold")
             if self.heavy == "proportional":
-                idle = [*idle, "heavy"]
-        if self.heavy == "proportional" and self.strength is not None:
-            idle = [*idle, "strength"]
+                idle.append("heavy")
+        if self.heavy == "proportional" and "strength" in given:
+            idle.append("strength")
         if idle:
             raise MaskwrightError(
                 f"{OWNER} takes heavy and strength, or share, or softness and heavy fg or bg; here"
@@ -107,7 +113,9 @@ class ForegroundPolicy:
     def _strength(self, progress: float) -> float:
         if self.heavy == "proportional":
             return 0.0
-        return USUAL_STRENGTH if self.strength is None else float(self.strength.at(progress))
+        if self.strength is None:
+            return USUAL_STRENGTH
+        return float(self.strength.at(progress))
 
     def _sizes_before(self, division: Division) -> Tensor:
         """(B, 2) patches that are masked before foreground and background.
@@ -116,4 +124,6 @@ class ForegroundPolicy:
         """
         # the side that waits has the other side's size before it
         waits = [[1.0, 0.0]] if self.heavy == "bg" else [[0.0, 1.0]]
-        return torch.tensor(waits, device=division.sizes.device) * division.sizes.flip(1)
+        does_wait = numbers_on(division.sizes.device, waits)  # (1, 2)
+        sizes_of_other = division.sizes.flip(1)
+        return does_wait * sizes_of_other

@@ -17,6 +17,7 @@ from maskwright.masking.stateful import leaves
 from maskwright.patches.grid import Grid
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 Cover = Literal["any", "half", "all"]
 
@@ -45,7 +46,8 @@ class GivenPolicy:
 
     def __post_init__(self) -> None:
         check_one_of("choose", self.choose, ("by_chance", "by_sample"), owner="Policy 'given'")
-        if not isinstance(self.masks, Tensor) or self.masks.ndim != 2 or not self.masks.numel():
+        is_matrix = isinstance(self.masks, Tensor) and self.masks.ndim == 2
+        if not is_matrix or not self.masks.numel():
             raise MaskwrightError(
                 "Policy 'given' needs masks as a (rows, cols) or (masks, patches) tensor of"
                 " booleans or numbers."
@@ -67,8 +69,10 @@ class GivenPolicy:
     @property
     def traits(self) -> Traits:
         # one mask without a name is for every picture, whatever it is called
-        is_by_name = self.choose == "by_sample" and (len(self.masks) > 1 or bool(self.names))
-        return Traits(uniform=False, needs=frozenset({"keys"} if is_by_name else ()))
+        is_for_all = len(self.masks) == 1 and not self.names
+        is_by_name = self.choose == "by_sample" and not is_for_all
+        needs = frozenset({"keys"} if is_by_name else ())
+        return Traits(uniform=False, needs=needs)
 
     def check_grid(self, grid: Grid, num_masked: int) -> None:
         self._in_rows(grid)
@@ -78,14 +82,15 @@ class GivenPolicy:
         if len(bank) == 1 and not self.names:
             return bank.expand(scene.batch_size, -1)
         if self.choose == "by_chance":
-            return bank[scene.rng.integers(0, len(bank))]
+            drawn = scene.rng.integers(0, len(bank))  # (B,)
+            return bank[drawn]
         if scene.keys is None:
             raise MaskwrightError(
                 "Policy 'given(choose='by_sample')' needs to know the name of each picture, and"
                 " there are no pictures here."
             )
-        rows = torch.tensor([self.row_of(key) for key in scene.keys], device=scene.device)
-        return bank[rows]
+        rows = [self.row_of(key) for key in scene.keys]
+        return bank[numbers_on(scene.device, rows)]
 
     def check_pictures(self, keys: Iterable[str]) -> None:
         """Raise MaskwrightError when masks go by sample and a picture has none of its own."""
@@ -106,7 +111,10 @@ class GivenPolicy:
         Raises MaskwrightError when none does.
         """
         stem = _stem(key)
-        row = self._rows.get(stem, self._rows_by_name.get(PurePosixPath(stem).name))
+        name = PurePosixPath(stem).name
+        row = self._rows.get(stem)
+        if row is None:
+            row = self._rows_by_name.get(name)
         if row is None:
             raise MaskwrightError(
                 f"Policy 'given' has {len(self.masks)} masks and none for the picture '{key}';"
@@ -167,8 +175,9 @@ def measure_cover(pixel_masks: Tensor, grid: Grid) -> Tensor:
         )
     down = _overlap(grid.rows, pixel_masks.shape[1], pixel_masks.device)
     right = _overlap(grid.cols, pixel_masks.shape[2], pixel_masks.device)
-    # (rows, H) @ (S, H, W) @ (W, cols) -> (S, rows, cols) -> (S, N)
-    return (down @ pixel_masks.double() @ right.T).flatten(1).float()
+    # (rows, H) @ (S, H, W) @ (W, cols) -> (S, rows, cols)
+    shares = down @ pixel_masks.double() @ right.T
+    return shares.flatten(1).float()
 
 
 def cover_patches(pixel_masks: Tensor, grid: Grid, cover: Cover = "half") -> Tensor:
@@ -181,7 +190,8 @@ def cover_patches(pixel_masks: Tensor, grid: Grid, cover: Cover = "half") -> Ten
     # 1e-6: shares are sums of areas, and a patch that is covered whole may come out just below 1
     if cover == "any":
         return share > 1e-6
-    return share >= {"half": 0.5, "all": 1.0}[cover] - 1e-6
+    least = 0.5 if cover == "half" else 1.0
+    return share >= least - 1e-6
 
 
 def given_ratio(masks: Tensor) -> float:
@@ -190,10 +200,12 @@ def given_ratio(masks: Tensor) -> float:
     Masks that differ count by their mean. Raises MaskwrightError when that masks nothing or
     everything.
     """
-    in_rows = masks.bool().flatten(1) if masks.ndim == 2 else masks.bool()[None]
+    flags = masks.bool()
+    in_rows = flags.flatten(1) if flags.ndim == 2 else flags[None]
     total = in_rows.shape[1]
     # float64, since float32 cannot count beyond 2**24
-    count = round(float(in_rows.sum(1, dtype=torch.float64).mean()))
+    counts = in_rows.sum(1, dtype=torch.float64)  # (S,)
+    count = round(float(counts.mean()))
     if not 0 < count < total:
         raise MaskwrightError(
             f"The given mask hides {count} of {total} patches; it needs to leave some visible and"
@@ -208,9 +220,10 @@ def _overlap(parts: int, pixels: int, device: torch.device) -> Tensor:
     Rows sum to 1.
     """
     # a stretch and a pixel share what lies before both ends and behind both beginnings
-    edges = torch.arange(parts + 1, device=device, dtype=torch.float64) * pixels / parts
+    steps = torch.arange(parts + 1, device=device, dtype=torch.float64)
+    edges = steps * pixels / parts
     pixel = torch.arange(pixels, device=device, dtype=torch.float64)
     first_end = torch.minimum(edges[1:, None], pixel + 1)
     last_begin = torch.maximum(edges[:-1, None], pixel)
-    shared = first_end - last_begin
-    return shared.clamp(min=0) * parts / pixels
+    shared = (first_end - last_begin).clamp(min=0)  # (parts, pixels)
+    return shared * parts / pixels

@@ -20,6 +20,9 @@ LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 class GuidedPolicy:
     """Mask the patches with the most attention, or the least.
 
+    The attention is that of a transformer: of the run's own encoder by default, or of one that is
+    named. Its passes are charged to the run where a study compares equal operations.
+
     Formula: score[i] = log(a[i]) / temperature + Gumbel noise; at 0 score = a
     Source: Kakogeorgiou et al. 2022 (AttMask); Liu et al. 2023 (AMT).
 
@@ -63,17 +66,24 @@ class GuidedPolicy:
         )
 
     def score(self, scene: Scene) -> Tensor:
-        attention = scene.prior("attention") if self.source == "prior" else scene.look(self.source)
-        attention = scene.checked(attention.float())  # (B, N)
-
+        attention = self._attention(scene)
         sign = 1 if self.hide == "salient" else -1
         score = sign * attention
         if self.temperature > 0:
             # Gumbel noise on the log of shares draws patches without replacement
-            share = attention / attention.mean(1, keepdim=True).clamp(min=1e-12) + LEAST
+            mean = attention.mean(1, keepdim=True)
+            share = attention / mean.clamp(min=1e-12) + LEAST
             noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
             score = sign * share.log() / self.temperature + noise
-        return self._show_hints(score, scene) if self.hint else score
+        if self.hint:
+            score = self._show_hints(score, scene)
+        return score
+
+    def _attention(self, scene: Scene) -> Tensor:
+        """(B, N) how much is attended to each patch."""
+        is_map = self.source == "prior"
+        attention = scene.prior("attention") if is_map else scene.look(self.source)
+        return scene.checked(attention.float())
 
     def _show_hints(self, score: Tensor, scene: Scene) -> Tensor:
         """Send a random part of those that come first to the very end."""
@@ -84,8 +94,11 @@ class GuidedPolicy:
         ranks = rank(score, scene.rng.fork("ties"))
 
         # a lot for each of the first patches; the largest lots are shown
-        is_first = ranks >= 1 - (num_first + 0.5) / count
-        lots = torch.where(is_first, scene.rng.fork("hint").uniform(count), -1.0)
-        shown_ids = lots.topk(num_shown, dim=1).indices
-        is_shown = torch.zeros_like(ranks, dtype=torch.bool).scatter_(1, shown_ids, True)
+        lowest_first = 1 - (num_first + 0.5) / count
+        is_first = ranks >= lowest_first
+        lots = scene.rng.fork("hint").uniform(count)
+        lots = torch.where(is_first, lots, -1.0)
+        shown_ids = lots.topk(num_shown, dim=1).indices  # (B, shown)
+        is_shown = torch.zeros_like(ranks, dtype=torch.bool)
+        is_shown.scatter_(1, shown_ids, True)
         return torch.where(is_shown, -1.0, ranks)

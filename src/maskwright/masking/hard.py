@@ -73,9 +73,15 @@ class LossMemory(nn.Module):
         """(B, N) remembered losses; chance alone decides for pictures that are not trained on."""
         if not scene.training or scene.sample_ids is None or scene.views is None:
             return torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
-        remembered = self.memory[picture_ids(scene.sample_ids)].float()  # of the whole pictures
-        known = remembered.gather(1, picture_places(scene.views, self.grid))  # of what is shown
-        return torch.where(known == UNSEEN, known.amax(1, keepdim=True) + 1, known)
+        pictures = picture_ids(scene.sample_ids)
+        whole = self.memory[pictures].float()  # (B, N) of the whole pictures
+        places = picture_places(scene.views, self.grid)
+        shown = whole.gather(1, places)  # (B, N) of the parts that are shown
+
+        # what was never seen comes before the hardest that was
+        hardest = shown.amax(1, keepdim=True)
+        is_unseen = shown == UNSEEN
+        return torch.where(is_unseen, hardest + 1, shown)
 
     def observe(self, feedback: Feedback) -> None:
         """Blend the losses of a step into the memory; several masks of a picture count together.
@@ -87,30 +93,40 @@ class LossMemory(nn.Module):
         if scene.sample_ids is None or scene.views is None:
             return
         pictures = picture_ids(scene.sample_ids)
-        # (B, K): where on its whole picture each predicted patch lies
-        places = picture_places(scene.views, self.grid).gather(1, feedback.mask.predicted_ids)
+        # where on its whole picture each patch lies: all of them (B, N), the predicted ones (B, K)
+        every_place = picture_places(scene.views, self.grid)
+        places = every_place.gather(1, feedback.mask.predicted_ids)
         old = self.memory[pictures].float()  # (B, N)
 
         # a crop that enlarges puts several patches on one place, so losses are added and counted
         errors = feedback.errors.float()  # (B, K)
         is_known = errors.isfinite()
-        sums = torch.zeros_like(old).scatter_add_(1, places, errors.where(is_known, 0.0))
-        counts = torch.zeros_like(old).scatter_add_(1, places, is_known.float())
-
-        # Rows of one picture become equal, so that writing them twice is harmless; bfloat16
-        # products would round what is kept.
-        same = (pictures[:, None] == pictures[None, :]).float()  # (B, B)
-        with torch.autocast(old.device.type, enabled=False):
-            sums = same @ sums
-            counts = same @ counts
+        nothing = torch.zeros_like(old)
+        sums = nothing.scatter_add(1, places, errors.where(is_known, 0.0))
+        counts = nothing.scatter_add(1, places, is_known.float())
+        sums, counts = _add_up_pictures(pictures, sums, counts)
 
         # the first loss of a patch is taken as it is, later ones are averaged in
         mean = sums / counts.clamp(min=1)
         blended = self.keep * old + (1 - self.keep) * mean
         updated = torch.where(old == UNSEEN, mean, blended)
+        # infinity, once remembered, would never be forgotten
         largest = torch.finfo(self.memory.dtype).max
-        new = torch.where(counts > 0, updated.clamp(max=largest), old)
+        updated = updated.clamp(max=largest)
+        new = torch.where(counts > 0, updated, old)
         self.memory[pictures] = new.to(self.memory.dtype)
+
+
+def _add_up_pictures(pictures: Tensor, sums: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, N) sums and counts of losses, those of equal pictures together.
+
+    Rows of one picture become equal, so that writing them twice is harmless.
+    """
+    is_same = pictures[:, None] == pictures[None, :]  # (B, B)
+    same = is_same.float()
+    # bfloat16 products would round what is kept
+    with torch.autocast(sums.device.type, enabled=False):
+        return same @ sums, same @ counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +157,8 @@ class PredictedHardPolicy(PolicySettings):
         return LossPredictor.traits
 
     def build(self, context: PolicyContext) -> LossPredictor:
-        return LossPredictor(context.build_scorer(self.width, self.depth), self.weight)
+        scorer = context.build_scorer(self.width, self.depth)
+        return LossPredictor(scorer, self.weight)
 
 
 class LossPredictor(nn.Module):
@@ -162,17 +179,23 @@ class LossPredictor(nn.Module):
         self.weight = weight
 
     def score(self, scene: Scene) -> Tensor:
-        return predict_scores(self, self.scorer, scene).detach()
+        scores = predict_scores(self, self.scorer, scene)
+        return scores.detach()
 
     def loss(self, feedback: Feedback) -> Tensor:
         """Binary cross-entropy over all pairs of patches with different errors."""
         scores = predict_scores(self, self.scorer, feedback.scene)  # (B, N)
         expected = scores.gather(1, feedback.mask.predicted_ids)  # (B, K)
+        errors = feedback.errors  # (B, K)
+
         # (B, K, K): a pair counts where its first patch cost more, and should score higher
-        harder = (feedback.errors[:, :, None] > feedback.errors[:, None, :]).float()
+        is_harder = errors[:, :, None] > errors[:, None, :]
+        counts = is_harder.float()
         gap = expected[:, :, None] - expected[:, None, :]
-        costs = F.softplus(-gap) * harder
-        return self.weight * costs.sum() / harder.sum().clamp(min=1)
+        costs = F.softplus(-gap) * counts
+        # a batch whose errors are all equal has no pair
+        num_pairs = counts.sum().clamp(min=1)
+        return self.weight * costs.sum() / num_pairs
 
     def flops(self) -> int:
         # forward and backward
@@ -183,12 +206,14 @@ def predict_scores(owner: nn.Module, scorer: nn.Module, scene: Scene) -> Tensor:
     """(B, N) scores of a network for the whole image in float32, computed once per batch."""
 
     def compute() -> Tensor:
+        pixels = scene.pixels().float()
+        patches = patchify(pixels, scene.grid.patch_size)  # (B, N, P)
         with torch.autocast(scene.device.type, enabled=False):
-            patches = patchify(scene.pixels().float(), scene.grid.patch_size)  # (B, N, P)
             return scorer(patches)
 
     # the score, the loss and the soft mask of one step use the same pass
-    return scene.once(("scores", id(owner)), compute)
+    key = ("scores", id(owner))
+    return scene.once(key, compute)
 
 
 def picture_places(views: Tensor, grid: Grid) -> Tensor:
@@ -198,12 +223,24 @@ def picture_places(views: Tensor, grid: Grid) -> Tensor:
     """
     top, left, height, width, mirrored = views.unbind(1)
     # centers of the patches, as shares of the view
-    down = (torch.arange(grid.rows, device=views.device) + 0.5) / grid.rows
-    right = (torch.arange(grid.cols, device=views.device) + 0.5) / grid.cols
-    across = torch.where(mirrored[:, None] > 0.5, 1 - right, right)
-    # the same centers as shares of the picture, (B, rows) and (B, cols), and the cells they lie in
-    from_top = top[:, None] + height[:, None] * down
-    from_left = left[:, None] + width[:, None] * across
-    rows = (from_top * grid.rows).long().clamp(0, grid.rows - 1)
-    cols = (from_left * grid.cols).long().clamp(0, grid.cols - 1)
-    return (rows[:, :, None] * grid.cols + cols[:, None, :]).flatten(1)
+    down = _centers(grid.rows, views.device)
+    right = _centers(grid.cols, views.device)
+    is_mirrored = mirrored[:, None] > 0.5
+    across = torch.where(is_mirrored, 1 - right, right)  # (B, cols)
+
+    # the same centers as shares of the picture, and the cells they lie in
+    from_top = top[:, None] + height[:, None] * down  # (B, rows)
+    from_left = left[:, None] + width[:, None] * across  # (B, cols)
+    rows = (from_top * grid.rows).long()
+    cols = (from_left * grid.cols).long()
+    # rounding must not leave the grid
+    rows = rows.clamp(0, grid.rows - 1)
+    cols = cols.clamp(0, grid.cols - 1)
+    places = rows[:, :, None] * grid.cols + cols[:, None, :]  # (B, rows, cols)
+    return places.flatten(1)
+
+
+def _centers(count: int, device: torch.device) -> Tensor:
+    """(count,) the middles of as many equal stretches of [0, 1]."""
+    steps = torch.arange(count, device=device)
+    return (steps + 0.5) / count

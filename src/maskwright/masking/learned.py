@@ -13,6 +13,7 @@ from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.stateful import Feedback, PolicyContext, PolicySettings
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.checks import check_count, check_number
+from maskwright.support.on_device import numbers_on
 
 LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
@@ -21,11 +22,11 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 class AdversarialPolicy(PolicySettings):
     """Learn from the loss what to mask, first to lower it, later to raise it (CL-MAE).
 
+    The loss reaches the policy through the visible tokens: a step costs one pass of the small
+    network more, not one of the model.
+
     Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
     Source: Madan et al. 2024 (CL-MAE).
-
-    Source: Madan et al. 2024. The loss reaches the policy through the visible tokens: a step costs
-    one pass of the small network more, not one of the model.
 
     dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary.
     temperature: of the Gumbel noise that draws masks.
@@ -45,17 +46,20 @@ class AdversarialPolicy(PolicySettings):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dial", parse_schedule(self.dial))
-        for name, least in (("temperature", 1e-3), ("share_guard", 0), ("diversity_guard", 0)):
-            check_number(name, getattr(self, name), least, owner="Policy 'adversarial'")
-        check_count("width", self.width, 4, owner="Policy 'adversarial'")
-        check_count("depth", self.depth, owner="Policy 'adversarial'")
+        owner = "Policy 'adversarial'"
+        check_number("temperature", self.temperature, 1e-3, owner=owner)
+        check_number("share_guard", self.share_guard, 0, owner=owner)
+        check_number("diversity_guard", self.diversity_guard, 0, owner=owner)
+        check_count("width", self.width, 4, owner=owner)
+        check_count("depth", self.depth, owner=owner)
 
     @property
     def traits(self) -> Traits:
         return LEARNED
 
     def build(self, context: PolicyContext) -> Adversary:
-        return Adversary(context.build_scorer(self.width, self.depth), self)
+        scorer = context.build_scorer(self.width, self.depth)
+        return Adversary(scorer, self)
 
 
 class Adversary(nn.Module):
@@ -72,12 +76,12 @@ class Adversary(nn.Module):
         self.settings = settings
 
     def score(self, scene: Scene) -> Tensor:
-        noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
         scores = predict_scores(self, self.scorer, scene).detach()  # (B, N)
+        noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
         return scores / self.settings.temperature + noise
 
     def soft_mask(self, scene: Scene) -> Tensor:
-        keep = torch.sigmoid(-predict_scores(self, self.scorer, scene))
+        keep = self._keep(scene)
         dial: Schedule = self.settings.dial
         strength = dial.at(scene.progress)
         # the value is `keep`, and its gradient is multiplied by the dial
@@ -85,15 +89,21 @@ class Adversary(nn.Module):
 
     def loss(self, feedback: Feedback) -> Tensor:
         """What keeps the policy from masking all, nothing, or the same everywhere."""
-        keep = torch.sigmoid(-predict_scores(self, self.scorer, feedback.scene))
-        visible_share = 1 - feedback.scene.num_masked / feedback.scene.grid.num_patches
-        divergence = share_divergence(keep, visible_share)
+        scene = feedback.scene
         settings = self.settings
+        keep = self._keep(scene)
+        visible_share = 1 - scene.num_masked / scene.grid.num_patches
+        divergence = share_divergence(keep, visible_share)
         return settings.share_guard * divergence + settings.diversity_guard * likeness(keep)
 
     def flops(self) -> int:
         # forward and backward
         return 3 * self.scorer.flops()  # type: ignore[operator]
+
+    def _keep(self, scene: Scene) -> Tensor:
+        """(B, N) each patch's chance of being visible, with a gradient."""
+        scores = predict_scores(self, self.scorer, scene)
+        return torch.sigmoid(-scores)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +134,8 @@ class AdaptivePolicy(PolicySettings):
         return LEARNED
 
     def build(self, context: PolicyContext) -> AdaptiveSampler:
-        return AdaptiveSampler(context.build_scorer(self.width, self.depth), self.weight)
+        scorer = context.build_scorer(self.width, self.depth)
+        return AdaptiveSampler(scorer, self.weight)
 
 
 class AdaptiveSampler(nn.Module):
@@ -138,15 +149,17 @@ class AdaptiveSampler(nn.Module):
         self.weight = weight
 
     def score(self, scene: Scene) -> Tensor:
+        log_chances = self._log_chances(scene).detach()
         noise = scene.rng.fork("gumbel").gumbel(scene.grid.num_patches)
         # Gumbel top-k draws without replacement; minus, because the largest score is masked
-        return -(self._log_chances(scene).detach() + noise)
+        return -(log_chances + noise)
 
     def loss(self, feedback: Feedback) -> Tensor:
         """Minus the mean over hidden patches of log(chance of being visible) times the error."""
         log_chances = self._log_chances(feedback.scene)  # (B, N)
         at_hidden = log_chances.gather(1, feedback.mask.predicted_ids)  # (B, K)
-        return -self.weight * (at_hidden * feedback.errors).mean()
+        products = at_hidden * feedback.errors
+        return -self.weight * products.mean()
 
     def flops(self) -> int:
         # forward and backward
@@ -154,7 +167,8 @@ class AdaptiveSampler(nn.Module):
 
     def _log_chances(self, scene: Scene) -> Tensor:
         """(B, N) log of each patch's chance of being drawn first."""
-        return torch.log_softmax(-predict_scores(self, self.scorer, scene), dim=1)
+        scores = predict_scores(self, self.scorer, scene)
+        return torch.log_softmax(-scores, dim=1)
 
 
 def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
@@ -162,11 +176,14 @@ def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
 
     It is 0 where the mean chance is the visible share.
     """
-    mean = keep_BN.mean(1).clamp(1e-6, 1 - 1e-6)  # (B,), away from the poles of the logarithm
-    share = torch.tensor(visible_share, device=keep_BN.device)
-    heads = share * (share / mean).log()
-    tails = (1 - share) * ((1 - share) / (1 - mean)).log()
-    return (heads + tails).mean()
+    mean = keep_BN.mean(1)  # (B,)
+    # away from the poles of the logarithm
+    mean = mean.clamp(1e-6, 1 - 1e-6)
+    share = numbers_on(keep_BN.device, visible_share)
+    of_visible = (share / mean).log()
+    of_masked = ((1 - share) / (1 - mean)).log()
+    divergence = share * of_visible + (1 - share) * of_masked  # (B,)
+    return divergence.mean()
 
 
 def likeness(keep_BN: Tensor) -> Tensor:
@@ -181,4 +198,6 @@ def likeness(keep_BN: Tensor) -> Tensor:
     # 2ab is not computed, whose rounding is all there is for rows that are nearly alike.
     distance_BB = torch.cdist(keep_BN, keep_BN, compute_mode="donot_use_mm_for_euclid_dist")
     pairs = torch.exp(-0.1 * distance_BB)
-    return (pairs.sum() - pairs.diagonal().sum()) / (count * (count - 1))
+    # an image is no pair with itself
+    total = pairs.sum() - pairs.diagonal().sum()
+    return total / (count * (count - 1))

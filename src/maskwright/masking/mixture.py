@@ -14,6 +14,7 @@ from maskwright.masking.ranks import rank, without_order
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,10 @@ class _SumOfPolicies:
     weights: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", _read_parts(self.kind, self.parts))
-        object.__setattr__(self, "weights", _read_weights(self.kind, self.parts, self.weights))
+        parts = _read_parts(self.kind, self.parts)
+        weights = _read_weights(self.kind, parts, self.weights)
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "weights", weights)
 
     @property
     def traits(self) -> Traits:
@@ -51,6 +54,8 @@ class _SumOfPolicies:
 class MixturePolicy(_SumOfPolicies):
     """Pick one of several policies for each image, with chances in proportion to the weights.
 
+    Weights may be schedules, so that one policy gives way to another during the training.
+
     Formula: score = score of policy k, k drawn with chance w[k] / sum(w)
     Source: this package.
     """
@@ -59,15 +64,18 @@ class MixturePolicy(_SumOfPolicies):
 
     def score(self, scene: Scene) -> Tensor:
         # (B,) the part of each image: where a uniform number falls between the summed shares
-        shares = torch.tensor(_shares(self.weights, scene.progress), device=scene.device)
-        borders = shares.cumsum(0)[:-1]
-        picked = torch.searchsorted(borders, scene.rng.fork("pick").uniform(), right=True)
+        shares = _shares(self.weights, scene.progress)
+        ends = numbers_on(scene.device, shares).cumsum(0)
+        chance = scene.rng.fork("pick").uniform()
+        # without the last end, which rounding may leave below 1
+        picked = torch.searchsorted(ends[:-1], chance, right=True)
 
         # every part scores every image, so that no image's chance depends on what others picked
         scored = self._score_ordered(scene)
         scores = torch.stack(scored, dim=1)  # (B, parts, N)
         index = picked[:, None, None].expand(-1, 1, scores.shape[2])
-        return scores.gather(1, index)[:, 0]
+        of_picked = scores.gather(1, index)  # (B, 1, N)
+        return of_picked[:, 0]
 
     def _score_ordered(self, scene: Scene) -> list[Tensor]:
         """(B, N) scores of each part, in an order that means the same for all of them."""
@@ -77,9 +85,11 @@ class MixturePolicy(_SumOfPolicies):
         # The split of a batch knows one way to choose predicted patches, so parts that want
         # another get no order to go by.
         ordered = []
-        for index, (part, score) in enumerate(zip(self.parts, scored, strict=True)):
+        for index, part in enumerate(self.parts):
+            score = scored[index]
             if part.traits.predicts != "first":
-                score = without_order(score, scene.num_masked, scene.rng.fork(f"order {index}"))
+                rng = scene.rng.fork(f"order {index}")
+                score = without_order(score, scene.num_masked, rng)
             ordered.append(score)
         return ordered
 
@@ -99,11 +109,14 @@ class BlendPolicy(_SumOfPolicies):
 
     def score(self, scene: Scene) -> Tensor:
         shares = _shares(self.weights, scene.progress)
+        scored = _score_parts(self.parts, scene)
         weighted = []
-        for index, score in enumerate(_score_parts(self.parts, scene)):
-            ranks = rank(score, scene.rng.fork(f"ties {index}"))  # (B, N)
+        for index, score in enumerate(scored):
+            ties = scene.rng.fork(f"ties {index}")
+            ranks = rank(score, ties)  # (B, N)
             weighted.append(shares[index] * ranks)
-        return torch.stack(weighted).sum(0)
+        together = torch.stack(weighted)  # (parts, B, N)
+        return together.sum(0)
 
 
 def _read_parts(owner: str, parts: Any) -> tuple[Policy, ...]:
@@ -121,7 +134,8 @@ def _read_weights(
     owner: str, parts: Sequence[Policy], weights: Sequence[Any]
 ) -> tuple[Schedule, ...]:
     """One schedule per part; raises MaskwrightError for another number or a negative weight."""
-    schedules = tuple(parse_schedule(weight) for weight in weights or [1.0] * len(parts))
+    weights = weights or [1.0] * len(parts)
+    schedules = tuple(parse_schedule(weight) for weight in weights)
     if len(schedules) != len(parts):
         raise MaskwrightError(
             f"Policy '{owner}' needs one weight per part; got {len(schedules)} weights for"
@@ -149,7 +163,8 @@ def _score_parts(parts: Sequence[Policy], scene: Scene) -> list[Tensor]:
     """(B, N) scores of each part, each with chance of its own."""
     scored = []
     for index, part in enumerate(parts):
-        score = part.score(scene.forked(f"part {index}")).float()
+        scene_of_part = scene.forked(f"part {index}")
+        score = part.score(scene_of_part).float()
         scored.append(scene.checked(score))
     return scored
 

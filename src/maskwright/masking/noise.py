@@ -26,6 +26,8 @@ LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and fil
 class RedNoise:
     """Mask large smooth regions: low-pass noise.
 
+    A hidden patch then lies far from what is visible, so copying a neighbor helps little.
+
     Formula: score = G(sigma) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).
 
@@ -50,6 +52,8 @@ class RedNoise:
 class BlueNoise:
     """Mask so that no large region is all masked: high-pass noise.
 
+    A hidden patch then has something visible beside it, which makes an easy task.
+
     Formula: score = w - G(sigma) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).
 
@@ -64,12 +68,16 @@ class BlueNoise:
 
     def score(self, scene: Scene) -> Tensor:
         white = _white(scene)
-        return (white - _smooth(white, self.sigma)).flatten(1)
+        fine = white - _smooth(white, self.sigma)
+        return fine.flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GreenNoise:
     """Mask clumps of a middle size: band-pass noise.
+
+    Two filters of different width are subtracted, so that neither single patches nor large regions
+    are masked together.
 
     Formula: score = (G(fine) - G(coarse)) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).
@@ -85,7 +93,9 @@ class GreenNoise:
         _check_band("green", self.fine, self.coarse)
 
     def score(self, scene: Scene) -> Tensor:
-        return _band(_white(scene), self.fine, self.coarse).flatten(1)
+        white = _white(scene)
+        band = _band(white, self.fine, self.coarse)
+        return band.flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +119,8 @@ class PurpleNoise:
 
     def score(self, scene: Scene) -> Tensor:
         white = _white(scene)
-        return (white - _band(white, self.fine, self.coarse)).flatten(1)
+        rest = white - _band(white, self.fine, self.coarse)
+        return rest.flatten(1)
 
 
 @lru_cache(maxsize=64)
@@ -120,12 +131,13 @@ def ring_gaussian(side: int, sigma: float, device: torch.device) -> Tensor:
     """
     # the shorter way round the ring
     along = torch.arange(side, device=device)
-    gaps = (along[:, None] - along[None, :]).abs()
+    gaps = (along[:, None] - along[None, :]).abs()  # (side, side)
     gaps = torch.minimum(gaps, side - gaps)
     # a wide Gaussian meets itself again after each turn of the ring
     turns = torch.arange(-2, 3, device=device) * side
     distances = gaps[..., None] + turns  # (side, side, 5)
-    weights = torch.exp(-(distances / sigma).square() / 2).sum(-1)
+    exponents = (distances / sigma).square() / 2
+    weights = torch.exp(-exponents).sum(-1)  # (side, side)
     return weights / weights.sum(1, keepdim=True)
 
 

@@ -20,6 +20,7 @@ from maskwright.masking.quotas import (
 from maskwright.schedules import parse_share
 from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.on_device import numbers_on
 
 BACKGROUND = "background"
 PARTS_NEEDED = frozenset({"prior:parts"})
@@ -61,18 +62,21 @@ class PartsPolicy:
             part: check_number(f"the weight of {part}", weight, 0, owner=owner)
             for part, weight in _read_mapping("parts", "weights", self.weights).items()
         }
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "whole", parse_share("whole", self.whole, owner=owner))
         check_number("power", self.power, 0.01, owner=owner)
-        object.__setattr__(self, "protect", _read_names("parts", "protect", self.protect))
+        whole = parse_share("whole", self.whole, owner=owner)
+        protect = _read_names("parts", "protect", self.protect)
         # a protection of nothing would silently have no effect
-        if self.protection is not None and not self.protect:
+        if self.protection is not None and not protect:
             raise MaskwrightError(
                 "Policy 'parts' has a protection and no part to protect; name some: protect=[eyes,"
                 " mouth]."
             )
         protection = "1->0" if self.protection is None else self.protection
         protection = parse_share("protection", protection, owner=owner)
+
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "whole", whole)
+        object.__setattr__(self, "protect", protect)
         object.__setattr__(self, "protection", protection)
 
     def score(self, scene: Scene) -> Tensor:
@@ -87,22 +91,25 @@ class PartsPolicy:
         whole = self.whole.at(scene.progress**self.power)
         before = self._sizes_before(scene, division, names)
         calls = call_by_size(division, offsets, before, whole)
-        return -calls / division.spread(self._paces(scene, names))
+        paces = division.spread(self._paces(scene, names))
+        return -calls / paces
 
     def _sizes_before(self, scene: Scene, division: Division, names: Sequence[str]) -> Tensor:
         """(B, P) patches of the parts that come before each part, in an order drawn by weight."""
-        weights = torch.tensor([self.weights.get(name, 1.0) for name in names], device=scene.device)
+        by_name = [self.weights.get(name, 1.0) for name in names]
+        weights = numbers_on(scene.device, by_name)  # (P,)
         # exponential waits: the shortest is first, which draws by weight without replacement
         chance = scene.rng.fork("order").uniform(len(names))
-        waits = -torch.log1p(-chance) / weights.clamp(min=LEAST)
+        waits = -torch.log1p(-chance) / weights.clamp(min=LEAST)  # (B, P)
         is_before = waits[:, None, :] < waits[:, :, None]  # (B, P, P)
-        return (is_before * division.sizes[:, None, :]).sum(2)
+        sizes_before = is_before * division.sizes[:, None, :]
+        return sizes_before.sum(2)
 
     def _paces(self, scene: Scene, names: Sequence[str]) -> Tensor:
         """(1, P) how fast each part is masked beside the others."""
         protected_pace = max(1 - self.protection.at(scene.progress), LEAST)
         paces = [protected_pace if name in self.protect else 1.0 for name in names]
-        return torch.tensor([paces], device=scene.device)
+        return numbers_on(scene.device, [paces])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,21 +145,25 @@ class PartRatiosPolicy:
         # parts that are not named are one part, the last
         named = list(self.ratios)
         group_of = [named.index(name) if name in named else len(named) for name in names]
-        group_ids = torch.tensor(group_of, device=scene.device)[ids]  # (B, N)
+        group_ids = numbers_on(scene.device, group_of)[ids]  # (B, N)
         bits = scene.rng.fork("places").bits(scene.grid.num_patches)
         division = divide_patches(group_ids, len(named) + 1, bits)
 
         offsets = scene.rng.fork("rounding").uniform(len(named))  # (B, named)
         now = [self.ratios[name].at(scene.progress) for name in named]
-        ratios = torch.tensor(now, device=scene.device).expand_as(offsets)
+        ratios = numbers_on(scene.device, now).expand_as(offsets)
 
         # the others make up the total: what is missing to it, over how many they are
-        num_named = torch.floor(ratios * division.sizes[:, :-1] + offsets).sum(1, keepdim=True)
-        missing = scene.num_masked - num_named
+        sizes = division.sizes[:, :-1]
         others = division.sizes[:, -1:]
-        ratio_of_others = (missing / others.clamp(min=1)).clamp(0, 1)
+        masked_of_named = torch.floor(ratios * sizes + offsets)
+        missing = scene.num_masked - masked_of_named.sum(1, keepdim=True)
+        ratio_of_others = missing / others.clamp(min=1)
+        ratio_of_others = ratio_of_others.clamp(0, 1)
 
-        offsets = torch.cat([offsets, torch.full_like(others, 0.5)], dim=1)
+        # theirs is rounded to the nearest patch
+        nearest = torch.full_like(others, 0.5)
+        offsets = torch.cat([offsets, nearest], dim=1)
         ratios = torch.cat([ratios, ratio_of_others], dim=1)
         return -call_by_ratio(division, offsets, ratios)
 
@@ -167,8 +178,10 @@ def part_of_patches(scene: Scene) -> tuple[list[str], Tensor]:
     covers = [shares[name].float() for name in names]
     nothing = torch.zeros(scene.batch_size, scene.grid.num_patches, device=scene.device)
     background = 1 - sum(covers, nothing)  # what no part covers
-    # (B, N, P); of equal shares the first wins, so the background loses
-    return [*names, BACKGROUND], torch.stack([*covers, background], dim=2).argmax(2)
+    every_cover = torch.stack([*covers, background], dim=2)  # (B, N, P)
+    # of equal shares the first wins, so the background loses
+    ids = every_cover.argmax(2)
+    return [*names, BACKGROUND], ids
 
 
 def check_names(
@@ -188,7 +201,8 @@ def check_names(
 
 def _read_mapping(owner: str, name: str, value: Any) -> dict[str, Any]:
     """Values by the names of parts; raises MaskwrightError for anything else."""
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    is_by_name = isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+    if not is_by_name:
         raise MaskwrightError(
             f"Policy '{owner}' needs {name} by part, as in {name}={{face: 0.5, eyes: 1}}; got"
             f" {value!r}."

@@ -31,21 +31,28 @@ class Division:
 
     def spread(self, per_part: Tensor) -> Tensor:
         """(B, N) values of patches from (B, P) or (1, P) values of parts."""
-        return per_part.expand(len(self.ids), -1).gather(1, self.ids)
+        of_images = per_part.expand(len(self.ids), -1)  # (B, P)
+        return of_images.gather(1, self.ids)
 
 
 def divide_patches(ids_BN: Tensor, num_parts: int, bits_BN: Tensor) -> Division:
     """Order the patches of every part by random bits."""
-    sizes = torch.zeros(len(ids_BN), num_parts, dtype=torch.int64, device=ids_BN.device)
+    num_images, num_patches = ids_BN.shape
+    sizes = torch.zeros(num_images, num_parts, dtype=torch.int64, device=ids_BN.device)
     sizes.scatter_add_(1, ids_BN, torch.ones_like(ids_BN))
     # part by part, by the bits inside a part: the part stands above 40 random bits
-    keys = (ids_BN << 40) + (bits_BN & ((1 << 40) - 1))
+    lower_bits = bits_BN & ((1 << 40) - 1)
+    keys = (ids_BN << 40) + lower_bits
     order = keys.argsort(1)
 
     # in that order, a patch's turn is how far it is behind the first one of its part
-    starts = (sizes.cumsum(1) - sizes).gather(1, ids_BN.gather(1, order))
-    turn = torch.arange(1, ids_BN.shape[1] + 1, device=ids_BN.device) - starts
-    turns = torch.empty_like(turn).scatter_(1, order, turn)
+    starts = sizes.cumsum(1) - sizes  # (B, P) patches of the parts before
+    parts_in_order = ids_BN.gather(1, order)
+    places = torch.arange(1, num_patches + 1, device=ids_BN.device)
+    turns_in_order = places - starts.gather(1, parts_in_order)
+    # back from that order to the places of the patches
+    turns = torch.empty_like(turns_in_order)
+    turns.scatter_(1, order, turns_in_order)
     return Division(
         ids=ids_BN,
         sizes=sizes.float(),
@@ -61,10 +68,13 @@ def call_by_share(division: Division, shares_BP: Tensor) -> Tensor:
     shares_BP: they sum to 1.
     """
     quota = division.turns - 0.5  # rounds to the nearest patch
-    by_share = quota / division.spread(shares_BP).clamp(min=LEAST)
+    shares = division.spread(shares_BP)
+    by_share = quota / shares.clamp(min=LEAST)
     # a part of two that is used up leaves the other everything
-    others = division.ids.shape[1] - division.spread(division.sizes)
-    return torch.minimum(by_share, quota + others)
+    num_patches = division.ids.shape[1]
+    others = num_patches - division.spread(division.sizes)
+    when_alone = quota + others
+    return torch.minimum(by_share, when_alone)
 
 
 def call_by_size(
@@ -88,11 +98,15 @@ def call_by_size(
     quota = division.turns - division.spread(offsets_BP)
 
     # a part's number rises slowly, then by `whole` more while the part has its turn, then slowly
-    pace = ((1 - whole) * sizes / division.ids.shape[1]).clamp(min=1e-9)
+    num_patches = division.ids.shape[1]
+    pace = (1 - whole) * sizes / num_patches
+    pace = pace.clamp(min=1e-9)
     before_turn = quota / pace
     in_turn = (quota + whole * before) / (pace + whole)
     after_turn = (quota - whole * sizes) / pace
-    return torch.minimum(before_turn, torch.maximum(in_turn, after_turn))
+    # that rise bends upward at first and downward later, so the earliest call is this one
+    late = torch.maximum(in_turn, after_turn)
+    return torch.minimum(before_turn, late)
 
 
 def call_by_ratio(division: Division, offsets_BP: Tensor, ratios_BP: Tensor) -> Tensor:
@@ -102,5 +116,6 @@ def call_by_ratio(division: Division, offsets_BP: Tensor, ratios_BP: Tensor) -> 
     ratios_BP: the share of each part that is to be masked.
     """
     quota = division.turns - division.spread(offsets_BP)
-    targets = (ratios_BP * division.sizes).clamp(min=LEAST)
+    targets = ratios_BP * division.sizes  # (B, P) patches to be masked
+    targets = targets.clamp(min=LEAST)
     return quota / division.spread(targets)

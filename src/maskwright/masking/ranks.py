@@ -18,15 +18,24 @@ def rank(score: Tensor, ties: KeyedRng) -> Tensor:
     """
     count = score.shape[1]
     # a stable sort of shuffled scores leaves ties in their shuffled order
-    shuffled = ties.bits(count).argsort(1)
-    order = shuffled.gather(1, score.gather(1, shuffled).argsort(dim=1, stable=True))
-    ladder = torch.arange(count, device=score.device, dtype=torch.float32) / count
-    return torch.empty_like(score).scatter_(1, order, ladder.expand_as(score))
+    shuffle = ties.bits(count).argsort(1)
+    shuffled = score.gather(1, shuffle)
+    in_order = shuffled.argsort(dim=1, stable=True)
+    order = shuffle.gather(1, in_order)  # (B, N) ids, the smallest score first
+
+    steps = torch.arange(count, device=score.device, dtype=torch.float32)
+    ladder = steps / count  # (N,) from 0 to just below 1
+    ranks = torch.empty_like(score)
+    return ranks.scatter_(1, order, ladder.expand_as(score))
 
 
 def without_order(score: Tensor, num_masked: int, rng: KeyedRng) -> Tensor:
     """(B, N) scores that mask the same patches, in random order."""
     count = score.shape[1]
     ranks = rank(score, rng.fork("ties"))
-    is_masked = ranks >= 1 - (num_masked + 0.5) / count
-    return torch.where(is_masked, 1 + rng.fork("lot").uniform(count), ranks)
+    # half a step below the last one that is masked
+    lowest = 1 - (num_masked + 0.5) / count
+    is_masked = ranks >= lowest
+    # above all ranks, in an order of their own
+    lots = 1 + rng.fork("lot").uniform(count)
+    return torch.where(is_masked, lots, ranks)

@@ -41,10 +41,9 @@ class RectanglesPolicy:
 
     def __post_init__(self) -> None:
         check_count("min_area", self.min_area, owner="Policy 'rectangles'")
-        object.__setattr__(
-            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'rectangles'")
-        )
         check_flag("roll", self.roll, owner="Policy 'rectangles'")
+        aspect = check_range("aspect", self.aspect, owner="Policy 'rectangles'")
+        object.__setattr__(self, "aspect", aspect)
 
     @property
     def traits(self) -> Traits:
@@ -64,9 +63,11 @@ class RectanglesPolicy:
         # counting patches one rectangle at a time.
         drawn_before = share.cumsum(1) - share
         remaining = scene.num_masked / (1 + 2 * drawn_before)
-        area = self.min_area + share * (remaining - self.min_area).clamp(min=0)
+        spare = (remaining - self.min_area).clamp(min=0)
+        area = self.min_area + share * spare  # (B, R)
         boxes = draw_boxes(area, self.aspect, chance[..., 1:], scene.grid, self.roll)
-        return _paint(boxes.cover(scene.grid))
+        covers = boxes.cover(scene.grid)  # (B, R, N)
+        return _paint(covers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,9 @@ class MultiblockPolicy:
         # (B, R, N) layers, what is masked first in front
         targets = self._targets(scene)
         outside = ~self._context(scene)
-        layers = torch.cat([targets[:, : self.blocks], outside, targets[:, self.blocks :]], dim=1)
+        asked = targets[:, : self.blocks]
+        further = targets[:, self.blocks :]
+        layers = torch.cat([asked, outside, further], dim=1)
         return _paint(layers)
 
     def _targets(self, scene: Scene) -> Tensor:
@@ -133,7 +136,8 @@ class MultiblockPolicy:
         aspect: tuple[float, float],
     ) -> Tensor:
         """(B, R, N) patches inside rectangles; chance is (B, R, 4) uniform in [0, 1)."""
-        share = scale[0] + (scale[1] - scale[0]) * chance[..., 0]
+        least, most = scale
+        share = least + (most - least) * chance[..., 0]
         area = share * scene.grid.num_patches
         boxes = draw_boxes(area, aspect, chance[..., 1:], scene.grid, self.roll)
         return boxes.cover(scene.grid)
@@ -158,10 +162,9 @@ class InverseBlockPolicy:
     roll: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "aspect", check_range("aspect", self.aspect, owner="Policy 'inverse_block'")
-        )
         check_flag("roll", self.roll, owner="Policy 'inverse_block'")
+        aspect = check_range("aspect", self.aspect, owner="Policy 'inverse_block'")
+        object.__setattr__(self, "aspect", aspect)
 
     @property
     def traits(self) -> Traits:
@@ -173,8 +176,12 @@ class InverseBlockPolicy:
         chance = scene.rng.uniform(5)
 
         # the smallest rectangle of about this shape that holds the visible patches
-        tall = torch.sqrt(visible * draw_log_uniform(chance[:, 0], *self.aspect)).round()
-        height = tall.clamp(min=math.ceil(visible / grid.cols), max=min(grid.rows, visible))
+        shape = draw_log_uniform(chance[:, 0], *self.aspect)
+        height = torch.sqrt(visible * shape).round()
+        # as wide as the grid it has the least height
+        least = math.ceil(visible / grid.cols)
+        most = min(grid.rows, visible)
+        height = height.clamp(min=least, max=most)  # (B,)
         width = torch.ceil(visible / height)
 
         # (B, rows) and (B, cols): how far each row and column is from the rectangle's start
@@ -185,11 +192,14 @@ class InverseBlockPolicy:
         inside = inside_rows[:, :, None] & inside_cols[:, None, :]  # (B, rows, cols)
 
         # the partial column lies at either end by chance
-        down = torch.where(chance[:, 3:4] < 0.5, down, height[:, None] - 1 - down)
-        right = torch.where(chance[:, 4:5] < 0.5, right, width[:, None] - 1 - right)
+        keeps_down = chance[:, 3:4] < 0.5
+        keeps_right = chance[:, 4:5] < 0.5
+        down = torch.where(keeps_down, down, height[:, None] - 1 - down)
+        right = torch.where(keeps_right, right, width[:, None] - 1 - right)
         # number the patches along the columns of the rectangle; the first `visible` are shown
         turn = right[:, None, :] * height[:, None, None] + down[:, :, None]
-        return -(inside & (turn < visible)).flatten(1).float()
+        is_visible = inside & (turn < visible)  # (B, rows, cols)
+        return -is_visible.flatten(1).float()
 
 
 def _paint(layers_BRN: Tensor) -> Tensor:
@@ -199,7 +209,8 @@ def _paint(layers_BRN: Tensor) -> Tensor:
     """
     count = layers_BRN.shape[1]
     worth = torch.arange(count, 0, -1, device=layers_BRN.device, dtype=torch.float32)
-    return (layers_BRN * worth[:, None]).amax(1)
+    worth_BRN = layers_BRN * worth[:, None]
+    return worth_BRN.amax(1)
 
 
 def _offsets(
@@ -213,5 +224,6 @@ def _offsets(
     The start leaves room for `length`, or is any coordinate when rolled.
     """
     num_starts = side if roll else side - length + 1
-    start = torch.floor(chance * num_starts)
-    return (torch.arange(side, device=chance.device) - start[:, None]) % side
+    start = torch.floor(chance * num_starts)  # (B,)
+    along = torch.arange(side, device=chance.device)
+    return (along - start[:, None]) % side

@@ -17,6 +17,9 @@ from maskwright.support.checks import check_count, check_one_of
 class RandomPolicy:
     """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides.
 
+    Every patch is masked equally often, whatever the picture shows. It is what the other policies
+    are compared with.
+
     Formula: score[i] = 0, ties by chance
     Source: He et al. 2022, Masked Autoencoders Are Scalable Vision Learners.
     """
@@ -55,8 +58,10 @@ class GridPolicy:
         area = self.cell**2
         # an order of the positions of a cell: one for each cell, or one for all of an image
         num_orders = cells.num_cells if self.phase == "cell" else 1
-        turn = scene.rng.bits(num_orders, area).argsort(-1).flatten(1)  # (B, orders * area)
-        index = cells.phase_ids
+        orders = scene.rng.bits(num_orders, area).argsort(-1)  # (B, orders, area)
+        turns = orders.flatten(1)
+        ids = cells.phase_ids
         if self.phase == "cell":
-            index = index + cells.cell_ids * area
-        return turn.gather(1, index.expand(scene.batch_size, -1)).float()
+            ids = ids + cells.cell_ids * area
+        ids = ids.expand(scene.batch_size, -1)  # (B, N) places in the list of turns
+        return turns.gather(1, ids).float()

@@ -63,8 +63,10 @@ class MixPolicy(_WrappedPolicy):
 
     def score(self, scene: Scene) -> Tensor:
         # 1e-6: a share such as 0.29 of 100 patches is 28.999... in floating point
-        num_chosen = math.floor(scene.num_masked * self.share.at(scene.progress) + 1e-6)
-        score = scene.checked(self.of.score(scene.forked("of")).float())
+        share = self.share.at(scene.progress)
+        num_chosen = math.floor(scene.num_masked * share + 1e-6)
+        score = self.of.score(scene.forked("of")).float()
+        score = scene.checked(score)
 
         # the highest ranks keep their order; all others are equal, and chance decides
         ranks = rank(score, scene.rng.fork("ties"))  # (B, N)
@@ -81,6 +83,8 @@ class ComplementPolicy(_WrappedPolicy):
 
     Formula: score[i] = -(score of i under the policy `of`)
     Source: this package.
+
+    of: the policy that is turned around.
     """
 
     @property
@@ -92,7 +96,8 @@ class ComplementPolicy(_WrappedPolicy):
 
     def score(self, scene: Scene) -> Tensor:
         # inside, as many are masked as stay visible here
-        swapped = replace(scene, num_masked=scene.grid.num_patches - scene.num_masked)
+        num_visible = scene.grid.num_patches - scene.num_masked
+        swapped = replace(scene, num_masked=num_visible)
         score = self.of.score(swapped)
         # -inf, never first, becomes always: a number that may be negated
         return -score.clamp(min=torch.finfo(score.dtype).min)
@@ -108,6 +113,8 @@ class TurnsPolicy(_WrappedPolicy):
 
     Formula: mask m shows patches m * V to (m + 1) * V of one shared order
     Source: Ma et al. 2023 (DMJD).
+
+    of: the policy that ranks the patches.
     """
 
     @property
@@ -122,7 +129,8 @@ class TurnsPolicy(_WrappedPolicy):
         shared = scene
         if scene.picture_rng is not None:
             shared = scene.with_rng(scene.picture_rng.fork("turns"))
-        score = scene.checked(self.of.score(shared.forked("of")).float())
+        score = self.of.score(shared.forked("of")).float()
+        score = scene.checked(score)
         ranks = rank(score, shared.rng.fork("ties"))  # (B, N), in [0, 1)
         if scene.mask_ids is None:
             return ranks

@@ -17,6 +17,10 @@ from maskwright.support.seeding import KeyedRng, integer_device
 class PatchMask:
     """Which patches of each image are visible, masked and predicted.
 
+    >>> rng = sample_rng(0, 0, torch.arange(2), "example")
+    >>> split(torch.zeros(2, 16), num_visible=4, rng=rng).is_masked.sum(1)
+    tensor([12, 12])
+
     Ids are int64 and sorted, count row by row from 0, and know nothing of prefix tokens.
 
     visible_ids: (B, V), what the encoder sees.

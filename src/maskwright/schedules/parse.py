@@ -20,7 +20,10 @@ from maskwright.support.shorthand import Call, parse_value, plain
 
 
 def parse_schedule(value: Any) -> Schedule:
-    """Build a schedule from a number or a line of text.
+    """Build a schedule from a number or a line.
+
+    >>> parse_schedule("0.5->0.75").at(0.5)
+    0.625
 
     value: 0.75, "0.5->0.75", "cosine(0.5->0.75)", "linear(0.5->0.75, until=0.4)",
         "steps(0.5, 0.75, at=[0.4])" or "uniform(0.6, 0.9)"; a finished schedule stays.

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from maskwright.components.basis import Basis, PictureShape
-from maskwright.components.policy_text import ratio_with_share
+from maskwright.components.policy_text import hides_components, ratio_with_share
 from maskwright.data.store.packed import PackedStore
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.components import ComponentsPolicy, check_variance_share, components_of
+from maskwright.masking.policy import Policy
 from maskwright.schedules import parse_schedule
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
@@ -53,17 +54,27 @@ class HiddenNumbers:
     basis: str
 
 
-def look_for(line: str, ratio: float) -> ComponentLook:
+def hides(policy: str | Policy) -> bool:
+    """Whether a policy, by its line or itself, hides components."""
+    if isinstance(policy, str):
+        return hides_components(policy)
+    return components_of(policy) is not None
+
+
+def look_for(name: str, given: str | Policy, ratio: float) -> ComponentLook:
     """Read a policy that hides components; raises MaskwrightError for one that hides patches."""
-    policy = components_of(build_policy(line))
+    built = build_policy(given) if isinstance(given, str) else given
+    policy = components_of(built)
     if policy is None:
         raise MaskwrightError(
-            f"'{line}' hides patches and the others hide components of whole pictures, which one"
+            f"'{name}' hides patches and the others hide components of whole pictures, which one"
             " gallery cannot show side by side; look at them one after the other."
         )
-    share = ratio_with_share(line, ratio, USUAL_RATIO)
+    share = ratio if policy.share is None else policy.share
+    if isinstance(given, str):
+        share = ratio_with_share(given, ratio, USUAL_RATIO)
     check_variance_share(share)
-    return ComponentLook(line, policy, parse_schedule(share).at(1.0))
+    return ComponentLook(name, policy, parse_schedule(share).at(1.0))
 
 
 @dataclass(frozen=True)

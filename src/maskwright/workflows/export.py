@@ -7,7 +7,8 @@ from pathlib import Path
 
 from maskwright.components.policy_text import require_patches
 from maskwright.support.errors import MaskwrightError, unknown_name
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.weights.export_formats import FORMATS, Check
 from maskwright.weights.exporting import export_model
@@ -42,7 +43,7 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
 
     Raises MaskwrightError, before anything is written, for what a format cannot hold.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     if settings.format not in FORMATS:
         raise unknown_name("format", settings.format, FORMATS)
     hints = Hints(target=settings.target)

@@ -14,8 +14,8 @@ import torch
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.notebook import notebook_reporter
-from maskwright.support.reporting import LogReporter, Reporter, log
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter, log
 from maskwright.support.variables import find_launch
 from maskwright.training.group import joined_group
 from maskwright.training.launch import started_group
@@ -66,7 +66,7 @@ def pretrain(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or notebook_reporter() or LogReporter()
+    reporter = reporter or usual_reporter()
     given = {name: value for name, value in settings.items() if value is not None}
     data = given.pop("data", None)
     # An array or a Dataset has no name; settings then say `python`.

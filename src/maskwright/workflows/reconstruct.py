@@ -10,7 +10,8 @@ from typing import Any
 from maskwright.components.policy_text import hides_components
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.weights.hints import Hints
 from maskwright.workflows.building.policies import ALL
@@ -51,7 +52,7 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     most 256 are measured and fewer shown, evenly spread over all. Writes a PNG and a JSON beside
     it; for arrays only when `out` is given. Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     options = ReconstructOptions(
         stats=settings.stats,
         device=pick_device(settings.device),

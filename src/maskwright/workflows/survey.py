@@ -11,7 +11,8 @@ from maskwright.data.sources.open import Source
 from maskwright.support.environment import cpu_count, pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import make_folder, write_json
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.pictures import find
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choice import Facts
@@ -48,7 +49,7 @@ def survey(settings: SurveySettings, reporter: Reporter | None = None) -> DataSu
     All pictures are listed and a sample is decoded. Nothing is trained. Raises MaskwrightError for
     what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     folder = Path(settings.out)
     if folder.is_file():
         raise MaskwrightError(f"'{folder}' is a file; name a folder with --out.")

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from tests.data.map_stores import build_store
 
-from maskwright.data.augment.changes import Changes, Drawn
+from maskwright.data.augment.changes import Changes, DrawnChanges
 from maskwright.data.augment.transforms import Augment
 from maskwright.data.loader import Batch, LoaderSettings, build_loader
 from maskwright.data.store.packed import PackedStore
@@ -41,8 +41,8 @@ def _drawn(
     turn: float = 0.0,
     upside_down: bool = False,
     colors: tuple[float, float, float, float] = (0, 0, 0, 0),
-) -> Drawn:
-    return Drawn(torch.tensor([turn]), torch.tensor([upside_down]), torch.tensor([colors]))
+) -> DrawnChanges:
+    return DrawnChanges(torch.tensor([turn]), torch.tensor([upside_down]), torch.tensor([colors]))
 
 
 @pytest.mark.parametrize("sizes", [[(48, 64)] * 9, [(48, 64), (50, 50), (64, 48)] * 3])

@@ -18,11 +18,15 @@ from maskwright.support.seeding import sample_rng
 # How bright red, green and blue look (ITU-R BT.601), and the color space of NTSC television: one
 # axis of brightness, two of color.
 _LUMA = (0.299, 0.587, 0.114)
-_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+_TO_YIQ = (
+    (0.299, 0.587, 0.114),
+    (0.5959, -0.2746, -0.3213),
+    (0.2115, -0.5227, 0.3112),
+)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnChanges:
     """What happens to each picture of a batch.
 
     turn: (B,) in radians.
@@ -70,21 +74,25 @@ class Changes:
     def recolors(self) -> bool:
         return max(self.brightness, self.contrast, self.saturation, self.hue) > 0
 
-    def draw(self, *, seed: int, epoch: int, sample_ids: Tensor) -> Drawn:
+    def draw(self, *, seed: int, epoch: int, sample_ids: Tensor) -> DrawnChanges:
         """Choose the changes of a batch; chance depends on (seed, epoch, sample id) alone."""
         rng = sample_rng(seed, epoch, sample_ids, "augment")
         # Each change has a stream of its own: switching one on leaves the others as they were.
-        either_way = rng.fork("rotate").uniform() * 2 - 1  # (B,) in [-1, 1)
+        either_way = _either_way(rng.fork("rotate").uniform())  # (B,)
         turn = either_way * math.radians(self.rotate)
 
         is_half = rng.fork("vertical flip").uniform() < 0.5
         upside_down = is_half & self.vertical_flip
 
         most = torch.tensor([self.brightness, self.contrast, self.saturation, self.hue])
-        shares = rng.fork("color").uniform(4) * 2 - 1  # (B, 4) in [-1, 1)
-        return Drawn(turn, upside_down, shares * most)
+        shares = _either_way(rng.fork("color").uniform(4))  # (B, 4)
+        return DrawnChanges(
+            turn=turn,
+            upside_down=upside_down,
+            colors=shares * most,
+        )
 
-    def move(self, planes: Tensor, drawn: Drawn) -> Tensor:
+    def move(self, planes: Tensor, drawn: DrawnChanges) -> Tensor:
         """Turn (B, C, H, W) float pictures or maps, without leaving the range of their values."""
         is_turned_over = drawn.upside_down[:, None, None, None]  # (B, 1, 1, 1)
         turned = torch.where(is_turned_over, planes.flip(2), planes)
@@ -94,14 +102,15 @@ class Changes:
         height, width = planes.shape[-2:]
         cos = drawn.turn.cos()
         sin = drawn.turn.sin()
-        none = torch.zeros_like(drawn.turn)
+        none = torch.zeros_like(sin)
         # Coordinates run from -1 to 1 on both axes whatever the shape: without the aspect in the
         # matrix, turns of pictures that are not square would shear.
-        upper = torch.stack([cos, -sin * height / width, none], 1)  # (B, 3)
-        lower = torch.stack([sin * width / height, cos, none], 1)
+        to_x = [cos, -sin * height / width, none]
+        to_y = [sin * width / height, cos, none]
+        rows = [torch.stack(to_x, 1), torch.stack(to_y, 1)]  # (B, 3) each
 
         # (B, 2, 3) matrices -> (B, H, W, 2) points to sample.
-        matrices = torch.stack([upper, lower], 1).float()
+        matrices = torch.stack(rows, 1).float()
         points = F.affine_grid(matrices, list(planes.shape), align_corners=False)
         # Bilinear, because it never leaves the range of the values, as maps need it.
         return F.grid_sample(
@@ -112,7 +121,7 @@ class Changes:
             align_corners=False,
         )
 
-    def recolor(self, pixels: Tensor, drawn: Drawn) -> Tensor:
+    def recolor(self, pixels: Tensor, drawn: DrawnChanges) -> Tensor:
         """Change the colors of (B, C, H, W) float pictures in [0, 255].
 
         In this order: brightness, contrast, saturation, hue.
@@ -123,17 +132,20 @@ class Changes:
 
         pixels = (pixels * (1 + brightness)).clamp(0, 255)
         # Contrast stretches around the mean gray of each picture, saturation around each pixel's.
-        mean = _gray(pixels).mean((2, 3), keepdim=True)  # (B, 1, 1, 1)
+        gray = _gray(pixels)  # (B, 1, H, W)
+        mean = gray.mean((2, 3), keepdim=True)  # (B, 1, 1, 1)
         pixels = _stretch(pixels, mean, contrast)
         if pixels.shape[1] != 3:
             return pixels
 
-        pixels = _stretch(pixels, _gray(pixels), saturation)
+        gray = _gray(pixels)
+        pixels = _stretch(pixels, gray, saturation)
         if self.hue == 0:
             return pixels
-        return _turn_hue(pixels, hue.flatten()).clamp(0, 255)
+        turned = _turn_hue(pixels, hue.flatten())
+        return turned.clamp(0, 255)
 
-    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+    def apply(self, images: Tensor, drawn: DrawnChanges) -> Tensor:
         """Change a uint8 (B, C, H, W) batch."""
         pixels = images.float()
         if self.moves:
@@ -144,17 +156,24 @@ class Changes:
         return pixels.to(torch.uint8)
 
 
+def _either_way(chance: Tensor) -> Tensor:
+    """Numbers in [-1, 1) of numbers in [0, 1)."""
+    return chance * 2 - 1
+
+
 def _gray(pixels: Tensor) -> Tensor:
     """How bright (B, C, H, W) pictures look: (B, 1, H, W)."""
     if pixels.shape[1] != 3:
         return pixels.mean(1, keepdim=True)
     luma = torch.tensor(_LUMA)[:, None, None]  # (3, 1, 1)
-    return (pixels * luma).sum(1, keepdim=True)
+    weighted = pixels * luma
+    return weighted.sum(1, keepdim=True)
 
 
 def _stretch(pixels: Tensor, middle: Tensor, strength: Tensor) -> Tensor:
     """Move pixels away from a gray in the middle, or toward it, within [0, 255]."""
-    stretched = (pixels - middle) * (1 + strength) + middle
+    from_middle = pixels - middle
+    stretched = from_middle * (1 + strength) + middle
     return stretched.clamp(0, 255)
 
 

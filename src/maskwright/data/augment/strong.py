@@ -79,29 +79,35 @@ class StrongChanges:
         # Corners that a turn leaves empty get the mean color.
         mean = tuple(round(255 * value) for value in self.scale.mean)
         # Gray pictures are changed in color too, so their mean stands for all three.
-        color = mean if len(mean) == 3 else mean * 3
-        return _build(self.rand_augment, color, self.size)
+        if len(mean) == 1:
+            mean = mean * 3
+        return _build(self.rand_augment, mean, self.size)
 
     def _erase(self, images: Tensor, epoch: int, sample_ids: Tensor) -> Tensor:
-        chance = sample_rng(self.seed, epoch, sample_ids, "erase").uniform(5)  # (B, 5)
+        _, channels, height, width = images.shape
+        rng = sample_rng(self.seed, epoch, sample_ids, "erase")
+        chance = rng.uniform(5)  # (B, 5)
         is_erased = chance[:, 0] < self.erase
-        boxes = _draw_boxes(chance[:, 1:], images.shape[-2], images.shape[-1])
+        boxes = _draw_boxes(chance[:, 1:], height, width)
         # The batch may be a view of pictures that others use.
         images = images.clone()
         erased = is_erased.nonzero()[:, 0]
         for row in erased.tolist():
-            y, x, rows, cols = boxes[row]
-            rng = torch_generator(self.seed, "noise", epoch, int(sample_ids[row]))
-            noise = torch.randn(images.shape[1], rows, cols, generator=rng)
-            images[row, :, y : y + rows, x : x + cols] = self._as_bytes(noise)
+            top, left, rows, columns = boxes[row]
+            sample_id = int(sample_ids[row])
+            generator = torch_generator(self.seed, "noise", epoch, sample_id)
+            noise = torch.randn(channels, rows, columns, generator=generator)
+            part = images[row, :, top : top + rows, left : left + columns]
+            part.copy_(self._as_bytes(noise))
         return images
 
     def _as_bytes(self, noise: Tensor) -> Tensor:
         # (C,) -> (C, 1, 1)
         mean = torch.tensor(self.scale.mean)[:, None, None]
         std = torch.tensor(self.scale.std)[:, None, None]
-        levels = (noise * std + mean) * 255
-        return levels.round().clamp(0, 255).to(torch.uint8)
+        values = noise * std + mean
+        levels = (values * 255).round()
+        return levels.clamp(0, 255).to(torch.uint8)
 
 
 def _draw_boxes(chance: Tensor, height: int, width: int) -> list[list[int]]:
@@ -111,16 +117,20 @@ def _draw_boxes(chance: Tensor, height: int, width: int) -> list[list[int]]:
     """
     of_area, of_aspect, of_top, of_left = chance.unbind(1)  # (B,) each
     least, most = _ERASED_AREA
-    area = height * width * (least + (most - least) * of_area)
+    share = least + (most - least) * of_area
+    area = height * width * share
     # The logarithm is even, so that tall and wide are equally likely.
     low, high = map(math.log, _ERASED_ASPECT)
-    aspect = torch.exp(low + (high - low) * of_aspect)
+    log_aspect = low + (high - low) * of_aspect
+    aspect = log_aspect.exp()
 
-    tall = (area * aspect).sqrt().round().clamp(1, height)
-    wide = (area / aspect).sqrt().round().clamp(1, width)
-    top = (of_top * (height - tall + 1)).floor()
-    left = (of_left * (width - wide + 1)).floor()
-    boxes = torch.stack([top, left, tall, wide], 1)  # (B, 4)
+    tall = (area * aspect).sqrt().round()
+    wide = (area / aspect).sqrt().round()
+    tall = tall.clamp(1, height)
+    wide = wide.clamp(1, width)
+    top = of_top * (height - tall + 1)
+    left = of_left * (width - wide + 1)
+    boxes = torch.stack([top.floor(), left.floor(), tall, wide], 1)  # (B, 4)
     return boxes.long().tolist()
 
 

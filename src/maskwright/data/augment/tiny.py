@@ -30,22 +30,25 @@ def crop_tiny(
 
     # The resizing of rows that belongs to each box.
     of_rows = _weights(height, out_height, interpolation)
-    row_interval = _interval(boxes.top, boxes.height, height)
+    row_interval = _interval(boxes.top, boxes.height, height)  # (B,)
     rows = of_rows[row_interval]  # (B, out height, H)
 
     # The resizing of columns, mirrored where the box is.
-    of_columns = _weights(width, out_width, interpolation, True)
+    of_columns = _weights(width, out_width, interpolation, mirrored=True)
     column_interval = _interval(boxes.left, boxes.width, width)
-    columns = of_columns[column_interval, boxes.flip.long()]  # (B, W, out width)
+    is_mirrored = boxes.flip.long()
+    columns = of_columns[column_interval, is_mirrored]  # (B, W, out width)
 
     # (B, out height, H) @ (B, H, W * C) -> (B, out height, W * C)
     lines = images.float().view(batch, height, width * channels)
     tall = torch.bmm(rows, lines)
     # -> (B, C * out height, W), so that columns are resized as rows were
     tall = tall.view(batch, out_height, width, channels)
-    flat = tall.permute(0, 3, 1, 2).reshape(batch, channels * out_height, width)
+    planes = tall.permute(0, 3, 1, 2)
+    flat = planes.reshape(batch, channels * out_height, width)
     # (B, C * out height, W) @ (B, W, out width) -> (B, C, out height, out width)
-    values = torch.bmm(flat, columns).view(batch, channels, *size)
+    values = torch.bmm(flat, columns)
+    values = values.view(batch, channels, out_height, out_width)
 
     # Bicubic weights overshoot, so clamp; adding 0.5 makes the cut to whole numbers a rounding.
     values.add_(0.5).clamp_(0, 255)
@@ -56,7 +59,8 @@ def _interval(start: Tensor, length: Tensor, side: int) -> Tensor:
     """Number the interval [start, start + length) among all of a side, the shortest first."""
     # There are side intervals of length 1, side - 1 of length 2, ...: a sum of a progression.
     shorter = length - 1
-    before = shorter * (side + 1) - shorter * (shorter + 1) // 2
+    decrease = shorter * (shorter + 1) // 2
+    before = shorter * (side + 1) - decrease
     return before + start
 
 
@@ -70,11 +74,13 @@ def _weights(side: int, out: int, interpolation: Interpolation, mirrored: bool =
     for length in range(1, side + 1):
         # The weights depend on the length alone; the start only moves them.
         shared = _resize(length, out, interpolation)
-        for start in range(side - length + 1):
+        num_starts = side - length + 1
+        for start in range(num_starts):
+            end = start + length
             table = torch.zeros(out, side)
-            table[:, start : start + length] = shared
+            table[:, start:end] = shared
             tables.append(table)
-    table = torch.stack(tables)
+    table = torch.stack(tables)  # (intervals, out, side)
     if not mirrored:
         return table
     # Mirroring the outputs of the weights is mirroring the picture.
@@ -92,9 +98,10 @@ def _resize(length: int, out: int, interpolation: Interpolation) -> Tensor:
     steps = torch.arange(out, dtype=torch.float64)
     centers = (steps + 0.5) * scale
     pixels = torch.arange(length, dtype=torch.float64) + 0.5
+    apart = pixels - centers[:, None]  # (out, length)
     # Antialiasing: where pictures shrink, the kernel is as wide as the pixels of the output.
     kernel_width = max(scale, 1.0)
-    distance = (pixels - centers[:, None]).abs() / kernel_width  # (out, length)
+    distance = apart.abs() / kernel_width
     weights = _cubic(distance) if interpolation == "bicubic" else _linear(distance)
     total = weights.sum(1, keepdim=True)
     return (weights / total).float()
@@ -106,7 +113,9 @@ def _linear(distance: Tensor) -> Tensor:
 
 def _cubic(distance: Tensor) -> Tensor:
     """The cubic convolution kernel of Keys (1981) with a = -0.5."""
+    # 1.5 d^3 - 2.5 d^2 + 1 up to a distance of 1.
     near = (1.5 * distance - 2.5) * distance.square() + 1
+    # -0.5 d^3 + 2.5 d^2 - 4 d + 2 up to 2, by Horner's scheme.
     far = -0.5 * distance + 2.5
     far = far * distance - 4
     far = far * distance + 2

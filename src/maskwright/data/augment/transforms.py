@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -41,18 +41,19 @@ class CropBox:
 
         Antialiased; uint8 or float.
         """
-        rows = slice(self.top, self.top + self.height)
-        columns = slice(self.left, self.left + self.width)
-        part = image[:, rows, columns]
+        bottom = self.top + self.height
+        right = self.left + self.width
+        part = image[:, self.top : bottom, self.left : right]
         # Resizing to the same size would only cost time.
         if (self.height, self.width) != size:
-            (part,) = F.interpolate(
+            resized = F.interpolate(
                 part[None],
                 size=size,
                 mode=interpolation,
                 antialias=True,
                 align_corners=False,
             )
+            part = resized[0]
         if self.flip:
             part = part.flip(-1)
         return part
@@ -60,7 +61,11 @@ class CropBox:
 
 @dataclass(frozen=True)
 class CropBoxes:
-    """The boxes of a batch, five (B,) tensors."""
+    """The boxes of a batch, as in `CropBox`.
+
+    top, left, height, width: (B,) int64.
+    flip: (B,) bool.
+    """
 
     top: Tensor
     left: Tensor
@@ -118,22 +123,26 @@ class Augment:
     changes: Changes = Changes()
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("crop", self.crop, ("random", "center", "stretch")),
-            ("interpolation", self.interpolation, ("bicubic", "bilinear")),
-        ):
-            if value not in known:
-                raise MaskwrightError(f"{name} is one of {', '.join(known)}; got '{value}'.")
+        _check_known("crop", self.crop, get_args(Crop))
+        _check_known("interpolation", self.interpolation, get_args(Interpolation))
         if min(self.size) < 1:
             raise MaskwrightError(f"A picture has at least 1x1 pixels; got size {self.size}.")
-        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+        least, most = self.scale
+        if not 0 < least <= most <= 1:
             raise MaskwrightError(
                 f"scale is two shares of the area, 0 < least <= most <= 1; got {self.scale}."
             )
-        if not 0 < self.ratio[0] <= self.ratio[1]:
+        least, most = self.ratio
+        if not 0 < least <= most:
             raise MaskwrightError(
                 f"ratio is two aspect ratios, 0 < least <= most; got {self.ratio}."
             )
+
+    @property
+    def aspect(self) -> float:
+        """Width to height of the input."""
+        height, width = self.size
+        return width / height
 
     def draw(
         self, heights: Tensor, widths: Tensor, *, seed: int, epoch: int, sample_ids: Tensor
@@ -143,69 +152,85 @@ class Augment:
         Chance depends on (seed, epoch, sample id) alone.
         """
         rng = sample_rng(seed, epoch, sample_ids, "augment")
-        top, left, height, width = self._boxes(heights, widths, rng.fork("box"))
         # A stream of its own: flips stay as they were when the crop changes.
-        flip = torch.zeros_like(top, dtype=torch.bool)
+        flip = torch.zeros_like(heights, dtype=torch.bool)
         if self.flip:
             flip = rng.fork("flip").uniform() < 0.5
-        return CropBoxes(top, left, height, width, flip)
 
-    def _boxes(
-        self, heights: Tensor, widths: Tensor, rng: KeyedRng
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Top, left, height and width of each, (B,) int64."""
-        if self.crop == "stretch":
-            return torch.zeros_like(heights), torch.zeros_like(widths), heights, widths
+        if self.crop == "random":
+            return self._random_boxes(heights, widths, flip, rng.fork("box"))
+        height, width = heights, widths
         if self.crop == "center":
-            aspect = self.size[1] / self.size[0]
-            height, width = _largest(heights, widths, aspect, aspect)
-            top = (heights - height) // 2
-            left = (widths - width) // 2
-            return top, left, height, width
+            height, width = _largest(heights, widths, self.aspect, self.aspect)
+        return CropBoxes(
+            top=(heights - height) // 2,
+            left=(widths - width) // 2,
+            height=height,
+            width=width,
+            flip=flip,
+        )
 
-        height, width, fits = self._random_sizes(heights, widths, rng)
-        of_top, of_left = rng.uniform(2).unbind(1)
-        free_top = heights - height
-        free_left = widths - width
-        # Any position where a random box fits, the center for those that stand in for it.
-        drawn_top = (of_top * (free_top + 1)).long()
-        drawn_left = (of_left * (free_left + 1)).long()
-        top = torch.where(fits, drawn_top, free_top // 2)
-        left = torch.where(fits, drawn_left, free_left // 2)
-        return top, left, height, width
-
-    def _random_sizes(
-        self, heights: Tensor, widths: Tensor, rng: KeyedRng
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Heights and widths (B,) of random boxes, and which of them were drawn.
-
-        The first of ten that fits; where none does, the largest box of a legal aspect.
-        """
-        aspect = self.size[1] / self.size[0]
-        # (B, 10) areas, evenly between the bounds.
-        least, most = self.scale
-        share = least + (most - least) * rng.uniform(_TRIES)
-        area = (heights * widths)[:, None] * share
-        # (B, 10) ratios, even in their logarithm, so that tall and wide are equally likely.
-        low = math.log(self.ratio[0] * aspect)
-        high = math.log(self.ratio[1] * aspect)
-        ratio = torch.exp(low + (high - low) * rng.uniform(_TRIES))
-        width = (area * ratio).sqrt().round().long()
-        height = (area / ratio).sqrt().round().long()
-        fits_width = (width > 0) & (width <= widths[:, None])
+    def _random_boxes(
+        self, heights: Tensor, widths: Tensor, flip: Tensor, rng: KeyedRng
+    ) -> CropBoxes:
+        """The first of ten random boxes that fits; where none does, the largest legal one."""
+        height, width = self._random_sizes(heights, widths, rng)  # (B, 10)
         fits_height = (height > 0) & (height <= heights[:, None])
-        fits = fits_width & fits_height
+        fits_width = (width > 0) & (width <= widths[:, None])
+        fits = fits_height & fits_width
+        any_fits = fits.any(1)  # (B,)
         # argmax gives the first of equals, and any one where none fits.
         first = fits.int().argmax(1, keepdim=True)  # (B, 1)
         first_height = height.gather(1, first)[:, 0]
         first_width = width.gather(1, first)[:, 0]
-        any_fits = fits.any(1)
-        largest_height, largest_width = _largest(heights, widths, math.exp(low), math.exp(high))
-        return (
-            torch.where(any_fits, first_height, largest_height),
-            torch.where(any_fits, first_width, largest_width),
-            any_fits,
+
+        low, high = self._log_ratios()
+        least = math.exp(low)
+        most = math.exp(high)
+        largest_height, largest_width = _largest(heights, widths, least, most)
+        height = torch.where(any_fits, first_height, largest_height)
+        width = torch.where(any_fits, first_width, largest_width)
+
+        # Any position where a random box fits, the center for those that stand in for it.
+        of_top, of_left = rng.uniform(2).unbind(1)
+        free_top = heights - height
+        free_left = widths - width
+        drawn_top = (of_top * (free_top + 1)).long()
+        drawn_left = (of_left * (free_left + 1)).long()
+        return CropBoxes(
+            top=torch.where(any_fits, drawn_top, free_top // 2),
+            left=torch.where(any_fits, drawn_left, free_left // 2),
+            height=height,
+            width=width,
+            flip=flip,
         )
+
+    def _random_sizes(
+        self, heights: Tensor, widths: Tensor, rng: KeyedRng
+    ) -> tuple[Tensor, Tensor]:
+        """(B, 10) heights and widths of random boxes, which need not fit."""
+        # Areas are even between their bounds.
+        least, most = self.scale
+        share = least + (most - least) * rng.uniform(_TRIES)
+        area = share * (heights * widths)[:, None]
+        # Ratios are even in their logarithm, so that tall and wide are equally likely.
+        low, high = self._log_ratios()
+        log_ratio = low + (high - low) * rng.uniform(_TRIES)
+        ratio = log_ratio.exp()
+
+        height = (area / ratio).sqrt().round()
+        width = (area * ratio).sqrt().round()
+        return height.long(), width.long()
+
+    def _log_ratios(self) -> tuple[float, float]:
+        """Logarithms of the least and the most width to height of a box."""
+        least, most = self.ratio
+        return math.log(least * self.aspect), math.log(most * self.aspect)
+
+
+def _check_known(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise MaskwrightError(f"{name} is one of {', '.join(known)}; got '{value}'.")
 
 
 def evaluation_view(size: tuple[int, int], interpolation: Interpolation = "bicubic") -> Augment:

@@ -75,11 +75,12 @@ def draw_pose(rng: KeyedRng, turn: float, crop: float) -> Pose:
     closer = 1 / (1 - crop * near)
     # The closer the camera may come, the farther from the middle the center may lie.
     room = 0.08 + 0.35 * crop
+    radius = 0.3 + 0.1 * size
     return Pose(
-        x=0.5 + room * (2 * across - 1),
-        y=0.5 + room * (2 * down - 1),
-        radius=(0.3 + 0.1 * size) * closer,
-        angle=math.radians(turn) * (2 * angle - 1),
+        x=0.5 + room * _either_way(across),
+        y=0.5 + room * _either_way(down),
+        radius=radius * closer,
+        angle=math.radians(turn) * _either_way(angle),
     )
 
 
@@ -120,8 +121,11 @@ def render_mask(shape: str, pose: Pose, size: int) -> np.ndarray:
     """(size, size) share of each pixel that lies inside the silhouette."""
     x, y = _points(size)
     x, y = _turn(x - pose.x, y - pose.y, pose.angle)
+    # From shares of the side to radii of the silhouette.
+    x = x / pose.radius
+    y = y / pose.radius
     is_inside = OUTLINES[shape]
-    inside = is_inside(x / pose.radius, y / pose.radius)
+    inside = is_inside(x, y)
     return _reduce(inside.astype(np.float64), size)
 
 
@@ -132,22 +136,33 @@ def render_surface(texture: str, mapping: TextureMapping, size: int) -> np.ndarr
     # From shares of the side to periods of the texture.
     x = x / mapping.period + mapping.phase[0]
     y = y / mapping.period + mapping.phase[1]
-    height = _reduce(SURFACES[texture](x, y, mapping.table), size)
-    deviation = max(float(height.std()), 1e-6)  # 0 for a texture that shows nothing here
+    surface = SURFACES[texture]
+    height = _reduce(surface(x, y, mapping.table), size)
+    deviation = float(height.std())
+    # 0 for a texture that shows nothing here
+    deviation = max(deviation, 1e-6)
     centered = height - height.mean()
-    return np.clip(_SPREAD * centered / deviation, -1, 1)
+    scaled = _SPREAD * centered / deviation
+    return np.clip(scaled, -1, 1)
 
 
 def paint(surface: np.ndarray, colors: Colors) -> np.ndarray:
     """(size, size) heights -> (size, size, 3) picture."""
-    return colors.middle + surface[..., None] * colors.swing
+    swings = surface[..., None] * colors.swing
+    return colors.middle + swings
 
 
 def compose(mask: np.ndarray, figure: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Lay a figure over a ground and make bytes of it: (size, size, 3) uint8."""
-    mixed = ground + mask[..., None] * (figure - ground)
+    share = mask[..., None]
+    mixed = ground + share * (figure - ground)
     levels = np.clip(mixed, 0, 1) * 255
     return np.rint(levels).astype(np.uint8)
+
+
+def _either_way(chance: float) -> float:
+    """A number in [-1, 1) of one in [0, 1)."""
+    return 2 * chance - 1
 
 
 def _points(size: int) -> tuple[np.ndarray, np.ndarray]:

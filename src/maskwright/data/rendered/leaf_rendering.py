@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,42 +18,56 @@ _OUTLINES = tuple(OUTLINES.values())
 _SURFACES = tuple(SURFACES.values())
 
 
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """What has been painted so far, on a grid of G x G points.
+
+    points: (G, G, 3) colors.
+    is_free: (G, G) booleans, where no leaf lies yet.
+    steps: (G,) middles of the points along a side, as shares of it.
+    """
+
+    points: np.ndarray
+    is_free: np.ndarray
+    steps: np.ndarray
+
+    def free_near(self, x: float, y: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the free points in a square around (x, y)."""
+        left, right = np.searchsorted(self.steps, (x - reach, x + reach))
+        top, bottom = np.searchsorted(self.steps, (y - reach, y + reach))
+        window = self.is_free[top:bottom, left:right]
+        rows, columns = np.nonzero(window)
+        return top + rows, left + columns
+
+
 def render_scene(scene: Scene, size: int) -> np.ndarray:
     """Paint all leaves: (size, size, 3) bytes."""
     count = size * _FINER
-    canvas = np.zeros((count, count, 3))
-    steps = (np.arange(count) + 0.5) / count
-    is_free = np.ones((count, count), bool)
+    canvas = _Canvas(
+        points=np.zeros((count, count, 3)),
+        is_free=np.ones((count, count), bool),
+        steps=(np.arange(count) + 0.5) / count,
+    )
     # From the uppermost down: what is covered already is never computed.
     for leaf in reversed(scene.leaves):
-        _paint_leaf(canvas, is_free, steps, leaf, scene)
+        _paint_leaf(canvas, leaf, scene)
     # (G, G, 3) -> (size, size, 3): the mean of each pixel's points
-    points = canvas.reshape(size, _FINER, size, _FINER, 3)
+    points = canvas.points.reshape(size, _FINER, size, _FINER, 3)
     pixels = points.mean((1, 3))
     levels = np.clip(pixels, 0, 1) * 255
     return np.rint(levels).astype(np.uint8)
 
 
-def _paint_leaf(
-    canvas: np.ndarray, is_free: np.ndarray, steps: np.ndarray, leaf: Leaf, scene: Scene
-) -> None:
-    """Paint one leaf on what is free of a canvas (G, G, 3), in place.
-
-    is_free: (G, G) booleans, which no longer hold where the leaf lies.
-    steps: (G,) the middle points along a side.
-    """
+def _paint_leaf(canvas: _Canvas, leaf: Leaf, scene: Scene) -> None:
+    """Paint one leaf on what is free of a canvas."""
     # Outlines stay within a square that is turned: its corners are the farthest points.
-    reach = 1.5 * leaf.radius
-    left, right = np.searchsorted(steps, (leaf.x - reach, leaf.x + reach))
-    top, bottom = np.searchsorted(steps, (leaf.y - reach, leaf.y + reach))
-    free = is_free[top:bottom, left:right]
-    rows, columns = np.nonzero(free)
+    rows, columns = canvas.free_near(leaf.x, leaf.y, reach=1.5 * leaf.radius)
     if not len(rows):
         return
 
-    # (points,) of the window that are free, in shares of the side from the leaf's center.
-    dx = steps[left + columns] - leaf.x
-    dy = steps[top + rows] - leaf.y
+    # (points,) from the leaf's center, in shares of the side.
+    dx = canvas.steps[columns] - leaf.x
+    dy = canvas.steps[rows] - leaf.y
     # The same points on the leaf as it lay before it was turned and mirrored, in radii.
     cos = math.cos(leaf.angle)
     sin = math.sin(leaf.angle)
@@ -63,7 +78,9 @@ def _paint_leaf(
     inside = _inside(leaf, x, y / leaf.narrow)
     rows = rows[inside]
     columns = columns[inside]
-    height = _height(leaf, x[inside] * leaf.radius, y[inside] * leaf.radius, scene.table)
+    along_x = x[inside] * leaf.radius
+    along_y = y[inside] * leaf.radius
+    height = _height(leaf, along_x, along_y, scene.table)
     # The side that faces the light is brighter, across each leaf anew, as on bodies.
     light_x = dx[inside] * math.cos(scene.light)
     light_y = dy[inside] * math.sin(scene.light)
@@ -71,8 +88,8 @@ def _paint_leaf(
 
     surface = height[:, None] * leaf.swing  # (points, 3)
     shade = leaf.shade * toward[:, None]  # (points, 1)
-    canvas[top + rows, left + columns] = leaf.color + surface + shade
-    free[rows, columns] = False
+    canvas.points[rows, columns] = leaf.color + surface + shade
+    canvas.is_free[rows, columns] = False
 
 
 def _inside(leaf: Leaf, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -83,9 +100,11 @@ def _inside(leaf: Leaf, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     angle = np.arctan2(y, x)
     heights = leaf.bumps[:, 0, None]  # (4, 1)
     phases = leaf.bumps[:, 1, None]
-    bumps = heights * np.cos(_WAVES * angle + phases)  # (4, points)
+    waves = np.cos(_WAVES * angle + phases)  # (4, points)
+    bumps = heights * waves
     edge = 0.75 + bumps.sum(0)
-    is_inside: np.ndarray = np.hypot(x, y) < edge
+    radius = np.hypot(x, y)
+    is_inside: np.ndarray = radius < edge
     return is_inside
 
 

@@ -80,16 +80,26 @@ def draw_scene(rng: KeyedRng, num_leaves: int, num_figures: int) -> Scene:
     light, share, *_ = rng.uniform(4)[0].tolist()
     ground, *leaves = _draw_leaves(rng.fork("leaves"), 1 + num_leaves)
     # The ground is a leaf that lies under everything and reaches beyond every edge.
-    ground = replace(ground, x=0.5, y=0.5, radius=3.0, narrow=1.0, outline=1, period=0.5)
+    ground = replace(
+        ground,
+        x=0.5,
+        y=0.5,
+        radius=3.0,
+        narrow=1.0,
+        outline=1,
+        period=0.5,
+    )
     figures: list[Leaf] = []
     for number in range(round(share * num_figures)):
         figures += _draw_figure(rng.fork(f"figure {number}"))
     # Every third leaf lies above the figures and hides parts of them.
+    above = leaves[::3]
     below = [leaf for at, leaf in enumerate(leaves) if at % 3]
+    table = rng.fork("table").uniform(TABLE, TABLE)[0]
     return Scene(
-        leaves=(ground, *below, *figures, *leaves[::3]),
+        leaves=(ground, *below, *figures, *above),
         light=2 * math.pi * light,
-        table=rng.fork("table").uniform(TABLE, TABLE)[0].numpy(),
+        table=table.numpy(),
     )
 
 
@@ -101,10 +111,10 @@ def _draw_leaves(rng: KeyedRng, count: int) -> list[Leaf]:
     swings = _to_numpy(rng.fork("swings").normal(count, 3))
     # Brightness varies most, and all leaves share a tint.
     spread = np.array([0.2, 0.07, 0.035])
-    shared = 0.5 + (tints[0] * spread) @ _COLOR_AXES  # (3,)
+    shared, *own = (tints * spread) @ _COLOR_AXES  # (3,) each
     leaves = []
-    for row, bump, tint, swing in zip(chances, bumps, tints[1:], swings, strict=True):
-        color = shared + (tint * spread) @ _COLOR_AXES
+    for row, bump, tint, swing in zip(chances, bumps, own, swings, strict=True):
+        color = 0.5 + shared + tint
         leaves.append(_make_leaf(row, bump, color, swing))
     return leaves
 
@@ -128,7 +138,9 @@ def _make_leaf(row: np.ndarray, bump: np.ndarray, color: np.ndarray, swing: np.n
         number = -1
     else:
         number = int(surface * len(SURFACES))
+    shape = -1 if is_blob < 0.5 else int(outline * len(OUTLINES))
     axes = np.array([0.12, 0.04, 0.02])
+    phase_x, phase_y, shade = rest
     return Leaf(
         x=1.2 * x - 0.1,
         y=1.2 * y - 0.1,
@@ -136,14 +148,14 @@ def _make_leaf(row: np.ndarray, bump: np.ndarray, color: np.ndarray, swing: np.n
         narrow=0.35 + 0.65 * narrow,
         angle=2 * math.pi * angle,
         flip=1 if flip < 0.5 else -1,
-        outline=-1 if is_blob < 0.5 else int(outline * len(OUTLINES)),
+        outline=shape,
         bumps=bump * (0.12, 2 * math.pi),
         surface=number,
         period=0.04 * 8**period,
-        phase=7 * np.array(rest[:2]),
+        phase=7 * np.array([phase_x, phase_y]),
         color=color,
         swing=(swing * axes) @ _COLOR_AXES,
-        shade=0.25 * rest[2],
+        shade=0.25 * shade,
     )
 
 
@@ -153,8 +165,16 @@ def _draw_figure(rng: KeyedRng) -> Iterator[Leaf]:
     body, *parts = _draw_leaves(rng, 1 + round(2 + 3 * count))
     radius = 0.12 + 0.2 * size
     lean = 0.8 * (angle - 0.5)
-    center = np.array([0.15 + 0.7 * x, 0.15 + 0.7 * y])
-    yield replace(body, x=center[0], y=center[1], radius=radius, angle=lean, period=0.1)
+    center_x = 0.15 + 0.7 * x
+    center_y = 0.15 + 0.7 * y
+    yield replace(
+        body,
+        x=center_x,
+        y=center_y,
+        radius=radius,
+        angle=lean,
+        period=0.1,
+    )
     cos = math.cos(lean)
     sin = math.sin(lean)
     coat = parts[0]
@@ -166,8 +186,8 @@ def _draw_figure(rng: KeyedRng) -> Iterator[Leaf]:
             aside = side * from_axis
             yield replace(
                 part,
-                x=center[0] + aside * cos - along * sin,
-                y=center[1] + aside * sin + along * cos,
+                x=center_x + aside * cos - along * sin,
+                y=center_y + aside * sin + along * cos,
                 radius=radius * (0.2 + 0.4 * part.narrow),
                 angle=lean + side * part.angle,
                 flip=side,

@@ -20,17 +20,18 @@ def read_options(name: str, settings: type[Settings], text: str) -> Settings:
     fields = dataclasses.fields(settings)  # type: ignore[arg-type]
     defaults = {item.name: item.default for item in fields}
     options: dict[str, Any] = {}
-    for part in text.split(","):
-        if not part.strip():
-            continue
+    parts = [part.strip() for part in text.split(",")]
+    for part in filter(None, parts):
         option, equals, value = part.partition("=")
         option = option.strip()
         if not equals or option not in defaults:
+            hint = did_you_mean(option, defaults)
             raise MaskwrightError(
-                f"{name} has no option '{part.strip()}'.{did_you_mean(option, defaults)} Write"
-                f" {name}:n=2000,size=64; it has: {', '.join(defaults)}."
+                f"{name} has no option '{part}'.{hint} Write {name}:n=2000,size=64; it has:"
+                f" {', '.join(defaults)}."
             )
-        options[option] = _convert(name, option, value.strip(), defaults[option])
+        default = defaults[option]
+        options[option] = _convert(name, option, value.strip(), default)
     return settings(**options)
 
 
@@ -38,7 +39,8 @@ def _convert(name: str, option: str, value: str, default: object) -> int | float
     """The value of an option, as text, float or whole number like its default."""
     if isinstance(default, str):
         return value
+    kind = float if isinstance(default, float) else int
     try:
-        return float(value) if isinstance(default, float) else int(value)
+        return kind(value)
     except ValueError as error:
         raise MaskwrightError(f"{name}: {option} is a number; got '{value}'.") from error

@@ -10,23 +10,27 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+Array = np.ndarray
 # Takes x and y of points, in arrays of one shape, and gives booleans of that shape.
-Inside = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Inside = Callable[[Array, Array], Array]
 Corner = tuple[float, float]
 
 
 def _polygon(corners: Sequence[Corner]) -> Inside:
     """The inside of a polygon by the even-odd rule."""
 
-    def inside(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def inside(x: Array, y: Array) -> Array:
         is_in = np.zeros(x.shape, bool)
+        # An edge from each corner to the next, the last one back to the first.
+        ends = [*corners[1:], corners[0]]
         # A ray to the right leaves the polygon with every second edge that it crosses.
-        for (x1, y1), (x2, y2) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        for (x1, y1), (x2, y2) in zip(corners, ends, strict=True):
             if y1 == y2:
                 continue  # a level edge is never crossed
-            beside = (y1 > y) != (y2 > y)
+            is_beside = (y1 > y) != (y2 > y)
             edge_x = (x2 - x1) * (y - y1) / (y2 - y1) + x1
-            is_in ^= beside & (x < edge_x)
+            is_left = x < edge_x
+            is_in ^= is_beside & is_left
         return is_in
 
     return inside
@@ -38,31 +42,33 @@ def _star() -> list[Corner]:
     for corner in range(10):
         angle = math.pi * corner / 5 - math.pi / 2
         radius = 1.0 if corner % 2 == 0 else 0.42
-        corners.append((radius * math.cos(angle), radius * math.sin(angle)))
+        x = radius * math.cos(angle)
+        y = radius * math.sin(angle)
+        corners.append((x, y))
     return corners
 
 
-def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _ring(x: Array, y: Array) -> Array:
     radius = np.hypot(x, y)
     return (radius < 0.9) & (radius > 0.48)
 
 
-def _crescent(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _crescent(x: Array, y: Array) -> Array:
     # A disk without another disk at its right.
     disk = np.hypot(x, y) < 0.95
     shadow = np.hypot(x - 0.5, y) <= 0.75
     return disk & ~shadow
 
 
-def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _heart(x: Array, y: Array) -> Array:
     # The curve (a^2 + b^2 - 1)^3 = a^2 b^3, scaled and moved into the square.
     across = x * 1.25
     up = -y * 1.25 + 0.12
-    body: np.ndarray = across**2 + up**2 - 1
+    body: Array = across**2 + up**2 - 1
     return body**3 < across**2 * up**3
 
 
-def _disk(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _disk(x: Array, y: Array) -> Array:
     return np.hypot(x, y) < 0.82
 
 

@@ -78,7 +78,8 @@ class ShapesTexturesSource(RenderedSource):
                 textures = shapes
             case "conflict":
                 # A step of at least 1 around the circle of textures never comes back to the own.
-                textures = (shapes + others.integers(1, len(TEXTURES))) % len(TEXTURES)
+                steps = others.integers(1, len(TEXTURES))
+                textures = (shapes + steps) % len(TEXTURES)
             case _:
                 textures = others.integers(0, len(TEXTURES))
         return shapes.tolist(), textures.tolist()

@@ -14,7 +14,8 @@ from maskwright.masking.contract.cases import Case
 
 def check_scores(case: Case) -> None:
     """Scores are (B, N) floating-point numbers, none of them NaN or +inf."""
-    score = case.policy.score(case.scene(torch.arange(16)))
+    scene = case.scene(torch.arange(16))
+    score = case.policy.score(scene)
     shape = (16, case.grid.num_patches)
     assert tuple(score.shape) == shape, (
         f"{case}: scores must have shape {shape}; got {tuple(score.shape)}."
@@ -29,18 +30,21 @@ def check_counts(case: Case) -> None:
     """As many patches are masked as were asked for, and each patch is visible or masked once."""
     mask = case.mask(torch.arange(16))
     assert mask.num_masked == case.num_masked, f"{case}: {mask.num_masked} patches were masked."
-    together = torch.cat([mask.visible_ids, mask.masked_ids], dim=1).sort(1).values
-    everything = torch.arange(case.grid.num_patches).expand_as(together)
-    assert torch.equal(together, everything), (
+    together = torch.cat([mask.visible_ids, mask.masked_ids], dim=1)  # (B, N)
+    in_order = together.sort(1).values
+    every_id = torch.arange(case.grid.num_patches).expand_as(in_order)
+    assert torch.equal(in_order, every_id), (
         f"{case}: visible and masked patches are not each patch once."
     )
 
 
 def check_nesting(cases: Sequence[Case]) -> None:
     """With the same chance, masking more patches frees none; the cases are in rising counts."""
-    flags = [case.flags(torch.arange(64)) for case in cases]
+    ids = torch.arange(64)
+    flags = [case.flags(ids) for case in cases]  # (B, N) each, True = masked
     for case, fewer, more in zip(cases, flags, flags[1:], strict=False):
-        freed = int((fewer & ~more).sum())
+        is_freed = fewer & ~more
+        freed = int(is_freed.sum())
         assert not freed, (
             f"{case}: masking more patches made {freed} masked ones visible; declare traits"
             " nested=False if that is meant."
@@ -53,24 +57,29 @@ def check_cells(case: Case, size: int) -> None:
     Sides that the cells do not divide are rings, on which a cell may go on at the opposite border.
     """
     grid = case.grid
-    # (B, rows, cols), 1 = masked
-    flags = case.flags(torch.arange(64)).reshape(-1, grid.rows, grid.cols).double()
+    flags = case.flags(torch.arange(64))  # (B, N)
+    # 1 = masked
+    planes = flags.reshape(-1, grid.rows, grid.cols).double()
     # the best start of each image counts: where the fewest cells are masked in part
     fewest = torch.full((64,), grid.num_patches)
-    starts = product(_lattice_starts(grid.rows, size), _lattice_starts(grid.cols, size))
-    for row, col in starts:
+    first_rows = _lattice_starts(grid.rows, size)
+    first_cols = _lattice_starts(grid.cols, size)
+    for row, col in product(first_rows, first_cols):
+        moved = planes.roll((row, col), (1, 2))
         # of the part of a cell that lies on the grid
-        share = F.avg_pool2d(flags.roll((row, col), (1, 2)), size, ceil_mode=True)
+        share = F.avg_pool2d(moved, size, ceil_mode=True)
         fewest = torch.minimum(fewest, _count_partial(share))
-    assert fewest.max() <= 1, (
-        f"{case}: {int(fewest.max())} cells of {size}x{size} patches are masked in part; at most"
-        " one may be."
+    worst = int(fewest.max())
+    assert worst <= 1, (
+        f"{case}: {worst} cells of {size}x{size} patches are masked in part; at most one may be."
     )
 
 
 def _lattice_starts(side: int, size: int) -> range:
     """Where the first cell may start along a side."""
-    return range(size if side % size == 0 else side)
+    # on a ring, any coordinate is a start of its own
+    num_starts = size if side % size == 0 else side
+    return range(num_starts)
 
 
 def _count_partial(share: Tensor) -> Tensor:

@@ -23,21 +23,25 @@ def check_uniform(case: Case, draws: int) -> None:
     regions = _regions(case.grid)  # (N, R)
     counts = []
     for start in range(0, draws, CHUNK):
-        ids = torch.arange(start, min(start + CHUNK, draws))
-        counts.append(case.flags(ids).double() @ regions)
+        end = min(start + CHUNK, draws)
+        ids = torch.arange(start, end)
+        flags = case.flags(ids).double()  # (chunk, N), 1 = masked
+        counts.append(flags @ regions)
     masked_in_region = torch.cat(counts)  # (draws, R)
 
     # how far the mean count of each region is off, beyond what chance explains
-    mean = masked_in_region.mean(0)
+    mean = masked_in_region.mean(0)  # (R,)
     sizes = regions.sum(0)
-    expected = sizes * case.num_masked / case.grid.num_patches
+    ratio = case.num_masked / case.grid.num_patches
+    expected = sizes * ratio
     error = masked_in_region.std(0) / math.sqrt(draws)
-    bound = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * regions.shape[1]))
+    # both sides of the normal distribution, in each of R regions
+    tail = FALSE_ALARM / (2 * regions.shape[1])
+    bound = NormalDist().inv_cdf(1 - tail)
     excess = (mean - expected).abs() - bound * error - 1e-9
 
     worst = int(excess.argmax())
     share = float(mean[worst] / sizes[worst])
-    ratio = case.num_masked / case.grid.num_patches
     assert excess[worst] <= 0, (
         f"{case}: {_region_name(case.grid, worst)} is masked in {share:.3f} of {draws} draws and"
         f" should be in {ratio:.3f}; declare traits uniform=False if that is meant."
@@ -49,11 +53,14 @@ def _regions(grid: Grid) -> Tensor:
     ids = torch.arange(grid.num_patches)
     row = ids // grid.cols
     col = ids % grid.cols
-    on_border = (row == 0) | (row == grid.rows - 1) | (col == 0) | (col == grid.cols - 1)
-    in_row = row[:, None] == torch.arange(grid.rows)
-    in_col = col[:, None] == torch.arange(grid.cols)
+    in_row = row[:, None] == torch.arange(grid.rows)  # (N, rows)
+    in_col = col[:, None] == torch.arange(grid.cols)  # (N, cols)
+    ends_column = (row == 0) | (row == grid.rows - 1)
+    ends_row = (col == 0) | (col == grid.cols - 1)
+    on_border = ends_column | ends_row
     itself = torch.eye(grid.num_patches)
-    return torch.cat([itself, in_row, in_col, on_border[:, None]], dim=1).double()
+    regions = torch.cat([itself, in_row, in_col, on_border[:, None]], dim=1)
+    return regions.double()
 
 
 def _region_name(grid: Grid, index: int) -> str:

@@ -19,6 +19,7 @@ from maskwright.masking.components import check_variance_share, components_of
 from maskwright.patches import PixelScale
 from maskwright.schedules import Constant, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.reporting import say_result
 from maskwright.training.component_masker import ComponentMasker
 from maskwright.training.masker import MaskerSettings
 from maskwright.visual.components import ComponentRow, component_rows, component_sheet
@@ -71,8 +72,8 @@ def reconstruct_components(
     path = place_for(settings.run, images, options.out, chosen.names, "")
     if path is not None:
         save_outcome(path, sheet, numbers)
-        for line in [*filled.lines(options.seed), f"Sheet: {path}"]:
-            options.reporter.say(line)
+        say_result(options.reporter, filled.lines(options.seed))
+        options.reporter.say(f"Sheet: {path}")
     return Reconstruction(sheet, chosen.names, numbers, path)
 
 
