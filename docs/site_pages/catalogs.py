@@ -71,7 +71,7 @@ SECTIONS: tuple[Section, ...] = (
         " `maskwright masks` draws them. The map below them says how often each place was hidden in"
         " 256 masks. A policy that looks at pictures was counted on these three alone. A policy"
         " that learns is shown as it begins, and the scorer of `learned` was trained for 80 steps."
-        " `components` was fitted on 300 windows of the photographs and shows what is left of three.",
+        " `components` was fitted on 300 windows of the photographs; three are shown.",
         ("masking", "patches", "visual", "components"),
         # The options of these two are files, so their classes have other fields.
         written={
