@@ -85,6 +85,7 @@ def make(mistake: Mistake, place: Path) -> str:
 
 
 def draw_pictures(place: Path) -> None:
+    """Small pictures of noise, in folders of the names that the mistakes use."""
     # Noise will do: no mistake gets as far as looking at it.
     rng = np.random.default_rng(0)
     (place / "EMPTY").mkdir()

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.site.conftest import Opener
 
-PAGE = Path(__file__).parents[2] / "docs" / "site_pages" / "mistakes.py"
 
-
-@pytest.fixture(scope="module")
-def mistakes() -> Iterator[ModuleType]:
+@pytest.fixture
+def mistakes(site_module: Opener) -> ModuleType:
     """The module that writes the page, which is no part of the package."""
-    spec = spec_from_file_location("page_of_mistakes", PAGE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return site_module("mistakes")
 
 
 def test_each_is_answered_in_sentences_and_leaves_nothing(
@@ -36,7 +25,7 @@ def test_each_is_answered_in_sentences_and_leaves_nothing(
         answer = mistakes.make(mistake, tmp_path)  # asserts exit code 2, and that something is said
         assert "Traceback" not in answer
         assert answer.startswith("maskwright: "), answer
-        assert answer.endswith((".", "?")), answer
+        assert answer.endswith((".", "?", " --help")), answer
         # Pictures that were decoded stay in the cache; no figure and no run is begun.
         left = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
         assert left == before, mistake.title

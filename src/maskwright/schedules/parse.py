@@ -40,10 +40,9 @@ def parse_schedule(value: Any) -> Schedule:
     if isinstance(value, Call):
         return _from_call(value)
     # a ramp in quotes inside the line comes out of the parser as text
-    if isinstance(value, str) and (ramp := _arrow(value)):
+    ramp = _arrow(value) if isinstance(value, str) else value
+    if isinstance(ramp, Linear):
         return ramp
-    if isinstance(value, Linear):
-        return value
     raise MaskwrightError(
         f"'{value}' is not a schedule; write 0.75, 0.5->0.75, cosine(0.5->0.75), steps(0.5, 0.75)"
         " or uniform(0.6, 0.9)."
