@@ -11,7 +11,7 @@ from scipy.fft import dctn
 from torch import Tensor, nn
 
 from maskwright.components.basis import Basis, PictureShape, hidden_error, visible_picture
-from maskwright.components.frequencies import FrequencyBands
+from maskwright.components.frequencies import FrequencyBands, band_of_each
 from maskwright.components.hide import hide_share
 from maskwright.components.principal import PrincipalComponents
 from maskwright.support.errors import MaskwrightError
@@ -100,6 +100,16 @@ def test_a_saved_basis_gives_the_same_parts(name: str, tmp_path: Path) -> None:
     chosen = torch.rand(3, len(again.shares), generator=torch_generator(2)) < 0.5
     images = pictures(3)
     assert torch.equal(basis.part(images, chosen), again.part(images, chosen))
+
+
+@pytest.mark.parametrize(("length", "bands"), [(96, 8), (32, 8), (8, 8), (9, 2), (224, 16)])
+def test_bands_are_octaves_and_none_is_empty(length: int, bands: int) -> None:
+    sizes = torch.bincount(band_of_each(length, bands), minlength=bands)
+    assert len(sizes) == bands
+    assert sizes.sum() == length
+    assert sizes[0] == 1, "the mean brightness stands alone"
+    # each about as many octaves wide as the next: sizes never fall
+    assert bool((sizes.diff() >= 0).all())
 
 
 def test_the_transform_is_scipys() -> None:

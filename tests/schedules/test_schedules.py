@@ -121,7 +121,7 @@ def test_a_draw_by_picture_takes_few_values_with_both_ends_and_the_middle() -> N
 
 
 def test_mistakes_in_a_draw_are_sentences() -> None:
-    with pytest.raises(MaskwrightError, match="step or picture"):
+    with pytest.raises(MaskwrightError, match="one of step, picture"):
         parse_schedule("uniform(0.6, 0.9, per=epoch)")
     with pytest.raises(MaskwrightError, match="at least 2"):
         parse_schedule("uniform(0.6, 0.9, levels=1)")

@@ -74,7 +74,7 @@ def test_the_loss_is_the_error_in_hidden_parts_and_blind_to_the_rest(
     seen = images - of.basis.part(images - of.basis.mean, mask.is_hidden)
     whole = model(seen, mask.predict_all(), visible=True).seen_values()
     error = hidden_error(of.basis, unpatchify(whole, model.grid), images, mask.is_hidden)
-    assert float(value) == pytest.approx(float(error), rel=1e-4)
+    assert value.item() == pytest.approx(error.item(), rel=1e-4)
     # hidden parts of other pictures: what the encoder sees and predicts is the same
     other = images + of.basis.part(pictures(6, seed=2), mask.is_hidden)
     again = of.predict(model, other, mask)
@@ -93,7 +93,7 @@ def test_every_term_that_compares_pictures_compares_hidden_parts_alone() -> None
     # a prediction that is right in the hidden parts costs nothing, whatever it says of the others
     right = dataclasses.replace(prediction, values=prediction.targets())
     for line in ("mse", "l1", "laplacian", "focal_frequency"):
-        assert float(build_objective(line)(right, images).total) == pytest.approx(0, abs=1e-6)
+        assert build_objective(line)(right, images).total.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_parts_for_people_sum_up() -> None:

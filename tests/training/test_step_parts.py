@@ -157,8 +157,8 @@ def test_loss_and_gradient_are_the_mean_over_pictures_each_trained_alone() -> No
         )
         single = alone.training_step(one)
         (single / 12).backward()
-        losses.append(float(single))
-    assert float(loss) == pytest.approx(sum(losses) / 12, rel=1e-5)
+        losses.append(single.item())
+    assert loss.item() == pytest.approx(sum(losses) / 12, rel=1e-5)
     assert float(of.latest["loss"]) == pytest.approx(sum(losses) / 12, rel=1e-5)
     torch.testing.assert_close(gradient(of), gradient(alone), rtol=1e-4, atol=1e-7)
 
@@ -166,7 +166,7 @@ def test_loss_and_gradient_are_the_mean_over_pictures_each_trained_alone() -> No
 def test_a_fixed_ratio_written_as_a_draw_of_its_own_trains_the_same() -> None:
     fixed, drawn, data = module("0.5"), module("uniform(0.5, 0.5, per=picture)"), batch(8)
     first, second = fixed.training_step(data), drawn.training_step(data)
-    assert float(first) == float(second)
+    assert first.item() == second.item()
     assert fixed.counts == drawn.counts
 
 

@@ -16,7 +16,9 @@ from maskwright.support.errors import MaskwrightError
 class FrequencyBands(nn.Module):
     """A grid of bands x bands cells of vertical and horizontal frequencies, low ones first.
 
-    All channels of a cell are one part. The transform is the orthonormal DCT-II along both sides;
+    Bands are of equal width in octaves: natural pictures have most of their variance in the lowest
+    frequencies, and bands of equal width would put nearly all of it into one cell. All channels of
+    a cell are one part. The transform is the orthonormal DCT-II along both sides;
     only the mean picture and the variances are fitted.
     """
 
@@ -72,8 +74,7 @@ class FrequencyBands(nn.Module):
     def _cells(self) -> Tensor:
         """(H, W): the id of the cell of each frequency."""
         height, width = len(self._by_height), len(self._by_width)
-        rows = torch.arange(height) * self.bands // height
-        cols = torch.arange(width) * self.bands // width
+        rows, cols = (band_of_each(length, self.bands) for length in (height, width))
         return rows[:, None] * self.bands + cols
 
     def _transform(self, pictures: Tensor) -> Tensor:
@@ -87,6 +88,17 @@ class FrequencyBands(nn.Module):
 
     def _matrices(self, like: Tensor) -> tuple[Tensor, Tensor]:
         return self._by_height.to(like), self._by_width.to(like)
+
+
+def band_of_each(length: int, bands: int) -> Tensor:
+    """(length,) the band of each frequency: the lowest alone, then bands of about equal octaves."""
+    ends = [0]
+    for band in range(bands):
+        wanted = round(length ** (band / (bands - 1)))
+        # at least one frequency in this band, and one left for each of the others
+        ends.append(min(max(wanted, ends[-1] + 1), length - (bands - 1 - band)))
+    sizes = torch.tensor(ends).diff()
+    return torch.arange(bands).repeat_interleave(sizes)
 
 
 def cosines(length: int) -> Tensor:

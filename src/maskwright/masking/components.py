@@ -32,7 +32,7 @@ class ComponentsPolicy:
     Source: Bizeul et al. 2025 (PMAE); for dct the idea of Xie et al. 2023 (masked frequencies).
 
     basis: "pca", the principal components of whole pictures and what they leave over, or "dct",
-        square bands of a discrete cosine transform.
+        bands of a discrete cosine transform along both sides, equally wide in octaves.
     share: of the variance that is hidden, a number or schedule; the run's ratio when None.
     count: how many principal components; by default 256, or fewer for few or small pictures.
     bands: bands of frequencies along each side; 8 by default, or one for each pixel of fewer.

@@ -73,7 +73,8 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     )
     if is_about_components:
         _refuse(
-            "a run that hides components stands alone; leave out {}.", {"the other runs": runs[1:]}
+            "A run that hides components stands alone; leave out {}.",
+            {"the other runs": len(runs) > 1},
         )
         return reconstruct_components(settings, first, images, options)
     if settings.mask is not None:
