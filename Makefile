@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 INSTALL = UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q -p $(BIN)/python -c requirements.lock
 
-.PHONY: demo test lint types contracts check clean
+.PHONY: demo test lint types contracts docs site release check clean
 
 demo: .venv/demo.done          ## the main job on real pictures, a few minutes on two cores
 	$(BIN)/maskwright demo
@@ -17,11 +17,22 @@ lint: .venv/dev.done
 
 types: .venv/dev.done
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typed/sample.py
 
 contracts: .venv/dev.done
 	$(BIN)/lint-imports
 
-check: lint types contracts test
+docs: .venv/dev.done           ## the site in build/site, offline; a warning or a broken link is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	$(BIN)/python docs/site_pages/check_links.py build/site
+
+site: .venv/dev.done           ## the same with every notebook run at its full length, to publish
+	MASKWRIGHT_SITE=full $(MAKE) docs
+
+release: .venv/dev.done        ## wheel and sdist, installed into empty environments and tried
+	bench/release_smoke.sh
+
+check: lint types contracts test docs release
 
 .venv/uv.done:
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check uv && touch $@

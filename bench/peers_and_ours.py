@@ -1,11 +1,13 @@
 """The training steps that are compared: ours and transformers' ViTMAE, same sizes, same autocast,
-same fused AdamW.
+same fused AdamW, on any device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,34 @@ from maskwright.support.seeding import sample_rng
 
 RATIO = 0.75
 Step = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What steps run on.
+
+    device: where.
+    dtype: of autocast; None for float32 throughout.
+    """
+
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype | None = torch.bfloat16
+
+    def forward_context(self) -> AbstractContextManager[Any]:
+        """What forward passes run in."""
+        if self.dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def wait(self) -> None:
+        """Wait until the device has done what it was asked for."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+
+CPU = Place()
 
 
 @dataclass(frozen=True)
@@ -51,8 +81,17 @@ SHAPES = (
 PEAK_SHAPE = SHAPES[2]
 
 
-def build_our_step(shape: Shape, decoder: str = "full", predicted_share: float = 1.0) -> Step:
-    """Our step, with masks drawn anew each time as in training."""
+def build_our_step(
+    shape: Shape,
+    decoder: str = "full",
+    predicted_share: float = 1.0,
+    place: Place = CPU,
+    compiled: bool = False,
+) -> Step:
+    """Our step, with masks drawn anew each time as in training.
+
+    compiled: the model as `--compile` makes it.
+    """
     sizes = {
         name: getattr(shape, name)
         for name in ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads")
@@ -62,22 +101,24 @@ def build_our_step(shape: Shape, decoder: str = "full", predicted_share: float =
             image_size=(shape.image, shape.image), patch_size=shape.patch, decoder=decoder, **sizes
         )
     )
-    images = torch.randn(shape.batch, 3, shape.image, shape.image)
+    model.to(place.device)
+    if compiled:
+        model.compile()
+    images = torch.randn(shape.batch, 3, shape.image, shape.image, device=place.device)
+    ids = torch.arange(shape.batch, device=place.device)
+    scores = torch.zeros(shape.batch, shape.num_patches, device=place.device)
     num_visible = visible_count(shape.num_patches, RATIO)
     num_predicted = max(1, round((shape.num_patches - num_visible) * predicted_share))
     objective = build_objective("mse")
 
     def compute_loss() -> Tensor:
-        rng = sample_rng(0, 0, torch.arange(shape.batch))
-        mask = split(
-            torch.zeros(shape.batch, shape.num_patches), num_visible, num_predicted, rng=rng
-        )
+        mask = split(scores, num_visible, num_predicted, rng=sample_rng(0, 0, ids))
         return objective(model(images, mask), images).total
 
-    return _build_step(model, compute_loss)
+    return _build_step(model, compute_loss, place)
 
 
-def build_peer_step(shape: Shape) -> Step:
+def build_peer_step(shape: Shape, place: Place = CPU, compiled: bool = False) -> Step:
     """The step of transformers' ViTMAEForPreTraining."""
     from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
@@ -97,8 +138,11 @@ def build_peer_step(shape: Shape) -> Step:
             norm_pix_loss=True,
         )
     )
-    images = torch.randn(shape.batch, 3, shape.image, shape.image)
-    return _build_step(model.train(), lambda: model(pixel_values=images).loss)
+    model.train().to(place.device)
+    if compiled:
+        model.compile()
+    images = torch.randn(shape.batch, 3, shape.image, shape.image, device=place.device)
+    return _build_step(model, lambda: model(pixel_values=images).loss, place)
 
 
 def count_flops(shape: Shape) -> float:
@@ -120,14 +164,15 @@ def _block_flops(tokens: int, width: int) -> float:
     return 24 * tokens * width**2 + 4 * tokens**2 * width
 
 
-def _build_step(model: nn.Module, compute_loss: Callable[[], Tensor]) -> Step:
+def _build_step(model: nn.Module, compute_loss: Callable[[], Tensor], place: Place) -> Step:
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    fused = place.device.type in ("cpu", "cuda")
     optimizer = torch.optim.AdamW(
-        trainable, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=True
+        trainable, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=fused
     )
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16):
+        with place.forward_context():
             loss = compute_loss()
         loss.backward()
         optimizer.step()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from maskwright.losses.objective import build_objective
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.models.config import ModelConfig
 from maskwright.models.cost import count_step
-from maskwright.patches import PixelScale
+from maskwright.patches import PixelScale, visible_count
 from maskwright.schedules import Constant
 from maskwright.support.environment import describe_device
 from maskwright.support.seeding import torch_generator
@@ -24,8 +25,10 @@ from maskwright.training.masker import Masker, MaskerSettings
 from maskwright.training.module import patch_errors
 from maskwright.training.optimizer import build_optimizer
 from maskwright.training.shown import Shown
+from maskwright.training.trainer import to_device
 from maskwright.workflows.building.module import build_own_teacher, initialized_policy
 from maskwright.workflows.building.policies import build_checked_policy
+from peers_and_ours import CPU, Place
 
 CONFIG = ModelConfig(
     image_size=(96, 96),
@@ -56,28 +59,47 @@ POLICIES = (
 )
 
 
-def build_batch() -> Batch:
+@dataclass(frozen=True)
+class BenchShape:
+    """The model under which policies are compared, pictures of a step, and of the data."""
+
+    config: ModelConfig = CONFIG
+    batch: int = BATCH
+    pictures: int = PICTURES
+
+    @property
+    def num_patches(self) -> int:
+        height, width = self.config.image_size
+        return height * width // self.config.patch_size**2
+
+
+def build_batch(shape: BenchShape = BenchShape()) -> Batch:
     """Random pictures with random maps."""
-    rng = torch_generator(0, "bench")
-    images = torch.randint(0, 256, (BATCH, 3, *CONFIG.image_size), dtype=torch.uint8, generator=rng)
+    rng, count = torch_generator(0, "bench"), shape.num_patches
+    size = (shape.batch, 3, *shape.config.image_size)
+    images = torch.randint(0, 256, size, dtype=torch.uint8, generator=rng)
     names = ("foreground", "attention", *(f"parts/{part}" for part in PARTS))
-    priors = {name: torch.rand(BATCH, 64, generator=rng) / 3 for name in names}
-    views = torch.tensor([0.1, 0.1, 0.8, 0.8, 0.0]).expand(BATCH, -1)
-    return Batch(images, torch.randperm(PICTURES, generator=rng)[:BATCH], None, priors, views)
+    priors = {name: torch.rand(shape.batch, count, generator=rng) / 3 for name in names}
+    views = torch.tensor([0.1, 0.1, 0.8, 0.8, 0.0]).expand(shape.batch, -1)
+    ids = torch.randperm(shape.pictures, generator=rng)[: shape.batch]
+    return Batch(images, ids, None, priors, views)
 
 
-class Step:
+class PolicyStep:
     """One policy's training step on a fixed batch."""
 
-    def __init__(self, line: str, batch: Batch) -> None:
-        self.model = MaskedAutoencoder(CONFIG, torch_generator(0, "weights"))
+    def __init__(
+        self, line: str, batch: Batch, shape: BenchShape = BenchShape(), place: Place = CPU
+    ) -> None:
+        self.shape, self.place = shape, place
+        self.model = MaskedAutoencoder(shape.config, torch_generator(0, "weights"))
         scale = PixelScale((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
         policy = initialized_policy(
             build_checked_policy(line, self.model.grid, Constant(0.75)),
             self.model.grid,
             3,
             0,
-            PICTURES,
+            shape.pictures,
         )
         self.masker = Masker(
             policy,
@@ -86,10 +108,13 @@ class Step:
             scale,
             build_own_teacher(policy, self.model),
         )
+        self.model.to(place.device)
+        self.masker.to(place.device)
         self.objective, self.optimizer = (
             build_objective("mse"),
             build_optimizer([self.model, self.masker.learners], weight_decay=0.05, beta2=0.95),
         )
+        batch = to_device(batch, place.device)
         self.shown = Shown(
             images=scale.to_model(batch.images),
             sample_ids=batch.sample_ids,
@@ -99,11 +124,10 @@ class Step:
         )
         self.steps = 0
 
-    def run(self) -> float:
-        """Take one step; returns seconds."""
-        started = time.perf_counter()
+    def run(self) -> None:
+        """Take one step, as a training does, and let the policy remember it."""
         self.masker.follow(self.model.encoder, self.steps)
-        with torch.autocast("cpu", torch.bfloat16):
+        with self.place.forward_context():
             scene = self.masker.scene(self.shown, epoch=0, step=self.steps, progress=0.5)
             mask = self.masker.draw(scene)
             prediction = self.model(self.shown.images, mask, self.masker.weights(scene, mask))
@@ -116,13 +140,22 @@ class Step:
         self.optimizer.zero_grad(set_to_none=True)
         (loss if own is None else loss + own).backward()
         self.optimizer.step()
+        self.masker.after_step(True)
         self.steps += 1
+
+    def seconds(self) -> float:
+        """Take one step and time it."""
+        started = time.perf_counter()
+        self.run()
+        self.place.wait()
         return time.perf_counter() - started
 
     def charged(self) -> float:
         """Operations that the policy was charged, as a multiple of the model's own."""
-        own = count_step(CONFIG, 16, 48).training * BATCH * self.steps
-        return 1 + self.masker.spent["policy_flops"] / own
+        count = self.shape.num_patches
+        visible = visible_count(count, 0.75)
+        own = count_step(self.shape.config, visible, count - visible).training
+        return 1 + self.masker.spent["policy_flops"] / (own * self.shape.batch * self.steps)
 
 
 def _alone(rows: Tensor) -> Tensor:
@@ -136,11 +169,11 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     batch = build_batch()
-    steps = {line: Step(line, batch) for line in POLICIES}
+    steps = {line: PolicyStep(line, batch) for line in POLICIES}
     times: dict[str, list[float]] = {line: [] for line in POLICIES}
     for turn in range(given.rounds + 2):
         for line, step in steps.items():
-            seconds = step.run()
+            seconds = step.seconds()
             if turn >= 2:
                 times[line].append(seconds)
     print(

@@ -12,7 +12,9 @@ import os
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,8 +28,23 @@ from maskwright.support.seeding import torch_generator
 from maskwright.training.optimizer import build_optimizer
 from maskwright.workflows.building.mask_samples import MaskDraw, mask_samples
 from maskwright.workflows.building.model_shape import model_config
+from peers_and_ours import CPU, Place
 
 BATCH = 64
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a run was.
+
+    images_per_s: of the median row of numbers after the first epoch.
+    data_wait: share of the time in which the step waited for pictures, over the same rows.
+    worst_wait: of the row that waited most.
+    """
+
+    images_per_s: float
+    data_wait: float
+    worst_wait: float
 
 
 class Silent(LogReporter):
@@ -37,52 +54,64 @@ class Silent(LogReporter):
         super().__init__(visible=False)
 
 
-def run_speed(pictures: np.ndarray, folder: Path, steps: int) -> tuple[float, float]:
-    """Images per second of a run between its first and last row of numbers, and the share spent
-    waiting for pictures.
+def run_speed(
+    pictures: np.ndarray, folder: Path, steps: int, batch: int = BATCH, **settings: Any
+) -> Speed:
+    """The speed of a whole pretraining between its rows of numbers.
+
+    What is done between epochs (measuring, writing checkpoints) is not part of it.
     """
     run = maskwright.pretrain(
         pictures,
         out=folder,
         overwrite=True,
         steps=steps,
-        batch_size=BATCH,
-        model="stl10_192x8",
-        patch_size=12,
-        image_size=96,
+        batch_size=batch,
+        optimizer="adamw",
+        checkup=False,
         reporter=Silent(),
+        **settings,
     )
     rows = [row for row in run.metrics if "loss" in row]
-    first, last = rows[0], rows[-1]
-    return (last["images"] - first["images"]) / (
-        last["seconds"] - first["seconds"]
-    ), statistics.median(row["data_wait"] for row in rows[1:])
-
-
-def bare_speed(folder: Path, steps: int) -> float:
-    """Images per second of the step alone: mask, forward, loss, backward, AdamW on one synthetic
-    batch.
-    """
-    model = MaskedAutoencoder(
-        model_config(maskwright.open_run(folder).settings), torch_generator(0, "weights")
+    # Workers start in the first epoch, if there is another.
+    later = [row for row in rows if row["epoch"] > 1] or rows[1:]
+    waits = [row["data_wait"] for row in later]
+    return Speed(
+        statistics.median(row["images_per_s"] for row in later), statistics.mean(waits), max(waits)
     )
+
+
+def bare_speed(folder: Path, steps: int, batch: int = BATCH, place: Place = CPU) -> float:
+    """Images per second of the step alone: mask, forward, loss, backward, AdamW on one synthetic
+    batch, under the settings of a run.
+    """
+    config = model_config(maskwright.open_run(folder).settings)
+    model = MaskedAutoencoder(config, torch_generator(0, "weights")).to(place.device)
     optimizer, objective = (
         build_optimizer([model], weight_decay=0.05, beta2=0.95),
         build_objective("mse"),
     )
-    images, ids = torch.randn(BATCH, 3, 96, 96), torch.arange(BATCH)
+    images = torch.randn(batch, 3, *config.image_size, device=place.device)
+    ids = torch.arange(batch, device=place.device)
     started = time.perf_counter()
     for step in range(steps + 2):
         if step == 2:
+            place.wait()
             started = time.perf_counter()
         mask = mask_samples(RandomPolicy(), model.grid, ids, MaskDraw(0.75, step, "bench"))
-        with torch.autocast("cpu", torch.bfloat16):
+        with place.forward_context():
             loss = objective(model(images, mask), images).total
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return steps * BATCH / (time.perf_counter() - started)
+    place.wait()
+    return steps * batch / (time.perf_counter() - started)
+
+
+def draw_noise(count: int, side: int) -> np.ndarray:
+    """(count, side, side, 3) uint8 pictures of noise."""
+    return np.random.default_rng(0).integers(0, 255, (count, side, side, 3), dtype=np.uint8)
 
 
 def main() -> None:
@@ -90,20 +119,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=30)
     given = parser.parse_args()
-    pictures = np.random.default_rng(0).integers(
-        0, 255, (BATCH * (given.steps + 2) * 20 // 19 + 20, 110, 110, 3), dtype=np.uint8
-    )
+    pictures = draw_noise(BATCH * (given.steps + 2) * 20 // 19 + 20, 110)
     shares, waits = [], []
     with tempfile.TemporaryDirectory() as place:
         os.environ["MASKWRIGHT_CACHE"] = place
+        folder = Path(place) / "run"
         for _ in range(given.rounds):
-            whole, wait = run_speed(pictures, Path(place) / "run", given.steps)
-            bare = bare_speed(Path(place) / "run", given.steps)
-            shares.append(whole / bare)
-            waits.append(wait)
+            whole = run_speed(
+                pictures,
+                folder,
+                given.steps,
+                model="stl10_192x8",
+                patch_size=12,
+                image_size=96,
+                decoder="full",
+                predict=1.0,
+            )
+            bare = bare_speed(folder, given.steps)
+            shares.append(whole.images_per_s / bare)
+            waits.append(whole.data_wait)
             print(
-                f"run {whole:,.0f} images/s, bare {bare:,.0f} images/s, share {whole / bare:.1%},"
-                f" data wait {wait:.1%}",
+                f"run {whole.images_per_s:,.0f} images/s, bare {bare:,.0f} images/s, share"
+                f" {shares[-1]:.1%}, data wait {whole.data_wait:.1%}",
                 flush=True,
             )
     low, middle, high = statistics.quantiles(shares, n=4) if len(shares) > 1 else shares * 3

@@ -24,7 +24,13 @@ from tests.conftest import draw_pictures
 from tests.workflows.conftest import SMALL
 
 ROOT = Path(__file__).parents[1]
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+GUIDE = [
+    *sorted((ROOT / "docs" / "guide").glob("*.md")),
+    *sorted((ROOT / "docs" / "howto").glob("*.md")),
+    ROOT / "docs" / "start.md",
+    ROOT / "docs" / "which-policy.md",
+    ROOT / "docs" / "five-projects.md",
+]
 README = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *GUIDE))
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [
@@ -69,6 +75,11 @@ ONLY_PARSED = {
     "parts(weights": "needs a map of parts; tests/workflows/test_informed_policies.py has one",
     "SCANS": "needs deep files; tests/data/sources/test_reading.py has some",
     "STACKS": "needs files of many pages; tests/data/sources/test_reading.py has some",
+    "{000000": "needs a thousand shards; tests/data/sources/test_shards.py has a few",
+    "torchvision:": "fetches pictures; tests/workflows/test_every_recipe.py runs these recipes",
+    "runs/cifar10 ": "needs that run; tests/workflows/test_select.py has one",
+    "TINY-IMAGENET": "as above",
+    "anime@small": "as above",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
     "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",

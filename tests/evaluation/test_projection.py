@@ -26,10 +26,10 @@ def test_components_are_those_of_scikit_learn() -> None:
     assert np.abs(ours) == pytest.approx(np.abs(theirs), abs=1e-4)
 
 
-@pytest.mark.parametrize("method", ["pca", "tsne"])
+@pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 def test_groups_stay_together(method: str) -> None:
-    if method == "tsne":
-        pytest.importorskip("sklearn")
+    if method != "pca":
+        pytest.importorskip({"tsne": "sklearn", "umap": "umap"}[method])
     points = project(groups(), method)
     assert points.shape == (80, 2)
     assert np.abs(points).max() == pytest.approx(1.0)

@@ -73,6 +73,15 @@ def test_a_link_from_elsewhere_may_lead_to_the_page(studio_settings: StudioSetti
         assert client.get("/", headers={**headers, "sec-fetch-mode": "no-cors"}).status_code == 403
 
 
+def test_the_environment_can_give_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKWRIGHT_TOKEN", TOKEN)
+    assert StudioSettings(host="0.0.0.0").token == TOKEN
+    assert StudioSettings(token=TOKEN + "x").token == TOKEN + "x"
+    monkeypatch.setenv("MASKWRIGHT_TOKEN", "short")
+    with pytest.raises(MaskwrightError, match="too short"):
+        StudioSettings()
+
+
 @pytest.mark.parametrize("path", ["/", "/api/studio", "/page/app.js", "/api/pictures"])
 @pytest.mark.parametrize("query", ["", "?token=", "?token=wrong", f"?token={TOKEN[:-1]}"])
 def test_without_the_token_nothing_is_shown(shared: TestClient, path: str, query: str) -> None:

@@ -55,6 +55,9 @@ class RolloutReading:
 class Rollout:
     """Attention rollout (Abnar and Zuidema 2020) of whole and of occluded pictures.
 
+    Rollout multiplies the attention of all layers, and says from which patches the output gathers.
+    Its evenness, its center, and its agreement with the map of the whole picture are measured.
+
     Formula: rollout = product over layers of (A[l] + I) / 2
     Source: Abnar and Zuidema 2020.
 

@@ -45,6 +45,9 @@ FEW_DECISIONS = 30
 class CueConflict:
     """Shape bias = shape decisions / (shape + texture decisions) on cue-conflict pictures.
 
+    Such a picture has the outline of one class and the surface of another. Only pictures that the
+    probe gives to one of the two count.
+
     Formula: shape bias = shape / (shape + texture), counts of decisions
     Source: Geirhos et al. 2019.
 

@@ -46,6 +46,8 @@ USUAL = (
 class Geometry:
     """Shape of the masks of policies, and the error of copying the nearest visible patch.
 
+    No weights are asked: this orders policies from easy to hard before any training.
+
     Formula: distance = mean over masked i of the least distance to a visible patch
     Source: this package.
 

@@ -45,7 +45,10 @@ CONTROL = (
 class Occlusion:
     """Accuracy of the fixed probe and drift of its features as patches vanish.
 
-    Formula: drift = |z(occluded) - z|^2 / mean |z - z'|^2 over pairs of pictures
+    Patches vanish at random, in blocks, or by the encoder's own attention, the most or the least
+    attended first. A drift of 1 is the distance between two different pictures.
+
+    Formula: drift = (1 - cos(z(occluded), z)) / mean (1 - cos(z, z')) over pairs of pictures
     Source: this package, after Naseer et al. 2021.
 
     ratios: shares of the patches taken away.

@@ -68,7 +68,9 @@ class Shuffled:
 class Positions:
     """Patches of every picture shuffled: drift, accuracy, and the decoder's predictions.
 
-    Formula: drift = |z(shuffled) - z|^2 / mean |z - z'|^2 over pairs of pictures
+    An encoder that ignores where patches lie has a drift of 0.
+
+    Formula: drift = (1 - cos(z(shuffled), z)) / mean (1 - cos(z, z')) over pairs of pictures
     Source: this package.
 
     ratio: share of patches hidden where predictions are compared, for models that have a decoder.

@@ -34,6 +34,9 @@ CONTROL = (
 class Representation:
     """Rank, uniformity and alignment of mean-pooled features, and k-NN accuracy of every layer.
 
+    The rank says how many directions the features use. Alignment asks how near two crops of a
+    picture lie, uniformity how evenly pictures fill the sphere.
+
     Formula: effective rank = exp(entropy of the singular values' shares)
     Source: Roy and Vetterli 2007; Wang and Isola 2020.
 

@@ -44,7 +44,10 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
             " pca, or embed fewer pictures (--limit)."
         )
     if method not in installed_methods():
-        raise NotAvailable(f"{method} needs another package: pip install {_PACKAGES[method][1]}.")
+        raise NotAvailable(
+            f"{method} needs another package: pip install {_PACKAGES[method][1]}, or all of them:"
+            " pip install 'maskwright[maps]'."
+        )
     count = 2 if method == "pca" else _COMPONENTS
     components = principal_components(features, count)
     if method == "tsne":
@@ -94,5 +97,6 @@ def _umap(components: np.ndarray, seed: int) -> np.ndarray:
     from umap import UMAP
 
     near = min(15, len(components) - 1)
-    method = UMAP(n_neighbors=near, random_state=seed)
-    return np.asarray(method.fit_transform(components))
+    # One thread, which a seed asks for anyway: otherwise umap warns of it.
+    reducer = UMAP(n_neighbors=near, random_state=seed, n_jobs=1)
+    return np.asarray(reducer.fit_transform(components))

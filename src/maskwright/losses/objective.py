@@ -126,6 +126,9 @@ def build_objective(
 ) -> Objective:
     """Build an objective from a line of text or a mapping.
 
+    >>> [summand.name for summand in build_objective("mse + 0->0.1*laplacian").summands]
+    ['mse', 'laplacian']
+
     value: "mse", "0.6*mse + 0.4*l1", "1->0*mse + 0->1*l1" or {name: smooth_l1, beta: 0.5}.
     scale: how pixels become the model's numbers, for the perceptual term alone.
     load_extractor: what loads a frozen network (weights/extractors.py), for the perceptual term

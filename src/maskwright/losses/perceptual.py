@@ -47,7 +47,10 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualSettings:
-    """The options of the perceptual term: `perceptual(extractor="vgg19", weights="imagenet")`.
+    """Compare feature maps of a frozen network: those of the composite, and of the true picture.
+
+    The composite is the predicted patches between the visible ones. The network is never trained
+    and never saved; its passes are charged to the run.
 
     Formula: sum over layers l of w[l] * mean(|f[l](composite) - f[l](picture)|)
     Source: Johnson et al. 2016.

@@ -66,6 +66,9 @@ class SquaredError:
 class AbsoluteError:
     """Mean absolute error at the predicted patches.
 
+    Its slope is equally large wherever there is an error, so a few large errors decide less than
+    under `mse`.
+
     Formula: mean(|prediction - target|)
     Source: Xie et al. 2022 (SimMIM).
     """
@@ -97,6 +100,8 @@ class SmoothAbsoluteError:
 
     Formula: e^2 / (2 beta) where |e| < beta, else |e| - beta / 2
     Source: Girshick 2015 (Fast R-CNN); Baevski et al. 2022 (data2vec).
+
+    beta: the error from which on the term grows straight, in the numbers of the target.
     """
 
     beta: float = 1.0

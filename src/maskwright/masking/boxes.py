@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maskwright.patches.grid import Grid
+from maskwright.support.on_device import numbers_on
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,11 @@ class Boxes:
 
 def draw_log_uniform(chance: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
     """Turn uniform numbers in [0, 1) into log-uniform ones in [low, high)."""
-    low = torch.as_tensor(low, device=chance.device)
-    high = torch.as_tensor(high, device=chance.device)
+    # As tensors: Python's own floats would be divided at another precision.
+    low, high = (
+        side if isinstance(side, Tensor) else numbers_on(chance.device, side)
+        for side in (low, high)
+    )
     spread = high / low
     return low * spread**chance
 

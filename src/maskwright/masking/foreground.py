@@ -13,6 +13,7 @@ from maskwright.masking.quotas import Division, call_by_share, call_by_size, div
 from maskwright.schedules import parse_share
 from maskwright.support.checks import check_number, check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 USUAL_STRENGTH = 0.5
 OWNER = "Policy 'foreground'"
@@ -79,7 +80,7 @@ class ForegroundPolicy:
         # a patch is masked earlier the smaller the count at which it is called for
         if self.share is not None:
             share = self.share.at(scene.progress)
-            shares = torch.tensor([[share, 1 - share]], device=scene.device)
+            shares = numbers_on(scene.device, [[share, 1 - share]])
             return -call_by_share(division, shares)
         nearest = torch.full_like(division.sizes, 0.5)  # round to the nearest patch
         before = self._sizes_before(division)
@@ -123,6 +124,6 @@ class ForegroundPolicy:
         """
         # the side that waits has the other side's size before it
         waits = [[1.0, 0.0]] if self.heavy == "bg" else [[0.0, 1.0]]
-        does_wait = torch.tensor(waits, device=division.sizes.device)  # (1, 2)
+        does_wait = numbers_on(division.sizes.device, waits)  # (1, 2)
         sizes_of_other = division.sizes.flip(1)
         return does_wait * sizes_of_other

@@ -17,6 +17,7 @@ from maskwright.masking.stateful import leaves
 from maskwright.patches.grid import Grid
 from maskwright.support.checks import check_one_of
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 Cover = Literal["any", "half", "all"]
 
@@ -89,7 +90,7 @@ class GivenPolicy:
                 " there are no pictures here."
             )
         rows = [self.row_of(key) for key in scene.keys]
-        return bank[torch.tensor(rows, device=scene.device)]
+        return bank[numbers_on(scene.device, rows)]
 
     def check_pictures(self, keys: Iterable[str]) -> None:
         """Raise MaskwrightError when masks go by sample and a picture has none of its own."""

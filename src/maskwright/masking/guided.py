@@ -20,6 +20,9 @@ LEAST = 1e-6  # of the mean attention: a patch without any can still be drawn
 class GuidedPolicy:
     """Mask the patches with the most attention, or the least.
 
+    The attention is that of a transformer: of the run's own encoder by default, or of one that is
+    named. Its passes are charged to the run where a study compares equal operations.
+
     Formula: score[i] = log(a[i]) / temperature + Gumbel noise; at 0 score = a
     Source: Kakogeorgiou et al. 2022 (AttMask); Liu et al. 2023 (AMT).
 

@@ -13,6 +13,7 @@ from maskwright.masking.policy import Scene, Traits
 from maskwright.masking.stateful import Feedback, PolicyContext, PolicySettings
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.checks import check_count, check_number
+from maskwright.support.on_device import numbers_on
 
 LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 
@@ -21,11 +22,11 @@ LEARNED = Traits(uniform=False, needs=frozenset({"images"}))
 class AdversarialPolicy(PolicySettings):
     """Learn from the loss what to mask, first to lower it, later to raise it (CL-MAE).
 
-    Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
-    Source: Madan et al. 2024 (CL-MAE).
-
     The loss reaches the policy through the visible tokens: a step costs one pass of the small
     network more, not one of the model.
+
+    Formula: score = f(x) / temperature + Gumbel noise; slope of f = dial * slope of the loss
+    Source: Madan et al. 2024 (CL-MAE).
 
     dial: what the policy's gradient is multiplied by, 1 for a helper, -1 for an adversary.
     temperature: of the Gumbel noise that draws masks.
@@ -178,7 +179,7 @@ def share_divergence(keep_BN: Tensor, visible_share: float) -> Tensor:
     mean = keep_BN.mean(1)  # (B,)
     # away from the poles of the logarithm
     mean = mean.clamp(1e-6, 1 - 1e-6)
-    share = torch.tensor(visible_share, device=keep_BN.device)
+    share = numbers_on(keep_BN.device, visible_share)
     of_visible = (share / mean).log()
     of_masked = ((1 - share) / (1 - mean)).log()
     divergence = share * of_visible + (1 - share) * of_masked  # (B,)

@@ -14,6 +14,7 @@ from maskwright.masking.ranks import rank, without_order
 from maskwright.patches.grid import Grid
 from maskwright.schedules import Schedule, parse_schedule
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ class _SumOfPolicies:
 class MixturePolicy(_SumOfPolicies):
     """Pick one of several policies for each image, with chances in proportion to the weights.
 
+    Weights may be schedules, so that one policy gives way to another during the training.
+
     Formula: score = score of policy k, k drawn with chance w[k] / sum(w)
     Source: this package.
     """
@@ -62,7 +65,7 @@ class MixturePolicy(_SumOfPolicies):
     def score(self, scene: Scene) -> Tensor:
         # (B,) the part of each image: where a uniform number falls between the summed shares
         shares = _shares(self.weights, scene.progress)
-        ends = torch.tensor(shares, device=scene.device).cumsum(0)
+        ends = numbers_on(scene.device, shares).cumsum(0)
         chance = scene.rng.fork("pick").uniform()
         # without the last end, which rounding may leave below 1
         picked = torch.searchsorted(ends[:-1], chance, right=True)

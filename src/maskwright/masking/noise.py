@@ -26,6 +26,8 @@ LEAST_SIGMA = 0.25  # below it the Gaussian is a single patch in float32 and fil
 class RedNoise:
     """Mask large smooth regions: low-pass noise.
 
+    A hidden patch then lies far from what is visible, so copying a neighbor helps little.
+
     Formula: score = G(sigma) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).
 
@@ -50,6 +52,8 @@ class RedNoise:
 class BlueNoise:
     """Mask so that no large region is all masked: high-pass noise.
 
+    A hidden patch then has something visible beside it, which makes an easy task.
+
     Formula: score = w - G(sigma) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).
 
@@ -71,6 +75,9 @@ class BlueNoise:
 @dataclass(frozen=True, kw_only=True)
 class GreenNoise:
     """Mask clumps of a middle size: band-pass noise.
+
+    Two filters of different width are subtracted, so that neither single patches nor large regions
+    are masked together.
 
     Formula: score = (G(fine) - G(coarse)) * w, w white noise, G a Gaussian filter
     Source: Hinojosa et al. 2024 (ColorMAE).

@@ -20,6 +20,7 @@ from maskwright.masking.quotas import (
 from maskwright.schedules import parse_share
 from maskwright.support.checks import check_number
 from maskwright.support.errors import MaskwrightError, did_you_mean
+from maskwright.support.on_device import numbers_on
 
 BACKGROUND = "background"
 PARTS_NEEDED = frozenset({"prior:parts"})
@@ -96,7 +97,7 @@ class PartsPolicy:
     def _sizes_before(self, scene: Scene, division: Division, names: Sequence[str]) -> Tensor:
         """(B, P) patches of the parts that come before each part, in an order drawn by weight."""
         by_name = [self.weights.get(name, 1.0) for name in names]
-        weights = torch.tensor(by_name, device=scene.device)  # (P,)
+        weights = numbers_on(scene.device, by_name)  # (P,)
         # exponential waits: the shortest is first, which draws by weight without replacement
         chance = scene.rng.fork("order").uniform(len(names))
         waits = -torch.log1p(-chance) / weights.clamp(min=LEAST)  # (B, P)
@@ -108,7 +109,7 @@ class PartsPolicy:
         """(1, P) how fast each part is masked beside the others."""
         protected_pace = max(1 - self.protection.at(scene.progress), LEAST)
         paces = [protected_pace if name in self.protect else 1.0 for name in names]
-        return torch.tensor([paces], device=scene.device)
+        return numbers_on(scene.device, [paces])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,13 +145,13 @@ class PartRatiosPolicy:
         # parts that are not named are one part, the last
         named = list(self.ratios)
         group_of = [named.index(name) if name in named else len(named) for name in names]
-        group_ids = torch.tensor(group_of, device=scene.device)[ids]  # (B, N)
+        group_ids = numbers_on(scene.device, group_of)[ids]  # (B, N)
         bits = scene.rng.fork("places").bits(scene.grid.num_patches)
         division = divide_patches(group_ids, len(named) + 1, bits)
 
         offsets = scene.rng.fork("rounding").uniform(len(named))  # (B, named)
         now = [self.ratios[name].at(scene.progress) for name in named]
-        ratios = torch.tensor(now, device=scene.device).expand_as(offsets)
+        ratios = numbers_on(scene.device, now).expand_as(offsets)
 
         # the others make up the total: what is missing to it, over how many they are
         sizes = division.sizes[:, :-1]

@@ -17,6 +17,9 @@ from maskwright.support.checks import check_count, check_one_of
 class RandomPolicy:
     """Mask patches uniformly at random (He et al. 2022): all scores are equal, chance decides.
 
+    Every patch is masked equally often, whatever the picture shows. It is what the other policies
+    are compared with.
+
     Formula: score[i] = 0, ties by chance
     Source: He et al. 2022, Masked Autoencoders Are Scalable Vision Learners.
     """

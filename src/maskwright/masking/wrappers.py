@@ -83,6 +83,8 @@ class ComplementPolicy(_WrappedPolicy):
 
     Formula: score[i] = -(score of i under the policy `of`)
     Source: this package.
+
+    of: the policy that is turned around.
     """
 
     @property
@@ -111,6 +113,8 @@ class TurnsPolicy(_WrappedPolicy):
 
     Formula: mask m shows patches m * V to (m + 1) * V of one shared order
     Source: Ma et al. 2023 (DMJD).
+
+    of: the policy that ranks the patches.
     """
 
     @property

@@ -66,7 +66,11 @@ def count_attention_map(config: ModelConfig) -> int:
 
 
 def count_block(tokens: int, width: int, mlp_ratio: float) -> int:
-    """Multiply-adds of a transformer block for one image."""
+    """Multiply-adds of a transformer block for one image.
+
+    >>> count_block(tokens=17, width=192, mlp_ratio=4)
+    7631232
+    """
     # queries, keys, values and output, then both layers of the MLP
     linear = tokens * width * width * (4 + 2 * mlp_ratio)
     # queries times keys, and weights times values

@@ -27,6 +27,9 @@ class Grid:
     def of_image(cls, height: int, width: int, patch_size: int) -> Grid:
         """Divide a height x width image into patches.
 
+        >>> Grid.of_image(96, 96, 8).num_patches
+        144
+
         Raises MaskwrightError, with the nearest size that fits, when it does not divide.
         """
         if height % patch_size or width % patch_size or height < patch_size or width < patch_size:

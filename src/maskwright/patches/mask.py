@@ -17,6 +17,10 @@ from maskwright.support.seeding import KeyedRng, integer_device
 class PatchMask:
     """Which patches of each image are visible, masked and predicted.
 
+    >>> rng = sample_rng(0, 0, torch.arange(2), "example")
+    >>> split(torch.zeros(2, 16), num_visible=4, rng=rng).is_masked.sum(1)
+    tensor([12, 12])
+
     Ids are int64 and sorted, count row by row from 0, and know nothing of prefix tokens.
 
     visible_ids: (B, V), what the encoder sees.
@@ -217,7 +221,8 @@ def take(tokens_BND: Tensor, ids_BK: Tensor) -> Tensor:
     """Pick tokens by id: (B, N, D) and (B, K), in [0, N), give (B, K, D)."""
     rows = _rows(ids_BK, tokens_BND)
     flat = tokens_BND.flatten(0, 1)  # (B * N, D)
-    return flat.index_select(0, rows.flatten()).view(*rows.shape, -1)
+    # the width by name: with no ids at all it could not be told
+    return flat.index_select(0, rows.flatten()).view(*rows.shape, tokens_BND.shape[2])
 
 
 def put(tokens_BND: Tensor, ids_BK: Tensor, values_BKD: Tensor) -> Tensor:

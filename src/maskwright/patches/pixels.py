@@ -11,10 +11,14 @@ from torch import Tensor
 
 from maskwright.patches.grid import Grid
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.on_device import numbers_on
 
 
 def patchify(images_BCHW: Tensor, patch_size: int) -> Tensor:
     """Cut (B, C, H, W) images into (B, N, P) patches.
+
+    >>> patchify(torch.zeros(2, 3, 32, 32), 8).shape
+    torch.Size([2, 16, 192])
 
     P = patch_size**2 * C, ordered (row, column, channel) as in the official MAE. Raises
     MaskwrightError when the image does not divide.
@@ -130,4 +134,4 @@ class PixelScale:
     @staticmethod
     def _column(numbers: tuple[float, ...], like: Tensor) -> Tensor:
         """(C, 1, 1): one number per channel, ready to be spread over rows and columns."""
-        return torch.tensor(numbers, dtype=like.dtype, device=like.device)[:, None, None]
+        return numbers_on(like.device, numbers, like.dtype)[:, None, None]

@@ -12,15 +12,15 @@ from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.measuring import cross_policies
 from maskwright.studies.metrics import PSNR
 from maskwright.studies.progress import QuietStream
-from maskwright.studies.record import StudyRecord, TrialRecord
+from maskwright.studies.record import AnyRecord, TrialRecord
 from maskwright.studies.trial import RECORD
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter
 
 
 def add_cross(
-    record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
-) -> StudyRecord:
+    record: AnyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
+) -> AnyRecord:
     """The record with numbers `psnr of masks by ARM` in every finished trial.
 
     Trials count whose run lies on this machine; what an earlier call measured is read from disk.

@@ -13,7 +13,7 @@ from typing import Any
 from maskwright.studies.measures import MeasureSettings
 from maskwright.studies.probing import evaluate_probes, read_metrics
 from maskwright.studies.progress import QuietStream
-from maskwright.studies.record import StudyRecord, TrialRecord
+from maskwright.studies.record import AnyRecord, TrialRecord
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
 from maskwright.support.reporting import Reporter
@@ -40,8 +40,8 @@ Floor = Mapping[str, Mapping[str, float]]
 
 
 def add_random_weights(
-    record: StudyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
-) -> StudyRecord:
+    record: AnyRecord, folder: Path, measures: MeasureSettings, reporter: Reporter
+) -> AnyRecord:
     """The record with what random weights of each arm's shape reach.
 
     They are measured once per shape and kept in the study's folder.

@@ -102,7 +102,7 @@ class FillMetric(_Kind):
 # Names of metrics are keys of study.json, where published studies have them: they do not change.
 _MASKS_BY = "of masks by "
 
-PROBE_METRICS = (
+PROBE_METRICS: tuple[ProbeMetric, ...] = (
     # the share of right answers, which every probe of classes has
     ProbeMetric(key="top1", unit="share", answers="correct"),
     # whether the true class is among the five best, of more than five classes

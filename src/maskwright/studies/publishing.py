@@ -13,7 +13,8 @@ from maskwright.studies.report.published import read_report
 from maskwright.studies.trial import TRIALS
 from maskwright.studies.voting.quote import add_votes
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.study_settings import PublishSettings
 
@@ -33,7 +34,7 @@ def publish(settings: PublishSettings, reporter: Reporter | None = None) -> Path
 
     Raises MaskwrightError for a folder without a study, or with trials to run.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     study = Path(settings.study)
     place = Path(settings.place)
     # A vote may have ended after the study.

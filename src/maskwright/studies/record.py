@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_json
@@ -235,3 +235,7 @@ class StudyRecord:
     def load(cls, path: Path | str) -> StudyRecord:
         """Read study.json."""
         return cls.from_dict(read_json(path))
+
+
+AnyRecord = TypeVar("AnyRecord", bound=StudyRecord)
+"""A record or what a study returns: a function that adds to it gives back the same kind."""

@@ -18,16 +18,13 @@ from maskwright.studies.design import (
     keep_lengths,
     keep_plan,
 )
-from maskwright.studies.findings import find
-from maskwright.studies.findings_text import format_findings
 from maskwright.studies.floors import add_random_weights
+from maskwright.studies.outcome import StudyOutcome
 from maskwright.studies.plan import StudyPlan, build_plan, plan_policies, read_plan
 from maskwright.studies.plan_changes import change_plan, copy_plan
 from maskwright.studies.plan_files import read_plan_file
-from maskwright.studies.record import StudyRecord, TrialRecord
-from maskwright.studies.report.notes import notes_of
+from maskwright.studies.record import TrialRecord
 from maskwright.studies.report.page import write_report
-from maskwright.studies.report.words import answer_lines
 from maskwright.studies.results import write_results
 from maskwright.studies.running import NAMES, RunningSettings, read_running
 from maskwright.studies.search import search_settings
@@ -35,18 +32,21 @@ from maskwright.studies.trial import kept_records
 from maskwright.studies.voting.quote import add_votes
 from maskwright.studies.workers import Job, work, work_together
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter, say_result
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.study_settings import COMPARE, CompareSettings, StudySettings
 
 
 @takes(StudySettings, "plan")
-def study(settings: StudySettings, reporter: Reporter | None = None, **running: Any) -> StudyRecord:
+def study(
+    settings: StudySettings, reporter: Reporter | None = None, **running: Any
+) -> StudyOutcome:
     """Run the trials of a plan that are missing, and compare the arms.
 
     Returns the record, which study.json holds. Raises MaskwrightError for bad plans.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     if settings.copy is not None:
         return _copy(settings, reporter)
     # What is given here wins over the file.
@@ -54,7 +54,7 @@ def study(settings: StudySettings, reporter: Reporter | None = None, **running: 
     return run_plan(plan, read_running({**settings.running(), **running}), reporter)
 
 
-def _copy(settings: StudySettings, reporter: Reporter) -> StudyRecord:
+def _copy(settings: StudySettings, reporter: Reporter) -> StudyOutcome:
     """Write the plan to a file of the user's own, checked, and run nothing."""
     changes = {"data": settings.data, **settings.changes()}
     values = change_plan(read_plan_file(settings.plan, settings.scale), changes)
@@ -72,7 +72,7 @@ def compare(
     reporter: Reporter | None = None,
     evaluate: Mapping[str, Any] | None = None,
     **rest: Any,
-) -> StudyRecord:
+) -> StudyOutcome:
     """Compare policies on pictures at the same compute.
 
     As in `maskwright.compare("photos", "random,block(size=2)", budget="steps=500")`. What is
@@ -80,7 +80,7 @@ def compare(
     default the last probe, or how well pictures are filled in under the first common mask where
     there are no labels for probes.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     # What is not a setting of the command is either about running or the plan's own.
     others = {name: rest.pop(name) for name in NAMES if name in rest}
     running = read_running({**settings.running(), **others})
@@ -97,9 +97,9 @@ def compare(
 
 def run_plan(
     plan: StudyPlan, running: RunningSettings, reporter: Reporter | None = None
-) -> StudyRecord:
+) -> StudyOutcome:
     """Run the missing trials of a plan; see `study`."""
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     # The one place where the plan meets what its folder holds.
     folder = running.folder(plan.name)
     plan = join_plan(plan, folder)
@@ -124,15 +124,15 @@ def run_plan(
     return _conclude(plan, collect(plan, job), folder, reporter)
 
 
-def collect(plan: StudyPlan, job: Job) -> StudyRecord:
+def collect(plan: StudyPlan, job: Job) -> StudyOutcome:
     """The record of a study as its ledger knows it now."""
     with job.open(plan) as ledger:
         return _record(plan, {record.key: record for record in ledger.records()})
 
 
-def _record(plan: StudyPlan, known: Mapping[tuple[str, int], TrialRecord]) -> StudyRecord:
+def _record(plan: StudyPlan, known: Mapping[tuple[str, int], TrialRecord]) -> StudyOutcome:
     """The plan with those of its trials that are known."""
-    return StudyRecord(
+    return StudyOutcome(
         name=plan.name,
         question=plan.question,
         plan=plan.written,
@@ -177,8 +177,8 @@ def _run_missing(plan: StudyPlan, job: Job, running: RunningSettings, reporter: 
 
 
 def _conclude(
-    plan: StudyPlan, record: StudyRecord, folder: Path, reporter: Reporter
-) -> StudyRecord:
+    plan: StudyPlan, record: StudyOutcome, folder: Path, reporter: Reporter
+) -> StudyOutcome:
     """Measure across policies, write study.json and say how the arms compare."""
     left = sum(trial.state in ("waiting", "running") for trial in record.trials)
     failed = sum(trial.state == "failed" for trial in record.trials)
@@ -189,8 +189,7 @@ def _conclude(
     record = add_votes(record, folder, reporter)
     page = write_report(record, folder)
     write_results(record, folder)
-    for line in [*format_findings(record), *_format_answer(record)]:
-        reporter.say(line)
+    say_result(reporter, record.lines())
     # What is missing comes last, where it is not overlooked.
     if failed:
         reporter.warn(
@@ -205,7 +204,7 @@ def _conclude(
     return record
 
 
-def _refuse_failure(record: StudyRecord, folder: Path) -> None:
+def _refuse_failure(record: StudyOutcome, folder: Path) -> None:
     """Raise MaskwrightError for a study of which every trial has failed."""
     if not record.trials or any(trial.state != "failed" for trial in record.trials):
         return
@@ -218,11 +217,3 @@ def _refuse_failure(record: StudyRecord, folder: Path) -> None:
         f" Mend it and run them again: maskwright study {folder / PLAN} --out {folder}"
         " --retry-failed"
     )
-
-
-def _format_answer(record: StudyRecord) -> list[str]:
-    """The page's answer and what to know before believing it, for a console."""
-    findings = find(record)
-    if not findings:
-        return []
-    return [*answer_lines(findings, record.baseline), *notes_of(record, findings)]

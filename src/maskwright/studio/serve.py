@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 
 from maskwright.studio.app import build_app
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.studio_settings import LOOPBACK, StudioSettings
 
@@ -24,7 +25,7 @@ def serve_studio(settings: StudioSettings, reporter: Reporter | None = None) -> 
 
     Raises MaskwrightError when the port is taken, and for data or models that are not there.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     _show_faults()
     app = build_app(settings)
     bound = bind(settings.host, settings.port)

@@ -9,8 +9,13 @@ from collections.abc import Iterable
 class MaskwrightError(ValueError):
     """A mistake that the user can mend.
 
-    The command line prints it as one sentence and exits with code 2.
+    The command line prints it as one sentence and exits with code 2. So does a notebook, where
+    Python would otherwise show the files of this package, in which nothing has to be mended.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in the place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class NotAvailable(MaskwrightError):
@@ -18,7 +23,11 @@ class NotAvailable(MaskwrightError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `" Did you mean 'block'?"` for the nearest known name, or "" when none is near."""
+    """Return `" Did you mean 'block'?"` for the nearest known name, or "" when none is near.
+
+    >>> did_you_mean("blok", ["random", "block"])
+    " Did you mean 'block'?"
+    """
     # below half of the letters in common, a guess confuses more than it helps
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
-from maskwright.support.reporting import log
+from maskwright.support.reporting import LogReporter, Reporter, log
 
 # Between two changes of the line of progress; a browser need not follow every step.
 _SECONDS = 0.5
@@ -24,20 +25,28 @@ Display = Callable[..., Any]
 class NotebookReporter:
     """Speaks below the cell that is running; every sentence also goes to the log of the run."""
 
+    # See `say_result`: a table would stand there twice.
+    shows_results = True
+
     def __init__(self, display: Display) -> None:
         """display: shows things; that of IPython outside tests."""
         self._display = display
-        self._line: Any = None
+        # Sentences that follow each other share a place. In a place of its own each, with the space
+        # that notebooks leave around it, they would push the result off the screen.
+        self._sentences: list[Bundle] = []
+        self._paragraph: Any = None
+        # A bar for each kind of work, such as decoding and training.
+        self._bars: dict[str, Any] = {}
         self._figure: Any = None
         self._shown = float("-inf")
 
     def say(self, text: str) -> None:
         log.info(text)
-        self._show(f"<div>{escape(text)}</div>", text)
+        self._add(escape(text), text)
 
     def warn(self, text: str) -> None:
         log.warning(text)
-        self._show(f'<div style="color: #b45309">note: {escape(text)}</div>', f"note: {text}")
+        self._add(f'<span style="color: #b45309">note: {escape(text)}</span>', f"note: {text}")
 
     def progress(self, label: str, done: float, total: float, detail: str) -> None:
         now = time.monotonic()
@@ -48,28 +57,67 @@ class NotebookReporter:
         share = done / max(total, 1e-9)
         text = f"{label} {share:4.0%}  {detail}"
         bar = f'<progress value="{share:.4f}" max="1"></progress>'
-        self._line = self._place(self._line, _bundle(f"<div>{bar} {escape(text)}</div>", text))
+        shown = _bundle(f"<div>{bar} {escape(text)}</div>", text)
+        self._bars[label] = self._place(self._bars.get(label), shown)
 
     def show_curves(self, png: bytes) -> None:
         """Draw the curves of the training, in the place of the earlier ones."""
-        encoded = base64.b64encode(png).decode()
-        html = f'<img width="800" src="data:image/png;base64,{encoded}">'
+        html = picture_html(png, "curves of the training")
         self._figure = self._place(self._figure, _bundle(html, "curves of the training"))
 
     def finish(self) -> None:
-        # What comes next gets a line of its own; the curves stay where they are.
-        self._line = None
+        # What comes next is shown at once. A study ends many trainings, and its bar goes on.
         self._shown = float("-inf")
 
-    def _show(self, html: str, text: str) -> None:
-        self._display(_bundle(html, text), raw=True)
+    def _add(self, html: str, text: str) -> None:
+        """Add a sentence to the paragraph that stands last, or begin one."""
+        if self._paragraph is None:
+            self._sentences = []
+        self._sentences.append(_bundle(html, text))
+        lines = [sentence["text/html"] for sentence in self._sentences]
+        plain = [sentence["text/plain"] for sentence in self._sentences]
+        # Some sentences are rows of a table, so all stand in letters of one width.
+        block = _bundle(_block("\n".join(lines), wrap=True), "\n".join(plain))
+        self._paragraph = self._show(self._paragraph, block)
 
     def _place(self, handle: Any, bundle: Bundle) -> Any:
+        """Show progress or a picture, or change it; sentences that come later stand below it."""
+        if handle is None:
+            self._paragraph = None
+        return self._show(handle, bundle)
+
+    def _show(self, handle: Any, bundle: Bundle) -> Any:
         """Show something, or change what is shown already; returns its handle."""
         if handle is None:
             return self._display(bundle, raw=True, display_id=True)
         handle.update(bundle, raw=True)
         return handle
+
+
+class _Notes(logging.Handler):
+    """Shows what rooms without a reporter have to say, such as that another process is waited
+    for.
+    """
+
+    def __init__(self, display: Display) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"note: {record.getMessage()}"
+        self._display(_bundle(_block(escape(text), wrap=True), text), raw=True)
+
+
+def _show_notes(display: Display) -> None:
+    """Let the warnings of the data room reach the reader; a second call changes nothing."""
+    data = logging.getLogger("maskwright.data")
+    if not any(isinstance(handler, _Notes) for handler in data.handlers):
+        data.addHandler(_Notes(display))
+
+
+def usual_reporter() -> Reporter:
+    """Who listens where a program names nobody: its notebook, or the log."""
+    return notebook_reporter() or LogReporter()
 
 
 def notebook_reporter() -> NotebookReporter | None:
@@ -80,7 +128,43 @@ def notebook_reporter() -> NotebookReporter | None:
     # IPython in a terminal has a shell too, but no kernel that shows pictures.
     if ipython is None or not hasattr(shell, "kernel"):
         return None
+    _show_notes(ipython.display.display)
     return NotebookReporter(ipython.display.display)
+
+
+def lines_html(lines: Iterable[str], wrap: bool = False) -> str:
+    """Lines of plain text as a notebook shows them: aligned as in a terminal.
+
+    wrap: break long lines, where most of them are sentences.
+    """
+    return _block(escape("\n".join(lines)), wrap)
+
+
+def picture_html(png: bytes, alt: str) -> str:
+    """A picture as a notebook shows it.
+
+    alt: a sentence in its place for those who do not see it.
+    """
+    # Whole and exact, unlike the small pictures of a page.
+    encoded = base64.b64encode(png).decode()
+    return f'<img width="800" alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
+
+
+def drawing_html(svg: str, caption: str) -> str:
+    """An <svg> element with words below it, as a notebook shows them."""
+    return (
+        f'<figure style="max-width: 700px; margin: 0.5em 0">{svg}'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _block(html: str, wrap: bool) -> str:
+    """Lines in letters of one width.
+
+    wrap: break long lines; those of a table are moved to the side, so that its columns stay.
+    """
+    long_lines = "white-space: pre-wrap" if wrap else "overflow-x: auto"
+    return f'<pre style="line-height: 1.3; {long_lines}">{html}</pre>'
 
 
 def _bundle(html: str, text: str) -> Bundle:

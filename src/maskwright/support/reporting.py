@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -46,6 +46,17 @@ class CurvesReporter(Reporter, Protocol):
 def curves_shown_by(reporter: Reporter) -> Callable[[bytes], None] | None:
     """What takes the curves of a training, where the listener can show them."""
     return reporter.show_curves if isinstance(reporter, CurvesReporter) else None
+
+
+def say_result(reporter: Reporter, lines: Iterable[str]) -> None:
+    """Say the lines of a result, except to a listener that shows results themselves.
+
+    In a notebook the value of a cell is shown, and its table would stand there twice.
+    """
+    if getattr(reporter, "shows_results", False):
+        return
+    for line in lines:
+        reporter.say(line)
 
 
 class LogReporter:

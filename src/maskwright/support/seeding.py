@@ -39,6 +39,9 @@ def sample_rng(
 ) -> KeyedRng:
     """Build the stream of each sample of a batch, by (seed, purpose, epoch, sample id) alone.
 
+    >>> sample_rng(0, 3, torch.tensor([7, 8])).uniform(4).shape
+    torch.Size([2, 4])
+
     The draws come on the device of `sample_ids`.
 
     sample_ids: (B,) integers.

@@ -123,6 +123,14 @@ def tracker_mode() -> str | None:
     return os.environ.get("WANDB_MODE")
 
 
+def studio_token() -> str | None:
+    """The studio's token from MASKWRIGHT_TOKEN; None where it is not set.
+
+    Other users of a machine can read the words of a command, but not its environment.
+    """
+    return os.environ.get("MASKWRIGHT_TOKEN") or None
+
+
 def wait_briefly() -> None:
     """Let waiting OpenMP threads sleep soon, not spin, unless the user says otherwise.
 

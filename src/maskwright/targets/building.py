@@ -39,6 +39,11 @@ def read_target(value: str | Mapping[str, Any]) -> Target | TargetSettings:
 
 
 def build_target(value: str | Mapping[str, Any], shape: PatchShape) -> Target:
-    """The target for patches of that shape; one with a state is not fitted yet."""
+    """The target for patches of that shape; one with a state is not fitted yet.
+
+    >>> shape = PatchShape(8, 3)
+    >>> build_target("hog(bins=9)", shape).num_values(shape)
+    108
+    """
     read = read_target(value)
     return read.build(shape) if isinstance(read, TargetSettings) else read

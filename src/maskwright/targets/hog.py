@@ -31,6 +31,9 @@ _CHUNK = 1 << 16
 class HogTarget:
     """Predict how much gradient there is in each direction, in each cell of a patch.
 
+    A histogram keeps how edges run and forgets color and exact place, so there is no way back to a
+    picture.
+
     Formula: t = h / sqrt(|h|^2 + floor^2), h the votes for each direction
     Source: Wei et al. 2022 (MaskFeat); Dalal and Triggs 2005.
 

@@ -16,6 +16,9 @@ from maskwright.targets.catalog import target_line
 class RawTarget:
     """Predict the pixels of each patch in the model's numbers.
 
+    The model's numbers are pixels less the mean of the data, over their deviation. What is
+    predicted leads straight back to a picture, so this is the target for filling in.
+
     Formula: t = x
     Source: Xie et al. 2022 (SimMIM).
     """

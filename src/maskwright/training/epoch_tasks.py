@@ -104,7 +104,18 @@ def frozen(module: torch.nn.Module) -> Iterator[None]:
     was_training = module.training
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _not_compiled(module):
             yield
     finally:
         module.train(was_training)
+
+
+def _not_compiled(module: torch.nn.Module) -> AbstractContextManager[Any]:
+    """A compiled model runs as it is while it is measured.
+
+    It would be compiled again without gradients and for batches of other sizes, which takes longer
+    than measuring.
+    """
+    is_compiled = any(part._compiled_call_impl is not None for part in module.modules())
+    # Not asked for otherwise: it imports the compiler, which takes seconds.
+    return torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()

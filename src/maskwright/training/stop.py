@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM as a polite request.
+"""Ctrl-C, SIGTERM and SIGUSR1 as a polite request.
 
-The running step ends, the state is written, and the run can be resumed.
+The running step ends, the state is written, and the run can be resumed. SIGUSR1 is what SLURM sends
+before the time of a job is over, where it is asked to (`--signal=USR1@120`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any
 from maskwright.training.callback import Callback
 from maskwright.training.trainer import Trainer
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Windows has no SIGUSR1.
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
 
 
 class StopSignals(Callback):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from maskwright.support.on_device import move
 from maskwright.support.torch_files import write_torch
 from maskwright.training.callback import Callback
 from maskwright.training.group import ALONE, Group, ProcessLost, is_lost_process
@@ -236,7 +237,7 @@ class _Step(nn.Module):
 def to_device(batch: Any, device: torch.device) -> Any:
     """A batch with its tensors on a device; other values are passed through."""
     if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
+        return move(batch, device)
     if isinstance(batch, dict):
         return {name: to_device(value, device) for name, value in batch.items()}
     # A named tuple is built from its values one by one.

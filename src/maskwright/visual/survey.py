@@ -40,7 +40,7 @@ def size_sheet(
     heads: a few words over each column.
     rows: a line per picture, of equal (S, S, 3) uint8 squares.
     """
-    lines = []
+    lines: list[GridLine] = []
     for row in rows:
         tiles = [fit_square(pixels, LARGE) for pixels in row]
         captions = [""] * len(tiles)

@@ -12,7 +12,8 @@ from torch import Tensor
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import limited
 from maskwright.support.environment import describe_device, pick_device, versions
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.weights.checkpoint import LoadedEncoder
 from maskwright.workflows.loading.pictures import reading_for
 from maskwright.workflows.measuring.anomaly_report import AnomalyReport, measure_scores
@@ -54,7 +55,7 @@ def anomalies(settings: AnomaliesSettings, reporter: Reporter | None = None) -> 
     patch is from all patches of normal pictures (PatchCore, Roth et al. 2022); beside them the
     distance to the mean normal picture. Leaves a sheet, scores.csv and anomalies.json.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     device = pick_device(settings.device)
     (encoder,) = load_encoders([settings.run], ["run"], settings.normal, device)
     loaded, home = encoder.loaded, home_of(settings.run)
@@ -95,7 +96,10 @@ def _score(
     device = pick_device(settings.device)
     scorer = learn_normal(loaded, normal, settings, device, reporter)
     if scorer.errors is None:
-        reporter.warn("These weights have no decoder, so there is no score by reconstruction.")
+        reporter.warn(
+            "These weights have no decoder of masked patches, so there is no score by"
+            " reconstruction."
+        )
     return scorer.score(queries.store)
 
 

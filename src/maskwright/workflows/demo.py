@@ -12,7 +12,8 @@ from maskwright.data.store.splits import TEST_SHARE
 from maskwright.support.count_progress import format_time
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_text
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.evaluate import evaluate
 from maskwright.workflows.pretrain import pretrain
 from maskwright.workflows.reconstruct import reconstruct
@@ -32,7 +33,7 @@ def demo(settings: DemoSettings, reporter: Reporter | None = None) -> Run:
     being defective, used as a label here from 0.4 on and only to measure (Deitsch et al. 2019).
     An earlier demo in `out` is replaced.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     started = time.monotonic()
     # Nothing is downloaded: the pictures are in the package.
     folder = _pictures()

@@ -11,7 +11,8 @@ from maskwright.diagnostics.diagnostic import Diagnostic
 from maskwright.diagnostics.findings import Findings
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.labeled import find_split
 from maskwright.workflows.loading.labeled_settings import labeled_settings
 from maskwright.workflows.measuring.diagnose_pictures import find_extra_pictures
@@ -36,7 +37,7 @@ def diagnose(
     Leaves OUT/<test>.png and OUT/<test>.json for each test and returns the findings by test.
     Raises MaskwrightError when something does not fit.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     # What the user wrote is checked before anything is loaded.
     questions = build_diagnostics(settings.tests)
     paths = [settings.runs] if isinstance(settings.runs, (str, Path)) else list(settings.runs)

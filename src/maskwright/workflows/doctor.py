@@ -9,9 +9,10 @@ from typing import Any
 
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import LogReporter, Reporter, say_result
 from maskwright.weights.checkpoint import LoadedModel, load_model
-from maskwright.workflows.health.checkup import Checkup, examine, write_checkup
+from maskwright.workflows.health.checkup import NEIGHBORS, Checkup, examine, write_checkup
 from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.machine import MachineCheck, examine_machine
 from maskwright.workflows.health.neighbor_sheet import neighbor_sheet
@@ -35,7 +36,7 @@ def doctor(
     """
     if settings.run is None:
         return examine_machine()
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     # With --json nothing but the JSON may stand on standard output.
     listener = LogReporter(visible=False) if settings.json else reporter
     evidence = gather(settings, listener)
@@ -44,13 +45,12 @@ def doctor(
     write_checkup(folder, checkup)
     written = f"{folder / 'doctor.json'}"
     if checkup.find("features") is not None and evidence.features is not None:
-        save_picture(folder / "neighbors.png", neighbor_sheet(evidence.images, evidence.features))
-        written = f"{written} and neighbors.png"
+        save_picture(folder / NEIGHBORS, neighbor_sheet(evidence.images, evidence.features))
+        written = f"{written} and {NEIGHBORS}"
     if settings.json:
         reporter.say(json.dumps(checkup.to_dict(), indent=2))
         return checkup
-    for line in checkup.sentences():
-        reporter.say(line)
+    say_result(reporter, checkup.sentences())
     reporter.say(f"Written to {written}")
     return checkup
 

@@ -12,7 +12,8 @@ from maskwright.data.sources.open import Source, open_source
 from maskwright.data.sources.survey import nothing_readable
 from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.encoder import load
 from maskwright.workflows.loading.pictures import format_skipped, reading_for
 from maskwright.workflows.loading.views import PictureBatches
@@ -44,7 +45,7 @@ def embed(settings: EmbedSettings, reporter: Reporter | None = None) -> Embedded
     Pictures are decoded as they are needed, so neither memory nor the cache grows with the data.
     Unreadable ones are skipped, counted and named.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     encoder = load(settings.run, device=settings.device)
     # As the encoder's pictures were read, unless stated.
     reading = reading_for(encoder.loaded.settings, settings.value_range, settings.pages)

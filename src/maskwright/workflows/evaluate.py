@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from maskwright.evaluation.readout import DEFAULT_READOUT, find_readout
 from maskwright.support.environment import describe_device, pick_device, versions
 from maskwright.support.files import hash_strings, write_json
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import lines_html, usual_reporter
+from maskwright.support.reporting import Reporter, say_result
 from maskwright.weights.hints import split_hints
 from maskwright.weights.opening import is_name
 from maskwright.workflows.loading.labeled import Labeled
@@ -30,14 +31,31 @@ from maskwright.workflows.runs.run_folder import now, slug
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.evaluate_settings import EvaluateSettings
 
-__all__ = ["PROBES", "TEST_NAMES", "eval_folder", "evaluate"]
+__all__ = ["PROBES", "TEST_NAMES", "Evaluated", "eval_folder", "evaluate"]
 
 # A longer list of probes makes file names that some file systems refuse.
 LONGEST_PROBES = 40
 
 
+class Evaluated(dict[str, Any]):
+    """{encoder name: {probe: result}}, which shows itself as a table in notebooks."""
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        """report: what is written as JSON; `differences` holds its paired differences."""
+        super().__init__(report["results"])
+        self.differences: Any = report["differences"]
+
+    def lines(self) -> list[str]:
+        """The tables of results and of paired differences, in lines for people."""
+        # Of baselines too: whether the training made a difference is the first question.
+        return [*format_results(self), *format_differences(self.differences)]
+
+    def _repr_html_(self) -> str:
+        return lines_html(self.lines())
+
+
 @takes(EvaluateSettings, "run", "data")
-def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> dict[str, Any]:
+def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> Evaluated:
     """Measure the encoders of runs or checkpoints on labeled pictures.
 
     Returns and saves {encoder name: {probe: result}}. Labels come from sub-folders or a CSV. Splits
@@ -46,7 +64,7 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
 
     Raises MaskwrightError when there are no labels.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     # What the user wrote is checked before anything is loaded.
     probes = parse_probes(settings.probe, settings.shots)
     find_readout(settings.features)
@@ -74,9 +92,9 @@ def evaluate(settings: EvaluateSettings, reporter: Reporter | None = None) -> di
     stem = name_result(
         evaluation.pictures.name, list(probes), list(map(str, runs)), settings.features
     )
-    _write(report, names, folder / stem, settings.figures, reporter)
+    measured = _write(report, names, folder / stem, settings.figures, reporter)
     _write_files(evaluation, folder / stem, settings.figures, reporter)
-    return dict(report["results"])
+    return measured
 
 
 def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -> dict[str, Any]:
@@ -93,20 +111,16 @@ def _describe(settings: EvaluateSettings, evaluation: Evaluation, device: str) -
 
 def _write(
     report: dict[str, Any], names: Sequence[str], stem: Path, figures: bool, reporter: Reporter
-) -> None:
+) -> Evaluated:
     """Leave the report as JSON with its figures, and say what came out."""
     # JSON first: a figure that fails must not lose the numbers.
     write_json(f"{stem}.json", report)
     drawn = save_figures(report, names, stem) if figures else []
-    # Of baselines too: whether the training made a difference is the first question.
-    differences = format_differences(report["differences"])
-    for line in [
-        *format_results(report["results"]),
-        *differences,
-        f"Written to {stem}.json",
-        *(f"Drawn in {path}" for path in drawn),
-    ]:
+    measured = Evaluated(report)
+    say_result(reporter, measured.lines())
+    for line in [f"Written to {stem}.json", *(f"Drawn in {path}" for path in drawn)]:
         reporter.say(line)
+    return measured
 
 
 def _write_files(evaluation: Evaluation, stem: Path, figures: bool, reporter: Reporter) -> None:

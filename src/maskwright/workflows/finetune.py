@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.notebook import notebook_reporter
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.training.trackers import check_trackers
 from maskwright.workflows.finetuning.folds import folds_of, train_each_fold
 from maskwright.workflows.finetuning.run import Finetuned, train_classifier
@@ -39,7 +39,7 @@ def finetune(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or notebook_reporter() or LogReporter()
+    reporter = reporter or usual_reporter()
     if options.resume:
         given = {"run": options.run, "data": options.data, **settings}
         return _resume(options.out, given, options.assignments, reporter)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskwright.data.sources.open import Source
 from maskwright.data.sources.survey import Survey
 from maskwright.diagnostics.difficulty import MaskDifficulty
 from maskwright.diagnostics.findings import number_to_json
@@ -16,12 +17,20 @@ from maskwright.patches import Grid
 from maskwright.patches.mask import check_ratio
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import lines_html, picture_html, usual_reporter
+from maskwright.support.reporting import Reporter, say_result
 from maskwright.visual.masks import mask_gallery
 from maskwright.workflows.building.mask_samples import (
     gallery_column,
 )
-from maskwright.workflows.building.policies import ALL, policy_lines
+from maskwright.workflows.building.policies import ALL, parts, policy_lines
+from maskwright.workflows.component_view import (
+    ComponentView,
+    HiddenNumbers,
+    format_hidden,
+    hides,
+    look_for,
+)
 from maskwright.workflows.loading.pictures import find, packed
 from maskwright.workflows.policy_view import PolicyView, viewable_policy
 from maskwright.workflows.runs.figures import png_place, save_picture
@@ -38,27 +47,38 @@ class MaskReport:
     geometry: by policy.
     path: the gallery.
     difficulty: by policy.
+    hidden: what policies hide that hide components of whole pictures, by policy.
     """
 
     geometry: dict[str, MaskGeometry]
     path: Path
     difficulty: dict[str, MaskDifficulty]
+    hidden: dict[str, HiddenNumbers] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """The gallery and its numbers, for notebooks."""
+        names = ", ".join(self.geometry or self.hidden)
+        lines = format_geometry(self.geometry, self.difficulty) or format_hidden(self.hidden)
+        return picture_html(self.path.read_bytes(), f"masks of {names}") + lines_html(lines)
 
 
 @takes(MasksSettings, "data", "policy")
 def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskReport:
     """Draw masks of one or several policies (a list, text separated by `;` or commas, or `all` that
-    can be used) on pictures and measure them.
+    can be used) on pictures and measure them. A policy of your own comes as the object.
 
     Writes a PNG gallery and a JSON beside it. Geometry is over `draws` masks: distance from hidden
     to visible patches, boundary, visible islands, share masked at the edge and in the center; and
     what copying the nearest visible patch costs on some pictures, 1 being the cost of a picture's
     mean color. Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     by_name = isinstance(settings.data, (str, Path))
     data_settings = _data_settings(settings, by_name)
     source, survey = find(data_settings, None if by_name else settings.data, reporter)
+    named = _named(settings.policy)
+    if any(map(hides, named.values())):
+        return _mask_components(settings, named, source, survey, reporter)
     grid = _grid(settings.image_size, settings.patch_size, survey, settings.ratio)
     channels = 1 if survey.gray else survey.channels
     path = png_place(settings.out)
@@ -66,7 +86,7 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     every = settings.policy == ALL
     # With `all`, a policy that does not fit is left out with a note; a named one is refused.
     listener = reporter if every else None
-    rules = _rules(policy_lines(settings.policy), grid, settings.ratio, channels, listener)
+    rules = _rules(named, grid, settings.ratio, channels, listener)
     store = packed(source, grid.image_size, channels, reporter)
     view = PolicyView(store, grid, settings.ratio, settings.seed, store.pixel_scale())
     if every:
@@ -82,10 +102,28 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
     }
     _write(report, grid, about)
     reporter.say(f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy")
-    for line in format_geometry(report.geometry, report.difficulty):
-        reporter.say(line)
+    say_result(reporter, format_geometry(report.geometry, report.difficulty))
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _mask_components(
+    settings: MasksSettings,
+    named: Mapping[str, str | Policy],
+    source: Source,
+    survey: Survey,
+    reporter: Reporter,
+) -> MaskReport:
+    """The gallery of policies that hide components: what is seen of pictures, and how much."""
+    size, _ = choose_geometry(settings.image_size, settings.patch_size, survey.median)
+    looks = [look_for(name, given, settings.ratio) for name, given in named.items()]
+    path = png_place(settings.out)
+    store = packed(source, parse_size(size), 1 if survey.gray else survey.channels, reporter)
+    view = ComponentView(store, parse_size(size), settings.seed)
+    hidden = view.save(looks, settings.pictures, settings.draws, path)
+    say_result(reporter, format_hidden(hidden))
+    reporter.say(f"Gallery: {path}")
+    return MaskReport({}, path, {}, hidden)
 
 
 def _data_settings(settings: MasksSettings, by_name: bool) -> DataSettings:
@@ -142,15 +180,27 @@ def _grid(
     return grid
 
 
+def _named(policy: Any) -> dict[str, str | Policy]:
+    """Policies by what stands over their columns: as they were written, or as Python shows them."""
+    given = parts(policy)
+    if not any(isinstance(item, Policy) for item in given):
+        return {line: line for line in policy_lines(policy)}
+    return {str(item): item if isinstance(item, Policy) else str(item) for item in given}
+
+
 def _rules(
-    names: Sequence[str], grid: Grid, ratio: float, channels: int, reporter: Reporter | None
+    policies: Mapping[str, str | Policy],
+    grid: Grid,
+    ratio: float,
+    channels: int,
+    reporter: Reporter | None,
 ) -> dict[str, Policy]:
     """Build the policies; those that cannot be looked at are named and left out."""
     # Under `all`, some policies need what is not here: files, maps, a trained run.
     rules = {}
-    for name in names:
+    for name, given in policies.items():
         try:
-            rules[name] = viewable_policy(name, grid, ratio, channels)
+            rules[name] = viewable_policy(given, grid, ratio, channels)
         except MaskwrightError as error:
             if reporter is None:
                 raise

@@ -15,7 +15,8 @@ from maskwright.evaluation.neighbors import (
 )
 from maskwright.evaluation.standardize import Standardizer
 from maskwright.support.errors import MaskwrightError, did_you_mean
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.measuring.neighbor_report import (
     MOST_PAIRS,
     FoundNeighbors,
@@ -38,7 +39,7 @@ def neighbors(settings: NeighborsSettings, reporter: Reporter | None = None) -> 
     collection. Leaves neighbors.csv, duplicates.csv, neighbors.json and, where the pictures are
     found, sheet.png.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     table = read_features(settings.features)
     among = table if settings.among is None else read_features(settings.among)
     _check_widths(table, among)

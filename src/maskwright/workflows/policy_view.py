@@ -12,8 +12,8 @@ from maskwright.data.loader import Batch
 from maskwright.data.store.packed import PackedStore
 from maskwright.data.store.splits import spread
 from maskwright.diagnostics.difficulty import MaskDifficulty, measure_difficulty
-from maskwright.masking.policy import Policy
-from maskwright.patches import Grid, PatchMask, PixelScale
+from maskwright.masking.policy import Policy, check_fits
+from maskwright.patches import Grid, PatchMask, PixelScale, visible_count
 from maskwright.schedules import Constant
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.reporting import Reporter
@@ -106,9 +106,16 @@ class PolicyView:
         return lambda source, images: teachers[source].look(images, self.scale, self.grid)
 
 
-def viewable_policy(name: str, grid: Grid, ratio: float, channels: int) -> Policy:
-    """Build a policy that can be looked at without a training: one that learns is as it begins."""
+def viewable_policy(given: str | Policy, grid: Grid, ratio: float, channels: int) -> Policy:
+    """A policy that can be looked at without a training: one that learns is as it begins.
+
+    given: its name with options, or the policy itself.
+    """
+    if isinstance(given, str):
+        policy = build_checked_policy(given, grid, Constant(ratio))
+    else:
+        policy = given
+        check_fits(policy, grid, grid.num_patches - visible_count(grid.num_patches, ratio))
     # No model, so no attention of its own encoder.
-    policy = build_checked_policy(name, grid, Constant(ratio))
     refuse_own(policy)
     return initialized_policy(policy, grid, channels, seed=0, num_pictures=1)

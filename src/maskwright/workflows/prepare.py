@@ -16,7 +16,8 @@ from maskwright.data.store.packed import PackedStore
 from maskwright.support.count_progress import CountProgress
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.workflows.loading.pictures import find
 from maskwright.workflows.preparing.maps import find_originals, make_map
 from maskwright.workflows.preparing.summary import summarize
@@ -48,7 +49,7 @@ def prepare(settings: PrepareSettings, reporter: Reporter | None = None) -> Prep
     A killed run goes on when it is repeated. A store as `data` gets its maps where it is.
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     asked = _asked(settings.priors)
     # An array or a Dataset has no name.
     by_name = isinstance(settings.data, (str, Path))

@@ -14,8 +14,8 @@ import torch
 from maskwright.data.sources.open import Source, value_range_of
 from maskwright.support.environment import cpu_count, describe_device, pick_device, pick_precision
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.notebook import notebook_reporter
-from maskwright.support.reporting import LogReporter, Reporter, log
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter, log
 from maskwright.support.variables import find_launch
 from maskwright.training.group import joined_group
 from maskwright.training.launch import started_group
@@ -25,7 +25,7 @@ from maskwright.workflows.building.objective import check_loss
 from maskwright.workflows.building.policy_build import PolicyBuild, build_run_policy
 from maskwright.workflows.building.target import check_target
 from maskwright.workflows.health.short_checkup import report_checkup
-from maskwright.workflows.loading.held_out import warn_of_few_held
+from maskwright.workflows.loading.held_out import count_trained, warn_of_few_held
 from maskwright.workflows.loading.pictures import find, load
 from maskwright.workflows.run import Run
 from maskwright.workflows.runs.run_folder import RunFolder, default_folder, logged, prepare_folder
@@ -66,7 +66,7 @@ def pretrain(
 
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or notebook_reporter() or LogReporter()
+    reporter = reporter or usual_reporter()
     given = {name: value for name, value in settings.items() if value is not None}
     data = given.pop("data", None)
     # An array or a Dataset has no name; settings then say `python`.
@@ -181,7 +181,7 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
 
     # What was left open follows from the pictures, the machine and the weights to start from.
     facts = Facts(
-        len(opened),
+        count_trained(settings.data, len(opened)),
         min(survey.median),
         1 if survey.gray else survey.channels,
         device.type,
@@ -193,7 +193,7 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
 
     # Mistakes that would show only after decoding are refused here.
     _warn_of_late_epochs(settings, reporter)
-    policy_build = build_run_policy(settings)
+    policy_build = build_run_policy(settings, len(opened))
     check_loss(settings)
     check_target(settings, reporter)
     start = fit_start(parts, settings)

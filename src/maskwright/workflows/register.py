@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import lines_html
 from maskwright.workflows.runs.find_runs import find_runs
 from maskwright.workflows.runs.row_filter import check_names, parse_condition, sort_rows
 from maskwright.workflows.runs.row_table import (
@@ -55,6 +56,10 @@ class Register:
             return f"None of the {self.total:,} runs fits: {' and '.join(self.settings.where)}."
         lines = format_differences(self.rows) if self.settings.diff else format_rows(self.rows)
         return "\n".join([*lines, "", format_summary(self.rows, self.total)])
+
+    def _repr_html_(self) -> str:
+        """The same lines, for notebooks."""
+        return lines_html(str(self).splitlines())
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from maskwright.models.autoencoder import MaskedAutoencoder
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.notebook import picture_html
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.doctor import doctor
-from maskwright.workflows.evaluate import evaluate
+from maskwright.workflows.evaluate import Evaluated, evaluate
+from maskwright.workflows.filling.outcome import Reconstruction
 from maskwright.workflows.reconstruct import reconstruct
 from maskwright.workflows.runs.curves import draw_curves
 from maskwright.workflows.runs.locate import load_run
@@ -45,9 +46,7 @@ class Run:
         picture = self._repr_png_()
         curves = ""
         if picture is not None:
-            # Whole and exact, unlike the small pictures of a page.
-            encoded = base64.b64encode(picture).decode()
-            curves = f'<br><img width="800" src="data:image/png;base64,{encoded}">'
+            curves = f"<br>{picture_html(picture, 'curves of the training')}"
         return f"<div>{escape(self.folder.describe())}{curves}</div>"
 
     @property
@@ -110,7 +109,7 @@ class Run:
         """The file of a checkpoint; raises MaskwrightError, naming those kept, for others."""
         return self.folder.checkpoint(name)
 
-    def reconstruct(self, images: Any, **options: Any) -> Any:
+    def reconstruct(self, images: Any, **options: Any) -> Reconstruction:
         """Mask and fill in images; see `maskwright.reconstruct`."""
         return reconstruct(self.path, images, **options)
 
@@ -118,7 +117,7 @@ class Run:
         """Say whether the training works; see `maskwright.doctor`."""
         return doctor(self.path, **options)
 
-    def evaluate(self, probe: str = "knn,linear", **options: Any) -> dict[str, Any]:
+    def evaluate(self, probe: str = "knn,linear", **options: Any) -> Evaluated:
         """Measure the encoder; see `maskwright.evaluate`."""
         return evaluate(self.path, probe=probe, **options)
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
+from maskwright.components.policy_text import require_patches
 from maskwright.patches.target import require_picture
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import read_json, write_text
-from maskwright.support.notebook import notebook_reporter
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.support.seeding import torch_generator
 from maskwright.training.trackers import check_trackers
 from maskwright.weights.checkpoint import LoadedModel
@@ -53,7 +54,7 @@ def select(options: SelectOptions, reporter: Reporter | None = None, **settings:
     """Train a scorer that says which patches of a picture a frozen autoencoder fills in best from.
     Raises MaskwrightError for what a user can mend.
     """
-    reporter = reporter or notebook_reporter() or LogReporter()
+    reporter = reporter or usual_reporter()
     check_select(options, settings)
     if options.apply is not None:
         given = {name: value for name, value in settings.items() if value is not None}
@@ -117,6 +118,7 @@ def _check_decoder(settings: SelectSettings, loaded: LoadedModel) -> None:
     mask tokens.
     """
     require_picture(loaded.model.target, "The run")
+    require_patches(loaded.settings, "The run")
     if settings.encode == "all" and loaded.model.config.decoder != "full":
         raise MaskwrightError(
             "encode='all' mixes kept features with mask tokens, which a cross decoder does not"

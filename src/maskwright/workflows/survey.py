@@ -11,7 +11,9 @@ from maskwright.data.sources.open import Source
 from maskwright.support.environment import cpu_count, pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import make_folder, write_json
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
+from maskwright.workflows.loading.held_out import count_trained
 from maskwright.workflows.loading.pictures import find
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choice import Facts
@@ -48,23 +50,23 @@ def survey(settings: SurveySettings, reporter: Reporter | None = None) -> DataSu
     All pictures are listed and a sample is decoded. Nothing is trained. Raises MaskwrightError for
     what a user can mend.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     folder = Path(settings.out)
     if folder.is_file():
         raise MaskwrightError(f"'{folder}' is a file; name a folder with --out.")
     device = pick_device(settings.device)
     by_name = isinstance(settings.data, (str, Path))
     name = str(settings.data) if by_name else "python"
-    source, seen = find(
-        _data_settings(settings, name), None if by_name else settings.data, reporter
-    )
+    data = _data_settings(settings, name)
+    source, seen = find(data, None if by_name else settings.data, reporter)
 
     most = None if settings.sample == ALL else int(settings.sample)
     sample = decode_sample(source, most, reporter)
     # As a training would see them, so that it would choose the same.
     short_side = min(seen.median)
     channels = 1 if seen.gray else seen.channels
-    facts = Facts(len(source), short_side, channels, device.type, cpu_count())
+    trained = count_trained(data, len(source))
+    facts = Facts(trained, short_side, channels, device.type, cpu_count())
     found = _measure(settings, source, sample, facts, name, reporter)
     make_folder(folder)
     _save(found, folder)

@@ -48,7 +48,7 @@ class Reading:
         return UNKNOWN if self.value_range is None else ValueRanges.parse(self.value_range)
 
 
-AS_FOUND = Reading()
+AS_FOUND: Reading = Reading()
 
 
 def read_as(source: PictureFiles, reading: Reading) -> PictureFiles:

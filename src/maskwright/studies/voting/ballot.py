@@ -9,7 +9,8 @@ from maskwright.studies.voting.ballot_pictures import choose_unseen
 from maskwright.support.checks import check_at_least, check_inside
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
-from maskwright.support.reporting import LogReporter, Reporter
+from maskwright.support.notebook import usual_reporter
+from maskwright.support.reporting import Reporter
 from maskwright.visual.png import to_png_bytes
 from maskwright.visual.reconstructions import SheetRow
 from maskwright.visual.tiles import to_tile
@@ -112,7 +113,7 @@ def prepare_ballot(settings: BallotSettings, reporter: Reporter | None = None) -
     Pictures that no model was trained on are taken first, as far as the runs know. Raises
     MaskwrightError for models of different grids and for policies that need maps.
     """
-    reporter = reporter or LogReporter()
+    reporter = reporter or usual_reporter()
     models = [Candidate(name, place) for name, place in settings.runs.items()]
     first = models[0].load()
     options = ReconstructOptions(

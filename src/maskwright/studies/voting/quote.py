@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from maskwright.studies.record import StudyRecord
+from maskwright.studies.record import AnyRecord
 from maskwright.studies.voting.ballot_box import BallotBox
 from maskwright.studies.voting.vote_results import count_votes
 from maskwright.support.reporting import Reporter
@@ -14,7 +14,7 @@ VOTES = "votes.db"
 """The vote of a study lies in its folder under this name."""
 
 
-def add_votes(record: StudyRecord, folder: Path, reporter: Reporter) -> StudyRecord:
+def add_votes(record: AnyRecord, folder: Path, reporter: Reporter) -> AnyRecord:
     """The record with the results of the vote in the study's folder, once that has ended.
 
     A record that quotes a vote already keeps it where the folder has none.

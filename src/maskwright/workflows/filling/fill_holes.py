@@ -15,6 +15,7 @@ from maskwright.evaluation.fillers import fill_trivially
 from maskwright.evaluation.metrics import bootstrap_interval
 from maskwright.evaluation.pixel_scores import Distance, PixelScores, join_scores, score_pixels
 from maskwright.patches.prediction import Stats
+from maskwright.support.reporting import say_result
 from maskwright.visual.error_map import ERROR_NOTE, error_tile
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 from maskwright.visual.reconstructions import DENORMALIZATION
@@ -78,16 +79,12 @@ def fill_holes(
     holes = read_holes(mask, chosen.names, sizes, options.reporter)
     distance, why_not = open_distance(options)
     done = _fill_each(loaded, chosen, holes, how, distance, options)
-    # One result for each way of filling, with a number per picture.
-    scores = {
-        label: join_scores([picture.scores[label] for picture in done]) for label in done[0].scores
-    }
+    scores = _join(done)
     sheet = _sheet(done, loaded, how, options.errors)
-    # A mask given as an array has no path to name.
-    mask_path = str(mask) if isinstance(mask, (str, Path)) else None
     numbers = {
         "run": run,
-        "mask": mask_path,
+        # A mask given as an array has no path to name.
+        "mask": str(mask) if isinstance(mask, (str, Path)) else None,
         **_facts(chosen, holes, how, loaded),
         "seed": options.seed,
         "lpips": why_not or "alex",
@@ -95,11 +92,16 @@ def fill_holes(
     }
     path = sheet_path(run, images, options.out, chosen.names, "-filled")
     pictures = tuple(to_array(picture.filled) for picture in done)
+    table = tuple(format_scores(scores, options.seed))
     if path is not None:
-        singles = list(zip(single_names(chosen.names, ""), pictures, strict=True))
-        folder = save_outcome(path, sheet, numbers, singles)
-        _report(scores, folder, path, how, options)
-    return Reconstruction(sheet, chosen.names, numbers, path, pictures=pictures, scores=scores)
+        files = zip(single_names(chosen.names, ""), pictures, strict=True)
+        folder = save_outcome(path, sheet, numbers, list(files))
+        _say_filled(len(done), folder, how, options)
+        say_result(options.reporter, table)
+        options.reporter.say(f"Sheet: {path}")
+    return Reconstruction(
+        sheet, chosen.names, numbers, path, pictures=pictures, scores=scores, table=table
+    )
 
 
 def _fill_each(
@@ -125,21 +127,19 @@ def _fill_each(
     return done
 
 
-def _report(
-    scores: dict[str, PixelScores],
-    folder: Path | None,
-    path: Path,
-    how: HoleSettings,
-    options: ReconstructOptions,
+def _join(done: Sequence[_HolePicture]) -> dict[str, PixelScores]:
+    """One result for each way of filling, with a number per picture."""
+    labels = done[0].scores
+    return {label: join_scores([picture.scores[label] for picture in done]) for label in labels}
+
+
+def _say_filled(
+    count: int, folder: Path | None, how: HoleSettings, options: ReconstructOptions
 ) -> None:
-    count = len(scores[MODEL].psnr)
     options.reporter.say(
         f"{count_pictures(count)} filled into {folder}, --fit {how.fit}, --cover {how.cover};"
         " compared with what was given:"
     )
-    for line in format_scores(scores, options.seed):
-        options.reporter.say(line)
-    options.reporter.say(f"Sheet: {path}")
 
 
 def _compare(scores: dict[str, PixelScores], seed: int) -> dict[str, Any]:

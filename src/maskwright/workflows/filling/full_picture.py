@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from maskwright.data.store.splits import spread
-from maskwright.evaluation.pixel_scores import PixelScores, score_pixels
+from maskwright.evaluation.pixel_scores import Distance, PixelScores, score_pixels
 from maskwright.patches.prediction import Stats
+from maskwright.support.reporting import say_result
 from maskwright.visual.error_map import ERROR_NOTE, SPREAD_NOTE, SPREAD_TOP, color_map, error_tile
 from maskwright.visual.picture_grid import GridLine, Note, picture_grid
 from maskwright.visual.reconstructions import DENORMALIZATION
@@ -47,38 +50,41 @@ def reconstruct_fully(
     path: of the sheet; None writes nothing.
     """
     full = fill_all(loaded, run, choice, chosen, options)
-    truth = chosen.images.float() / 255
     distance, why_not = open_distance(options)
-    # Every pixel was predicted, so all of them are scored.
-    everywhere = torch.ones_like(truth[:, :1], dtype=torch.bool)
-    scores = score_pixels(full.average, truth, everywhere, distance)
+    scores = _score(full, chosen.images, distance)
     # A model of raw pixels needs no statistics, whatever the options say.
     used: Stats = options.stats if loaded.model.target.traits.needs_stats else "raw"
-    lines = _lines(full, chosen, scores, options.errors)
-    sheet = picture_grid(lines, _notes(full, choice, used, options))
+    notes = _notes(full, choice, used, options)
+    sheet = picture_grid(_lines(full, chosen, scores, options.errors), notes)
     numbers = {
         "pictures": list(chosen.names),
         "skipped": list(chosen.skipped),
         "run": run,
         **_facts(full, choice, used, options),
         "lpips": why_not or "alex",
-        "mean_deviation": full.deviation.mean((1, 2)).tolist(),
         "filled_by": {"average": scores.to_dict(options.seed)},
     }
+    table = tuple(format_scores({"average": scores}, options.seed))
     averages = tuple(to_rgb(average) for average in full.average)
     if path is not None:
         folder = save_outcome(path, sheet, numbers, _singles(full, chosen, averages))
-        _report(full, scores, folder, path, options)
+        _report(full, table, folder, path, options)
+    found = Reconstruction(sheet, chosen.names, numbers, path, pictures=averages, table=table)
     deviation = tuple(full.deviation.numpy())
-    by_name = {"average": scores}
-    return Reconstruction(
-        sheet, chosen.names, numbers, path, (), averages, deviation=deviation, scores=by_name
-    )
+    return replace(found, deviation=deviation, scores={"average": scores})
+
+
+def _score(full: FullFill, images: Tensor, distance: Distance | None) -> PixelScores:
+    """The numbers of the averages against (n, C, H, W) uint8 images."""
+    truth = images.float() / 255
+    # Every pixel was predicted, so all of them are scored.
+    everywhere = torch.ones_like(truth[:, :1], dtype=torch.bool)
+    return score_pixels(full.average, truth, everywhere, distance)
 
 
 def _report(
     full: FullFill,
-    scores: PixelScores,
+    table: Sequence[str],
     folder: Path | None,
     path: Path,
     options: ReconstructOptions,
@@ -87,8 +93,7 @@ def _report(
         f"{count_pictures(len(full.average))} reconstructed in full in {full}; averages and"
         f" uncertainty maps in {folder}"
     )
-    for line in format_scores({"average": scores}, options.seed):
-        options.reporter.say(line)
+    say_result(options.reporter, table)
     options.reporter.say(f"Sheet: {path}")
 
 
@@ -103,6 +108,7 @@ def _facts(
         "stats": used,
         "passes": full.passes,
         "forced_patches": full.forced,
+        "mean_deviation": full.deviation.mean((1, 2)).tolist(),
         "psnr_over": "all pixels",
     }
 

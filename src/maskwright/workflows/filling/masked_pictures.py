@@ -11,7 +11,7 @@ import numpy as np
 from maskwright.data.store.splits import spread
 from maskwright.evaluation.pixel_scores import PixelScores
 from maskwright.patches import PatchMask
-from maskwright.support.reporting import Reporter
+from maskwright.support.reporting import Reporter, say_result
 from maskwright.visual.reconstructions import SheetFacts, reconstruction_sheet
 from maskwright.weights.checkpoint import LoadedModel
 from maskwright.workflows.filling.arms import Candidate, MaskChoice, untrained
@@ -64,10 +64,11 @@ def compare_models(
     )
     # The key keeps its old name, so that readers of earlier files find it.
     numbers["untaught_policies"] = list(fresh)
+    table = tuple(format_arms(arms, trivial, options.seed))
     if path is not None:
         save_outcome(path, sheet, numbers)
-        _report(arms, trivial, path, options.seed, options.reporter)
-    return Reconstruction(sheet, chosen.names, numbers, path, arms=arms)
+        _report(arms, table, path, options.reporter)
+    return Reconstruction(sheet, chosen.names, numbers, path, arms=arms, table=table)
 
 
 def _sheet(
@@ -111,11 +112,7 @@ def _numbers(
 
 
 def _report(
-    arms: Sequence[FilledArm],
-    trivial: Mapping[MaskChoice, dict[str, PixelScores]],
-    path: Path,
-    seed: int,
-    reporter: Reporter,
+    arms: Sequence[FilledArm], table: Sequence[str], path: Path, reporter: Reporter
 ) -> None:
     count = len(arms[0].rows)
     # A sheet may have room for fewer pictures than were measured.
@@ -125,6 +122,5 @@ def _report(
         f"{count_pictures(count)}, means over pictures with 95% intervals; PSNR and HF error over"
         " hidden pixels, SSIM of the composite"
     )
-    for line in format_arms(arms, trivial, seed):
-        reporter.say(line)
+    say_result(reporter, table)
     reporter.say(f"Sheet{shown}: {path}")

@@ -18,7 +18,9 @@ from maskwright.evaluation.reconstruction import ReconstructionResult
 from maskwright.patches import PatchMask
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
+from maskwright.support.notebook import lines_html, picture_html
 from maskwright.support.reporting import Reporter
+from maskwright.visual.png import to_png_bytes
 from maskwright.workflows.filling.filled import FilledArm, format_mean
 from maskwright.workflows.loading.chosen_pictures import is_array
 from maskwright.workflows.runs.figures import png_place, save_picture
@@ -66,6 +68,7 @@ class Reconstruction:
         reconstruction.
     deviation: in full, (H, W) standard deviation across draws.
     scores: numbers of the model and of fills that learn nothing, by name.
+    table: the numbers in lines for people.
     """
 
     sheet: np.ndarray
@@ -76,6 +79,12 @@ class Reconstruction:
     pictures: tuple[np.ndarray, ...] = ()
     deviation: tuple[np.ndarray, ...] = ()
     scores: dict[str, PixelScores] | None = None
+    table: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """The sheet and the numbers, for notebooks."""
+        sheet = picture_html(to_png_bytes(self.sheet), f"filled in: {', '.join(self.names)}")
+        return sheet + lines_html(self.table)
 
     @property
     def mask(self) -> PatchMask:

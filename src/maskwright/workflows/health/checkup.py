@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.files import write_json
+from maskwright.support.notebook import lines_html, picture_html
 from maskwright.workflows.health.evidence import Evidence
 from maskwright.workflows.health.finding import Finding, Verdict, by_weight, reach_verdict
 from maskwright.workflows.health.rules import RULES
@@ -18,6 +19,10 @@ MEANINGS: dict[Verdict, str] = {
     "not yet": "nothing is broken, but what it has learned does not show yet",
     "not working": "it cannot learn in this way; mend the problems below first",
 }
+
+
+# Beside doctor.json; not every run has features to draw it by.
+NEIGHBORS = "neighbors.png"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,15 @@ class Checkup:
 
     def __str__(self) -> str:
         return "\n".join(self.sentences())
+
+    def _repr_html_(self) -> str:
+        """The same lines and the sheet of neighbors, for notebooks."""
+        sheet = self.path / NEIGHBORS if self.path is not None else None
+        picture = ""
+        if sheet is not None and sheet.exists():
+            alt = "held-out pictures, each with its nearest neighbors by the features of the run"
+            picture = picture_html(sheet.read_bytes(), alt)
+        return lines_html(self.sentences()) + picture
 
     def sentences(self) -> list[str]:
         """The verdict and all findings, in lines for people."""

@@ -53,7 +53,10 @@ def build_batches(
         LoaderSettings(
             batch_size=settings.train.batch_size or 1,
             seed=settings.train.seed,
-            workers=pick_workers(device.type, asked=settings.data.workers),
+            # Every process of this machine starts as many; they share its cores.
+            workers=pick_workers(
+                device.type, local_ranks=settings.run.devices, asked=settings.data.workers
+            ),
             rank=group.rank,
             world_size=group.world_size,
             pin=device.type == "cuda",

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskwright.components.policy_text import hides_components
 from maskwright.data.store.packed import PackedStore
 from maskwright.evaluation.anomaly_maps import (
     PlaceStatistics,
@@ -132,11 +133,13 @@ class _Reader:
         self._scale = loaded.scale
         self._settings = settings
         self._device = device
+        # One that was trained to predict hidden components has never met a masked patch.
+        self._knows_masks = not hides_components(loaded.settings.get("policy"))
         self._blocks = dense_blocks(loaded.model.config, settings.blocks)
 
     @property
     def can_reconstruct(self) -> bool:
-        return isinstance(self._model, MaskedAutoencoder)
+        return isinstance(self._model, MaskedAutoencoder) and self._knows_masks
 
     def batches(self, store: PackedStore, label: str, reporter: Reporter) -> Iterator[Tensor]:
         """(B, C, H, W) pictures in the model's numbers, on the device."""

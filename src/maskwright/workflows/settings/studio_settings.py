@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from maskwright.support.checks import check_at_least
 from maskwright.support.errors import MaskwrightError
+from maskwright.support.variables import studio_token
 from maskwright.workflows.settings.fields import setting
 from maskwright.workflows.settings.shared_settings import DeviceSettings
 
@@ -47,7 +48,10 @@ class StudioSettings(DeviceSettings):
     )
     token: str | None = setting(
         None,
-        help=f"a word of at least {SHORTEST_TOKEN} letters that whoever opens the page has to give",
+        help=(
+            f"a word of at least {SHORTEST_TOKEN} letters that whoever opens the page has to give"
+            " (default: MASKWRIGHT_TOKEN, which other users of the machine cannot read)"
+        ),
         group=REACH,
     )
     open: bool = setting(False, help="also open the page in the browser")
@@ -62,10 +66,14 @@ class StudioSettings(DeviceSettings):
         check_at_least("upload_megapixels", self.upload_megapixels, 1)
         if not 0 <= self.port <= 65535:
             raise MaskwrightError(f"port is between 0 and 65535; got {self.port}.")
+        if self.token is None:
+            # The class is frozen for its users; the environment is its default.
+            object.__setattr__(self, "token", studio_token())
         if self.host not in LOOPBACK and self.token is None:
             raise MaskwrightError(
                 f"--host {self.host} lets other machines open the studio, so it needs --token WORD"
-                f" with at least {SHORTEST_TOKEN} letters; or leave out --host."
+                f" with at least {SHORTEST_TOKEN} letters, or MASKWRIGHT_TOKEN=WORD; or leave out"
+                " --host."
             )
         if self.token is not None and len(self.token) < SHORTEST_TOKEN:
             raise MaskwrightError(

@@ -28,7 +28,10 @@ BATCH = 128
 
 @dataclass(frozen=True, kw_only=True)
 class AttentiveProbe(AttentiveSettings):
-    """The settings of an attentive probe; its rate is chosen on a held-out share of train.
+    """A few learned queries gather the patch tokens before a linear layer (attentive probe).
+
+    It finds what single patches know and their mean hides. Its rate is chosen on a held-out share
+    of train.
 
     Formula: class = W (softmax(q k) v), q learned
     Source: Chen et al. 2024 (Context Autoencoder); Bardes et al. 2024 (V-JEPA).

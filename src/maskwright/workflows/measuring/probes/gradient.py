@@ -33,6 +33,9 @@ Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 class OfficialLinearProbe:
     """The linear probe of He et al. (2022): LARS on a frozen pass over augmented train pictures.
 
+    It is here so that numbers can be held against published ones. On small sets it needs many
+    epochs; `linear` is faster and nothing in it has to be tuned by hand.
+
     Formula: rate = base_lr * batch / 256, optimizer LARS
     Source: He et al. 2022 (MAE).
 

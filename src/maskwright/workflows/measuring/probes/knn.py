@@ -13,7 +13,10 @@ from maskwright.workflows.measuring.probe_context import ProbeContext
 
 @dataclass(frozen=True, kw_only=True)
 class KnnProbe(KnnSettings):
-    """The settings of k-NN, and which features it compares.
+    """Let the nearest train pictures vote on the class of each test picture, as DINO does.
+
+    Nearness is the cosine of two pictures' features, and nearer pictures have more weight. Nothing
+    is trained.
 
     Formula: vote of class c = sum over its neighbors of exp(cosine / temperature)
     Source: Caron et al. 2021 (DINO).

@@ -20,6 +20,9 @@ FEWER_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 class LinearProbe:
     """A linear probe whose penalty, and with `best` whose pooling, is chosen on held-out train.
 
+    It is a logistic regression on standardized features. The encoder stays as it is, so this asks
+    what a plane can separate in its features.
+
     Formula: min over W of cross entropy(W z) + penalty * |W|^2
     Source: Chen et al. 2020 (SimCLR) for the protocol of frozen features.
 
@@ -61,6 +64,8 @@ class LinearProbe:
 @dataclass(frozen=True, kw_only=True)
 class LayersProbe:
     """A linear probe after every block; layer and penalty are chosen on held-out train.
+
+    The figure shows all blocks. The number that is reported is that of the chosen one.
 
     Formula: as linear, on the output of each block
     Source: Chen et al. 2020 (iGPT).
@@ -131,6 +136,8 @@ def _describe_layer(layer: int, result: LinearProbeResult) -> dict[str, Any]:
 @dataclass(frozen=True, kw_only=True)
 class FewShotProbe(FewShotSettings):
     """A linear probe that sees few labels, drawn anew `draws` times.
+
+    The mean over the draws is reported with their spread, because few labels are a matter of luck.
 
     Formula: as linear, on few labels; mean over draws
     Source: Assran et al. 2022 (MSN) for the protocol.

@@ -41,6 +41,9 @@ from maskwright.workflows.measuring.train_patches import draw_train_patches, hel
 class RegressionProbe:
     """Ridge regression on frozen features; its penalty is chosen on held-out train pictures.
 
+    It predicts a number for each picture, or one for each pixel of gray maps such as depth. R2 is
+    the main number: 1 is perfect, and 0 is as good as the mean.
+
     Formula: W = argmin |y - W z|^2 + penalty * |W|^2
     Source: Hoerl and Kennard 1970 (ridge regression).
 

@@ -39,6 +39,9 @@ from maskwright.workflows.measuring.train_patches import draw_train_patches
 class SegmentationProbe(SegmentationFit):
     """A linear layer on frozen patch tokens; its penalty is chosen on held-out train pictures.
 
+    Each patch gets a score for each class, and the scores are enlarged to the size of the label
+    map. The mean IoU over the classes is the main number.
+
     Formula: class of pixel = argmax W z[patch], enlarged bilinearly
     Source: this package; linear heads as in Oquab et al. 2024 (DINOv2).
 

@@ -1,0 +1,1 @@
+"""A program as strict type checkers read it, and what writes the types of the package."""
