@@ -230,7 +230,7 @@ def test_asking_for_visible_patches_adds_them_and_changes_no_other_prediction(de
 
 
 def test_the_cross_decoder_answers_at_visible_places_as_at_any_other():
-    """QueryPictures for the same ids as predicted patches, it gives the same values."""
+    """Asked for the same ids as predicted patches, it gives the same values."""
     model = build(decoder="cross")
     images, mask = draw(model)
     more = model(images, mask, visible=True)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from maskwright.support.errors import NotAvailable
 
 _MISSING = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
-# QueryPictures here, before any module of the studio fails with a traceback.
+# Asked here, before any module of the studio fails with a traceback.
 if _MISSING:
     raise NotAvailable(
         f"The studio needs {' and '.join(_MISSING)}: pip install 'maskwright[studio]'."
