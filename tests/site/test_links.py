@@ -56,7 +56,7 @@ def test_a_linked_source_file_gets_a_page_and_code_is_left_alone(site_module: An
     app = SimpleNamespace(env=SimpleNamespace(linked_sources=sources))
     ((name, context, _),) = links.write_source_pages(app)
     assert name == "source/src/maskwright/patches/grid.py"
-    assert "parse_schedule" in context["body"]
+    assert "patch_size" in context["body"]
 
 
 def test_pages_and_caches_stay_while_nothing_changes(site_module: Any, tmp_path: Path) -> None:
