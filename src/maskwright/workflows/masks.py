@@ -94,13 +94,7 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
 
     report = _measure(view, rules, settings.draws, path)
     _save_gallery(view, rules, settings.pictures, report)
-    about = {
-        "data": data_settings.data,
-        "ratio": settings.ratio,
-        "draws": settings.draws,
-        "seed": settings.seed,
-    }
-    _write(report, grid, about)
+    _write(report, grid, settings, data_settings.data)
     reporter.say(f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy")
     say_result(reporter, format_geometry(report.geometry, report.difficulty))
     reporter.say(f"Gallery: {path}")
@@ -157,13 +151,18 @@ def _save_gallery(
     save_picture(report.path, mask_gallery(batch.images, columns, view.grid))
 
 
-def _write(report: MaskReport, grid: Grid, about: dict[str, Any]) -> None:
+def _write(report: MaskReport, grid: Grid, settings: MasksSettings, data: str) -> None:
     """Leave the numbers as JSON beside the gallery."""
-    shape = {"data": about["data"], "grid": [grid.rows, grid.cols], "patch_size": grid.patch_size}
-    write_json(
-        report.path.with_suffix(".json"),
-        {**shape, **about, "policies": to_plain(report.geometry, report.difficulty)},
-    )
+    written = {
+        "data": data,
+        "grid": [grid.rows, grid.cols],
+        "patch_size": grid.patch_size,
+        "ratio": settings.ratio,
+        "draws": settings.draws,
+        "seed": settings.seed,
+        "policies": to_plain(report.geometry, report.difficulty),
+    }
+    write_json(report.path.with_suffix(".json"), written)
 
 
 def _grid(

@@ -65,18 +65,15 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     runs, images = _sort_out(settings.run, settings.images)
     hints = Hints(target=settings.target)
     first = load_any(runs[0], hints)
-    is_about_components = hides_components(first.settings.get("policy"))
-    if not is_about_components:
-        check_fills(first, runs[0])
-    options = replace(
-        options, reading=reading_for(first.settings, settings.value_range, settings.pages)
-    )
-    if is_about_components:
+    reading = reading_for(first.settings, settings.value_range, settings.pages)
+    options = replace(options, reading=reading)
+    if hides_components(first.settings.get("policy")):
         _refuse(
             "A run that hides components stands alone; leave out {}.",
             {"the other runs": len(runs) > 1},
         )
         return reconstruct_components(settings, first, images, options)
+    check_fills(first, runs[0])
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
         return fill_holes(first, runs[0], images, settings.mask, hole, options)
