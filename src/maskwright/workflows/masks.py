@@ -94,17 +94,21 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
 
     report = _measure(view, rules, settings.draws, path)
     _save_gallery(view, rules, settings.pictures, report)
-    about = {
-        "data": data_settings.data,
-        "ratio": settings.ratio,
-        "draws": settings.draws,
-        "seed": settings.seed,
-    }
-    _write(report, grid, about)
+    _write(report, grid, _about(settings, data_settings.data))
     reporter.say(f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy")
     say_result(reporter, format_geometry(report.geometry, report.difficulty))
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _about(settings: MasksSettings, data: str) -> dict[str, Any]:
+    """How the masks were drawn, for the JSON."""
+    return {
+        "data": data,
+        "ratio": settings.ratio,
+        "draws": settings.draws,
+        "seed": settings.seed,
+    }
 
 
 def _mask_components(

@@ -72,17 +72,27 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
         options, reading=reading_for(first.settings, settings.value_range, settings.pages)
     )
     if is_about_components:
-        _refuse(
-            "A run that hides components stands alone; leave out {}.",
-            {"the other runs": len(runs) > 1},
-        )
-        return reconstruct_components(settings, first, images, options)
+        return _show_components(settings, runs, first, images, options)
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
         return fill_holes(first, runs[0], images, settings.mask, hole, options)
     _refuse_hole_settings(settings)
     models = find_models(runs, settings.epochs, hints)
     return _fill_masked(settings, runs, models, first, images, options)
+
+
+def _show_components(
+    settings: ReconstructSettings,
+    runs: Sequence[str],
+    first: LoadedModel,
+    images: Any,
+    options: ReconstructOptions,
+) -> Reconstruction:
+    """What a run that hides components makes of pictures; it has no holes and stands alone."""
+    _refuse_hole_settings(settings)
+    others = {"the other runs": len(runs) > 1}
+    _refuse("A run that hides components stands alone; leave out {}.", others)
+    return reconstruct_components(replace(settings, run=runs[0]), first, images, options)
 
 
 def _hole_settings(settings: ReconstructSettings, num_runs: int) -> HoleSettings:
