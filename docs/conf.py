@@ -77,8 +77,8 @@ LONGEST_SIGNATURE = 8
 
 def write_pages(app: Any) -> None:
     """Write everything that is generated, before Sphinx looks for pages."""
-    # What workflows report on their way is of no use here.
-    logging.getLogger("maskwright").setLevel(logging.ERROR)
+    # What workflows log on their way is of no use here.
+    logging.getLogger("maskwright").propagate = False
     out = HERE / "generated"
     pictures = out / "gallery" / "pictures"
     write_gallery(out / "gallery", pictures)
