@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import maskwright
+from maskwright.components.policy_text import hides_components
 from maskwright.data.sources.open import open_source
 from maskwright.losses.objective import build_objective
 from maskwright.patches.grid import Grid
@@ -33,14 +34,15 @@ SIDE, PATCH = 96, 8
 
 def draw_policy(materials: Materials, line: str, out: Path) -> None:
     """The masks of a policy on three photographs, and how often it hides each place."""
-    store = materials.store
+    # Components are fitted on pictures, and three are too few.
+    pictures = materials.cuts if hides_components(line) else materials.store
     # Only a policy that names a run needs one to be trained.
     if "RUN" in line:
         _ = materials.scorer
     # Files are named as a user would: the line is the heading of the picture.
     with chdir(materials.place):
         maskwright.masks(
-            str(store),
+            str(pictures),
             policy=[line],
             image_size=96,
             patch_size=12,

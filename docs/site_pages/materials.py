@@ -137,6 +137,21 @@ class Materials:
                 Image.fromarray(cut).convert("RGB").resize((32, 32)).save(place)
         return folder
 
+    @cached_property
+    def cuts(self) -> Path:
+        """Many windows of each photograph, 96 pixels each, for what is fitted on pictures."""
+        folder, rng = self.place / "cuts", np.random.default_rng(0)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in PHOTOGRAPHS:
+            whole = Image.fromarray(getattr(photographs, name)()).convert("RGB")
+            for index in range(100):
+                side = int(rng.integers(128, min(whole.size)))
+                left, top = (int(rng.integers(0, length - side + 1)) for length in whole.size)
+                cut = whole.crop((left, top, left + side, top + side))
+                place = folder / f"{name}_{index:02d}.png"
+                cut.resize((96, 96), Image.Resampling.LANCZOS).save(place)
+        return folder
+
     def batch(self, side: int) -> Tensor:
         """The photographs as (3, 3, side, side) uint8."""
         pictures = []

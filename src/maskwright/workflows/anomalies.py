@@ -96,7 +96,10 @@ def _score(
     device = pick_device(settings.device)
     scorer = learn_normal(loaded, normal, settings, device, reporter)
     if scorer.errors is None:
-        reporter.warn("These weights have no decoder, so there is no score by reconstruction.")
+        reporter.warn(
+            "These weights have no decoder of masked patches, so there is no score by"
+            " reconstruction."
+        )
     return scorer.score(asked.store)
 
 

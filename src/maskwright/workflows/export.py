@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskwright.components.policy_text import require_patches
 from maskwright.support.errors import MaskwrightError, unknown_name
 from maskwright.support.notebook import usual_reporter
 from maskwright.support.reporting import Reporter
@@ -13,6 +14,7 @@ from maskwright.weights.export_formats import FORMATS, Check
 from maskwright.weights.exporting import export_model
 from maskwright.weights.hf_folder import BOTH, usage_lines, why_no_decoder
 from maskwright.weights.hints import Hints
+from maskwright.weights.model_card import format_value_range
 from maskwright.weights.timm_vit import hub_config, is_standard
 from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
 from maskwright.workflows.settings.arguments import takes
@@ -67,12 +69,17 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
         reporter.say(line)
     if license_name := loaded.facts.get("license"):
         reporter.say(f"  license: {license_name}")
+    # Other software has no place for it, and would show the model darker or lighter pictures.
+    if value_range := loaded.settings.get("value_range"):
+        reporter.say(f"  {format_value_range(value_range)}")
     return Exported(path, check, usage)
 
 
 def _both(run: str | Path, hints: Hints) -> LoadedEncoder:
     """A model with its decoder; raises MaskwrightError where there is none."""
     whole = load_any(run, hints)
+    # Other software would hide patches from it.
+    require_patches(whole.settings, f"'{run}'")
     return LoadedEncoder(whole.model, whole.scale, whole.settings, whole.facts)
 
 

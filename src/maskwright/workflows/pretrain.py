@@ -193,7 +193,7 @@ def _complete(settings: PretrainSettings, source: Any, reporter: Reporter) -> _C
 
     # Mistakes that would show only after decoding are refused here.
     _warn_of_late_epochs(settings, reporter)
-    policy_build = build_run_policy(settings)
+    policy_build = build_run_policy(settings, len(opened))
     check_loss(settings)
     check_target(settings, reporter)
     start = fit_start(parts, settings)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from maskwright.components.policy_text import hides_components
 from maskwright.support.environment import pick_device
 from maskwright.support.errors import MaskwrightError
 from maskwright.support.notebook import usual_reporter
@@ -16,11 +17,13 @@ from maskwright.weights.hints import Hints
 from maskwright.workflows.building.policies import ALL
 from maskwright.workflows.filling.arms import (
     Candidate,
+    check_fills,
     choose_masks,
     find_models,
     is_model,
     needed_maps,
 )
+from maskwright.workflows.filling.component_pictures import reconstruct_components
 from maskwright.workflows.filling.fill_holes import fill_holes
 from maskwright.workflows.filling.full_picture import reconstruct_fully
 from maskwright.workflows.filling.inpaint import HoleSettings
@@ -33,6 +36,7 @@ from maskwright.workflows.filling.outcome import (
 from maskwright.workflows.filling.side_by_side import draw_choices
 from maskwright.workflows.loading.chosen_pictures import PictureRequest, choose_pictures, is_array
 from maskwright.workflows.loading.pictures import reading_for
+from maskwright.workflows.runs.locate import load_any
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.reconstruct_settings import ReconstructSettings
 
@@ -60,10 +64,19 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     )
     runs, images = _sort_out(settings.run, settings.images)
     hints = Hints(target=settings.target)
-    first = Candidate("", runs[0], hints).load()
+    first = load_any(runs[0], hints)
+    is_about_components = hides_components(first.settings.get("policy"))
+    if not is_about_components:
+        check_fills(first, runs[0])
     options = replace(
         options, reading=reading_for(first.settings, settings.value_range, settings.pages)
     )
+    if is_about_components:
+        _refuse(
+            "A run that hides components stands alone; leave out {}.",
+            {"the other runs": len(runs) > 1},
+        )
+        return reconstruct_components(settings, first, images, options)
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
         return fill_holes(first, runs[0], images, settings.mask, hole, options)

@@ -10,8 +10,8 @@ from scipy.stats import chi2
 from maskwright.data.pixels.perceptual_hash import (
     LEAST_CORRELATION,
     MOST_BITS,
-    LikePair,
-    find_alike,
+    SimilarPair,
+    find_similar,
 )
 from maskwright.data.sources.open import Source
 from maskwright.data.store.same_picture import hash_pixels
@@ -37,8 +37,8 @@ class Duplicates:
         interval; None where the sample is the whole.
     """
 
-    exact: tuple[LikePair, ...]
-    near: tuple[LikePair, ...]
+    exact: tuple[SimilarPair, ...]
+    near: tuple[SimilarPair, ...]
     across: int | None
     expected: tuple[float, float, float] | None
 
@@ -48,15 +48,15 @@ def find_duplicates(source: Source, sample: Sample, reporter: Reporter) -> Dupli
     progress = CountProgress(reporter, "compare")
 
     looks = sample.looks
-    alike = find_alike(np.stack([look.thumbnail for look in looks]), progress=progress.show)
+    alike = find_similar(np.stack([look.thumbnail for look in looks]), progress=progress.show)
     reporter.finish()
     # Only what looks the same can have the same pixels, so few are decoded whole.
     pixels: dict[int, int] = {}
-    exact: list[LikePair] = []
-    near: list[LikePair] = []
+    exact: list[SimilarPair] = []
+    near: list[SimilarPair] = []
     for pair in alike:
         first, second = looks[pair.first], looks[pair.second]
-        found = LikePair(first.index, second.index, pair.bits, pair.correlation)
+        found = SimilarPair(first.index, second.index, pair.bits, pair.correlation)
         is_same = first.size == second.size and pair.bits == 0
         if is_same:
             for look in (first, second):
@@ -71,7 +71,7 @@ def find_duplicates(source: Source, sample: Sample, reporter: Reporter) -> Dupli
     return Duplicates(tuple(exact), tuple(near), across, _expected(len(alike), sample))
 
 
-def alike_of(*kinds: list[LikePair]) -> list[LikePair]:
+def alike_of(*kinds: list[SimilarPair]) -> list[SimilarPair]:
     """Pairs of several kinds in one list."""
     return [pair for kind in kinds for pair in kind]
 
