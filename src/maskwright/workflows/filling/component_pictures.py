@@ -12,7 +12,7 @@ from torch import Tensor
 from maskwright.components.basis import PictureShape
 from maskwright.components.parts import HiddenParts
 from maskwright.data.store.splits import spread
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import bootstrap_interval, masked_psnr
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.components import check_variance_share, components_of
@@ -149,7 +149,7 @@ def _fill(
     ids = torch.arange(len(images), device=device)
     rows: list[ComponentRow] = []
     numbers = []
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         for start in range(0, len(images), CHUNK):
             some = slice(start, start + CHUNK)
             inputs = loaded.scale.to_model(images[some].to(device))
