@@ -17,11 +17,7 @@ from maskwright.visual.reconstructions import SheetFacts
 from maskwright.visual.tiles import to_tile
 
 COLUMNS = ("Original", "Visible", "Hidden part", "Predicted part", "Composite")
-PART_NOTE = (
-    "Parts are shown around gray, twice as strong as they are. The composite is what is visible"
-    " with the predicted part."
-)
-_STRENGTH = 2.0
+PART_NOTE = "Parts are shown around gray. The composite is what is visible with the predicted part."
 
 
 @dataclass(frozen=True)
@@ -93,4 +89,4 @@ def _around_gray(part: Tensor, scale: PixelScale) -> Tensor:
     """A difference of pictures as a picture in [0, 1], nothing being gray."""
     nothing = torch.zeros_like(part)
     difference = scale.to_unit(part) - scale.to_unit(nothing)
-    return (0.5 + _STRENGTH * difference).clamp(0, 1).cpu()
+    return (0.5 + difference).clamp(0, 1).cpu()

@@ -86,16 +86,15 @@ def load_timm(name: str, layers: Sequence[str | int], weights: str = "imagenet")
     state = None
     if weights not in ("imagenet", "random"):
         state = rename_efficientnet(read_state(Path(weights)))
-    is_pretrained = weights == "imagenet"
     try:
-        network = _create(name, stages, pretrained=is_pretrained)
+        network = _create(name, stages, pretrained=weights == "imagenet")
     except IndexError as error:
         raise _no_such_stage(name, stages) from error
     except (OSError, RuntimeError, AssertionError, AttributeError, NotImplementedError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         # Weights that could not be fetched may be there another day; all else is a mistake.
-        may_come = is_pretrained and isinstance(error, OSError)
-        kind = NotAvailable if may_come else MaskwrightError
+        was_fetched = weights == "imagenet" and isinstance(error, OSError)
+        kind = NotAvailable if was_fetched else MaskwrightError
         raise kind(
             f"Could not build feature maps of timm's '{name}' with {weights} weights: {reason}. "
             "Without a connection give a file, perceptual(weights='FILE'), or weights='random'."

@@ -94,11 +94,21 @@ def masks(settings: MasksSettings, reporter: Reporter | None = None) -> MaskRepo
 
     report = _measure(view, rules, settings.draws, path)
     _save_gallery(view, rules, settings.pictures, report)
-    _write(report, grid, settings, data_settings.data)
+    _write(report, grid, _about(settings, data_settings.data))
     reporter.say(f"{grid}, ratio {settings.ratio:g}, {settings.draws:,} masks of each policy")
     say_result(reporter, format_geometry(report.geometry, report.difficulty))
     reporter.say(f"Gallery: {path}")
     return report
+
+
+def _about(settings: MasksSettings, data: str) -> dict[str, Any]:
+    """How the masks were drawn, for the JSON."""
+    return {
+        "data": data,
+        "ratio": settings.ratio,
+        "draws": settings.draws,
+        "seed": settings.seed,
+    }
 
 
 def _mask_components(
@@ -151,18 +161,13 @@ def _save_gallery(
     save_picture(report.path, mask_gallery(batch.images, columns, view.grid))
 
 
-def _write(report: MaskReport, grid: Grid, settings: MasksSettings, data: str) -> None:
+def _write(report: MaskReport, grid: Grid, about: dict[str, Any]) -> None:
     """Leave the numbers as JSON beside the gallery."""
-    written = {
-        "data": data,
-        "grid": [grid.rows, grid.cols],
-        "patch_size": grid.patch_size,
-        "ratio": settings.ratio,
-        "draws": settings.draws,
-        "seed": settings.seed,
-        "policies": to_plain(report.geometry, report.difficulty),
-    }
-    write_json(report.path.with_suffix(".json"), written)
+    shape = {"data": about["data"], "grid": [grid.rows, grid.cols], "patch_size": grid.patch_size}
+    write_json(
+        report.path.with_suffix(".json"),
+        {**shape, **about, "policies": to_plain(report.geometry, report.difficulty)},
+    )
 
 
 def _grid(

@@ -65,21 +65,34 @@ def reconstruct(settings: ReconstructSettings, reporter: Reporter | None = None)
     runs, images = _sort_out(settings.run, settings.images)
     hints = Hints(target=settings.target)
     first = load_any(runs[0], hints)
-    reading = reading_for(first.settings, settings.value_range, settings.pages)
-    options = replace(options, reading=reading)
-    if hides_components(first.settings.get("policy")):
-        _refuse(
-            "A run that hides components stands alone; leave out {}.",
-            {"the other runs": len(runs) > 1},
-        )
-        return reconstruct_components(settings, first, images, options)
-    check_fills(first, runs[0])
+    is_about_components = hides_components(first.settings.get("policy"))
+    if not is_about_components:
+        check_fills(first, runs[0])
+    options = replace(
+        options, reading=reading_for(first.settings, settings.value_range, settings.pages)
+    )
+    if is_about_components:
+        return _show_components(settings, runs, first, images, options)
     if settings.mask is not None:
         hole = _hole_settings(settings, len(runs))
         return fill_holes(first, runs[0], images, settings.mask, hole, options)
     _refuse_hole_settings(settings)
     models = find_models(runs, settings.epochs, hints)
     return _fill_masked(settings, runs, models, first, images, options)
+
+
+def _show_components(
+    settings: ReconstructSettings,
+    runs: Sequence[str],
+    first: LoadedModel,
+    images: Any,
+    options: ReconstructOptions,
+) -> Reconstruction:
+    """What a run that hides components makes of pictures; it has no holes and stands alone."""
+    _refuse_hole_settings(settings)
+    others = {"the other runs": len(runs) > 1}
+    _refuse("A run that hides components stands alone; leave out {}.", others)
+    return reconstruct_components(replace(settings, run=runs[0]), first, images, options)
 
 
 def _hole_settings(settings: ReconstructSettings, num_runs: int) -> HoleSettings:

@@ -172,7 +172,8 @@ def _measure(parts: HiddenParts, scale: PixelScale) -> Tensor:
 
 
 def _captioned(name: str, row: ComponentRow, explained: Tensor) -> ComponentRow:
-    caption = f"{name}   {float(explained):.0%} of the hidden variance predicted"
+    share = round(float(explained), 2) + 0.0  # no -0 %
+    caption = f"{name}   {share:.0%} of the hidden variance predicted"
     return replace(row, caption=caption)
 
 
