@@ -19,7 +19,6 @@ from maskwright.patches.mask import PatchMask, put, split
 from maskwright.patches.pixels import PixelScale, patchify, unpatchify
 from maskwright.patches.prediction import Prediction
 from maskwright.patches.target import FittedTarget, PatchShape, PixelTarget, measure_target
-from maskwright.support.reporting import LogReporter
 from maskwright.support.seeding import sample_rng
 from maskwright.targets.building import build_target
 from maskwright.visual.error_map import color_map
@@ -27,7 +26,7 @@ from maskwright.visual.picture_grid import GridLine, picture_grid
 from maskwright.visual.png import to_png_bytes
 from maskwright.visual.tiles import to_tile
 from maskwright.weights.extractors import load_extractor
-from site_pages.materials import MODEL, Materials
+from site_pages.materials import MODEL, QUIET, Materials
 
 # Pictures of targets: 96 pixels in patches of 8.
 SIDE, PATCH = 96, 8
@@ -50,7 +49,7 @@ def draw_policy(materials: Materials, line: str, out: Path) -> None:
             draws=256,
             pictures=3,
             out=str(out.resolve()),
-            reporter=LogReporter(),
+            reporter=QUIET,
         )
     # The numbers beside the gallery are of no use here.
     out.with_suffix(".json").unlink(missing_ok=True)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.fft import dctn
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from maskwright.components import principal
 from maskwright.components.basis import Basis, PictureShape, hidden_error, visible_picture
 from maskwright.components.frequencies import FrequencyBands, band_of_each
 from maskwright.components.hide import hide_share
@@ -165,3 +167,26 @@ def test_mistakes_are_sentences() -> None:
         hide_share(
             torch.zeros(1, 3), torch.full((3,), 1 / 3), 1.0, sample_rng(0, 0, torch.arange(1))
         )
+
+
+@pytest.mark.parametrize("exact_side", [4096, 100, 1])
+@pytest.mark.parametrize("count", [60, 300])
+def test_every_way_finds_the_directions_of_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch, exact_side: int, count: int
+) -> None:
+    rng = np.random.default_rng(0)
+    spread = np.linspace(3, 0.5, 20)
+    mixed = rng.normal(size=(count, 20)) * spread @ rng.normal(size=(20, 150))
+    rows = torch.from_numpy(mixed - mixed.mean(0)).float()
+    monkeypatch.setattr(principal, "_EXACT_SIDE", exact_side)
+    before = torch.get_rng_state()
+    found = principal.principal_directions(rows, 5, seed=3)
+    # A training's own chance is left alone.
+    assert torch.equal(torch.get_rng_state(), before)
+    wanted = PCA(5, svd_solver="full").fit(rows.numpy()).components_
+    assert np.abs((found.numpy() * wanted).sum(1)) == pytest.approx(1, abs=1e-3)
+
+
+def test_equal_pictures_have_no_component() -> None:
+    with pytest.raises(MaskwrightError, match="all alike"):
+        PrincipalComponents(SHAPE, 3).fit([torch.ones(8, *pictures(1).shape[1:])])

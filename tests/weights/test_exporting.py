@@ -283,3 +283,13 @@ def test_the_lines_for_transformers_open_the_model_that_does_not_mask(tmp_path):
     assert "AutoModel.from_pretrained" in lines
     assert "ViTMAEForPreTraining" in lines
     assert "hides patches at random at every call" in lines
+
+
+def test_the_value_range_of_deep_files_is_in_the_card(tmp_path):
+    pytest.importorskip("transformers")
+    deep = dataclasses.replace(loaded(), settings={"value_range": "0,4095"})
+    export_model(deep, "hf", tmp_path / "hf")
+    said = "read under the value range 0,4095 (black, white)"
+    assert said in (tmp_path / "hf" / "README.md").read_text()
+    export_model(loaded(), "hf", tmp_path / "plain")
+    assert "value range" not in (tmp_path / "plain" / "README.md").read_text()

@@ -162,10 +162,10 @@ def test_few_pictures_get_an_advice_and_many_or_a_start_get_none(
         maskwright.pretrain(photos, out=tmp_path / name, reporter=heard, **options)
         return heard.text
 
-    assert "40 pictures are few (fewer than 5,000)" in said("few")
+    assert "32 pictures are few (fewer than 5,000)" in said("few")
     assert "--init zoo:tiny-16" in said("again")
     assert "are few" not in said("start", init="zoo:tiny-16")
-    monkeypatch.setattr(start_weights, "FEW", 40)
+    monkeypatch.setattr(start_weights, "FEW", 32)
     assert "pictures are few (" not in said("many")
 
 

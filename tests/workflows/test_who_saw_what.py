@@ -322,3 +322,10 @@ def test_a_search_without_labels_in_its_other_data_says_so(tmp_path: Path) -> No
     }
     with pytest.raises(MaskwrightError, match="A search is led by k-NN"):
         run_plan(build_plan(values, "tiny"), RunningSettings(out=tmp_path / "s", search=1))
+
+
+def test_the_batch_is_chosen_for_the_pictures_that_are_left_to_train_on(tmp_path: Path) -> None:
+    data = draw_classes(tmp_path / "d", a=5)
+    wanted = {**SMALL, "val": "0.2", "batch_size": 8, "knn_every": 0}
+    run = maskwright.pretrain(data, out=tmp_path / "run", steps=2, **wanted)
+    assert run.settings.train.batch_size == 4

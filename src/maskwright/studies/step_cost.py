@@ -80,7 +80,7 @@ def cost_of_step(settings: PretrainSettings, pictures: Pictures) -> StepCost:
         image = _price_moment(module, pictures, (moment + 0.5) / _MOMENTS, moment)
         rows.append(list(vars(image).values()))
     # (moments, 4) -> (4,)
-    image = _ImagePrice(*torch.tensor(rows, dtype=torch.float64).mean(0).tolist())
+    image = _ImageCost(*torch.tensor(rows, dtype=torch.float64).mean(0).tolist())
     policy = flops_of(module.masker.learners)
 
     # An optimizer step takes several batches, and the last one of an epoch may take fewer.
@@ -111,7 +111,7 @@ def planned(
 
 
 @dataclass(frozen=True)
-class _ImagePrice:
+class _ImageCost:
     """What one picture costs at one moment of a training."""
 
     encoder_tokens: float
@@ -122,7 +122,7 @@ class _ImagePrice:
 
 def _price_moment(
     module: PretrainModule, pictures: Pictures, progress: float, step: int
-) -> _ImagePrice:
+) -> _ImageCost:
     """What a picture costs at one moment of a training."""
     masker = module.masker
     config = module.model.config
@@ -149,4 +149,4 @@ def _price_moment(
         training = count_step(config, visible, predicted).training
         costs.append((visible + config.num_prefix, decoded, training))
     encoder, decoder, flops = (sum(column) / len(costs) for column in zip(*costs, strict=True))
-    return _ImagePrice(encoder, decoder, teacher, flops + policy)
+    return _ImageCost(encoder, decoder, teacher, flops + policy)

@@ -79,11 +79,26 @@ def _body(loaded: LoadedEncoder, card: Card, license_name: str) -> list[str]:
         f"Pixels: value / 255, then {format_scale(loaded.scale)}"
         " (`preprocessor_config.json` does it).",
         "",
+        *_value_range(loaded.settings),
         card.decoder,
         "",
         *_training(loaded.settings),
         f"License: {license_name or _OTHER_TERMS}.",
     ]
+
+
+def format_value_range(value_range: str) -> str:
+    """What has to be done to files of more than 8 bits, as they were read in training."""
+    return (
+        f"Files of more than 8 bits were read under the value range {value_range} (black, white):"
+        " bring such values to 0 to 255 in the same way first."
+    )
+
+
+def _value_range(settings: Mapping[str, Any]) -> list[str]:
+    """A paragraph on the value range; nothing where all files had 8 bits."""
+    value_range = settings.get("value_range")
+    return [format_value_range(value_range), ""] if value_range else []
 
 
 def _tokens(loaded: LoadedEncoder) -> str:

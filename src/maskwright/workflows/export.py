@@ -14,6 +14,7 @@ from maskwright.weights.export_formats import FORMATS, Check
 from maskwright.weights.exporting import export_model
 from maskwright.weights.hf_folder import BOTH, usage_lines, why_no_decoder
 from maskwright.weights.hints import Hints
+from maskwright.weights.model_card import format_value_range
 from maskwright.weights.timm_vit import hub_config, is_standard
 from maskwright.workflows.runs.locate import home_of, load_any, load_any_encoder
 from maskwright.workflows.settings.arguments import takes
@@ -68,6 +69,9 @@ def export(settings: ExportSettings, reporter: Reporter | None = None) -> Export
         reporter.say(line)
     if license_name := loaded.facts.get("license"):
         reporter.say(f"  license: {license_name}")
+    # Other software has no place for it, and would show the model darker or lighter pictures.
+    if value_range := loaded.settings.get("value_range"):
+        reporter.say(f"  {format_value_range(value_range)}")
     return Exported(path, check, usage)
 
 

@@ -32,7 +32,7 @@ from maskwright.workflows.component_view import (
     look_for,
 )
 from maskwright.workflows.loading.pictures import find, packed
-from maskwright.workflows.policy_view import PolicyView, lookable
+from maskwright.workflows.policy_view import PolicyView, viewable_policy
 from maskwright.workflows.runs.figures import png_place, save_picture
 from maskwright.workflows.settings.arguments import takes
 from maskwright.workflows.settings.choices import choose_geometry
@@ -204,7 +204,7 @@ def _rules(
     rules = {}
     for name, given in policies.items():
         try:
-            rules[name] = lookable(given, grid, ratio, channels)
+            rules[name] = viewable_policy(given, grid, ratio, channels)
         except MaskwrightError as error:
             if reporter is None:
                 raise

@@ -31,7 +31,7 @@ from maskwright.workflows.filling.masked_pictures import compare_models
 from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
-    place_for,
+    sheet_path,
 )
 from maskwright.workflows.filling.side_by_side import draw_choices
 from maskwright.workflows.loading.chosen_pictures import PictureRequest, choose_pictures, is_array
@@ -144,11 +144,11 @@ def _fill_masked(
     request = PictureRequest(maps=maps, only_there=everything, reading=options.reading)
     chosen = choose_pictures(images, first, request, options.reporter)
     if settings.full:
-        path = place_for(runs[0], images, options.out, chosen.names, "-full")
+        path = sheet_path(runs[0], images, options.out, chosen.names, "-full")
         return reconstruct_fully(models[0].load(), runs[0], choices[0], chosen, path, options)
     # Named by what was asked for, also where some policies are left out below.
     suffix = "-arms" if len(models) * len(choices) > 1 else ""
-    path = place_for(runs[0], images, options.out, chosen.names, suffix)
+    path = sheet_path(runs[0], images, options.out, chosen.names, suffix)
     masks = draw_choices(choices, first, runs[0], chosen, options, skip=everything)
     return compare_models(models, first, masks, chosen, path, options)
 

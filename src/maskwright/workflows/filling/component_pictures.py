@@ -12,7 +12,7 @@ from torch import Tensor
 from maskwright.components.basis import PictureShape
 from maskwright.components.parts import HiddenParts
 from maskwright.data.store.splits import spread
-from maskwright.evaluation.frozen import held_still
+from maskwright.evaluation.frozen import evaluation_mode
 from maskwright.evaluation.metrics import bootstrap_interval, masked_psnr
 from maskwright.masking.catalog import build_policy
 from maskwright.masking.components import check_variance_share, components_of
@@ -34,8 +34,8 @@ from maskwright.workflows.filling.outcome import (
     Reconstruction,
     ReconstructOptions,
     count_pictures,
-    place_for,
     save_outcome,
+    sheet_path,
 )
 from maskwright.workflows.loading.chosen_pictures import PictureRequest, choose_pictures
 from maskwright.workflows.runs.locate import locate
@@ -69,7 +69,7 @@ def reconstruct_components(
         policy=str(loaded.settings["policy"]), ratio=masker.ratio.at(1.0), seed=options.seed
     )
     sheet = component_sheet([_captioned(*row) for row in rows], facts)
-    path = place_for(settings.run, images, options.out, chosen.names, "")
+    path = sheet_path(settings.run, images, options.out, chosen.names, "")
     if path is not None:
         save_outcome(path, sheet, numbers)
         say_result(options.reporter, filled.lines(options.seed))
@@ -149,7 +149,7 @@ def _fill(
     ids = torch.arange(len(images), device=device)
     rows: list[ComponentRow] = []
     numbers = []
-    with held_still(model, device):
+    with evaluation_mode(model, device):
         for start in range(0, len(images), CHUNK):
             some = slice(start, start + CHUNK)
             inputs = loaded.scale.to_model(images[some].to(device))

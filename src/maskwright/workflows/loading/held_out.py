@@ -71,8 +71,7 @@ def warn_of_few_held(settings: DataSettings, found: int, reporter: Reporter) -> 
     val = read_val(settings.val)
     if isinstance(val, str) or val == 0:
         return
-    left = found - round((settings.test_size or 0) * found)
-    available = min(left, settings.limit or left)
+    available = _count_available(settings, found)
     if available < 2 or (held := count_held(val, available)) >= FEW_HELD:
         return
     if held:
@@ -83,6 +82,21 @@ def warn_of_few_held(settings: DataSettings, found: int, reporter: Reporter) -> 
         f"{what}. --val {_larger_share(available):g} holds more out, --val OTHER takes other"
         " pictures."
     )
+
+
+def count_trained(settings: DataSettings, found: int) -> int:
+    """How many pictures are left to train on, before any is decoded.
+
+    found: pictures of the data.
+    """
+    available = _count_available(settings, found)
+    return available - count_held(read_val(settings.val), available)
+
+
+def _count_available(settings: DataSettings, found: int) -> int:
+    """How many pictures are left after the test part and the limit."""
+    left = found - round((settings.test_size or 0) * found)
+    return min(left, settings.limit or left)
 
 
 def _larger_share(available: int) -> float:

@@ -25,7 +25,7 @@ class StartFacts:
 class Facts:
     """What choices depend on: the pictures and the machine.
 
-    count: how many pictures.
+    count: how many pictures are trained on.
     short_side: of the median picture, in pixels.
     channels: 1 for gray, 3 for color.
     device: cpu, cuda or mps.
