@@ -39,15 +39,15 @@ def test_flags_win_over_the_plan() -> None:
 
 
 def test_scorers_are_shortened_by_a_flag_and_only_where_a_plan_trains_any() -> None:
-    plan = read_plan("learned-masker", None, assignments=["select.epochs=2", "data.limit=50"])
+    plan = read_plan("learned-masker", None, assignments=["select.minutes=2", "data.limit=50"])
     assert plan.select is not None
     for arm in plan.arms:
         form = build_select_settings(None, scorer_settings(plan.select, arm))[1]
-        assert form.epochs == 2
+        assert form.minutes == 2
     with pytest.raises(MaskwrightError, match="trains no scorer"):
-        read_plan("stl10-improvements", "somewhere", assignments=["select.epochs=2"])
-    with pytest.raises(MaskwrightError, match="Did you mean 'epochs'"):
-        read_plan("learned-masker", None, assignments=["select.epochz=2"])
+        read_plan("stl10-improvements", "somewhere", assignments=["select.minutes=2"])
+    with pytest.raises(MaskwrightError, match="Did you mean 'minutes'"):
+        read_plan("learned-masker", None, assignments=["select.minute=2"])
 
 
 @pytest.mark.parametrize(
