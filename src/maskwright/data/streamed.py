@@ -111,12 +111,12 @@ def _keys(source: Source, ids: Tensor) -> Sequence[str]:
     return tuple(source.key(index) for index in ids.tolist())
 
 
-def _sizes(source: Source) -> tuple[Sequence[np.ndarray], list[Skipped]]:
+def _sizes(source: Source) -> tuple[list[np.ndarray], list[Skipped]]:
     """Index, height and width, each (n,) int64, of every picture whose header can be read."""
     # Sources that have an index know the sizes; no header needs to be read.
     if isinstance(source, PictureFiles) and source.sizes is not None:
         heights, widths = (source.sizes[:, axis].astype(np.int64) for axis in (0, 1))
-        return (np.arange(len(source)), heights, widths), []
+        return [np.arange(len(source)), heights, widths], []
     # Reading headers waits for the disk most of the time, so threads are enough.
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         results = list(pool.map(lambda index: _size(source, index), range(len(source))))
@@ -128,7 +128,7 @@ def _sizes(source: Source) -> tuple[Sequence[np.ndarray], list[Skipped]]:
         else:
             rows.append((index, *result))
     columns = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    return np.ascontiguousarray(columns), skipped
+    return list(np.ascontiguousarray(columns)), skipped
 
 
 def _size(source: Source, index: int) -> tuple[int, int] | Skipped:
