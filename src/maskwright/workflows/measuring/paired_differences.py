@@ -19,7 +19,7 @@ Difference = dict[str, Any]
 
 
 def measure_differences(
-    results: Results, tested: Mapping[str, tuple[str, ...]], seed: int
+    results: Results, tested: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Any]:
     """Every encoder minus the first, by probe, with paired bootstrap intervals.
 
