@@ -115,8 +115,9 @@ def _open_batches(
     """The batches, with the maps that the policy and the loss look at."""
     parts = plan.policy_build
     # Masks that belong to pictures by name must fit those held out too.
-    held_keys = () if pictures.held is None else pictures.held.keys
-    check_given(parts.policy, (*pictures.train.keys, *held_keys))
+    if parts.needs_keys:
+        held_keys = () if pictures.held is None else pictures.held.keys
+        check_given(parts.policy, (*pictures.train.keys, *held_keys))
     extras = BatchExtras(
         maps=parts.map_names, grid=parts.grid, keys=parts.needs_keys, losses=losses
     )
