@@ -81,9 +81,16 @@ def fit(
         run_log.close()
     if not plan.joined:
         record_end(run, stopped)
-    # All end together: launchers kill the first process, which may still be writing, where another
-    # has ended with a code other than 0, as after a stop.
-    plan.group.hear_first(None)
+    _end_together(plan.group)
+
+
+def _end_together(group: Group) -> None:
+    """Wait until the first process has written everything.
+
+    Launchers kill all processes of a job where one has ended with a code other than 0, as after a
+    stop.
+    """
+    group.hear_first(None)
 
 
 def _build_run(plan: RunPlan, pictures: Pictures, reporter: Reporter) -> ActiveRun:
