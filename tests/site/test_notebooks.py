@@ -24,6 +24,8 @@ def cells_of(path: Path, kind: str = "code") -> list[Any]:
 def test_the_notebooks_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASKWRIGHT_SHORT", "1")
     monkeypatch.setenv("PYTHONPATH", str(SRC))
+    # tqdm, which timm brings, asks for ipywidgets; Colab, Kaggle and Jupyter have them.
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore:IProgress not found")
     # One kernel imports torch once; between two notebooks every name is forgotten.
     cells = []
     for path in NOTEBOOKS:

@@ -145,9 +145,10 @@ def picture_html(png: bytes, alt: str) -> str:
 
     alt: a sentence in its place for those who do not see it.
     """
-    # Whole and exact, unlike the small pictures of a page.
+    # Whole and exact, unlike the small pictures of a page. A small picture is not enlarged.
     encoded = base64.b64encode(png).decode()
-    return f'<img width="800" alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
+    source = f"data:image/png;base64,{encoded}"
+    return f'<img style="max-width: min(100%, 800px)" alt="{escape(alt)}" src="{source}">'
 
 
 def drawing_html(svg: str, caption: str) -> str:
