@@ -81,6 +81,7 @@ ONLY_PARSED = {
     "TINY-IMAGENET": "as above",
     "anime@small": "as above",
     "--devices": "starts two processes; tests/workflows/test_two_processes.py does",
+    "--compile": "compiles for half a minute; tests/workflows/test_compiled_runs.py does without",
     "--track": "starts two trackers; tests/training/test_trackers.py reads them back",
     "doctor RUN": "its exit code is the verdict; tests/workflows/test_doctor.py runs this command",
     "doctor runs/": "as above",
